@@ -1,0 +1,120 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Fault is an error that says what failed and what to do now. Cause and Hint
+// start lower case and have no full stop at the end.
+type Fault struct {
+	Cause string
+	Hint  string
+	Code  Code
+	Err   error // what lies below, for errors.Is; not printed
+}
+
+func (f *Fault) Error() string { return f.Cause }
+
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Code is the program's exit code. The table in the README is made from here.
+type Code int
+
+// Exit codes. A code from CodeWritten on means that the disk was written to.
+const (
+	CodeOK         Code = 0
+	CodeUnexpected Code = 1
+	CodeUsage      Code = 2
+	CodeHost       Code = 3
+	CodeDisk       Code = 4
+	CodeMachine    Code = 5
+	CodeSource     Code = 6
+	CodeContract   Code = 7
+	CodeBusy       Code = 8
+	CodeGate       Code = 9
+	CodeWritten    Code = 10
+	CodeBootProof  Code = 11
+	CodeInterrupt  Code = 130
+	CodeTerminated Code = 143
+)
+
+// Codes lists every exit code with its meaning, in order.
+var Codes = []struct {
+	Code    Code
+	Meaning string
+}{
+	{CodeOK, "done"},
+	{CodeUnexpected, "something unexpected failed; nothing was written to a disk"},
+	{CodeUsage, "a flag or an answer is wrong or missing, `--confirm yes` or the passphrase among them"},
+	{CodeHost, "the host is unknown or its host.toml is invalid"},
+	{CodeDisk, "no disk can be chosen without asking, or the named disk is refused"},
+	{CodeMachine, "the machine does not fit: no UEFI, not root, too little memory, disk too small, a command missing"},
+	{CodeSource, "the system to install cannot be had: no network, clone or evaluation failed, closure missing"},
+	{CodeContract, "the host's own configuration does not fit what would be created"},
+	{CodeBusy, "another install is running on this machine"},
+	{CodeGate, "the disk is no longer the one that was confirmed, or is in use"},
+	{CodeWritten, "a step failed after the first write: the disk is incomplete, start again"},
+	{CodeBootProof, "everything was written, but the boot chain could not be proven"},
+	{CodeInterrupt, "stopped by Ctrl+C (SIGINT); everything undone and unmounted"},
+	{CodeTerminated, "stopped by SIGTERM; everything undone and unmounted"},
+}
+
+// Faultf makes a Fault with a formatted cause. A %w in it is unwrapped.
+func Faultf(code Code, hint, format string, args ...any) *Fault {
+	err := fmt.Errorf(format, args...)
+	return &Fault{Cause: err.Error(), Hint: hint, Code: code, Err: errors.Unwrap(err)}
+}
+
+// WithHint puts words and a hint before an error. A Fault below keeps its own
+// hint and code: whoever was nearest to the trouble knows best.
+func WithHint(err error, code Code, hint, what string) *Fault {
+	f := &Fault{Cause: what + ": " + err.Error(), Hint: hint, Code: code, Err: err}
+	if below, ok := errors.AsType[*Fault](err); ok {
+		if below.Hint != "" {
+			f.Hint = below.Hint
+		}
+		if below.Code != CodeOK {
+			f.Code = below.Code
+		}
+	}
+	return f
+}
+
+// ExitError is a command that ran and failed.
+type ExitError struct {
+	Argv   []string
+	Exit   int      // exit code, or -1 if a signal ended it
+	Signal string   // the signal's name, or empty
+	Tail   []string // its last lines of output
+}
+
+func (e *ExitError) Error() string {
+	how := fmt.Sprintf("exit code %d", e.Exit)
+	if e.Signal != "" {
+		how = e.Signal
+	}
+	s := fmt.Sprintf("%s failed (%s)", e.Argv[0], how)
+	if last := e.last(); last != "" {
+		s += ": " + last
+	}
+	return s
+}
+
+// last is the line that most likely says why: the last one with "error" in
+// it, or else the last that is not blank.
+func (e *ExitError) last() string {
+	last := ""
+	for _, l := range e.Tail {
+		if t := strings.TrimSpace(l); t != "" {
+			last = t
+		}
+	}
+	for i := len(e.Tail) - 1; i >= 0; i-- {
+		if strings.Contains(strings.ToLower(e.Tail[i]), "error") {
+			return strings.TrimSpace(e.Tail[i])
+		}
+	}
+	return last
+}

@@ -1,0 +1,196 @@
+package sys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Reporter receives what Machine has to tell. Its methods are called from
+// several goroutines.
+type Reporter interface {
+	Command(c Cmd)
+	Log(line string)
+	Warn(line string)
+	Progress(p Progress)
+}
+
+// Machine is the real System.
+type Machine struct {
+	Reporter Reporter
+	Undos    *UndoStack
+	// Grace is how long a command may take to end after SIGTERM, before it is
+	// killed. 0 means 5 s.
+	Grace time.Duration
+}
+
+var _ System = (*Machine)(nil)
+
+// Log implements System.
+func (m *Machine) Log(line string) { m.Reporter.Log(Clean(line)) }
+
+// Warn implements System.
+func (m *Machine) Warn(line string) { m.Reporter.Warn(Clean(line)) }
+
+// Progress implements System.
+func (m *Machine) Progress(p Progress) {
+	p.Label = Clean(p.Label)
+	m.Reporter.Progress(p)
+}
+
+// Run implements System.
+func (m *Machine) Run(ctx context.Context, c Cmd) error {
+	return m.start(ctx, c, nil, m.Log)
+}
+
+// Output implements System.
+func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
+	out := &limited{max: MaxOutput}
+	if err := m.start(ctx, c, out, m.Log); err != nil {
+		return nil, err
+	}
+	if out.full {
+		return nil, fmt.Errorf("%s printed more than %d MiB", c.Argv[0], MaxOutput>>20)
+	}
+	return out.Bytes(), nil
+}
+
+// Lines implements System.
+func (m *Machine) Lines(ctx context.Context, c Cmd, each func(string)) error {
+	return m.start(ctx, c, nil, each)
+}
+
+// Do implements System.
+func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
+	if err := m.Undos.push(undo); err != nil {
+		return err
+	}
+	err := m.Run(ctx, c)
+	if _, failed := errors.AsType[*ExitError](err); failed {
+		return errors.Join(err, m.Undos.drop())
+	}
+	return err
+}
+
+// Unwind implements System. What one command failed at does not keep the
+// next from being tried. A busy file system gets some time: the children of a
+// command that was stopped may take a moment to let go of it.
+func (m *Machine) Unwind(ctx context.Context) error {
+	var errs []error
+	for {
+		c, ok := m.Undos.top()
+		if !ok {
+			return errors.Join(errs...)
+		}
+		err := m.Run(ctx, c)
+		for try := 1; err != nil && try < undoTries && ctx.Err() == nil; try++ {
+			time.Sleep(undoPause)
+			err = m.Run(ctx, c)
+		}
+		if err = errors.Join(err, m.Undos.drop()); err != nil {
+			errs = append(errs, err)
+		}
+	}
+}
+
+const (
+	undoTries = 6
+	undoPause = 500 * time.Millisecond
+)
+
+// tailLines is how many last lines an ExitError carries.
+const tailLines = 20
+
+// start runs c in a process group of its own, so that cancelling ends its
+// children too. If stdout is nil, standard output is logged by line; standard
+// error goes to onErr by line.
+func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
+	if !c.Quiet {
+		m.Reporter.Command(c)
+	}
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdin = bytes.NewReader(c.Stdin)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = m.Grace
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = 5 * time.Second
+	}
+
+	tail := &tail{}
+	var mu sync.Mutex // one line at a time, whichever stream it comes from
+	feed := func(to func(string)) *lineWriter {
+		return &lineWriter{each: func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			tail.add(line)
+			to(line)
+		}}
+	}
+	errLines := feed(onErr)
+	cmd.Stderr = errLines
+	outLines := feed(m.Log)
+	if stdout == nil {
+		stdout = outLines
+	}
+	cmd.Stdout = stdout
+
+	err := cmd.Run()
+	outLines.flush()
+	errLines.flush()
+	if cmd.Process != nil && ctx.Err() != nil {
+		// What did not end by itself within the grace period.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	return exitError(ctx, c, err, tail.lines)
+}
+
+func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return fmt.Errorf("starting %s: %w", c.Argv[0], err)
+	}
+	e := &ExitError{Argv: c.Argv, Exit: exit.ExitCode(), Tail: tail}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.Signal = ws.Signal().String()
+	}
+	return e
+}
+
+type tail struct{ lines []string }
+
+func (t *tail) add(line string) {
+	if len(t.lines) == tailLines {
+		t.lines = append(t.lines[:0], t.lines[1:]...)
+	}
+	t.lines = append(t.lines, Clean(line))
+}
+
+// limited keeps at most max bytes and notes if there were more.
+type limited struct {
+	bytes.Buffer
+	max  int
+	full bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > l.max {
+		l.full = true
+		return len(p), nil
+	}
+	return l.Buffer.Write(p)
+}

@@ -1,0 +1,114 @@
+// Package sys is the only code that starts a command, and with it the only
+// code that mounts, partitions or formats. Steps get a System and know nothing
+// of how it reports or how it is faked.
+package sys
+
+import (
+	"context"
+	"strings"
+)
+
+// System is what a step may do to the machine, and how it tells of it.
+type System interface {
+	// Run starts a command and waits for it. Each line that it prints goes to
+	// the log. The error is an *ExitError if the command ran and failed.
+	Run(ctx context.Context, c Cmd) error
+
+	// Output is Run with standard output returned rather than logged. It is
+	// an error if that is more than MaxOutput bytes.
+	Output(ctx context.Context, c Cmd) ([]byte, error)
+
+	// Lines is Run with every line of standard error given to each instead of
+	// the log, without its line end. Lines arrive in order, on one goroutine.
+	Lines(ctx context.Context, c Cmd, each func(line string)) error
+
+	// Log adds a line to the log.
+	Log(line string)
+
+	// Warn adds a line to the log that the operator must see at the end.
+	Warn(line string)
+
+	// Progress tells how far the step is. Total is 0 where it is not known.
+	Progress(p Progress)
+
+	// Do is Run for what must be taken back at the end. The undo command is
+	// registered before c runs, and dropped again if c fails. Undo commands
+	// run last in, first out: in Unwind, or after a failure, or at the next
+	// start if the program was killed.
+	Do(ctx context.Context, c, undo Cmd) error
+
+	// Unwind runs all registered undo commands now and returns what failed.
+	Unwind(ctx context.Context) error
+}
+
+// MaxOutput bounds what Output keeps, in bytes.
+const MaxOutput = 64 << 20
+
+// Cmd is a command to run.
+type Cmd struct {
+	Does  string   // what it is for, in a few words, for people
+	Argv  []string // Argv[0] is looked up in PATH
+	Stdin []byte   // what it reads, nothing if nil
+	// Secret says in words what Stdin holds ("passphrase"); then neither the
+	// dry run nor the log shows the bytes.
+	Secret string
+	Env    []string // additions to the environment, NAME=value; no secrets
+	Quiet  bool     // looking, not doing: not worth an event
+}
+
+// Action is one thing that a step does, as the dry run shows it.
+type Action struct {
+	Does  string   `json:"does"`
+	Argv  []string `json:"argv,omitempty"`  // absent: done in process
+	Stdin string   `json:"stdin,omitempty"` // text, or <passphrase> and the like
+	Env   []string `json:"env,omitempty"`
+}
+
+// Action describes the command without running it.
+func (c Cmd) Action() Action {
+	a := Action{Does: c.Does, Argv: c.Argv, Stdin: string(c.Stdin), Env: c.Env}
+	if c.Secret != "" {
+		a.Stdin = "<" + c.Secret + ">"
+	}
+	return a
+}
+
+// Actions describes commands without running them.
+func Actions(cmds ...Cmd) []Action {
+	as := make([]Action, len(cmds))
+	for i, c := range cmds {
+		as[i] = c.Action()
+	}
+	return as
+}
+
+// String is the command as one could type it in a shell, without its input.
+func (c Cmd) String() string { return Quote(c.Argv) }
+
+// Progress is how far a step is.
+type Progress struct {
+	Done  int64  `json:"done"`
+	Total int64  `json:"total,omitempty"` // 0: not known
+	Unit  string `json:"unit"`            // "bytes", "paths", "builds", "files"
+	Label string `json:"label,omitempty"` // what is being worked on now
+}
+
+// Quote renders argv so that a POSIX shell reads the same words back.
+func Quote(argv []string) string {
+	words := make([]string, len(argv))
+	for i, w := range argv {
+		words[i] = quoteWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+func quoteWord(w string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("_-./:=,+@%", r)
+	}
+	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

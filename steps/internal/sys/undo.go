@@ -1,0 +1,90 @@
+package sys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// UndoStack is the list of commands that take back what was done to the
+// running system (mounts, mappers, swap). It is kept in a file, so that the
+// next start can undo what a killed program left behind.
+type UndoStack struct {
+	file string
+	mu   sync.Mutex
+	cmds []Cmd
+}
+
+// OpenUndoStack reads the stack that file holds; a missing file is an empty
+// one. It holds argument vectors only, never input.
+func OpenUndoStack(file string) (*UndoStack, error) {
+	u := &UndoStack{file: file}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return u, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &u.cmds); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return u, nil
+}
+
+// Len is the number of commands left to run.
+func (u *UndoStack) Len() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.cmds)
+}
+
+func (u *UndoStack) push(c Cmd) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cmds = append(u.cmds, Cmd{Does: c.Does, Argv: c.Argv})
+	return u.save()
+}
+
+func (u *UndoStack) top() (Cmd, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.cmds) == 0 {
+		return Cmd{}, false
+	}
+	return u.cmds[len(u.cmds)-1], true
+}
+
+func (u *UndoStack) drop() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cmds = u.cmds[:len(u.cmds)-1]
+	return u.save()
+}
+
+func (u *UndoStack) save() error {
+	data, err := json.Marshal(u.cmds)
+	if err != nil {
+		return err
+	}
+	return WriteFile(u.file, data, 0o600)
+}
+
+// WriteFile replaces a file atomically: readers see the old bytes or the new.
+func WriteFile(name string, data []byte, mode fs.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
