@@ -1,0 +1,127 @@
+package hosts
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Error is one thing that is wrong with a host's definition.
+type Error struct {
+	File         string // as given to Parse; empty for a Host made in Go
+	Line, Column int    // counted from 1, in bytes; 0 if unknown
+	Key          string // such as labels.efi, or extraMountDirs[2] for the second; empty for the file as a whole
+	Problem      string // what is wrong
+	Allowed      string // what is allowed instead; may be empty
+
+	hint    string // says more than "correct that line" does; may be empty
+	related string // a second key that takes part in the problem
+	cause   error
+}
+
+// Error reads file:line: key: problem; allowed: what is.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.where() + ": ")
+	}
+	if e.Key != "" {
+		b.WriteString(shorten(e.Key) + ": ")
+	}
+	b.WriteString(e.Problem)
+	if e.Allowed != "" {
+		b.WriteString("; allowed: " + e.Allowed)
+	}
+	return b.String()
+}
+
+// Hint says what to do next.
+func (e *Error) Hint() string {
+	switch {
+	case e.hint != "":
+		return e.hint
+	case e.File == "" && e.Key == "":
+		return "correct the host's definition"
+	case e.File == "":
+		return "correct " + shorten(e.Key) + " in the host's definition"
+	default:
+		return "correct " + e.where()
+	}
+}
+
+// Unwrap gives the system's or the TOML parser's own error, if there is one.
+func (e *Error) Unwrap() error { return e.cause }
+
+func (e *Error) where() string {
+	if e.Line == 0 {
+		return e.File
+	}
+	return fmt.Sprintf("%s:%d", e.File, e.Line)
+}
+
+// Errors is all that is wrong with one definition, in the order of its lines.
+type Errors []*Error
+
+// maxShown keeps the text of a hopeless file (the wrong one, say) readable.
+const maxShown = 40
+
+// Error gives a line for each problem.
+func (es Errors) Error() string {
+	var lines []string
+	for i, e := range es {
+		if i == maxShown {
+			lines = append(lines, fmt.Sprintf("and %d more problems", len(es)-maxShown))
+			break
+		}
+		lines = append(lines, e.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Hint says what to do next, for all of them.
+func (es Errors) Hint() string {
+	switch {
+	case len(es) == 0:
+		return ""
+	case len(es) == 1:
+		return es[0].Hint()
+	case es[0].File == "":
+		return fmt.Sprintf("correct these %d options of the host's definition", len(es))
+	default:
+		return fmt.Sprintf("correct these %d places in %s", len(es), es[0].File)
+	}
+}
+
+// Unwrap lets errors.As find the first *Error.
+func (es Errors) Unwrap() []error {
+	all := make([]error, len(es))
+	for i, e := range es {
+		all[i] = e
+	}
+	return all
+}
+
+func (es Errors) sort() {
+	slices.SortStableFunc(es, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// quote shows a value in a message: escaped, and cut where it is very long.
+func quote(value string) string {
+	return fmt.Sprintf("%q", shorten(value))
+}
+
+func shorten(text string) string {
+	const most = 80 // bytes
+	if len(text) <= most {
+		return text
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}

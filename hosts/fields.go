@@ -1,0 +1,113 @@
+package hosts
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// field is one option: the full key that host.toml spells, and its place in a
+// Host. The struct tags of Host are the one list of keys.
+type field struct {
+	key   string
+	value reflect.Value // string, bool, int or []string
+}
+
+// fields lists h's options in the order of the struct.
+func fields(h *Host) []field {
+	return collect("", reflect.ValueOf(h).Elem())
+}
+
+func collect(prefix string, table reflect.Value) []field {
+	var all []field
+	for i := range table.NumField() {
+		key := prefix + table.Type().Field(i).Tag.Get("toml")
+		if value := table.Field(i); value.Kind() == reflect.Struct {
+			all = append(all, collect(key+".", value)...)
+		} else {
+			all = append(all, field{key, value})
+		}
+	}
+	return all
+}
+
+// keys lists every key of host.toml, in the order of the struct.
+var keys = func() []string {
+	var h Host
+	var all []string
+	for _, f := range fields(&h) {
+		all = append(all, f.key)
+	}
+	return all
+}()
+
+// isTable tells whether key names a table of options, such as labels.
+func isTable(key string) bool {
+	return slices.ContainsFunc(keys, func(known string) bool {
+		return strings.HasPrefix(known, key+".")
+	})
+}
+
+// siblings lists the keys of the table that key lies in, or all keys if there
+// is no such table.
+func siblings(key string) []string {
+	table, _, nested := strings.Cut(key, ".")
+	if !nested || !isTable(table) {
+		return keys
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(known string) bool {
+		return !strings.HasPrefix(known, table+".")
+	})
+}
+
+// nearest finds the known key or table that key most likely meant; empty if
+// none is near.
+func nearest(key string) string {
+	const longest = 64 // bytes; nothing longer is a misspelt key
+	if len(key) > longest {
+		return ""
+	}
+	candidates := slices.Clone(keys)
+	for _, known := range keys {
+		if table, _, nested := strings.Cut(known, "."); nested && !slices.Contains(candidates, table) {
+			candidates = append(candidates, table)
+		}
+	}
+	best, bestDistance := "", 1+len(key)/3
+	for _, known := range candidates {
+		// A key is often right but for its case or its table: targetUID,
+		// mapperName.
+		_, last, _ := strings.Cut(known, ".")
+		if strings.EqualFold(known, key) || (last != "" && strings.EqualFold(last, key)) {
+			return known
+		}
+		if max(len(known)-len(key), len(key)-len(known)) >= bestDistance {
+			continue
+		}
+		if d := distance(strings.ToLower(key), strings.ToLower(known)); d < bestDistance {
+			best, bestDistance = known, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

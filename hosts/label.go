@@ -1,0 +1,82 @@
+package hosts
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The characters of a label. Beyond alnum, these are what udev leaves as they
+// are in a /dev/disk/by-label name (systemd, src/shared/device-nodes.c);
+// it would escape others, and the installed system would not find its disk.
+const (
+	fatChars   = upper + digits + "_-"
+	labelChars = alnum + "#+-.:=@_"
+)
+
+// labelRule is what one label may be, as the label of what is on the
+// partition and as the partition's name, which GPT holds to 36 UTF-16 units.
+type labelRule struct {
+	key     string
+	value   string
+	most    int // bytes
+	chars   string
+	allowed string
+}
+
+func labelRules(l Labels) []labelRule {
+	const others = "letters, digits and # + - . : = @ _"
+	return []labelRule{
+		{"labels.efi", l.EFI, 11, fatChars, "at most 11 of A-Z 0-9 _ -"},
+		{"labels.root", l.Root, 16, labelChars, "at most 16 " + others},
+		// LUKS2 itself takes 47.
+		{"labels.luks", l.LUKS, 36, labelChars, "at most 36 " + others},
+		{"labels.swap", l.Swap, 15, labelChars, "at most 15 " + others},
+	}
+}
+
+func (c *checker) labels(h Host) {
+	rules := labelRules(h.Labels)
+	for i, r := range rules {
+		if !c.neededLabel(h, r) {
+			continue
+		}
+		switch {
+		case len(r.value) > r.most:
+			c.add(r.key, fmt.Sprintf("%s is %d bytes", quote(r.value), len(r.value)), r.allowed)
+		case !onlyHas(r.value, r.chars):
+			c.add(r.key, quote(r.value)+" has "+stranger(r.value, r.chars), r.allowed)
+		case !strings.Contains(alnum, r.value[:1]):
+			c.add(r.key, quote(r.value)+" begins with "+quote(r.value[:1]), "a letter or digit first")
+		}
+		for _, other := range rules[:i] {
+			if strings.EqualFold(other.value, r.value) {
+				// FAT and some firmware do not tell upper from lower case.
+				e := c.add(r.key, quote(r.value)+" is the same as "+other.key, "labels that differ in more than case")
+				e.related = other.key
+			}
+		}
+	}
+}
+
+// neededLabel tells whether r has a value to check, and reports a label that
+// is missing or has nothing to name.
+func (c *checker) neededLabel(h Host, r labelRule) bool {
+	enable, enabled := "", true
+	switch r.key {
+	case "labels.luks":
+		enable, enabled = "luks.enable", h.LUKS.Enable
+	case "labels.swap":
+		enable, enabled = "swap.enable", h.Swap.Enable
+	}
+	switch {
+	case r.value == "" && enabled:
+		e := c.missing(r.key, r.allowed)
+		if enable != "" {
+			e.Problem = "is required by " + enable + ", but not set"
+			e.related = enable
+		}
+	case r.value != "" && !enabled:
+		c.ignored(r.key, quote(r.value), enable, "no "+r.key)
+	}
+	return r.value != ""
+}

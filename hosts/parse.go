@@ -1,0 +1,188 @@
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Parse reads a definition strictly: an unknown or repeated key, a wrong type
+// and a bad value are errors. file is only for the messages. It fails with
+// Errors, which holds every problem and not the first alone; only where the
+// TOML itself is broken is what lies behind that not looked at.
+func Parse(file string, data []byte) (Host, error) {
+	if len(data) > maxSize {
+		return Host{}, Errors{{
+			File: file, Problem: "is larger than 1 MiB", Allowed: "a host definition of at most 1 MiB",
+			hint: "check that " + file + " is a host.toml",
+		}}
+	}
+	places, repeated := locate(data)
+	var tree map[string]any
+	if err := toml.Unmarshal(data, &tree); err != nil {
+		if len(repeated) == 0 {
+			repeated = Errors{syntaxError(err)}
+		}
+		return Host{}, inFile(file, repeated)
+	}
+
+	h := Default()
+	d := decoder{places: places, options: fields(&h), bad: map[string]bool{}}
+	d.table("", tree)
+	for _, e := range h.Validate() {
+		// A value that was refused already left its default behind, which is
+		// no cause for further complaints.
+		if !d.bad[e.Key] && !d.bad[e.related] {
+			at := places.nearest(e.Key)
+			e.Line, e.Column = at.line, at.column
+			d.problems = append(d.problems, e)
+		}
+	}
+	if len(d.problems) > 0 {
+		return Host{}, inFile(file, d.problems)
+	}
+	return h, nil
+}
+
+func inFile(file string, problems Errors) Errors {
+	for _, e := range problems {
+		e.File = file
+	}
+	problems.sort()
+	return problems
+}
+
+// syntaxError turns what go-toml reports into an *Error.
+func syntaxError(err error) *Error {
+	e := &Error{Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: "), cause: err}
+	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
+		e.Line, e.Column = at.Position()
+	}
+	return e
+}
+
+// decoder moves a TOML tree into a Host and collects what does not fit.
+type decoder struct {
+	places   places
+	options  []field // of the Host to fill
+	problems Errors
+	bad      map[string]bool // keys whose value was refused
+}
+
+func (d *decoder) table(prefix string, tree map[string]any) {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		key := prefix + keyPart(name)
+		value := tree[name]
+		if isTable(key) {
+			if sub, ok := value.(map[string]any); ok {
+				d.table(key+".", sub)
+				continue
+			}
+			for _, known := range siblings(key + ".") {
+				d.bad[known] = true
+			}
+			d.refuse(key, describe(value), "a table with the keys "+strings.Join(siblings(key+"."), ", "))
+			continue
+		}
+		d.option(key, value)
+	}
+}
+
+func (d *decoder) option(key string, value any) {
+	for _, f := range d.options {
+		if f.key != key {
+			continue
+		}
+		switch f.value.Interface().(type) {
+		case string:
+			set[string](d, f, value, "a string")
+		case bool:
+			set[bool](d, f, value, "true or false")
+		case int:
+			if n, ok := value.(int64); ok && int64(int(n)) == n {
+				value = int(n)
+			}
+			set[int](d, f, value, "a whole number")
+		case []string:
+			d.list(f, value)
+		}
+		return
+	}
+	problem := "unknown key"
+	if near := nearest(key); near != "" {
+		problem += ", did you mean " + near + "?"
+	}
+	d.refuse(key, problem, strings.Join(siblings(key), ", "))
+}
+
+func set[T any](d *decoder, f field, value any, allowed string) {
+	if fitting, ok := value.(T); ok {
+		f.value.Set(reflect.ValueOf(fitting))
+	} else {
+		d.refuse(f.key, describe(value), allowed)
+	}
+}
+
+// list sets a list of strings. An empty one becomes nil, the default, so that
+// equal definitions are equal Hosts.
+func (d *decoder) list(f field, value any) {
+	const allowed = "a list of strings"
+	elements, ok := value.([]any)
+	if !ok {
+		d.refuse(f.key, describe(value), allowed)
+		return
+	}
+	var list []string
+	for i, element := range elements {
+		if text, ok := element.(string); ok {
+			list = append(list, text)
+			continue
+		}
+		d.refuse(fmt.Sprintf("%s[%d]", f.key, i+1), describe(element), allowed)
+		list = append(list, "") // keeps the numbers of those behind it
+	}
+	f.value.Set(reflect.ValueOf(list))
+}
+
+func (d *decoder) refuse(key, problem, allowed string) {
+	at := d.places.nearest(key)
+	d.bad[key] = true
+	d.problems = append(d.problems, &Error{
+		Line: at.line, Column: at.column, Key: key, Problem: problem, Allowed: allowed,
+	})
+}
+
+// describe says what type of value was given instead of the right one.
+func describe(value any) string {
+	switch v := value.(type) {
+	case string:
+		return quote(v) + " is a string"
+	case bool:
+		return strconv.FormatBool(v) + " is a boolean"
+	case int64:
+		return strconv.FormatInt(v, 10) + " is an integer"
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64) + " is a float"
+	case []any:
+		return "is a list"
+	case map[string]any:
+		return "is a table"
+	default:
+		return fmt.Sprintf("%v is a date or time", v)
+	}
+}
+
+// keyPart spells one part of a key as TOML does: bare, or else quoted, so
+// that "labels.efi" in quotes is not taken for efi in the table labels.
+func keyPart(name string) string {
+	if name != "" && onlyHas(name, alnum+"_-") {
+		return name
+	}
+	return strconv.Quote(name)
+}

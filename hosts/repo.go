@@ -1,0 +1,144 @@
+package hosts
+
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+func (c *checker) repo(h Host) {
+	c.remote(h)
+	c.ref(h.RepoRef)
+	c.clonePath(h.RepoClonePath)
+}
+
+// remote checks repoRemote. Its messages never show the value: it may hold a
+// password, and they end up in logs.
+func (c *checker) remote(h Host) {
+	const (
+		key     = "repoRemote"
+		allowed = "an https, ssh, git, git+ssh or file URL, user@host:path, or an absolute path"
+	)
+	remote := h.RepoRemote
+	if remote == "" {
+		if !h.Prebuilt {
+			e := c.missing(key, allowed)
+			e.Problem = "is required unless prebuilt, but not set"
+			e.related = "prebuilt"
+		}
+		return
+	}
+	_, _, isURL := strings.Cut(remote, "://")
+	helper, _, hasHelper := strings.Cut(remote, "::")
+	switch {
+	case remote[0] == '-':
+		c.add(key, "begins with -, which git takes for an option", allowed)
+	case !isText(remote, "") || strings.ContainsAny(remote, " \u00a0"):
+		c.add(key, "has a space or control character", allowed)
+	case hasHelper && onlyHas(helper, alnum+"+.-_"):
+		// transport::address runs git-remote-transport; ext:: runs anything.
+		c.add(key, "names a remote helper of git's", allowed)
+	case isURL:
+		c.remoteURL(key, remote, allowed)
+	case remote[0] == '/':
+	default:
+		host, file, found := strings.Cut(remote, ":")
+		user, server, hasUser := strings.Cut(host, "@")
+		if !hasUser {
+			user, server = "git", host
+		}
+		switch {
+		case hasUser && !found || strings.Contains(file, "@") && !hasUser:
+			c.add(key, "is no git address (or has a password, as in user:password@host)", allowed)
+		case !found || file == "" || !isWord(user, alnum+"._-") || !isWord(server, alnum+".-_"):
+			c.add(key, "is no git address", allowed)
+		}
+	}
+}
+
+func (c *checker) remoteURL(key, remote, allowed string) {
+	u, err := url.Parse(remote)
+	if err != nil {
+		c.add(key, "is no valid URL", allowed)
+		return
+	}
+	_, hasPassword := u.User.Password()
+	user := u.User.Username()
+	switch {
+	case !slices.Contains([]string{"https", "ssh", "git", "git+ssh", "file"}, u.Scheme):
+		c.add(key, "has the scheme "+quote(u.Scheme), allowed)
+	case hasPassword:
+		e := c.add(key, "has a password, which would stay in the clone's .git/config", "a URL without one")
+		e.hint = "remove it, and give the installer a deploy key"
+	case u.User != nil && u.Scheme != "ssh" && u.Scheme != "git+ssh":
+		// Only ssh needs a user; in an https URL this is often a token.
+		e := c.add(key, "has a user or token before @", "a user in ssh URLs only")
+		e.hint = "remove it, and give the installer a deploy key"
+	case u.User != nil && !isWord(user, alnum+"._-"):
+		c.add(key, "has a user name with odd characters", allowed)
+	case u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(remote, "?#"):
+		e := c.add(key, "has a ? or #, which git would take for a part of the path", "the plain URL")
+		e.hint = "give a branch, tag or commit as repoRef"
+	case u.Scheme == "file" && u.Host != "":
+		c.add(key, "has a host in a file URL", "file:///absolute/path")
+	case u.Scheme != "file" && u.Host == "":
+		c.add(key, "has no host", allowed)
+	case u.Scheme != "file" && !isWord(u.Hostname(), alnum+".-_:"):
+		c.add(key, "has a host name with odd characters", allowed)
+	case strings.Trim(u.Path, "/") == "":
+		c.add(key, "has no path", allowed)
+	}
+}
+
+// ref checks repoRef by the rules of git check-ref-format, and so that git
+// cannot take it for an option, a range or a revision expression.
+func (c *checker) ref(ref string) {
+	const allowed = "a branch, tag or commit, as git check-ref-format has it"
+	if ref == "" {
+		return
+	}
+	bad := !isText(ref, "") || len(ref) > 255 || ref == "@" || ref[0] == '-' ||
+		strings.ContainsAny(ref, " ~^:?*[\\") || strings.Contains(ref, "..") || strings.Contains(ref, "@{") ||
+		strings.HasSuffix(ref, ".")
+	for part := range strings.SplitSeq(ref, "/") {
+		bad = bad || part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock")
+	}
+	if bad {
+		c.add("repoRef", quote(ref)+" is no name of a branch, tag or commit", allowed)
+	}
+}
+
+func (c *checker) clonePath(dir string) {
+	const (
+		key     = "repoClonePath"
+		allowed = "an absolute path below /mnt, such as /mnt/nix-config, of letters, digits and . _ - + @"
+	)
+	clean := path.Clean(dir)
+	switch {
+	case dir == "":
+		c.missing(key, allowed)
+	case dir[0] != '/':
+		c.add(key, quote(dir)+" is not absolute", allowed)
+	case hasDotDot(dir):
+		c.add(key, quote(dir)+" has ..", allowed)
+	case !isBelow(clean, mountRoot):
+		c.add(key, quote(dir)+" is not below /mnt", allowed)
+	case !onlyHas(dir, alnum+"/._-+@"):
+		// It becomes a flake reference, where # and ? have a meaning.
+		c.add(key, quote(dir)+" has "+stranger(dir, alnum+"/._-+@"), allowed)
+	}
+	for _, place := range []struct{ dir, why string }{
+		{"boot", "the ESP, which keeps neither owners nor symlinks"},
+		{"nix", "Nix's own"},
+		{"dev", "covered by a mount once the system runs"},
+		{"proc", "covered by a mount once the system runs"},
+		{"run", "covered by a mount once the system runs"},
+		{"sys", "covered by a mount once the system runs"},
+	} {
+		full := mountRoot + "/" + place.dir
+		if clean == full || isBelow(clean, full) {
+			c.add(key, quote(dir)+" is in "+full+", which is "+place.why, allowed)
+		}
+	}
+}
