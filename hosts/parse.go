@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,10 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
+// maxKeys bounds the keys and tables of a definition: go-toml's search for
+// repeated ones takes quadratic time, a minute for a megabyte of them.
+const maxKeys = 10000
+
 // Parse reads a definition strictly: an unknown or repeated key, a wrong type
 // and a bad value are errors. file is only for the messages. It fails with
 // Errors, which holds every problem and not the first alone; only where the
@@ -20,6 +25,12 @@ func Parse(file string, data []byte) (Host, error) {
 	if len(data) > maxSize {
 		return Host{}, Errors{{
 			File: file, Problem: "is larger than 1 MiB", Allowed: "a host definition of at most 1 MiB",
+			hint: "check that " + file + " is a host.toml",
+		}}
+	}
+	if bytes.Count(data, []byte("="))+bytes.Count(data, []byte("[")) > maxKeys {
+		return Host{}, Errors{{
+			File: file, Problem: "has far too many keys", Allowed: fmt.Sprintf("at most %d of = and [", maxKeys),
 			hint: "check that " + file + " is a host.toml",
 		}}
 	}
