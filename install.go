@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// installFlags are the answers, as flags.
+type installFlags struct {
+	host, disk, remote, source, system string
+	passphraseFile                     string
+	passphraseFD                       int
+	ageIdentity, deployKey             string
+	noPower                            bool
+	events, log                        string
+}
+
+func (f *installFlags) register(c *cobra.Command) {
+	p := steps.DefaultPaths()
+	fl := c.Flags()
+	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or the path of a host.toml")
+	fl.StringVar(&f.disk, "disk", os.Getenv("INSTALL_DISK"), "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
+	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "read the LUKS passphrase from this file; one line break at its end is not part of it")
+	fl.IntVar(&f.passphraseFD, "passphrase-fd", -1, "read the LUKS passphrase from this open file descriptor")
+	fl.StringVar(&f.ageIdentity, "age-identity", "", "the host's age identity file")
+	fl.StringVar(&f.deployKey, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
+	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
+	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
+	fl.StringVar(&f.remote, "remote", os.Getenv("REPO_REMOTE"), "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
+	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
+	fl.StringVar(&f.events, "events", p.Events, "write the events here")
+	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
+	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
+}
+
+func (f *installFlags) paths() steps.Paths {
+	return steps.Paths{Dir: steps.RunDir, Events: f.events, Log: f.log}
+}
+
+// answers reads the flags and the files that they name, all but the disk.
+func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
+	a := steps.Answers{Host: h, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
+	var err error
+	for _, secret := range []struct {
+		into *[]byte
+		flag string
+		file string
+	}{
+		{&a.Passphrase, "--passphrase-file", f.passphraseFile},
+		{&a.AgeIdentity, "--age-identity", f.ageIdentity},
+		{&a.DeployKey, "--deploy-key", f.deployKey},
+	} {
+		if secret.file == "" {
+			continue
+		}
+		if *secret.into, err = readSecretFile(secret.flag, secret.file); err != nil {
+			a.Wipe()
+			return a, err
+		}
+	}
+	if f.passphraseFD >= 0 {
+		in := os.NewFile(uintptr(f.passphraseFD), "passphrase")
+		if a.Passphrase, err = readSecret("--passphrase-fd", in); err != nil {
+			a.Wipe()
+			return a, err
+		}
+	}
+	a.Passphrase = bytes.TrimSuffix(a.Passphrase, []byte("\n"))
+	a.FromMedium(steps.Medium)
+	return a, nil
+}
+
+// maxSecret is more than any passphrase or key needs, in bytes.
+const maxSecret = 64 << 10
+
+func readSecretFile(flag, name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)
+	}
+	defer f.Close()
+	return readSecret(flag, f)
+}
+
+// readSecret reads into one buffer that is never copied by growing.
+func readSecret(flag string, r io.Reader) ([]byte, error) {
+	if f, ok := r.(*os.File); ok && f == nil {
+		return nil, steps.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
+	}
+	buf := make([]byte, maxSecret+1)
+	n, err := io.ReadFull(r, buf)
+	switch {
+	case err == nil:
+		clear(buf)
+		return nil, steps.Usage("name the right file", "%s: more than %d bytes", flag, maxSecret)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	default:
+		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)
+	}
+	if n == 0 {
+		return nil, steps.Usage("name the right file", "%s: it is empty", flag)
+	}
+	return buf[:n:n], nil
+}
+
+func installCommand() *cobra.Command {
+	var what installFlags
+	var confirm, format string
+	c := &cobra.Command{
+		Use: "install --host HOST --confirm yes", Short: "Install a host to a disk, without questions",
+		Long: "Install a host to a disk, without questions. EVERYTHING ON THE DISK IS LOST.\n" +
+			"All that can fail is tried before the first write. `plan` shows what will be done.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			if confirm != "yes" {
+				return steps.Usage("look at `auto-installer plan`; if that is what you want, add --confirm yes",
+					"not confirmed: --confirm must be the word yes")
+			}
+			watch, err := watcher(cmd.OutOrStdout(), format)
+			if err != nil {
+				return err
+			}
+			return what.install(cmd.Context(), watch)
+		}),
+	}
+	what.register(c)
+	c.Flags().StringVar(&confirm, "confirm", "", "must be the word yes")
+	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
+	return c
+}
+
+// watcher shows events as they happen.
+func watcher(w io.Writer, format string) (func(steps.Event), error) {
+	switch format {
+	case "text":
+		t := &steps.Text{W: w, Verbose: true}
+		return t.Event, nil
+	case "json":
+		enc := json.NewEncoder(w)
+		return func(e steps.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
+	}
+	return nil, steps.Usage("use text or json", "--log-format: unknown format %q", format)
+}
+
+// install is the engine: from the answers to a machine that powers off.
+func (f *installFlags) install(ctx context.Context, watch func(steps.Event)) error {
+	host, err := loadHost(f.host)
+	if err != nil {
+		return err
+	}
+	if err := steps.NeedRoot(); err != nil {
+		return err
+	}
+	// No core dump and no debugger sees the secrets.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl: %w", err)
+	}
+	a, err := f.answers(host)
+	if err != nil {
+		return err
+	}
+	defer a.Wipe()
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+
+	engine, err := steps.Open(ctx, f.paths(), watch)
+	if err != nil {
+		return err
+	}
+	plan, err := prepare(ctx, &a, f)
+	if err == nil {
+		err = engine.Run(ctx, plan)
+	}
+	if err := engine.Close(err); err != nil {
+		if e, ok := errors.AsType[*steps.Error](err); ok {
+			return alreadyShown{e.Code} // the watcher has shown it
+		}
+		return err
+	}
+	return steps.Power(context.WithoutCancel(ctx), plan)
+}
+
+func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {
+	var err error
+	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
+		return nil, err
+	}
+	if a.Disk.IsImage {
+		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+	}
+	return steps.InstallPlan(*a, f.paths())
+}
+
+// untilSignal is a context that Ctrl+C and SIGTERM end, with the signal as
+// its cause. A terminal or a reader that goes away does not stop an install.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, cancel := context.WithCancelCause(ctx)
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case sig := <-ch:
+			cancel(steps.Stopped{Signal: sig.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(ch); cancel(nil) }
+}
+
+func followCommand() *cobra.Command {
+	var events, format string
+	c := &cobra.Command{
+		Use: "follow", Short: "Show a running or finished install",
+		Long: "Show a running or finished install from its first event to its last.\n" +
+			"It ends with the install's own exit code.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			watch, err := watcher(cmd.OutOrStdout(), format)
+			if err != nil {
+				return err
+			}
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
+			code, err := steps.Follow(ctx, events, watch)
+			if err == nil && code != 0 {
+				err = alreadyShown{code}
+			}
+			return err
+		}),
+	}
+	c.Flags().StringVar(&events, "events", steps.DefaultPaths().Events, "the events file to follow")
+	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
+	return c
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// The commands that only look: hosts, disks, plan.
+
+func hostsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "hosts", Short: "List the hosts that this program knows",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			for _, name := range hosts.Names() {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			return nil
+		}),
+	}
+}
+
+func disksCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "disks", Short: "Show every block device: which would be installed to, and why the others are refused",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			verdicts, err := steps.Disks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), verdicts)
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), steps.DiskTable(verdicts, width()))
+			return err
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func planCommand() *cobra.Command {
+	var what installFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "plan --host HOST", Short: "Show the exact actions of an install, without doing any",
+		Long: "Show the exact actions of an install in order, with the command lines that it will run.\n" +
+			"Nothing is written. It works without root, and on a disk image: --disk disk.img.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			p, err := what.plan(cmd)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), p)
+			}
+			steps.WritePlan(cmd.OutOrStdout(), p)
+			return nil
+		}),
+	}
+	what.register(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// plan makes a plan that nobody will execute: secrets stand in for those that
+// would be asked for.
+func (f *installFlags) plan(cmd *cobra.Command) (*steps.Plan, error) {
+	host, err := loadHost(f.host)
+	if err != nil {
+		return nil, err
+	}
+	a, err := f.answers(host)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Wipe()
+	if host.LUKS.Enable && a.Passphrase == nil {
+		a.Passphrase = []byte("not asked for by a dry run")
+	}
+	if a.Disk, err = steps.ChooseDisk(cmd.Context(), f.disk); err != nil {
+		return nil, err
+	}
+	return steps.InstallPlan(a, f.paths())
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// width is the terminal's, or that of a plain console.
+func width() int {
+	if w, _, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 {
+		return w
+	}
+	return 80
+}
+
+func loadHost(name string) (hosts.Host, error) {
+	if name == "" {
+		return hosts.Host{}, steps.Usage("one of: "+strings.Join(hosts.Names(), ", ")+"; or a path to a host.toml", "--host is missing")
+	}
+	h, err := hosts.Load(name)
+	if err != nil {
+		return hosts.Host{}, steps.HostError(err)
+	}
+	return h, nil
+}

@@ -1,0 +1,96 @@
+// auto-installer turns a machine into the NixOS host that its definition
+// describes: it partitions, encrypts, formats, installs, and proves that the
+// result will start.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"charm.land/fang/v2"
+	"github.com/spf13/cobra"
+
+	"auto-installer/steps"
+)
+
+//go:embed assets/banner.txt
+var banner string
+
+// version is set when a release is linked.
+var version = "dev"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with everything that a test wants to hold.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:   "auto-installer",
+		Short: "Install a NixOS host from its flake, and prove that it will start",
+		Long:  banner + "\nInstalls a NixOS host from its flake: everything that can fail is tried before the\nfirst write, and nothing is called done before the boot chain is proven.",
+	}
+	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand())
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := fang.Execute(context.Background(), root,
+		fang.WithVersion(version), fang.WithCommit(commit()),
+		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
+			if _, ok := errors.AsType[alreadyShown](err); !ok {
+				steps.WriteError(w, asError(err))
+			}
+		}))
+	if err == nil {
+		return 0
+	}
+	if shown, ok := errors.AsType[alreadyShown](err); ok {
+		return int(shown.code)
+	}
+	return int(asError(err).Code)
+}
+
+// asError gives every error the form that the operator sees. Commands return
+// errors of that form; what is not is from the flag parser.
+func asError(err error) *steps.Error {
+	if e, ok := errors.AsType[*steps.Error](err); ok {
+		return e
+	}
+	return steps.Usage("auto-installer --help shows the commands and their flags", "%v", err)
+}
+
+// does makes a command's function, whose errors are the operator's.
+func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := f(cmd, args); err != nil {
+			if shown, ok := errors.AsType[alreadyShown](err); ok {
+				return shown
+			}
+			return steps.NewError("", err)
+		}
+		return nil
+	}
+}
+
+// alreadyShown ends the program with a code and says no more.
+type alreadyShown struct{ code steps.Code }
+
+func (a alreadyShown) Error() string { return fmt.Sprintf("exit code %d", a.code) }
+
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

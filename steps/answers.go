@@ -1,0 +1,129 @@
+package steps
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/identity"
+	"auto-installer/steps/internal/sys"
+)
+
+// Answers is everything that the operator decides. The screens and the flags
+// fill the same one, and InstallPlan checks it.
+type Answers struct {
+	Host hosts.Host
+	Disk Disk
+
+	Passphrase  []byte // LUKS; wiped by Wipe
+	AgeIdentity []byte // age identity file; wiped by Wipe
+	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
+
+	Remote string // overrides the host's repoRemote
+	Source string // copy of the config repo on the medium
+	System string // prebuilt toplevel
+	Power  bool   // power off or reboot at the end, as the host says
+}
+
+// Medium is where an installer ISO carries what a prebuilt install needs: the
+// toplevel's store path in toplevel/HOST, the config repo in nix-config.
+const Medium = "/iso/auto-installer"
+
+// FromMedium fills what was not answered from the medium in dir.
+func (a *Answers) FromMedium(dir string) {
+	if !a.Host.Prebuilt {
+		return
+	}
+	if a.System == "" {
+		data, _ := os.ReadFile(filepath.Join(dir, "toplevel", a.Host.TargetHost)) // absent: validation says so
+		a.System = strings.TrimSpace(string(data))
+	}
+	repo := filepath.Join(dir, "nix-config")
+	if _, err := os.Stat(repo); err == nil && a.Source == "" {
+		a.Source = repo
+	}
+}
+
+// maxPassphrase is what cryptsetup takes at a prompt, in bytes
+// (cryptsetup(8), "Notes on passphrase processing").
+const maxPassphrase = 512
+
+var storePath = regexp.MustCompile(`^/nix/store/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+._?=-]+$`)
+
+// Validate checks that the answers are complete and fit each other. The error
+// is an *Error.
+func (a Answers) Validate() error {
+	h := a.Host
+	switch {
+	case h.LUKS.Enable && len(a.Passphrase) == 0:
+		return Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted and there is no passphrase", h.TargetHost)
+	case !h.LUKS.Enable && len(a.Passphrase) > 0:
+		return Usage("leave the passphrase out, or set luks.enable in the host's definition",
+			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
+	case len(a.Passphrase) > maxPassphrase:
+		return Usage("choose a shorter one", "the passphrase is longer than %d bytes, which is all that the boot prompt takes", maxPassphrase)
+	case bytes.ContainsAny(a.Passphrase, "\n\r\x00"):
+		return Usage("leave out line breaks and NUL", "the passphrase could not be typed at the boot prompt")
+	case h.Prebuilt && a.System == "":
+		return Usage("name the toplevel with --system, or use a medium that carries it",
+			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
+	case a.System != "" && !storePath.MatchString(a.System):
+		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
+	}
+	if a.System == "" && a.remote() == "" && a.Source == "" {
+		return Usage("set repoRemote in the host's definition, or REPO_REMOTE", "there is no config repo to install %s from", h.TargetHost)
+	}
+	if a.AgeIdentity != nil {
+		if err := identity.Check(a.AgeIdentity); err != nil {
+			return Usage("make one with age-keygen, or name the right file", "the age identity is %v", err)
+		}
+	}
+	if a.DeployKey != nil {
+		if _, err := ssh.ParseRawPrivateKey(a.DeployKey); err != nil {
+			return Usage("it must be an OpenSSH private key without a passphrase", "the deploy key cannot be read")
+		}
+	}
+	return nil
+}
+
+func (a Answers) remote() string {
+	if a.Remote != "" {
+		return a.Remote
+	}
+	return a.Host.RepoRemote
+}
+
+// Wipe overwrites the secrets.
+func (a *Answers) Wipe() {
+	for _, secret := range []*[]byte{&a.Passphrase, &a.AgeIdentity, &a.DeployKey} {
+		clear(*secret)
+		*secret = nil
+	}
+}
+
+// fault is an error with a code of its own.
+func fault(code Code, hint, format string, args ...any) error {
+	return sys.Faultf(code, hint, format, args...)
+}
+
+// HostError makes an Error of what the hosts package refuses.
+func HostError(err error) *Error {
+	e := &Error{Cause: err.Error(), Code: sys.CodeHost}
+	if h, ok := err.(interface{ Hint() string }); ok {
+		e.Hint = h.Hint()
+	}
+	return e
+}
+
+// NeedRoot fails unless the program runs as root.
+func NeedRoot() error {
+	if os.Geteuid() != 0 {
+		return NewError("", fault(sys.CodeMachine, "run it with sudo, or on the installer's own console", "not running as root"))
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+// Package closure brings the system's closure into the target's store.
+package closure
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says what to bring where.
+type Options struct {
+	// Installable is what nix builds: FLAKE#attribute, or the store path of a
+	// prebuilt toplevel.
+	Installable string
+	// Prebuilt takes everything from this machine's own store and asks no
+	// network.
+	Prebuilt bool
+	Root     string // the target's mount point
+	OutLink  string // symbolic link to make to the toplevel
+	Env      []string
+}
+
+func (o Options) tmp() string { return filepath.Join(o.Root, ".auto-installer-build") }
+
+func build(o Options) sys.Cmd {
+	argv := []string{
+		"nix", "--extra-experimental-features", "nix-command flakes", "build", o.Installable,
+		"--store", o.Root,
+		// The derivations that say allowSubstitutes = false are on the
+		// medium as well: do not build them again.
+		"--option", "always-allow-substitutes", "true",
+	}
+	does := "build the system into the target's store"
+	if o.Prebuilt {
+		does = "copy the prebuilt system into the target's store"
+		argv = append(argv, "--option", "substituters", "auto?trusted=1")
+	} else {
+		argv = append(argv, "--extra-substituters", "auto?trusted=1")
+	}
+	argv = append(argv, "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+	// Builds are larger than a live system's memory: they go to the disk.
+	return sys.Cmd{Does: does, Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...)}
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
+
+// Run builds or copies, with real progress.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := os.MkdirAll(o.tmp(), 0o700); err != nil {
+		return sys.Incomplete(err, "making a folder for builds")
+	}
+	defer os.RemoveAll(o.tmp())
+	// readlink -f of an out-link is empty where the live system has no store.
+	if err := os.MkdirAll("/nix/store", 0o755); err != nil {
+		return sys.Incomplete(err, "making /nix/store")
+	}
+	log := &Log{Line: s.Log, Progress: s.Progress}
+	if err := s.Lines(ctx, build(o), log.Feed); err != nil {
+		if log.Error != "" && ctx.Err() == nil {
+			s.Log("nix: " + log.Error)
+		}
+		return sys.Incomplete(err, "to "+build(o).Does)
+	}
+	toplevel, err := os.Readlink(o.OutLink)
+	if err != nil {
+		return sys.Incomplete(err, "finding what nix built")
+	}
+	s.Log(fmt.Sprintf("toplevel is %s", toplevel))
+	return nil
+}

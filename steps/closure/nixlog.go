@@ -1,0 +1,226 @@
+package closure
+
+import (
+	"encoding/json"
+	"strings"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Activity and result types of nix's internal-json log (nix
+// src/libutil/logging.hh). Unknown numbers are ignored.
+const (
+	actCopyPath   = 100
+	actCopyPaths  = 103
+	actBuilds     = 104
+	actBuild      = 105
+	actSubstitute = 108
+
+	resBuildLogLine = 101
+	resSetPhase     = 104
+	resProgress     = 105
+	resPostBuildLog = 107
+)
+
+// maxActivities bounds what a broken log can make us remember.
+const maxActivities = 100_000
+
+// Log follows nix's internal-json log: feed it each line of standard error.
+type Log struct {
+	// Line gets what people want to read: messages and build output.
+	Line func(string)
+	// Progress gets the state after each change of it.
+	Progress func(sys.Progress)
+
+	acts map[uint64]*activity
+	// Bytes of finished copies, so that the sum never shrinks as activities
+	// end.
+	bytesDone, bytesTotal int64
+	paths, builds         counter
+	label                 string
+	last                  sys.Progress
+	// Error is the last message of level 0, without colour: why it failed.
+	Error string
+}
+
+type activity struct {
+	typ         int
+	name        string
+	done, total int64
+}
+
+type counter struct{ done, total int64 }
+
+type message struct {
+	Action string            `json:"action"`
+	ID     uint64            `json:"id"`
+	Type   int               `json:"type"`
+	Level  int               `json:"level"`
+	Text   string            `json:"text"`
+	Msg    string            `json:"msg"`
+	RawMsg string            `json:"raw_msg"`
+	Fields []json.RawMessage `json:"fields"`
+}
+
+// levelInfo is the most talkative level that is shown (nix lvlInfo).
+const levelInfo = 3
+
+// Feed takes one line. Lines that are not nix's JSON are passed on as they
+// are: ssh and git write there too.
+func (l *Log) Feed(line string) {
+	rest, ok := strings.CutPrefix(line, "@nix ")
+	if !ok {
+		l.Line(line)
+		return
+	}
+	var m message
+	if err := json.Unmarshal([]byte(rest), &m); err != nil {
+		l.Line(line)
+		return
+	}
+	switch m.Action {
+	case "msg":
+		l.message(m)
+	case "start":
+		l.start(m)
+	case "result":
+		l.result(m)
+	case "stop":
+		l.stop(m.ID)
+	}
+}
+
+func (l *Log) message(m message) {
+	text := m.RawMsg
+	if text == "" {
+		text = m.Msg
+	}
+	text = strings.TrimRight(text, "\n")
+	if m.Level == 0 && text != "" {
+		l.Error = text
+	}
+	if m.Level > levelInfo {
+		return
+	}
+	for part := range strings.SplitSeq(m.Msg, "\n") {
+		if strings.TrimSpace(part) != "" {
+			l.Line(part)
+		}
+	}
+}
+
+func (l *Log) start(m message) {
+	if l.acts == nil {
+		l.acts = map[uint64]*activity{}
+	}
+	if len(l.acts) >= maxActivities {
+		return
+	}
+	a := &activity{typ: m.Type}
+	switch m.Type {
+	case actCopyPath, actSubstitute, actBuild:
+		a.name = storeName(text(m.Fields, 0))
+		l.label = a.name
+	}
+	if m.Text != "" && m.Level <= levelInfo {
+		l.Line(m.Text)
+	}
+	l.acts[m.ID] = a
+	l.report()
+}
+
+func (l *Log) result(m message) {
+	a := l.acts[m.ID]
+	switch m.Type {
+	case resBuildLogLine, resPostBuildLog:
+		name := ""
+		if a != nil && a.name != "" {
+			name = a.name + "> "
+		}
+		l.Line(name + text(m.Fields, 0))
+	case resSetPhase:
+		if a != nil {
+			l.label = a.name + ": " + text(m.Fields, 0)
+			l.report()
+		}
+	case resProgress:
+		if a == nil {
+			return
+		}
+		done, total := number(m.Fields, 0), number(m.Fields, 1)
+		switch a.typ {
+		case actCopyPath:
+			a.done, a.total = done, total
+		case actCopyPaths:
+			l.paths = counter{done, total}
+		case actBuilds:
+			l.builds = counter{done, total}
+		}
+		l.report()
+	}
+}
+
+func (l *Log) stop(id uint64) {
+	a := l.acts[id]
+	if a == nil {
+		return
+	}
+	delete(l.acts, id)
+	if a.typ == actCopyPath {
+		// A copy that ended is done, whatever its last count was.
+		l.bytesDone += a.total
+		l.bytesTotal += a.total
+	}
+	l.report()
+}
+
+// report gives the progress: paths, since their total is what nix knows
+// first; builds where nothing is copied. Counts never pass their totals.
+func (l *Log) report() {
+	p := sys.Progress{Done: l.paths.done, Total: l.paths.total, Unit: "paths", Label: l.label}
+	if l.builds.total > 0 && l.paths.done >= l.paths.total {
+		p.Done, p.Total, p.Unit = l.builds.done, l.builds.total, "builds"
+	}
+	p.Done = max(0, min(p.Done, p.Total))
+	if p.Total > 0 && p != l.last {
+		l.last = p
+		l.Progress(p)
+	}
+}
+
+// Bytes is what was copied so far and what is known to come, in bytes.
+func (l *Log) Bytes() (done, total int64) {
+	done, total = l.bytesDone, l.bytesTotal
+	for _, a := range l.acts {
+		if a.typ == actCopyPath {
+			done += min(a.done, a.total)
+			total += a.total
+		}
+	}
+	return done, total
+}
+
+// storeName is the readable part of a store path: no folder, no hash.
+func storeName(path string) string {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	if len(name) > 33 && name[32] == '-' {
+		name = name[33:]
+	}
+	return strings.TrimSuffix(name, ".drv")
+}
+
+func text(fields []json.RawMessage, i int) string {
+	var s string
+	if i < len(fields) {
+		_ = json.Unmarshal(fields[i], &s) // another type: leave it empty
+	}
+	return s
+}
+
+func number(fields []json.RawMessage, i int) int64 {
+	var n int64
+	if i < len(fields) {
+		_ = json.Unmarshal(fields[i], &n)
+	}
+	return max(0, n)
+}

@@ -1,0 +1,83 @@
+package steps
+
+import (
+	"context"
+
+	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+// Verdict is a block device, and whether it may be installed to.
+type Verdict = detect.Verdict
+
+// Disk is the disk to install to.
+type Disk struct {
+	Path          string
+	Size          int64 // bytes
+	LogicalSector int   // bytes
+	IsImage       bool  // a file: good for a dry run only
+
+	identity block.Identity
+}
+
+// looking is a System for looking at disks: it starts commands and reports
+// nothing.
+func looking() sys.System { return &sys.Machine{Reporter: silent{}} }
+
+type silent struct{}
+
+func (silent) Command(sys.Cmd)       {}
+func (silent) Log(string)            {}
+func (silent) Warn(string)           {}
+func (silent) Progress(sys.Progress) {}
+
+// Disks looks at every block device of the machine and ranks them.
+func Disks(ctx context.Context) ([]Verdict, error) {
+	inv, err := block.Survey(ctx, looking(), "/")
+	if err != nil {
+		return nil, err
+	}
+	return detect.Rank(inv), nil
+}
+
+// DiskTable renders verdicts as text of at most width columns.
+func DiskTable(vs []Verdict, width int) string { return detect.Table(vs, width) }
+
+// ChooseDisk finds the disk to install to. want is what the operator named: a
+// path of any kind, or empty to choose by rank. A disk image is taken if it is
+// named, but only a plan can be made for it. The error is an *Error.
+func ChooseDisk(ctx context.Context, want string) (Disk, error) {
+	found, err := detect.Run(ctx, looking(), detect.Options{Want: want})
+	if err != nil {
+		return Disk{}, NewError("", err)
+	}
+	d := found.Chosen.Device
+	return Disk{
+		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
+		IsImage: d.Type == block.TypeFile, identity: block.IdentityOf(d),
+	}, nil
+}
+
+// refusal tells why a disk may not be written to, or is empty.
+func refusal(inv *block.Inventory, path string) string {
+	for _, v := range detect.Rank(inv) {
+		if v.Device.Path == path {
+			return v.Refused
+		}
+	}
+	return "it is not there"
+}
+
+// carriers tells which other disks carry one of the labels.
+func carriers(inv *block.Inventory, disk block.Identity, labels []string) []string {
+	dev, err := inv.Find(disk)
+	if err != nil {
+		return nil // the gate will say so
+	}
+	var found []string
+	for _, c := range detect.CarriesLabel(inv, dev, labels) {
+		found = append(found, c.String())
+	}
+	return found
+}

@@ -1,0 +1,83 @@
+// Package finish keeps the log on the target and lets go of the disk.
+package finish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says what is kept.
+type Options struct {
+	Root string // the target's mount point
+	Logs []string
+}
+
+// Dir is where the logs are kept, below the target's root. It is on the root
+// file system, never on the ESP, which is not encrypted.
+const Dir = "var/log/auto-installer"
+
+func sync(o Options) sys.Cmd {
+	return sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", o.Root}}
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action {
+	return []sys.Action{
+		{Does: fmt.Sprintf("keep the logs in %s/%s", o.Root, Dir)},
+		sync(o).Action(),
+		{Does: "swap off, unmount and close everything"},
+	}
+}
+
+// Run keeps the logs, syncs, and takes back every mount, swap and mapper. A
+// file system that cannot be unmounted is a failure: what was written may not
+// be on the disk.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := KeepLogs(o); err != nil {
+		return sys.Incomplete(err, "keeping the logs on the target")
+	}
+	if err := s.Run(ctx, sync(o)); err != nil {
+		return sys.Incomplete(err, "writing everything out")
+	}
+	if err := s.Unwind(ctx); err != nil {
+		return sys.Incomplete(err, "letting go of the disk")
+	}
+	return nil
+}
+
+// KeepLogs copies the logs to the target, readable by root alone.
+func KeepLogs(o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(Dir, 0o700); err != nil {
+		return err
+	}
+	var errs []error
+	for _, from := range o.Logs {
+		errs = append(errs, keep(root, from, path.Join(Dir, path.Base(from))))
+	}
+	return errors.Join(errs...)
+}
+
+func keep(root *os.Root, from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

@@ -1,0 +1,81 @@
+// Package identity puts the host's age identity in place.
+package identity
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"filippo.io/age"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says whose identity goes where.
+type Options struct {
+	Root string // the target's mount point
+	Host string
+	Key  []byte // age identity file: comments and AGE-SECRET-KEY-1… lines
+}
+
+const dir = "etc/age"
+
+func (o Options) path() string { return dir + "/" + o.Host + ".agekey" }
+
+// Check reports whether key is an age identity file with exactly one
+// identity. The error never quotes the key.
+func Check(key []byte) error {
+	ids, err := age.ParseIdentities(bytes.NewReader(key))
+	if err != nil || len(ids) != 1 {
+		return errors.New("not an age identity file with one AGE-SECRET-KEY-1 line")
+	}
+	return nil
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action {
+	return []sys.Action{{
+		Does: fmt.Sprintf("write the age identity to %s/%s (600, root, in a folder of 700)", o.Root, o.path()),
+	}}
+}
+
+// Run writes the identity, whole or not at all.
+func Run(_ context.Context, s sys.System, o Options) error {
+	if err := write(o); err != nil {
+		return sys.Incomplete(err, "writing the age identity")
+	}
+	s.Log("age identity written to " + o.Root + "/" + o.path())
+	return nil
+}
+
+// write stays below the target's root even if a symbolic link there points
+// out of it.
+func write(o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := root.Chmod(dir, 0o700); err != nil {
+		return err
+	}
+	tmp := o.path() + ".new"
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(o.Key)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return root.Rename(tmp, o.path())
+}

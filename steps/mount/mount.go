@@ -1,0 +1,83 @@
+// Package mount mounts the new system and makes the host's extra directories.
+package mount
+
+import (
+	"context"
+	"path/filepath"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says what goes where.
+type Options struct {
+	Root     string // device
+	ESP      string // device
+	Swap     string // device to swap on, or empty
+	At       string // mount point of the root, /mnt
+	Dirs     []string
+	Commands []string // run with sh -c after mounting
+}
+
+// cmd is a command and what takes it back, if anything.
+type cmd struct {
+	do   sys.Cmd
+	undo *sys.Cmd
+}
+
+func cmds(o Options) []cmd {
+	boot := filepath.Join(o.At, "boot")
+	c := []cmd{
+		{do: sys.Cmd{Does: "make the mount point", Argv: []string{"mkdir", "-p", o.At}}},
+		{
+			do: sys.Cmd{Does: "mount the root", Argv: []string{"mount", "-t", "ext4", o.Root, o.At}},
+			// Recursive: a command of the host may have mounted more below it.
+			undo: &sys.Cmd{Does: "unmount the target", Argv: []string{"umount", "--recursive", o.At}},
+		},
+		{do: sys.Cmd{Does: "make /boot", Argv: []string{"mkdir", "-p", boot}}},
+		// The random seed of systemd-boot is world-readable otherwise, and
+		// bootctl says so.
+		{do: sys.Cmd{Does: "mount the ESP", Argv: []string{"mount", "-t", "vfat", "-o", "umask=0077", o.ESP, boot}}},
+	}
+	if len(o.Dirs) > 0 {
+		c = append(c, cmd{do: sys.Cmd{Does: "make the extra directories", Argv: append([]string{"mkdir", "-p", "--"}, o.Dirs...)}})
+	}
+	if o.Swap != "" {
+		c = append(c, cmd{
+			do:   sys.Cmd{Does: "swap on", Argv: []string{"swapon", o.Swap}},
+			undo: &sys.Cmd{Does: "swap off", Argv: []string{"swapoff", o.Swap}},
+		})
+	}
+	for _, shell := range o.Commands {
+		c = append(c, cmd{do: sys.Cmd{Does: "run the host's post-mount command", Argv: []string{"sh", "-c", shell}}})
+	}
+	return c
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action {
+	var as []sys.Action
+	for _, c := range cmds(o) {
+		as = append(as, c.do.Action())
+	}
+	return as
+}
+
+// Run mounts. What it mounted is unmounted by the undo list.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	for _, c := range cmds(o) {
+		var err error
+		if c.undo != nil {
+			err = s.Do(ctx, c.do, *c.undo)
+		} else {
+			err = s.Run(ctx, c.do)
+		}
+		if err != nil {
+			f := sys.Incomplete(err, "to "+c.do.Does)
+			if c.do.Argv[0] == "sh" {
+				f.Hint = "mend extraPostMountCommands in the host's definition, then start again: " + c.do.Argv[2]
+			}
+			return f
+		}
+	}
+	return nil
+}

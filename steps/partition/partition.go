@@ -1,0 +1,161 @@
+package partition
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"auto-installer/steps/internal/gpt"
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says what to write where.
+type Options struct {
+	Disk       string // device path
+	SectorSize int64  // logical, bytes
+	DiskGUID   string
+	Partitions []Partition
+}
+
+// write and settle are separate from verify so that the dry run shows them.
+func write(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does: "write the partition table",
+		Argv: []string{
+			"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--lock=yes", o.Disk,
+		},
+		Stdin: []byte(script(o)),
+	}
+}
+
+var settle = sys.Cmd{
+	Does: "wait for the partitions to appear",
+	Argv: []string{"udevadm", "settle", "--timeout=30"},
+}
+
+func dump(o Options) sys.Cmd {
+	return sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action { return sys.Actions(write(o), settle, dump(o)) }
+
+// Run writes the table and checks that two independent readers, sfdisk and
+// go-diskfs, see exactly what was asked for.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := s.Run(ctx, write(o)); err != nil {
+		return sys.WithHint(err, sys.CodeWritten,
+			"the disk may be in use or failing; see the log above, then start again", "writing the partition table")
+	}
+	if err := s.Run(ctx, settle); err != nil {
+		return err
+	}
+	out, err := s.Output(ctx, dump(o))
+	if err != nil {
+		return err
+	}
+	seen, err := parseDump(out)
+	if err == nil {
+		err = compare(o, seen, "sfdisk")
+	}
+	if err != nil {
+		return mismatch(err)
+	}
+	seen, err = readTable(o)
+	if err == nil {
+		err = compare(o, seen, "the table on the disk")
+	}
+	if err != nil {
+		return mismatch(err)
+	}
+	s.Log(fmt.Sprintf("%d partitions read back as planned", len(seen.Partitions)))
+	return nil
+}
+
+func mismatch(err error) error {
+	return sys.WithHint(err, sys.CodeWritten, "the disk does not keep what is written to it; try another disk",
+		"reading the partition table back")
+}
+
+// table is what a reader saw.
+type table struct {
+	DiskGUID   string
+	Partitions []Partition
+}
+
+func readTable(o Options) (table, error) {
+	f, err := os.Open(o.Disk)
+	if err != nil {
+		return table{}, err
+	}
+	defer f.Close()
+	size, err := f.Seek(0, 2)
+	if err != nil {
+		return table{}, err
+	}
+	t, err := gpt.Read(f, size, int(o.SectorSize))
+	if err != nil {
+		return table{}, err
+	}
+	seen := table{DiskGUID: t.DiskGUID}
+	for _, p := range t.Partitions {
+		seen.Partitions = append(seen.Partitions, Partition{
+			Number: p.Number, Start: p.Start, Size: p.Size,
+			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.GUID), Name: p.Name,
+		})
+	}
+	return seen, nil
+}
+
+// parseDump reads sfdisk --json (util-linux, disk-utils/sfdisk.c). Sizes in it
+// are sectors.
+func parseDump(data []byte) (table, error) {
+	var d struct {
+		PartitionTable struct {
+			Label      string
+			ID         string
+			SectorSize int64
+			Partitions []struct {
+				Node        string
+				Start, Size int64
+				Type, UUID  string
+				Name        string
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return table{}, fmt.Errorf("sfdisk's answer is not understood: %w", err)
+	}
+	t := d.PartitionTable
+	if t.Label != "gpt" {
+		return table{}, fmt.Errorf("sfdisk sees a table of type %q, not gpt", t.Label)
+	}
+	if t.SectorSize == 0 {
+		t.SectorSize = 512
+	}
+	seen := table{DiskGUID: strings.ToLower(t.ID)}
+	for i, p := range t.Partitions {
+		seen.Partitions = append(seen.Partitions, Partition{
+			Number: i + 1, Start: p.Start * t.SectorSize, Size: p.Size * t.SectorSize,
+			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.UUID), Name: p.Name,
+		})
+	}
+	return seen, nil
+}
+
+func compare(o Options, seen table, who string) error {
+	if !strings.EqualFold(seen.DiskGUID, o.DiskGUID) {
+		return fmt.Errorf("%s shows disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
+	}
+	if len(seen.Partitions) != len(o.Partitions) {
+		return fmt.Errorf("%s shows %d partitions, written were %d", who, len(seen.Partitions), len(o.Partitions))
+	}
+	for i, want := range o.Partitions {
+		if seen.Partitions[i] != want {
+			return fmt.Errorf("%s shows partition %d as %+v, written was %+v", who, i+1, seen.Partitions[i], want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,326 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/bootproof"
+	"auto-installer/steps/closure"
+	"auto-installer/steps/contract"
+	"auto-installer/steps/encrypt"
+	"auto-installer/steps/finish"
+	"auto-installer/steps/format"
+	"auto-installer/steps/gate"
+	"auto-installer/steps/identity"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/mount"
+	"auto-installer/steps/partition"
+	"auto-installer/steps/preflight"
+	"auto-installer/steps/repo"
+	"auto-installer/steps/source"
+	"auto-installer/steps/sshkey"
+	"auto-installer/steps/system"
+)
+
+// Plan is what will be done to which disk, in order.
+type Plan struct {
+	Host       string                `json:"host"`
+	Mode       string                `json:"mode"` // "flake" or "prebuilt"
+	Disk       block.Identity        `json:"disk"`
+	DiskGUID   string                `json:"diskGuid"` // of the table to be written
+	Partitions []partition.Partition `json:"partitions"`
+	Warnings   []string              `json:"warnings"`
+	Steps      []Step                `json:"steps"`
+
+	root  string
+	power sys.Cmd
+}
+
+// Target is where the new system is mounted. Paths in a host's definition
+// start with it.
+const Target = "/mnt"
+
+const (
+	// minMemory is the least memory that a clone and an evaluation fit in,
+	// in bytes: a machine of 1 GiB shows a little less.
+	minMemory = 900 << 20
+	// networkPatience is how long the network may take to come up.
+	networkPatience = 20 * time.Second
+)
+
+// InstallPlan makes the plan of an install. It looks at nothing: all it needs
+// is in the answers and the paths. The error is an *Error.
+func InstallPlan(a Answers, paths Paths) (*Plan, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path}
+	if err := b.layout(); err != nil {
+		return nil, NewError("", err)
+	}
+	p := &Plan{
+		Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
+		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
+		root: Target,
+	}
+	p.Steps = b.steps()
+	if a.Power {
+		p.power = b.power()
+	}
+	p.preflight(b)
+	return p, nil
+}
+
+// builder binds the options of every step to what the host and the answers
+// say. It is the only place that knows both.
+type builder struct {
+	a          Answers
+	h          hosts.Host
+	paths      Paths
+	disk       string
+	swap       int64 // bytes, 0: none
+	diskGUID   string
+	partitions []partition.Partition
+}
+
+func (b *builder) layout() error {
+	if b.h.Swap.Enable {
+		n, err := b.h.SwapBytes()
+		if err != nil {
+			return err
+		}
+		b.swap = n
+	}
+	w := partition.Want{
+		DiskSize: b.a.Disk.Size, SectorSize: int64(b.a.Disk.LogicalSector),
+		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap,
+	}
+	if b.h.LUKS.Enable {
+		w.Root = b.h.Labels.LUKS
+	}
+	for i := range w.GUIDs {
+		w.GUIDs[i] = uuid.NewString()
+	}
+	b.diskGUID = w.GUIDs[0]
+	var err error
+	b.partitions, err = partition.Layout(w)
+	return err
+}
+
+func (b *builder) mode() string {
+	if b.a.System != "" {
+		return "prebuilt"
+	}
+	return "flake"
+}
+
+func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
+
+// rootDevice is what holds the root file system.
+func (b *builder) rootDevice() string {
+	if b.h.LUKS.Enable {
+		return "/dev/mapper/" + b.h.LUKS.MapperName
+	}
+	return b.part(2)
+}
+
+// swapDevice is the swap to format and switch on, or empty: beside LUKS it is
+// left for the installed system, which encrypts it with a new key each boot.
+func (b *builder) swapDevice() string {
+	if b.swap == 0 || b.h.SwapIsRandomEncrypted() {
+		return ""
+	}
+	return b.part(3)
+}
+
+func (b *builder) home() string {
+	if b.h.TargetUser == "" {
+		return ""
+	}
+	return filepath.Join(Target, "home", b.h.TargetUser)
+}
+
+func (b *builder) labels() []string {
+	var ls []string
+	for _, l := range []string{b.h.Labels.EFI, b.h.Labels.Root, b.h.Labels.LUKS, b.h.Labels.Swap} {
+		if l != "" {
+			ls = append(ls, l)
+		}
+	}
+	return ls
+}
+
+func (b *builder) warnings() []string {
+	ws := []string{}
+	if b.a.AgeIdentity == nil {
+		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until %s/etc/age/%s.agekey is put there",
+			Target, b.h.TargetHost))
+	}
+	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
+		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
+	}
+	return ws
+}
+
+func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
+
+// network is the address that must be reached, or empty.
+func (b *builder) network() string {
+	if b.a.Source != "" {
+		return ""
+	}
+	return source.Address(b.a.remote())
+}
+
+// gitEnv makes git and nix use the deploy key, which source has put in RAM.
+func (b *builder) gitEnv() []string {
+	if b.a.DeployKey == nil {
+		return nil
+	}
+	ssh := []string{
+		"ssh", "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
+	}
+	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
+}
+
+func (b *builder) power() sys.Cmd {
+	if b.h.PowerOff {
+		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
+	}
+	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
+}
+
+// step makes a Step of a step package: its two functions and its options.
+func step[O any](name, does string, writes bool, o O,
+	actions func(O) []sys.Action, run func(context.Context, sys.System, O) error,
+) Step {
+	return Step{
+		Name: name, Does: does, Writes: writes, Actions: actions(o),
+		run: func(ctx context.Context, s sys.System) error { return run(ctx, s, o) },
+	}
+}
+
+const (
+	before = false // before the gate: writes to no disk
+	after  = true
+)
+
+// steps is the install plan. Everything above the gate only looks and tries;
+// everything below it needs nobody to stand there.
+func (b *builder) steps() []Step {
+	src := source.Options{
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Ref: b.h.RepoRef,
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System,
+		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
+	}
+	outLink := filepath.Join(b.paths.Dir, "toplevel")
+	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Env: b.gitEnv()}
+	sysOpts := system.Options{Toplevel: outLink, Root: Target}
+	if b.a.System != "" {
+		build.Installable, build.Prebuilt = b.a.System, true
+		sysOpts.Toplevel = b.a.System
+	}
+	luks := encrypt.Options{
+		Device: b.part(2), Label: b.h.Labels.LUKS, Mapper: b.h.LUKS.MapperName, Passphrase: b.a.Passphrase,
+	}
+	proof := bootproof.Options{
+		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
+	}
+	if b.h.LUKS.Enable {
+		proof.LUKS, proof.LUKSLabel, proof.Passphrase = luks.Device, luks.Label, luks.Passphrase
+	}
+
+	list := []Step{
+		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
+		step("contract", "compare the labels with those of the other disks", before,
+			contract.Options{Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers}, contract.Actions, contract.Run),
+		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
+		step("partition", "write the partition table", after,
+			partition.Options{
+				Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions,
+			}, partition.Actions, partition.Run),
+	}
+	add := func(s Step) { list = append(list, s) }
+	if b.h.LUKS.Enable {
+		add(step("encrypt", "make the LUKS2 container and open it", after, luks, encrypt.Actions, encrypt.Run))
+	}
+	add(step("format", "make the file systems", after, format.Options{
+		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
+	}, format.Actions, format.Run))
+	add(step("mount", "mount them below "+Target, after, mount.Options{
+		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
+		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands,
+	}, mount.Actions, mount.Run))
+	if b.hasRepo() {
+		add(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, repo.Options{
+			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
+		}, repo.Actions, repo.Run))
+	}
+	if b.a.AgeIdentity != nil {
+		add(step("identity", "put the age identity in place", after,
+			identity.Options{Root: Target, Host: b.h.TargetHost, Key: b.a.AgeIdentity}, identity.Actions, identity.Run))
+	}
+	add(step("closure", "bring the system into the target's store", after, build, closure.Actions, closure.Run))
+	add(step("system", "make it the system, with its boot loader", after, sysOpts, system.Actions, system.Run))
+	if b.a.DeployKey != nil && b.h.TargetUser != "" {
+		add(step("sshkey", "give the deploy key to "+b.h.TargetUser, after, sshkey.Options{
+			Root: Target, User: b.h.TargetUser, UID: b.h.TargetUID, GID: b.h.TargetGID,
+			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
+		}, sshkey.Actions, sshkey.Run))
+	}
+	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
+	add(step("finish", "keep the logs and let go of the disk", after,
+		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
+	if b.a.Power {
+		last := &list[len(list)-1]
+		last.Actions = append(last.Actions, b.power().Action())
+	}
+	return list
+}
+
+// preflight goes first, and is made last: it looks for the commands that the
+// other steps will run.
+func (p *Plan) preflight(b builder) {
+	o := preflight.Options{
+		FS: "/", EUID: os.Geteuid(), Commands: p.commands(), MinMemory: minMemory,
+		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
+		Network: b.network(), Patience: networkPatience,
+	}
+	first := step("preflight", "check the machine", before, o, preflight.Actions, preflight.Run)
+	p.Steps = slices.Insert(p.Steps, 0, first)
+}
+
+// commands are the programs that the plan's steps run, sorted.
+func (p *Plan) commands() []string {
+	var names []string
+	for _, s := range p.Steps {
+		for _, a := range s.Actions {
+			if len(a.Argv) > 0 {
+				names = append(names, a.Argv[0])
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// gitHost is the host of a git URL, as an ssh config names it.
+func gitHost(remote string) string {
+	host, _, err := net.SplitHostPort(source.Address(remote))
+	if err != nil {
+		return "*"
+	}
+	return host
+}

@@ -1,0 +1,64 @@
+// Package repo puts the config repo where the host wants it.
+package repo
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says what is copied where.
+type Options struct {
+	From string // the clone in RAM
+	To   string // repoClonePath, below the target
+	// Home is the user's home directory below the target; a repo in it
+	// belongs to the user, and so does every directory on the way. Empty if
+	// there is no such user.
+	Home     string
+	UID, GID int
+}
+
+func (o Options) inHome() bool {
+	return o.Home != "" && strings.HasPrefix(o.To, o.Home+"/")
+}
+
+func cmds(o Options) []sys.Cmd {
+	var c []sys.Cmd
+	owner := fmt.Sprintf("%d:%d", o.UID, o.GID)
+	if o.inHome() {
+		// mkdir -p would leave directories of root's in the user's home.
+		home := []string{"install", "-d", "-m", "0700", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID), o.Home}
+		c = append(c, sys.Cmd{Does: "make the user's home", Argv: home})
+		if rest, err := filepath.Rel(o.Home, filepath.Dir(o.To)); err == nil && rest != "." {
+			dirs := []string{"install", "-d", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID)}
+			at := o.Home
+			for part := range strings.SplitSeq(rest, "/") {
+				at = filepath.Join(at, part)
+				dirs = append(dirs, at)
+			}
+			c = append(c, sys.Cmd{Does: "make the directories on the way", Argv: dirs})
+		}
+	} else {
+		c = append(c, sys.Cmd{Does: "make its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}})
+	}
+	c = append(c, sys.Cmd{
+		Does: "copy the clone, history and all",
+		Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To},
+	})
+	if o.inHome() {
+		c = append(c, sys.Cmd{Does: "give it to the user", Argv: []string{"chown", "--recursive", owner, o.To}})
+	}
+	return c
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
+
+// Run copies the clone that was evaluated, so that the very same revision is
+// on the disk.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	return sys.RunAll(ctx, s, cmds(o))
+}

@@ -1,0 +1,184 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/finish"
+	"auto-installer/steps/internal/sys"
+)
+
+// RunDir is where an engine keeps its state. It is in memory.
+const RunDir = "/run/auto-installer"
+
+// Paths are the files of one engine.
+type Paths struct {
+	Dir    string // lock, undo list, clone
+	Events string
+	Log    string
+}
+
+// DefaultPaths are those below RunDir.
+func DefaultPaths() Paths {
+	return Paths{
+		Dir:    RunDir,
+		Events: filepath.Join(RunDir, "events.jsonl"),
+		Log:    filepath.Join(RunDir, "install.log"),
+	}
+}
+
+// Engine runs one plan. There is one a machine at a time.
+type Engine struct {
+	paths   Paths
+	lock    *os.File
+	sink    *sink
+	machine *sys.Machine
+	began   time.Time
+}
+
+// undoTime bounds the undoing after a failure.
+const undoTime = 2 * time.Minute
+
+// Open takes the machine's lock and undoes what an engine that was killed
+// left behind. The watch function gets every event as it happens; it may be
+// nil, and it must not block.
+func Open(ctx context.Context, p Paths, watch func(Event)) (*Engine, error) {
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := takeLock(filepath.Join(p.Dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{paths: p, lock: lock, began: time.Now()}
+	if err := e.open(ctx, watch); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return e, nil
+}
+
+func (e *Engine) open(ctx context.Context, watch func(Event)) error {
+	undos, err := sys.OpenUndoStack(filepath.Join(e.paths.Dir, "undo.json"))
+	if err != nil {
+		return err
+	}
+	if e.sink, err = newSink(e.paths.Events, e.paths.Log, watch); err != nil {
+		return err
+	}
+	e.machine = &sys.Machine{Reporter: e.sink, Undos: undos}
+	if undos.Len() > 0 {
+		e.sink.Log("an earlier install was killed: undoing its mounts")
+		// What is not there any more cannot be undone; whatever is really
+		// in the way is found when the disks are looked at.
+		if err := e.machine.Unwind(ctx); err != nil {
+			e.sink.Log(err.Error())
+		}
+	}
+	return nil
+}
+
+// takeLock holds an exclusive lock for as long as the file is open. The kernel
+// drops it when the process ends, however that happens.
+func takeLock(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Run executes the plan and returns an *Error if it fails. Whatever happens,
+// nothing stays mounted.
+func (e *Engine) Run(ctx context.Context, p *Plan) error {
+	e.sink.emit(Event{Kind: KindPlan, Plan: p})
+	for _, w := range p.Warnings {
+		e.sink.Warn(w)
+	}
+	for _, step := range p.Steps {
+		start := time.Now()
+		e.sink.emit(Event{Kind: KindStarted, Step: step.Name})
+		if err := step.run(ctx, e.machine); err != nil {
+			return e.fail(ctx, p, step, err)
+		}
+		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
+	}
+	return nil
+}
+
+func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	failure := NewError(step.Name, err)
+	if step.Writes && failure.Code == sys.CodeUnexpected {
+		failure.Code = sys.CodeWritten
+	}
+	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
+	// The caller's context may be the reason that we are here.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if e.machine.Undos.Len() > 0 && step.Writes && mounted(p.root) {
+		if err := finish.KeepLogs(e.logs(p)); err != nil {
+			e.sink.Log("the log could not be kept on the target: " + err.Error())
+		}
+	}
+	if err := e.machine.Unwind(ctx); err != nil {
+		e.sink.Log("undoing: " + err.Error())
+	}
+	return failure
+}
+
+func (e *Engine) logs(p *Plan) finish.Options {
+	return finish.Options{Root: p.root, Logs: []string{e.paths.Log, e.paths.Events}}
+}
+
+// mounted tells whether something is mounted at dir.
+func mounted(dir string) bool {
+	var at, above unix.Stat_t
+	if unix.Stat(dir, &at) != nil || unix.Stat(filepath.Dir(dir), &above) != nil {
+		return false
+	}
+	return at.Dev != above.Dev
+}
+
+// Close tells how it ended, in the last event, and lets go of the lock. It
+// returns err as an *Error, or nil.
+func (e *Engine) Close(err error) error {
+	var failure *Error
+	exit := sys.CodeOK
+	if err != nil {
+		failure = NewError("", err)
+		exit = failure.Code
+	}
+	e.sink.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
+	if err := errors.Join(e.sink.close(), e.lock.Close()); err != nil && failure == nil {
+		return fmt.Errorf("closing the log: %w", err)
+	}
+	if failure == nil {
+		return nil
+	}
+	return failure
+}
+
+// Power runs the plan's last command, which ends the machine's session. Call
+// it after Close: the log is whole by then.
+func Power(ctx context.Context, p *Plan) error {
+	if p.power.Argv == nil {
+		return nil
+	}
+	return exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run()
+}

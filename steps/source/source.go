@@ -1,0 +1,204 @@
+// Package source brings the config repo into memory and makes sure that there
+// is a system to install, before anything is written.
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says where the system comes from.
+type Options struct {
+	Host string // name in nixosConfigurations
+	// Remote is the git URL of the config repo, Local a copy of the repo on
+	// this machine that is cloned instead if it is set; Remote stays the
+	// clone's origin. Both empty: no repo.
+	Remote, Local string
+	Ref           string // branch, tag or commit to check out; empty: the remote's HEAD
+	Dir           string // the clone, in RAM
+	System        string // prebuilt toplevel, or empty to evaluate the flake
+	// DeployKey is put into DeployKeyFile, in RAM, for as long as the install
+	// runs. Env tells git's ssh to use it.
+	DeployKey     []byte
+	DeployKeyFile string
+	Env           []string
+}
+
+// Installable is the flake attribute that is built.
+func (o Options) Installable() string {
+	return fmt.Sprintf("git+file://%s#nixosConfigurations.%q.config.system.build.toplevel", o.Dir, o.Host)
+}
+
+func (o Options) hasRepo() bool { return o.Remote != "" || o.Local != "" }
+
+func putKey(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does:  "put the deploy key into memory for git",
+		Argv:  []string{"install", "-m", "0600", "/dev/stdin", o.DeployKeyFile},
+		Stdin: o.DeployKey, Secret: "deploy key",
+	}
+}
+
+func dropKey(o Options) sys.Cmd {
+	return sys.Cmd{Does: "remove the deploy key", Argv: []string{"rm", "-f", o.DeployKeyFile}}
+}
+
+func clone(o Options) []sys.Cmd {
+	from := o.Remote
+	if o.Local != "" {
+		from = o.Local
+	}
+	// What the operator's git would ask, nobody answers here.
+	env := append([]string{"GIT_TERMINAL_PROMPT=0"}, o.Env...)
+	c := []sys.Cmd{{
+		Does: "clone the config repo into memory",
+		Argv: []string{"git", "clone", "--progress", "--", from, o.Dir},
+		Env:  env,
+	}}
+	if o.Ref != "" {
+		c = append(c, sys.Cmd{
+			Does: "check out " + o.Ref,
+			Argv: []string{"git", "-C", o.Dir, "-c", "advice.detachedHead=false", "checkout", o.Ref, "--"},
+		})
+	}
+	if o.Local != "" && o.Remote != "" {
+		c = append(c, sys.Cmd{
+			Does: "set its remote",
+			Argv: []string{"git", "-C", o.Dir, "remote", "set-url", "origin", o.Remote},
+		})
+	}
+	return c
+}
+
+func revision(o Options) sys.Cmd {
+	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}}
+}
+
+func evaluate(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does: "evaluate the host",
+		Argv: []string{
+			"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw",
+			o.Installable() + ".drvPath",
+		},
+		Env: o.Env,
+	}
+}
+
+func pathInfo(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does: "find the prebuilt closure",
+		Argv: []string{
+			"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--closure-size", o.System,
+		},
+	}
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action {
+	var c []sys.Cmd
+	if o.hasRepo() {
+		if o.DeployKey != nil {
+			c = append(c, putKey(o))
+		}
+		c = append(c, clone(o)...)
+		c = append(c, revision(o))
+	}
+	if o.System != "" {
+		c = append(c, pathInfo(o))
+	} else {
+		c = append(c, evaluate(o))
+	}
+	return sys.Actions(c...)
+}
+
+// Run clones and evaluates, or finds the prebuilt closure.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if o.hasRepo() {
+		if err := fetch(ctx, s, o); err != nil {
+			return err
+		}
+	}
+	if o.System != "" {
+		return prebuilt(ctx, s, o)
+	}
+	out, err := s.Output(ctx, evaluate(o))
+	if err != nil {
+		return sys.WithHint(err, sys.CodeSource,
+			fmt.Sprintf("try it on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host),
+			"evaluating "+o.Host)
+	}
+	s.Log(o.Host + " evaluates to " + strings.TrimSpace(string(out)))
+	return nil
+}
+
+func fetch(ctx context.Context, s sys.System, o Options) error {
+	// A clone of an earlier attempt would be in the way.
+	if err := os.RemoveAll(o.Dir); err != nil {
+		return err
+	}
+	if o.DeployKey != nil {
+		if err := s.Do(ctx, putKey(o), dropKey(o)); err != nil {
+			return err
+		}
+	}
+	for _, c := range clone(o) {
+		if err := s.Run(ctx, c); err != nil {
+			return sys.WithHint(err, sys.CodeSource,
+				"check the address, that the deploy key may read it, and that the branch or commit exists", "to "+c.Does)
+		}
+	}
+	out, err := s.Output(ctx, revision(o))
+	if err != nil {
+		return sys.WithHint(err, sys.CodeSource, "the repo has no commit on that branch", "reading the revision")
+	}
+	s.Log("config repo at revision " + strings.TrimSpace(string(out)))
+	return nil
+}
+
+func prebuilt(ctx context.Context, s sys.System, o Options) error {
+	out, err := s.Output(ctx, pathInfo(o))
+	var size int64
+	if err == nil {
+		size, err = closureSize(out, o.System)
+	}
+	if err != nil {
+		return sys.WithHint(err, sys.CodeSource, "build the installer medium with prebuilt = true, or name a toplevel of this store with --system",
+			"finding the prebuilt system "+o.System)
+	}
+	s.Log(fmt.Sprintf("prebuilt system %s, closure of %d MiB", o.System, size>>20))
+	return nil
+}
+
+// closureSize reads nix path-info --json --closure-size: a list before nix
+// 2.19, a map from store path since.
+func closureSize(out []byte, path string) (int64, error) {
+	type info struct {
+		Path        string
+		ClosureSize int64
+		Valid       *bool
+	}
+	var list []info
+	if json.Unmarshal(out, &list) == nil && len(list) == 1 {
+		if list[0].Valid != nil && !*list[0].Valid {
+			return 0, errors.New("the path is not valid in this store")
+		}
+		return list[0].ClosureSize, nil
+	}
+	var byPath map[string]*info
+	if err := json.Unmarshal(out, &byPath); err != nil {
+		return 0, fmt.Errorf("nix path-info's answer is not understood: %w", err)
+	}
+	for p, i := range byPath {
+		if i != nil && (p == path || strings.HasSuffix(path, p)) {
+			return i.ClosureSize, nil
+		}
+	}
+	return 0, errors.New("the path is not valid in this store")
+}

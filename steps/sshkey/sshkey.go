@@ -1,0 +1,83 @@
+// Package sshkey gives the deploy key to the target's user, so that the
+// installed machine can fetch its config repo again.
+package sshkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says whose key goes where.
+type Options struct {
+	Root     string // the target's mount point
+	User     string
+	UID, GID int
+	Key      []byte // OpenSSH private key file
+	GitHost  string // host that the key is for
+}
+
+func (o Options) dir() string { return path.Join("home", o.User, ".ssh") }
+
+// keyName is the key's file name below ~/.ssh.
+const keyName = "id_deploy"
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action {
+	return []sys.Action{{Does: fmt.Sprintf(
+		"write the deploy key to %s/%s/%s and its ssh config (600, owner %d:%d, in a folder of 700)",
+		o.Root, o.dir(), keyName, o.UID, o.GID)}}
+}
+
+// Run writes the key and an ssh config that uses it for the repo's host alone.
+func Run(_ context.Context, s sys.System, o Options) error {
+	if err := write(o); err != nil {
+		return sys.Incomplete(err, "writing the deploy key")
+	}
+	s.Log("deploy key written to " + path.Join(o.Root, o.dir(), keyName))
+	return nil
+}
+
+// write stays below the target's root even if a symbolic link there points
+// out of it.
+func write(o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll("home", 0o755); err != nil {
+		return err
+	}
+	for _, dir := range []string{path.Dir(o.dir()), o.dir()} {
+		if err := own(root, dir, o); err != nil {
+			return err
+		}
+	}
+	config := fmt.Sprintf("Host %s\n  IdentityFile ~/.ssh/%s\n  IdentitiesOnly yes\n", o.GitHost, keyName)
+	return errors.Join(
+		file(root, path.Join(o.dir(), keyName), o.Key, o),
+		file(root, path.Join(o.dir(), "config"), []byte(config), o),
+	)
+}
+
+// own makes a directory of the user's, mode 700.
+func own(root *os.Root, dir string, o Options) error {
+	if err := root.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(root.Chmod(dir, 0o700), root.Lchown(dir, o.UID, o.GID))
+}
+
+func file(root *os.Root, name string, data []byte, o Options) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Chown(o.UID, o.GID), f.Sync(), f.Close())
+}

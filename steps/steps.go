@@ -1,0 +1,89 @@
+// Package steps holds the plans and the runner that executes them. A plan is
+// an ordered list of steps; each step is a package of its own below this one.
+//
+// The screens, the headless commands and the tests see only this package.
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// Step is one entry of a plan.
+type Step struct {
+	Name    string   `json:"name"`
+	Does    string   `json:"does"`   // one line for the operator
+	Writes  bool     `json:"writes"` // after the gate: it changes the disk
+	Actions []Action `json:"actions"`
+
+	run func(context.Context, sys.System) error
+}
+
+// Action is one thing a step will do: a command line, or something done in
+// process.
+type Action = sys.Action
+
+// Progress is how far a step is.
+type Progress = sys.Progress
+
+// Code is an exit code of the program.
+type Code = sys.Code
+
+// Codes lists every exit code with its meaning.
+var Codes = sys.Codes
+
+// Error is what the operator is told when something fails.
+type Error struct {
+	Step  string `json:"step,omitempty"`
+	Cause string `json:"cause"`
+	Hint  string `json:"hint,omitempty"`
+	Code  Code   `json:"code"`
+}
+
+func (e *Error) Error() string {
+	if e.Step == "" {
+		return e.Cause
+	}
+	return e.Step + ": " + e.Cause
+}
+
+// NewError makes an Error of any error. A fault keeps its hint and code.
+func NewError(step string, err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if s, ok := errors.AsType[Stopped](err); ok {
+		return &Error{Step: step, Cause: s.Error(), Hint: "run the same command again when you are ready", Code: s.code()}
+	}
+	e := &Error{Step: step, Cause: clean(err.Error()), Code: sys.CodeUnexpected}
+	if f, ok := errors.AsType[*sys.Fault](err); ok {
+		e.Cause, e.Hint, e.Code = clean(f.Cause), clean(f.Hint), f.Code
+	}
+	return e
+}
+
+// clean keeps the lines of a message and nothing else that moves a terminal.
+func clean(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = sys.Clean(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Usage is an error of a flag or an answer.
+func Usage(hint, format string, args ...any) *Error {
+	return &Error{Cause: fmt.Sprintf(format, args...), Hint: hint, Code: sys.CodeUsage}
+}
+
+// Stopped is the cause of a context that a signal cancelled.
+type Stopped struct{ Signal syscall.Signal }
+
+func (s Stopped) Error() string { return "stopped by " + s.Signal.String() }
+
+func (s Stopped) code() Code { return Code(128 + int(s.Signal)) }

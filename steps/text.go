@@ -1,0 +1,119 @@
+package steps
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"auto-installer/steps/partition"
+)
+
+// Text writes events as lines for people.
+type Text struct {
+	W io.Writer
+	// Verbose shows every log line and command, not only the steps.
+	Verbose bool
+
+	total, at int
+}
+
+// progressText is how often a progress line is worth a line of text.
+const progressText = 5 * time.Second
+
+// Event writes one event.
+func (t *Text) Event(e Event) {
+	switch e.Kind {
+	case KindPlan:
+		t.total, t.at = len(e.Plan.Steps), 0
+		t.line("installing %s on %s (%s)", e.Plan.Host, e.Plan.Disk.Path, e.Plan.Mode)
+	case KindStarted:
+		t.at++
+		t.line("[%2d/%d] %s", t.at, t.total, e.Step)
+	case KindFinished:
+		t.line("[%2d/%d] %s: done in %.1f s", t.at, t.total, e.Step, e.Seconds)
+	case KindWarning:
+		t.line("warning: %s", e.Line)
+	case KindCommand:
+		if t.Verbose {
+			t.line("        $ %s", quote(e.Action.Argv))
+		}
+	case KindLog:
+		if t.Verbose {
+			t.line("        %s", e.Line)
+		}
+	case KindProgress:
+		t.progress(*e.Progress)
+	case KindFailed:
+		t.line("[%2d/%d] %s: failed", t.at, t.total, e.Step)
+	case KindEnded:
+		t.ended(e)
+	}
+}
+
+func (t *Text) progress(p Progress) {
+	if !t.Verbose {
+		return
+	}
+	if p.Total > 0 {
+		t.line("        %d of %d %s  %s", p.Done, p.Total, p.Unit, p.Label)
+	}
+}
+
+func (t *Text) ended(e Event) {
+	if e.Error == nil {
+		t.line("done in %.0f s", e.Seconds)
+		return
+	}
+	WriteError(t.W, e.Error)
+}
+
+func (t *Text) line(format string, args ...any) {
+	// Whoever reads this may be gone; the install goes on, and all of it is
+	// in the log file.
+	_, _ = fmt.Fprintf(t.W, format+"\n", args...)
+}
+
+// WriteError writes an error and its hint, as every command ends.
+func WriteError(w io.Writer, e *Error) {
+	_, _ = fmt.Fprintf(w, "error: %s\n", e.Error())
+	if e.Hint != "" {
+		_, _ = fmt.Fprintf(w, "hint: %s\n", e.Hint)
+	}
+}
+
+// WritePlan writes a plan as text: each step with its actions.
+func WritePlan(w io.Writer, p *Plan) {
+	t := Text{W: w}
+	d := p.Disk
+	t.line("host  %s (%s)", p.Host, p.Mode)
+	t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, partition.Bytes(d.Size), d.LogicalSector, d.Model, d.Serial)
+	for _, part := range p.Partitions {
+		t.line("      %d  %-12s %10s at %s", part.Number, part.Name, partition.Bytes(part.Size), partition.Bytes(part.Start))
+	}
+	for _, warning := range p.Warnings {
+		t.line("warning: %s", warning)
+	}
+	past := false
+	for i, s := range p.Steps {
+		if s.Writes && !past {
+			past = true
+			t.line("\n──── nothing above writes to a disk; everything below needs nobody ────")
+		}
+		t.line("\n%2d  %s: %s", i+1, s.Name, s.Does)
+		for _, a := range s.Actions {
+			t.action(a)
+		}
+	}
+}
+
+func (t *Text) action(a Action) {
+	if len(a.Argv) == 0 {
+		t.line("      - %s", a.Does)
+		return
+	}
+	t.line("      $ %s", quote(a.Argv))
+	for line := range strings.Lines(a.Stdin) {
+		t.line("        < %s", strings.TrimRight(line, "\n"))
+	}
+}
