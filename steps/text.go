@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"auto-installer/steps/partition"
 )
@@ -18,8 +17,6 @@ type Text struct {
 	total, at int
 }
 
-// progressText is how often a progress line is worth a line of text.
-const progressText = 5 * time.Second
 
 // Event writes one event.
 func (t *Text) Event(e Event) {

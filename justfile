@@ -1,0 +1,55 @@
+# Short recipes; ./bootstrap RECIPE installs what they need first.
+
+golangci := "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
+gofumpt := "mvdan.cc/gofumpt@v0.12.0"
+gotestsum := "gotest.tools/gotestsum@v1.13.0"
+bin := justfile_directory() / "lab/out/bin"
+
+# show the recipes
+default:
+    @just --list
+
+# the static binary, in dist/
+build:
+    CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/auto-installer .
+
+# install a host in the lab machine, boot its disk, show the proof
+demo:
+    go run ./lab/cmd/lab demo
+
+# the lab machine, with this terminal as its serial console
+vm *args:
+    go run ./lab/cmd/lab vm {{args}}
+
+# all tests, unit and lab
+test: lint tools
+    lab/test
+
+# the unit tests
+unit *args:
+    go test -race {{args}} ./...
+
+# the lab's scenarios, or those whose name matches
+e2e scenario='.':
+    go test -tags e2e -count 1 -timeout 60m -v -run '{{scenario}}' ./lab/...
+
+# every fuzz target for a while
+fuzz time='30s':
+    lab/fuzz {{time}}
+
+# linters
+lint: tools
+    {{bin}}/golangci-lint run
+    {{bin}}/golangci-lint run --build-tags e2e ./lab/...
+    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+
+# format the code
+fmt: tools
+    {{bin}}/gofumpt -w .
+
+# the pinned tools that the other recipes use
+[private]
+tools:
+    @[ -x {{bin}}/golangci-lint ] || GOBIN={{bin}} go install {{golangci}}
+    @[ -x {{bin}}/gofumpt ] || GOBIN={{bin}} go install {{gofumpt}}
+    @[ -x {{bin}}/gotestsum ] || GOBIN={{bin}} go install {{gotestsum}}
