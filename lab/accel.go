@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// accelArgs are QEMU's arguments for an accelerator, "kvm" or "tcg".
+func accelArgs(accel string) []string {
+	if accel == "kvm" {
+		return []string{"-accel", "kvm", "-cpu", "host"}
+	}
+	// Without five-level paging, which costs emulation time and gives nothing.
+	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,la57=off"}
+}
+
+// Accel tells how machines are run here: "kvm" if that starts a kernel, else
+// "tcg", emulation. LAB_ACCEL overrides it. A /dev/kvm that is there need not
+// work, so it is tried, once a boot of the host; the verdict is kept.
+func Accel(ctx context.Context, image Image) string {
+	if accel := os.Getenv("LAB_ACCEL"); accel != "" {
+		return accel
+	}
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return "tcg"
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	verdict := filepath.Join(filepath.Dir(image.Dir), "accel-"+strings.TrimSpace(string(boot)))
+	if known, err := os.ReadFile(verdict); err == nil {
+		return string(known)
+	}
+	accel := "tcg"
+	if kvmWorks(ctx, image) {
+		accel = "kvm"
+	}
+	if ctx.Err() == nil {
+		_ = os.WriteFile(verdict, []byte(accel), 0o644)
+	}
+	return accel
+}
+
+// kvmWorks starts the live kernel without a root: it must get as far as missing
+// it.
+func kvmWorks(ctx context.Context, image Image) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	args := append(accelArgs("kvm"), "-machine", "q35", "-m", "512", "-smp", "2", "-nodefaults", "-display", "none",
+		"-no-reboot", "-serial", "stdio", "-kernel", image.Kernel(), "-append", "console=ttyS0 panic=-1")
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", args...)
+	cmd.WaitDelay = time.Second
+	out, _ := cmd.Output()
+	return bytes.Contains(out, []byte("Unable to mount root"))
+}

@@ -1,0 +1,68 @@
+package lab
+
+// Config describes a machine to start. The zero value plus an Image is a UEFI
+// machine without stick, disks or network.
+type Config struct {
+	// Name is where transcripts, screenshots and logs go, below lab/out.
+	Name  string
+	Image Image
+
+	Stick bool   // boot the live system from its USB stick, which is then the first to boot
+	Disks []Disk // in the order that the firmware tries them
+	BIOS  bool   // no UEFI: SeaBIOS starts the live system's kernel directly
+
+	Network Network
+	GitDir  string // folder of bare repos for the git server, else the image's own
+
+	Share  string // a folder of the host, seen as /lab in the live system
+	Vars   string // keeps the firmware's variables in this file, else they are fresh
+	Clock  string // the hardware clock at start, "2020-01-31T00:00:00", else now
+	Memory int    // MiB, else 3072
+	CPUs   int    // else 2
+}
+
+// Network is what a machine's network card is plugged into.
+type Network int
+
+const (
+	// NoNIC leaves the machine without a network card.
+	NoNIC Network = iota
+	// GitServer is a network of its own, with an address from DHCP and nothing
+	// on it but git://10.0.2.100.
+	GitServer
+	// Unplugged is a network card whose cable is out; see Machine.SetLink.
+	Unplugged
+)
+
+// Bus is how a disk is attached.
+type Bus string
+
+// The buses that a disk can be on.
+const (
+	NVMe      Bus = "nvme"
+	VirtioBlk Bus = "virtio"
+	USB       Bus = "usb"           // with RM=0, as many USB disks have it
+	USBRemov  Bus = "usb-removable" // with RM=1
+)
+
+// Disk is a disk of a machine, backed by a raw image file.
+type Disk struct {
+	Path     string
+	Serial   string // also the disk's id for Machine.Unplug
+	Bus      Bus    // else NVMe
+	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
+	ReadOnly bool
+	Hotplug  bool // can be pulled out while the machine runs (USB always can)
+}
+
+// ID is the disk's name in /dev/disk/by-id of the live system.
+func (d Disk) ID() string {
+	switch d.Bus {
+	case VirtioBlk:
+		return "/dev/disk/by-id/virtio-" + d.Serial
+	case USB, USBRemov:
+		return "/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_" + d.Serial + "-0:0"
+	default:
+		return "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_" + d.Serial
+	}
+}

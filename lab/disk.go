@@ -1,0 +1,167 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// CreateDisk makes a blank, sparse disk image of that many bytes.
+func CreateDisk(path string, size int64) (string, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	return path, file.Truncate(size)
+}
+
+// HashDisk is a SHA-256 over what an image holds, for "nothing was written".
+// Blocks of zeros are passed over, and holes unread, so that a sparse image
+// takes no longer than its data.
+func HashDisk(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	block, zeros := make([]byte, 64<<10), make([]byte, 64<<10)
+	for at := int64(0); ; {
+		data, err := unix.Seek(int(file.Fd()), at, unix.SEEK_DATA)
+		if err == unix.ENXIO { // a hole to the end
+			return hex.EncodeToString(hash.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", &os.PathError{Op: "seek", Path: path, Err: err}
+		}
+		at = data - data%int64(len(block))
+		n, err := file.ReadAt(block, at)
+		if err != nil && err != io.EOF {
+			return "", err
+		}
+		if !bytes.Equal(block[:n], zeros[:n]) {
+			fmt.Fprintln(hash, at, n)
+			hash.Write(block[:n])
+		}
+		at += int64(n)
+	}
+}
+
+// Partition is one partition of an image, in bytes.
+type Partition struct {
+	Number      int
+	Start, Size int64
+	Type, Name  string
+}
+
+// Partitions reads the partition table of an image with sectors of that size.
+func Partitions(ctx context.Context, path string, sector int) ([]Partition, error) {
+	out, err := tool(ctx, "sfdisk", "--json", "--sector-size", fmt.Sprint(or(sector, 512)), path)
+	if err != nil {
+		return nil, err
+	}
+	return parseTable(out, int64(or(sector, 512)))
+}
+
+func parseTable(sfdisk []byte, sector int64) ([]Partition, error) {
+	var table struct {
+		PartitionTable struct {
+			Partitions []struct {
+				Node, Type, Name string
+				Start, Size      int64
+			}
+		}
+	}
+	if err := json.Unmarshal(sfdisk, &table); err != nil {
+		return nil, fmt.Errorf("sfdisk --json: %w", err)
+	}
+	var parts []Partition
+	for i, p := range table.PartitionTable.Partitions {
+		parts = append(parts, Partition{i + 1, p.Start * sector, p.Size * sector, p.Type, p.Name})
+	}
+	return parts, nil
+}
+
+// Slice copies a partition out of an image into a sparse file beside it, for
+// tools that take a filesystem alone.
+func (p Partition) Slice(ctx context.Context, image string) (string, error) {
+	slice := strings.TrimSuffix(image, filepath.Ext(image)) + fmt.Sprintf("-part%d.img", p.Number)
+	_, err := tool(ctx, "dd", "if="+image, "of="+slice, "bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes",
+		fmt.Sprintf("skip=%d", p.Start), fmt.Sprintf("count=%d", p.Size), "status=none")
+	return slice, err
+}
+
+// CheckDisk runs the offline checks over an installed image: the partition
+// table, and each partition by what is on it. A LUKS container must be version
+// 2 with argon2id; what lies inside is not seen from here. The first fault
+// found is the error.
+func CheckDisk(ctx context.Context, image string, sector int) error {
+	if or(sector, 512) == 512 { // sgdisk takes every file for one of 512-byte sectors
+		out, err := tool(ctx, "sgdisk", "-v", image)
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(out, []byte("No problems found")) {
+			return fmt.Errorf("sgdisk -v: %s", out)
+		}
+	} else if out, err := tool(ctx, "sfdisk", "--verify", "--sector-size", fmt.Sprint(sector), image); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	parts, err := Partitions(ctx, image, sector)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		slice, err := part.Slice(ctx, image)
+		if err != nil {
+			return err
+		}
+		err = checkSlice(ctx, slice)
+		os.Remove(slice)
+		if err != nil {
+			return fmt.Errorf("partition %d: %w", part.Number, err)
+		}
+	}
+	return nil
+}
+
+func checkSlice(ctx context.Context, slice string) error {
+	kind, _ := exec.CommandContext(ctx, "blkid", "-p", "-o", "value", "-s", "TYPE", slice).Output()
+	switch strings.TrimSpace(string(kind)) {
+	case "vfat":
+		_, err := tool(ctx, "fsck.fat", "-n", slice)
+		return err
+	case "ext4":
+		_, err := tool(ctx, "e2fsck", "-fn", slice)
+		return err
+	case "crypto_LUKS":
+		out, err := tool(ctx, "cryptsetup", "luksDump", slice)
+		if err == nil && !(bytes.Contains(out, []byte("Version:       \t2")) && bytes.Contains(out, []byte("argon2id"))) {
+			err = fmt.Errorf("not LUKS2 with argon2id:\n%s", out)
+		}
+		return err
+	}
+	return nil
+}
+
+// tool runs a command of the host that must succeed, and returns its output.
+func tool(ctx context.Context, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s %q: %w\n%s", name, args, err, tail(out))
+	}
+	return out, err
+}

@@ -1,0 +1,108 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Image is a built live system: the stick and what belongs to it.
+type Image struct {
+	Dir string // as live/build printed it
+}
+
+// Stick is the USB stick's image. Machines write to an overlay of it only.
+func (i Image) Stick() string { return filepath.Join(i.Dir, "stick.img") }
+
+// Kernel and Initrd are the live system's own, for a machine without UEFI.
+func (i Image) Kernel() string { return filepath.Join(i.Dir, "kernel") }
+
+// Initrd is the live system's initial RAM disk.
+func (i Image) Initrd() string { return filepath.Join(i.Dir, "initrd") }
+
+// GitRepo is the bare config repo that the lab's git server serves.
+func (i Image) GitRepo() string { return filepath.Join(i.Dir, "nix-config.git") }
+
+// Toplevel is the store path of a host's system on the stick.
+func (i Image) Toplevel(host string) (string, error) {
+	path, err := os.ReadFile(filepath.Join(i.Dir, "toplevel", host))
+	if err != nil {
+		return "", fmt.Errorf("the stick has no system for %s: %w", host, err)
+	}
+	return strings.TrimSpace(string(path)), nil
+}
+
+func (i Image) cmdline() (string, error) {
+	line, err := os.ReadFile(filepath.Join(i.Dir, "cmdline"))
+	return strings.TrimSpace(string(line)), err
+}
+
+// Build returns the live system that belongs to the sources as they are, and
+// builds it if it is not in the cache; what it does goes to log.
+func Build(ctx context.Context, log io.Writer) (Image, error) {
+	dir, err := liveBuild(ctx, log)
+	return Image{Dir: dir}, err
+}
+
+// Cached is Build without building: ok is false if there is nothing yet.
+func Cached(ctx context.Context) (image Image, ok bool, err error) {
+	dir, err := liveBuild(ctx, io.Discard, "--key")
+	if err != nil {
+		return Image{}, false, err
+	}
+	_, err = os.Stat(dir)
+	return Image{Dir: dir}, err == nil, nil
+}
+
+func liveBuild(ctx context.Context, log io.Writer, args ...string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "lab/live/build"), args...)
+	cmd.Stdout, cmd.Stderr = &out, log
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("building the live system failed: %w", err)
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// Binary builds auto-installer from the sources as they are into dir, a folder
+// to be shared with a machine (Config.Share).
+func Binary(ctx context.Context, dir string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "auto-installer"), ".")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building auto-installer failed: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Root is the repo's top folder, looked for from the working directory upwards.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(mod, []byte("module auto-installer\n")) {
+			return dir, nil
+		}
+		if dir == "/" {
+			return "", errors.New("not inside the auto-installer repo")
+		}
+	}
+}

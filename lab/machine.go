@@ -1,0 +1,288 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Machine is a running QEMU.
+type Machine struct {
+	Config
+	Console *Console // the serial line, ttyS0
+	Monitor *Monitor // QMP
+	Agent   *Agent   // commands and files of the live system
+	Out     string   // the folder of transcripts and screenshots
+
+	Accel   string
+	Started time.Time
+
+	dir   string // sockets, overlay, variables
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when QEMU has ended
+	err   error         // how it ended, once it has
+	files []io.Closer
+}
+
+// Start starts a machine. It ends when ctx does, when this program does however
+// that comes about, or by Close.
+func Start(ctx context.Context, config Config) (m *Machine, err error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	m = &Machine{Config: config, Out: filepath.Join(root, "lab/out", config.Name), ended: make(chan struct{})}
+	if err := os.MkdirAll(m.Out, 0o755); err != nil {
+		return nil, err
+	}
+	// A short path: that of a unix socket has at most 107 bytes.
+	if m.dir, err = os.MkdirTemp("", "lab-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.Close()
+			m = nil
+		}
+	}()
+	if err := m.prepare(ctx); err != nil {
+		return m, err
+	}
+	m.Accel = Accel(ctx, config.Image)
+	args, err := arguments(config, m.Accel, m.dir)
+	if err != nil {
+		return m, err
+	}
+	var listeners []net.Listener
+	for _, name := range []string{"serial", "qmp", "agent"} {
+		listener, err := net.Listen("unix", filepath.Join(m.dir, name))
+		if err != nil {
+			return m, err
+		}
+		defer listener.Close()
+		listeners = append(listeners, listener)
+	}
+	if err := m.launch(ctx, args); err != nil {
+		return m, err
+	}
+	return m, m.connect(ctx, listeners)
+}
+
+// prepare makes what the machine writes to beside its disks.
+func (m *Machine) prepare(ctx context.Context) error {
+	if m.Stick {
+		cmd := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
+			"-b", m.Image.Stick(), filepath.Join(m.dir, "stick.qcow2"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("making the stick's overlay failed: %w: %s", err, out)
+		}
+	}
+	vars := or(m.Vars, filepath.Join(m.dir, "vars.fd"))
+	if _, err := os.Stat(vars); m.BIOS || err == nil {
+		return nil
+	}
+	fresh, err := os.ReadFile(firmwareVars)
+	if err != nil {
+		return fmt.Errorf("no UEFI firmware (package ovmf): %w", err)
+	}
+	return os.WriteFile(vars, fresh, 0o644)
+}
+
+// launch starts QEMU such that the kernel ends it if this program goes away.
+func (m *Machine) launch(ctx context.Context, args []string) error {
+	log, err := m.create("qemu.log")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "qemu-system-x86_64 %q\n", args)
+	m.cmd = exec.CommandContext(ctx, "qemu-system-x86_64", args...)
+	m.cmd.Stdout, m.cmd.Stderr = log, log
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	started := make(chan error)
+	go func() {
+		// The death signal follows the thread that started the process.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := m.cmd.Start()
+		started <- err
+		if err == nil {
+			m.err = m.cmd.Wait()
+			close(m.ended)
+		}
+	}()
+	m.Started = time.Now()
+	if err := <-started; err != nil {
+		m.cmd = nil
+		return err
+	}
+	return nil
+}
+
+// connect takes QEMU's calls on the sockets.
+func (m *Machine) connect(ctx context.Context, listeners []net.Listener) error {
+	var conns []net.Conn
+	for _, listener := range listeners {
+		conn, err := m.accept(listener)
+		if err != nil {
+			return fmt.Errorf("QEMU did not start, see %s: %w", filepath.Join(m.Out, "qemu.log"), err)
+		}
+		m.files = append(m.files, conn)
+		conns = append(conns, conn)
+	}
+	serial, err := m.create("serial.log")
+	if err != nil {
+		return err
+	}
+	qmp, err := m.create("qmp.log")
+	if err != nil {
+		return err
+	}
+	m.Console = newConsole(conns[0], serial)
+	m.Agent = newAgent(conns[2])
+	m.Monitor, err = newMonitor(ctx, conns[1], qmp)
+	if err == nil && m.Network == Unplugged {
+		err = m.SetLink(ctx, false)
+	}
+	return err
+}
+
+func (m *Machine) accept(listener net.Listener) (net.Conn, error) {
+	accepted := make(chan struct{})
+	defer close(accepted)
+	go func() {
+		select {
+		case <-m.ended:
+			listener.Close()
+		case <-accepted:
+		}
+	}()
+	_ = listener.(*net.UnixListener).SetDeadline(time.Now().Add(30 * time.Second))
+	return listener.Accept()
+}
+
+func (m *Machine) create(name string) (*os.File, error) {
+	file, err := os.Create(filepath.Join(m.Out, name))
+	if err == nil {
+		m.files = append(m.files, file)
+	}
+	return file, err
+}
+
+// AwaitAgent waits until the live system is up and takes commands.
+func (m *Machine) AwaitAgent(ctx context.Context) error {
+	if err := m.Agent.Await(ctx); err != nil {
+		return fmt.Errorf("the live system did not come up: %w; its console said:\n%s", err, tail(m.Console.Transcript()))
+	}
+	return nil
+}
+
+// AwaitOff waits until the machine has powered itself off (or rebooted: it is
+// run with -no-reboot).
+func (m *Machine) AwaitOff(ctx context.Context) error {
+	select {
+	case <-m.ended:
+		return m.err
+	case <-ctx.Done():
+		return fmt.Errorf("the machine did not power off: %w; its console said:\n%s", context.Cause(ctx), tail(m.Console.Transcript()))
+	}
+}
+
+// PowerOff shuts the live system down in order, and waits for it.
+func (m *Machine) PowerOff(ctx context.Context) error {
+	if err := m.Monitor.Execute(ctx, "system_powerdown", nil, nil); err != nil {
+		return err
+	}
+	return m.AwaitOff(ctx)
+}
+
+// Close ends the machine at once, if it still runs, and removes its sockets.
+func (m *Machine) Close() error {
+	if m == nil {
+		return nil
+	}
+	if m.cmd != nil {
+		_ = m.cmd.Process.Kill()
+		<-m.ended
+	}
+	var errs []error
+	for _, file := range slices.Backward(m.files) {
+		errs = append(errs, file.Close())
+	}
+	m.files = nil
+	return errors.Join(append(errs, os.RemoveAll(m.dir))...)
+}
+
+// TypeKeys types text on the machine's own keyboard (tty1), as on a US one.
+func (m *Machine) TypeKeys(ctx context.Context, text string) error {
+	for _, char := range text {
+		keys, err := chord(char)
+		if err != nil {
+			return err
+		}
+		if err := m.Press(ctx, keys...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Press presses keys together, by QEMU's names: "ctrl", "c"; "up"; "f2".
+func (m *Machine) Press(ctx context.Context, keys ...string) error {
+	type key struct {
+		Type string `json:"type"`
+		Data string `json:"data"`
+	}
+	var list []key
+	for _, name := range keys {
+		list = append(list, key{"qcode", name})
+	}
+	const hold = 20 // ms; the next key is sent after it
+	err := m.Monitor.Execute(ctx, "send-key", map[string]any{"keys": list, "hold-time": hold}, nil)
+	time.Sleep(2 * hold * time.Millisecond)
+	return err
+}
+
+// Screenshot writes what the screen shows to NAME.png in the machine's folder,
+// and returns its path.
+func (m *Machine) Screenshot(ctx context.Context, name string) (string, error) {
+	path := filepath.Join(m.Out, name+".png")
+	return path, m.Monitor.Execute(ctx, "screendump", map[string]any{"filename": path, "format": "png"}, nil)
+}
+
+// SetLink plugs the network cable in, or pulls it.
+func (m *Machine) SetLink(ctx context.Context, up bool) error {
+	return m.Monitor.Execute(ctx, "set_link", map[string]any{"name": "nic", "up": up}, nil)
+}
+
+// Unplug pulls a disk (by its serial) or the stick ("LABSTICK") out of the
+// running machine.
+func (m *Machine) Unplug(ctx context.Context, serial string) error {
+	if err := m.Monitor.Execute(ctx, "device_del", map[string]any{"id": serial}, nil); err != nil {
+		return err
+	}
+	_, err := m.Monitor.AwaitEvent(ctx, func(e Event) bool {
+		return e.Name == "DEVICE_DELETED" && strings.Contains(string(e.Data), `"device": "`+serial+`"`)
+	})
+	return err
+}
+
+// StickChanged tells whether anything was written to the stick.
+func (m *Machine) StickChanged() (bool, error) {
+	err := exec.Command("qemu-img", "compare", "-q", "-U", "-f", "raw", "-F", "qcow2",
+		m.Image.Stick(), filepath.Join(m.dir, "stick.qcow2")).Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		return true, nil
+	}
+	return false, err
+}
