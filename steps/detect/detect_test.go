@@ -1,0 +1,257 @@
+package detect_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/block/blocktest"
+	"auto-installer/steps/internal/sys"
+)
+
+var update = flag.Bool("update", false, "write what Table prints to testdata")
+
+// TestTable compares all ranks, reasons and refusals of the made-up machines
+// with testdata, and checks that no line is too long.
+func TestTable(t *testing.T) {
+	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk"} {
+		golden := filepath.Join("testdata", name+".txt")
+		got := detect.Table(detect.Rank(blocktest.Inventory(t, name)), 100)
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+		for line := range strings.Lines(got) {
+			if len([]rune(line)) > 101 {
+				t.Errorf("%s: longer than 100 columns: %s", name, line)
+			}
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	type want struct {
+		disk  string   // chosen, or
+		cause []string // what the cause must say
+		hint  []string
+	}
+	for _, c := range []struct {
+		machine, named string
+		want           want
+	}{
+		{"laptop", "", want{disk: "nvme0n1"}},
+		{"laptop", "/dev/disk/by-id/nvme-eui.0025384131b0a1c2", want{disk: "nvme0n1"}},
+		{"laptop", "/dev/sda", want{
+			cause: []string{"/dev/sda (Cruzer Blade, serial 4C530001230504107, 14.4 GiB) cannot be taken: the running system stands on it (/iso, "},
+			hint:  []string{"nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A"},
+		}},
+		{"laptop", "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A-part2", want{
+			cause: []string{"/dev/nvme0n1p2 is partition 2 of /dev/nvme0n1 (Samsung SSD 990 PRO 1TB, serial S6Z1NX0T123456A, 931.5 GiB)"},
+			hint:  []string{"--disk /dev/disk/by-id/nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A"},
+		}},
+		{"laptop", "/dev/sda2", want{cause: []string{"/dev/sda2 is partition 2 of /dev/sda"}, hint: []string{"whole disk"}}},
+		{"laptop", "/dev/sdz", want{cause: []string{"there is no disk /dev/sdz"}, hint: []string{"nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A"}}},
+		{"laptop", "/dev/loop0", want{cause: []string{"a loop device, not a disk"}}},
+		{"laptop", "/dev/zram0", want{cause: []string{"compressed memory"}}},
+
+		{"fivedisks", "", want{
+			cause: []string{
+				"/dev/sdc (KINGSTON SA400S37240G, serial 50026B7782B1C0DE, 223.6 GiB)", "/dev/vda (serial TARGET01, 20 GiB)",
+				"the first holds data and the other is blank",
+			},
+			hint: []string{"--disk /dev/disk/by-id/ata-KINGSTON_SA400S37240G_50026B7782B1C0DE or --disk /dev/disk/by-id/virtio-TARGET01", "INSTALL_DISK"},
+		}},
+		{"fivedisks", "/dev/disk/by-id/virtio-TARGET01", want{disk: "vda"}},
+		{"fivedisks", "/dev/sdc", want{disk: "sdc"}},
+		{"fivedisks", "/dev/sde", want{cause: []string{"/dev/sde1 is mounted at /media/backup"}}},
+
+		{"server", "", want{disk: "sdf"}}, // nothing is blank; more partitions than the other
+		{"server", "/dev/mapper/vg0-root", want{cause: []string{"an LVM volume, not a whole disk"}}},
+		{"server", "/dev/dm-1", want{cause: []string{"an open LUKS volume, not a whole disk"}}},
+		{"server", "/dev/sda", want{cause: []string{"is mounted at /mnt/old", "in use by the md array /dev/md127"}}},
+		{"server", "/dev/sdc", want{cause: []string{"in use by the open LUKS volume /dev/mapper/cryptdata"}}},
+		{"server", "/dev/sdd", want{cause: []string{"/dev/mapper/vg1-swap is swap in use"}}},
+		{"server", "/dev/sdg", want{cause: []string{"in use by the multipath device /dev/mapper/mpatha"}}},
+		{"server", "/dev/sdj", want{cause: []string{"/dev/sdj is mounted at /srv"}}},
+		{"server", "/dev/sdk", want{cause: []string{"in use by ZFS pool tank"}}},
+		{"server", "/dev/sr0", want{cause: []string{"an optical drive"}}},
+		{"server", "/dev/sde", want{disk: "sde"}}, // an inactive LVM member, but named
+
+		{"plain", "", want{cause: []string{"/dev/vda (64 GiB) or /dev/vdb (64 GiB): they rank the same"}, hint: []string{"--disk /dev/vda or --disk /dev/vdb"}}},
+		{"plain", "/dev/sda", want{disk: "sda"}}, // removable, but named
+		{"plain", "/dev/sdb", want{cause: []string{"no medium in it (size 0)"}}},
+		{"plain", "/dev/sdc", want{cause: []string{"it is read-only"}}},
+		{"plain", "/dev/mmcblk0boot0", want{cause: []string{"hidden area"}}},
+
+		{"copytoram", "", want{disk: "nvme0n1"}},
+		{"copytoram", "/dev/sda", want{cause: []string{"it is an installation medium (iso9660 nixos-minimal)"}}},
+		{"copytoram", "/dev/sdb", want{cause: []string{`this session was started from it (Boot0004 "UEFI Ventoy")`}}},
+
+		{"oldlsblk", "", want{disk: "sdb"}},
+		{"oldlsblk", "/dev/sda", want{cause: []string{"/dev/sda1 is mounted at /boot", "/dev/sda2 is swap in use"}}},
+	} {
+		t.Run(c.machine+" "+c.named, func(t *testing.T) {
+			fake, root := blocktest.Machine(t, c.machine)
+			found, err := detect.Run(t.Context(), fake, detect.Options{Root: root, Want: c.named})
+			if c.want.disk != "" {
+				if err != nil || found.Chosen.Device.Name != c.want.disk {
+					t.Fatalf("chose %q, %v", found.Chosen.Device.Name, err)
+				}
+				return
+			}
+			f, ok := errors.AsType[*sys.Fault](err)
+			if !ok || f.Code != sys.CodeDisk || f.Hint == "" || found.Chosen.Device.Name != "" {
+				t.Fatalf("chose %q, %#v", found.Chosen.Device.Name, err)
+			}
+			for _, say := range c.want.cause {
+				if !strings.Contains(f.Cause, say) {
+					t.Errorf("the cause lacks %q: %s", say, f.Cause)
+				}
+			}
+			for _, say := range c.want.hint {
+				if !strings.Contains(f.Hint, say) {
+					t.Errorf("the hint lacks %q: %s", say, f.Hint)
+				}
+			}
+			if found.Inventory == nil || len(found.Verdicts) == 0 {
+				t.Error("what was found is not returned with the error")
+			}
+		})
+	}
+}
+
+// disk is a whole disk of some GiB with partitions of these signatures.
+func disk(name string, size int64, signatures ...string) block.Device {
+	d := block.Device{Name: name, Path: "/dev/" + name, Type: block.TypeDisk, Size: size << 30, Model: "M", Serial: "S" + name}
+	for i, s := range signatures {
+		path := block.PartitionPath(d.Path, i+1)
+		p := block.Device{Name: filepath.Base(path), Path: path, Type: block.TypePart, Number: i + 1, Size: 1 << 30, FSType: s, PartUUID: path}
+		if s == "vfat" {
+			p.PartType = block.ESPType
+		}
+		d.Partitions = append(d.Partitions, p)
+	}
+	return d
+}
+
+func TestOrder(t *testing.T) {
+	outside := disk("sdu", 500, "vfat", "ext4")
+	outside.Transport = "usb"
+	stick := disk("sdr", 500)
+	stick.Removable = true
+	busy := disk("sdm", 9, "ext4")
+	busy.WWN, busy.Partitions[0].Mountpoints = "wwn", []string{"/x"}
+	twin := disk("sdn", 9, "ext4")
+	twin.WWN = "wwn"
+	for name, c := range map[string]struct {
+		disks  []block.Device
+		first  string // of the ranking
+		chosen bool
+		says   string // in the fault
+	}{
+		"an ESP before more partitions":    {[]block.Device{disk("sda", 9, "ext4", "ext4", "ext4"), disk("sdb", 1, "vfat")}, "sdb", true, ""},
+		"more partitions before the size":  {[]block.Device{disk("sda", 9, "ext4"), disk("sdb", 1, "ext4", "ext4")}, "sdb", true, ""},
+		"the largest of blank ones":        {[]block.Device{disk("sda", 1), disk("sdb", 9)}, "sdb", true, ""},
+		"data before blank":                {[]block.Device{disk("sda", 1), disk("sdb", 9, "ext4")}, "sdb", false, "the first holds data and the other is blank"},
+		"data before data before blank":    {[]block.Device{disk("sda", 1), disk("sdb", 9, "ext4"), disk("sdc", 3, "ext4")}, "sdb", false, "or /dev/sda"},
+		"a tie":                            {[]block.Device{disk("sdb", 9, "ext4"), disk("sda", 9, "xfs")}, "sda", false, "they rank the same"},
+		"an old array member":              {[]block.Device{disk("sda", 9, "linux_raid_member"), disk("sdb", 1, "ext4")}, "sda", false, "(linux_raid_member)"},
+		"an old LVM member":                {[]block.Device{disk("sda", 9, "LVM2_member"), disk("sdb", 1, "ext4")}, "sda", false, "(LVM2_member)"},
+		"an exported ZFS pool":             {[]block.Device{disk("sda", 9, "zfs_member"), disk("sdb", 1, "ext4")}, "sda", false, "(zfs_member)"},
+		"one alone, with data":             {[]block.Device{disk("sda", 9, "ext4")}, "sda", true, ""},
+		"a USB disk before an inner one":   {[]block.Device{outside, disk("sda", 9, "ext4")}, "sdu", false, "attached from outside"},
+		"only a removable one":             {[]block.Device{stick}, "sdr", false, "removable: taken only if it is named"},
+		"a removable one is not in line":   {[]block.Device{stick, disk("sda", 1, "ext4")}, "sda", true, ""},
+		"none":                             {nil, "", false, "no disk was found"},
+		"a second path to a disk in use":   {[]block.Device{busy, twin}, "sdm", false, "it is the same disk as /dev/sdm by another path: /dev/sdm1 is mounted at /x"},
+		"a second path beside a free disk": {[]block.Device{busy, twin, disk("sda", 1)}, "sda", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vs := detect.Rank(&block.Inventory{Devices: c.disks})
+			if c.first != "" && vs[0].Device.Name != c.first {
+				t.Errorf("first is %s", vs[0].Device.Name)
+			}
+			v, err := detect.Choose(vs, "")
+			if c.chosen {
+				if err != nil || v.Device.Name != c.first {
+					t.Errorf("chose %s, %v", v.Device.Name, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("chose %s, %v", v.Device.Name, err)
+			}
+		})
+	}
+}
+
+func TestImage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk.img")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fake, root := blocktest.Machine(t, "laptop")
+	found, err := detect.Run(t.Context(), fake, detect.Options{Root: root, Want: path})
+	d := found.Chosen.Device
+	if err != nil || d.Type != block.TypeFile || d.Size != 1<<20 || d.LogicalSector != 512 || !found.Chosen.Blank {
+		t.Errorf("%+v, %v", found.Chosen, err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	fake, root = blocktest.Machine(t, "laptop")
+	if _, err := detect.Run(t.Context(), fake, detect.Options{Root: root, Want: path}); err == nil {
+		t.Error("an empty file was taken")
+	}
+}
+
+func TestCarriesLabel(t *testing.T) {
+	inv := blocktest.Inventory(t, "fivedisks")
+	target := func(name string) block.Device {
+		for _, d := range inv.Devices {
+			if d.Name == name {
+				return d
+			}
+		}
+		return block.Device{}
+	}
+	labels := []string{"DEMO-EFI", "DEMO-ROOT"}
+	var got []string
+	for _, c := range detect.CarriesLabel(inv, target("vda"), labels) {
+		got = append(got, c.String())
+	}
+	want := "/dev/sdc1 (on /dev/sdc) has the filesystem label DEMO-EFI, /dev/sdc1 (on /dev/sdc) has the partition label DEMO-EFI, " +
+		"/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT, /dev/sdc2 (on /dev/sdc) has the partition label DEMO-ROOT"
+	if s := strings.Join(got, ", "); s != want {
+		t.Error(s)
+	}
+	if c := detect.CarriesLabel(inv, target("sdc"), labels); len(c) > 0 {
+		t.Errorf("the target's own labels: %v", c)
+	}
+}
+
+func TestVerdictJSON(t *testing.T) {
+	b, err := json.Marshal(detect.Rank(blocktest.Inventory(t, "laptop"))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{`"candidate":true`, `"rank":1`, `"holdsData":true`, `"blank":false`, `"logicalSector":512`, `"byID":"/dev`, `"partUUID":`} {
+		if !strings.Contains(string(b), key) {
+			t.Errorf("no %s in %s", key, b)
+		}
+	}
+}
