@@ -199,6 +199,24 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestUnknownContent has two disks without a signature; one is not blank.
+func TestUnknownContent(t *testing.T) {
+	fake, root := blocktest.Machine(t, "plain")
+	if err := os.WriteFile(filepath.Join(root, "dev/vda"), []byte("\x00veracrypt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, "dev/vdc")); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := detect.Run(t.Context(), fake, detect.Options{Root: root})
+	for _, v := range found.Verdicts {
+		want := map[string]string{"vda": block.ContentUnknown, "vdc": block.ContentUnreadable}[v.Device.Name]
+		if v.Device.Content != want || want != "" && (v.Blank || !v.HoldsData || v.Holds[0] != want) {
+			t.Errorf("%s: %+v", v.Device.Name, v)
+		}
+	}
+}
+
 func TestImage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.img")
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {

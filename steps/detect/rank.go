@@ -24,7 +24,7 @@ type Verdict struct {
 	ByNameOnly bool     `json:"byNameOnly,omitempty"`
 	HoldsData  bool     `json:"holdsData"`
 	Holds      []string `json:"holds,omitempty"` // what is on it
-	Blank      bool     `json:"blank"`           // no partition, no known signature
+	Blank      bool     `json:"blank"`           // nothing on it, as far as one can see
 
 	merit merit
 }
@@ -59,7 +59,7 @@ func Rank(inv *block.Inventory) []Verdict {
 		v := Verdict{Device: d}
 		v.Holds = holds(d)
 		v.HoldsData = len(v.Holds) > 0
-		v.Blank = !v.HoldsData && d.Size > 0
+		v.Blank = !v.HoldsData && d.Size > 0 && notADisk(d) == ""
 		v.Refused = refuse(d, inv.Boot)
 		switch {
 		case v.Refused != "":
@@ -132,6 +132,9 @@ func holds(d block.Device) []string {
 	var all []string
 	if d.FSType != "" {
 		all = append(all, words(d.FSType, d.Label))
+	}
+	if d.Content != "" {
+		all = append(all, d.Content)
 	}
 	for _, p := range d.Partitions {
 		kind := cmp.Or(p.FSType, "unknown content")

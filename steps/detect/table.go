@@ -58,7 +58,7 @@ func details(out *strings.Builder, v Verdict, indent string, width int) {
 	wrap(out, text, indent, width)
 	switch {
 	case v.Blank:
-		wrap(out, "holds: no partition and no known signature", indent, width)
+		wrap(out, "holds: nothing, it is blank", indent, width)
 	case v.HoldsData:
 		wrap(out, "holds: "+strings.Join(v.Holds, ", "), indent, width)
 	}

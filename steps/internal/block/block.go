@@ -46,6 +46,10 @@ type Device struct {
 	Label  string `json:"label,omitempty"`
 	UUID   string `json:"uuid,omitempty"`
 
+	// Content is what is on a disk without table or signature: empty if it is
+	// blank as far as one can see, or ContentUnknown or ContentUnreadable.
+	Content string `json:"content,omitempty"`
+
 	// Only of a partition.
 	Number    int    `json:"number,omitempty"`
 	Start     int64  `json:"start,omitempty"` // bytes

@@ -120,6 +120,9 @@ func Image(path string) (Device, error) {
 	}
 	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
 	if table == nil {
+		if d.unmarked() {
+			d.Content = content(path, d.Size)
+		}
 		return d, nil
 	}
 	d.PTType, d.PTUUID = "gpt", table.DiskGUID

@@ -23,8 +23,8 @@ var livePoints = []string{
 }
 
 // Survey lists the block devices and finds out what uses them. Root is where
-// /proc, /sys and /dev are, "/" but in tests. It opens no device and changes
-// nothing.
+// /proc, /sys and /dev are, "/" but in tests. It changes nothing; disks
+// without any signature are opened for reading, see content.
 //
 // It fails if something cannot be read that may tell a disk in use from one
 // that is not. Missing UEFI is no error here, see Inventory.UEFI.
@@ -43,7 +43,7 @@ func Survey(ctx context.Context, s sys.System, root string) (*Inventory, error) 
 	}
 	v := &survey{
 		root: root, byName: map[string]*Device{}, under: map[string][]string{},
-		live: map[string][]string{}, mounted: map[string][]string{}, swap: map[string]bool{},
+		live: map[string][]string{}, mounted: map[string][]string{}, swap: map[string]bool{}, fsTypes: map[string]string{},
 	}
 	if err := v.readSysfs(tree); err != nil {
 		return fail(err)
@@ -73,6 +73,7 @@ type survey struct {
 	mounts  []mount
 	live    map[string][]string
 	mounted map[string][]string
+	fsTypes map[string]string // of what is mounted
 	swap    map[string]bool
 }
 
@@ -139,6 +140,7 @@ func (v *survey) readUse() error {
 	for _, m := range v.mounts {
 		for _, name := range v.direct(m) {
 			add(v.mounted, name, m.point)
+			v.fsTypes[name] = m.fsType
 		}
 		if slices.Contains(livePoints, m.point) {
 			for name := range v.standsOn(m) {
@@ -256,6 +258,12 @@ func (v *survey) annotate(tree []Device) {
 		full := *v.byName[d.Name]
 		d.Swap = d.Swap || v.swap[d.Name]
 		d.Live = v.live[d.Name]
+		if d.FSType == "" {
+			d.FSType = v.fsTypes[d.Name]
+		}
+		if d.Type == TypeDisk && d.unmarked() {
+			d.Content = content(filepath.Join(v.root, "dev", d.Name), d.Size)
+		}
 		d.Mountpoints = union(union(d.Mountpoints, full.Mountpoints), v.mounted[d.Name])
 	})
 }
