@@ -50,11 +50,11 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 			"the disk may be in use or failing; see the log above, then start again", "writing the partition table")
 	}
 	if err := s.Run(ctx, settle); err != nil {
-		return err
+		return sys.Incomplete(err, "to "+settle.Does)
 	}
 	out, err := s.Output(ctx, dump(o))
 	if err != nil {
-		return err
+		return sys.Incomplete(err, "to "+dump(o).Does)
 	}
 	seen, err := parseDump(out)
 	if err == nil {

@@ -46,14 +46,15 @@ func (w *lineWriter) flush() {
 }
 
 // Clean makes foreign text safe for a terminal and a log: no escape sequence,
-// no control character, valid UTF-8; a tab becomes spaces.
+// no control character, no line break of any kind, nothing that reorders,
+// valid UTF-8; a tab becomes a space.
 func Clean(s string) string {
 	s = ansi.Strip(strings.ToValidUTF8(s, string(utf8.RuneError)))
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+		case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 			return -1
 		}
 		return r

@@ -59,7 +59,7 @@ func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	if out.full {
 		return nil, fmt.Errorf("%s printed more than %d MiB", c.Argv[0], MaxOutput>>20)
 	}
-	return out.Bytes(), nil
+	return out.buf.Bytes(), nil
 }
 
 // Lines implements System.
@@ -73,10 +73,12 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 		return err
 	}
 	err := m.Run(ctx, c)
-	if _, failed := errors.AsType[*ExitError](err); failed {
+	_, failed := errors.AsType[*ExitError](err)
+	_, never := errors.AsType[notStarted](err)
+	if failed || never {
 		return errors.Join(err, m.Undos.drop())
 	}
-	return err
+	return err // done, or stopped in the middle
 }
 
 // Unwind implements System. What one command failed at does not keep the
@@ -138,10 +140,10 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	errLines := feed(onErr)
 	cmd.Stderr = errLines
 	outLines := feed(m.Log)
-	if stdout == nil {
-		stdout = outLines
+	cmd.Stdout = outLines
+	if stdout != nil {
+		cmd.Stdout = stdout
 	}
-	cmd.Stdout = stdout
 
 	err := cmd.Run()
 	outLines.flush()
@@ -150,8 +152,26 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		// What did not end by itself within the grace period.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
+	if cmd.Process == nil {
+		return notStarted{exitError(ctx, c, err, nil)}
+	}
+	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
+		// It succeeded and left a daemon behind. What Output returns must be
+		// whole, though.
+		const held = "has ended, and something that it started still holds its output"
+		if stdout != nil {
+			return fmt.Errorf("%s %s", c.Argv[0], held)
+		}
+		m.Log(c.Argv[0] + " " + held)
+		return nil
+	}
 	return exitError(ctx, c, err, tail.lines)
 }
+
+// notStarted is the error of a command that never ran.
+type notStarted struct{ error }
+
+func (e notStarted) Unwrap() error { return e.error }
 
 func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
 	if err == nil {
@@ -180,17 +200,17 @@ func (t *tail) add(line string) {
 	t.lines = append(t.lines, Clean(line))
 }
 
-// limited keeps at most max bytes and notes if there were more.
+// limited keeps at most max bytes and notes if there were more. The buffer is
+// not embedded: its ReadFrom would be taken instead of Write.
 type limited struct {
-	bytes.Buffer
+	buf  bytes.Buffer
 	max  int
 	full bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > l.max {
-		l.full = true
+	if l.full = l.full || l.buf.Len()+len(p) > l.max; l.full {
 		return len(p), nil
 	}
-	return l.Buffer.Write(p)
+	return l.buf.Write(p)
 }

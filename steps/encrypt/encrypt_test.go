@@ -1,0 +1,146 @@
+package encrypt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/sys"
+)
+
+const secret = "correct horse battery staple"
+
+func options() Options {
+	return Options{Device: "/dev/x2", Label: "T-LUKS", Mapper: "tcrypt", Passphrase: []byte(secret)}
+}
+
+var argvs = [][]string{
+	{"cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--pbkdf", "argon2id", "--label", "T-LUKS", "--key-file", "-", "/dev/x2"},
+	{"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", "/dev/x2"},
+	{"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", "/dev/x2", "tcrypt"},
+}
+
+func TestActionsAreWhatRunRuns(t *testing.T) {
+	f := sys.NewFake(t)
+	for _, argv := range argvs {
+		f.Expect(argv...)
+	}
+	f.Expect("cryptsetup", "close", "tcrypt")
+	if err := Run(t.Context(), f, options()); err != nil {
+		t.Fatal(err)
+	}
+	if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(options())) {
+		t.Errorf("ran\n%+v, said\n%+v", got, Actions(options()))
+	}
+	for _, c := range f.Ran {
+		if string(c.Stdin) != secret || c.Secret == "" {
+			t.Errorf("%s: wrong input, or not marked as a secret", c)
+		}
+	}
+	if err := f.Unwind(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecretIsNowhere(t *testing.T) {
+	actions, err := json.Marshal(Actions(options()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(actions), "horse") {
+		t.Errorf("%s", actions)
+	}
+	for _, argv := range argvs {
+		if strings.Contains(strings.Join(argv, " "), "horse") {
+			t.Errorf("%q", argv)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for failing := range argvs {
+		t.Run(fmt.Sprint("command ", failing), func(t *testing.T) {
+			f := sys.NewFake(t)
+			for i, argv := range argvs[:failing+1] {
+				if c := f.Expect(argv...); i == failing {
+					c.Fails(2, "No key available with this passphrase.")
+				}
+			}
+			err := Run(t.Context(), f, options())
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" || !strings.Contains(fault.Cause, "No key available") {
+				t.Errorf("%+v", err)
+			}
+			if strings.Contains(fmt.Sprintf("%+v %#v", err, err), "horse") {
+				t.Errorf("the error holds the passphrase: %+v", err)
+			}
+			if err := f.Unwind(t.Context()); err != nil { // nothing was opened
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// The real cryptsetup takes the very commands, as far as they need no root:
+// the container is made in a file and its header opens with the passphrase,
+// with every byte of it and no other.
+func TestRealHeader(t *testing.T) {
+	if _, err := exec.LookPath("cryptsetup"); err != nil {
+		t.Fatal("cryptsetup is needed: ./bootstrap installs it")
+	}
+	o := options()
+	o.Passphrase = []byte("pass \xc3\xbc'\"\\ $x")
+	o.Device = filepath.Join(t.TempDir(), "luks.img")
+	if err := os.WriteFile(o.Device, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(o.Device, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	undos, err := sys.OpenUndoStack(filepath.Join(t.TempDir(), "undo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &lines{}
+	m := &sys.Machine{Reporter: said, Undos: undos}
+	quick := formatCmd(o)
+	// The default spends 2 s and 1 GiB on the key; argon2id stays.
+	quick.Argv = append(quick.Argv[:len(quick.Argv)-1:len(quick.Argv)-1],
+		"--pbkdf-memory", "32768", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1", o.Device)
+	if err := m.Run(t.Context(), quick); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(t.Context(), testCmd(o)); err != nil {
+		t.Error(err)
+	}
+	wrong := o
+	wrong.Passphrase = append([]byte(nil), o.Passphrase[:len(o.Passphrase)-1]...)
+	if e, ok := errors.AsType[*sys.ExitError](m.Run(t.Context(), testCmd(wrong))); !ok || e.Exit != 2 {
+		t.Errorf("a wrong passphrase: %v", e)
+	}
+	out, err := m.Output(t.Context(), sys.Cmd{Argv: []string{"cryptsetup", "luksDump", o.Device}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"argon2id", "T-LUKS", "aes-xts-plain64"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+	if strings.Contains(strings.Join(*said, "\n"), "pass ") {
+		t.Errorf("the passphrase was said: %q", *said)
+	}
+}
+
+type lines []string
+
+func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
+func (l *lines) Log(line string)       { *l = append(*l, line) }
+func (l *lines) Warn(line string)      { *l = append(*l, line) }
+func (*lines) Progress(_ sys.Progress) {}

@@ -1,0 +1,492 @@
+package sys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// recorder is a Reporter that keeps what it is told.
+type recorder struct {
+	mu       sync.Mutex
+	commands []string
+	lines    []string
+	warnings []string
+	progress []Progress
+}
+
+func (r *recorder) Command(c Cmd)       { r.keep(&r.commands, c.String()) }
+func (r *recorder) Log(line string)     { r.keep(&r.lines, line) }
+func (r *recorder) Warn(line string)    { r.keep(&r.warnings, line) }
+func (r *recorder) Progress(p Progress) { r.progress = append(r.progress, p) }
+
+func (r *recorder) keep(to *[]string, s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*to = append(*to, s)
+}
+
+func newMachine(t *testing.T) (*Machine, *recorder) {
+	t.Helper()
+	undos, err := OpenUndoStack(filepath.Join(t.TempDir(), "undo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{}
+	return &Machine{Reporter: r, Undos: undos, Grace: 300 * time.Millisecond}, r
+}
+
+func sh(script string, args ...string) Cmd {
+	return Cmd{Does: "test", Argv: append([]string{"sh", "-c", script, "sh"}, args...)}
+}
+
+func TestRunLogsLines(t *testing.T) {
+	for _, c := range []struct {
+		name, script string
+		want         []string
+	}{
+		{"newlines", `printf 'one\ntwo\n'`, []string{"one", "two"}},
+		{"carriage returns", `printf '1%%\r2%%\r\ndone'`, []string{"1%", "2%", "done"}},
+		{"no end", `printf 'no end'`, []string{"no end"}},
+		{"standard error", `echo oops >&2`, []string{"oops"}},
+		{"unsafe", `printf '\033[31mred\033[0m\007\t\377\n'`, []string{"red \ufffd"}},
+		{"silent", `true`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, r := newMachine(t)
+			if err := m.Run(t.Context(), sh(c.script)); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(r.lines, c.want) {
+				t.Errorf("logged %q, want %q", r.lines, c.want)
+			}
+			if len(r.commands) != 1 {
+				t.Errorf("%d commands were reported", len(r.commands))
+			}
+		})
+	}
+}
+
+func TestLongLineIsBroken(t *testing.T) {
+	m, r := newMachine(t)
+	const n = 3 * maxLine
+	if err := m.Run(t.Context(), sh(`head -c "$1" /dev/zero | tr '\0' x`, strconv.Itoa(n))); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, l := range r.lines {
+		if total += len(l); len(l) > 2*maxLine {
+			t.Errorf("a line of %d bytes", len(l))
+		}
+	}
+	if total != n || len(r.lines) < 2 {
+		t.Errorf("%d bytes in %d lines, want %d in several", total, len(r.lines), n)
+	}
+}
+
+func TestLinesOfBothStreamsAreWhole(t *testing.T) {
+	m, r := newMachine(t)
+	const n = 2000
+	err := m.Run(t.Context(), sh(`i=0; while [ $i -lt $1 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); done`, strconv.Itoa(n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{"out ", "err "} {
+		at := 0
+		for _, l := range r.lines {
+			if rest, ok := strings.CutPrefix(l, stream); ok {
+				if rest != strconv.Itoa(at) {
+					t.Fatalf("%q came when %d was next", l, at)
+				}
+				at++
+			}
+		}
+		if at != n {
+			t.Errorf("%d lines of %q, want %d", at, stream, n)
+		}
+	}
+}
+
+func TestQuietIsNotReported(t *testing.T) {
+	m, r := newMachine(t)
+	c := sh("true")
+	c.Quiet = true
+	if err := m.Run(t.Context(), c); err != nil || len(r.commands) != 0 {
+		t.Errorf("err %v, reported %q", err, r.commands)
+	}
+}
+
+func TestStdinAndEnvReachTheCommand(t *testing.T) {
+	m, _ := newMachine(t)
+	in := []byte("no\x00newline at its end\xff")
+	c := sh(`cat; printf %s "$EXTRA"`)
+	c.Stdin, c.Env = in, []string{"EXTRA=more"}
+	out, err := m.Output(t.Context(), c)
+	if err != nil || string(out) != string(in)+"more" {
+		t.Errorf("got %q, %v", out, err)
+	}
+	// Without input there is an end of file at once, not the terminal.
+	if out, err := m.Output(t.Context(), Cmd{Argv: []string{"cat"}}); err != nil || len(out) != 0 {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+func TestOutputIsLimited(t *testing.T) {
+	m, r := newMachine(t)
+	m.Grace = 0 // the usual: a slow machine needs its time for this much
+	out, err := m.Output(t.Context(), sh(`head -c "$1" /dev/zero; echo note >&2`, strconv.Itoa(MaxOutput)))
+	if err != nil || len(out) != MaxOutput {
+		t.Errorf("%d bytes, %v", len(out), err)
+	}
+	if !slices.Equal(r.lines, []string{"note"}) {
+		t.Errorf("logged %q", r.lines)
+	}
+	_, err = m.Output(t.Context(), sh(`head -c "$1" /dev/zero`, strconv.Itoa(MaxOutput+1)))
+	if err == nil || !strings.Contains(err.Error(), "64 MiB") {
+		t.Errorf("one byte too many: %v", err)
+	}
+}
+
+func TestLinesGetStandardErrorRaw(t *testing.T) {
+	m, r := newMachine(t)
+	var got []string
+	if err := m.Lines(t.Context(), sh(`printf '\033[1mraw\n' >&2; echo out`), func(l string) { got = append(got, l) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, []string{"\x1b[1mraw"}) || !slices.Equal(r.lines, []string{"out"}) {
+		t.Errorf("each got %q, log got %q", got, r.lines)
+	}
+}
+
+func TestExitError(t *testing.T) {
+	m, _ := newMachine(t)
+	err := m.Run(t.Context(), sh(`i=0; while [ $i -lt 30 ]; do echo "line $i"; i=$((i+1)); done; exit 3`))
+	e, ok := errors.AsType[*ExitError](err)
+	if !ok || e.Exit != 3 || e.Signal != "" {
+		t.Fatalf("%#v", err)
+	}
+	if len(e.Tail) != tailLines || e.Tail[0] != "line 10" || e.Tail[tailLines-1] != "line 29" {
+		t.Errorf("tail %q", e.Tail)
+	}
+	if want := "sh failed (exit code 3): line 29"; e.Error() != want {
+		t.Errorf("%q, want %q", e.Error(), want)
+	}
+
+	err = m.Run(t.Context(), sh(`echo 'Error: it broke'; echo 'see the manual'; echo '  '; kill -KILL $$`))
+	e, ok = errors.AsType[*ExitError](err)
+	if !ok || e.Signal != "killed" || e.Exit != -1 {
+		t.Fatalf("%#v", err)
+	}
+	if want := "sh failed (killed): Error: it broke"; e.Error() != want {
+		t.Errorf("%q, want %q", e.Error(), want)
+	}
+}
+
+func TestCommandThatIsMissing(t *testing.T) {
+	m, _ := newMachine(t)
+	err := m.Run(t.Context(), Cmd{Argv: []string{"no-such-command-anywhere"}})
+	if err == nil || !strings.HasPrefix(err.Error(), "starting no-such-command-anywhere: ") {
+		t.Errorf("%v", err)
+	}
+	if _, ok := errors.AsType[*ExitError](err); ok {
+		t.Error("it did not run, so it cannot have exited")
+	}
+}
+
+// A daemon that a command leaves behind keeps its output open. The command
+// succeeded all the same.
+func TestDaemonLeftBehind(t *testing.T) {
+	m, r := newMachine(t)
+	if err := m.Run(t.Context(), sh(`sleep 30 & echo $!`)); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.lines) != 2 || !strings.Contains(r.lines[1], "still holds its output") {
+		t.Fatalf("logged %q", r.lines)
+	}
+	pid, err := strconv.Atoi(r.lines[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("the daemon did not stay: %v", err)
+	}
+	// Output that may not be whole is not returned.
+	out, err := m.Output(t.Context(), sh(`sleep 2 & echo all`))
+	if err == nil || out != nil || !strings.Contains(err.Error(), "still holds its output") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// gone waits until no process of the group is left but zombies.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+	}
+	t.Errorf("process %d is still there", pid)
+}
+
+func TestCancelEndsTheWholeGroup(t *testing.T) {
+	why := errors.New("the operator's reason")
+	for _, c := range []struct{ name, script string }{
+		{"child in the foreground", `echo $$ >"$1.new"; mv "$1.new" "$1"; sleep 60; true`},
+		{"child in the background", `sleep 60 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
+		{"child with its own output", `sleep 60 >/dev/null 2>&1 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
+		{"deaf to SIGTERM", `trap '' TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done`},
+		{"child deaf to SIGTERM", `sh -c 'trap "" TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done' sh "$1" & wait`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, _ := newMachine(t)
+			file := filepath.Join(t.TempDir(), "pid")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- m.Run(ctx, sh(c.script, file)) }()
+			var pid int
+			for deadline := time.Now().Add(10 * time.Second); pid == 0; time.Sleep(5 * time.Millisecond) {
+				if data, err := os.ReadFile(file); err == nil {
+					pid, _ = strconv.Atoi(strings.TrimSpace(string(data)))
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the command did not begin")
+				}
+			}
+			began := time.Now()
+			cancel(why)
+			select {
+			case err := <-done:
+				if !errors.Is(err, why) {
+					t.Errorf("error %v, want the context's cause", err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it does not end")
+			}
+			if took := time.Since(began); took > m.Grace+5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			gone(t, pid)
+		})
+	}
+}
+
+func TestCancelledBeforeTheStart(t *testing.T) {
+	m, _ := newMachine(t)
+	why := errors.New("no")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	marker := filepath.Join(t.TempDir(), "ran")
+	if err := m.Do(ctx, Cmd{Argv: []string{"touch", marker}}, sh("exit 1")); !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("it ran")
+	}
+	if m.Undos.Len() != 0 {
+		t.Error("there is nothing to undo")
+	}
+}
+
+func TestUndoIsLastInFirstOut(t *testing.T) {
+	m, _ := newMachine(t)
+	file := filepath.Join(t.TempDir(), "order")
+	say := func(word string) Cmd { return sh(`echo "$1" >>"$2"`, word, file) }
+	for _, n := range []string{"1", "2", "3"} {
+		if err := m.Do(t.Context(), say("do "+n), say("undo "+n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Do(t.Context(), sh("exit 7"), say("never")); err == nil {
+		t.Error("a command that fails is not reported")
+	}
+	if m.Undos.Len() != 3 {
+		t.Errorf("%d commands to undo, want 3", m.Undos.Len())
+	}
+	if err := m.Unwind(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "do 1\ndo 2\ndo 3\nundo 3\nundo 2\nundo 1\n"; string(got) != want {
+		t.Errorf("order:\n%swant:\n%s", got, want)
+	}
+	if m.Undos.Len() != 0 {
+		t.Error("the list is not empty")
+	}
+}
+
+func TestDoDropsTheUndoOfWhatNeverStarted(t *testing.T) {
+	m, _ := newMachine(t)
+	if err := m.Do(t.Context(), Cmd{Argv: []string{"no-such-command-anywhere"}}, sh("true")); err == nil {
+		t.Error("no error")
+	}
+	if m.Undos.Len() != 0 {
+		t.Error("its undo stays")
+	}
+}
+
+// What is stopped in the middle may be half done: its undo must run.
+func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
+	m, _ := newMachine(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := m.Do(ctx, sh("sleep 60"), sh("true")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	if m.Undos.Len() != 1 {
+		t.Errorf("%d undo commands, want 1", m.Undos.Len())
+	}
+}
+
+// One undo that fails keeps no other from running, and is tried again first:
+// here it works at the third try.
+func TestUnwindGoesOnAfterAFailure(t *testing.T) {
+	m, _ := newMachine(t)
+	dir := t.TempDir()
+	for _, undo := range []Cmd{
+		sh(`touch "$1/first"`, dir),
+		sh(`echo x >>"$1/tries"; [ $(wc -l <"$1/tries") -ge 3 ]`, dir),
+	} {
+		if err := m.Do(t.Context(), sh("true"), undo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Unwind(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := m.Do(t.Context(), sh("true"), sh(`touch "$1/last"`, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Do(t.Context(), sh("true"), sh("exit 9")); err != nil {
+		t.Fatal(err)
+	}
+	err := m.Unwind(t.Context())
+	if e, ok := errors.AsType[*ExitError](err); !ok || e.Exit != 9 {
+		t.Errorf("%v", err)
+	}
+	for _, name := range []string{"first", "last"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A program that is killed leaves its list behind, and the next one finds it.
+func TestUndoOutlivesTheProgram(t *testing.T) {
+	m, r := newMachine(t)
+	dir := t.TempDir()
+	do := Cmd{Argv: []string{"cat"}, Stdin: []byte("hunter2"), Secret: "passphrase"}
+	for _, n := range []string{"a", "b"} {
+		undo := sh(`echo "$1" >>"$2/order"`, n, dir)
+		undo.Stdin, undo.Secret, undo.Env = []byte("hunter3"), "passphrase", []string{"PASS=hunter4"}
+		if err := m.Do(t.Context(), do, undo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(m.Undos.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "hunter") || strings.Contains(string(data), "aHVudGVy") {
+		t.Errorf("the list holds input: %s", data)
+	}
+	if fi, err := os.Stat(m.Undos.file); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", fi.Mode(), err)
+	}
+
+	reopened, err := OpenUndoStack(m.Undos.file)
+	if err != nil || reopened.Len() != 2 {
+		t.Fatalf("%d commands, %v", reopened.Len(), err)
+	}
+	next := &Machine{Reporter: r, Undos: reopened}
+	if err := next.Unwind(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "order")); string(got) != "b\na\n" {
+		t.Errorf("order %q", got)
+	}
+	if again, err := OpenUndoStack(m.Undos.file); err != nil || again.Len() != 0 {
+		t.Errorf("%d commands left, %v", again.Len(), err)
+	}
+}
+
+func TestDamagedUndoListIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "undo.json")
+	if err := os.WriteFile(file, []byte("[{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenUndoStack(file); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWriteFileIsAtomic(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "f")
+	long := []byte(strings.Repeat("b", 1<<20))
+	if err := WriteFile(file, long, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			got, err := os.ReadFile(file)
+			if err != nil || len(got) != len(long) && string(got) != "short" {
+				t.Errorf("a reader saw %d bytes, %v", len(got), err)
+				return
+			}
+		}
+	})
+	for range 50 {
+		if err := errors.Join(WriteFile(file, []byte("short"), 0o600), WriteFile(file, long, 0o640)); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", fi, err)
+	}
+	// A file that cannot be replaced leaves no scraps.
+	if err := WriteFile(filepath.Join(dir, "gone", "f"), nil, 0o600); err == nil {
+		t.Error("no error for a folder that is not there")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(filepath.Join(dir, "d"), nil, 0o600); err == nil {
+		t.Error("no error for a folder in the file's place")
+	}
+	names, _ := os.ReadDir(dir)
+	if len(names) != 2 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestReportsAreClean(t *testing.T) {
+	m, r := newMachine(t)
+	m.Log("a\x1b[2Jb")
+	m.Warn("c\u202ed")
+	m.Progress(Progress{Label: "e\x07f"})
+	if r.lines[0] != "ab" || r.warnings[0] != "cd" || r.progress[0].Label != "ef" {
+		t.Errorf("%q %q %+v", r.lines, r.warnings, r.progress)
+	}
+}

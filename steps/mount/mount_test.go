@@ -1,0 +1,100 @@
+package mount
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/sys"
+)
+
+var full = Options{
+	Root: "/dev/mapper/c", ESP: "/dev/x1", Swap: "/dev/x3", At: "/mnt",
+	Dirs: []string{"/mnt/persist", "/mnt/models"}, Commands: []string{"chmod 755 /mnt/persist", "echo 'a b' | cat"},
+}
+
+var fullArgvs = [][]string{
+	{"mkdir", "-p", "/mnt"},
+	{"mount", "-t", "ext4", "/dev/mapper/c", "/mnt"},
+	{"mkdir", "-p", "/mnt/boot"},
+	{"mount", "-t", "vfat", "-o", "umask=0077", "/dev/x1", "/mnt/boot"},
+	{"mkdir", "-p", "--", "/mnt/persist", "/mnt/models"},
+	{"swapon", "/dev/x3"},
+	{"sh", "-c", "chmod 755 /mnt/persist"},
+	{"sh", "-c", "echo 'a b' | cat"},
+}
+
+// undone are the commands that take back what the first n of fullArgvs did.
+func undone(n int) [][]string {
+	var argvs [][]string
+	if n > 5 {
+		argvs = append(argvs, []string{"swapoff", "/dev/x3"})
+	}
+	if n > 1 {
+		argvs = append(argvs, []string{"umount", "--recursive", "/mnt"})
+	}
+	return argvs
+}
+
+func TestActionsAreWhatRunRuns(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		o     Options
+		argvs [][]string
+		undos [][]string
+	}{
+		{"all", full, fullArgvs, undone(len(fullArgvs))},
+		{"least", Options{Root: "/dev/x2", ESP: "/dev/x1", At: "/target"}, [][]string{
+			{"mkdir", "-p", "/target"},
+			{"mount", "-t", "ext4", "/dev/x2", "/target"},
+			{"mkdir", "-p", "/target/boot"},
+			{"mount", "-t", "vfat", "-o", "umask=0077", "/dev/x1", "/target/boot"},
+		}, [][]string{{"umount", "--recursive", "/target"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := sys.NewFake(t)
+			for _, argv := range append(c.argvs[:len(c.argvs):len(c.argvs)], c.undos...) {
+				f.Expect(argv...)
+			}
+			if err := Run(t.Context(), f, c.o); err != nil {
+				t.Fatal(err)
+			}
+			if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(c.o)) {
+				t.Errorf("ran\n%+v, said\n%+v", got, Actions(c.o))
+			}
+			if err := f.Unwind(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Whichever command fails, what came before it is taken back.
+func TestFailures(t *testing.T) {
+	for failing := range fullArgvs {
+		t.Run(fmt.Sprint("command ", failing), func(t *testing.T) {
+			f := sys.NewFake(t)
+			for i, argv := range fullArgvs[:failing+1] {
+				if c := f.Expect(argv...); i == failing {
+					c.Fails(32, "wrong fs type")
+				}
+			}
+			for _, argv := range undone(failing) {
+				f.Expect(argv...)
+			}
+			err := Run(t.Context(), f, full)
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" || !strings.Contains(fault.Cause, "wrong fs type") {
+				t.Errorf("%+v", err)
+			}
+			if shell := fullArgvs[failing]; shell[0] == "sh" && !strings.Contains(fault.Hint, shell[2]) {
+				t.Errorf("the hint does not name the host's command: %s", fault.Hint)
+			}
+			if err := f.Unwind(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
