@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -58,41 +57,6 @@ func HashDisk(path string) (string, error) {
 	}
 }
 
-// Partition is one partition of an image, in bytes.
-type Partition struct {
-	Number      int
-	Start, Size int64
-	Type, Name  string
-}
-
-// Partitions reads the partition table of an image with sectors of that size.
-func Partitions(ctx context.Context, path string, sector int) ([]Partition, error) {
-	out, err := tool(ctx, "sfdisk", "--json", "--sector-size", fmt.Sprint(or(sector, 512)), path)
-	if err != nil {
-		return nil, err
-	}
-	return parseTable(out, int64(or(sector, 512)))
-}
-
-func parseTable(sfdisk []byte, sector int64) ([]Partition, error) {
-	var table struct {
-		PartitionTable struct {
-			Partitions []struct {
-				Node, Type, Name string
-				Start, Size      int64
-			}
-		}
-	}
-	if err := json.Unmarshal(sfdisk, &table); err != nil {
-		return nil, fmt.Errorf("sfdisk --json: %w", err)
-	}
-	var parts []Partition
-	for i, p := range table.PartitionTable.Partitions {
-		parts = append(parts, Partition{i + 1, p.Start * sector, p.Size * sector, p.Type, p.Name})
-	}
-	return parts, nil
-}
-
 // Slice copies a partition out of an image into a sparse file beside it, for
 // tools that take a filesystem alone.
 func (p Partition) Slice(ctx context.Context, image string) (string, error) {
@@ -107,7 +71,11 @@ func (p Partition) Slice(ctx context.Context, image string) (string, error) {
 // 2 with argon2id; what lies inside is not seen from here. The first fault
 // found is the error.
 func CheckDisk(ctx context.Context, image string, sector int) error {
-	if or(sector, 512) == 512 { // sgdisk takes every file for one of 512-byte sectors
+	parts, err := Partitions(image, sector)
+	if err != nil {
+		return err
+	}
+	if or(sector, 512) == 512 {
 		out, err := tool(ctx, "sgdisk", "-v", image)
 		if err != nil {
 			return err
@@ -115,12 +83,6 @@ func CheckDisk(ctx context.Context, image string, sector int) error {
 		if !bytes.Contains(out, []byte("No problems found")) {
 			return fmt.Errorf("sgdisk -v: %s", out)
 		}
-	} else if out, err := tool(ctx, "sfdisk", "--verify", "--sector-size", fmt.Sprint(sector), image); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	parts, err := Partitions(ctx, image, sector)
-	if err != nil {
-		return err
 	}
 	for _, part := range parts {
 		slice, err := part.Slice(ctx, image)

@@ -42,7 +42,7 @@ type PathFact struct {
 	DirMode string `json:"dirmode"`
 }
 
-var markerLine = regexp.MustCompile(`AUTO-INSTALLER-MARKER (\{[^\r\n]*\})\r?\n`)
+var markerLine = regexp.MustCompile(`AUTO-INSTALLER-MARKER (\{[^\r\n]*\})\r*\n`)
 
 // ExpectMarker waits for the marker line on the console.
 func (c *Console) ExpectMarker(ctx context.Context) (Marker, error) {

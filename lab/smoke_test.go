@@ -37,7 +37,7 @@ func smokePlain(t *testing.T, image Image) {
 	shell(t, m, `
 		udevadm settle
 		disk=$(readlink -f `+target.ID()+`)
-		printf 'label: gpt\nstart=1MiB, size=256MiB, type=U, name=DEMO-EFI\ntype=L, name=DEMO-ROOT\n' | sfdisk --wipe always $disk
+		printf 'label: gpt\nstart=1MiB, size=1GiB, type=U, name=DEMO-EFI\ntype=L, name=DEMO-ROOT\n' | sfdisk --wipe always $disk
 		udevadm settle
 		mkfs.vfat -F 32 -n DEMO-EFI ${disk}p1
 		mkfs.ext4 -q -L DEMO-ROOT ${disk}p2
@@ -46,12 +46,12 @@ func smokePlain(t *testing.T, image Image) {
 	lap(t, m, "formatted")
 	shell(t, m, `
 		for _ in $(seq 50); do ip route | grep -q 10.0.2 && break; sleep 0.2; done
-		git clone --quiet git://10.0.2.100/nix-config.git /mnt/nix-config
+		git clone --quiet git://10.0.2.100/nix-config.git /mnt/etc/nix-config
 		install -d -m 700 /mnt/etc/age
 		install -m 600 /dev/null /mnt/etc/age/demo.agekey`)
 	lap(t, m, "cloned")
 	t.Logf("\n%s", shell(t, m, `
-		nix build '/mnt/nix-config#nixosConfigurations."demo".config.system.build.toplevel' --store /mnt \
+		nix build '/mnt/etc/nix-config#nixosConfigurations."demo".config.system.build.toplevel' --store /mnt \
 			--extra-substituters 'auto?trusted=1' --option always-allow-substitutes true --out-link /tmp/system -L 2>&1`))
 	lap(t, m, "built")
 	t.Logf("\n%s", shell(t, m, `nixos-install --system "$(readlink /tmp/system)" --root /mnt --no-root-passwd --no-channel-copy 2>&1`))
@@ -67,7 +67,7 @@ func smokePlain(t *testing.T, image Image) {
 
 	marker := bootAlone(t, image, "smoke-plain-disk", target, nil)
 	if marker.Host != "demo" || marker.RootLabel != "DEMO-ROOT" || marker.Mapper != nil || !marker.BootMounted ||
-		!marker.RepoPresent && marker.RepoPath == "/nix-config" || len(marker.Identity) != 1 {
+		!marker.RepoPresent || len(marker.Identity) != 1 {
 		t.Errorf("the marker is %+v", marker)
 	}
 }
@@ -86,7 +86,7 @@ func smokeLUKS(t *testing.T, image Image) {
 	shell(t, m, `
 		udevadm settle
 		disk=$(readlink -f `+target.ID()+`)
-		printf 'label: gpt\nstart=1MiB, size=256MiB, type=U, name=LUKS1-EFI\ntype=L, name=LUKS1-LUKS\n' | sfdisk --wipe always $disk
+		printf 'label: gpt\nstart=1MiB, size=1GiB, type=U, name=LUKS1-EFI\ntype=L, name=LUKS1-LUKS\n' | sfdisk --wipe always $disk
 		udevadm settle
 		printf '`+passphrase+`' | cryptsetup luksFormat --type luks2 --batch-mode --key-file - ${disk}2
 		printf '`+passphrase+`' | cryptsetup open --key-file - ${disk}2 demo-crypt

@@ -135,10 +135,15 @@ let
   path = run "system-path" ''
     mkdir -p $out/bin
     ${busybox} --install -s $out/bin
-    for tool in ${tools}/wrapped/*; do
-      ln -sf $tool $out/bin/
+    # Debian's programs, each started with the libraries that came with it.
+    for tool in ${tools}/libexec/*; do
+      name=$(basename $tool)
+      rm -f $out/bin/$name
+      printf '#!%s sh\nexec %s --library-path %s --argv0 %s %s "$@"\n' ${busybox} \
+        ${tools}/lib/ld-linux-x86-64.so.2 ${tools}/lib $name $tool > $out/bin/$name
+      chmod 555 $out/bin/$name
     done
-    ln -sf ${tools}/wrapped/bash $out/bin/sh
+    ln -sf bash $out/bin/sh
   '';
 
   toplevel = run "nixos-system-${name}-lab" ''
