@@ -224,7 +224,7 @@ func (b *builder) steps() []Step {
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
-	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Env: b.gitEnv()}
+	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv()}
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
 	if b.a.System != "" {
 		build.Installable, build.Prebuilt = b.a.System, true

@@ -3,9 +3,11 @@ package closure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -20,6 +22,7 @@ type Options struct {
 	Prebuilt bool
 	Root     string // the target's mount point
 	OutLink  string // symbolic link to make to the toplevel
+	Live     string // the live system's root, normally "/"
 	Env      []string
 }
 
@@ -55,13 +58,13 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	}
 	defer os.RemoveAll(o.tmp())
 	// readlink -f of an out-link is empty where the live system has no store.
-	if err := os.MkdirAll("/nix/store", 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755); err != nil {
 		return sys.Incomplete(err, "making /nix/store")
 	}
 	log := &Log{Line: s.Log, Progress: s.Progress}
 	if err := s.Lines(ctx, build(o), log.Feed); err != nil {
-		if log.Error != "" && ctx.Err() == nil {
-			s.Log("nix: " + log.Error)
+		if exit, ok := errors.AsType[*sys.ExitError](err); ok && log.Error != "" {
+			exit.Tail = strings.Split(log.Error, "\n") // rather than nix's JSON
 		}
 		return sys.Incomplete(err, "to "+build(o).Does)
 	}

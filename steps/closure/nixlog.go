@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"auto-installer/steps/internal/sys"
 )
 
@@ -22,8 +24,12 @@ const (
 	resPostBuildLog = 107
 )
 
-// maxActivities bounds what a broken log can make us remember.
-const maxActivities = 100_000
+// What a broken log can make us remember, and count to.
+const (
+	maxActivities = 100_000
+	maxName       = 33 + 211 // hash and name of a store path, in bytes
+	maxCount      = 1 << 60
+)
 
 // Log follows nix's internal-json log: feed it each line of standard error.
 type Log struct {
@@ -95,8 +101,7 @@ func (l *Log) message(m message) {
 	if text == "" {
 		text = m.Msg
 	}
-	text = strings.TrimRight(text, "\n")
-	if m.Level == 0 && text != "" {
+	if text = strings.TrimSpace(ansi.Strip(text)); m.Level == 0 && text != "" {
 		l.Error = text
 	}
 	if m.Level > levelInfo {
@@ -168,8 +173,8 @@ func (l *Log) stop(id uint64) {
 	delete(l.acts, id)
 	if a.typ == actCopyPath {
 		// A copy that ended is done, whatever its last count was.
-		l.bytesDone += a.total
-		l.bytesTotal += a.total
+		l.bytesDone = min(l.bytesDone+a.total, maxCount)
+		l.bytesTotal = min(l.bytesTotal+a.total, maxCount)
 	}
 	l.report()
 }
@@ -193,8 +198,8 @@ func (l *Log) Bytes() (done, total int64) {
 	done, total = l.bytesDone, l.bytesTotal
 	for _, a := range l.acts {
 		if a.typ == actCopyPath {
-			done += min(a.done, a.total)
-			total += a.total
+			done = min(done+min(a.done, a.total), maxCount)
+			total = min(total+a.total, maxCount)
 		}
 	}
 	return done, total
@@ -203,6 +208,7 @@ func (l *Log) Bytes() (done, total int64) {
 // storeName is the readable part of a store path: no folder, no hash.
 func storeName(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
+	name = name[:min(len(name), maxName)]
 	if len(name) > 33 && name[32] == '-' {
 		name = name[33:]
 	}
@@ -222,5 +228,5 @@ func number(fields []json.RawMessage, i int) int64 {
 	if i < len(fields) {
 		_ = json.Unmarshal(fields[i], &n)
 	}
-	return max(0, n)
+	return max(0, min(n, maxCount))
 }

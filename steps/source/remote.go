@@ -1,6 +1,7 @@
 package source
 
 import (
+	"net"
 	"net/url"
 	"strings"
 )
@@ -21,22 +22,22 @@ func Address(remote string) string {
 		if port == "" {
 			port = map[string]string{"https": "443", "http": "80", "ssh": "22", "git": "9418"}[u.Scheme]
 		}
-		return join(u.Hostname(), port)
+		if port == "" {
+			return ""
+		}
+		return net.JoinHostPort(u.Hostname(), port)
 	}
-	// user@host:path
+	// user@host:path, where host may be [an IPv6 address]. A slash before the
+	// colon makes it a path.
 	host, _, ok := strings.Cut(remote, ":")
-	if !ok {
+	if before, after, bracket := strings.Cut(remote, "["); bracket && !strings.ContainsAny(before, ":/") {
+		host, _, ok = strings.Cut(after, "]:")
+	}
+	if !ok || strings.Contains(host, "/") {
 		return ""
 	}
 	if _, after, ok := strings.Cut(host, "@"); ok {
 		host = after
 	}
-	return join(host, "22")
-}
-
-func join(host, port string) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
+	return net.JoinHostPort(host, "22")
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"auto-installer/steps/internal/sys"
@@ -145,7 +146,7 @@ func fetch(ctx context.Context, s sys.System, o Options) error {
 	}
 	if o.DeployKey != nil {
 		if err := s.Do(ctx, putKey(o), dropKey(o)); err != nil {
-			return err
+			return sys.WithHint(err, sys.CodeSource, "is there room in "+filepath.Dir(o.DeployKeyFile)+"?", "to "+putKey(o).Does)
 		}
 	}
 	for _, c := range clone(o) {
@@ -196,7 +197,7 @@ func closureSize(out []byte, path string) (int64, error) {
 		return 0, fmt.Errorf("nix path-info's answer is not understood: %w", err)
 	}
 	for p, i := range byPath {
-		if i != nil && (p == path || strings.HasSuffix(path, p)) {
+		if i != nil && (p == path || p == filepath.Base(path)) { // newest: no folder
 			return i.ClosureSize, nil
 		}
 	}

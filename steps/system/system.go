@@ -30,9 +30,11 @@ func install(o Options, toplevel string) sys.Cmd {
 
 // Actions is what Run will do.
 func Actions(o Options) []sys.Action {
-	toplevel, err := resolve(o)
-	if err != nil {
-		toplevel = "<toplevel>" // known only once it is built
+	toplevel := o.Toplevel
+	if !isStorePath(toplevel) {
+		// Known only once it is built: a link that is there now is of an
+		// earlier install.
+		toplevel = "<toplevel>"
 	}
 	return sys.Actions(install(o, toplevel))
 }
@@ -52,8 +54,10 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 // resolve follows the out-link. A store path is taken as it is: it lives in
 // the target's store, not in this machine's.
 func resolve(o Options) (string, error) {
-	if strings.HasPrefix(o.Toplevel, "/nix/store/") {
+	if isStorePath(o.Toplevel) {
 		return o.Toplevel, nil
 	}
 	return os.Readlink(o.Toplevel)
 }
+
+func isStorePath(name string) bool { return strings.HasPrefix(name, "/nix/store/") }

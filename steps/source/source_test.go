@@ -1,0 +1,305 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/sys"
+)
+
+const (
+	path   = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-toplevel"
+	secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n"
+)
+
+func TestAddress(t *testing.T) {
+	for remote, want := range map[string]string{
+		"":                                   "",
+		"/srv/git/x.git":                     "",
+		"file:///srv/git/x.git":              "",
+		"https://github.com/a/b.git":         "github.com:443",
+		"http://host/x":                      "host:80",
+		"https://host:8443/x":                "host:8443",
+		"git://10.0.2.100/nix-config.git":    "10.0.2.100:9418",
+		"ssh://git@host/x":                   "host:22",
+		"ssh://git@host:2222/x":              "host:2222",
+		"git+ssh://git@host/x":               "host:22",
+		"git+https://host/x":                 "host:443",
+		"https://[2001:db8::1]/x":            "[2001:db8::1]:443",
+		"ssh://git@[2001:db8::1]:2222/x":     "[2001:db8::1]:2222",
+		"git@github.com:a/b.git":             "github.com:22",
+		"host:a/b":                           "host:22",
+		"git@[2001:db8::1]:a/b":              "[2001:db8::1]:22",
+		"[2001:db8::1]:a/b":                  "[2001:db8::1]:22",
+		"git@host:path/[x]:y":                "host:22",
+		"relative/path":                      "",
+		"./odd:name":                         "",
+		"../odd:name":                        "",
+		"unknown://host/x":                   "",
+		"https:///nohost":                    "",
+		"https://bad host/x":                 "",
+		"git+file:///srv/git/x.git":          "",
+		"https://user:pass@example.com:99/x": "example.com:99",
+	} {
+		if got := Address(remote); got != want {
+			t.Errorf("Address(%q) = %q, want %q", remote, got, want)
+		}
+	}
+}
+
+func TestClosureSize(t *testing.T) {
+	for _, c := range []struct {
+		name, out string
+		size      int64
+		bad       bool
+	}{
+		{name: "nix 2.8", out: `[{"path":"` + path + `","narSize":1,"closureSize":52428800,"valid":true}]`, size: 52428800},
+		{name: "nix 2.18 without valid", out: `[{"path":"` + path + `","closureSize":7}]`, size: 7},
+		{name: "nix 2.18, not there", out: `[{"path":"` + path + `","valid":false}]`, bad: true},
+		{name: "nix 2.19", out: `{"` + path + `":{"closureSize":52428800,"narSize":1}}`, size: 52428800},
+		{name: "nix 2.19, not there", out: `{"` + path + `":null}`, bad: true},
+		{name: "newest, without the folder", out: `{"` + filepath.Base(path) + `":{"closureSize":9}}`, size: 9},
+		{name: "another path", out: `{"/nix/store/x-other":{"closureSize":9}}`, bad: true},
+		{name: "a key that is only the end", out: `{"":{"closureSize":9},"toplevel":{"closureSize":9}}`, bad: true},
+		{name: "empty list", out: `[]`, bad: true},
+		{name: "empty map", out: `{}`, bad: true},
+		{name: "null", out: `null`, bad: true},
+		{name: "nothing", out: ``, bad: true},
+		{name: "text", out: `error: no`, bad: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			size, err := closureSize([]byte(c.out), path)
+			if size != c.size || (err != nil) != c.bad {
+				t.Errorf("%d, %v", size, err)
+			}
+		})
+	}
+}
+
+type want struct {
+	name  string
+	o     Options
+	argvs [][]string
+	undos [][]string
+	log   string // its last line
+}
+
+func cases(dir string) []want {
+	clone := dir + "/repo"
+	evaluate := []string{
+		"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw",
+		`git+file://` + clone + `#nixosConfigurations."demo".config.system.build.toplevel.drvPath`,
+	}
+	pathInfo := []string{"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--closure-size", path}
+	rev := []string{"git", "-C", clone, "rev-parse", "HEAD"}
+	return []want{
+		{"flake", Options{Host: "demo", Remote: "git://h/x", Dir: clone}, [][]string{
+			{"git", "clone", "--progress", "--", "git://h/x", clone}, rev, evaluate,
+		}, nil, "demo evaluates to /nix/store/x.drv"},
+		{"ref", Options{Host: "demo", Remote: "git://h/x", Ref: "v1", Dir: clone}, [][]string{
+			{"git", "clone", "--progress", "--", "git://h/x", clone},
+			{"git", "-C", clone, "-c", "advice.detachedHead=false", "checkout", "v1", "--"}, rev, evaluate,
+		}, nil, "demo evaluates to /nix/store/x.drv"},
+		{"local copy keeps the remote", Options{Host: "demo", Remote: "git@h:x", Local: "/iso/x", Dir: clone}, [][]string{
+			{"git", "clone", "--progress", "--", "/iso/x", clone},
+			{"git", "-C", clone, "remote", "set-url", "origin", "git@h:x"}, rev, evaluate,
+		}, nil, "demo evaluates to /nix/store/x.drv"},
+		{"prebuilt with a repo", Options{Host: "demo", Local: "/iso/x", Dir: clone, System: path}, [][]string{
+			{"git", "clone", "--progress", "--", "/iso/x", clone}, rev, pathInfo,
+		}, nil, "prebuilt system " + path + ", closure of 3 MiB"},
+		{"prebuilt alone", Options{Host: "demo", Dir: clone, System: path}, [][]string{pathInfo}, nil,
+			"prebuilt system " + path + ", closure of 3 MiB"},
+		{"deploy key", Options{
+			Host: "demo", Remote: "git@h:x", Dir: clone, DeployKey: []byte(secret), DeployKeyFile: dir + "/key",
+			Env: []string{"GIT_SSH_COMMAND=ssh -i key"},
+		}, [][]string{
+			{"install", "-m", "0600", "/dev/stdin", dir + "/key"},
+			{"git", "clone", "--progress", "--", "git@h:x", clone}, rev, evaluate,
+		}, [][]string{{"rm", "-f", dir + "/key"}}, "demo evaluates to /nix/store/x.drv"},
+	}
+}
+
+func (w want) expect(f *sys.Fake, n int) (last *sys.Call) {
+	for _, argv := range w.argvs[:n] {
+		last = f.Expect(argv...)
+		switch {
+		case slices.Contains(argv, "eval"):
+			last.Prints("/nix/store/x.drv")
+		case slices.Contains(argv, "path-info"):
+			last.Prints(`{"` + path + `":{"closureSize":3145728}}`)
+		case slices.Contains(argv, "rev-parse"):
+			last.Prints("0123abc\n")
+		}
+	}
+	return last
+}
+
+func TestActionsAreWhatRunRuns(t *testing.T) {
+	for _, c := range cases(t.TempDir()) {
+		t.Run(c.name, func(t *testing.T) {
+			// An earlier try has left a clone behind.
+			if err := errors.Join(os.MkdirAll(c.o.Dir, 0o700), os.WriteFile(c.o.Dir+"/old", nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			f := sys.NewFake(t)
+			c.expect(f, len(c.argvs))
+			for _, argv := range c.undos {
+				f.Expect(argv...)
+			}
+			if err := Run(t.Context(), f, c.o); err != nil {
+				t.Fatal(err)
+			}
+			if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(c.o)) {
+				t.Errorf("ran\n%+v, said\n%+v", got, Actions(c.o))
+			}
+			if _, err := os.Stat(c.o.Dir + "/old"); err == nil && c.o.hasRepo() {
+				t.Error("the old clone is still there")
+			}
+			if last := f.Logged[len(f.Logged)-1]; last != c.log {
+				t.Errorf("logged %q, want %q", last, c.log)
+			}
+			if err := f.Unwind(t.Context()); err != nil {
+				t.Error(err)
+			}
+			told, err := json.Marshal(Actions(c.o))
+			if err != nil || strings.Contains(string(told), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
+				t.Errorf("the key is told, or %v", err)
+			}
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, c := range cases(t.TempDir()) {
+		for failing := range c.argvs {
+			t.Run(fmt.Sprint(c.name, ", command ", failing), func(t *testing.T) {
+				f := sys.NewFake(t)
+				c.expect(f, failing+1).Fails(128, "fatal: no")
+				if failing > 0 { // what was done before is taken back
+					for _, argv := range c.undos {
+						f.Expect(argv...)
+					}
+				}
+				err := Run(t.Context(), f, c.o)
+				fault, ok := errors.AsType[*sys.Fault](err)
+				if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || !strings.Contains(fault.Cause, "fatal: no") {
+					t.Errorf("%+v", err)
+				}
+				if strings.Contains(fmt.Sprintf("%+v %#v", err, err), "hunter2") {
+					t.Errorf("the error holds the key: %+v", err)
+				}
+				if err := f.Unwind(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func TestPrebuiltThatIsNotThere(t *testing.T) {
+	o := Options{Host: "demo", System: path}
+	f := sys.NewFake(t)
+	f.Expect(pathInfo(o).Argv...).Prints(`{"` + path + `":null}`)
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	if !ok || fault.Code != sys.CodeSource || !strings.Contains(fault.Cause, "not valid in this store") {
+		t.Errorf("%+v", fault)
+	}
+}
+
+// Nobody answers what git or ssh would ask.
+func TestGitAsksNothing(t *testing.T) {
+	for _, c := range cases("/d") {
+		for _, a := range Actions(c.o) {
+			if slices.Contains(a.Argv, "clone") && !slices.Contains(a.Env, "GIT_TERMINAL_PROMPT=0") {
+				t.Errorf("%s: %+v", c.name, a)
+			}
+		}
+	}
+}
+
+// The real git and install: clone of a repo on this machine, at a tag, with a
+// key in a file of 600.
+func TestRealClone(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Fatal("git is needed: ./bootstrap installs it")
+	}
+	dir := t.TempDir()
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	t.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
+	origin := filepath.Join(dir, "origin")
+	git := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", append([]string{"-C", origin, "-c", "user.name=n", "-c", "user.email=e@x"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if err := os.Mkdir(origin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	git("init", "--quiet", "--initial-branch=main")
+	git("commit", "--quiet", "--allow-empty", "-m", "1")
+	first := git("rev-parse", "HEAD")
+	git("tag", "v1")
+	git("commit", "--quiet", "--allow-empty", "-m", "2")
+
+	undos, err := sys.OpenUndoStack(filepath.Join(dir, "undo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &lines{}
+	m := &sys.Machine{Reporter: said, Undos: undos}
+	o := Options{
+		Host: "demo", Remote: "https://example.org/x", Local: origin, Ref: "v1", Dir: filepath.Join(dir, "clone"),
+		DeployKey: []byte(secret), DeployKeyFile: filepath.Join(dir, "key"),
+	}
+	for range 2 { // the second replaces the first's clone
+		if err := fetch(t.Context(), m, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Contains(*said, "config repo at revision "+first) {
+		t.Errorf("not at the tag: %q", *said)
+	}
+	if strings.Contains(strings.Join(*said, "\n"), "hunter2") {
+		t.Errorf("the key is told: %q", *said)
+	}
+	out, err := exec.Command("git", "-C", o.Dir, "remote", "get-url", "origin").Output()
+	if err != nil || strings.TrimSpace(string(out)) != o.Remote {
+		t.Errorf("%s, %v", out, err)
+	}
+	if fi, err := os.Stat(o.DeployKeyFile); err != nil || fi.Mode() != 0o600 {
+		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+	if key, err := os.ReadFile(o.DeployKeyFile); err != nil || string(key) != secret {
+		t.Errorf("%q, %v", key, err)
+	}
+	if err := m.Unwind(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(o.DeployKeyFile); err == nil {
+		t.Error("the key stays")
+	}
+	o.Ref = "no-such-ref"
+	fault, ok := errors.AsType[*sys.Fault](fetch(t.Context(), m, o))
+	if !ok || fault.Code != sys.CodeSource || !strings.Contains(fault.Cause, "no-such-ref") {
+		t.Errorf("%+v", fault)
+	}
+}
+
+type lines []string
+
+func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
+func (l *lines) Log(line string)       { *l = append(*l, line) }
+func (l *lines) Warn(line string)      { *l = append(*l, line) }
+func (*lines) Progress(_ sys.Progress) {}
