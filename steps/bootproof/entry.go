@@ -63,8 +63,13 @@ func defaultEntry(root string) (bootEntry, error) {
 func parseEntry(name, text string) (bootEntry, error) {
 	e := bootEntry{name: name}
 	for line := range strings.Lines(text) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		value = strings.TrimSpace(value)
+		key, value := strings.TrimSpace(line), ""
+		if i := strings.IndexAny(key, " \t"); i >= 0 {
+			key, value = key[:i], strings.TrimSpace(key[i:])
+		}
+		if value == "" {
+			continue
+		}
 		switch key {
 		case "linux", "efi", "uki":
 			e.kernel = value

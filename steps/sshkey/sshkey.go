@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 
@@ -73,11 +74,19 @@ func own(root *os.Root, dir string, o Options) error {
 	return errors.Join(root.Chmod(dir, 0o700), root.Lchown(dir, o.UID, o.GID))
 }
 
+// file writes a file, whole or not at all, over one of an earlier try.
 func file(root *os.Root, name string, data []byte, o Options) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	tmp := name + ".new"
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Chown(o.UID, o.GID), f.Sync(), f.Close())
+	if err := errors.Join(err, f.Chown(o.UID, o.GID), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return root.Rename(tmp, name)
 }

@@ -1,0 +1,123 @@
+package finish
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/sys"
+)
+
+func options(t *testing.T) Options {
+	t.Helper()
+	dir := t.TempDir()
+	o := Options{Root: filepath.Join(dir, "mnt"), Logs: []string{filepath.Join(dir, "install.log"), filepath.Join(dir, "events.jsonl")}}
+	if err := errors.Join(os.Mkdir(o.Root, 0o755), os.WriteFile(o.Logs[0], []byte("the log\n"), 0o644), os.WriteFile(o.Logs[1], []byte("{}\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestActionsAreWhatRunRuns(t *testing.T) {
+	o := options(t)
+	f := sys.NewFake(t)
+	f.Expect("mount", "x")
+	if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount", "x"}}, sys.Cmd{Argv: []string{"umount", "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	f.Expect("sync", "--file-system", o.Root)
+	f.Expect("umount", "x")
+	for range 2 { // again, over the logs of before; nothing is left to unmount
+		if err := Run(t.Context(), f, o); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"install.log": "the log\n", "events.jsonl": "{}\n"} {
+			file := filepath.Join(o.Root, Dir, name)
+			if got, err := os.ReadFile(file); err != nil || string(got) != want {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+			if fi, err := os.Stat(file); err != nil || fi.Mode() != 0o600 {
+				t.Errorf("%s: %v, %v", name, fi, err)
+			}
+		}
+		if fi, err := os.Stat(filepath.Join(o.Root, Dir)); err != nil || fi.Mode() != 0o700|os.ModeDir {
+			t.Errorf("%v, %v", fi, err)
+		}
+		if err := os.WriteFile(filepath.Join(o.Root, Dir, "install.log"), []byte("a longer one from before\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.Expect("sync", "--file-system", o.Root)
+	}
+	if err := Run(t.Context(), f, o); err != nil {
+		t.Fatal(err)
+	}
+	actions := Actions(o)
+	if got := sys.Actions(f.Ran[1])[0]; !reflect.DeepEqual(got, actions[1]) || len(actions) != 3 {
+		t.Errorf("ran %+v, said %+v", got, actions)
+	}
+	if !strings.Contains(actions[0].Does, o.Root+"/"+Dir) {
+		t.Errorf("%+v", actions[0])
+	}
+}
+
+func TestFailures(t *testing.T) {
+	isFault := func(err error, say string) {
+		t.Helper()
+		f, ok := errors.AsType[*sys.Fault](err)
+		if !ok || f.Code != sys.CodeWritten || f.Hint == "" || !strings.Contains(f.Cause, say) {
+			t.Errorf("%+v", err)
+		}
+	}
+	o := options(t)
+	f := sys.NewFake(t)
+	f.Expect("sync", "--file-system", o.Root).Fails(1, "i/o error")
+	isFault(Run(t.Context(), f, o), "i/o error")
+
+	f = sys.NewFake(t)
+	f.Expect("mount")
+	f.Expect("sync", "--file-system", o.Root)
+	f.Expect("umount").Fails(32, "target is busy")
+	if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount"}}, sys.Cmd{Argv: []string{"umount"}}); err != nil {
+		t.Fatal(err)
+	}
+	isFault(Run(t.Context(), f, o), "target is busy")
+
+	// One log that is gone keeps no other from being kept.
+	o.Logs = append([]string{filepath.Join(t.TempDir(), "gone.log")}, o.Logs...)
+	isFault(Run(t.Context(), sys.NewFake(t), o), "gone.log")
+	if _, err := os.Stat(filepath.Join(o.Root, Dir, "events.jsonl")); err != nil {
+		t.Error(err)
+	}
+
+	o.Root += "/gone"
+	isFault(Run(t.Context(), sys.NewFake(t), o), "keeping the logs")
+}
+
+// The target is the installed system's, links and all.
+func TestLinksOutAreRefused(t *testing.T) {
+	for _, link := range []string{"var", "var/log", Dir, Dir + "/install.log"} {
+		t.Run(link, func(t *testing.T) {
+			o := options(t)
+			outside := filepath.Join(t.TempDir(), "outside")
+			if err := os.Mkdir(outside, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			to := outside
+			if filepath.Ext(link) == ".log" {
+				to = filepath.Join(outside, "precious")
+			}
+			if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(o.Root, link)), 0o755), os.Symlink(to, filepath.Join(o.Root, link))); err != nil {
+				t.Fatal(err)
+			}
+			if err := KeepLogs(o); err == nil {
+				t.Error("no error")
+			}
+			if names, _ := os.ReadDir(outside); len(names) != 0 {
+				t.Errorf("written outside: %v", names)
+			}
+		})
+	}
+}
