@@ -26,7 +26,7 @@ func Actions(o Options) []sys.Action {
 func Run(ctx context.Context, s sys.System, o Options) error {
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
-		return err
+		return stop("`lsblk` shows what is wrong; nothing was written", "the disks cannot be looked at again: %w", err)
 	}
 	dev, err := inv.Find(o.Disk)
 	if err != nil {

@@ -1,0 +1,210 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// machine is a root folder with the files of /sys and /proc.
+func machine(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func meminfo(kib int) string {
+	return fmt.Sprintf("MemTotal:       %d kB\nMemFree:         4 kB\n", kib)
+}
+
+var good = map[string]string{"sys/firmware/efi/runtime": "0x0", "proc/meminfo": meminfo(2 << 20)}
+
+func options(t *testing.T, files map[string]string) Options {
+	return Options{
+		FS: machine(t, files), Commands: []string{"sh", "cat"}, MinMemory: 1 << 30,
+		Disk: "/dev/x", DiskSize: 10 << 30, MinDisk: 4 << 30,
+	}
+}
+
+func supply(files ...string) map[string]string {
+	m := map[string]string{}
+	for k, v := range good {
+		m[k] = v
+	}
+	for i := 0; i < len(files); i += 2 {
+		m["sys/class/power_supply/"+files[i]] = files[i+1] + "\n"
+	}
+	return m
+}
+
+func TestChecks(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		files  map[string]string
+		change func(*Options)
+		say    string // in the log if good, else the whole cause
+		bad    bool
+	}{
+		{name: "root", say: "running as root"},
+		{name: "not root", change: func(o *Options) { o.EUID = 1000 }, bad: true, say: "not running as root"},
+		{name: "UEFI", say: "started by UEFI firmware"},
+		{name: "BIOS", files: map[string]string{"proc/meminfo": meminfo(2 << 20)}, bad: true, say: "this machine was not started by UEFI firmware"},
+		{name: "commands", say: "all 2 commands found"},
+		{name: "commands missing", change: func(o *Options) { o.Commands = []string{"no-such-a", "sh", "no-such-b"} }, bad: true, say: "commands are missing: no-such-a, no-such-b"},
+		{name: "memory", say: "2048 MiB of memory"},
+		{name: "just enough memory", files: map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": meminfo(1 << 20)}, say: "1024 MiB of memory"},
+		{name: "too little memory", files: map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": meminfo(1<<20 - 1)}, bad: true, say: "too little memory: 1023 MiB, needed are 1024 MiB"},
+		{name: "disk", say: "/dev/x has 10240 MiB"},
+		{name: "disk just large enough", change: func(o *Options) { o.DiskSize = o.MinDisk }, say: "/dev/x has 4096 MiB"},
+		{name: "disk too small", change: func(o *Options) { o.DiskSize = o.MinDisk - 1 }, bad: true, say: "/dev/x is too small: 4095 MiB, needed are 4096 MiB"},
+		{name: "no battery", say: "no battery: on mains power"},
+		{name: "mains", files: supply("AC/type", "Mains", "AC/online", "1", "BAT0/type", "Battery", "BAT0/capacity", "3"), say: "on mains power"},
+		{name: "USB power", files: supply("ucsi/type", "USB", "ucsi/online", "1", "BAT0/type", "Battery", "BAT0/capacity", "3"), say: "on mains power"},
+		{name: "battery", files: supply("AC/type", "Mains", "AC/online", "0", "BAT0/type", "Battery", "BAT0/capacity", "20"), say: "on battery, 20 % left"},
+		{name: "battery low", files: supply("AC/type", "Mains", "AC/online", "0", "BAT0/type", "Battery", "BAT0/capacity", "19"), bad: true, say: "on battery with 19 % left"},
+		{name: "the fuller of two", files: supply("BAT0/type", "Battery", "BAT0/capacity", "2", "BAT1/type", "Battery", "BAT1/capacity", "50"), say: "on battery, 50 % left"},
+		{name: "a mouse's battery", files: supply("m/type", "Battery", "m/capacity", "1", "m/scope", "Device"), say: "no battery: on mains power"},
+		{name: "battery that says nothing", files: supply("BAT0/type", "Battery"), say: "no battery: on mains power"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.files == nil {
+				c.files = good
+			}
+			o := options(t, c.files)
+			if c.change != nil {
+				c.change(&o)
+			}
+			f := sys.NewFake(t)
+			err := Run(t.Context(), f, o)
+			if !c.bad {
+				if err != nil || !strings.Contains("\n"+strings.Join(f.Logged, "\n")+"\n", "\n"+c.say+"\n") {
+					t.Errorf("%v, logged %q", err, f.Logged)
+				}
+				return
+			}
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Cause != c.say || fault.Hint == "" || fault.Code != sys.CodeMachine {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+}
+
+func TestMeminfoThatCannotBeRead(t *testing.T) {
+	for name, content := range map[string]string{"no total": "MemFree: 1 kB\n", "no number": "MemTotal: many kB\n", "empty": ""} {
+		files := map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": content}
+		if err := Run(t.Context(), sys.NewFake(t), options(t, files)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Whoever stands there wants to know all of it at once.
+func TestAllThatIsWrongIsTold(t *testing.T) {
+	o := Options{
+		FS: machine(t, map[string]string{
+			"proc/meminfo": meminfo(1000), "sys/class/power_supply/B/type": "Battery", "sys/class/power_supply/B/capacity": "5",
+		}),
+		EUID: 1, Commands: []string{"no-such-a"}, MinMemory: 1 << 30, Disk: "/dev/x", MinDisk: 1, Network: closedPort(t),
+	}
+	f := sys.NewFake(t)
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	if !ok || fault.Code != sys.CodeMachine {
+		t.Fatalf("%+v", fault)
+	}
+	for _, say := range []string{"not running as root", "UEFI", "no-such-a", "memory", "/dev/x is too small", "battery", "no network"} {
+		if strings.Count(fault.Cause, say) != 1 {
+			t.Errorf("%q is not told once in %q", say, fault.Cause)
+		}
+	}
+	if strings.Count(fault.Hint, "; ") < 6 {
+		t.Errorf("hints %q", fault.Hint)
+	}
+}
+
+func TestActionsAreWhatRunChecks(t *testing.T) {
+	o := options(t, good)
+	for _, network := range []string{"", "example.org:443"} {
+		o.Network = network
+		as, cs := Actions(o), checks(o)
+		if len(as) != len(cs) || network == "" && len(as) != 6 || network != "" && len(as) != 8 {
+			t.Fatalf("%d actions, %d checks", len(as), len(cs))
+		}
+		for i := range as {
+			if as[i].Does != cs[i].does || as[i].Argv != nil {
+				t.Errorf("%+v, %q", as[i], cs[i].does)
+			}
+		}
+	}
+}
+
+// closedPort is an address that nobody listens at.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestNetwork(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := options(t, good)
+	o.Network = l.Addr().String()
+	f := sys.NewFake(t)
+	if err := Run(t.Context(), f, o); err != nil || f.Logged[len(f.Logged)-1] != o.Network+" can be reached" {
+		t.Errorf("%v, %q", err, f.Logged)
+	}
+
+	o.Network, o.Patience = closedPort(t), 10*time.Millisecond
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+	if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || !strings.Contains(fault.Cause, "no network: ") {
+		t.Errorf("%+v", fault)
+	}
+
+	// It comes up while it is waited for.
+	o.Network, o.Patience = closedPort(t), 20*time.Second
+	late := make(chan net.Listener, 1)
+	time.AfterFunc(300*time.Millisecond, func() {
+		l, err := net.Listen("tcp", o.Network)
+		if err != nil {
+			t.Error(err)
+		}
+		late <- l
+	})
+	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+		t.Error(err)
+	}
+	if l := <-late; l != nil {
+		l.Close()
+	}
+
+	// Ctrl+C need not wait for patience.
+	why := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
+	o.Network, o.Patience = closedPort(t), time.Hour
+	if err := Run(ctx, sys.NewFake(t), o); !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+}
