@@ -1,0 +1,272 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Scenario 5: five disks. The choice is never silent where a person could be
+// surprised, and no other disk is written to.
+func TestFiveDisks(t *testing.T) {
+	old := disk(t, "OLD", NVMe, 512, 5*gib)
+	data := disk(t, "DATA", VirtioBlk, 512, 6*gib)
+	used := disk(t, "USED", VirtioBlk, 512, 6*gib)
+	target := disk(t, "TARGET", NVMe, 512, 5*gib)
+	i := liveMachine(t, Config{Network: GitServer, Disks: []Disk{old, data, used, target}})
+	shell(t, i.Machine, `
+		sfdisk --quiet `+old.ID()+` <<-END
+			label: gpt
+			size=1GiB, type=U, name=DEMO-EFI
+			type=L, name=DEMO-ROOT
+		END
+		printf 'label: gpt\n,500M\n,500M\n,500M\n,500M\n,500M\n' | sfdisk --quiet `+data.ID()+`
+		udevadm settle
+		mkfs.vfat -n DEMO-EFI `+old.ID()+`-part1
+		mkfs.ext4 -q -L DEMO-ROOT `+old.ID()+`-part2
+		for n in 1 2 3 4 5; do mkfs.ext4 -q -L data$n `+data.ID()+`-part$n; done
+		mkfs.ext4 -q -L used `+used.ID()+`
+		mkdir -p /srv/used; mount -o ro `+used.ID()+` /srv/used
+		udevadm settle; sync`)
+	others := []Disk{old, data, used}
+	var before []string
+	for _, d := range others {
+		before = append(before, hash(t, d))
+	}
+
+	verdicts := i.disks()
+	for serial, want := range map[string]struct {
+		candidate bool
+		rank      int
+		words     string
+	}{
+		"OLD":      {true, 1, "EFI"},
+		"DATA":     {true, 2, "5 partitions"},
+		"TARGET":   {true, 3, ""},
+		"USED":     {false, 0, "/srv/used"},
+		"LABSTICK": {false, 0, "running system"},
+	} {
+		v := verdicts[serial]
+		why := v.Refused + " " + strings.Join(v.Reasons, "; ")
+		if v.Candidate != want.candidate || v.Rank != want.rank || !strings.Contains(why, want.words) || strings.TrimSpace(why) == "" {
+			t.Errorf("%s: candidate %v, rank %d, %q; want %+v", serial, v.Candidate, v.Rank, why, want)
+		}
+	}
+
+	i.refused(4, "OLD", "install", "--host", "demo", "--confirm", "yes", "--no-power")
+	i.install("demo", target)
+	warned := false
+	for _, e := range i.events() {
+		warned = warned || e.Event == "warning" && strings.Contains(e.Line, "DEMO-ROOT")
+	}
+	if !warned {
+		t.Error("no warning that another disk carries the same labels")
+	}
+	powerOff(t, i.Machine)
+	i.untouched()
+	for n, d := range others {
+		if hash(t, d) != before[n] {
+			t.Errorf("%s was written to", d.Serial)
+		}
+	}
+	i.clean(target)
+	i.boots(target, "demo", nil)
+}
+
+type verdict struct {
+	Device    struct{ Path, Serial string }
+	Candidate bool
+	Rank      int
+	Reasons   []string
+	Refused   string
+}
+
+// disks is what `auto-installer disks --json` says, by serial number.
+func (i *installer) disks() map[string]verdict {
+	i.t.Helper()
+	var all []verdict
+	if err := json.Unmarshal(i.mustRun("disks", "--json"), &all); err != nil {
+		i.t.Fatal(err)
+	}
+	found := map[string]verdict{}
+	for _, v := range all {
+		found[v.Device.Serial] = v
+	}
+	return found
+}
+
+// Scenario 6: everything that is refused, each before any write.
+func TestRefusals(t *testing.T) {
+	target := disk(t, "TARGET", NVMe, 512, 5*gib)
+	small := disk(t, "SMALL", VirtioBlk, 512, 2*gib)
+	used := disk(t, "USED", VirtioBlk, 512, 5*gib)
+	i := liveMachine(t, Config{Network: GitServer, Disks: []Disk{target, small, used}})
+	shell(t, i.Machine, `
+		for d in `+target.ID()+` `+small.ID()+` `+used.ID()+`; do
+			printf 'label: gpt\n,1G\n' | sfdisk --quiet $d
+			udevadm settle
+			mkfs.ext4 -q -L precious $d-part1
+		done
+		mkdir -p /srv/used; mount -o ro `+used.ID()+`-part1 /srv/used
+		sync`)
+	all := []Disk{target, small, used}
+	var before []string
+	for _, d := range all {
+		before = append(before, hash(t, d))
+	}
+	luks := i.host("demo-luks")
+	nowhere := i.write("/run/nowhere.toml", strings.ReplaceAll(i.demoTOML(), `targetHost = "demo"`, `targetHost = "nowhere"`))
+	bad := i.write("/run/bad.toml", i.demoTOML()+"\n[swap]\nenable = \"no\"\n")
+
+	for _, c := range []struct {
+		name  string
+		exit  int
+		words string
+		args  []string
+		prep  func()
+	}{
+		{"confirm y", 2, "--confirm must be the word yes", []string{"install", "--host", "demo", "--disk", target.ID(), "--confirm", "y", "--no-power"}, nil},
+		{"no passphrase", 2, "no passphrase", installArgs(luks, target), nil},
+		{"unknown host", 3, "nosuchhost", installArgs("nosuchhost", target), nil},
+		{"bad host.toml", 3, "/run/bad.toml:", installArgs(bad, target), nil},
+		{"a partition", 4, "partition", append(installArgs("demo", Disk{}), "--disk", target.ID()+"-part1"), nil},
+		{"the stick", 4, "running system", append(installArgs("demo", Disk{}), "--disk", "/dev/disk/by-id/"+i.stickID()), nil},
+		{"a disk in use", 4, "/srv/used", installArgs("demo", used), nil},
+		{"no such disk", 4, "/dev/nosuchdisk", append(installArgs("demo", Disk{}), "--disk", "/dev/nosuchdisk"), nil},
+		{"too small", 5, "too small", installArgs("demo", small), nil},
+		{"clone fails", 6, "clone", installArgs("demo", target, "--remote", "git://10.0.2.100/nosuchrepo.git"), nil},
+		{"does not evaluate", 6, "nowhere", installArgs(nowhere, target), nil},
+		{"no network", 6, "no network", installArgs("demo", target), func() {
+			if err := i.SetLink(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := &installer{i.Machine, t, i.share}
+			if c.prep != nil {
+				c.prep()
+			}
+			i.refused(c.exit, c.words, c.args...)
+			i.letGo()
+			for n, d := range all {
+				if hash(t, d) != before[n] {
+					t.Errorf("%s was written to", d.Serial)
+				}
+			}
+		})
+	}
+}
+
+// Scenario 6, on a machine that was not started by UEFI firmware.
+func TestRefusesBIOS(t *testing.T) {
+	target := disk(t, "TARGET", VirtioBlk, 512, 5*gib)
+	before := hash(t, target)
+	i := liveMachine(t, Config{BIOS: true, Network: GitServer, Disks: []Disk{target}})
+	i.refused(5, "UEFI", installArgs("demo", target)...)
+	i.letGo()
+	if hash(t, target) != before {
+		t.Error("the disk was written to")
+	}
+}
+
+// Scenario 7: a step fails after the wipe. Nothing stays mounted, the log is
+// kept, the machine stays on, and the same command then succeeds. So it does
+// after the program was stopped or killed.
+func TestFailureThenSuccess(t *testing.T) {
+	target := disk(t, "TARGET", NVMe, 512, 5*gib)
+	i := liveMachine(t, Config{Network: GitServer, Disks: []Disk{target}})
+	host := i.write("/run/fails.toml", `extraPostMountCommands = [
+  "test -e /run/mended-command || exit 3",
+  "test -e /run/mended-loader || mount -o remount,ro /mnt/boot",
+]
+`+i.demoTOML())
+	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
+
+	i.refused(10, "extraPostMountCommands", args...)
+	i.letGo()
+	i.logKept(target, "exit 3")
+	shell(t, i.Machine, "touch /run/mended-command")
+
+	i.refused(10, "nixos-install", args...)
+	i.letGo()
+	i.logKept(target, "Read-only file system")
+	shell(t, i.Machine, "touch /run/mended-loader")
+	lap(t, i.Machine, "failed twice")
+
+	for _, c := range []struct {
+		signal string
+		exit   int
+	}{{"INT", 130}, {"TERM", 143}, {"KILL", 137}} {
+		i.stopped(c.signal, c.exit, args)
+		if c.signal != "KILL" {
+			i.letGo()
+		}
+		lap(t, i.Machine, "stopped by "+c.signal)
+	}
+	i.install(host, target)
+	i.off(target)
+	i.boots(target, "demo", nil)
+}
+
+// stopped sends a signal to an install that has the target mounted.
+func (i *installer) stopped(signal string, exit int, args []string) {
+	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), 3*time.Minute)
+	defer cancel()
+	p, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	shell(i.t, i.Machine, `
+		for _ in $(seq 600); do
+			grep -q '"event":"started","step":"closure"' /run/auto-installer/events.jsonl && break
+			sleep 0.1
+		done
+		mountpoint -q /mnt
+		sleep 1
+		pkill -`+signal+` -x auto-installer`)
+	r, err := p.Wait(ctx)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if r.Exit != exit {
+		i.t.Errorf("SIG%s: exit code %d, want %d\n%s%s", signal, r.Exit, exit, r.Stdout, r.Stderr)
+	}
+}
+
+// logKept looks for words in the log that was kept on the target.
+func (i *installer) logKept(target Disk, words string) {
+	i.t.Helper()
+	log := shell(i.t, i.Machine, `
+		mkdir -p /srv/look; mount -o ro `+target.ID()+`-part2 /srv/look
+		cat /srv/look/var/log/auto-installer/install.log
+		umount /srv/look`)
+	if !strings.Contains(log, words) {
+		i.t.Errorf("no %q in the log that was kept:\n%s", words, log)
+	}
+}
+
+// stickID is the stick's name in /dev/disk/by-id.
+func (i *installer) stickID() string {
+	return strings.TrimSpace(shell(i.t, i.Machine, "ls /dev/disk/by-id | grep LABSTICK | grep -v part | head -n 1"))
+}
+
+// demoTOML is the definition of the embedded host demo.
+func (i *installer) demoTOML() string {
+	i.t.Helper()
+	root, err := Root()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	data, err := os.ReadFile(root + "/hosts/demo/host.toml")
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return string(data)
+}

@@ -1,0 +1,255 @@
+//go:build e2e
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// installer is the live machine with what a scenario asks of it.
+type installer struct {
+	*Machine
+	t     *testing.T
+	share string // /lab of the live system
+}
+
+// liveMachine boots the stick with the program under test at /lab.
+func liveMachine(t *testing.T, c Config) *installer {
+	t.Helper()
+	image, err := Build(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := t.TempDir()
+	if err := Binary(t.Context(), share); err != nil {
+		t.Fatal(err)
+	}
+	c.Name = strings.ReplaceAll(t.Name(), "/", "-")
+	c.Image, c.Stick, c.Share = image, true, share
+	m := start(t, c)
+	awaitLive(t, m)
+	shell(t, m, "udevadm settle")
+	return &installer{m, t, share}
+}
+
+// run starts the program in the live system and waits for its end.
+func (i *installer) run(args ...string) Result {
+	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), 5*time.Minute)
+	defer cancel()
+	r, err := i.Agent.Run(ctx, nil, append([]string{"auto-installer"}, args...)...)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return r
+}
+
+// mustRun is run for what must succeed.
+func (i *installer) mustRun(args ...string) []byte {
+	i.t.Helper()
+	r := i.run(args...)
+	lap(i.t, i.Machine, "auto-installer "+args[0])
+	if r.Exit != 0 {
+		i.t.Fatalf("auto-installer %s: exit code %d\n%s%s", args, r.Exit, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// install runs an install without questions. The machine stays on.
+func (i *installer) install(host string, disk Disk, more ...string) {
+	i.t.Helper()
+	i.mustRun(installArgs(host, disk, more...)...)
+	i.planHeld(host, disk, more...)
+	i.letGo()
+}
+
+func installArgs(host string, disk Disk, more ...string) []string {
+	args := []string{"install", "--host", host, "--confirm", "yes", "--no-power"}
+	if disk.Serial != "" {
+		args = append(args, "--disk", disk.ID())
+	}
+	return append(args, more...)
+}
+
+// planHeld checks that the commands which ran are those that the plan showed,
+// in that order.
+func (i *installer) planHeld(host string, disk Disk, more ...string) {
+	i.t.Helper()
+	var plan struct {
+		Steps []struct {
+			Name    string
+			Actions []struct{ Argv []string }
+		}
+	}
+	// After the install the disk has another table, but the same place.
+	out := i.mustRun(append([]string{"plan", "--json", "--host", host, "--no-power", "--disk", disk.ID()}, more...)...)
+	if err := json.Unmarshal(out, &plan); err != nil {
+		i.t.Fatal(err)
+	}
+	var want, got []string
+	for _, s := range plan.Steps {
+		for _, a := range s.Actions {
+			if len(a.Argv) > 0 {
+				want = append(want, s.Name+" "+strings.Join(a.Argv, " "))
+			}
+		}
+	}
+	toplevel := ""
+	for _, e := range i.events() {
+		if line, ok := strings.CutPrefix(e.Line, "toplevel is "); ok {
+			toplevel = line
+		}
+		if e.Event == "command" && !e.undo() {
+			got = append(got, e.Step+" "+strings.Join(e.Action.Argv, " "))
+		}
+	}
+	for n, w := range want {
+		want[n] = strings.ReplaceAll(w, "<toplevel>", toplevel)
+	}
+	if !slices.Equal(want, got) {
+		i.t.Errorf("the plan was\n  %s\nand what ran was\n  %s", strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+	}
+}
+
+type event struct {
+	Event, Step, Line string
+	Action            struct{ Argv []string }
+	Error             struct{ Step, Cause, Hint string }
+	Exit              *int
+}
+
+// undo tells whether the command takes something back, which the plan shows
+// in words only.
+func (e event) undo() bool {
+	argv := e.Action.Argv
+	return argv[0] == "umount" || argv[0] == "swapoff" || argv[0] == "rm" ||
+		argv[0] == "cryptsetup" && argv[1] == "close"
+}
+
+// events are those of the newest install.
+func (i *installer) events() []event {
+	i.t.Helper()
+	data, err := i.Agent.ReadFile(i.t.Context(), "/run/auto-installer/events.jsonl")
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	var all []event
+	for line := range bytes.Lines(data) {
+		var e event
+		if err := json.Unmarshal(line, &e); err != nil {
+			i.t.Fatalf("%v: %s", err, line)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// letGo checks that an install left nothing behind in the live system.
+func (i *installer) letGo() {
+	i.t.Helper()
+	left := shell(i.t, i.Machine, `
+		findmnt --noheadings --list --output TARGET,SOURCE | grep -E '^/mnt' || true
+		dmsetup ls | grep -v 'No devices' || true
+		swapon --noheadings --show || true
+		pgrep -a 'cryptsetup|nix|ssh-agent' || true
+		ls /run/auto-installer/deploy-key 2>/dev/null || true
+		jq -r 'length | select(. > 0)' /run/auto-installer/undo.json 2>/dev/null || true`)
+	if strings.TrimSpace(left) != "" {
+		i.t.Errorf("left behind:\n%s", left)
+	}
+}
+
+// refused runs the program and expects this exit code and these words on
+// standard error.
+func (i *installer) refused(exit int, words string, args ...string) Result {
+	i.t.Helper()
+	r := i.run(args...)
+	all := string(r.Stdout) + string(r.Stderr)
+	if r.Exit != exit {
+		i.t.Errorf("auto-installer %s: exit code %d, want %d\n%s", args, r.Exit, exit, all)
+	}
+	if !strings.Contains(all, words) || !strings.Contains(all, "error: ") || !strings.Contains(all, "hint: ") {
+		i.t.Errorf("auto-installer %s: want error, hint and %q in\n%s", args, words, all)
+	}
+	return r
+}
+
+// write puts a file into the live system.
+func (i *installer) write(name, data string) string {
+	i.t.Helper()
+	if err := i.Agent.WriteFile(i.t.Context(), name, []byte(data)); err != nil {
+		i.t.Fatal(err)
+	}
+	return name
+}
+
+// disk makes a disk of a scenario; sector is 512 or 4096.
+func disk(t *testing.T, serial string, bus Bus, sector int, size int64) Disk {
+	t.Helper()
+	path, err := CreateDisk(filepath.Join(t.TempDir(), serial+".img"), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Disk{Path: path, Serial: serial, Bus: bus, Sector: sector}
+}
+
+func hash(t *testing.T, d Disk) string {
+	t.Helper()
+	sum, err := HashDisk(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// off ends the live system and looks at what it wrote: the target must be
+// clean, the stick untouched.
+func (i *installer) off(target Disk) {
+	i.t.Helper()
+	powerOff(i.t, i.Machine)
+	i.untouched()
+	i.clean(target)
+}
+
+func (i *installer) untouched() {
+	i.t.Helper()
+	if changed, err := i.StickChanged(); changed || err != nil {
+		i.t.Errorf("the stick was written to: %v, %v", changed, err)
+	}
+}
+
+func (i *installer) clean(target Disk) {
+	i.t.Helper()
+	if err := CheckDisk(i.t.Context(), target.Path, target.Sector); err != nil {
+		i.t.Error(err)
+	}
+}
+
+// boots starts the installed disk alone and checks the first things about it.
+func (i *installer) boots(target Disk, host string, dialogue func(context.Context, *Console) error) Marker {
+	i.t.Helper()
+	m := bootAlone(i.t, i.Image, i.Config.Name+"-disk", target, dialogue)
+	if m.Host != host || !m.BootMounted || !m.RepoPresent {
+		i.t.Errorf("the marker is %+v", m)
+	}
+	return m
+}
+
+// fact finds what the marker says of a path.
+func fact(m Marker, path string) string {
+	for _, f := range slices.Concat(m.Identity, m.Paths) {
+		if f.Path == path {
+			return fmt.Sprintf("%s %s:%s in %s", f.Mode, f.UID, f.GID, f.DirMode)
+		}
+	}
+	return "not there"
+}
