@@ -17,7 +17,6 @@ type Text struct {
 	total, at int
 }
 
-
 // Event writes one event.
 func (t *Text) Event(e Event) {
 	switch e.Kind {

@@ -82,6 +82,18 @@ func Actions(cmds ...Cmd) []Action {
 	return as
 }
 
+// RunAll runs commands in order up to the first that fails, which the error
+// names by what it was for. They are steps after the gate, so a failure means
+// that the disk is incomplete.
+func RunAll(ctx context.Context, s System, cmds []Cmd) error {
+	for _, c := range cmds {
+		if err := s.Run(ctx, c); err != nil {
+			return Incomplete(err, "to "+c.Does)
+		}
+	}
+	return nil
+}
+
 // String is the command as one could type it in a shell, without its input.
 func (c Cmd) String() string { return Quote(c.Argv) }
 
