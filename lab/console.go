@@ -17,6 +17,7 @@ type Console struct {
 	mu      sync.Mutex
 	text    []byte        // all that was printed so far
 	read    int           // how much of it Expect has passed
+	mirror  io.Writer     // sees the text as it comes, see Mirror
 	closed  bool          // the other end is gone
 	changed chan struct{} // closed and replaced when text grows or the line closes
 }
@@ -34,6 +35,9 @@ func (c *Console) follow(copies io.Writer) {
 		n, err := c.conn.Read(piece)
 		_, _ = copies.Write(piece[:n])
 		c.mu.Lock()
+		if c.mirror != nil {
+			_, _ = c.mirror.Write(piece[:n])
+		}
 		c.text = append(c.text, piece[:n]...)
 		c.closed = err != nil
 		close(c.changed)
@@ -81,6 +85,14 @@ func (c *Console) Write(text []byte) (int, error) { return c.conn.Write(text) }
 func (c *Console) Type(text string) error {
 	_, err := io.WriteString(c.conn, text)
 	return err
+}
+
+// Mirror writes all that was printed so far to w, and then what comes.
+func (c *Console) Mirror(w io.Writer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = w.Write(c.text)
+	c.mirror = w
 }
 
 // Transcript is all that the machine has printed so far.

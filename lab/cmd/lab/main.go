@@ -1,0 +1,129 @@
+// Command lab builds the lab's live system and runs machines on it by hand:
+//
+//	lab build   builds the stick, if the cache does not have it
+//	lab vm      boots it with a blank disk; this terminal is the serial console
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"auto-installer/lab"
+)
+
+const usage = `usage: lab build
+       lab vm [--install-host HOST] [--disk FILE] [--disk-alone] [--no-network]
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return flag.ErrHelp
+	}
+	switch args[0] {
+	case "build":
+		return build(ctx)
+	case "vm":
+		return vm(ctx, args[1:])
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return nil
+	}
+	fmt.Fprint(os.Stderr, usage)
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+func build(ctx context.Context) error {
+	start := time.Now()
+	_, cached, err := lab.Cached(ctx)
+	if err != nil {
+		return err
+	}
+	image, err := lab.Build(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	how := "built"
+	if cached {
+		how = "in the cache"
+	}
+	fmt.Printf("%s (%s, %.0f s)\n", image.Stick(), how, time.Since(start).Seconds())
+	return nil
+}
+
+// vm runs a machine until it powers off or Ctrl-A X.
+func vm(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("lab vm", flag.ContinueOnError)
+	host := flags.String("install-host", "", "type the command that installs this host")
+	disk := flags.String("disk", "", "the target disk's image, kept and made if missing (else a blank one for this run)")
+	alone := flags.Bool("disk-alone", false, "boot the disk without the stick")
+	noNetwork := flags.Bool("no-network", false, "no network card")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	image, err := lab.Build(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "lab-vm-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := lab.Binary(ctx, dir); err != nil {
+		fmt.Fprintf(os.Stderr, "lab: %v\nlab: going on without /lab/auto-installer\n", err)
+	}
+	path := *disk
+	if path == "" {
+		path = filepath.Join(dir, "target.img")
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if _, err := lab.CreateDisk(path, 8<<30); err != nil {
+			return err
+		}
+	}
+	config := lab.Config{
+		Name: "vm", Image: image, Stick: !*alone, Share: dir, Network: lab.GitServer,
+		Disks: []lab.Disk{{Path: path, Serial: "TARGET", Bus: lab.NVMe}},
+	}
+	if *noNetwork {
+		config.Network = lab.NoNIC
+	}
+	fmt.Fprintln(os.Stderr, "lab: this terminal becomes the serial console; Ctrl-A X ends the machine")
+	m, err := lab.Start(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if *host != "" && !*alone {
+		go typeInstall(ctx, m, *host)
+	}
+	return attach(ctx, m)
+}
+
+// typeInstall types the install command once the live system's shell is there.
+func typeInstall(ctx context.Context, m *lab.Machine, host string) {
+	if m.AwaitAgent(ctx) == nil && m.Console.ExpectString(ctx, "~#") == nil {
+		_ = m.Console.Type("auto-installer install --host " + host + " --disk " + m.Disks[0].ID() + " --confirm yes\r")
+	}
+}
