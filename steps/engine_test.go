@@ -1,0 +1,461 @@
+package steps
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+func newPaths(t *testing.T) Paths {
+	dir := t.TempDir()
+	return Paths{Dir: filepath.Join(dir, "run"), Events: filepath.Join(dir, "out", "events.jsonl"), Log: filepath.Join(dir, "out", "install.log")}
+}
+
+func open(t *testing.T, p Paths, watch func(Event)) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), p, watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// testPlan is a plan of these steps, for a target that nothing is mounted at.
+func testPlan(t *testing.T, steps ...Step) *Plan {
+	return &Plan{Host: "demo", Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, Warnings: []string{}, Steps: steps, root: t.TempDir()}
+}
+
+func doing(name string, writes bool, run func(context.Context, sys.System) error) Step {
+	return Step{Name: name, Does: name, Writes: writes, run: run}
+}
+
+func sh(script string, args ...string) sys.Cmd {
+	return sys.Cmd{Does: "test", Argv: append([]string{"sh", "-c", script, "sh"}, args...)}
+}
+
+func events(t *testing.T, p Paths) []Event {
+	t.Helper()
+	f, err := os.Open(p.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var es []Event
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, maxEvent)
+	for s.Scan() {
+		var e Event
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
+			t.Fatalf("%v in %q", err, s.Text())
+		}
+		es = append(es, e)
+	}
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return es
+}
+
+func kinds(es []Event) (ks []string) {
+	for _, e := range es {
+		ks = append(ks, string(e.Kind))
+	}
+	return ks
+}
+
+func TestEngine(t *testing.T) {
+	p := newPaths(t)
+	var watched []Event
+	e := open(t, p, func(e Event) { watched = append(watched, e) })
+	plan := testPlan(t,
+		doing("one", false, func(ctx context.Context, s sys.System) error {
+			s.Warn("mind this")
+			return s.Run(ctx, sh("echo hello"))
+		}),
+		doing("two", true, func(_ context.Context, s sys.System) error {
+			s.Progress(Progress{Done: 1, Total: 2, Unit: "paths"})
+			return nil
+		}))
+	plan.Warnings = []string{"of the plan"}
+	if err := e.Close(e.Run(t.Context(), plan)); err != nil {
+		t.Fatal(err)
+	}
+	es := events(t, p)
+	want := []string{"plan", "warning", "started", "warning", "command", "log", "finished", "started", "progress", "finished", "ended"}
+	if got := kinds(es); !slices.Equal(got, want) {
+		t.Errorf("events %q,\nwant %q", got, want)
+	}
+	if got := kinds(watched); !slices.Equal(got, want) {
+		t.Errorf("watched %q", got)
+	}
+	last := es[len(es)-1]
+	if last.Exit == nil || *last.Exit != 0 || last.Error != nil {
+		t.Errorf("%+v", last)
+	}
+	log, err := os.ReadFile(p.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, say := range []string{"== started", "$ sh -c 'echo hello' sh", " hello\n", "warning: mind this", "== finished in", "== ended with exit code 0"} {
+		if !strings.Contains(string(log), say) {
+			t.Errorf("no %q in the log\n%s", say, log)
+		}
+	}
+	for _, file := range []string{p.Events, p.Log} {
+		if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file, fi.Mode(), err)
+		}
+	}
+	if names, _ := os.ReadDir(filepath.Dir(p.Log)); len(names) != 2 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestOneEngineAMachine(t *testing.T) {
+	p := newPaths(t)
+	first := open(t, p, nil)
+	before, err := os.Stat(p.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), p, nil)
+	e := NewError("", err)
+	if e.Code != sys.CodeBusy || !strings.Contains(e.Hint, "follow") {
+		t.Errorf("%+v", e)
+	}
+	if after, err := os.Stat(p.Events); err != nil || !os.SameFile(before, after) {
+		t.Error("the second one took the first's events file")
+	}
+	if err := first.Close(nil); err != nil {
+		t.Error(err)
+	}
+	if err := open(t, p, nil).Close(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// An engine that was killed leaves its mounts to the next one, which takes
+// them back before it looks at anything.
+func TestUndoOfAKilledEngine(t *testing.T) {
+	p := newPaths(t)
+	marker := filepath.Join(t.TempDir(), "undone")
+	killed := open(t, p, nil)
+	if err := killed.machine.Do(t.Context(), sh("true"), sh(`echo x >>"$1"`, marker)); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.lock.Close(); err != nil { // as the kernel does
+		t.Fatal(err)
+	}
+	next := open(t, p, nil)
+	if got, err := os.ReadFile(marker); err != nil || string(got) != "x\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := errors.Join(next.Close(nil), killed.sink.close()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailure(t *testing.T) {
+	interrupt := Stopped{Signal: syscall.SIGINT}
+	for _, c := range []struct {
+		name   string
+		writes bool
+		err    error
+		cancel error
+		want   Error
+	}{
+		{"before the gate", false, errors.New("odd"), nil, Error{"bad", "odd", "", sys.CodeUnexpected}},
+		{"after the gate", true, errors.New("odd"), nil, Error{"bad", "odd", "", sys.CodeWritten}},
+		{"a fault before", false, sys.Faultf(sys.CodeSource, "plug it in", "no network"), nil, Error{"bad", "no network", "plug it in", sys.CodeSource}},
+		{"a fault of its own after", true, fmt.Errorf("x: %w", sys.Faultf(sys.CodeBootProof, "h", "no kernel")), nil, Error{"bad", "no kernel", "h", sys.CodeBootProof}},
+		{"unsafe words", false, sys.Faultf(sys.CodeSource, "h\x1b[2J", "a\x1b[31mb\nc"), nil, Error{"bad", "ab\nc", "h", sys.CodeSource}},
+		{"Ctrl+C", true, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
+		{"Ctrl+C before the gate", false, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
+		{"SIGTERM", true, nil, Stopped{Signal: syscall.SIGTERM}, Error{"bad", "stopped by terminated", "run the same command again when you are ready", sys.CodeTerminated}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPaths(t)
+			undone := filepath.Join(t.TempDir(), "undone")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			e := open(t, p, nil)
+			err := e.Run(ctx, testPlan(t,
+				doing("good", c.writes, func(ctx context.Context, s sys.System) error {
+					return errors.Join(s.Do(ctx, sh("true"), sh(`echo 1 >>"$1"`, undone)), s.Do(ctx, sh("true"), sh(`echo 2 >>"$1"`, undone)))
+				}),
+				doing("bad", c.writes, func(ctx context.Context, s sys.System) error {
+					if c.cancel == nil {
+						return c.err
+					}
+					time.AfterFunc(50*time.Millisecond, func() { cancel(c.cancel) })
+					return sys.Incomplete(s.Run(ctx, sh("sleep 60")), "sleeping")
+				}),
+				doing("never", c.writes, func(context.Context, sys.System) error { t.Error("it goes on"); return nil })))
+			got, ok := errors.AsType[*Error](err)
+			if !ok || *got != c.want {
+				t.Fatalf("%+v, want %+v", err, c.want)
+			}
+			if data, _ := os.ReadFile(undone); string(data) != "2\n1\n" {
+				t.Errorf("undone: %q", data)
+			}
+			closed, ok := errors.AsType[*Error](e.Close(err))
+			if !ok || *closed != c.want {
+				t.Errorf("%+v", closed)
+			}
+			es := events(t, p)
+			last := es[len(es)-1]
+			if last.Kind != KindEnded || *last.Exit != c.want.Code || *last.Error != c.want {
+				t.Errorf("%+v", last)
+			}
+			i := slices.IndexFunc(es, func(e Event) bool { return e.Kind == KindFailed })
+			if i < 0 || es[i].Step != "bad" || *es[i].Error != c.want {
+				t.Errorf("events %q", kinds(es))
+			}
+		})
+	}
+}
+
+// What goes wrong before there is a plan ends the events file as well.
+func TestFailureBeforeThePlan(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p, nil)
+	err := e.Close(Usage("do", "no disk"))
+	if got, ok := errors.AsType[*Error](err); !ok || got.Code != sys.CodeUsage {
+		t.Errorf("%+v", err)
+	}
+	es := events(t, p)
+	if len(es) != 1 || es[0].Kind != KindEnded || *es[0].Exit != sys.CodeUsage {
+		t.Errorf("%+v", es)
+	}
+}
+
+// Not one line is lost, however many there are and whoever writes them.
+func TestLogIsComplete(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p, nil)
+	const writers, lines = 8, 25_000
+	err := e.Run(t.Context(), testPlan(t, doing("talk", false, func(_ context.Context, s sys.System) error {
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range lines {
+					s.Log(fmt.Sprintf("w%d %d", w, i))
+				}
+			})
+		}
+		wg.Wait()
+		return nil
+	})))
+	if err := e.Close(err); err != nil {
+		t.Fatal(err)
+	}
+	count := func(name string, text func(string) string) {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		next := map[int]int{}
+		total := 0
+		for s := bufio.NewScanner(f); s.Scan(); {
+			var w, i int
+			if n, _ := fmt.Sscanf(text(s.Text()), "w%d %d", &w, &i); n != 2 {
+				continue
+			}
+			if i != next[w] {
+				t.Fatalf("%s: writer %d wrote %d when %d was next", name, w, i, next[w])
+			}
+			next[w]++
+			total++
+		}
+		if total != writers*lines {
+			t.Errorf("%s has %d lines, want %d", name, total, writers*lines)
+		}
+	}
+	count(p.Log, func(l string) string {
+		if f := strings.SplitN(l, " ", 3); len(f) == 3 {
+			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(f[2]), "talk"))
+		}
+		return ""
+	})
+	count(p.Events, func(l string) string {
+		_, line, _ := strings.Cut(l, `"line":"`)
+		return line
+	})
+}
+
+// Progress comes at most every 100 ms, and its last word always comes.
+func TestThrottleKeepsTheLast(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p, nil)
+	const n = 5000
+	err := e.Run(t.Context(), testPlan(t,
+		doing("fast", false, func(_ context.Context, s sys.System) error {
+			for i := range n {
+				s.Progress(Progress{Done: int64(i + 1), Total: n, Unit: "paths"})
+			}
+			return nil
+		}),
+		doing("next", false, func(_ context.Context, s sys.System) error {
+			s.Progress(Progress{Done: 1, Total: 1, Unit: "builds"})
+			return errors.New("fails")
+		})))
+	if e.Close(err) == nil {
+		t.Fatal("no error")
+	}
+	last, count := map[string]Progress{}, 0
+	for _, e := range events(t, p) {
+		if e.Kind == KindProgress {
+			last[e.Step] = *e.Progress
+			count++
+		}
+	}
+	if last["fast"].Done != n || last["next"].Unit != "builds" {
+		t.Errorf("%+v", last)
+	}
+	if count > n/10 {
+		t.Errorf("%d progress events", count)
+	}
+}
+
+func TestFollow(t *testing.T) {
+	follow := func(p Paths) (chan []Event, chan error) {
+		out, errs := make(chan []Event, 1), make(chan error, 1)
+		go func() {
+			var es []Event
+			code, err := Follow(t.Context(), p.Events, func(e Event) { es = append(es, e) })
+			if err == nil && code != sys.CodeSource {
+				err = fmt.Errorf("exit code %d", code)
+			}
+			out <- es
+			errs <- err
+		}()
+		return out, errs
+	}
+	p := newPaths(t)
+	e := open(t, p, nil)
+	running, running2 := make(chan bool), make(chan bool)
+	done := make(chan error, 1)
+	plan := testPlan(t, doing("one", false, func(_ context.Context, s sys.System) error {
+		s.Log("early")
+		close(running)
+		<-running2
+		s.Log("late")
+		return sys.Faultf(sys.CodeSource, "h", "no")
+	}))
+	go func() { done <- e.Run(t.Context(), plan) }()
+	<-running
+	out, errs := follow(p) // in the middle of it
+	close(running2)
+	if err := e.Close(<-done); err == nil {
+		t.Error("no error")
+	}
+	want := []string{"plan", "started", "log", "log", "failed", "ended"}
+	if got := kinds(<-out); !slices.Equal(got, want) {
+		t.Errorf("followed %q", got)
+	}
+	if err := <-errs; err != nil {
+		t.Error(err)
+	}
+	out, errs = follow(p) // after its end
+	if got := kinds(<-out); !slices.Equal(got, want) {
+		t.Errorf("followed %q", got)
+	}
+	if err := <-errs; err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever follows one install is not led into the next.
+func TestFollowOfAFileThatIsReplaced(t *testing.T) {
+	p := newPaths(t)
+	first := open(t, p, nil)
+	first.sink.Log("first")
+	seen := make(chan string, 10)
+	code := make(chan Code, 1)
+	go func() {
+		c, err := Follow(t.Context(), p.Events, func(e Event) { seen <- e.Line })
+		if err != nil {
+			t.Error(err)
+		}
+		code <- c
+	}()
+	if got := <-seen; got != "first" {
+		t.Errorf("%q", got)
+	}
+	// Only now, while the follower has the old file open.
+	moved := p
+	moved.Dir += "2"
+	second := open(t, moved, nil)
+	second.sink.Log("second")
+	first.sink.Log("still the first")
+	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {
+		t.Error("no error")
+	}
+	if got := <-seen; got != "still the first" {
+		t.Errorf("%q", got)
+	}
+	if c := <-code; c != 0 {
+		t.Errorf("exit code %d", c)
+	}
+}
+
+func TestFollowRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := func(content string) string {
+		name := filepath.Join(dir, "events")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, c := range []struct {
+		name, file, say string
+		code            Code
+	}{
+		{"nothing there", filepath.Join(dir, "gone"), "there is no install to follow", sys.CodeUsage},
+		{"not events", file("hello\n"), "events", sys.CodeUnexpected},
+	} {
+		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") })
+		if e := NewError("", err); e.Code != c.code || !strings.Contains(e.Cause, c.say) || e.Hint == "" {
+			t.Errorf("%s: %+v", c.name, e)
+		}
+	}
+	_, err := Follow(t.Context(), file(strings.Repeat("x", maxEvent+1)), func(Event) { t.Error("an event") })
+	if err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("an endless line: %v", err)
+	}
+	// A follower that is stopped ends with the signal's own code.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(50*time.Millisecond, func() { cancel(Stopped{Signal: syscall.SIGINT}) })
+	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {})
+	if e := NewError("", err); e.Code != sys.CodeInterrupt {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestNewErrorKeepsTheNearest(t *testing.T) {
+	inner := &Error{Step: "a", Cause: "c", Hint: "h", Code: sys.CodeGate}
+	if got := NewError("b", fmt.Errorf("x: %w", inner)); got != inner {
+		t.Errorf("%+v", got)
+	}
+	if s := inner.Error(); s != "a: c" {
+		t.Error(s)
+	}
+	if s := Usage("h", "no %s", "disk").Error(); s != "no disk" {
+		t.Error(s)
+	}
+}

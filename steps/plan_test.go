@@ -1,0 +1,347 @@
+package steps
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"golang.org/x/crypto/ssh"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const (
+	toplevel   = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system"
+	passphrase = "correct horse battery staple"
+)
+
+var nvme = Disk{
+	Path: "/dev/nvme0n1", Size: 512 << 30, LogicalSector: 512,
+	identity: block.Identity{
+		Path: "/dev/nvme0n1", Size: 512 << 30, LogicalSector: 512, Model: "Lab NVMe", Serial: "S1", WWN: "eui.1", DevNo: "259:0",
+	},
+}
+
+func load(t *testing.T, name string) hosts.Host {
+	t.Helper()
+	h, err := hosts.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func ageIdentity(t *testing.T) []byte {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(id.String() + "\n")
+}
+
+func sshKey(t *testing.T) []byte {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(block)
+}
+
+func answers(t *testing.T) map[string]Answers {
+	t.Helper()
+	luksSwap := load(t, "ultraviolet")
+	luksSwap.LUKS.Enable, luksSwap.Labels.LUKS = true, "UV-LUKS"
+	prebuilt := load(t, "stygianlibrary")
+	virtio := Disk{Path: "/dev/vda", Size: 64 << 30, LogicalSector: 4096, identity: block.Identity{
+		Path: "/dev/vda", Size: 64 << 30, LogicalSector: 4096, DevNo: "254:0",
+	}}
+	flakeLUKS := prebuilt
+	flakeLUKS.Prebuilt, flakeLUKS.RepoRef = false, "main"
+	return map[string]Answers{
+		"plain":     {Host: load(t, "demo"), Disk: nvme, Power: true},
+		"swap":      {Host: load(t, "ultraviolet"), Disk: virtio, AgeIdentity: ageIdentity(t), DeployKey: sshKey(t), Remote: "git@git.example.org:nix-config.git"},
+		"luks":      {Host: flakeLUKS, Disk: nvme, Passphrase: []byte(passphrase), AgeIdentity: ageIdentity(t), Power: true},
+		"luks-swap": {Host: luksSwap, Disk: nvme, Passphrase: []byte(passphrase)},
+		"prebuilt":  {Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config", Power: true},
+	}
+}
+
+var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+
+func TestPlans(t *testing.T) {
+	for name, a := range answers(t) {
+		t.Run(name, func(t *testing.T) {
+			p, err := InstallPlan(a, DefaultPaths())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			WritePlan(&out, p)
+			asJSON, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, secret := range []string{"horse", "AGE-SECRET", "OPENSSH PRIVATE"} {
+				if strings.Contains(out.String()+string(asJSON), secret) {
+					t.Errorf("the plan shows %q", secret)
+				}
+			}
+			types := map[string]bool{}
+			for _, part := range p.Partitions {
+				types[part.Type] = true
+			}
+			text := guid.ReplaceAllStringFunc(out.String(), func(g string) string {
+				if types[g] {
+					return g
+				}
+				return "GUID"
+			})
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text != string(golden) {
+				t.Errorf("the plan is not that of %s, see go test -update:\n%s", file, text)
+			}
+			gateSplits(t, p)
+		})
+	}
+}
+
+// harmless are the only commands that may run before the gate: they read, or
+// write to memory alone.
+var harmless = []string{"git", "install", "nix", "lsblk"}
+
+func gateSplits(t *testing.T, p *Plan) {
+	t.Helper()
+	var names []string
+	for _, s := range p.Steps {
+		names = append(names, s.Name)
+	}
+	gate := slices.Index(names, "gate")
+	if gate < 1 || names[gate+1] != "partition" {
+		t.Fatalf("the steps are %q", names)
+	}
+	for i, s := range p.Steps {
+		if s.Writes != (i > gate) {
+			t.Errorf("step %s: writes is %v", s.Name, s.Writes)
+		}
+		if s.Does == "" || len(s.Actions) == 0 {
+			t.Errorf("step %s does not say what it does", s.Name)
+		}
+		for _, a := range s.Actions {
+			if len(a.Argv) == 0 {
+				continue
+			}
+			if i <= gate && !slices.Contains(harmless, a.Argv[0]) {
+				t.Errorf("before the gate, %s runs %q", s.Name, a.Argv)
+			}
+			disk := p.Disk.Path
+			for _, word := range a.Argv {
+				if i <= gate && (strings.HasPrefix(word, disk) || strings.HasPrefix(word, Target)) {
+					t.Errorf("before the gate, %s names the disk or the target: %q", s.Name, a.Argv)
+				}
+				if strings.Contains(word, "/by-label/") || strings.Contains(word, "/by-partlabel/") {
+					t.Errorf("%s addresses a partition by its label: %q", s.Name, a.Argv)
+				}
+			}
+		}
+	}
+	if p.Steps[0].Name != "preflight" || names[len(names)-1] != "finish" {
+		t.Errorf("the steps are %q", names)
+	}
+	for _, s := range p.Steps {
+		for _, a := range s.Actions {
+			if len(a.Argv) > 0 && !strings.Contains(p.Steps[0].Actions[2].Does, a.Argv[0]) {
+				t.Errorf("preflight does not look for %s", a.Argv[0])
+			}
+		}
+	}
+}
+
+func TestEveryEmbeddedHostHasAPlan(t *testing.T) {
+	for _, name := range hosts.Names() {
+		a := Answers{Host: load(t, name), Disk: nvme}
+		if a.Host.LUKS.Enable {
+			a.Passphrase = []byte(passphrase)
+		}
+		if a.Host.Prebuilt {
+			a.System = toplevel
+		}
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		gateSplits(t, p)
+	}
+}
+
+func TestEveryPlanHasItsOwnGUIDs(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		p, err := InstallPlan(answers(t)["swap"], DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := []string{p.DiskGUID}
+		for _, part := range p.Partitions {
+			ids = append(ids, part.GUID)
+		}
+		for _, id := range ids {
+			if seen[id] || !guid.MatchString(id) {
+				t.Errorf("GUID %s", id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+func TestDiskTooSmall(t *testing.T) {
+	a := answers(t)["swap"]
+	a.Disk.Size = 8 << 30
+	_, err := InstallPlan(a, DefaultPaths())
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "too small") || e.Hint == "" {
+		t.Errorf("%+v", err)
+	}
+}
+
+func TestNetworkIsAskedForOnlyIfNeeded(t *testing.T) {
+	for name, want := range map[string]bool{"plain": true, "swap": true, "luks": true, "prebuilt": false} {
+		p, err := InstallPlan(answers(t)[name], DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := false
+		for _, a := range p.Steps[0].Actions {
+			got = got || strings.HasSuffix(a.Does, "can be reached")
+		}
+		if got != want {
+			t.Errorf("%s: network is asked for: %v", name, got)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	all := answers(t)
+	good := func(name string) func() Answers { return func() Answers { return all[name] } }
+	for _, c := range []struct {
+		name   string
+		from   func() Answers
+		change func(*Answers)
+		bad    string
+	}{
+		{"plain", good("plain"), func(*Answers) {}, ""},
+		{"encrypted", good("luks"), func(*Answers) {}, ""},
+		{"prebuilt", good("prebuilt"), func(*Answers) {}, ""},
+		{"no passphrase", good("luks"), func(a *Answers) { a.Passphrase = nil }, "there is no passphrase"},
+		{"empty passphrase", good("luks"), func(a *Answers) { a.Passphrase = []byte{} }, "there is no passphrase"},
+		{"passphrase for nothing", good("plain"), func(a *Answers) { a.Passphrase = []byte("x") }, "is not encrypted"},
+		{"longest passphrase", good("luks"), func(a *Answers) { a.Passphrase = bytes.Repeat([]byte("x"), 512) }, ""},
+		{"passphrase too long", good("luks"), func(a *Answers) { a.Passphrase = bytes.Repeat([]byte("x"), 513) }, "longer than 512 bytes"},
+		{"passphrase with a line break", good("luks"), func(a *Answers) { a.Passphrase = []byte("hor\nse") }, "could not be typed"},
+		{"passphrase with a carriage return", good("luks"), func(a *Answers) { a.Passphrase = []byte("horse\r") }, "could not be typed"},
+		{"passphrase with NUL", good("luks"), func(a *Answers) { a.Passphrase = []byte("hor\x00se") }, "could not be typed"},
+		{"prebuilt without a system", good("prebuilt"), func(a *Answers) { a.System = "" }, "none was found in"},
+		{"system that is a link", good("prebuilt"), func(a *Answers) { a.System = "./result" }, "is not a store path"},
+		{"system with more below it", good("prebuilt"), func(a *Answers) { a.System += "/init" }, "is not a store path"},
+		{"system with a line break", good("prebuilt"), func(a *Answers) { a.System += "\n" }, "is not a store path"},
+		{"prebuilt without a repo", good("prebuilt"), func(a *Answers) { a.Source, a.Host.RepoRemote = "", "" }, ""},
+		{"flake without a repo", good("plain"), func(a *Answers) { a.Host.RepoRemote = "" }, "no config repo"},
+		{"flake from a local repo", good("plain"), func(a *Answers) { a.Host.RepoRemote, a.Source = "", "/srv/x" }, ""},
+		{"flake from another repo", good("plain"), func(a *Answers) { a.Host.RepoRemote, a.Remote = "", "/srv/x" }, ""},
+		{"age identity", good("plain"), func(a *Answers) { a.AgeIdentity = []byte("hunter2") }, "the age identity is not"},
+		{"deploy key", good("plain"), func(a *Answers) { a.DeployKey = []byte("hunter2") }, "the deploy key cannot be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := c.from()
+			c.change(&a)
+			err := a.Validate()
+			if c.bad == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e, ok := errors.AsType[*Error](err)
+			if !ok || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.bad) {
+				t.Fatalf("%+v", err)
+			}
+			if strings.Contains(e.Cause+e.Hint, "horse") || strings.Contains(e.Cause+e.Hint, "hunter2") {
+				t.Errorf("the error quotes a secret: %+v", e)
+			}
+			if _, err := InstallPlan(a, DefaultPaths()); err == nil {
+				t.Error("there is a plan all the same")
+			}
+		})
+	}
+}
+
+func TestWipe(t *testing.T) {
+	a := Answers{Passphrase: []byte("one"), AgeIdentity: []byte("two"), DeployKey: []byte("three")}
+	secrets := [][]byte{a.Passphrase, a.AgeIdentity, a.DeployKey}
+	a.Wipe()
+	for _, s := range secrets {
+		if !bytes.Equal(s, make([]byte, len(s))) {
+			t.Errorf("%q is left", s)
+		}
+	}
+	if a.Passphrase != nil || a.AgeIdentity != nil || a.DeployKey != nil {
+		t.Errorf("%+v", a)
+	}
+	a.Wipe()
+}
+
+func TestFromMedium(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "toplevel"), 0o755), os.Mkdir(filepath.Join(dir, "nix-config"), 0o755),
+		os.WriteFile(filepath.Join(dir, "toplevel", "stygianlibrary"), []byte(toplevel+"\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	a := Answers{Host: load(t, "stygianlibrary")}
+	a.FromMedium(dir)
+	if a.System != toplevel || a.Source != filepath.Join(dir, "nix-config") {
+		t.Errorf("%q, %q", a.System, a.Source)
+	}
+	a = Answers{Host: load(t, "stygianlibrary"), System: "mine", Source: "mine"}
+	a.FromMedium(dir)
+	if a.System != "mine" || a.Source != "mine" {
+		t.Errorf("the medium overrides the operator: %q, %q", a.System, a.Source)
+	}
+	a = Answers{Host: load(t, "demo")}
+	a.FromMedium(dir)
+	if a.System != "" || a.Source != "" {
+		t.Errorf("a flake install takes from the medium: %q, %q", a.System, a.Source)
+	}
+	a = Answers{Host: load(t, "stygianlibrary")}
+	a.FromMedium(filepath.Join(dir, "gone"))
+	if a.System != "" || a.Source != "" {
+		t.Errorf("%q, %q", a.System, a.Source)
+	}
+}

@@ -1,0 +1,65 @@
+package steps
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+func TestText(t *testing.T) {
+	exit := sys.CodeSource
+	failure := &Error{Step: "source", Cause: "no network: dial", Hint: "connect a cable", Code: exit}
+	done := sys.CodeOK
+	events := []Event{
+		{Kind: KindPlan, Plan: &Plan{Host: "demo", Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, Steps: make([]Step, 12)}},
+		{Kind: KindWarning, Line: "no age identity"},
+		{Kind: KindStarted, Step: "preflight"},
+		{Kind: KindLog, Step: "preflight", Line: "running as root"},
+		{Kind: KindFinished, Step: "preflight", Seconds: 0.04},
+		{Kind: KindStarted, Step: "source"},
+		{Kind: KindCommand, Step: "source", Action: &Action{Argv: []string{"git", "clone", "a b"}, Stdin: "<passphrase>"}},
+		{Kind: KindProgress, Step: "source", Progress: &Progress{Done: 1, Total: 4, Unit: "paths", Label: "glibc"}},
+		{Kind: KindProgress, Step: "source", Progress: &Progress{Done: 1, Unit: "paths"}},
+		{Kind: "of a newer version", Line: "?"},
+		{Kind: KindFailed, Step: "source", Error: failure},
+		{Kind: KindLog, Step: "source", Line: "undoing"},
+		{Kind: KindEnded, Step: "-", Seconds: 9, Error: failure, Exit: &exit},
+		{Kind: KindEnded, Step: "-", Seconds: 61.2, Exit: &done},
+	}
+	for name, verbose := range map[string]bool{"text.golden": false, "text-verbose.golden": true} {
+		var out bytes.Buffer
+		text := &Text{W: &out, Verbose: verbose}
+		for _, e := range events {
+			text.Event(e)
+		}
+		file := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != string(golden) {
+			t.Errorf("not %s:\n%s", file, out.String())
+		}
+	}
+}
+
+// A reader that has gone away stops nothing.
+func TestTextToNobody(t *testing.T) {
+	text := &Text{W: gone{}, Verbose: true}
+	text.Event(Event{Kind: KindLog, Line: "x"})
+	WriteError(gone{}, &Error{Cause: "c", Hint: "h"})
+}
+
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
