@@ -21,10 +21,10 @@ import (
 // installFlags are the answers, as flags.
 type installFlags struct {
 	host, disk, remote, source, system string
-	passphraseFile                     string
-	passphraseFD                       int
+	passphraseFile, recoveryFile       string
+	passphraseFD, recoveryFD           int
 	ageIdentity, deployKey             string
-	noPower                            bool
+	noPower, resume                    bool
 	events, log                        string
 }
 
@@ -35,15 +35,19 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.disk, "disk", os.Getenv("INSTALL_DISK"), "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
 	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "read the LUKS passphrase from this file; one line break at its end is not part of it")
 	fl.IntVar(&f.passphraseFD, "passphrase-fd", -1, "read the LUKS passphrase from this open file descriptor")
+	fl.StringVar(&f.recoveryFile, "recovery-key-file", "", "add the recovery key in this file as a second key to the LUKS container")
+	fl.IntVar(&f.recoveryFD, "recovery-key-fd", -1, "read the recovery key from this open file descriptor")
 	fl.StringVar(&f.ageIdentity, "age-identity", "", "the host's age identity file")
 	fl.StringVar(&f.deployKey, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", os.Getenv("REPO_REMOTE"), "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
+	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
 	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
 	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
+	c.MarkFlagsMutuallyExclusive("recovery-key-file", "recovery-key-fd")
 }
 
 func (f *installFlags) paths() steps.Paths {
@@ -58,27 +62,26 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 		into *[]byte
 		flag string
 		file string
+		fd   int
 	}{
-		{&a.Passphrase, "--passphrase-file", f.passphraseFile},
-		{&a.AgeIdentity, "--age-identity", f.ageIdentity},
-		{&a.DeployKey, "--deploy-key", f.deployKey},
+		{&a.Passphrase, "--passphrase", f.passphraseFile, f.passphraseFD},
+		{&a.RecoveryKey, "--recovery-key", f.recoveryFile, f.recoveryFD},
+		{&a.AgeIdentity, "--age-identity", f.ageIdentity, -1},
+		{&a.DeployKey, "--deploy-key", f.deployKey, -1},
 	} {
-		if secret.file == "" {
-			continue
+		switch {
+		case secret.file != "":
+			*secret.into, err = readSecretFile(secret.flag, secret.file)
+		case secret.fd >= 0:
+			*secret.into, err = readSecret(secret.flag, os.NewFile(uintptr(secret.fd), secret.flag))
 		}
-		if *secret.into, err = readSecretFile(secret.flag, secret.file); err != nil {
-			a.Wipe()
-			return a, err
-		}
-	}
-	if f.passphraseFD >= 0 {
-		in := os.NewFile(uintptr(f.passphraseFD), "passphrase")
-		if a.Passphrase, err = readSecret("--passphrase-fd", in); err != nil {
+		if err != nil {
 			a.Wipe()
 			return a, err
 		}
 	}
 	a.Passphrase = bytes.TrimSuffix(a.Passphrase, []byte("\n"))
+	a.RecoveryKey = bytes.TrimSuffix(a.RecoveryKey, []byte("\n"))
 	a.FromMedium(steps.Medium)
 	return a, nil
 }
@@ -204,6 +207,9 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	}
 	if a.Disk.IsImage {
 		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+	}
+	if f.resume {
+		return steps.ResumePlan(*a, f.paths())
 	}
 	return steps.InstallPlan(*a, f.paths())
 }

@@ -21,6 +21,7 @@ type Answers struct {
 	Disk Disk
 
 	Passphrase  []byte // LUKS; wiped by Wipe
+	RecoveryKey []byte // LUKS, a second key, or nil; wiped by Wipe
 	AgeIdentity []byte // age identity file; wiped by Wipe
 	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
 
@@ -65,6 +66,12 @@ func (a Answers) Validate() error {
 	case !h.LUKS.Enable && len(a.Passphrase) > 0:
 		return Usage("leave the passphrase out, or set luks.enable in the host's definition",
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
+	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
+		return Usage("leave the recovery key out", "%s is not encrypted, so there is nothing that a recovery key could open", h.TargetHost)
+	case len(a.RecoveryKey) > maxPassphrase || bytes.ContainsAny(a.RecoveryKey, "\n\r\x00"):
+		return Usage("use one line of at most 512 bytes", "the recovery key could not be typed at the boot prompt")
+	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
+		return Usage("use another one", "the recovery key is the passphrase")
 	case len(a.Passphrase) > maxPassphrase:
 		return Usage("choose a shorter one", "the passphrase is longer than %d bytes, which is all that the boot prompt takes", maxPassphrase)
 	case bytes.ContainsAny(a.Passphrase, "\n\r\x00"):
@@ -100,7 +107,7 @@ func (a Answers) remote() string {
 
 // Wipe overwrites the secrets.
 func (a *Answers) Wipe() {
-	for _, secret := range []*[]byte{&a.Passphrase, &a.AgeIdentity, &a.DeployKey} {
+	for _, secret := range []*[]byte{&a.Passphrase, &a.RecoveryKey, &a.AgeIdentity, &a.DeployKey} {
 		clear(*secret)
 		*secret = nil
 	}

@@ -41,8 +41,9 @@ type Plan struct {
 	Warnings   []string              `json:"warnings"`
 	Steps      []Step                `json:"steps"`
 
-	root  string
-	power sys.Cmd
+	root    string
+	power   sys.Cmd
+	journal journal
 }
 
 // Target is where the new system is mounted. Paths in a host's definition
@@ -60,17 +61,54 @@ const (
 // InstallPlan makes the plan of an install. It looks at nothing: all it needs
 // is in the answers and the paths. The error is an *Error.
 func InstallPlan(a Answers, paths Paths) (*Plan, error) {
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path}
+	for i := range b.guids {
+		b.guids[i] = uuid.NewString()
+	}
+	return b.plan()
+}
+
+// ResumePlan makes the plan that continues what an earlier engine began: the
+// same GUIDs, and for each step that it finished what is left to do of it. The
+// error is an *Error.
+func ResumePlan(a Answers, paths Paths) (*Plan, error) {
+	j, err := readJournal(paths)
+	if err != nil {
+		return nil, NewError("", err)
+	}
+	if err := j.fits(a); err != nil {
+		return nil, NewError("", err)
+	}
+	// The disk carries the table that the earlier engine wrote.
+	if j.done("partition") {
+		a.Disk.identity.PTUUID = j.GUIDs[0]
+	}
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	p, err := b.plan()
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range p.Steps {
+		if s.again != nil && j.done(s.Name) {
+			p.Steps[i] = s.again(s)
+		}
+	}
+	p.journal = j
+	return p, nil
+}
+
+func (b builder) plan() (*Plan, error) {
+	a := b.a
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path}
 	if err := b.layout(); err != nil {
 		return nil, NewError("", err)
 	}
 	p := &Plan{
 		Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
-		root: Target,
+		root: Target, journal: journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids},
 	}
 	p.Steps = b.steps()
 	if a.Power {
@@ -87,7 +125,8 @@ type builder struct {
 	h          hosts.Host
 	paths      Paths
 	disk       string
-	swap       int64 // bytes, 0: none
+	swap       int64     // bytes, 0: none
+	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []partition.Partition
 }
@@ -107,9 +146,7 @@ func (b *builder) layout() error {
 	if b.h.LUKS.Enable {
 		w.Root = b.h.Labels.LUKS
 	}
-	for i := range w.GUIDs {
-		w.GUIDs[i] = uuid.NewString()
-	}
+	w.GUIDs = b.guids
 	b.diskGUID = w.GUIDs[0]
 	var err error
 	b.partitions, err = partition.Layout(w)
@@ -200,6 +237,26 @@ func (b *builder) power() sys.Cmd {
 	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
 }
 
+// again is what to do instead of a step that an earlier engine has finished.
+// A step without it is simply run once more.
+func again[O any](s Step, o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Step {
+	s.again = func(s Step) Step {
+		s.Does += " (already done)"
+		s.Actions = actions(o)
+		s.run = func(ctx context.Context, m sys.System) error { return run(ctx, m, o) }
+		return s
+	}
+	return s
+}
+
+// nothing is again's for a step whose work stays.
+func nothing[O any](O) []sys.Action { return []sys.Action{{Does: "nothing: it was done before"}} }
+
+func keep[O any](_ context.Context, s sys.System, _ O) error {
+	s.Log("done before, and kept")
+	return nil
+}
+
 // step makes a Step of a step package: its two functions and its options.
 func step[O any](name, does string, writes bool, o O,
 	actions func(O) []sys.Action, run func(context.Context, sys.System, O) error,
@@ -232,41 +289,47 @@ func (b *builder) steps() []Step {
 	}
 	luks := encrypt.Options{
 		Device: b.part(2), Label: b.h.Labels.LUKS, Mapper: b.h.LUKS.MapperName, Passphrase: b.a.Passphrase,
+		RecoveryKey: b.a.RecoveryKey,
 	}
 	proof := bootproof.Options{
 		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
 	}
 	if b.h.LUKS.Enable {
-		proof.LUKS, proof.LUKSLabel, proof.Passphrase = luks.Device, luks.Label, luks.Passphrase
+		proof.LUKS, proof.LUKSLabel = luks.Device, luks.Label
+		proof.Passphrase, proof.RecoveryKey = luks.Passphrase, luks.RecoveryKey
 	}
 
+	table := partition.Options{
+		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions,
+	}
+	fs := format.Options{
+		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
+	}
 	list := []Step{
 		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
 		step("contract", "compare the labels with those of the other disks", before,
 			contract.Options{Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers}, contract.Actions, contract.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
 			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
-		step("partition", "write the partition table", after,
-			partition.Options{
-				Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions,
-			}, partition.Actions, partition.Run),
+		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
+			table, partition.AgainActions, partition.Again),
 	}
 	add := func(s Step) { list = append(list, s) }
 	if b.h.LUKS.Enable {
-		add(step("encrypt", "make the LUKS2 container and open it", after, luks, encrypt.Actions, encrypt.Run))
+		add(again(step("encrypt", "make the LUKS2 container and open it", after, luks, encrypt.Actions, encrypt.Run),
+			luks, encrypt.AgainActions, encrypt.Again))
 	}
-	add(step("format", "make the file systems", after, format.Options{
-		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
-		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
-	}, format.Actions, format.Run))
+	add(again(step("format", "make the file systems", after, fs, format.Actions, format.Run), fs, nothing, keep))
 	add(step("mount", "mount them below "+Target, after, mount.Options{
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
 		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands,
 	}, mount.Actions, mount.Run))
 	if b.hasRepo() {
-		add(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, repo.Options{
+		clone := repo.Options{
 			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
-		}, repo.Actions, repo.Run))
+		}
+		add(again(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, clone, repo.Actions, repo.Run), clone, nothing, keep))
 	}
 	if b.a.AgeIdentity != nil {
 		add(step("identity", "put the age identity in place", after,

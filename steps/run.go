@@ -108,6 +108,12 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 	for _, w := range p.Warnings {
 		e.sink.Warn(w)
 	}
+	if len(p.journal.Done) == 0 {
+		// A new start: what was left of another one cannot be continued.
+		if err := p.journal.drop(e.paths); err != nil {
+			return NewError("", err)
+		}
+	}
 	for _, step := range p.Steps {
 		start := time.Now()
 		e.sink.emit(Event{Kind: KindStarted, Step: step.Name})
@@ -115,8 +121,13 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 			return e.fail(ctx, p, step, err)
 		}
 		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
+		if step.Writes {
+			if err := p.journal.note(e.paths, step.Name); err != nil {
+				return e.fail(ctx, p, step, err)
+			}
+		}
 	}
-	return nil
+	return p.journal.drop(e.paths)
 }
 
 func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error {

@@ -21,7 +21,8 @@ type Step struct {
 	Writes  bool     `json:"writes"` // after the gate: it changes the disk
 	Actions []Action `json:"actions"`
 
-	run func(context.Context, sys.System) error
+	run   func(context.Context, sys.System) error
+	again func(Step) Step // what is left of it when it was done before
 }
 
 // Action is one thing a step will do: a command line, or something done in

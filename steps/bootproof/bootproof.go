@@ -26,6 +26,8 @@ type Options struct {
 	LUKS       string
 	LUKSLabel  string
 	Passphrase []byte
+	// RecoveryKey is tried too, unless it is nil.
+	RecoveryKey []byte
 }
 
 func probe(device string) sys.Cmd {
@@ -35,13 +37,13 @@ func probe(device string) sys.Cmd {
 	}
 }
 
-func tryPassphrase(o Options) sys.Cmd {
+func try(o Options, what string, secret []byte) sys.Cmd {
 	return sys.Cmd{
-		Does: "try the passphrase on the header",
+		Does: "try the " + what + " on the header",
 		Argv: []string{
 			"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", o.LUKS,
 		},
-		Stdin: o.Passphrase, Secret: "passphrase",
+		Stdin: secret, Secret: what,
 	}
 }
 
@@ -53,7 +55,10 @@ func Actions(o Options) []sys.Action {
 		probe(o.RootFS).Action(),
 	}
 	if o.LUKS != "" {
-		as = append(as, probe(o.LUKS).Action(), tryPassphrase(o).Action())
+		as = append(as, probe(o.LUKS).Action(), try(o, "passphrase", o.Passphrase).Action())
+	}
+	if o.RecoveryKey != nil {
+		as = append(as, try(o, "recovery key", o.RecoveryKey).Action())
 	}
 	return as
 }
@@ -70,7 +75,14 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if o.LUKS != "" {
 		links = append(links,
 			func() (string, error) { return label(ctx, s, o.LUKS, "crypto_LUKS", o.LUKSLabel) },
-			func() (string, error) { return "the passphrase opens it", s.Run(ctx, tryPassphrase(o)) })
+			func() (string, error) {
+				return "the passphrase opens it", s.Run(ctx, try(o, "passphrase", o.Passphrase))
+			})
+	}
+	if o.RecoveryKey != nil {
+		links = append(links, func() (string, error) {
+			return "the recovery key opens it", s.Run(ctx, try(o, "recovery key", o.RecoveryKey))
+		})
 	}
 	for _, prove := range links {
 		saw, err := prove()

@@ -238,7 +238,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 			t.Errorf("%s, %v", told, err)
 		}
 	}
-	c := tryPassphrase(options("/"))
+	c := try(options("/"), "passphrase", options("/").Passphrase)
 	if string(c.Stdin) != secret || c.Secret == "" || strings.Contains(c.String(), "horse") {
 		t.Errorf("%+v", c.Action())
 	}

@@ -35,6 +35,9 @@ func build(o Options) sys.Cmd {
 		// The derivations that say allowSubstitutes = false are on the
 		// medium as well: do not build them again.
 		"--option", "always-allow-substitutes", "true",
+		// Without a network nix turns substitution off, even from this
+		// machine's own store, unless it is told.
+		"--option", "substitute", "true",
 	}
 	does := "build the system into the target's store"
 	if o.Prebuilt {

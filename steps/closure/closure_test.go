@@ -27,7 +27,7 @@ func flake(t *testing.T) (Options, []string) {
 	}
 	return o, []string{
 		"nix", "--extra-experimental-features", "nix-command flakes", "build", "git+file:///run/r#x", "--store", o.Root,
-		"--option", "always-allow-substitutes", "true", "--extra-substituters", "auto?trusted=1",
+		"--option", "always-allow-substitutes", "true", "--option", "substitute", "true", "--extra-substituters", "auto?trusted=1",
 		"--log-format", "internal-json", "-v", "--out-link", o.OutLink,
 	}
 }
@@ -42,7 +42,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 		o.Installable, o.Prebuilt, o.Env = path, true, nil
 		run(t, o, []string{
 			"nix", "--extra-experimental-features", "nix-command flakes", "build", path, "--store", o.Root,
-			"--option", "always-allow-substitutes", "true", "--option", "substituters", "auto?trusted=1",
+			"--option", "always-allow-substitutes", "true", "--option", "substitute", "true", "--option", "substituters", "auto?trusted=1",
 			"--log-format", "internal-json", "-v", "--out-link", o.OutLink,
 		})
 	})

@@ -16,6 +16,8 @@ type Options struct {
 	Label      string // LUKS2 label, at most 47 bytes
 	Mapper     string // device-mapper name, below /dev/mapper
 	Passphrase []byte // never in Actions, argv or a log
+	// RecoveryKey opens the container too, by a second keyslot; nil: none.
+	RecoveryKey []byte
 }
 
 func stdin(c sys.Cmd, passphrase []byte) sys.Cmd {
@@ -46,32 +48,58 @@ func closeCmd(o Options) sys.Cmd {
 	return sys.Cmd{Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper}}
 }
 
-func testCmd(o Options) sys.Cmd {
+func addRecovery(o Options) sys.Cmd {
+	c := stdin(sys.Cmd{
+		Does: "add the recovery key",
+		Argv: []string{
+			"cryptsetup", "luksAddKey", "--batch-mode", "--pbkdf", "argon2id", "--key-file", "-", o.Device, "/dev/fd/3",
+		},
+	}, o.Passphrase)
+	c.Extra, c.Secret = o.RecoveryKey, "passphrase; recovery key at descriptor 3"
+	return c
+}
+
+func testCmd(o Options, what string, secret []byte) sys.Cmd {
 	return stdin(sys.Cmd{
-		Does: "try the passphrase on the header",
+		Does: "try the " + what + " on the header",
 		Argv: []string{
 			"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", o.Device,
 		},
-	}, o.Passphrase)
+	}, secret)
+}
+
+// made is what makes the container, before it is opened.
+func made(o Options) []sys.Cmd {
+	cmds := []sys.Cmd{formatCmd(o), testCmd(o, "passphrase", o.Passphrase)}
+	if o.RecoveryKey != nil {
+		cmds = append(cmds, addRecovery(o), testCmd(o, "recovery key", o.RecoveryKey))
+	}
+	return cmds
 }
 
 // Actions is what Run will do.
 func Actions(o Options) []sys.Action {
-	return sys.Actions(formatCmd(o), testCmd(o), openCmd(o))
+	return sys.Actions(append(made(o), openCmd(o))...)
 }
 
-// Run formats the partition, tries the passphrase on what is now on the disk,
-// and opens the container.
+// Run formats the partition, tries on what is now on the disk whatever shall
+// open it, and opens it.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := s.Run(ctx, formatCmd(o)); err != nil {
-		return sys.Incomplete(err, "making the LUKS container on "+o.Device)
+	if err := sys.RunAll(ctx, s, made(o)); err != nil {
+		return err
 	}
-	if err := s.Run(ctx, testCmd(o)); err != nil {
-		return sys.WithHint(err, sys.CodeWritten, "the header on the disk does not open with the passphrase; the disk may be failing",
-			"trying the passphrase")
-	}
+	return reopen(ctx, s, o)
+}
+
+func reopen(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Do(ctx, openCmd(o), closeCmd(o)); err != nil {
 		return sys.Incomplete(err, "opening the LUKS container")
 	}
 	return nil
 }
+
+// AgainActions is what Again will do.
+func AgainActions(o Options) []sys.Action { return sys.Actions(openCmd(o)) }
+
+// Again opens a container that an earlier Run made.
+func Again(ctx context.Context, s sys.System, o Options) error { return reopen(ctx, s, o) }

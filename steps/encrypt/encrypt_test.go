@@ -116,12 +116,20 @@ func TestRealHeader(t *testing.T) {
 	if err := m.Run(t.Context(), quick); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Run(t.Context(), testCmd(o)); err != nil {
-		t.Error(err)
+	o.RecoveryKey = []byte("cbdefghijklnrtuvcbdefghijklnrtuv")
+	add := addRecovery(o)
+	add.Argv = append(add.Argv, "--pbkdf-memory", "32768", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1")
+	for _, c := range []sys.Cmd{
+		testCmd(o, "passphrase", o.Passphrase), add,
+		testCmd(o, "recovery key", o.RecoveryKey), testCmd(o, "passphrase", o.Passphrase),
+	} {
+		if err := m.Run(t.Context(), c); err != nil {
+			t.Errorf("to %s: %v", c.Does, err)
+		}
 	}
 	wrong := o
 	wrong.Passphrase = append([]byte(nil), o.Passphrase[:len(o.Passphrase)-1]...)
-	if e, ok := errors.AsType[*sys.ExitError](m.Run(t.Context(), testCmd(wrong))); !ok || e.Exit != 2 {
+	if e, ok := errors.AsType[*sys.ExitError](m.Run(t.Context(), testCmd(wrong, "passphrase", wrong.Passphrase))); !ok || e.Exit != 2 {
 		t.Errorf("a wrong passphrase: %v", e)
 	}
 	out, err := m.Output(t.Context(), sys.Cmd{Argv: []string{"cryptsetup", "luksDump", o.Device}})
@@ -133,7 +141,7 @@ func TestRealHeader(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
-	if strings.Contains(strings.Join(*said, "\n"), "pass ") {
+	if all := strings.Join(*said, "\n"); strings.Contains(all, "pass ") || strings.Contains(all, "cbdefg") {
 		t.Errorf("the passphrase was said: %q", *said)
 	}
 }

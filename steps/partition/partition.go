@@ -49,6 +49,15 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		return sys.WithHint(err, sys.CodeWritten,
 			"the disk may be in use or failing; see the log above, then start again", "writing the partition table")
 	}
+	return Again(ctx, s, o)
+}
+
+// AgainActions is what Again will do.
+func AgainActions(o Options) []sys.Action { return sys.Actions(settle, dump(o)) }
+
+// Again checks the table that is there: it was written just now, or by an
+// earlier Run.
+func Again(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Run(ctx, settle); err != nil {
 		return sys.Incomplete(err, "to "+settle.Does)
 	}

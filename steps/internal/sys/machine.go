@@ -145,7 +145,15 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		cmd.Stdout = stdout
 	}
 
-	err := cmd.Run()
+	feedExtra, err := extra(cmd, c.Extra)
+	if err != nil {
+		return err
+	}
+	err = cmd.Start()
+	feedExtra(err == nil)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	outLines.flush()
 	errLines.flush()
 	if cmd.Process != nil && ctx.Err() != nil {
@@ -172,6 +180,29 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 type notStarted struct{ error }
 
 func (e notStarted) Unwrap() error { return e.error }
+
+// extra gives data to the command at descriptor 3. The returned function is to
+// be called after the start, with whether there was one. A pipe holds 4 KiB at
+// the least (pipe(7)), so writing less never waits.
+func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
+	if data == nil {
+		return func(bool) {}, nil
+	}
+	if len(data) > 4096 {
+		return nil, errors.New("more than 4096 bytes for descriptor 3")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.ExtraFiles = []*os.File{r}
+	return func(started bool) {
+		if started {
+			_, _ = w.Write(data) // a command that does not read it will say so
+		}
+		_ = errors.Join(w.Close(), r.Close())
+	}, nil
+}
 
 func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
 	if err == nil {

@@ -49,6 +49,8 @@ type Cmd struct {
 	Does  string   // what it is for, in a few words, for people
 	Argv  []string // Argv[0] is looked up in PATH
 	Stdin []byte   // what it reads, nothing if nil
+	// Extra can be read at descriptor 3, /dev/fd/3: a second secret.
+	Extra []byte
 	// Secret says in words what Stdin holds ("passphrase"); then neither the
 	// dry run nor the log shows the bytes.
 	Secret string
