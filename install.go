@@ -24,6 +24,7 @@ type installFlags struct {
 	passphraseFile, recoveryFile       string
 	passphraseFD, recoveryFD           int
 	ageIdentity, deployKey             string
+	ageFD, deployFD                    int
 	noPower, resume                    bool
 	events, log                        string
 }
@@ -39,6 +40,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.recoveryFD, "recovery-key-fd", -1, "read the recovery key from this open file descriptor")
 	fl.StringVar(&f.ageIdentity, "age-identity", "", "the host's age identity file")
 	fl.StringVar(&f.deployKey, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
+	fl.IntVar(&f.ageFD, "age-identity-fd", -1, "read the age identity from this open file descriptor")
+	fl.IntVar(&f.deployFD, "deploy-key-fd", -1, "read the deploy key from this open file descriptor")
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", os.Getenv("REPO_REMOTE"), "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
@@ -47,6 +50,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
 	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
 	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
+	c.MarkFlagsMutuallyExclusive("age-identity", "age-identity-fd")
+	c.MarkFlagsMutuallyExclusive("deploy-key", "deploy-key-fd")
 	c.MarkFlagsMutuallyExclusive("recovery-key-file", "recovery-key-fd")
 }
 
@@ -56,7 +61,7 @@ func (f *installFlags) paths() steps.Paths {
 
 // answers reads the flags and the files that they name, all but the disk.
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
-	a := steps.Answers{Host: h, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
 	var err error
 	for _, secret := range []struct {
 		into *[]byte
@@ -66,8 +71,8 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	}{
 		{&a.Passphrase, "--passphrase", f.passphraseFile, f.passphraseFD},
 		{&a.RecoveryKey, "--recovery-key", f.recoveryFile, f.recoveryFD},
-		{&a.AgeIdentity, "--age-identity", f.ageIdentity, -1},
-		{&a.DeployKey, "--deploy-key", f.deployKey, -1},
+		{&a.AgeIdentity, "--age-identity", f.ageIdentity, f.ageFD},
+		{&a.DeployKey, "--deploy-key", f.deployKey, f.deployFD},
 	} {
 		switch {
 		case secret.file != "":
@@ -245,7 +250,10 @@ func followCommand() *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			code, err := steps.Follow(ctx, events, watch)
+			paths := steps.DefaultPaths()
+			paths.Events = events
+			engine := steps.EngineProcess{Paths: paths}
+			code, err := engine.FollowCode(ctx, watch)
 			if err == nil && code != 0 {
 				err = alreadyShown{code}
 			}

@@ -35,6 +35,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Short: "Install a NixOS host from its flake, and prove that it will start",
 		Long:  banner + "\nInstalls a NixOS host from its flake: everything that can fail is tried before the\nfirst write, and nothing is called done before the boot chain is proven.",
 	}
+	var full screens
+	full.register(root)
+	root.Args = cobra.NoArgs
+	root.RunE = does(full.run)
 	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)

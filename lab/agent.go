@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -51,7 +52,7 @@ func (a *Agent) Await(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, time.Second)
 		err := a.execute(try, "guest-ping", nil, nil)
 		cancel()
-		if err == nil || ctx.Err() != nil || err == errGone {
+		if err == nil || ctx.Err() != nil || errors.Is(err, errGone) {
 			return err
 		}
 	}

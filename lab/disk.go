@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,7 @@ func HashDisk(path string) (string, error) {
 	block, zeros := make([]byte, 64<<10), make([]byte, 64<<10)
 	for at := int64(0); ; {
 		data, err := unix.Seek(int(file.Fd()), at, unix.SEEK_DATA)
-		if err == unix.ENXIO { // a hole to the end
+		if errors.Is(err, unix.ENXIO) { // a hole to the end
 			return hex.EncodeToString(hash.Sum(nil)), nil
 		}
 		if err != nil {
@@ -46,7 +47,7 @@ func HashDisk(path string) (string, error) {
 		}
 		at = data - data%int64(len(block))
 		n, err := file.ReadAt(block, at)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
 		if !bytes.Equal(block[:n], zeros[:n]) {
@@ -109,7 +110,7 @@ func checkSlice(ctx context.Context, slice string) error {
 		return err
 	case "crypto_LUKS":
 		out, err := tool(ctx, "cryptsetup", "luksDump", slice)
-		if err == nil && !(bytes.Contains(out, []byte("Version:       \t2")) && bytes.Contains(out, []byte("argon2id"))) {
+		if err == nil && (!bytes.Contains(out, []byte("Version:       \t2")) || !bytes.Contains(out, []byte("argon2id"))) {
 			err = fmt.Errorf("not LUKS2 with argon2id:\n%s", out)
 		}
 		return err

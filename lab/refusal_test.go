@@ -219,13 +219,14 @@ func (i *installer) stopped(signal string, exit int, args []string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), 3*time.Minute)
 	defer cancel()
+	shell(i.t, i.Machine, "rm -f /run/auto-installer/events.jsonl")
 	p, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...)
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	shell(i.t, i.Machine, `
 		for _ in $(seq 600); do
-			grep -q '"event":"started","step":"closure"' /run/auto-installer/events.jsonl && break
+			grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl && break
 			sleep 0.1
 		done
 		mountpoint -q /mnt

@@ -18,7 +18,9 @@ import (
 // fill the same one, and InstallPlan checks it.
 type Answers struct {
 	Host hosts.Host
-	Disk Disk
+	// HostArg is how the host was named: what --host takes.
+	HostArg string
+	Disk    Disk
 
 	Passphrase  []byte // LUKS; wiped by Wipe
 	RecoveryKey []byte // LUKS, a second key, or nil; wiped by Wipe
@@ -81,6 +83,12 @@ func (a Answers) Validate() error {
 			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
 	case a.System != "" && !storePath.MatchString(a.System):
 		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
+	}
+	if a.Remote != "" {
+		h.RepoRemote = a.Remote
+		if bad := h.Validate(); len(bad) > 0 {
+			return Usage(bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
+		}
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {
 		return Usage("set repoRemote in the host's definition, or REPO_REMOTE", "there is no config repo to install %s from", h.TargetHost)

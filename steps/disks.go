@@ -18,6 +18,7 @@ type Disk struct {
 	LogicalSector int   // bytes
 	IsImage       bool  // a file: good for a dry run only
 
+	byID     string // path in /dev/disk/by-id, or empty
 	identity block.Identity
 }
 
@@ -52,11 +53,22 @@ func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	if err != nil {
 		return Disk{}, NewError("", err)
 	}
-	d := found.Chosen.Device
+	return diskOf(found.Chosen.Device), nil
+}
+
+func diskOf(d block.Device) Disk {
 	return Disk{
 		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
-		IsImage: d.Type == block.TypeFile, identity: block.IdentityOf(d),
-	}, nil
+		IsImage: d.Type == block.TypeFile, byID: d.ByID, identity: block.IdentityOf(d),
+	}
+}
+
+// stablePath names the disk so that it is the same one after a restart.
+func (d Disk) stablePath() string {
+	if d.byID != "" {
+		return d.byID
+	}
+	return d.Path
 }
 
 // refusal tells why a disk may not be written to, or is empty.

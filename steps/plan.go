@@ -367,7 +367,8 @@ func (p *Plan) preflight(b builder) {
 
 // commands are the programs that the plan's steps run, sorted.
 func (p *Plan) commands() []string {
-	var names []string
+	// To look at disks, and to take back what was done.
+	names := []string{"lsblk", "rm", "swapoff", "umount"}
 	for _, s := range p.Steps {
 		for _, a := range s.Actions {
 			if len(a.Argv) > 0 {

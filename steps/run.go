@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,10 +80,17 @@ func (e *Engine) open(ctx context.Context, watch func(Event)) error {
 		// What is not there any more cannot be undone; whatever is really
 		// in the way is found when the disks are looked at.
 		if err := e.machine.Unwind(ctx); err != nil {
-			e.sink.Log(err.Error())
+			e.logLines(err.Error())
 		}
 	}
 	return nil
+}
+
+// logLines logs a message of several lines.
+func (e *Engine) logLines(text string) {
+	for line := range strings.Lines(text) {
+		e.machine.Log(strings.TrimRight(line, "\n"))
+	}
 }
 
 // takeLock holds an exclusive lock for as long as the file is open. The kernel
@@ -95,10 +104,19 @@ func takeLock(name string) (*os.File, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
 	}
+	if err == nil {
+		// The screens find the engine by it, to stop it.
+		err = errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+"\n"))
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+func writeAt(f *os.File, text string) error {
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
 }
 
 // Run executes the plan and returns an *Error if it fails. Whatever happens,
@@ -148,7 +166,7 @@ func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error 
 		}
 	}
 	if err := e.machine.Unwind(ctx); err != nil {
-		e.sink.Log("undoing: " + err.Error())
+		e.logLines("undoing: " + err.Error())
 	}
 	return failure
 }

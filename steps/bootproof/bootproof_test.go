@@ -84,16 +84,21 @@ func TestChain(t *testing.T) {
 		{name: "as it should be", saw: "entry nixos-generation-10.conf starts /EFI/nixos/kernel.efi with /EFI/nixos/initrd.efi and init " + init1},
 		{name: "the default without .conf", change: map[string]string{"boot/loader/loader.conf": "default nixos-generation-10"}, saw: "nixos-generation-10.conf"},
 		{name: "an exact default", change: map[string]string{
-			"boot/loader/loader.conf": "default nixos-generation-9.conf\n", "boot/EFI/nixos/old.efi": "k"}, saw: "nixos-generation-9.conf starts /EFI/nixos/old.efi"},
+			"boot/loader/loader.conf": "default nixos-generation-9.conf\n", "boot/EFI/nixos/old.efi": "k",
+		}, saw: "nixos-generation-9.conf starts /EFI/nixos/old.efi"},
 		{name: "no default means any", change: map[string]string{
-			"boot/loader/loader.conf": "timeout 3\n", "boot/loader/entries/windows.conf": ""}, saw: "nixos-generation-10.conf"},
+			"boot/loader/loader.conf": "timeout 3\n", "boot/loader/entries/windows.conf": "",
+		}, saw: "nixos-generation-10.conf"},
 		{name: "tabs between words", change: map[string]string{
 			"boot/loader/loader.conf":                      "default\tnixos-*\n",
-			"boot/loader/entries/nixos-generation-10.conf": "linux\t/EFI/nixos/kernel.efi\ninitrd \t /EFI/nixos/initrd.efi\noptions\tinit=" + init1 + "\n"}, saw: "kernel.efi with /EFI/nixos/initrd.efi"},
+			"boot/loader/entries/nixos-generation-10.conf": "linux\t/EFI/nixos/kernel.efi\ninitrd \t /EFI/nixos/initrd.efi\noptions\tinit=" + init1 + "\n",
+		}, saw: "kernel.efi with /EFI/nixos/initrd.efi"},
 		{name: "two initrds", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "initrd /EFI/nixos/ucode\n" + entryText("/EFI/nixos/kernel.efi"), "boot/EFI/nixos/ucode": "u"}, saw: "with /EFI/nixos/ucode, /EFI/nixos/initrd.efi"},
+			"boot/loader/entries/nixos-generation-10.conf": "initrd /EFI/nixos/ucode\n" + entryText("/EFI/nixos/kernel.efi"), "boot/EFI/nixos/ucode": "u",
+		}, saw: "with /EFI/nixos/ucode, /EFI/nixos/initrd.efi"},
 		{name: "the last init counts", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "options init=/bad\n" + entryText("/EFI/nixos/kernel.efi")}, saw: "init " + init1},
+			"boot/loader/entries/nixos-generation-10.conf": "options init=/bad\n" + entryText("/EFI/nixos/kernel.efi"),
+		}, saw: "init " + init1},
 
 		{name: "no loader.conf", change: map[string]string{"boot/loader/loader.conf": ""}, bad: "no configuration of systemd-boot"},
 		{name: "default of nothing", change: map[string]string{"boot/loader/loader.conf": "default arch-*"}, bad: `no boot entry matches loader.conf's default "arch-*"`},
@@ -103,11 +108,14 @@ func TestChain(t *testing.T) {
 		{name: "initrd missing", change: map[string]string{"boot/EFI/nixos/initrd.efi": ""}, bad: "initrd.efi is not there"},
 		{name: "initrd empty", change: map[string]string{"boot/EFI/nixos/initrd.efi": "empty"}, bad: "initrd.efi is empty"},
 		{name: "the second initrd missing", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": entryText("/EFI/nixos/kernel.efi") + "initrd /EFI/nixos/more\n"}, bad: "more is not there"},
+			"boot/loader/entries/nixos-generation-10.conf": entryText("/EFI/nixos/kernel.efi") + "initrd /EFI/nixos/more\n",
+		}, bad: "more is not there"},
 		{name: "no initrd", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\noptions init=" + init1 + "\n"}, bad: "no kernel or no initrd"},
+			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\noptions init=" + init1 + "\n",
+		}, bad: "no kernel or no initrd"},
 		{name: "no init=", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\ninitrd /EFI/nixos/initrd.efi\noptions quiet\n"}, bad: "no init="},
+			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\ninitrd /EFI/nixos/initrd.efi\noptions quiet\n",
+		}, bad: "no init="},
 		{name: "init missing", change: map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/x": "x"}, bad: "/nix/store/sh/init.sh is not there"},
 		{name: "init's link loops", change: map[string]string{"nix/store/sh/init.sh": "-> " + init1}, bad: "too many symbolic links"},
 		{name: "init is a folder", change: map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/init.sh/x": "x"}, bad: "is a directory"},

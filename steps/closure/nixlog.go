@@ -155,7 +155,7 @@ func (l *Log) result(m message) {
 		done, total := number(m.Fields, 0), number(m.Fields, 1)
 		switch a.typ {
 		case actCopyPath:
-			a.done, a.total = done, total
+			l.copied(a, done, total)
 		case actCopyPaths:
 			l.paths = counter{done, total}
 		case actBuilds:
@@ -173,8 +173,7 @@ func (l *Log) stop(id uint64) {
 	delete(l.acts, id)
 	if a.typ == actCopyPath {
 		// A copy that ended is done, whatever its last count was.
-		l.bytesDone = min(l.bytesDone+a.total, maxCount)
-		l.bytesTotal = min(l.bytesTotal+a.total, maxCount)
+		l.copied(a, a.total, a.total)
 	}
 	l.report()
 }
@@ -187,6 +186,7 @@ func (l *Log) report() {
 		p.Done, p.Total, p.Unit = l.builds.done, l.builds.total, "builds"
 	}
 	p.Done = max(0, min(p.Done, p.Total))
+	p.Bytes, p.BytesTotal = l.Bytes()
 	if p.Total > 0 && p != l.last {
 		l.last = p
 		l.Progress(p)
@@ -194,15 +194,14 @@ func (l *Log) report() {
 }
 
 // Bytes is what was copied so far and what is known to come, in bytes.
-func (l *Log) Bytes() (done, total int64) {
-	done, total = l.bytesDone, l.bytesTotal
-	for _, a := range l.acts {
-		if a.typ == actCopyPath {
-			done = min(done+min(a.done, a.total), maxCount)
-			total = min(total+a.total, maxCount)
-		}
-	}
-	return done, total
+func (l *Log) Bytes() (done, total int64) { return l.bytesDone, l.bytesTotal }
+
+// copied takes the new counts of a copy into the sums.
+func (l *Log) copied(a *activity, done, total int64) {
+	done = min(done, total)
+	l.bytesDone = max(0, min(l.bytesDone+done-a.done, maxCount))
+	l.bytesTotal = max(0, min(l.bytesTotal+total-a.total, maxCount))
+	a.done, a.total = done, total
 }
 
 // storeName is the readable part of a store path: no folder, no hash.

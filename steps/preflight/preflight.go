@@ -55,6 +55,18 @@ func checks(o Options) []check {
 	return c
 }
 
+// Look makes one check alone: firmware, memory, network, clock or power. It
+// returns what it saw; the error is a *sys.Fault.
+func Look(ctx context.Context, name string, o Options) (string, error) {
+	run, ok := map[string]func(context.Context, Options) (string, error){
+		"firmware": uefi, "memory": memory, "network": network, "clock": clock, "power": power,
+	}[name]
+	if !ok {
+		return "", fmt.Errorf("there is no check %q", name)
+	}
+	return run(ctx, o)
+}
+
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
 	var as []sys.Action

@@ -107,23 +107,31 @@ func cases(dir string) []want {
 		}, nil, "demo evaluates to /nix/store/x.drv"},
 		{"ref", Options{Host: "demo", Remote: "git://h/x", Ref: "v1", Dir: clone}, [][]string{
 			{"git", "clone", "--progress", "--", "git://h/x", clone},
-			{"git", "-C", clone, "-c", "advice.detachedHead=false", "checkout", "v1", "--"}, rev, evaluate,
+			{"git", "-C", clone, "-c", "advice.detachedHead=false", "checkout", "v1", "--"},
+			rev, evaluate,
 		}, nil, "demo evaluates to /nix/store/x.drv"},
 		{"local copy keeps the remote", Options{Host: "demo", Remote: "git@h:x", Local: "/iso/x", Dir: clone}, [][]string{
 			{"git", "clone", "--progress", "--", "/iso/x", clone},
-			{"git", "-C", clone, "remote", "set-url", "origin", "git@h:x"}, rev, evaluate,
+			{"git", "-C", clone, "remote", "set-url", "origin", "git@h:x"},
+			rev, evaluate,
 		}, nil, "demo evaluates to /nix/store/x.drv"},
 		{"prebuilt with a repo", Options{Host: "demo", Local: "/iso/x", Dir: clone, System: path}, [][]string{
 			{"git", "clone", "--progress", "--", "/iso/x", clone}, rev, pathInfo,
 		}, nil, "prebuilt system " + path + ", closure of 3 MiB"},
-		{"prebuilt alone", Options{Host: "demo", Dir: clone, System: path}, [][]string{pathInfo}, nil,
-			"prebuilt system " + path + ", closure of 3 MiB"},
+		{
+			"prebuilt alone",
+			Options{Host: "demo", Dir: clone, System: path},
+			[][]string{pathInfo},
+			nil,
+			"prebuilt system " + path + ", closure of 3 MiB",
+		},
 		{"deploy key", Options{
 			Host: "demo", Remote: "git@h:x", Dir: clone, DeployKey: []byte(secret), DeployKeyFile: dir + "/key",
 			Env: []string{"GIT_SSH_COMMAND=ssh -i key"},
 		}, [][]string{
 			{"install", "-m", "0600", "/dev/stdin", dir + "/key"},
-			{"git", "clone", "--progress", "--", "git@h:x", clone}, rev, evaluate,
+			{"git", "clone", "--progress", "--", "git@h:x", clone},
+			rev, evaluate,
 		}, [][]string{{"rm", "-f", dir + "/key"}}, "demo evaluates to /nix/store/x.drv"},
 	}
 }

@@ -70,7 +70,7 @@ func seal(h []byte) {
 	binary.LittleEndian.PutUint32(h[16:], crc32.ChecksumIEEE(h[:92]))
 }
 
-func want(ss int) *Table {
+func want() *Table {
 	return &Table{DiskGUID: diskGUID, Partitions: []Partition{
 		{Number: 2, Start: 1 << 20, Size: 8 << 20, Type: espType, GUID: diskGUID, Name: "UV-EFI", Attributes: 4},
 	}}
@@ -125,7 +125,7 @@ func TestRead(t *testing.T) {
 				}
 				var expect *Table
 				if !c.noGood {
-					expect = want(ss)
+					expect = want()
 				}
 				if !reflect.DeepEqual(expect, got) {
 					t.Errorf("got %+v\nwant %+v", got, expect)

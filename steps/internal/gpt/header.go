@@ -64,7 +64,7 @@ func readHeader(r io.ReaderAt, size, ss int64, lba uint64) (h header, err error)
 		h.bad = fmt.Errorf("entries in sector %d lie outside the disk", entriesLBA)
 	}
 	if h.bad != nil {
-		return h, nil
+		return h, nil //nolint:nilerr // a bad header is a finding, not a failure to read
 	}
 	table := make([]byte, count*entrySize)
 	if err := readAt(r, table, int64(entriesLBA)*ss); err != nil {

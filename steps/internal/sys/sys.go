@@ -105,6 +105,9 @@ type Progress struct {
 	Total int64  `json:"total,omitempty"` // 0: not known
 	Unit  string `json:"unit"`            // "bytes", "paths", "builds", "files"
 	Label string `json:"label,omitempty"` // what is being worked on now
+	// Bytes and BytesTotal are what was copied beside that, 0 if not known.
+	Bytes      int64 `json:"bytes,omitempty"`
+	BytesTotal int64 `json:"bytesTotal,omitempty"`
 }
 
 // Quote renders argv so that a POSIX shell reads the same words back.

@@ -3,7 +3,6 @@ package sys
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,7 +19,8 @@ type UndoStack struct {
 }
 
 // OpenUndoStack reads the stack that file holds; a missing file is an empty
-// one. It holds argument vectors only, never input.
+// one, and a damaged one is put aside. It holds argument vectors only, never
+// input.
 func OpenUndoStack(file string) (*UndoStack, error) {
 	u := &UndoStack{file: file}
 	data, err := os.ReadFile(file)
@@ -31,7 +31,9 @@ func OpenUndoStack(file string) (*UndoStack, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(data, &u.cmds); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		// It must not keep every later start from working. What is still
+		// mounted is found when the disks are looked at.
+		return u, os.Rename(file, file+".damaged")
 	}
 	return u, nil
 }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+	"auto-installer/tui"
+)
+
+// mediumHosts is where an installer medium names the hosts that it is for:
+// a host.toml each.
+const mediumHosts = "/etc/auto-installer/hosts"
+
+// screens is the program without a command: the full-screen installer.
+type screens struct {
+	hosts []string
+	plain bool
+}
+
+func (s *screens) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
+	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
+}
+
+func (s *screens) run(cmd *cobra.Command, _ []string) error {
+	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
+		return steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl: %w", err)
+	}
+	args, defs, err := s.load()
+	if err != nil {
+		return err
+	}
+	giveSize(os.Stdout)
+	opts := tui.Options{
+		Banner: banner, Version: version, Hosts: defs, Plain: s.plain || os.Getenv("TERM") == "dumb",
+		Colour: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Fill: func(a *steps.Answers) {
+			a.HostArg = args[a.Host.TargetHost]
+			a.Remote = os.Getenv("REPO_REMOTE")
+			a.FromMedium(steps.Medium)
+		},
+	}
+	return tui.Run(cmd.Context(), steps.NewMachine(steps.DefaultPaths()), opts)
+}
+
+// load reads the hosts, and how each was named.
+func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) {
+	names := s.hosts
+	if len(names) == 0 {
+		names, _ = filepath.Glob(filepath.Join(mediumHosts, "*", "host.toml")) // the pattern is good
+	}
+	if len(names) == 0 {
+		names = hosts.Names()
+	}
+	args = map[string]string{}
+	for _, name := range names {
+		h, err := loadHost(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		args[h.TargetHost] = name
+		defs = append(defs, h)
+	}
+	return args, defs, nil
+}
+
+// giveSize gives a terminal without a size, as a serial line is, the usual one.
+func giveSize(f *os.File) {
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil || ws.Row > 0 && ws.Col > 0 {
+		return
+	}
+	_ = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}) // the screens fall back by themselves
+}

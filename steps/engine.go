@@ -1,0 +1,272 @@
+package steps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// The engine is the headless program, started by the screens as a process of
+// its own. They know it by its files alone, so any other screens can take over.
+
+// Arguments is the command line that installs by these answers without
+// questions, less the program's own name. Secrets are not in it: each is read
+// from a descriptor, counted from first.
+func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
+	args = []string{"install", "--host", a.HostArg, "--disk", a.Disk.stablePath(), "--confirm", "yes"}
+	for _, s := range []struct {
+		flag  string
+		value []byte
+	}{
+		{"--passphrase-fd", a.Passphrase},
+		{"--recovery-key-fd", a.RecoveryKey},
+		{"--age-identity-fd", a.AgeIdentity},
+		{"--deploy-key-fd", a.DeployKey},
+	} {
+		if s.value != nil {
+			args = append(args, s.flag, strconv.Itoa(first+len(secrets)))
+			secrets = append(secrets, s.value)
+		}
+	}
+	for _, s := range [][2]string{{"--remote", a.Remote}, {"--source", a.Source}, {"--system", a.System}} {
+		if s[1] != "" {
+			args = append(args, s[0], s[1])
+		}
+	}
+	return args, secrets
+}
+
+// CommandLine is what a person would type to install by these answers.
+func (a Answers) CommandLine() string {
+	args, _ := a.Arguments(3)
+	// A person has a file, not a descriptor.
+	for i, arg := range args {
+		if name, ok := strings.CutSuffix(arg, "-fd"); ok {
+			switch name {
+			case "--age-identity", "--deploy-key":
+				args[i], args[i+1] = name, "FILE"
+			default:
+				args[i], args[i+1] = name+"-file", "FILE"
+			}
+		}
+	}
+	return "auto-installer " + sys.Quote(args)
+}
+
+// EngineProcess starts and follows engines for the screens.
+type EngineProcess struct {
+	Paths Paths
+
+	mu     sync.Mutex
+	stderr *bytes.Buffer // of the engine started last
+	exited chan struct{}
+}
+
+// engineStart is how long an engine may take to make its events file.
+const engineStart = 15 * time.Second
+
+// Running tells whether an engine holds the machine's lock.
+func (p *EngineProcess) Running() bool {
+	f, err := os.Open(filepath.Join(p.Paths.Dir, "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// Attached tells whether there is an engine to show, running or ended.
+func (p *EngineProcess) Attached() bool {
+	if p.Running() {
+		return true
+	}
+	_, err := os.Stat(p.Paths.Events)
+	return err == nil
+}
+
+// PutAway forgets an engine that has ended.
+func (p *EngineProcess) PutAway() error {
+	if p.Running() {
+		return fault(sys.CodeBusy, "stop it first", "an install is running")
+	}
+	err := os.Remove(p.Paths.Events)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Start starts an engine in a session of its own, so that it outlives the
+// screens and their terminal. It returns when the engine's events can be
+// followed, or with what kept it from starting.
+func (p *EngineProcess) Start(a Answers, resume bool) error {
+	if err := p.PutAway(); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args, secrets := a.Arguments(3)
+	args = append(args, "--no-power", "--events", p.Paths.Events, "--log-file", p.Paths.Log)
+	if resume {
+		args = append(args, "--resume")
+	}
+	cmd := exec.Command(self, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	stderr := &bytes.Buffer{}
+	cmd.Stderr = &capped{stderr, 16 << 10}
+	writers, err := pipes(cmd, secrets)
+	if err == nil {
+		err = cmd.Start()
+	}
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
+	for i, w := range writers {
+		if err == nil {
+			_, err = w.Write(secrets[i])
+		}
+		w.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("starting the install: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(exited) }() // its events tell how it ended
+	p.mu.Lock()
+	p.stderr, p.exited = stderr, exited
+	p.mu.Unlock()
+	return p.awaitEvents(exited, stderr)
+}
+
+func (p *EngineProcess) awaitEvents(exited <-chan struct{}, stderr *bytes.Buffer) error {
+	deadline := time.After(engineStart)
+	for {
+		if _, err := os.Stat(p.Paths.Events); err == nil {
+			return nil
+		}
+		select {
+		case <-exited:
+			if _, err := os.Stat(p.Paths.Events); err == nil {
+				return nil
+			}
+			return spoken(stderr.String())
+		case <-deadline:
+			return fault(sys.CodeUnexpected, "see tty2", "the install did not start within %v", engineStart)
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// spoken makes an Error of what a program wrote to standard error.
+func spoken(text string) error {
+	e := &Error{Cause: "the install ended at once", Code: sys.CodeUnexpected}
+	for line := range strings.Lines(text) {
+		line = sys.Clean(strings.TrimSpace(line))
+		if cause, ok := strings.CutPrefix(line, "error: "); ok {
+			e.Cause = cause
+		} else if hint, ok := strings.CutPrefix(line, "hint: "); ok {
+			e.Hint = hint
+		}
+	}
+	return e
+}
+
+// pipes makes a pipe for each secret. A pipe holds them whole: none is larger
+// than what fits (pipe(7)).
+func pipes(cmd *exec.Cmd, secrets [][]byte) ([]*os.File, error) {
+	var writers []*os.File
+	for range secrets {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return writers, err
+		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, r)
+		writers = append(writers, w)
+	}
+	return writers, nil
+}
+
+// Follow gives the engine's events from the first to the last. If the engine
+// dies without a last one, that is an error.
+func (p *EngineProcess) Follow(ctx context.Context, each func(Event)) error {
+	_, err := p.FollowCode(ctx, each)
+	return err
+}
+
+// FollowCode is Follow that also returns the engine's exit code.
+func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go p.watch(ctx, cancel)
+	return Follow(ctx, p.Paths.Events, each)
+}
+
+// errEngineGone: the lock is free and there was no last event.
+var errEngineGone = sys.Faultf(sys.CodeUnexpected, "what it had mounted is undone when you start again",
+	"the install was killed from outside")
+
+// watch ends ctx if no engine holds the lock for a while, long enough for the
+// last event to be read.
+func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	gone := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		if p.Running() {
+			gone = 0
+			continue
+		}
+		if gone++; gone == 5 {
+			cancel(errEngineGone)
+			return
+		}
+	}
+}
+
+// Stop sends SIGTERM to the engine, which its lock file names.
+func (p *EngineProcess) Stop() error {
+	data, err := os.ReadFile(filepath.Join(p.Paths.Dir, "lock"))
+	if err != nil || !p.Running() {
+		return errors.Join(err, fault(sys.CodeUsage, "it has ended already", "no install is running"))
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 1 {
+		return fmt.Errorf("the lock file names no process: %q", data)
+	}
+	return syscall.Kill(pid, syscall.SIGTERM)
+}
+
+// capped keeps the first bytes and drops the rest.
+type capped struct {
+	w    *bytes.Buffer
+	room int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	n := min(len(p), c.room)
+	c.room -= n
+	c.w.Write(p[:n])
+	return len(p), nil
+}
+
+var _ io.Writer = (*capped)(nil)

@@ -1,0 +1,267 @@
+package steps
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/console"
+	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/uevent"
+	"auto-installer/steps/network"
+	"auto-installer/steps/preflight"
+	"auto-installer/steps/rescue"
+	"auto-installer/steps/source"
+)
+
+// Machine is what the screens ask of the machine. Its methods may block.
+type Machine struct {
+	EngineProcess
+	sys  sys.System
+	wifi network.Manager
+	disk string // that the last plan was for: never a place for its own log
+}
+
+// NewMachine returns the machine that the program runs on.
+func NewMachine(p Paths) *Machine {
+	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: looking()}
+}
+
+// AccessPoint is a Wi-Fi network.
+type AccessPoint = network.AccessPoint
+
+// Place is a file system that a log can be saved to.
+type Place = rescue.Place
+
+// CheckState is how a check came out.
+type CheckState int
+
+// Check results. CheckWarn does not stop an install.
+const (
+	CheckBad CheckState = iota
+	CheckWarn
+	CheckGood
+)
+
+// Checked is what a check saw.
+type Checked struct {
+	State CheckState
+	Saw   string
+}
+
+// Check makes one of the preflight checks for the welcome screen: firmware,
+// memory, network, clock or power.
+func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked {
+	o := preflight.Options{FS: "/", MinMemory: minMemory, Network: source.Address(h.RepoRemote)}
+	if name == "network" && o.Network == "" {
+		return Checked{CheckGood, "not needed"}
+	}
+	saw, err := preflight.Look(ctx, name, o)
+	switch {
+	case err == nil && name == "network":
+		return Checked{CheckGood, m.addresses() + saw}
+	case err == nil:
+		return Checked{CheckGood, saw}
+	case name == "network" && h.Prebuilt:
+		return Checked{CheckGood, "none, and none is needed"}
+	case name == "network":
+		return Checked{CheckWarn, NewError("", err).Cause}
+	}
+	return Checked{CheckBad, NewError("", err).Cause}
+}
+
+// addresses is the first interface with an address, for the network check.
+func (m *Machine) addresses() string {
+	ifs, err := network.State("/")
+	if err != nil {
+		return ""
+	}
+	for _, i := range ifs {
+		if len(i.Addresses) > 0 {
+			return i.Name + " " + i.Addresses[0].Addr().String() + ", "
+		}
+	}
+	return ""
+}
+
+// Keymaps lists the console keymaps that can be loaded.
+func (m *Machine) Keymaps() []string { return console.Keymaps(console.Dirs...) }
+
+// SetKeymap loads a console keymap.
+func (m *Machine) SetKeymap(ctx context.Context, name string) error {
+	if !console.Applies("/dev/tty") {
+		return fault(sys.CodeUsage, "this terminal has a keyboard of its own", "a keymap applies on the machine's own console only")
+	}
+	return console.Load(ctx, m.sys, name)
+}
+
+// CapsLock tells whether Caps Lock is on, if that can be known.
+func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin) }
+
+// NetworkState is what the network screen shows.
+type NetworkState struct {
+	Reachable  bool
+	Interfaces []InterfaceState
+	Problem    string // why the remote is not reached
+	WiFi       string // the manager that joins Wi-Fi networks, or empty
+}
+
+// InterfaceState is a network interface in words.
+type InterfaceState struct{ Name, About string }
+
+// Network looks at the interfaces and tries to reach the host's remote.
+func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
+	var s NetworkState
+	ifs, err := network.State("/")
+	if err != nil {
+		s.Problem = err.Error()
+	}
+	for _, i := range ifs {
+		s.Interfaces = append(s.Interfaces, InterfaceState{i.Name, about(i)})
+	}
+	if w, err := network.WiFi(ctx, m.sys, "/"); err == nil && w != nil {
+		m.wifi, s.WiFi = w, w.Name()
+	}
+	to := source.Address(h.RepoRemote)
+	if to == "" {
+		s.Reachable = true
+		return s
+	}
+	if err := network.Reach(ctx, to); err != nil {
+		s.Problem = NewError("", err).Cause
+		return s
+	}
+	s.Reachable = true
+	return s
+}
+
+func about(i network.Interface) string {
+	switch {
+	case len(i.Addresses) > 0:
+		var as []string
+		for _, a := range i.Addresses {
+			as = append(as, netip.Prefix.Addr(a).String())
+		}
+		return i.Kind + ", " + strings.Join(as, " ")
+	case i.Carrier:
+		return i.Kind + ", connected, no address yet"
+	case i.Kind == network.Wired:
+		return i.Kind + ", no cable"
+	}
+	return i.Kind + ", not connected"
+}
+
+// ScanWiFi looks for Wi-Fi networks.
+func (m *Machine) ScanWiFi(ctx context.Context) ([]AccessPoint, error) {
+	if m.wifi == nil {
+		return nil, fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	}
+	return m.wifi.Scan(ctx)
+}
+
+// JoinWiFi joins a Wi-Fi network. The passphrase may be nil.
+func (m *Machine) JoinWiFi(ctx context.Context, ap AccessPoint, passphrase []byte) error {
+	if m.wifi == nil {
+		return fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	}
+	return m.wifi.Connect(ctx, ap, passphrase)
+}
+
+// Disks looks at every block device and ranks them.
+func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
+
+// WatchDisks tells when block devices come, go or change.
+func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { return uevent.Watch(ctx) }
+
+// Plan makes the plan before all answers are there.
+func (m *Machine) Plan(a Answers) (*Plan, error) {
+	m.disk = a.Disk.Path
+	return Preview(a, m.Paths)
+}
+
+// Preview makes a plan for showing: the passphrase need not be there yet.
+func Preview(a Answers, p Paths) (*Plan, error) {
+	if a.Host.LUKS.Enable && a.Passphrase == nil {
+		a.Passphrase = []byte("asked for later")
+	}
+	return InstallPlan(a, p)
+}
+
+// SavePlan writes the plan as JSON beside the engine's files.
+func (m *Machine) SavePlan(p *Plan) (string, error) {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(m.Paths.Dir, 0o700); err != nil {
+		return "", err
+	}
+	name := filepath.Join(m.Paths.Dir, "plan.json")
+	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
+}
+
+// CommandLine is the headless command that does the same.
+func (m *Machine) CommandLine(a Answers) string { return a.CommandLine() }
+
+// Places lists the file systems that a log can be saved to.
+func (m *Machine) Places(ctx context.Context) ([]Place, error) {
+	return rescue.Places(ctx, m.sys, rescue.Options{Target: m.disk})
+}
+
+// SaveLog saves the engine's log and events, and returns where.
+func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
+	return rescue.Save(ctx, &sys.Machine{Reporter: silent{}, Undos: &sys.UndoStack{}}, rescue.SaveOptions{
+		Place: p, Files: []string{m.Paths.Log, m.Paths.Events},
+		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
+	})
+}
+
+// Shell is a rescue shell.
+func (m *Machine) Shell() *exec.Cmd {
+	argv := rescue.Shell()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = "/"
+	return cmd
+}
+
+// Power powers the machine off, or restarts it.
+func (m *Machine) Power(ctx context.Context, reboot bool) error {
+	verb := "poweroff"
+	if reboot {
+		verb = "reboot"
+	}
+	if err := exec.CommandContext(ctx, "systemctl", verb).Run(); err != nil {
+		return fmt.Errorf("systemctl %s: %w", verb, err)
+	}
+	return nil
+}
+
+// Size renders bytes for people, in binary units.
+func Size(bytes int64) string { return block.FormatSize(bytes) }
+
+// CleanText makes foreign text safe for a terminal.
+func CleanText(s string) string { return sys.Clean(s) }
+
+// Quote renders a command line so that a shell reads the same words back.
+func Quote(argv []string) string { return sys.Quote(argv) }
+
+// DiskOf is the disk of a verdict.
+func DiskOf(v Verdict) Disk { return diskOf(v.Device) }
+
+// Same tells whether a verdict is of the very same disk.
+func (d Disk) Same(v Verdict) bool {
+	same, _ := d.identity.Same(block.IdentityOf(v.Device))
+	return same
+}
+
+// GuessSystem guesses the operating system on a disk, or is empty.
+func GuessSystem(v Verdict) string { return detect.GuessSystem(v) }

@@ -1,0 +1,84 @@
+package steps
+
+import (
+	"math"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Strength is what a passphrase is worth, as advice.
+type Strength struct {
+	Score  int // 0, useless, to 4, strong
+	Advice string
+}
+
+// PassphraseStrength estimates a passphrase by its length, the kinds of its
+// characters, and how much of it repeats or counts. It knows no dictionary, so
+// it errs on the kind side; in return it makes no copy of the passphrase,
+// which could not be wiped.
+func PassphraseStrength(p []byte) Strength {
+	bits := entropy(p)
+	switch {
+	case bits < 28:
+		return Strength{0, "guessed at once"}
+	case bits < 45:
+		return Strength{1, "weak: guessed in hours by someone who has the disk"}
+	case bits < 60:
+		return Strength{2, "fair: longer is better than stranger"}
+	case bits < 80:
+		return Strength{3, "good"}
+	}
+	return Strength{4, "strong"}
+}
+
+// entropy is an upper bound in bits: the characters that are not foreseeable
+// from the two before, times the bits of the alphabets that they come from.
+func entropy(p []byte) float64 {
+	var lower, upper, digit, other, blank, wide bool
+	var before, last rune
+	n := 0.0
+	for rest := p; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		switch {
+		case unicode.IsLower(r):
+			lower = true
+		case unicode.IsUpper(r):
+			upper = true
+		case unicode.IsDigit(r):
+			digit = true
+		case r == ' ':
+			blank = true
+		case r < 0x7f:
+			other = true
+		default:
+			wide = true
+		}
+		step := r - last
+		switch {
+		case r == last, r == before, last != 0 && (step == 1 || step == -1) && last-before == step:
+			n += 0.2
+		default:
+			n++
+		}
+		before, last = last, r
+	}
+	size := 0.0
+	for _, kind := range []struct {
+		has  bool
+		size float64
+	}{{lower, 26}, {upper, 26}, {digit, 10}, {other, 32}, {blank, 1}, {wide, 100}} {
+		if kind.has {
+			size += kind.size
+		}
+	}
+	if size < 2 {
+		return 0
+	}
+	// Letters of words follow each other: about half of what chance gives.
+	bits := math.Log2(size)
+	if !digit && !other && !wide && (!upper || !lower) {
+		bits *= 0.6
+	}
+	return n * bits
+}

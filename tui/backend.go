@@ -1,0 +1,55 @@
+package tui
+
+import (
+	"context"
+	"os/exec"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// Backend is all that the screens ask of the machine. steps.Machine is the
+// real one; the tests have another. Every method may block: the screens call
+// them in commands only.
+type Backend interface {
+	// Attached tells whether an install runs, or has ended without having
+	// been put away: the screens then show that one.
+	Attached() bool
+	// Check makes one of the checks of the welcome screen.
+	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
+
+	Keymaps() []string
+	SetKeymap(ctx context.Context, name string) error
+	CapsLock() (on, known bool)
+
+	Network(ctx context.Context, h hosts.Host) steps.NetworkState
+	ScanWiFi(ctx context.Context) ([]steps.AccessPoint, error)
+	JoinWiFi(ctx context.Context, ap steps.AccessPoint, passphrase []byte) error
+
+	Disks(ctx context.Context) ([]steps.Verdict, error)
+	// WatchDisks sends whenever a disk comes or goes, until ctx ends.
+	WatchDisks(ctx context.Context) (<-chan struct{}, error)
+
+	Plan(a steps.Answers) (*steps.Plan, error)
+	// SavePlan writes the plan as JSON and returns where.
+	SavePlan(p *steps.Plan) (string, error)
+	// CommandLine is the headless command that does the same.
+	CommandLine(a steps.Answers) string
+
+	// Start starts the engine, as a process of its own that outlives the
+	// screens. The secrets of a are wiped by the time it returns.
+	Start(a steps.Answers, resume bool) error
+	// Follow gives the engine's events from the first one on, until the last.
+	// An engine that died without a last event is an error.
+	Follow(ctx context.Context, each func(steps.Event)) error
+	// Stop asks the engine to stop; its events tell how it went.
+	Stop() error
+	// PutAway forgets an install that has ended.
+	PutAway() error
+
+	Places(ctx context.Context) ([]steps.Place, error)
+	SaveLog(ctx context.Context, p steps.Place) (string, error)
+	Shell() *exec.Cmd
+	// Power ends the machine's session: off, or reboot.
+	Power(ctx context.Context, reboot bool) error
+}

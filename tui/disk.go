@@ -1,0 +1,282 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"auto-installer/steps"
+)
+
+// diskScreen shows every disk, and lets the operator choose one that is not
+// refused.
+type diskScreen struct {
+	*session
+	details bool
+	err     error
+}
+
+func newDisk(s *session) *diskScreen { return &diskScreen{session: s} }
+
+func (d *diskScreen) name() string { return "Disk" }
+
+var keyDetails = bind("d", "details", "d", "space").explained("more about this disk; also Space")
+
+func (d *diskScreen) keys() []binding {
+	return []binding{
+		keyUp, keyDown, keyFirst, keyLast,
+		keyNext.explained("choose this disk; nothing is written yet"), keyDetails, keyBack,
+	}
+}
+
+type disksMsg struct {
+	disks []steps.Verdict
+	err   error
+}
+
+// disksChangedMsg: a disk came or went.
+type disksChangedMsg struct{ changes <-chan struct{} }
+
+func listDisks(b Backend) tea.Cmd {
+	return func() tea.Msg {
+		vs, err := b.Disks(context.Background())
+		return disksMsg{vs, err}
+	}
+}
+
+// watchDisks starts to listen for disks that come and go.
+func watchDisks(b Backend) tea.Cmd {
+	return func() tea.Msg {
+		changes, err := b.WatchDisks(context.Background())
+		if err != nil {
+			return nil // the list is still read at each visit
+		}
+		return awaitDisks(changes)()
+	}
+}
+
+func awaitDisks(changes <-chan struct{}) tea.Cmd {
+	return func() tea.Msg {
+		if _, ok := <-changes; !ok {
+			return nil
+		}
+		return disksChangedMsg{changes}
+	}
+}
+
+// foundDisks takes a new list. If the disk that was chosen is gone or refused
+// by now, the screens go back to the choice and say why.
+func (m *model) foundDisks(msg disksMsg) tea.Cmd {
+	d := m.screens[stateDisk].(*diskScreen)
+	d.err = msg.err
+	if msg.err != nil {
+		return nil
+	}
+	m.disks = msg.disks
+	if _, ok := m.verdict(m.diskAt); !ok && len(m.disks) > 0 {
+		m.diskAt = m.disks[0].Device.Path
+	}
+	chosen := m.answers.Disk.Path
+	if chosen == "" || m.state <= stateDisk || m.state >= stateInstall {
+		return nil
+	}
+	why := ""
+	if v, ok := m.verdict(chosen); !ok {
+		why = chosen + " is gone"
+	} else if v.Refused != "" {
+		why = chosen + " cannot be used any more: " + v.Refused
+	} else if !m.answers.Disk.Same(v) {
+		why = chosen + " is another disk now"
+	}
+	if why == "" {
+		return nil
+	}
+	m.answers.Disk, m.plan = steps.Disk{}, nil
+	m.notice = why
+	return m.set(stateDisk)
+}
+
+func (d *diskScreen) enter() tea.Cmd { return listDisks(d.backend) }
+
+func (d *diskScreen) at() int {
+	for i, v := range d.disks {
+		if v.Device.Path == d.diskAt {
+			return i
+		}
+	}
+	return 0
+}
+
+func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
+	key, ok := msg.(tea.KeyPressMsg)
+	if !ok {
+		return nil, stay
+	}
+	if to := moved(key, d.at(), len(d.disks)); len(d.disks) > 0 && to != d.at() {
+		d.diskAt = d.disks[to].Device.Path
+		return nil, stay
+	}
+	switch {
+	case keyBack.is(key):
+		d.notice = ""
+		return nil, back
+	case keyDetails.is(key):
+		d.details = !d.details
+	case keyNext.is(key):
+		v, ok := d.verdict(d.diskAt)
+		if !ok || v.Refused != "" {
+			return nil, stay
+		}
+		d.notice = ""
+		d.answers.Disk = steps.DiskOf(v)
+		d.plan = nil
+		return nil, next
+	}
+	return nil, stay
+}
+
+func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
+	p := newPage(c)
+	p.head("Which disk?", "Everything on it will be replaced. Nothing is written before you have confirmed.")
+	if d.notice != "" {
+		for _, l := range wrap("! "+d.notice, c.w) {
+			p.add(c.warn.Render(l))
+		}
+		p.gap()
+	}
+	switch {
+	case d.err != nil:
+		p.add(c.bad.Render(cut("the disks cannot be listed: "+d.err.Error(), c.w)))
+	case len(d.disks) == 0:
+		p.add(c.dim.Render(spinner[c.tick%len(spinner)] + " looking for disks"))
+	default:
+		d.list(p)
+	}
+	return p.String(), nil
+}
+
+// list draws the rows and, below, what is on the disk under the cursor.
+func (d *diskScreen) list(p *page) {
+	info := 6
+	if d.details {
+		info = min(14, p.left()-4)
+	}
+	room := max(3, p.left()-info)
+	from, to := window(d.at(), len(d.disks), room)
+	for i := from; i < to; i++ {
+		p.add(d.row(p.c, d.disks[i]))
+	}
+	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
+		p.gap()
+		lines := about(p.c, v, d.details)
+		lines = lines[:min(len(lines), max(1, p.left()-2))]
+		p.add(p.c.box(title(v), p.c.w, lines...)...)
+	}
+}
+
+func title(v steps.Verdict) string {
+	if v.Device.ByID != "" {
+		return strings.TrimPrefix(v.Device.ByID, "/dev/disk/by-id/")
+	}
+	return v.Device.Path
+}
+
+// row is one disk: path, size, bus, model, serial, and what is on it.
+func (d *diskScreen) row(c canvas, v steps.Verdict) string {
+	dev := v.Device
+	mark, style := "  ", c.text
+	switch {
+	case dev.Path == d.diskAt:
+		mark, style = glyphCursor+" ", c.selected
+	case v.Refused != "":
+		style = c.dim
+	}
+	name := pad(strings.TrimPrefix(dev.Path, "/dev/"), 9)
+	size := padLeft(steps.Size(dev.Size), 10)
+	if c.w < 60 {
+		return style.Render(pad(mark+name+" "+size+"  "+summary(v), c.w))
+	}
+	model := pad(steps.CleanText(dev.Model), min(24, c.w/4))
+	serial := pad(tail(steps.CleanText(dev.Serial), 8), 8)
+	line := mark + name + " " + size + "  " + pad(dev.Transport, 6) + " " + model + " " + serial + "  "
+	return style.Render(pad(line+cut(summary(v), max(0, c.w-ansi.StringWidth(line))), c.w))
+}
+
+// summary says in a few words what a disk is.
+func summary(v steps.Verdict) string {
+	switch {
+	case v.Refused != "":
+		return "refused: " + v.Refused
+	case v.Blank:
+		return "blank"
+	case v.ByNameOnly:
+		return "removable"
+	}
+	if sys := steps.GuessSystem(v); sys != "" {
+		return sys
+	}
+	if n := len(v.Device.Partitions); n == 1 {
+		return "1 partition"
+	} else if n > 1 {
+		return fmt.Sprintf("%d partitions", n)
+	}
+	return strings.Join(v.Holds, ", ")
+}
+
+// about is what the box below the list says of a disk.
+func about(c canvas, v steps.Verdict, details bool) []string {
+	w := c.w - 4
+	var lines []string
+	if v.Refused != "" {
+		for _, l := range wrap("refused: "+steps.CleanText(v.Refused), w) {
+			lines = append(lines, c.warn.Render(l))
+		}
+	}
+	if len(v.Device.Partitions) > 0 {
+		lines = append(lines, diskBar(c, v, w))
+	}
+	for i, r := range v.Reasons {
+		first := ""
+		if v.Rank == 1 && i == 0 {
+			first = "chosen first: "
+		}
+		lines = append(lines, wrap(first+steps.CleanText(r), w)...)
+	}
+	if details {
+		d := v.Device
+		lines = append(lines, c.dim.Render(cut(fmt.Sprintf("%s  %s  serial %s  wwn %s", d.Path, steps.CleanText(d.Model),
+			or(steps.CleanText(d.Serial), "none"), or(d.WWN, "none")), w)),
+			c.dim.Render(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(d.PTType, "none"))))
+	}
+	for _, h := range v.Holds {
+		lines = append(lines, c.dim.Render(cut(glyphSmall+" "+steps.CleanText(h), w)))
+	}
+	if len(v.Holds) == 0 && v.Refused == "" {
+		lines = append(lines, c.dim.Render("nothing that is known is on it"))
+	}
+	return lines
+}
+
+// diskBar shows the partitions to scale; every partition has at least a cell.
+func diskBar(c canvas, v steps.Verdict, w int) string {
+	shades := []string{glyphFull, glyphMid, glyphDark}
+	var b strings.Builder
+	used := 0
+	for i, p := range v.Device.Partitions {
+		n := max(1, int(float64(p.Size)/float64(max(1, v.Device.Size))*float64(w)))
+		n = min(n, w-used)
+		b.WriteString(strings.Repeat(shades[i%len(shades)], n))
+		used += n
+	}
+	return c.key.Render(b.String()) + c.dim.Render(strings.Repeat(glyphLight, w-used))
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,161 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The screen is: a rule with the title, the body, a rule with the help.
+const (
+	minWidth, minHeight = 40, 12
+	maxBody             = 104 // columns; wider lines are hard to read
+	frameRows           = 3   // header, rule, help
+)
+
+// canvas is where a body is drawn: its size and its styles.
+type canvas struct {
+	w, h int
+	styles
+	tick int // advances while something is awaited
+}
+
+// header is the top line: what this is, and how far one is.
+func header(c canvas, host, where string) string {
+	left := "auto-installer"
+	if host != "" && c.w >= 60 {
+		left += " " + glyphSmall + " " + host
+	}
+	where = cut(where, max(0, c.w-ansi.StringWidth(left)-8))
+	fill := max(1, c.w-ansi.StringWidth(left)-ansi.StringWidth(where)-6)
+	return c.rule.Render(glyphLine) + " " + c.strong.Render(left) + " " + c.rule.Render(strings.Repeat(glyphLine, fill)) +
+		" " + c.accent.Render(where) + " " + c.rule.Render(glyphLine)
+}
+
+// helpLine is the bottom line: as many keys as there is room for, the last
+// always being help itself.
+func helpLine(c canvas, keys []binding) string {
+	const gap = "   "
+	last := c.key.Render(keyHelp.show) + " " + keyHelp.does
+	room := c.w - 2 - ansi.StringWidth(last)
+	var b strings.Builder
+	b.WriteString(" ")
+	for _, k := range keys {
+		if k.hide || k.show == keyHelp.show {
+			continue
+		}
+		item := c.key.Render(k.show) + " " + k.does + gap
+		if room -= ansi.StringWidth(item); room < 0 {
+			break
+		}
+		b.WriteString(item)
+	}
+	return b.String() + last
+}
+
+// body is the canvas of the part between header and help.
+func (c canvas) body() canvas {
+	c.w = min(c.w-4, maxBody)
+	if c.w < minWidth-2 {
+		c.w = minWidth - 2
+	}
+	c.h -= frameRows
+	return c
+}
+
+// frame puts a body into its frame. Every line comes out exactly as wide as
+// the screen, so that nothing of an earlier picture shows through.
+func frame(c canvas, top, body, help string) string {
+	inner := c.body()
+	left := strings.Repeat(" ", max(0, (c.w-inner.w)/2))
+	lines := strings.Split(body, "\n")
+	out := make([]string, 0, c.h)
+	out = append(out, pad(top, c.w))
+	for i := range inner.h {
+		line := ""
+		if i < len(lines) {
+			line = left + cut(lines[i], c.w-len(left))
+		}
+		out = append(out, pad(line, c.w))
+	}
+	out = append(out, c.rule.Render(strings.Repeat(glyphLine, c.w)), pad(help, c.w))
+	return strings.Join(out, "\n")
+}
+
+// tooSmall is shown below the smallest size. The screens keep their state.
+func tooSmall(c canvas) string {
+	lines := []string{"the screen is too small", "it needs 40 × 12"}
+	out := make([]string, 0, max(1, c.h))
+	for i := range max(1, c.h) {
+		line := ""
+		if n := i - (c.h-len(lines))/2; n >= 0 && n < len(lines) {
+			line = strings.Repeat(" ", max(0, (c.w-len([]rune(lines[n])))/2)) + lines[n]
+		}
+		out = append(out, pad(line, c.w))
+	}
+	return strings.Join(out, "\n")
+}
+
+// page builds a body line by line.
+type page struct {
+	c     canvas
+	lines []string
+}
+
+func newPage(c canvas) *page { return &page{c: c} }
+
+// add appends lines as they are.
+func (p *page) add(lines ...string) { p.lines = append(p.lines, lines...) }
+
+// gap appends an empty line where there is room for looks.
+func (p *page) gap() {
+	if p.c.h >= 16 {
+		p.lines = append(p.lines, "")
+	}
+}
+
+// head appends the screen's question and what it means.
+func (p *page) head(title, under string) {
+	p.gap()
+	p.add(p.c.title.Render(title))
+	if under != "" {
+		for _, l := range wrap(under, p.c.w) {
+			p.add(p.c.dim.Render(l))
+		}
+	}
+	p.gap()
+}
+
+// para appends text, wrapped.
+func (p *page) para(s string) { p.add(wrap(s, p.c.w)...) }
+
+// row is where the next line will be.
+func (p *page) row() int { return len(p.lines) }
+
+// left is how many more lines fit.
+func (p *page) left() int { return p.c.h - len(p.lines) }
+
+func (p *page) String() string { return strings.Join(p.lines, "\n") }
+
+// box draws lines in a frame with a title, w columns wide.
+func (c canvas) box(title string, w int, lines ...string) []string {
+	inner := w - 4
+	title = cut(title, inner-2)
+	top := c.rule.Render("┌"+glyphLine) + " " + c.strong.Render(title) + " " +
+		c.rule.Render(strings.Repeat(glyphLine, max(0, w-5-ansi.StringWidth(title)))+"┐")
+	out := []string{top}
+	for _, l := range lines {
+		out = append(out, c.rule.Render("│")+" "+pad(l, inner)+" "+c.rule.Render("│"))
+	}
+	return append(out, c.rule.Render("└"+strings.Repeat(glyphLine, w-2)+"┘"))
+}
+
+// window is which rows of a list of n to show in room rows, so that at is
+// among them.
+func window(at, n, room int) (from, to int) {
+	if n <= room {
+		return 0, n
+	}
+	from = max(0, min(at-room/2, n-room))
+	return from, from + room
+}

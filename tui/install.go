@@ -1,0 +1,218 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"auto-installer/steps"
+)
+
+// install shows the engine at work. It starts it, unless it runs already.
+type install struct {
+	*session
+	full   bool // the log fills the screen
+	resume bool // continue what an earlier engine began
+	note   string
+}
+
+func newInstall(s *session) *install {
+	s.run.log = newLogPane()
+	return &install{session: s}
+}
+
+func (i *install) name() string { return "Install" }
+
+func (i *install) typing() bool { return i.run.log.searching }
+
+var keyFull = bind("Enter", "full log", "enter", "z").explained("the log on the whole screen, and back; also z")
+
+func (i *install) keys() []binding { return append([]binding{keyFull}, i.run.log.keys()...) }
+
+type (
+	startedMsg struct{ err error }
+	stopMsg    struct{ err error }
+)
+
+func (i *install) enter() tea.Cmd {
+	i.note = ""
+	i.run = run{log: newLogPane(), began: time.Now(), now: time.Now()}
+	if i.reattached {
+		return follow(i.backend)
+	}
+	b, a, resume := i.backend, i.answers, i.resume
+	i.resume = false
+	return func() tea.Msg { return startedMsg{b.Start(a, resume)} }
+}
+
+func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
+	switch msg := msg.(type) {
+	case startedMsg:
+		if msg.err != nil {
+			i.failure = steps.NewError("", msg.err)
+			i.run.ended = true
+			return nil, goTo(stateFailure)
+		}
+		return follow(i.backend), stay
+	case stopMsg:
+		i.note = "stopping"
+		if msg.err != nil {
+			i.note = "cannot stop it: " + msg.err.Error()
+		}
+	case tickMsg:
+		if !i.run.ended && time.Since(i.run.now) > tickEvery {
+			i.run.now = time.Now()
+		}
+	case tea.KeyPressMsg:
+		if keyFull.is(msg) && !i.run.log.searching {
+			i.full = !i.full
+			return nil, stay
+		}
+		i.run.log.key(msg)
+	}
+	return nil, stay
+}
+
+func (i *install) view(c canvas) (string, *tea.Cursor) {
+	p := newPage(c)
+	if i.full {
+		i.viewLog(p)
+		return p.String(), nil
+	}
+	i.viewOverall(p)
+	if c.w >= 76 && c.h >= 18 {
+		i.viewBeside(p)
+	} else {
+		i.viewBelow(p)
+	}
+	return p.String(), nil
+}
+
+// viewOverall is the line on top: what runs, since when, and how far it is.
+func (i *install) viewOverall(p *page) {
+	c := p.c
+	done := 0
+	for _, s := range i.run.steps {
+		if s.state == stepDone {
+			done++
+		}
+	}
+	title := "Installing " + i.target()
+	if i.note != "" {
+		title = i.note
+	}
+	clock := span(i.run.now.Sub(i.run.began).Seconds())
+	p.gap()
+	p.add(c.title.Render(pad(title, c.w-len(clock))) + c.dim.Render(clock))
+	full, empty := bar(int64(done), int64(max(1, len(i.run.steps))), c.w-12)
+	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(fmt.Sprintf("step %d/%d", min(done+1, max(1, len(i.run.steps))), len(i.run.steps)), 12)))
+	p.add(i.viewProgress(c))
+	p.gap()
+}
+
+func (i *install) target() string {
+	if i.run.plan != nil {
+		return i.run.plan.Host + " to " + i.run.plan.Disk.Path
+	}
+	return i.host().TargetHost
+}
+
+// viewProgress is how far the running step is, in its own units.
+func (i *install) viewProgress(c canvas) string {
+	pr := i.run.progress
+	if pr.Total == 0 {
+		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
+			return c.dim.Render(cut(spinner[c.tick%len(spinner)]+" "+i.run.steps[i.run.at].does, c.w))
+		}
+		return ""
+	}
+	count := fmt.Sprintf("%d of %d %s", pr.Done, pr.Total, pr.Unit)
+	if pr.Unit == "bytes" {
+		count = steps.Size(pr.Done) + " of " + steps.Size(pr.Total)
+	}
+	full, empty := bar(pr.Done, pr.Total, 20)
+	return c.good.Render(full) + c.rule.Render(empty) + " " + cut(count+"  "+pr.Label, c.w-21)
+}
+
+// listWidth is that of the list of steps beside the log.
+const listWidth = 22
+
+func (i *install) viewBeside(p *page) {
+	c := p.c
+	list := i.list(c, listWidth, p.left())
+	h := p.left() - 1
+	log := i.run.log.view(c, c.w-listWidth-3, h)
+	p.add(pad("", listWidth) + c.rule.Render("│ ") + i.logTitle(c, c.w-listWidth-3))
+	for n := range h {
+		left := ""
+		if n < len(list) {
+			left = list[n]
+		}
+		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n])
+	}
+}
+
+// viewBelow is for narrow and low screens: three steps, then the log.
+func (i *install) viewBelow(p *page) {
+	c := p.c
+	list := i.list(c, c.w, 3)
+	p.add(list...)
+	p.add(i.logTitle(c, c.w))
+	if h := p.left(); h > 0 {
+		p.add(i.run.log.view(c, c.w, h)...)
+	}
+}
+
+func (i *install) viewLog(p *page) {
+	p.add(i.logTitle(p.c, p.c.w))
+	p.add(i.run.log.view(p.c, p.c.w, p.left())...)
+}
+
+func (i *install) logTitle(c canvas, w int) string {
+	l := &i.run.log
+	how := "following"
+	if !l.follow {
+		how = fmt.Sprintf("line %d of %d, f follows", l.total-l.len()+l.top+1, l.total)
+	}
+	if l.query != "" && !l.searching && !l.found {
+		how = "not found: " + l.query
+	}
+	text := " log " + glyphSmall + " " + how + " "
+	return c.rule.Render(glyphLine) + c.dim.Render(cut(text, w-2)) +
+		c.rule.Render(strings.Repeat(glyphLine, max(0, w-1-ansi.StringWidth(text))))
+}
+
+// list is the steps, those around the running one if there is little room.
+func (i *install) list(c canvas, w, room int) []string {
+	from, to := window(max(0, i.run.at), len(i.run.steps), room)
+	var out []string
+	for _, s := range i.run.steps[from:to] {
+		mark, style, took := glyphSmall, c.dim, ""
+		switch s.state {
+		case stepRunning:
+			mark, style = spinner[c.tick%len(spinner)], c.accent
+			took = span(i.run.now.Sub(s.began).Seconds())
+		case stepDone:
+			mark, style, took = glyphDone, c.good, span(s.seconds)
+		case stepFailed:
+			mark, style, took = glyphBad, c.bad, span(s.seconds)
+		}
+		out = append(out, style.Render(mark+" "+pad(s.name, w-10))+c.dim.Render(padLeft(took, 7)))
+	}
+	return out
+}
+
+// span is a duration for people.
+func span(seconds float64) string {
+	s := int(max(0, seconds))
+	if s < 60 {
+		return fmt.Sprintf("%d s", s)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// cutProven finds what the boot proof says it has proven.
+func cutProven(line string) (string, bool) { return strings.CutPrefix(line, "proven: ") }

@@ -1,0 +1,195 @@
+package tui
+
+import (
+	"context"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/steps"
+)
+
+// keyboard chooses the console's keymap. It is applied at once, so that what
+// is typed on the try line, and later as a passphrase, is what the keys say.
+type keyboard struct {
+	*session
+	all    []string
+	filter string
+	at     int
+	trying bool // the try line has the keys
+	tried  string
+	err    error
+}
+
+func newKeyboard(s *session) *keyboard { return &keyboard{session: s} }
+
+func (k *keyboard) name() string { return "Keyboard" }
+
+func (k *keyboard) typing() bool { return true }
+
+var keyTry = bind("Tab", "try it", "tab", "shift+tab").explained("to the line for trying the keys, and back to the list")
+
+func (k *keyboard) keys() []binding {
+	return []binding{
+		keyNext.explained("go on with this keymap"), keyTry,
+		bind("↑↓", "choose", "up", "down").explained("the keymap is applied at once"),
+		bind("letters", "find", "").explained("type a part of a keymap's name"), keyBack,
+	}
+}
+
+type (
+	keymapsMsg []string
+	keymapMsg  struct {
+		name string
+		err  error
+	}
+)
+
+func (k *keyboard) enter() tea.Cmd {
+	k.trying, k.tried = false, ""
+	b := k.backend
+	cmds := []tea.Cmd{func() tea.Msg { return keymapsMsg(b.Keymaps()) }}
+	if k.keymap == "" && k.host().Keymap != "" {
+		cmds = append(cmds, k.load(k.host().Keymap))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (k *keyboard) load(name string) tea.Cmd {
+	b := k.backend
+	return func() tea.Msg { return keymapMsg{name, b.SetKeymap(context.Background(), name)} }
+}
+
+// shown are the keymaps that match what was typed.
+func (k *keyboard) shown() []string {
+	if k.filter == "" {
+		return k.all
+	}
+	var out []string
+	for _, name := range k.all {
+		if strings.Contains(name, k.filter) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
+	switch msg := msg.(type) {
+	case keymapsMsg:
+		k.all = msg
+		k.place()
+	case keymapMsg:
+		if k.err = msg.err; k.err == nil {
+			k.keymap = msg.name
+			k.place()
+		}
+	case tea.KeyPressMsg:
+		if k.trying {
+			return k.tryKey(msg)
+		}
+		return k.key(msg)
+	}
+	return nil, stay
+}
+
+// place puts the cursor on the keymap that is loaded.
+func (k *keyboard) place() {
+	for i, name := range k.shown() {
+		if name == k.keymap {
+			k.at = i
+		}
+	}
+}
+
+func (k *keyboard) tryKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+	switch {
+	case keyTry.is(msg):
+		k.trying = false
+	case keyBack.is(msg):
+		return nil, back
+	case keyNext.is(msg):
+		return nil, next
+	case msg.String() == "backspace":
+		if r := []rune(k.tried); len(r) > 0 {
+			k.tried = string(r[:len(r)-1])
+		}
+	case msg.String() == "ctrl+u":
+		k.tried = ""
+	case len(k.tried) < 120:
+		k.tried += msg.Text
+	}
+	return nil, stay
+}
+
+func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+	list := k.shown()
+	switch s := msg.String(); {
+	case keyTry.is(msg):
+		k.trying = true
+		return nil, stay
+	case keyBack.is(msg):
+		return nil, back
+	case keyNext.is(msg):
+		return nil, next
+	case s == "backspace":
+		if k.filter != "" {
+			k.filter = k.filter[:len(k.filter)-1]
+			k.at = 0
+		}
+		return nil, stay
+	case s == "up" || s == "down" || s == "home" || s == "end":
+		to := moved(msg, k.at, len(list))
+		if to == k.at || len(list) == 0 {
+			return nil, stay
+		}
+		k.at = to
+		return k.load(list[to]), stay
+	case msg.Text != "" && msg.Text[0] > ' ' && msg.Text[0] < 0x7f && len(k.filter) < 20:
+		k.filter += strings.ToLower(msg.Text)
+		k.at = 0
+		if list = k.shown(); len(list) == 1 {
+			return k.load(list[0]), stay
+		}
+	}
+	return nil, stay
+}
+
+func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
+	p := newPage(c)
+	p.head("Which keyboard?", "The passphrase is typed with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
+	list := k.shown()
+	room := max(3, p.left()-7)
+	from, to := window(k.at, len(list), room)
+	for i := from; i < to; i++ {
+		mark, style := "  ", c.text
+		if i == k.at {
+			mark, style = glyphCursor+" ", c.selected
+		}
+		note := ""
+		if list[i] == k.host().Keymap {
+			note = "  the host's own"
+		}
+		p.add(style.Render(mark+cut(list[i], c.w-20)) + c.dim.Render(note))
+	}
+	if len(list) == 0 {
+		p.add(c.dim.Render("no keymap of that name; Backspace widens the search"))
+	}
+	p.gap()
+	if k.err != nil {
+		p.add(c.warn.Render(cut("! "+steps.NewError("", k.err).Cause, c.w)))
+	} else {
+		p.add(c.dim.Render("find   ") + k.filter)
+	}
+	label := c.dim.Render("try    ")
+	var cursor *tea.Cursor
+	if k.trying {
+		label = c.accent.Render("try  " + glyphCursor + " ")
+		cursor = tea.NewCursor(7+len([]rune(tail(k.tried, c.w-9))), p.row())
+	} else {
+		cursor = tea.NewCursor(7+len(k.filter), p.row()-1)
+	}
+	p.add(label + tail(k.tried, c.w-9))
+	p.add("       " + c.rule.Render(strings.Repeat(glyphLine, min(48, c.w-8))))
+	return p.String(), cursor
+}

@@ -1,0 +1,172 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/steps"
+)
+
+// passphrase asks for the LUKS passphrase, twice.
+type passphrase struct {
+	*session
+	first, second secret
+	at            int // 0, 1: which field
+	show          bool
+	problem       string
+	caps, known   bool
+}
+
+func newPassphrase(s *session) *passphrase { return &passphrase{session: s} }
+
+func (p *passphrase) name() string { return "Passphrase" }
+
+func (p *passphrase) typing() bool { return true }
+
+func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
+
+var (
+	keyShow  = bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T")
+	keyField = bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("to the other field; also ↑ and ↓")
+	keyErase = bind("Ctrl+U", "erase", "ctrl+u").hidden()
+)
+
+func (p *passphrase) keys() []binding {
+	return []binding{keyNext, keyField, keyShow, keyErase, keyBack}
+}
+
+type capsMsg struct{ on, known bool }
+
+func (p *passphrase) enter() tea.Cmd {
+	p.at, p.problem = 0, ""
+	return p.lookAtCaps()
+}
+
+func (p *passphrase) lookAtCaps() tea.Cmd {
+	b := p.backend
+	return func() tea.Msg {
+		on, known := b.CapsLock()
+		return capsMsg{on, known}
+	}
+}
+
+func (p *passphrase) field() *secret {
+	if p.at == 0 {
+		return &p.first
+	}
+	return &p.second
+}
+
+func (p *passphrase) update(msg tea.Msg) (tea.Cmd, turn) {
+	switch msg := msg.(type) {
+	case capsMsg:
+		p.caps, p.known = msg.on, msg.known
+	case tickMsg:
+		return p.lookAtCaps(), stay
+	case tea.PasteMsg:
+		p.field().insert(msg.Content)
+	case tea.KeyPressMsg:
+		return p.key(msg)
+	}
+	return nil, stay
+}
+
+func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+	switch {
+	case keyBack.is(msg):
+		return nil, back
+	case keyShow.is(msg):
+		p.show = !p.show
+	case keyField.is(msg):
+		p.at = 1 - p.at
+	case keyNext.is(msg):
+		return nil, p.submit()
+	case p.field().key(msg):
+		p.problem = ""
+	}
+	return nil, stay
+}
+
+// submit goes on if both fields agree.
+func (p *passphrase) submit() turn {
+	switch {
+	case p.first.empty():
+		p.problem, p.at = "the passphrase is empty", 0
+	case p.at == 0:
+		p.at = 1
+	case p.second.empty():
+		p.problem = "type it a second time, to be sure of it"
+	case !p.first.equal(&p.second):
+		p.problem = mismatch(p.first.bytes(), p.second.bytes())
+		p.second.wipe()
+	default:
+		clear(p.answers.Passphrase)
+		p.answers.Passphrase = slices.Clone(p.first.bytes())
+		return next
+	}
+	return stay
+}
+
+// mismatch says how two passphrases differ, without showing them.
+func mismatch(a, b []byte) string {
+	switch {
+	case strings.EqualFold(string(a), string(b)):
+		return "the two differ in upper and lower case only: is Caps Lock on? type the second again"
+	case len(a) != len(b):
+		return "the two are not of the same length; type the second again"
+	}
+	return "the two are not the same; type the second again"
+}
+
+// wipe forgets what was typed.
+func (p *passphrase) wipe() {
+	p.first.wipe()
+	p.second.wipe()
+}
+
+func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
+	pg := newPage(c)
+	pg.head("Passphrase for the disk", "It is asked for at every start. Keyboard: "+or(p.keymap, "as it is")+". There is no way in without it or the recovery key.")
+	var cursor *tea.Cursor
+	for i, label := range []string{"passphrase", "once more"} {
+		f := &p.first
+		if i == 1 {
+			f = &p.second
+		}
+		text, at := f.view(min(48, c.w-16), p.show)
+		style, mark := c.dim, "  "
+		if p.at == i {
+			style, mark = c.accent, glyphCursor+" "
+			cursor = tea.NewCursor(14+at, pg.row())
+		}
+		pg.add(style.Render(mark+pad(label, 12)) + text)
+		pg.add(strings.Repeat(" ", 14) + c.rule.Render(strings.Repeat(glyphLine, min(48, c.w-16))))
+	}
+	pg.gap()
+	pg.add(p.strength(c))
+	if p.known && p.caps {
+		pg.add(c.warn.Render("! Caps Lock is on"))
+	}
+	if p.field().full {
+		pg.add(c.warn.Render("! no more fits: the boot prompt takes 512 bytes"))
+	}
+	if p.problem != "" {
+		for _, l := range wrap("! "+p.problem, c.w) {
+			pg.add(c.bad.Render(l))
+		}
+	}
+	return pg.String(), cursor
+}
+
+// strength advises; it never blocks.
+func (p *passphrase) strength(c canvas) string {
+	if p.first.empty() {
+		return c.dim.Render("four or more unrelated words are strong and can be typed at a prompt")
+	}
+	s := steps.PassphraseStrength(p.first.bytes())
+	full, empty := bar(int64(s.Score), 4, 16)
+	style := []func(...string) string{c.bad.Render, c.bad.Render, c.warn.Render, c.good.Render, c.good.Render}[s.Score]
+	return style(full) + c.dim.Render(empty) + " " + cut(s.Advice, c.w-18)
+}

@@ -1,0 +1,214 @@
+package tui
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/steps"
+)
+
+// run is the install as its events tell it.
+type run struct {
+	plan     *steps.Plan
+	steps    []stepRow
+	at       int // index of the step that runs
+	progress steps.Progress
+	began    time.Time
+	now      time.Time // of the last event, or the wall clock while it runs
+	seconds  float64   // in all, once ended
+	warnings []string
+	written  bool // past the gate
+	ended    bool
+	proven   []string
+	failed   *steps.Error
+	log      logPane
+}
+
+type stepRow struct {
+	name    string
+	does    string
+	writes  bool
+	state   stepState
+	began   time.Time
+	seconds float64
+}
+
+type stepState int
+
+const (
+	stepWaiting stepState = iota
+	stepRunning
+	stepDone
+	stepFailed
+)
+
+// apply takes one event.
+func (r *run) apply(e steps.Event) {
+	r.now = e.Time
+	switch e.Kind {
+	case steps.KindPlan:
+		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log}
+		for _, s := range e.Plan.Steps {
+			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, writes: s.Writes})
+		}
+	case steps.KindStarted:
+		r.start(e)
+	case steps.KindFinished:
+		r.finish(e, stepDone)
+	case steps.KindFailed:
+		r.finish(e, stepFailed)
+		r.failed = e.Error
+		r.log.add("error: " + e.Error.Cause)
+	case steps.KindProgress:
+		r.progress = *e.Progress
+	case steps.KindWarning:
+		r.warnings = append(r.warnings, e.Line)
+		r.log.add("warning: " + e.Line)
+	case steps.KindCommand:
+		r.log.add("$ " + steps.Quote(e.Action.Argv))
+	case steps.KindLog:
+		r.log.add(e.Line)
+		if p, ok := cutProven(e.Line); ok && e.Step == "bootproof" {
+			r.proven = append(r.proven, p)
+		}
+	case steps.KindEnded:
+		r.ended, r.seconds = true, e.Seconds
+		if e.Error != nil {
+			r.failed = e.Error
+		}
+	}
+}
+
+func (r *run) start(e steps.Event) {
+	for i := range r.steps {
+		if r.steps[i].name == e.Step {
+			r.at = i
+			r.steps[i].state, r.steps[i].began = stepRunning, e.Time
+			r.written = r.written || r.steps[i].writes
+			r.progress = steps.Progress{}
+		}
+	}
+}
+
+func (r *run) finish(e steps.Event, s stepState) {
+	for i := range r.steps {
+		if r.steps[i].name == e.Step {
+			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()
+		}
+	}
+}
+
+// feed carries events from the follower to the screens. The follower is never
+// held up: what comes faster than the screens read is kept, and of log lines
+// only those that the log pane will keep.
+type feed struct {
+	mu     sync.Mutex
+	events []steps.Event
+	logs   int // log events among them
+	missed int // log lines that were let go of
+	done   bool
+	err    error
+	wake   chan struct{}
+}
+
+func newFeed() *feed { return &feed{wake: make(chan struct{}, 1)} }
+
+func (f *feed) put(e steps.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e.Kind == steps.KindLog {
+		if f.logs++; f.logs > 2*maxLines {
+			f.shed()
+		}
+	}
+	f.events = append(f.events, e)
+	f.signal()
+}
+
+// shed lets go of all but the newest maxLines log lines; other events stay.
+func (f *feed) shed() {
+	kept := f.events[:0]
+	drop := f.logs - maxLines
+	for _, e := range f.events {
+		// What is proven is told by log lines too.
+		if e.Kind == steps.KindLog && drop > 0 && e.Step != "bootproof" {
+			drop--
+			f.logs--
+			f.missed++
+			continue
+		}
+		kept = append(kept, e)
+	}
+	f.events = kept
+}
+
+func (f *feed) signal() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feed) end(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done, f.err = true, err
+	f.signal()
+}
+
+// eventsMsg is a batch of events.
+type eventsMsg struct {
+	feed   *feed
+	events []steps.Event
+	missed int
+	done   bool
+	err    error
+}
+
+// batchEvery is how long events are gathered for one batch.
+const batchEvery = 100 * time.Millisecond
+
+// await waits for the next batch.
+func (f *feed) await() tea.Cmd {
+	return func() tea.Msg {
+		<-f.wake
+		time.Sleep(batchEvery)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		msg := eventsMsg{f, f.events, f.missed, f.done, f.err}
+		f.events, f.logs, f.missed = nil, 0, 0
+		return msg
+	}
+}
+
+// follow starts the follower.
+func follow(b Backend) tea.Cmd {
+	f := newFeed()
+	go func() { f.end(b.Follow(context.Background(), f.put)) }()
+	return f.await()
+}
+
+// events takes a batch, and goes to the last screens when the install ended.
+func (m *model) events(msg eventsMsg) tea.Cmd {
+	for _, e := range msg.events {
+		m.run.apply(e)
+	}
+	m.run.log.total += msg.missed
+	if !msg.done {
+		return msg.feed.await()
+	}
+	switch {
+	case msg.err != nil && m.run.failed == nil:
+		m.run.failed = steps.NewError("", msg.err)
+		fallthrough
+	case m.run.failed != nil:
+		m.failure = m.run.failed
+		m.run.ended = true
+		return m.set(stateFailure)
+	}
+	m.wipe()
+	return m.set(stateDone)
+}
