@@ -170,7 +170,7 @@ func (i *installer) letGo() {
 
 // refused runs the program and expects this exit code and these words on
 // standard error.
-func (i *installer) refused(exit int, words string, args ...string) Result {
+func (i *installer) refused(exit int, words string, args ...string) {
 	i.t.Helper()
 	r := i.run(args...)
 	all := string(r.Stdout) + string(r.Stderr)
@@ -180,7 +180,6 @@ func (i *installer) refused(exit int, words string, args ...string) Result {
 	if !strings.Contains(all, words) || !strings.Contains(all, "error: ") || !strings.Contains(all, "hint: ") {
 		i.t.Errorf("auto-installer %s: want error, hint and %q in\n%s", args, words, all)
 	}
-	return r
 }
 
 // write puts a file into the live system.
@@ -237,7 +236,7 @@ func (i *installer) clean(target Disk) {
 // boots starts the installed disk alone and checks the first things about it.
 func (i *installer) boots(target Disk, host string, dialogue func(context.Context, *Console) error) Marker {
 	i.t.Helper()
-	m := bootAlone(i.t, i.Image, i.Config.Name+"-disk", target, dialogue)
+	m := bootAlone(i.t, i.Image, i.Name+"-disk", target, dialogue)
 	if m.Host != host || !m.BootMounted || !m.RepoPresent {
 		i.t.Errorf("the marker is %+v", m)
 	}

@@ -1,0 +1,82 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// bootAlone starts the installed disk and nothing else, holds the dialogue it
+// needs, and returns what the system says about itself.
+func bootAlone(t *testing.T, image Image, name string, disk Disk, dialogue func(context.Context, *Console) error) Marker {
+	t.Helper()
+	m := start(t, Config{Name: name, Image: image, Disks: []Disk{disk}, Memory: 2048})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if dialogue != nil {
+		if err := dialogue(ctx, m.Console); err != nil {
+			t.Fatal(err)
+		}
+	}
+	marker, err := m.Console.ExpectMarker(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lap(t, m, "disk booted")
+	if _, err := m.Screenshot(ctx, "marker"); err != nil {
+		t.Error(err)
+	}
+	if err := m.AwaitOff(ctx); err != nil {
+		t.Error(err)
+	}
+	return marker
+}
+
+func start(t *testing.T, config Config) *Machine {
+	t.Helper()
+	m, err := Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	t.Logf("%s runs with %s", config.Name, m.Accel)
+	return m
+}
+
+func awaitLive(t *testing.T, m *Machine) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if err := m.AwaitAgent(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lap(t, m, "live")
+}
+
+func shell(t *testing.T, m *Machine, script string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out, err := m.Agent.Shell(ctx, script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func powerOff(t *testing.T, m *Machine) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := m.PowerOff(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lap(t, m, "off")
+}
+
+func lap(t *testing.T, m *Machine, what string) {
+	t.Helper()
+	t.Logf("%6.1fs %s", time.Since(m.Started).Seconds(), what)
+}
