@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"strings"
-
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/steps"
@@ -75,12 +73,12 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
-	p.head("Everything on this disk will be destroyed", "")
-	model := strings.TrimSpace(steps.CleanText(d.Model) + " " + steps.Size(d.Size))
+	p.head("This disk will be erased", "")
+	fact := func(name, value string) string { return c.dim.Render(pad(name, 8)) + cut(value, c.w-12) }
 	lines := []string{
-		c.strong.Render(cut(model, c.w-4)),
-		"serial  " + or(steps.CleanText(d.Serial), "none"),
-		"path    " + d.Path,
+		fact("disk", c.strong.Render(d.Path+"  "+steps.Size(d.Size))),
+		fact("model", or(steps.CleanText(d.Model), "not told")),
+		fact("serial", or(steps.CleanText(d.Serial), "none")),
 		"",
 	}
 	switch {
@@ -97,7 +95,7 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 		}
 		lines = append(lines, c.warn.Render(cut(glyphBad+" "+steps.CleanText(h), c.w-4)))
 	}
-	p.add(c.box("will be destroyed", c.w, lines...)...)
+	p.add(c.box("everything on it is lost", c.w, lines...)...)
 	p.gap()
 	prompt := "Type yes to install " + f.host().TargetHost + " on it: "
 	prompt = cut(prompt, c.w-13)

@@ -140,7 +140,7 @@ func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
 
 func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	p.head("Which disk?", "Everything on it will be replaced. Nothing is written before you have confirmed.")
+	p.head("Which disk?", "Everything on it will be replaced, but nothing before you have confirmed.")
 	if d.notice != "" {
 		for _, l := range wrap("! "+d.notice, c.w) {
 			p.add(c.warn.Render(l))
@@ -194,12 +194,12 @@ func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	case v.Refused != "":
 		style = c.dim
 	}
-	name := pad(strings.TrimPrefix(dev.Path, "/dev/"), 9)
-	size := padLeft(steps.Size(dev.Size), 10)
+	name := pad(strings.TrimPrefix(dev.Path, "/dev/"), 8)
+	size := padLeft(steps.Size(dev.Size), 9)
 	if c.w < 60 {
 		return style.Render(pad(mark+name+" "+size+"  "+summary(v), c.w))
 	}
-	model := pad(steps.CleanText(dev.Model), min(24, c.w/4))
+	model := pad(steps.CleanText(dev.Model), max(15, min(24, c.w/5)))
 	serial := pad(tail(steps.CleanText(dev.Serial), 8), 8)
 	line := mark + name + " " + size + "  " + pad(dev.Transport, 6) + " " + model + " " + serial + "  "
 	return style.Render(pad(line+cut(summary(v), max(0, c.w-ansi.StringWidth(line))), c.w))
@@ -238,12 +238,11 @@ func about(c canvas, v steps.Verdict, details bool) []string {
 	if len(v.Device.Partitions) > 0 {
 		lines = append(lines, diskBar(c, v, w))
 	}
-	for i, r := range v.Reasons {
-		first := ""
-		if v.Rank == 1 && i == 0 {
-			first = "chosen first: "
+	if why := steps.CleanText(strings.Join(v.Reasons, ", ")); why != "" {
+		if v.Rank == 1 {
+			why = "first choice: " + why
 		}
-		lines = append(lines, wrap(first+steps.CleanText(r), w)...)
+		lines = append(lines, wrap(why, w)...)
 	}
 	if details {
 		d := v.Device

@@ -84,7 +84,7 @@ func (d *done) view(c canvas) (string, *tea.Cursor) {
 	if len(d.run.proven) > 0 {
 		p.add(c.title.Render("Proven, from firmware to init"))
 		for _, s := range d.run.proven {
-			for i, l := range wrap(s, c.w-2) {
+			for i, l := range wrap(storeHash.ReplaceAllString(s, ""), c.w-2) {
 				mark := "  "
 				if i == 0 {
 					mark = c.good.Render(glyphDone) + " "

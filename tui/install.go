@@ -130,8 +130,11 @@ func (i *install) viewProgress(c canvas) string {
 		return ""
 	}
 	count := fmt.Sprintf("%d of %d %s", pr.Done, pr.Total, pr.Unit)
-	if pr.Unit == "bytes" {
+	switch {
+	case pr.Unit == "bytes":
 		count = steps.Size(pr.Done) + " of " + steps.Size(pr.Total)
+	case pr.BytesTotal > 0:
+		count += ", " + steps.Size(pr.Bytes)
 	}
 	full, empty := bar(pr.Done, pr.Total, 20)
 	return c.good.Render(full) + c.rule.Render(empty) + " " + cut(count+"  "+pr.Label, c.w-21)

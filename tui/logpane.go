@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"regexp"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -50,7 +51,7 @@ func (l *logPane) add(line string) {
 
 var (
 	keyFollow = bind("f", "follow", "f").explained("follow the newest line")
-	keyWrap   = bind("w", "wrap", "w").explained("wrap long lines")
+	keyWrap   = bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole")
 	keySearch = bind("/", "search", "/").explained("search; n and N go to the next and the one before")
 	keyPageUp = bind("PgUp", "page", "pgup", "b", "ctrl+b")
 	keyPageDn = bind("PgDn", "page down", "pgdown", "ctrl+f").hidden()
@@ -191,8 +192,14 @@ func (l *logPane) newest(w, h int) []string {
 	return out
 }
 
+// storeHash is what makes store paths long; people read the name behind it.
+var storeHash = regexp.MustCompile(`/nix/store/[0-9a-z]{32}-`)
+
 func (l *logPane) rowsOf(i, w int) []string {
 	line := l.at(i)
+	if !l.wrap && strings.Contains(line, "/nix/store/") {
+		line = storeHash.ReplaceAllString(line, "")
+	}
 	if !l.wrap {
 		return []string{cut(line, w)}
 	}

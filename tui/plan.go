@@ -175,20 +175,17 @@ func before(v steps.Verdict) []string {
 func after(p *steps.Plan, a steps.Answers) []string {
 	var lines []string
 	for _, part := range p.Partitions {
-		var what string
-		switch {
-		case part.Number == 1:
-			what = "ESP, vfat"
-		case part.Number == 2 && a.Host.LUKS.Enable:
-			what = "LUKS2, ext4 " + a.Host.Labels.Root
-		case part.Number == 2:
-			what = "root, ext4"
-		case a.Host.SwapIsRandomEncrypted():
-			what = "swap, new key each start"
-		default:
-			what = "swap"
+		kind := [...]string{"ESP", "root", "swap"}[part.Number-1]
+		if part.Number == 2 && a.Host.LUKS.Enable {
+			kind = "LUKS2"
 		}
-		lines = append(lines, pad(steps.Size(part.Size), 10)+" "+part.Name+" "+what)
+		lines = append(lines, pad(steps.Size(part.Size), 10)+pad(kind, 6)+part.Name)
+		switch {
+		case kind == "LUKS2":
+			lines = append(lines, pad("", 10)+pad("root", 6)+a.Host.Labels.Root)
+		case kind == "swap" && a.Host.SwapIsRandomEncrypted():
+			lines = append(lines, pad("", 16)+"new key at each start")
+		}
 	}
 	return lines
 }

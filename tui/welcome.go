@@ -99,7 +99,9 @@ func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 func (w *welcome) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	p.banner(w.bannerText())
+	if !p.banner(w.shown().BannerText) && !p.banner(w.opts.Banner) {
+		p.gap()
+	}
 	if len(w.hosts) > 1 {
 		w.viewHosts(p)
 	}
@@ -124,24 +126,16 @@ func (w *welcome) shown() hosts.Host {
 	return w.host()
 }
 
-func (w *welcome) bannerText() string {
-	if b := w.shown().BannerText; strings.TrimSpace(b) != "" {
-		return b
-	}
-	return w.opts.Banner
-}
-
-// banner draws the art in the middle if it fits, or leaves it out.
-func (p *page) banner(art string) {
+// banner draws the art in the middle and tells whether there was room for it:
+// the checks and the summary are worth more than the art.
+func (p *page) banner(art string) bool {
 	lines := strings.Split(strings.Trim(art, "\n"), "\n")
 	width := 0
 	for _, l := range lines {
 		width = max(width, ansi.StringWidth(l))
 	}
-	// The checks and the summary are worth more than the art.
-	if width > p.c.w || len(lines) > p.c.h-13 {
-		p.gap()
-		return
+	if width == 0 || width > p.c.w || len(lines) > p.c.h-13 {
+		return false
 	}
 	p.gap()
 	left := strings.Repeat(" ", (p.c.w-width)/2)
@@ -149,6 +143,7 @@ func (p *page) banner(art string) {
 		p.add(left + p.c.accent.Render(strings.TrimRight(l, " ")))
 	}
 	p.gap()
+	return true
 }
 
 func (w *welcome) viewHosts(p *page) {

@@ -85,7 +85,7 @@ func WithHint(err error, code Code, hint, what string) *Fault {
 // Incomplete is WithHint for a failure after the first write that only a new
 // start mends.
 func Incomplete(err error, what string) *Fault {
-	return WithHint(err, CodeWritten, "the log above says why; mend that, then run the same command again", what)
+	return WithHint(err, CodeWritten, "the log says why; mend that, then try again", what)
 }
 
 // ExitError is a command that ran and failed.

@@ -1,0 +1,203 @@
+package tui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// fake is the Backend of the tests: its answers are what a test puts there.
+type fake struct {
+	attached bool
+	checks   map[string]steps.Checked
+	keymaps  []string
+	caps     bool
+	network  steps.NetworkState
+	aps      []steps.AccessPoint
+	disks    []steps.Verdict
+	changes  chan struct{}
+	planErr  error
+	startErr error
+	events   []steps.Event
+	places   []steps.Place
+	fails    error // of everything at the end of an install
+
+	loaded, calls []string
+	started       []steps.Answers
+	joined        string
+}
+
+func newFake(t testing.TB) *fake {
+	f := &fake{
+		checks: map[string]steps.Checked{
+			"firmware": {State: steps.CheckGood, Saw: "started by UEFI firmware"},
+			"memory":   {State: steps.CheckGood, Saw: "16042 MiB of memory"},
+			"network":  {State: steps.CheckGood, Saw: "enp3s0 192.168.1.20, github.com:443 can be reached"},
+			"clock":    {State: steps.CheckGood, Saw: "the clock says 2026-05-04 21:30:00"},
+			"power":    {State: steps.CheckWarn, Saw: "on battery, 45 % left"},
+		},
+		keymaps: []string{"cz", "de", "de-latin1", "dvorak", "es", "fr", "fr-bepo", "sv-latin1", "uk", "us", "us-acentos"},
+		changes: make(chan struct{}),
+		places: []steps.Place{
+			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30, Removable: true},
+			{Device: "/dev/sda1", Label: "data", FSType: "ext4", Disk: "WDC WD40EFRX", Size: 4 << 40},
+		},
+	}
+	f.disks = verdicts(t, "fivedisks")
+	return f
+}
+
+// verdicts reads a machine as `auto-installer disks --json` shows it.
+func verdicts(t testing.TB, name string) []steps.Verdict {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vs []steps.Verdict
+	if err := json.Unmarshal(data, &vs); err != nil {
+		t.Fatal(err)
+	}
+	return vs
+}
+
+func (f *fake) call(name string) error {
+	f.calls = append(f.calls, name)
+	return f.fails
+}
+
+func (f *fake) Attached() bool { return f.attached }
+
+func (f *fake) Check(_ context.Context, name string, _ hosts.Host) steps.Checked {
+	return f.checks[name]
+}
+
+func (f *fake) Keymaps() []string { return f.keymaps }
+
+func (f *fake) SetKeymap(_ context.Context, name string) error {
+	f.loaded = append(f.loaded, name)
+	if name == "cz" {
+		return errors.New("loadkeys: cannot open file cz")
+	}
+	return nil
+}
+
+func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
+
+func (f *fake) Network(context.Context, hosts.Host) steps.NetworkState { return f.network }
+
+func (f *fake) ScanWiFi(context.Context) ([]steps.AccessPoint, error) { return f.aps, nil }
+
+func (f *fake) JoinWiFi(_ context.Context, ap steps.AccessPoint, pass []byte) error {
+	f.joined = ap.SSID + " " + string(pass)
+	return f.fails
+}
+
+func (f *fake) Disks(context.Context) ([]steps.Verdict, error) { return f.disks, nil }
+
+func (f *fake) WatchDisks(context.Context) (<-chan struct{}, error) { return f.changes, nil }
+
+func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
+	if f.planErr != nil {
+		return nil, f.planErr
+	}
+	return steps.Preview(a, steps.DefaultPaths())
+}
+
+func (f *fake) SavePlan(*steps.Plan) (string, error) {
+	return "/run/auto-installer/plan.json", f.call("save plan")
+}
+
+func (f *fake) CommandLine(a steps.Answers) string { return a.CommandLine() }
+
+func (f *fake) Start(a steps.Answers, resume bool) error {
+	f.started = append(f.started, a)
+	if resume {
+		f.calls = append(f.calls, "resume")
+	}
+	return f.startErr
+}
+
+func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
+	for _, e := range f.events {
+		each(e)
+	}
+	return nil
+}
+
+func (f *fake) Stop() error    { return f.call("stop") }
+func (f *fake) PutAway() error { return f.call("put away") }
+
+func (f *fake) Places(context.Context) ([]steps.Place, error) { return f.places, f.fails }
+
+func (f *fake) SaveLog(_ context.Context, p steps.Place) (string, error) {
+	return p.Device + ":/auto-installer-logs/2026-05-04-213000", f.call("save log")
+}
+
+func (f *fake) Shell() *exec.Cmd { return exec.Command("true") }
+
+func (f *fake) Power(_ context.Context, reboot bool) error {
+	if reboot {
+		return f.call("reboot")
+	}
+	return f.call("power off")
+}
+
+var epoch = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
+
+// story is what an engine tells of an install, up to the event of which until
+// says so.
+func story(p *steps.Plan, until func(steps.Event) bool) []steps.Event {
+	at := epoch
+	var out []steps.Event
+	add := func(e steps.Event, after time.Duration) bool {
+		at = at.Add(after)
+		e.Time = at
+		out = append(out, e)
+		return until != nil && until(e)
+	}
+	add(steps.Event{Kind: steps.KindPlan, Plan: p}, 0)
+	for _, s := range p.Steps {
+		if add(steps.Event{Kind: steps.KindStarted, Step: s.Name}, 100*time.Millisecond) {
+			return out
+		}
+		for _, a := range s.Actions {
+			if len(a.Argv) > 0 {
+				add(steps.Event{Kind: steps.KindCommand, Step: s.Name, Action: &a}, 10*time.Millisecond)
+			} else {
+				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: a.Does}, 10*time.Millisecond)
+			}
+		}
+		if s.Name == "closure" {
+			for _, pkg := range []string{"glibc-2.42-41", "systemd-260.1", "linux-6.18.12"} {
+				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: "copying path '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-" + pkg + "' from 'auto'"}, time.Second)
+			}
+			pr := &steps.Progress{Done: 412, Total: 1204, Unit: "paths", Label: "linux-6.18.12", Bytes: 1 << 30, BytesTotal: 3 << 30}
+			if add(steps.Event{Kind: steps.KindProgress, Step: s.Name, Progress: pr}, 40*time.Second) {
+				return out
+			}
+		}
+		if s.Name == "bootproof" {
+			for _, l := range []string{
+				"/boot is /dev/nvme1n1p1", "EFI/BOOT/BOOTX64.EFI is a loader",
+				"entry nixos-generation-1.conf starts /EFI/nixos/kernel.efi with /EFI/nixos/initrd.efi and init /nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-stygianlibrary/init",
+				"/dev/nvme1n1p1 is vfat STYGIAN-EFI", "/dev/mapper/stygiancrypt is ext4 STYGIAN-ROOT", "the passphrase opens it",
+			} {
+				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: "proven: " + l}, 100*time.Millisecond)
+			}
+		}
+		if add(steps.Event{Kind: steps.KindFinished, Step: s.Name, Seconds: 1}, time.Second) {
+			return out
+		}
+	}
+	ok := steps.Code(0)
+	add(steps.Event{Kind: steps.KindEnded, Seconds: at.Sub(epoch).Seconds(), Exit: &ok}, 0)
+	return out
+}
