@@ -134,11 +134,11 @@ func (p *page) banner(art string) bool {
 	for _, l := range lines {
 		width = max(width, ansi.StringWidth(l))
 	}
-	if width == 0 || width > p.c.w || len(lines) > p.c.h-13 {
+	if width == 0 || width > p.c.w+2 || len(lines) > p.c.h-13 {
 		return false
 	}
 	p.gap()
-	left := strings.Repeat(" ", (p.c.w-width)/2)
+	left := strings.Repeat(" ", max(0, (p.c.w-width)/2))
 	for _, l := range lines {
 		p.add(left + p.c.accent.Render(strings.TrimRight(l, " ")))
 	}
