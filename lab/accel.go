@@ -19,6 +19,17 @@ func accelArgs(accel string) []string {
 	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,la57=off"}
 }
 
+// cpus is how many processors a machine has unless it says. Emulation gets
+// one: while a kernel patches its own code, QEMU may run a stale breakpoint on
+// another processor, and that kernel panics (int3). Two machines side by side
+// use two cores better anyway.
+func cpus(accel string) int {
+	if accel == "kvm" {
+		return 2
+	}
+	return 1
+}
+
 // Accel tells how machines are run here: "kvm" if that starts a kernel, else
 // "tcg", emulation. LAB_ACCEL overrides it. A /dev/kvm that is there need not
 // work, so it is tried, once a boot of the host; the verdict is kept.

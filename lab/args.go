@@ -26,7 +26,7 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 
 	add("-machine", "q35")
 	args = append(args, accelArgs(accel)...)
-	add("-smp", "%d", or(c.CPUs, 2))
+	add("-smp", "%d", or(c.CPUs, cpus(accel)))
 	add("-m", "%d", or(c.Memory, 3072))
 	args = append(args, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
 	add("-vga", "std")

@@ -18,7 +18,7 @@ type Config struct {
 	Vars   string // keeps the firmware's variables in this file, else they are fresh
 	Clock  string // the hardware clock at start, "2020-01-31T00:00:00", else now
 	Memory int    // MiB, else 3072
-	CPUs   int    // else 2
+	CPUs   int    // else 2, or 1 in emulation
 }
 
 // Network is what a machine's network card is plugged into.

@@ -19,6 +19,7 @@ const gib = 1 << 30
 // Scenario 1: plain ESP and root, from the flake on the git server. It powers
 // off by itself, as on a real machine.
 func TestPlain(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
 	i := liveMachine(t, Config{Network: GitServer, Disks: []Disk{target}})
 	i.install("demo", target)
@@ -52,6 +53,7 @@ func TestPlain(t *testing.T) {
 // Scenario 2: the swap layout, prebuilt, on 4096-byte sectors, with the network
 // card unplugged.
 func TestSwapOffline(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 4096, 5*gib)
 	i := liveMachine(t, Config{Network: Unplugged, Disks: []Disk{target}})
 	i.install(i.host("demo-swap"), target)
@@ -94,6 +96,7 @@ func typed(ctx context.Context, c *Console) error {
 // Scenario 3: LUKS, prebuilt, the passphrase from a descriptor. It must be
 // nowhere but in the keyslot.
 func TestLUKS(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", VirtioBlk, 512, 5*gib)
 	i := liveMachine(t, Config{Disks: []Disk{target}})
 	host := i.host("demo-luks")
@@ -206,6 +209,7 @@ func contains(name string, text []byte) (bool, error) {
 // Scenario 4: LUKS and swap, with every option that puts something on the
 // disk.
 func TestEverything(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 4096, 5*gib)
 	i := liveMachine(t, Config{Disks: []Disk{target}})
 	host := i.host("demo-full")

@@ -14,6 +14,7 @@ import (
 // Scenario 5: five disks. The choice is never silent where a person could be
 // surprised, and no other disk is written to.
 func TestFiveDisks(t *testing.T) {
+	t.Parallel()
 	old := disk(t, "OLD", NVMe, 512, 5*gib)
 	data := disk(t, "DATA", VirtioBlk, 512, 6*gib)
 	used := disk(t, "USED", VirtioBlk, 512, 6*gib)
@@ -102,6 +103,7 @@ func (i *installer) disks() map[string]verdict {
 
 // Scenario 6: everything that is refused, each before any write.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
 	small := disk(t, "SMALL", VirtioBlk, 512, 2*gib)
 	used := disk(t, "USED", VirtioBlk, 512, 5*gib)
@@ -165,6 +167,7 @@ func TestRefusals(t *testing.T) {
 
 // Scenario 6, on a machine that was not started by UEFI firmware.
 func TestRefusesBIOS(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", VirtioBlk, 512, 5*gib)
 	before := hash(t, target)
 	i := liveMachine(t, Config{BIOS: true, Network: GitServer, Disks: []Disk{target}})
@@ -179,6 +182,7 @@ func TestRefusesBIOS(t *testing.T) {
 // kept, the machine stays on, and the same command then succeeds. So it does
 // after the program was stopped or killed.
 func TestFailureThenSuccess(t *testing.T) {
+	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
 	i := liveMachine(t, Config{Network: GitServer, Disks: []Disk{target}})
 	host := i.write("/run/fails.toml", `extraPostMountCommands = [

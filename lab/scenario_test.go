@@ -11,9 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
+
+// liveImage is built once for all scenarios.
+var liveImage = sync.OnceValues(func() (Image, error) { return Build(context.Background(), os.Stderr) })
 
 // installer is the live machine with what a scenario asks of it.
 type installer struct {
@@ -25,7 +29,7 @@ type installer struct {
 // liveMachine boots the stick with the program under test at /lab.
 func liveMachine(t *testing.T, c Config) *installer {
 	t.Helper()
-	image, err := Build(t.Context(), os.Stderr)
+	image, err := liveImage()
 	if err != nil {
 		t.Fatal(err)
 	}
