@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,13 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 			a.Remote = os.Getenv("REPO_REMOTE")
 			a.FromMedium(steps.Medium)
 		},
+	}
+	if opts.Plain {
+		err := tui.RunPlain(cmd.Context(), steps.NewMachine(steps.DefaultPaths()), opts)
+		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
+			return alreadyShown{e.Code}
+		}
+		return err
 	}
 	return tui.Run(cmd.Context(), steps.NewMachine(steps.DefaultPaths()), opts)
 }

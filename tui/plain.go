@@ -1,0 +1,341 @@
+package tui
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// Plain asks the same questions as the screens, one line at a time, for screen
+// readers and terminals that cannot be drawn on. Nothing is ever redrawn.
+type Plain struct {
+	*session
+	in  *bufio.Reader
+	out io.Writer
+	// secret reads a line without showing it.
+	secret func() ([]byte, error)
+}
+
+// errLeft is the operator's wish to leave.
+var errLeft = &steps.Error{
+	Cause: "left by the operator; nothing was written to any disk", Hint: "start it again when you are ready", Code: 130,
+}
+
+// RunPlain asks on the terminal until the install has ended.
+func RunPlain(ctx context.Context, b Backend, o Options) error {
+	p := &Plain{
+		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: os.Stdout,
+		secret: func() ([]byte, error) { return term.ReadPassword(os.Stdin.Fd()) },
+	}
+	defer p.answers.Wipe()
+	return p.ask(ctx)
+}
+
+// ask goes through the questions, in the order of the screens.
+func (p *Plain) ask(ctx context.Context) error {
+	p.say("auto-installer %s. Answer each question and press Enter; q leaves.", p.opts.Version)
+	if p.backend.Attached() {
+		p.say("There is an install on this machine already; this is what it tells.")
+		return p.follow(ctx)
+	}
+	for _, question := range []func(context.Context) error{
+		p.askHost, p.tellChecks, p.askKeymap, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
+	} {
+		if err := question(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.backend.Start(p.answers, false); err != nil {
+		return err
+	}
+	return p.follow(ctx)
+}
+
+func (p *Plain) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...) // a terminal that is gone ends the next question
+}
+
+// line asks for a line. An empty answer is the default.
+func (p *Plain) line(question, otherwise string) (string, error) {
+	if otherwise != "" {
+		question += " [" + otherwise + "]"
+	}
+	_, _ = fmt.Fprintf(p.out, "%s: ", question)
+	text, err := p.in.ReadString('\n')
+	if err != nil {
+		return "", errLeft
+	}
+	switch text = strings.TrimSpace(text); text {
+	case "q":
+		return "", errLeft
+	case "":
+		return otherwise, nil
+	}
+	return text, nil
+}
+
+// pick asks for a number from 1 to n.
+func (p *Plain) pick(question string, n, otherwise int) (int, error) {
+	for {
+		def := ""
+		if otherwise > 0 {
+			def = itoa(otherwise)
+		}
+		text, err := p.line(question, def)
+		if err != nil {
+			return 0, err
+		}
+		for i := 1; i <= n; i++ {
+			if text == itoa(i) {
+				return i - 1, nil
+			}
+		}
+		p.say("Type a number from 1 to %d.", n)
+	}
+}
+
+func (p *Plain) askHost(context.Context) error {
+	switch len(p.hosts) {
+	case 0:
+		return steps.Usage("name one with --host", "no host is defined on this medium")
+	case 1:
+		p.setHost(p.hosts[0])
+	default:
+		p.say("Hosts:")
+		for i, h := range p.hosts {
+			p.say("%d. %s", i+1, h.TargetHost)
+		}
+		i, err := p.pick("Which host", len(p.hosts), 0)
+		if err != nil {
+			return err
+		}
+		p.setHost(p.hosts[i])
+	}
+	p.say("Host: %s.", p.host().TargetHost)
+	return nil
+}
+
+func (p *Plain) tellChecks(ctx context.Context) error {
+	for _, name := range checkNames {
+		got := p.backend.Check(ctx, name, p.host())
+		state := map[steps.CheckState]string{steps.CheckGood: "good", steps.CheckWarn: "warning"}[got.State]
+		p.say("Check of %s: %s, %s.", name, or(state, "bad"), got.Saw)
+	}
+	return nil
+}
+
+func (p *Plain) askKeymap(ctx context.Context) error {
+	for {
+		name, err := p.line("Keymap of the console", or(p.keymap, p.host().Keymap))
+		if err != nil {
+			return err
+		}
+		if err := p.backend.SetKeymap(ctx, name); err != nil {
+			p.say("It is not loaded: %s.", steps.NewError("", err).Cause)
+			if again, err := p.line("Try another, y or n", "n"); err != nil || again != "y" {
+				return err
+			}
+			continue
+		}
+		p.keymap = name
+		return nil
+	}
+}
+
+func (p *Plain) askDisk(ctx context.Context) error {
+	all, err := p.backend.Disks(ctx)
+	if err != nil {
+		return err
+	}
+	var free []steps.Verdict
+	for _, v := range all {
+		about := strings.Join([]string{v.Device.Path, steps.CleanText(v.Device.Model), steps.Size(v.Device.Size), summary(v)}, ", ")
+		if v.Refused != "" {
+			p.say("Not offered: %s.", about)
+			continue
+		}
+		free = append(free, v)
+		p.say("%d. %s. Serial %s. %s", len(free), about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", "))
+	}
+	if len(free) == 0 {
+		return steps.Usage("plug one in", "there is no disk to install to")
+	}
+	i, err := p.pick("Which disk", len(free), 0)
+	if err != nil {
+		return err
+	}
+	p.disks, p.answers.Disk = all, steps.DiskOf(free[i])
+	return nil
+}
+
+func (p *Plain) tellPlan(context.Context) error {
+	plan, err := p.backend.Plan(p.answers)
+	if err != nil {
+		return err
+	}
+	p.plan = plan
+	for _, w := range plan.Warnings {
+		p.say("Warning: %s.", w)
+	}
+	for _, part := range plan.Partitions {
+		p.say("Partition %d: %s, %s.", part.Number, part.Name, steps.Size(part.Size))
+	}
+	p.say("The same without questions: %s", p.backend.CommandLine(p.answers))
+	return nil
+}
+
+func (p *Plain) askPassphrase(context.Context) error {
+	for p.host().LUKS.Enable {
+		first, err := p.askSecret("Passphrase for the disk, not shown")
+		if err != nil {
+			return err
+		}
+		if len(first) == 0 {
+			p.say("It is empty.")
+			continue
+		}
+		p.say("It is %s.", steps.PassphraseStrength(first).Advice)
+		second, err := p.askSecret("Once more")
+		if err != nil {
+			clear(first)
+			return err
+		}
+		same := string(first) == string(second)
+		why := mismatch(first, second)
+		clear(second)
+		if same {
+			p.answers.Passphrase = first
+			return nil
+		}
+		clear(first)
+		p.say("%s.", why)
+	}
+	return nil
+}
+
+func (p *Plain) askSecret(question string) ([]byte, error) {
+	_, _ = fmt.Fprintf(p.out, "%s: ", question)
+	s, err := p.secret()
+	p.say("")
+	if err != nil {
+		return nil, errLeft
+	}
+	return s, nil
+}
+
+func (p *Plain) askRecovery(context.Context) error {
+	if !p.host().LUKS.Enable {
+		return nil
+	}
+	want, err := p.line("Make a recovery key, y or n", "n")
+	if err != nil || want != "y" {
+		return err
+	}
+	key := steps.NewRecoveryKey()
+	var groups []string
+	for i := 0; i < len(key); i += groupLen {
+		groups = append(groups, string(key[i:i+groupLen]))
+	}
+	p.say("Write it down; it is typed without the blanks: %s", strings.Join(groups, " "))
+	for {
+		text, err := p.line("Type its last eight letters", "")
+		if err != nil {
+			clear(key)
+			return err
+		}
+		if strings.EqualFold(text, string(key[len(key)-2*groupLen:])) {
+			p.answers.RecoveryKey = key
+			return nil
+		}
+		p.say("Those are not its last eight letters.")
+	}
+}
+
+func (p *Plain) askConfirm(context.Context) error {
+	v, _ := p.verdict(p.answers.Disk.Path)
+	d := v.Device
+	p.say("Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", d.Path, or(steps.CleanText(d.Model), "no model"),
+		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), or(strings.Join(v.Holds, ", "), "nothing that is known"))
+	for {
+		text, err := p.line("Type yes to install "+p.host().TargetHost+" on it", "")
+		if err != nil {
+			return err
+		}
+		if text == word {
+			return nil
+		}
+		p.say("Nothing was done. Type the word yes, or q to leave.")
+	}
+}
+
+// follow tells the install's events. Ctrl+C asks the engine to stop, and its
+// last event then ends this.
+func (p *Plain) follow(ctx context.Context) error {
+	p.answers.Wipe()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGINT)
+	defer signal.Stop(stop)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-stop:
+			p.say("Stopping.")
+			if err := p.backend.Stop(); err != nil {
+				p.say("It cannot be stopped: %v.", err)
+			}
+		case <-ended:
+		}
+	}()
+	t := &steps.Text{W: p.out, Verbose: true}
+	var failure *steps.Error
+	var host hosts.Host
+	if p.chosen {
+		host = p.host()
+	}
+	err := p.backend.Follow(ctx, func(e steps.Event) {
+		t.Event(e)
+		if e.Kind == steps.KindEnded {
+			failure = e.Error
+		}
+	})
+	if err == nil && failure != nil {
+		return &steps.Error{Code: failure.Code} // its events have told
+	}
+	if err != nil {
+		return err
+	}
+	return p.end(ctx, host)
+}
+
+// end powers off after a while in which the stick can be pulled.
+func (p *Plain) end(ctx context.Context, h hosts.Host) error {
+	reboot := p.chosen && !h.PowerOff
+	verb := "powers off"
+	if reboot {
+		verb = "restarts"
+	}
+	p.say("Now remove the stick. The machine %s in %d seconds; Ctrl+C keeps it on.", verb, int(countdown/time.Second))
+	held := make(chan os.Signal, 1)
+	signal.Notify(held, syscall.SIGINT)
+	defer signal.Stop(held)
+	select {
+	case <-held:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(countdown):
+		return p.backend.Power(ctx, reboot)
+	}
+}

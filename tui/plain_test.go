@@ -1,0 +1,75 @@
+package tui
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"auto-installer/steps"
+)
+
+// converse runs plain mode on answers, a line each; secrets are answered in
+// order. It returns what was said.
+func converse(t *testing.T, f *fake, host string, lines, secrets []string) (string, error) {
+	t.Helper()
+	pilot := fly(t, f, false, host)
+	var out bytes.Buffer
+	p := &Plain{
+		session: &session{backend: f, opts: pilot.opts, hosts: pilot.hosts},
+		in:      bufio.NewReader(strings.NewReader(strings.Join(lines, "\n") + "\n")), out: &out,
+		secret: func() ([]byte, error) {
+			if len(secrets) == 0 {
+				return nil, errors.New("no more")
+			}
+			s := secrets[0]
+			secrets = secrets[1:]
+			return []byte(s), nil
+		},
+	}
+	// The countdown at the end is not waited for: the story ends in a failure.
+	failed := steps.Code(10)
+	f.events = []steps.Event{{Kind: steps.KindEnded, Exit: &failed, Error: &steps.Error{Cause: "no more story", Code: 10}}}
+	err := p.ask(t.Context())
+	return out.String(), err
+}
+
+func TestPlainAsksEverything(t *testing.T) {
+	f := newFake(t)
+	var got steps.Answers
+	said, err := converse(t, f, "stygianlibrary",
+		[]string{"de", "x", "3", "n", "ye", "yes"}, []string{"correct horse", "Correct horse", "correct horse", "correct horse"})
+	if e, ok := errors.AsType[*steps.Error](err); !ok || e.Code != 10 {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if len(f.started) != 1 {
+		t.Fatalf("started %d times", len(f.started))
+	}
+	got = f.started[0]
+	if got.Disk.Path != "/dev/vda" || len(f.loaded) != 1 || f.loaded[0] != "de" {
+		t.Errorf("disk %s, keymaps %v", got.Disk.Path, f.loaded)
+	}
+	for _, want := range []string{
+		"Host: stygianlibrary.", "Check of power: warning", "Type a number from 1 to 3.", "Not offered: /dev/sda",
+		"upper and lower case only", "Everything on /dev/vda will be destroyed", "Nothing was done. Type the word yes",
+		"error: no more story",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it did not say %q:\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "horse") || strings.Contains(said, "\x1b") {
+		t.Errorf("it said too much:\n%s", said)
+	}
+}
+
+func TestPlainLeaves(t *testing.T) {
+	for n, lines := range [][]string{{"q"}, {"us", "q"}, {"us", "1", "q"}, {"us", "1"}, {}} {
+		f := newFake(t)
+		said, err := converse(t, f, "ultraviolet", lines, nil)
+		if !errors.Is(err, errLeft) || len(f.started) > 0 {
+			t.Errorf("%d: %v, started %d\n%s", n, err, len(f.started), said)
+		}
+	}
+}
