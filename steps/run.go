@@ -48,6 +48,9 @@ type Engine struct {
 // undoTime bounds the undoing after a failure.
 const undoTime = 2 * time.Minute
 
+// endTime bounds the ending of what a killed engine left running.
+const endTime = 10 * time.Second
+
 // Open takes the machine's lock and undoes what an engine that was killed
 // left behind. The watch function gets every event as it happens; it may be
 // nil, and it must not block.
@@ -74,7 +77,12 @@ func (e *Engine) open(ctx context.Context, watch func(Event)) error {
 	if e.sink, err = newSink(e.paths.Events, e.paths.Log, watch); err != nil {
 		return err
 	}
-	e.machine = &sys.Machine{Reporter: e.sink, Undos: undos}
+	e.machine = &sys.Machine{
+		Reporter: e.sink, Undos: undos, Sessions: sys.Sessions(filepath.Join(e.paths.Dir, "running")),
+	}
+	if n := e.machine.Sessions.End(endTime); n > 0 {
+		e.sink.Log(fmt.Sprintf("an earlier install was killed: %d of its processes ended", n))
+	}
 	if undos.Len() > 0 {
 		e.sink.Log("an earlier install was killed: undoing its mounts")
 		// What is not there any more cannot be undone; whatever is really

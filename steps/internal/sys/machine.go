@@ -26,6 +26,7 @@ type Reporter interface {
 type Machine struct {
 	Reporter Reporter
 	Undos    *UndoStack
+	Sessions Sessions
 	// Grace is how long a command may take to end after SIGTERM, before it is
 	// killed. 0 means 5 s.
 	Grace time.Duration
@@ -110,7 +111,7 @@ const (
 // tailLines is how many last lines an ExitError carries.
 const tailLines = 20
 
-// start runs c in a process group of its own, so that cancelling ends its
+// start runs c in a session of its own, so that cancelling ends its
 // children too. If stdout is nil, standard output is logged by line; standard
 // error goes to onErr by line.
 func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
@@ -120,7 +121,9 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdin = bytes.NewReader(c.Stdin)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own: signals reach all of it, no terminal can ask
+	// anything, and what a killed program left running can be found again.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = m.Grace
 	if cmd.WaitDelay == 0 {
@@ -152,7 +155,9 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	err = cmd.Start()
 	feedExtra(err == nil)
 	if err == nil {
+		m.Sessions.add(cmd.Process.Pid)
 		err = cmd.Wait()
+		m.Sessions.remove()
 	}
 	outLines.flush()
 	errLines.flush()

@@ -69,6 +69,9 @@ func (u *UndoStack) drop() error {
 }
 
 func (u *UndoStack) save() error {
+	if u.file == "" { // of a program whose end nobody has to take care of
+		return nil
+	}
 	data, err := json.Marshal(u.cmds)
 	if err != nil {
 		return err

@@ -1,0 +1,105 @@
+package sys
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Sessions names a file that tells which command runs now, so that the next
+// start can end what a killed program left running: it would hold the target
+// busy. Empty: nothing is noted.
+type Sessions string
+
+// add notes a command's session. What cannot be noted is only not ended after
+// a kill.
+func (s Sessions) add(pid int) {
+	if s == "" {
+		return
+	}
+	if p, ok := readProcess("/proc", pid); ok {
+		_ = WriteFile(string(s), fmt.Appendf(nil, "%d %d\n", pid, p.start), 0o600)
+	}
+}
+
+func (s Sessions) remove() {
+	if s != "" {
+		os.Remove(string(s))
+	}
+}
+
+// End kills every process of the noted session and waits until all are gone,
+// for at most the patience given. It returns how many there were.
+//
+// A session's number is not given to a new process while one of its processes
+// lives (kernel/pid.c), so a leader that started at another time means that
+// the noted session is long gone.
+func (s Sessions) End(patience time.Duration) int {
+	data, err := os.ReadFile(string(s))
+	if s == "" || err != nil {
+		return 0
+	}
+	defer s.remove()
+	var sid int
+	var start uint64
+	if n, _ := fmt.Sscan(string(data), &sid, &start); n != 2 || sid <= 1 {
+		return 0
+	}
+	if p, ok := readProcess("/proc", sid); ok && p.start != start {
+		return 0
+	}
+	killed := 0
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		found := members("/proc", sid)
+		killed = max(killed, len(found))
+		for _, pid := range found {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if len(found) == 0 || time.Now().After(deadline) {
+			return killed
+		}
+	}
+}
+
+// process is what /proc/PID/stat tells (proc_pid_stat(5)).
+type process struct {
+	state   byte
+	session int
+	start   uint64 // clock ticks since boot
+}
+
+func readProcess(proc string, pid int) (process, bool) {
+	data, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return process{}, false
+	}
+	// The name, field 2, may hold anything; what follows its last parenthesis
+	// begins with field 3.
+	f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(f) < 20 {
+		return process{}, false
+	}
+	session, err1 := strconv.Atoi(f[3])
+	start, err2 := strconv.ParseUint(f[19], 10, 64)
+	return process{f[0][0], session, start}, err1 == nil && err2 == nil
+}
+
+// members are the living processes of a session.
+func members(proc string, sid int) []int {
+	entries, _ := os.ReadDir(proc) // none: nothing to end
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if p, ok := readProcess(proc, pid); ok && p.session == sid && p.state != 'Z' {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

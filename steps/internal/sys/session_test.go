@@ -1,0 +1,68 @@
+package sys
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What a killed program left running is ended at the next start, its
+// children's children too, and nothing else is.
+func TestSessionsEndLeftovers(t *testing.T) {
+	file := Sessions(filepath.Join(t.TempDir(), "running"))
+	left := exec.Command("sh", "-c", "trap '' TERM; (sleep 600 & sleep 600) & sleep 600")
+	left.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	other := exec.Command("sleep", "600")
+	for _, c := range []*exec.Cmd{left, other} {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+	file.add(left.Process.Pid)
+	for deadline := time.Now().Add(5 * time.Second); len(members("/proc", left.Process.Pid)) < 4; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the processes did not start")
+		}
+	}
+	go func() { _ = left.Wait() }()
+	if n := file.End(5 * time.Second); n != 4 {
+		t.Errorf("%d processes ended, want 4", n)
+	}
+	if got := members("/proc", left.Process.Pid); len(got) > 0 {
+		t.Errorf("still there: %v", got)
+	}
+	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("a bystander was ended: %v", err)
+	}
+	if n := file.End(time.Second); n != 0 {
+		t.Errorf("%d processes ended the second time", n)
+	}
+}
+
+// A number that now belongs to another process is left alone.
+func TestSessionsSpareTheReused(t *testing.T) {
+	file := Sessions(filepath.Join(t.TempDir(), "running"))
+	c := exec.Command("sleep", "600")
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	p, ok := readProcess("/proc", c.Process.Pid)
+	if !ok || p.session != c.Process.Pid {
+		t.Fatalf("%+v", p)
+	}
+	if err := WriteFile(string(file), []byte(strconv.Itoa(c.Process.Pid)+" "+strconv.Itoa(int(p.start)-1)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := file.End(time.Second); n != 0 {
+		t.Errorf("%d processes ended", n)
+	}
+	if err := c.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Error("it was ended")
+	}
+}
