@@ -25,7 +25,7 @@ func PassphraseStrength(p []byte) Strength {
 		return Strength{1, "weak: guessed in hours by someone who has the disk"}
 	case bits < 60:
 		return Strength{2, "fair: longer is better than stranger"}
-	case bits < 80:
+	case bits < 75:
 		return Strength{3, "good"}
 	}
 	return Strength{4, "strong"}
@@ -41,6 +41,8 @@ func entropy(p []byte) float64 {
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
 		switch {
+		case r >= utf8.RuneSelf:
+			wide = true
 		case unicode.IsLower(r):
 			lower = true
 		case unicode.IsUpper(r):
@@ -49,10 +51,8 @@ func entropy(p []byte) float64 {
 			digit = true
 		case r == ' ':
 			blank = true
-		case r < 0x7f:
-			other = true
 		default:
-			wide = true
+			other = true
 		}
 		step := r - last
 		switch {

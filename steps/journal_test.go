@@ -1,0 +1,117 @@
+package steps
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+// A resumed install has the same GUIDs, opens what it made instead of making
+// it anew, and expects its own table on the disk.
+func TestResumePlan(t *testing.T) {
+	paths := Paths{Dir: t.TempDir()}
+	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
+	first, err := InstallPlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage {
+		t.Errorf("nothing to resume: %v", err)
+	}
+	for _, s := range []string{"partition", "encrypt", "format", "mount"} {
+		if err := first.journal.note(paths, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The disk now has the table that was written.
+	a.Disk.identity.PTUUID = "some-other-table"
+	again, err := ResumePlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Partitions, first.Partitions) || again.DiskGUID != first.DiskGUID {
+		t.Errorf("the GUIDs differ: %+v, %+v", again.Partitions, first.Partitions)
+	}
+	if again.Disk.PTUUID != first.DiskGUID {
+		t.Errorf("the gate would expect table %s", again.Disk.PTUUID)
+	}
+	for _, s := range again.Steps {
+		for _, act := range s.Actions {
+			line := Quote(act.Argv)
+			for _, never := range []string{"luksFormat", "luksAddKey", "mkfs", "mkswap", "sfdisk --wipe"} {
+				if strings.Contains(line, never) {
+					t.Errorf("%s: %s", s.Name, line)
+				}
+			}
+		}
+	}
+	names := func(p *Plan) (ns []string) {
+		for _, s := range p.Steps {
+			ns = append(ns, s.Name)
+		}
+		return ns
+	}
+	if !slices.Equal(names(again), names(first)) {
+		t.Errorf("steps %v, %v", names(again), names(first))
+	}
+}
+
+func TestResumeRefusesAnotherInstall(t *testing.T) {
+	paths := Paths{Dir: t.TempDir()}
+	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
+	p, err := InstallPlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.journal.note(paths, "partition"); err != nil {
+		t.Fatal(err)
+	}
+	otherDisk, otherHost := a, a
+	otherDisk.Disk = Disk{Path: "/dev/sda", Size: 1 << 40, LogicalSector: 512, identity: block.Identity{Path: "/dev/sda", Size: 1 << 40, Serial: "S2", LogicalSector: 512}}
+	otherHost.Host.TargetHost = "elsewhere"
+	for name, a := range map[string]Answers{"disk": otherDisk, "host": otherHost} {
+		if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	if err := p.journal.drop(paths); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ResumePlan(a, paths); err == nil {
+		t.Error("resumed after it was done")
+	}
+}
+
+func TestRecoveryKeys(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		k := NewRecoveryKey()
+		if len(k) != recoveryLetters || strings.Trim(string(k), modhex) != "" || seen[string(k)] {
+			t.Fatalf("%q", k)
+		}
+		seen[string(k)] = true
+	}
+	lines := QR(NewRecoveryKey())
+	for _, l := range lines {
+		if len([]rune(l)) != len([]rune(lines[0])) {
+			t.Error("the code is not a rectangle")
+		}
+	}
+	if len(lines) > 16 || len(lines) == 0 {
+		t.Errorf("%d rows do not fit the console", len(lines))
+	}
+}
+
+func TestPassphraseStrength(t *testing.T) {
+	for p, want := range map[string]int{
+		"": 0, "a": 0, "aaaaaaaaaaaaaaaaaaaa": 0, "12345678901234567890": 0, "abcdefghijklmnop": 0, "password": 0,
+		"abababababababab": 0, "correct horse": 1, "Tr0ub4dor&3": 3, "correct horse battery staple": 4, "žluťoučký kůň": 4,
+	} {
+		if got := PassphraseStrength([]byte(p)); got.Score != want || got.Advice == "" {
+			t.Errorf("%q: %+v, want %d", p, got, want)
+		}
+	}
+}

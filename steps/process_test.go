@@ -1,0 +1,180 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// The test binary is an engine too when the screens' side starts it as one:
+// it runs a plan of one step that does what ENGINE says.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "install" {
+		os.Exit(engineForTests(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func engineForTests(args []string) int {
+	flag := func(name string) string { return args[slices.Index(args, name)+1] }
+	events := flag("--events")
+	p := Paths{Dir: filepath.Dir(events), Events: events, Log: flag("--log-file")}
+	how := os.Getenv("ENGINE")
+	if how == "refuse" {
+		WriteError(os.Stderr, Usage("do it right", "it is wrong"))
+		return 2
+	}
+	passphrase, _ := io.ReadAll(os.NewFile(3, "passphrase"))
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	e, err := Open(ctx, p, nil)
+	if err != nil {
+		WriteError(os.Stderr, NewError("", err))
+		return 1
+	}
+	run := func(ctx context.Context, s sys.System) error {
+		s.Log(fmt.Sprintf("%d bytes, session leader %v, resume %v", len(passphrase), syscall.Getpid() == getsid(), slices.Contains(args, "--resume")))
+		switch how {
+		case "die":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		case "wait":
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	go func() {
+		// What the command line does with SIGTERM.
+		ch := make(chan os.Signal, 1)
+		signal.Notify(ch, syscall.SIGTERM)
+		<-ch
+		cancel(Stopped{syscall.SIGTERM})
+	}()
+	_ = e.Close(e.Run(ctx, &Plan{Host: "demo", Steps: []Step{{Name: "only", Does: "wait", run: run}}, root: "/nonexistent"}))
+	return 0
+}
+
+func follower(t *testing.T, how string) (*EngineProcess, Answers) {
+	t.Helper()
+	t.Setenv("ENGINE", how)
+	dir := t.TempDir()
+	p := &EngineProcess{Paths: Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "install.log")}}
+	return p, Answers{HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse")}
+}
+
+func TestEngineIsAProcessOfItsOwn(t *testing.T) {
+	p, a := follower(t, "")
+	if p.Attached() {
+		t.Error("attached to nothing")
+	}
+	if err := p.Start(a, true); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	if err := p.Follow(t.Context(), func(e Event) { lines = append(lines, e.Line) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := "13 bytes, session leader true, resume true"; !slices.Contains(lines, want) {
+		t.Errorf("%q, want %q", lines, want)
+	}
+	for range 100 { // the process itself ends a little after its last event
+		if !p.Running() {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if p.Running() || !p.Attached() {
+		t.Errorf("running %v, attached %v", p.Running(), p.Attached())
+	}
+	if err := p.PutAway(); err != nil || p.Attached() {
+		t.Errorf("put away: %v", err)
+	}
+	if err := p.Stop(); err == nil {
+		t.Error("stopped what does not run")
+	}
+}
+
+func TestEngineStops(t *testing.T) {
+	p, a := follower(t, "wait")
+	if err := p.Start(a, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.PutAway(); NewError("", err).Code != sys.CodeBusy {
+		t.Errorf("put away while it runs: %v", err)
+	}
+	if err := p.Start(a, false); NewError("", err).Code != sys.CodeBusy {
+		t.Errorf("a second one was started: %v", err)
+	}
+	// Other screens, which started nothing, see and stop it as well.
+	other := &EngineProcess{Paths: p.Paths}
+	var last Event
+	err := other.Follow(t.Context(), func(e Event) {
+		if e.Kind == KindStarted {
+			if err := other.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		last = e
+	})
+	if err != nil || last.Kind != KindEnded || last.Exit == nil || *last.Exit != sys.CodeTerminated {
+		t.Errorf("%v, %+v", err, last)
+	}
+}
+
+func TestEngineThatIsKilledIsNoticed(t *testing.T) {
+	p, a := follower(t, "die")
+	if err := p.Start(a, false); err != nil {
+		t.Fatal(err)
+	}
+	err := p.Follow(t.Context(), func(Event) {})
+	if e := NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEngineThatRefusesSaysWhy(t *testing.T) {
+	p, a := follower(t, "refuse")
+	err := p.Start(a, false)
+	if e := NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestArgumentsHoldNoSecret(t *testing.T) {
+	a := Answers{
+		HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse"), RecoveryKey: []byte("recover me"),
+		AgeIdentity: []byte("age key"), DeployKey: []byte("ssh key"), Remote: "https://example.org/x", System: toplevel, Source: "/iso/x",
+	}
+	args, secrets := a.Arguments(3)
+	line := strings.Join(args, " ")
+	want := "install --host demo --disk /dev/nvme0n1 --confirm yes --passphrase-fd 3 --recovery-key-fd 4 --age-identity-fd 5" +
+		" --deploy-key-fd 6 --remote https://example.org/x --source /iso/x --system " + toplevel
+	if line != want || len(secrets) != 4 || string(secrets[1]) != "recover me" {
+		t.Errorf("%s\n%s\n%q", line, want, secrets)
+	}
+	typed := a.CommandLine()
+	if !strings.Contains(typed, "--passphrase-file FILE --recovery-key-file FILE --age-identity FILE --deploy-key FILE") ||
+		strings.Contains(typed, "horse") {
+		t.Error(typed)
+	}
+}
+
+func getsid() int {
+	sid, err := unix.Getsid(0)
+	if err != nil {
+		return -1
+	}
+	return sid
+}
