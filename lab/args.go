@@ -29,7 +29,7 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 	add("-smp", "%d", or(c.CPUs, cpus(accel)))
 	add("-m", "%d", or(c.Memory, 3072))
 	args = append(args, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
-	add("-vga", "std")
+	add("-device", "VGA,edid=on,xres=%d,yres=%d", or(c.Width, 640), or(c.Height, 400))
 	add("-device", "virtio-rng-pci")
 	add("-device", "qemu-xhci,id=xhci")
 	if c.Clock != "" {

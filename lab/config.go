@@ -19,6 +19,10 @@ type Config struct {
 	Clock  string // the hardware clock at start, "2020-01-31T00:00:00", else now
 	Memory int    // MiB, else 3072
 	CPUs   int    // else 2, or 1 in emulation
+
+	// Width and Height of the screen in pixels, else 640 and 400: with the
+	// kernel's 8×16 font that is 80×25 characters, the least that is in use.
+	Width, Height int
 }
 
 // Network is what a machine's network card is plugged into.

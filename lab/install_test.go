@@ -67,26 +67,18 @@ func TestSwapOffline(t *testing.T) {
 // host puts a host.toml of the lab into the live system and returns its path.
 func (i *installer) host(name string) string {
 	i.t.Helper()
-	root, err := Root()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	data, err := os.ReadFile(filepath.Join(root, "lab/hosts", name, "host.toml"))
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return i.write("/run/"+name+".toml", string(data))
+	return i.write("/run/"+name+".toml", i.hostTOML(name))
 }
 
 const passphrase = "correct horse battery staple"
 
 // typed answers the boot prompt: wrong first, then right.
-func typed(ctx context.Context, c *Console) error {
+func typed(ctx context.Context, m *Machine) error {
 	for _, answer := range []string{"incorrect donkey", passphrase} {
-		if err := c.ExpectString(ctx, "Please enter passphrase"); err != nil {
+		if err := m.Console.ExpectString(ctx, "Please enter passphrase"); err != nil {
 			return err
 		}
-		if err := c.Type(answer + "\r"); err != nil {
+		if err := m.Console.Type(answer + "\r"); err != nil {
 			return err
 		}
 	}

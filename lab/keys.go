@@ -1,6 +1,9 @@
 package lab
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // qcodes are QEMU's names for the keys that are not their own letter or digit,
 // on a US keyboard; a shifted key is marked by its first letter "+".
@@ -29,4 +32,43 @@ func chord(char rune) ([]string, error) {
 		return []string{"shift", code[1:]}, nil
 	}
 	return []string{code}, nil
+}
+
+// named are the keys that are not characters: QEMU's name for each, and what a
+// terminal sends for it.
+var named = map[string]struct{ qcode, sent string }{
+	"enter": {"ret", "\r"}, "esc": {"esc", "\x1b"}, "tab": {"tab", "\t"}, "backspace": {"backspace", "\x7f"},
+	"up": {"up", "\x1b[A"}, "down": {"down", "\x1b[B"}, "right": {"right", "\x1b[C"}, "left": {"left", "\x1b[D"},
+	"home": {"home", "\x1b[H"}, "end": {"end", "\x1b[F"}, "pgup": {"pgup", "\x1b[5~"}, "pgdown": {"pgdn", "\x1b[6~"},
+	"space": {"spc", " "}, "f2": {"f2", "\x1bOQ"},
+}
+
+// held are the keys to hold together for a key by its name: "enter", "ctrl+c",
+// or a character.
+func held(key string) ([]string, error) {
+	if rest, ok := strings.CutPrefix(key, "ctrl+"); ok {
+		keys, err := held(rest)
+		return append([]string{"ctrl"}, keys...), err
+	}
+	if k, ok := named[key]; ok {
+		return []string{k.qcode}, nil
+	}
+	for _, char := range key {
+		return chord(char)
+	}
+	return nil, fmt.Errorf("no key %q", key)
+}
+
+// sent is what a terminal sends for a key by its name.
+func sent(key string) string {
+	if rest, ok := strings.CutPrefix(key, "ctrl+"); ok && len(rest) == 1 {
+		return string(rest[0] & 0x1f)
+	}
+	switch k, ok := named[key]; {
+	case ok:
+		return k.sent
+	case key == "\n":
+		return "\r"
+	}
+	return key
 }

@@ -42,7 +42,8 @@ func Start(ctx context.Context, config Config) (m *Machine, err error) {
 		return nil, err
 	}
 	m = &Machine{Config: config, Out: filepath.Join(root, "lab/out", config.Name), ended: make(chan struct{})}
-	if err := os.MkdirAll(m.Out, 0o755); err != nil {
+	// What an earlier machine of that name left would be taken for this one's.
+	if err := errors.Join(os.RemoveAll(m.Out), os.MkdirAll(m.Out, 0o755)); err != nil {
 		return nil, err
 	}
 	// A short path: that of a unix socket has at most 107 bytes.
@@ -176,6 +177,11 @@ func (m *Machine) create(name string) (*os.File, error) {
 		m.files = append(m.files, file)
 	}
 	return file, err
+}
+
+// keep writes text to a file in the machine's folder.
+func (m *Machine) keep(name, text string) error {
+	return os.WriteFile(filepath.Join(m.Out, name), []byte(text), 0o644)
 }
 
 // AwaitAgent waits until the live system is up and takes commands.

@@ -10,13 +10,13 @@ import (
 
 // bootAlone starts the installed disk and nothing else, holds the dialogue it
 // needs, and returns what the system says about itself.
-func bootAlone(t *testing.T, image Image, name string, disk Disk, dialogue func(context.Context, *Console) error) Marker {
+func bootAlone(t *testing.T, image Image, name string, disk Disk, dialogue func(context.Context, *Machine) error) Marker {
 	t.Helper()
 	m := start(t, Config{Name: name, Image: image, Disks: []Disk{disk}, Memory: 2048})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if dialogue != nil {
-		if err := dialogue(ctx, m.Console); err != nil {
+		if err := dialogue(ctx, m); err != nil {
 			t.Fatal(err)
 		}
 	}

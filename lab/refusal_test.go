@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +121,8 @@ func TestRefusals(t *testing.T) {
 		before = append(before, hash(t, d))
 	}
 	luks := i.host("demo-luks")
-	nowhere := i.write("/run/nowhere.toml", strings.ReplaceAll(i.demoTOML(), `targetHost = "demo"`, `targetHost = "nowhere"`))
-	bad := i.write("/run/bad.toml", i.demoTOML()+"\n[swap]\nenable = \"no\"\n")
+	nowhere := i.write("/run/nowhere.toml", strings.ReplaceAll(i.hostTOML("demo"), `targetHost = "demo"`, `targetHost = "nowhere"`))
+	bad := i.write("/run/bad.toml", i.hostTOML("demo")+"\n[swap]\nenable = \"no\"\n")
 
 	for _, c := range []struct {
 		name  string
@@ -189,7 +188,7 @@ func TestFailureThenSuccess(t *testing.T) {
   "test -e /run/mended-command || exit 3",
   "test -e /run/mended-loader || mount -o remount,ro /mnt/boot",
 ]
-`+i.demoTOML())
+`+i.hostTOML("demo"))
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
 
 	i.refused(10, "extraPostMountCommands", args...)
@@ -260,18 +259,4 @@ func (i *installer) logKept(target Disk, words string) {
 // stickID is the stick's name in /dev/disk/by-id.
 func (i *installer) stickID() string {
 	return strings.TrimSpace(shell(i.t, i.Machine, "ls /dev/disk/by-id | grep LABSTICK | grep -v part | head -n 1"))
-}
-
-// demoTOML is the definition of the embedded host demo.
-func (i *installer) demoTOML() string {
-	i.t.Helper()
-	root, err := Root()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	data, err := os.ReadFile(root + "/hosts/demo/host.toml")
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return string(data)
 }

@@ -238,7 +238,7 @@ func (i *installer) clean(target Disk) {
 }
 
 // boots starts the installed disk alone and checks the first things about it.
-func (i *installer) boots(target Disk, host string, dialogue func(context.Context, *Console) error) Marker {
+func (i *installer) boots(target Disk, host string, dialogue func(context.Context, *Machine) error) Marker {
 	i.t.Helper()
 	m := bootAlone(i.t, i.Image, i.Name+"-disk", target, dialogue)
 	if m.Host != host || !m.BootMounted || !m.RepoPresent {

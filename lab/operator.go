@@ -1,0 +1,280 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// What an operator does at each of the installer's screens. They are known by
+// their names in the header; beyond that little is taken for granted of their
+// words.
+
+// At waits for the screen of that name. If the install fails meanwhile, that
+// is an error at once.
+func (o *Operator) At(ctx context.Context, name string) ([]string, error) {
+	on := regexp.MustCompile(`\b` + name + `\b`)
+	failed := false
+	screen, err := o.Await(ctx, "the screen "+name, func(screen []string) bool {
+		failed = name != "Failed" && strings.Contains(screen[0], "Failed")
+		return failed || on.MatchString(screen[0])
+	})
+	if failed {
+		return nil, fmt.Errorf("the install failed:\n%s", strings.Join(screen, "\n"))
+	}
+	return screen, err
+}
+
+// do runs steps up to the first that fails.
+func do(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The following make steps for do.
+func (o *Operator) at(ctx context.Context, name string) func() error {
+	return func() error { _, err := o.At(ctx, name); return err }
+}
+
+func (o *Operator) see(ctx context.Context, texts ...string) func() error {
+	return func() error { _, err := o.See(ctx, texts...); return err }
+}
+
+func (o *Operator) press(ctx context.Context, keys ...string) func() error {
+	return func() error { return o.Press(ctx, keys...) }
+}
+
+func (o *Operator) types(ctx context.Context, text string) func() error {
+	return func() error { return o.Type(ctx, text) }
+}
+
+func (o *Operator) shot(ctx context.Context, name string) func() error {
+	return func() error { return o.Shot(ctx, name) }
+}
+
+// complains waits for a line that begins with an exclamation mark.
+func (o *Operator) complains(ctx context.Context) func() error {
+	return func() error {
+		_, err := o.Await(ctx, "a complaint", func(screen []string) bool {
+			for _, line := range screen {
+				if strings.HasPrefix(strings.TrimSpace(line), "! ") {
+					return true
+				}
+			}
+			return false
+		})
+		return err
+	}
+}
+
+// Welcome waits for the checks, looks at the help, and goes on.
+func (o *Operator) Welcome(ctx context.Context) error {
+	checked := func() error {
+		_, err := o.Await(ctx, "the end of the checks", func(screen []string) bool {
+			return Shows(screen, "firmware") && !Shows(screen, "looking")
+		})
+		return err
+	}
+	return do(o.at(ctx, "Welcome"), checked, o.shot(ctx, "welcome"),
+		o.press(ctx, "?"), o.see(ctx, "Ctrl+L"), o.shot(ctx, "help"), o.press(ctx, "esc"), checked,
+		o.press(ctx, "enter"))
+}
+
+// Keyboard goes on with the keymap as it is.
+func (o *Operator) Keyboard(ctx context.Context) error {
+	return do(o.at(ctx, "Keyboard"), o.press(ctx, "enter"))
+}
+
+// TryKeyboard takes another keymap, tries a key on it, goes back to the first
+// one and on with it. A keymap applies to virtual consoles only.
+func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives string) error {
+	try := regexp.MustCompile(`(?m)^\s*try\W+(\S*)`)
+	tried := func() error {
+		// The keymap is loaded beside the screens, so the key is tried anew.
+		for ctx.Err() == nil {
+			screen, err := o.Screen(ctx)
+			if err != nil {
+				return err
+			}
+			if at := try.FindStringSubmatch(strings.Join(screen, "\n")); at != nil && strings.HasSuffix(at[1], gives) {
+				return nil
+			}
+			if err := o.Press(ctx, "backspace", key); err != nil {
+				return err
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		return fmt.Errorf("the keymap %s did not make %s of %s: %w", other, gives, key, context.Cause(ctx))
+	}
+	listed := func() error {
+		_, err := o.Await(ctx, "the list of keymaps", func(screen []string) bool { _, ok := chosen(screen); return ok })
+		return err
+	}
+	return do(o.at(ctx, "Keyboard"), listed, o.shot(ctx, "keyboard"), o.keymap(ctx, "", other),
+		o.press(ctx, "tab"), tried, o.shot(ctx, "keyboard-"+other), o.press(ctx, "tab"),
+		o.keymap(ctx, other, first), o.shot(ctx, "keyboard-"+first), o.press(ctx, "enter"))
+}
+
+// keymap looks for a keymap by its name, after an earlier search, and takes it.
+func (o *Operator) keymap(ctx context.Context, searched, name string) func() error {
+	return func() error {
+		for range searched {
+			if err := o.Press(ctx, "backspace"); err != nil {
+				return err
+			}
+		}
+		if err := o.Type(ctx, name); err != nil {
+			return err
+		}
+		if err := o.see(ctx, "find "+name)(); err != nil {
+			return err
+		}
+		// Moving the cursor is what takes a keymap, so it is moved at least once.
+		// The list is in alphabetical order.
+		first, then := "home", "down"
+		if name > "m" {
+			first, then = "end", "up"
+		}
+		if err := o.Press(ctx, then, first); err != nil {
+			return err
+		}
+		if err := o.choose(ctx, regexp.MustCompile(`^`+regexp.QuoteMeta(name)+`(\s|$)`), then); err != nil {
+			return err
+		}
+		return o.see(ctx, "Now: "+name)()
+	}
+}
+
+// choose moves the cursor to a row by a key.
+func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) error {
+	last := ""
+	for range 100 {
+		var at string
+		_, err := o.Await(ctx, "a cursor that moves", func(screen []string) bool {
+			var ok bool
+			at, ok = chosen(screen)
+			return ok && (at != last || row.MatchString(at))
+		})
+		if err != nil {
+			return err
+		}
+		if row.MatchString(at) {
+			return nil
+		}
+		last = at
+		if err := o.Press(ctx, key); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no row like %s", row)
+}
+
+// chosen is the row that the cursor is on, without the cursor.
+func chosen(screen []string) (string, bool) {
+	for _, line := range screen {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "►"); ok {
+			return strings.TrimSpace(rest), true
+		}
+	}
+	return "", false
+}
+
+// ChooseDisk chooses a disk by its serial.
+func (o *Operator) ChooseDisk(ctx context.Context, serial string) error {
+	choose := func() error { return o.choose(ctx, regexp.MustCompile(`\b`+serial+`\b`), "down") }
+	return do(o.at(ctx, "Disk"), choose, o.shot(ctx, "disk"),
+		o.press(ctx, "d"), o.see(ctx, "bytes"), o.shot(ctx, "disk-details"), o.press(ctx, "enter"))
+}
+
+// planned waits for the plan to be made.
+func (o *Operator) planned(ctx context.Context) func() error {
+	return func() error { return do(o.at(ctx, "Plan"), o.see(ctx, "partition", "after")) }
+}
+
+// Plan reads the plan, looks at the command that does the same, and goes on.
+func (o *Operator) Plan(ctx context.Context) error {
+	return do(o.planned(ctx), o.shot(ctx, "plan"),
+		o.press(ctx, "c"), o.see(ctx, "--disk"), o.shot(ctx, "plan-command"), o.press(ctx, "enter"))
+}
+
+// Passphrase types the passphrase twice.
+func (o *Operator) Passphrase(ctx context.Context, passphrase string) error {
+	return do(o.at(ctx, "Passphrase"), o.shot(ctx, "passphrase"),
+		o.types(ctx, passphrase), o.press(ctx, "enter"),
+		o.types(ctx, passphrase), o.shot(ctx, "passphrase-twice"), o.press(ctx, "enter"))
+}
+
+// MistypePassphrase types the passphrase and then another one, reads the
+// complaint, and types the second right.
+func (o *Operator) MistypePassphrase(ctx context.Context, passphrase, wrong string) error {
+	return do(o.at(ctx, "Passphrase"), o.shot(ctx, "passphrase"),
+		o.types(ctx, passphrase), o.press(ctx, "enter"), o.types(ctx, wrong), o.press(ctx, "enter"),
+		o.complains(ctx), o.shot(ctx, "passphrase-mismatch"),
+		o.types(ctx, passphrase), o.shot(ctx, "passphrase-twice"), o.press(ctx, "enter"))
+}
+
+// NoRecoveryKey goes on without one.
+func (o *Operator) NoRecoveryKey(ctx context.Context) error {
+	return do(o.at(ctx, "Recovery"), o.press(ctx, "enter"))
+}
+
+var recoveryGroups = regexp.MustCompile(`\b(?:[cbdefghijklnrtuv]{4} ){3,7}[cbdefghijklnrtuv]{4}\b`)
+
+// RecoveryKey has one made, reads it off the screen, and types its end: wrong
+// first.
+func (o *Operator) RecoveryKey(ctx context.Context) (key string, err error) {
+	err = do(o.at(ctx, "Recovery"), o.shot(ctx, "recovery"), o.press(ctx, "m"), func() error {
+		_, err := o.Await(ctx, "a recovery key", func(screen []string) bool {
+			key = strings.ReplaceAll(strings.Join(recoveryGroups.FindAllString(strings.Join(screen, "\n"), -1), ""), " ", "")
+			return len(key) == 32
+		})
+		return err
+	}, o.shot(ctx, "recovery-key"), o.press(ctx, "enter"), o.see(ctx, "eight"),
+		o.types(ctx, "bbbbbbbb"), o.press(ctx, "enter"), o.complains(ctx), o.shot(ctx, "recovery-wrong"),
+		func() error { return o.Type(ctx, key[len(key)-8:]) }, o.shot(ctx, "recovery-confirm"), o.press(ctx, "enter"))
+	return key, err
+}
+
+// Confirm types a wrong word, which does nothing, and then yes.
+func (o *Operator) Confirm(ctx context.Context, wrong string) error {
+	return do(o.at(ctx, "Confirm"), o.see(ctx, "yes"), o.shot(ctx, "confirm"),
+		o.types(ctx, wrong), o.press(ctx, "enter"), o.see(ctx, "type the word yes"), o.shot(ctx, "confirm-wrong"),
+		o.types(ctx, "yes"), o.shot(ctx, "confirm-yes"), o.press(ctx, "enter"), o.at(ctx, "Install"))
+}
+
+// Yes confirms.
+func (o *Operator) Yes(ctx context.Context) error {
+	return do(o.at(ctx, "Confirm"), o.types(ctx, "yes"), o.press(ctx, "enter"), o.at(ctx, "Install"))
+}
+
+// Watch follows the install to its end, and looks at the full log and at what
+// Ctrl+C would mean on the way. The countdown at the end is then held.
+func (o *Operator) Watch(ctx context.Context) error {
+	patience := o.Patience
+	defer func() { o.Patience = patience }()
+	o.Patience = 6 * time.Minute
+	return do(o.shot(ctx, "install"), o.done(ctx, "mount"), o.shot(ctx, "install-half"),
+		o.press(ctx, "z"), o.shot(ctx, "install-log"), o.press(ctx, "z"),
+		o.press(ctx, "ctrl+c"), o.see(ctx, "Esc"), o.shot(ctx, "install-quit"), o.press(ctx, "esc"),
+		o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done"))
+}
+
+// done waits for a step to be ticked off.
+func (o *Operator) done(ctx context.Context, step string) func() error {
+	tick := regexp.MustCompile(`√\s+` + step + `\b`)
+	return func() error {
+		screen, err := o.Await(ctx, "the end of the step "+step, func(screen []string) bool {
+			return tick.MatchString(strings.Join(screen, "\n")) || strings.Contains(screen[0], "Failed")
+		})
+		if err == nil && strings.Contains(screen[0], "Failed") {
+			err = fmt.Errorf("the install failed:\n%s", strings.Join(screen, "\n"))
+		}
+		return err
+	}
+}

@@ -1,0 +1,216 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Terminal is where a program of the machine draws its screens, with its keys.
+type Terminal interface {
+	// Screen is what it shows, a line each, without trailing blanks.
+	Screen(ctx context.Context) ([]string, error)
+	// Key presses a key: "enter", "esc", "up", "ctrl+c", or a character.
+	Key(ctx context.Context, key string) error
+	// Picture keeps what it shows under a name in the machine's folder.
+	Picture(ctx context.Context, name string) error
+}
+
+// VT is a virtual console of the machine, tty1 and on: keys come from the
+// machine's own keyboard, so it must be the one that is shown.
+type VT struct {
+	Machine *Machine
+	Number  int
+}
+
+// Screen reads the text from the kernel (vcs(4)), through the agent.
+func (v VT) Screen(ctx context.Context) ([]string, error) {
+	// The first bytes of vcsa are the lines and columns; vcsu has four bytes a
+	// character, its code point.
+	head, err := v.Machine.Agent.ReadFile(ctx, fmt.Sprintf("/dev/vcsa%d", v.Number))
+	if err != nil {
+		return nil, err
+	}
+	text, err := v.Machine.Agent.ReadFile(ctx, fmt.Sprintf("/dev/vcsu%d", v.Number))
+	if err != nil {
+		return nil, err
+	}
+	if len(head) < 4 || int(head[0])*int(head[1])*4 != len(text) {
+		return nil, fmt.Errorf("tty%d: %d bytes are no screen", v.Number, len(text))
+	}
+	w := int(head[1])
+	var lines []string
+	for row := range int(head[0]) {
+		var b strings.Builder
+		for x := range w {
+			char := rune(binary.NativeEndian.Uint32(text[4*(row*w+x):]))
+			if char == 0 {
+				char = ' '
+			}
+			b.WriteRune(char)
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+	}
+	return lines, nil
+}
+
+// Key presses a key of the machine's keyboard.
+func (v VT) Key(ctx context.Context, key string) error {
+	keys, err := held(key)
+	if err != nil {
+		return err
+	}
+	return v.Machine.Press(ctx, keys...)
+}
+
+// Picture takes a screenshot.
+func (v VT) Picture(ctx context.Context, name string) error {
+	_, err := v.Machine.Screenshot(ctx, name)
+	return err
+}
+
+// Serial is the machine's serial line with a terminal of 80×24 at its end.
+type Serial struct {
+	Machine *Machine
+	vt      *vt
+}
+
+// NewSerial puts a terminal at the end of the serial line.
+func NewSerial(m *Machine) *Serial {
+	s := &Serial{m, newVT(80, 24)}
+	m.Console.Mirror(s.vt)
+	return s
+}
+
+// Screen is what the terminal shows.
+func (s *Serial) Screen(context.Context) ([]string, error) { return s.vt.Screen(), nil }
+
+// Key sends what the terminal's key does.
+func (s *Serial) Key(_ context.Context, key string) error { return s.Machine.Console.Type(sent(key)) }
+
+// Picture writes the text to NAME.txt.
+func (s *Serial) Picture(_ context.Context, name string) error {
+	return s.Machine.keep(name+".txt", strings.Join(s.vt.Screen(), "\n")+"\n")
+}
+
+// RunOn starts the program under test on a terminal of the machine, such as
+// tty1 or ttyS0, as the kiosk of an installer medium does: in place of the
+// login, and such that an install which it has started outlives it. It returns
+// the name of its unit.
+func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (unit string, err error) {
+	unit = "screens-" + tty + ".service"
+	getty := "getty@" + tty
+	if strings.HasPrefix(tty, "ttyS") {
+		getty = "serial-getty@" + tty
+	}
+	argv := []string{
+		"systemd-run", "--quiet", "--collect", "--unit=" + unit, "--service-type=exec",
+		"--property=StandardInput=tty-force", "--property=StandardOutput=inherit", "--property=StandardError=inherit",
+		"--property=TTYPath=/dev/" + tty, "--property=TTYReset=yes", "--property=TTYVHangup=yes",
+		"--property=Conflicts=" + getty + ".service", "--property=After=" + getty + ".service",
+		"--property=KillMode=process", "--property=IgnoreSIGPIPE=no", "--property=WorkingDirectory=/root",
+		"--setenv=TERM=" + term, "--setenv=HOME=/root", "--setenv=USER=root", "--setenv=SHELL=/bin/bash", "--setenv=LANG=C.UTF-8",
+		"/lab/auto-installer",
+	}
+	// Kernel messages do not belong on a console that shows screens.
+	if _, err := m.Agent.Output(ctx, "dmesg", "--console-level", "emerg"); err != nil {
+		return unit, err
+	}
+	_, err = m.Agent.Output(ctx, append(argv, args...)...)
+	return unit, err
+}
+
+// Operator sits at a terminal and works the screens, as a person does: by what
+// they show.
+type Operator struct {
+	Terminal
+	// Patience is how long something may take to show, else a minute.
+	Patience time.Duration
+	// Pictures are kept of every screen if it is set; they are numbered.
+	Pictures bool
+
+	taken int
+}
+
+// Await waits until the screen is as seen wants it, and returns it.
+func (o *Operator) Await(ctx context.Context, what string, seen func(screen []string) bool) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, time.Minute))
+	defer cancel()
+	var screen []string
+	// Looking costs an emulated machine as much as working does.
+	for pause := 30 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
+		now, err := o.Screen(ctx)
+		switch {
+		case err == nil:
+			if screen = now; seen(screen) {
+				return screen, nil
+			}
+		case ctx.Err() == nil:
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s did not come: %w; the screen was:\n%s", what, context.Cause(ctx), strings.Join(screen, "\n"))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// See waits until every text is on the screen.
+func (o *Operator) See(ctx context.Context, texts ...string) ([]string, error) {
+	return o.Await(ctx, fmt.Sprintf("%q", texts), func(screen []string) bool {
+		for _, text := range texts {
+			if !Shows(screen, text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Shows tells whether a text is on the screen, however its lines are broken.
+func Shows(screen []string, text string) bool {
+	return strings.Contains(flat(strings.Join(screen, "\n")), flat(text))
+}
+
+func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Press presses keys one after the other.
+func (o *Operator) Press(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if err := o.Key(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Type types text.
+func (o *Operator) Type(ctx context.Context, text string) error {
+	return o.Press(ctx, strings.Split(text, "")...)
+}
+
+// Shot keeps a picture of the screen once it holds still.
+func (o *Operator) Shot(ctx context.Context, name string) error {
+	if !o.Pictures {
+		return nil
+	}
+	last := []byte("nothing")
+	for range 10 {
+		screen, err := o.Screen(ctx)
+		if err != nil {
+			return err
+		}
+		now := []byte(strings.Join(screen, "\n"))
+		if bytes.Equal(now, last) {
+			break
+		}
+		last = now
+		time.Sleep(100 * time.Millisecond) // longer than a frame takes to be drawn
+	}
+	o.taken++
+	return o.Picture(ctx, fmt.Sprintf("%02d-%s", o.taken, name))
+}
