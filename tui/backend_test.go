@@ -31,7 +31,7 @@ type fake struct {
 
 	loaded, calls []string
 	started       []steps.Answers
-	joined        string
+	joined, seen  string // secrets that were handed over
 }
 
 func newFake(t testing.TB) *fake {
@@ -119,6 +119,7 @@ func (f *fake) CommandLine(a steps.Answers) string { return a.CommandLine() }
 
 func (f *fake) Start(a steps.Answers, resume bool) error {
 	f.started = append(f.started, a)
+	f.seen = string(a.Passphrase)
 	if resume {
 		f.calls = append(f.calls, "resume")
 	}

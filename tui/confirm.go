@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/steps"
@@ -23,7 +25,7 @@ func (f *confirm) name() string { return "Confirm" }
 func (f *confirm) typing() bool { return true }
 
 func (f *confirm) keys() []binding {
-	return []binding{bind("yes, Enter", "install", "enter").explained("type yes and press Enter: the install starts"), keyBack}
+	return []binding{bind("yes Enter", "install", "enter").explained("type yes and press Enter: the install starts"), keyErase, keyBack}
 }
 
 func (f *confirm) enter() tea.Cmd {
@@ -35,11 +37,6 @@ func (f *confirm) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case tea.PasteMsg:
 		f.hint = "pasting does not count: type the word"
-	case startedMsg:
-		if msg.err != nil {
-			f.failure = steps.NewError("", msg.err)
-			return nil, goTo(stateFailure)
-		}
 	case tea.KeyPressMsg:
 		return f.key(msg)
 	}
@@ -51,18 +48,19 @@ func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
-	case msg.String() == "backspace" && len(f.typed) > 0:
+	case (msg.String() == "backspace" || msg.String() == "ctrl+h") && len(f.typed) > 0:
 		f.typed = f.typed[:len(f.typed)-1]
-	case msg.String() == "ctrl+u":
+	case keyErase.is(msg):
 		f.typed = nil
 	case keyNext.is(msg):
 		if string(f.typed) != word {
-			f.hint = "type the word yes to install, or press Esc"
+			f.hint = "type the word yes, or press Esc"
 			f.typed = nil
 			return nil, stay
 		}
 		f.typed = nil
 		return nil, goTo(stateInstall)
+	// More than a character at once was not typed.
 	case len([]rune(msg.Text)) == 1 && len(f.typed) < 12:
 		f.typed = append(f.typed, []rune(msg.Text)...)
 	}
@@ -73,36 +71,49 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
-	p.head("This disk will be erased", "")
+	p.head("This disk will be erased", "What is on it cannot be brought back. After this nobody needs to stand here.")
 	fact := func(name, value string) string { return c.dim.Render(pad(name, 8)) + cut(value, c.w-12) }
 	lines := []string{
-		fact("disk", c.strong.Render(d.Path+"  "+steps.Size(d.Size))),
-		fact("model", or(steps.CleanText(d.Model), "not told")),
-		fact("serial", or(steps.CleanText(d.Serial), "none")),
-		"",
+		fact("disk", c.strong.Render(clean(d.Path)+"  "+steps.Size(d.Size))),
+		fact("model", or(clean(d.Model), "not told")),
+		fact("serial", or(clean(d.Serial), "none")),
 	}
+	if !c.low() {
+		lines = append(lines, "")
+	}
+	box := "everything on it is lost"
 	switch {
 	case v.Blank:
+		box = "nothing is on it"
 		lines = append(lines, c.good.Render("the disk is blank"))
 	case len(v.Holds) == 0:
 		lines = append(lines, c.warn.Render("nothing that is known is on it"))
 	}
 	room := max(1, p.left()-len(lines)-6)
+	if c.low() {
+		room = 1
+	}
 	for i, h := range v.Holds {
 		if i == room-1 && len(v.Holds) > room {
 			lines = append(lines, c.warn.Render("and "+itoa(len(v.Holds)-i)+" more"))
 			break
 		}
-		lines = append(lines, c.warn.Render(cut(glyphBad+" "+steps.CleanText(h), c.w-4)))
+		lines = append(lines, c.warn.Render(cut(glyphBad+" "+clean(h), c.w-4)))
 	}
-	p.add(c.box("everything on it is lost", c.w, lines...)...)
+	if c.low() && len(v.Holds) > 1 {
+		lines[len(lines)-1] = c.warn.Render(cut(glyphBad+" "+clean(strings.Join(v.Holds, ", ")), c.w-4))
+	}
+	p.add(c.box(box, c.w, lines...)...)
 	p.gap()
 	prompt := "Type yes to install " + f.host().TargetHost + " on it: "
-	prompt = cut(prompt, c.w-13)
-	cursor := tea.NewCursor(len([]rune(prompt))+len(f.typed), p.row())
-	p.add(c.title.Render(prompt) + c.accent.Render(string(f.typed)))
+	if width(prompt) > c.w-13 {
+		prompt = "Type yes to install: "
+	}
+	typed := clean(string(f.typed))
+	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
+	p.add(c.title.Render(prompt) + c.accent.Render(typed))
 	if f.hint != "" {
-		p.add(c.warn.Render(f.hint))
+		p.add(c.warn.Render(cut(f.hint, c.w)))
 	}
 	return p.String(), cursor
 }

@@ -3,10 +3,10 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/steps"
 )
@@ -26,10 +26,8 @@ func (d *diskScreen) name() string { return "Disk" }
 var keyDetails = bind("d", "details", "d", "space").explained("more about this disk; also Space")
 
 func (d *diskScreen) keys() []binding {
-	return []binding{
-		keyUp, keyDown, keyFirst, keyLast,
-		keyNext.explained("choose this disk; nothing is written yet"), keyDetails, keyBack,
-	}
+	return append(slices.Clone(moves),
+		keyNext.explained("choose this disk; nothing is written yet"), keyDetails, keyBack)
 }
 
 type disksMsg struct {
@@ -75,7 +73,7 @@ func (m *model) foundDisks(msg disksMsg) tea.Cmd {
 	if msg.err != nil {
 		return nil
 	}
-	m.disks = msg.disks
+	m.disks, m.listed = msg.disks, true
 	if _, ok := m.verdict(m.diskAt); !ok && len(m.disks) > 0 {
 		m.diskAt = m.disks[0].Device.Path
 	}
@@ -87,7 +85,7 @@ func (m *model) foundDisks(msg disksMsg) tea.Cmd {
 	if v, ok := m.verdict(chosen); !ok {
 		why = chosen + " is gone"
 	} else if v.Refused != "" {
-		why = chosen + " cannot be used any more: " + v.Refused
+		why = chosen + " cannot be used any more: " + clean(v.Refused)
 	} else if !m.answers.Disk.Same(v) {
 		why = chosen + " is another disk now"
 	}
@@ -127,7 +125,12 @@ func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
 		d.details = !d.details
 	case keyNext.is(key):
 		v, ok := d.verdict(d.diskAt)
-		if !ok || v.Refused != "" {
+		if !ok {
+			return nil, stay
+		}
+		if v.Refused != "" {
+			why, _, _ := strings.Cut(clean(v.Refused), ";") // the box has all of it
+			d.notice = v.Device.Path + " cannot be used: " + why
 			return nil, stay
 		}
 		d.notice = ""
@@ -142,16 +145,17 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	p.head("Which disk?", "Everything on it will be replaced, but nothing before you have confirmed.")
 	if d.notice != "" {
-		for _, l := range wrap("! "+d.notice, c.w) {
-			p.add(c.warn.Render(l))
-		}
+		p.marked("!", c.warn, d.notice)
 		p.gap()
 	}
 	switch {
 	case d.err != nil:
-		p.add(c.bad.Render(cut("the disks cannot be listed: "+d.err.Error(), c.w)))
+		p.para(c.bad, "The disks cannot be listed: "+clean(d.err.Error()))
+	case !d.listed:
+		p.add(c.dim.Render(c.spin() + " looking for disks"))
 	case len(d.disks) == 0:
-		p.add(c.dim.Render(spinner[c.tick%len(spinner)] + " looking for disks"))
+		p.para(c.warn, "There is no disk. Plug one in: it shows up here by itself.")
+		p.para(c.dim, "One that should be there may need a driver, or another mode of its controller in the firmware's setup.")
 	default:
 		d.list(p)
 	}
@@ -160,56 +164,67 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 
 // list draws the rows and, below, what is on the disk under the cursor.
 func (d *diskScreen) list(p *page) {
-	info := 6
+	c := p.c
+	info := 7
 	if d.details {
 		info = min(14, p.left()-4)
+	}
+	if !c.low() {
+		p.add(c.dim.Render(d.columns(c, "  disk", "size", "bus", "model", "serial", "what it is")))
+	} else {
+		info = 5
 	}
 	room := max(3, p.left()-info)
 	from, to := window(d.at(), len(d.disks), room)
 	for i := from; i < to; i++ {
-		p.add(d.row(p.c, d.disks[i]))
+		p.add(d.row(c, d.disks[i]))
+	}
+	if to-from < len(d.disks) && !c.low() {
+		p.add(c.dim.Render(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
 	}
 	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
 		p.gap()
-		lines := about(p.c, v, d.details)
-		lines = lines[:min(len(lines), max(1, p.left()-2))]
-		p.add(p.c.box(title(v), p.c.w, lines...)...)
+		lines := about(c, v, d.details)
+		if most := max(1, p.left()-2); len(lines) > most {
+			lines = append(lines[:most-1], c.dim.Render("and more"))
+		}
+		p.add(c.box(title(v), c.w, lines...)...)
 	}
 }
 
 func title(v steps.Verdict) string {
-	if v.Device.ByID != "" {
-		return strings.TrimPrefix(v.Device.ByID, "/dev/disk/by-id/")
-	}
-	return v.Device.Path
+	return clean(strings.TrimPrefix(or(v.Device.ByID, v.Device.Path), "/dev/disk/by-id/"))
 }
 
 // row is one disk: path, size, bus, model, serial, and what is on it.
 func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	dev := v.Device
 	mark, style := "  ", c.text
-	switch {
-	case dev.Path == d.diskAt:
+	if v.Refused != "" {
+		mark, style = glyphBad+" ", c.dim
+	}
+	if dev.Path == d.diskAt {
 		mark, style = glyphCursor+" ", c.selected
-	case v.Refused != "":
-		style = c.dim
 	}
-	name := pad(strings.TrimPrefix(dev.Path, "/dev/"), 8)
-	size := padLeft(steps.Size(dev.Size), 9)
-	if c.w < 60 {
-		return style.Render(pad(mark+name+" "+size+"  "+summary(v), c.w))
+	return style.Render(d.columns(c, mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
+		clean(dev.Transport), clean(dev.Model), tail(clean(dev.Serial), 8), clean(summary(v))))
+}
+
+// columns lines up what is told of a disk; a narrow screen has no room for
+// bus, model and serial, which the box below tells.
+func (d *diskScreen) columns(c canvas, name, size, bus, model, serial, what string) string {
+	line := pad(name, 10) + " " + padLeft(size, 9) + "  "
+	if c.w >= 60 {
+		line += pad(bus, 6) + " " + pad(model, max(15, min(30, c.w/4-4))) + " " + pad(serial, 8) + "  "
 	}
-	model := pad(steps.CleanText(dev.Model), max(15, min(24, c.w/5)))
-	serial := pad(tail(steps.CleanText(dev.Serial), 8), 8)
-	line := mark + name + " " + size + "  " + pad(dev.Transport, 6) + " " + model + " " + serial + "  "
-	return style.Render(pad(line+cut(summary(v), max(0, c.w-ansi.StringWidth(line))), c.w))
+	return pad(line+cut(what, c.w-width(line)), c.w)
 }
 
 // summary says in a few words what a disk is.
 func summary(v steps.Verdict) string {
 	switch {
 	case v.Refused != "":
-		return "refused: " + v.Refused
+		return v.Refused
 	case v.Blank:
 		return "blank"
 	case v.ByNameOnly:
@@ -231,14 +246,17 @@ func about(c canvas, v steps.Verdict, details bool) []string {
 	w := c.w - 4
 	var lines []string
 	if v.Refused != "" {
-		for _, l := range wrap("refused: "+steps.CleanText(v.Refused), w) {
+		for _, l := range wrap("cannot be used: "+clean(v.Refused), w) {
 			lines = append(lines, c.warn.Render(l))
 		}
+	}
+	if c.w < 60 {
+		lines = append(lines, cut(or(clean(v.Device.Model), "no model")+"  "+clean(v.Device.Serial), w))
 	}
 	if len(v.Device.Partitions) > 0 {
 		lines = append(lines, diskBar(c, v, w))
 	}
-	if why := steps.CleanText(strings.Join(v.Reasons, ", ")); why != "" {
+	if why := clean(strings.Join(v.Reasons, ", ")); why != "" {
 		if v.Rank == 1 {
 			why = "first choice: " + why
 		}
@@ -246,12 +264,12 @@ func about(c canvas, v steps.Verdict, details bool) []string {
 	}
 	if details {
 		d := v.Device
-		lines = append(lines, c.dim.Render(cut(fmt.Sprintf("%s  %s  serial %s  wwn %s", d.Path, steps.CleanText(d.Model),
-			or(steps.CleanText(d.Serial), "none"), or(d.WWN, "none")), w)),
-			c.dim.Render(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(d.PTType, "none"))))
+		lines = append(lines, c.dim.Render(cut(fmt.Sprintf("%s  %s  serial %s  wwn %s", clean(d.Path), clean(d.Model),
+			or(clean(d.Serial), "none"), or(clean(d.WWN), "none")), w)),
+			c.dim.Render(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(clean(d.PTType), "none"))))
 	}
 	for _, h := range v.Holds {
-		lines = append(lines, c.dim.Render(cut(glyphSmall+" "+steps.CleanText(h), w)))
+		lines = append(lines, c.dim.Render(cut(glyphSmall+" "+clean(h), w)))
 	}
 	if len(v.Holds) == 0 && v.Refused == "" {
 		lines = append(lines, c.dim.Render("nothing that is known is on it"))

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -28,13 +29,14 @@ func newDone(s *session) *done { return &done{session: s, now: time.Now} }
 
 func (d *done) name() string { return "Done" }
 
-var keyPower = bind("Enter", "end it now", "enter").explained("power off or restart now")
+var keyPower = bind("Enter", "", "enter")
 
 func (d *done) keys() []binding {
+	power := bind("Enter", d.verb()+" now", keyPower.keys...)
 	if d.held {
-		return []binding{keyPower}
+		return []binding{power}
 	}
-	return []binding{bind("any key", "hold"), keyPower}
+	return []binding{bind("any key", "hold").explained("hold the countdown"), power}
 }
 
 func (d *done) enter() tea.Cmd {
@@ -45,6 +47,14 @@ func (d *done) enter() tea.Cmd {
 // reboots tells whether the host wants to be restarted. Screens that came
 // later do not know the host; powering off is the safe end.
 func (d *done) reboots() bool { return d.chosen && !d.host().PowerOff }
+
+// verb is what Enter and the countdown make the machine do.
+func (d *done) verb() string {
+	if d.reboots() {
+		return "restart"
+	}
+	return "power off"
+}
 
 func (d *done) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
@@ -61,7 +71,6 @@ func (d *done) update(msg tea.Msg) (tea.Cmd, turn) {
 		if keyPower.is(msg) && !d.off {
 			return d.power(), stay
 		}
-		d.held = true
 	}
 	return nil, stay
 }
@@ -76,49 +85,78 @@ func (d *done) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	host := d.host().TargetHost
 	if d.run.plan != nil {
-		host = d.run.plan.Host
+		host = clean(d.run.plan.Host)
 	}
 	p.gap()
 	p.add(c.good.Render(glyphDone+" "+host+" is installed") + c.dim.Render(" in "+span(d.run.seconds)))
 	p.gap()
-	if len(d.run.proven) > 0 {
+	room := p.left() - 2 // for the end
+	if d.err != nil {
+		room--
+	}
+	if !c.low() {
+		room -= 2
+	}
+	warnings := d.warnings(c)
+	most := min(len(warnings), max(1, room/2))
+	if proven := d.proven(c); len(proven) > 0 {
 		p.add(c.title.Render("Proven, from firmware to init"))
-		for _, s := range d.run.proven {
-			for i, l := range wrap(storeHash.ReplaceAllString(s, ""), c.w-2) {
-				mark := "  "
-				if i == 0 {
-					mark = c.good.Render(glyphDone) + " "
-				}
-				p.add(mark + l)
-			}
-		}
+		p.add(clip(c, proven, room-1-most)...)
+		most = room - 1 - min(len(proven), room-1-most)
 		p.gap()
 	}
-	for _, w := range d.run.warnings {
-		for _, l := range wrap("! "+w, c.w) {
-			p.add(c.warn.Render(l))
-		}
-	}
-	if len(d.run.warnings) > 0 {
+	if len(warnings) > 0 {
+		p.add(clip(c, warnings, most)...)
 		p.gap()
 	}
-	p.lines = p.lines[:min(len(p.lines), c.h-4)]
+	d.viewEnd(p)
+	return p.String(), nil
+}
+
+// clip shortens a list to n lines, and says that it did.
+func clip(c canvas, lines []string, n int) []string {
+	if len(lines) <= n || n < 1 {
+		return lines[:max(0, min(n, len(lines)))]
+	}
+	return append(lines[:n-1:n-1], c.dim.Render("  and more, in the log on the disk"))
+}
+
+func (d *done) proven(c canvas) []string {
+	p := newPage(c)
+	for _, s := range d.run.proven {
+		p.marked(glyphDone, c.text, storeHash.ReplaceAllString(clean(s), ""))
+	}
+	for i, l := range p.lines {
+		if rest, ok := strings.CutPrefix(l, glyphDone); ok {
+			p.lines[i] = c.good.Render(glyphDone) + rest
+		}
+	}
+	return p.lines
+}
+
+func (d *done) warnings(c canvas) []string {
+	p := newPage(c)
+	for _, w := range d.run.warnings[:min(len(d.run.warnings), c.h)] {
+		p.marked("!", c.warn, clean(w))
+	}
+	return p.lines
+}
+
+// viewEnd is what to do now, and what the machine will do.
+func (d *done) viewEnd(p *page) {
+	c := p.c
 	p.add(c.title.Render("Now remove the stick."))
-	verb := "powers off"
-	if d.reboots() {
-		verb = "restarts"
-	}
+	verb := d.verb()
 	switch {
 	case d.err != nil:
-		p.add(c.bad.Render(cut("it does not end: "+steps.NewError("", d.err).Cause, c.w)))
+		p.para(c.bad, cut("It does not "+verb+": "+clean(steps.NewError("", d.err).Cause), 2*c.w-20))
 	case d.off:
-		p.add(c.accent.Render("the machine " + verb + " now"))
+		p.add(c.accent.Render("The machine will " + verb + " now."))
 	case d.held:
-		p.add("held; Enter: the machine " + verb)
+		p.add("Held. Press Enter to " + verb + ".")
 	default:
 		left := max(0, int(d.until.Sub(d.now())/time.Second))
-		full, empty := bar(int64(left), int64(countdown/time.Second), 20)
-		p.add(fmt.Sprintf("The machine %s in %d s  ", verb, left) + c.accent.Render(full) + c.rule.Render(empty))
+		full, empty := bar(int64(left), int64(countdown/time.Second), min(20, c.w-32))
+		p.add(fmt.Sprintf("It will %s in %2d s  ", verb, left) + c.accent.Render(full) + c.rule.Render(empty))
 	}
-	return p.String(), nil
 }

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"os/exec"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -17,17 +18,25 @@ type failure struct {
 	asking bool          // the list of places is shown
 	note   string
 	bad    bool // the note is of something that failed
+	log    bool // the log fills the screen
 }
 
 func newFailure(s *session) *failure { return &failure{session: s} }
 
 func (f *failure) name() string { return "Failed" }
 
+func (f *failure) typing() bool { return f.log && f.run.log.searching }
+
 func (f *failure) keys() []binding {
-	if f.asking {
-		return []binding{keyUp, keyDown, keyNext.explained("save the log there"), keyBack}
+	switch {
+	case f.log && f.run.log.searching:
+		return f.run.log.keys()
+	case f.log:
+		return append(f.run.log.keys(), keyBack.explained("back to what can be done"))
+	case f.asking:
+		return append(slices.Clone(moves), bind("Enter", "save", "enter").explained("save the log there"), keyBack.explained("save it nowhere"))
 	}
-	return []binding{keyUp, keyDown, keyNext.explained("do what is chosen")}
+	return append(slices.Clone(moves), bind("Enter", "do it", "enter").explained("do what is chosen"))
 }
 
 type choice struct {
@@ -47,6 +56,7 @@ func (f *failure) choices() []choice {
 	}
 	return append(cs,
 		choice{"Start over", "from the first question", (*failure).over},
+		choice{"Read the log", "the newest " + itoa(f.run.log.len()) + " lines of it", (*failure).read},
 		choice{"Save the log", "to a stick or another disk; it holds no secrets", (*failure).save},
 		choice{"Rescue shell", "exit comes back here", (*failure).shell},
 		choice{"Power off", "", (*failure).off},
@@ -62,12 +72,13 @@ type (
 		where string
 		err   error
 	}
+	openMsg  struct{ shell *exec.Cmd }
 	shellMsg struct{ err error }
 	powerMsg struct{ err error }
 )
 
 func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.note = 0, false, ""
+	f.at, f.asking, f.log, f.note = 0, false, false, ""
 	return nil
 }
 
@@ -77,15 +88,22 @@ func (f *failure) update(msg tea.Msg) (tea.Cmd, turn) {
 		f.places, f.at = msg.places, 0
 		f.asking = msg.err == nil && len(msg.places) > 0
 		if !f.asking {
-			f.say(msg.err, "there is no other writable file system: plug in a stick and try again")
+			f.say(msg.err, "There is no other writable file system: plug in a stick and try again.")
 		}
 	case logSavedMsg:
 		f.asking, f.at = false, 0
-		f.say(msg.err, "saved as "+msg.where)
+		f.say(msg.err, "Saved as "+msg.where)
+	case openMsg:
+		return tea.ExecProcess(msg.shell, func(err error) tea.Msg {
+			if _, ok := err.(*exec.ExitError); ok { //nolint:errorlint // the shell's own exit code says nothing
+				err = nil
+			}
+			return shellMsg{err}
+		}), stay
 	case shellMsg:
 		f.say(msg.err, "")
 	case powerMsg:
-		f.say(msg.err, "powering off")
+		f.say(msg.err, "Powering off")
 	case tea.KeyPressMsg:
 		return f.key(msg)
 	}
@@ -104,6 +122,14 @@ func (f *failure) say(err error, note string) {
 }
 
 func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+	if f.log {
+		if !f.run.log.searching && keyBack.is(msg) {
+			f.log = false
+		} else {
+			f.run.log.key(msg)
+		}
+		return nil, stay
+	}
 	n := len(f.choices())
 	if f.asking {
 		n = len(f.places)
@@ -117,7 +143,7 @@ func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		f.asking, f.at = false, 0
 	case keyNext.is(msg) && f.asking:
 		b, p := f.backend, f.places[f.at]
-		f.note, f.bad = "saving", false
+		f.note, f.bad = "Saving", false
 		return func() tea.Msg {
 			where, err := b.SaveLog(context.Background(), p)
 			return logSavedMsg{where, err}
@@ -143,11 +169,13 @@ func (f *failure) start(resume bool) (tea.Cmd, turn) {
 func (f *failure) over() (tea.Cmd, turn) {
 	f.reattached, f.failure = false, nil
 	b := f.backend
-	put := func() tea.Msg { _ = b.PutAway(); return nil }
-	if len(f.hosts) > 0 && !f.chosen {
-		return put, goTo(stateWelcome)
-	}
+	put := func() tea.Msg { _ = b.PutAway(); return nil } // the next start does it again
 	return put, goTo(stateWelcome)
+}
+
+func (f *failure) read() (tea.Cmd, turn) {
+	f.log = true
+	return nil, stay
 }
 
 func (f *failure) save() (tea.Cmd, turn) {
@@ -159,106 +187,11 @@ func (f *failure) save() (tea.Cmd, turn) {
 }
 
 func (f *failure) shell() (tea.Cmd, turn) {
-	return tea.ExecProcess(f.backend.Shell(), func(err error) tea.Msg {
-		if _, ok := err.(*exec.ExitError); ok { //nolint:errorlint // the shell's own exit code says nothing
-			err = nil
-		}
-		return shellMsg{err}
-	}), stay
+	b := f.backend
+	return func() tea.Msg { return openMsg{b.Shell()} }, stay
 }
 
 func (f *failure) off() (tea.Cmd, turn) {
 	b := f.backend
 	return func() tea.Msg { return powerMsg{b.Power(context.Background(), false)} }, stay
-}
-
-func (f *failure) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
-	p.gap()
-	if f.failure == nil {
-		p.add(c.bad.Render("The install failed"))
-		return p.String(), nil
-	}
-	what := "The install failed"
-	if f.failure.Step != "" {
-		what += " at " + f.failure.Step
-	}
-	p.add(c.bad.Render(what))
-	written := "Nothing was written to any disk."
-	if f.run.written {
-		written = "The disk is incomplete and will not start. Everything is unmounted."
-	}
-	p.add(c.dim.Render(cut(written, c.w)))
-	p.gap()
-	room := max(1, p.left()-len(f.choices())-6)
-	for i, l := range append(wrap(f.failure.Cause, c.w-7), hintLines(f.failure.Hint, c.w-7)...) {
-		if i == room {
-			break
-		}
-		p.add(l)
-	}
-	p.gap()
-	f.viewLast(p)
-	f.viewChoices(p)
-	if f.note != "" {
-		style := c.accent
-		if f.bad {
-			style = c.bad
-		}
-		p.add(style.Render(cut(f.note, c.w)))
-	}
-	return p.String(), nil
-}
-
-func hintLines(hint string, w int) []string {
-	if hint == "" {
-		return nil
-	}
-	lines := wrap(hint, w-6)
-	for i, l := range lines {
-		if i == 0 {
-			lines[i] = glyphRight + " " + l
-		} else {
-			lines[i] = "  " + l
-		}
-	}
-	return lines
-}
-
-// viewLast shows the last lines of the log, as many as there is room for.
-func (f *failure) viewLast(p *page) {
-	l := &f.run.log
-	n := min(6, l.len(), p.left()-len(f.choices())-4)
-	if f.asking || n < 1 {
-		return
-	}
-	var lines []string
-	for i := l.len() - n; i < l.len(); i++ {
-		lines = append(lines, p.c.dim.Render(cut(l.at(i), p.c.w-4)))
-	}
-	p.add(p.c.box("last lines", p.c.w, lines...)...)
-	p.gap()
-}
-
-func (f *failure) viewChoices(p *page) {
-	c := p.c
-	row := func(i int, label, about string) {
-		mark, style := "  ", c.text
-		if i == f.at {
-			mark, style = glyphCursor+" ", c.selected
-		}
-		p.add(style.Render(mark+pad(label, 26)) + c.dim.Render(cut(about, c.w-28)))
-	}
-	if f.asking {
-		p.add(c.title.Render("Save the log where?"))
-		from, to := window(f.at, len(f.places), max(1, p.left()-1))
-		for i := from; i < to; i++ {
-			pl := f.places[i]
-			row(i, pl.Device+" "+pl.Label, pl.FSType+" "+steps.Size(pl.Size)+" "+steps.CleanText(pl.Disk))
-		}
-		return
-	}
-	for i, ch := range f.choices() {
-		row(i, ch.label, ch.about)
-	}
 }

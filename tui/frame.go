@@ -1,10 +1,6 @@
 package tui
 
-import (
-	"strings"
-
-	"github.com/charmbracelet/x/ansi"
-)
+import "strings"
 
 // The screen is: a rule with the title, the body, a rule with the help.
 const (
@@ -17,8 +13,16 @@ const (
 type canvas struct {
 	w, h int
 	styles
-	tick int // advances while something is awaited
+	tick    int  // advances while something is awaited
+	console bool // draw only what the console's font has
 }
+
+// low tells that a body has room for the question and its answer, and for
+// little else.
+func (c canvas) low() bool { return c.h < 14 }
+
+// spin is the spinner's glyph of now.
+func (c canvas) spin() string { return spinner[c.tick%len(spinner)] }
 
 // header is the top line: what this is, and how far one is.
 func header(c canvas, host, where string) string {
@@ -26,26 +30,31 @@ func header(c canvas, host, where string) string {
 	if host != "" && c.w >= 60 {
 		left += " " + glyphSmall + " " + host
 	}
-	where = cut(where, max(0, c.w-ansi.StringWidth(left)-8))
-	fill := max(1, c.w-ansi.StringWidth(left)-ansi.StringWidth(where)-6)
+	left = cut(left, c.w-width(where)-8)
+	fill := max(1, c.w-width(left)-width(where)-6)
 	return c.rule.Render(glyphLine) + " " + c.strong.Render(left) + " " + c.rule.Render(strings.Repeat(glyphLine, fill)) +
 		" " + c.accent.Render(where) + " " + c.rule.Render(glyphLine)
 }
 
-// helpLine is the bottom line: as many keys as there is room for, the last
-// always being help itself.
+// helpLine is the bottom line: as many keys as there is room for, and help
+// itself, if there is any.
 func helpLine(c canvas, keys []binding) string {
 	const gap = "   "
-	last := c.key.Render(keyHelp.show) + " " + keyHelp.does
-	room := c.w - 2 - ansi.StringWidth(last)
+	last := ""
+	for _, k := range keys {
+		if k.does == keyHelp.does {
+			last = c.key.Render(k.show) + " " + k.does
+		}
+	}
+	room := c.w - 2 - width(last)
 	var b strings.Builder
 	b.WriteString(" ")
 	for _, k := range keys {
-		if k.hide || k.show == keyHelp.show {
+		if k.hide || k.does == keyHelp.does {
 			continue
 		}
 		item := c.key.Render(k.show) + " " + k.does + gap
-		if room -= ansi.StringWidth(item); room < 0 {
+		if room -= width(item); room < 0 {
 			break
 		}
 		b.WriteString(item)
@@ -64,32 +73,33 @@ func (c canvas) body() canvas {
 }
 
 // frame puts a body into its frame. Every line comes out exactly as wide as
-// the screen, so that nothing of an earlier picture shows through.
+// the screen, so that nothing of an earlier picture shows through, and fit for
+// the terminal: this is the one place through which all text goes.
 func frame(c canvas, top, body, help string) string {
 	inner := c.body()
-	left := strings.Repeat(" ", max(0, (c.w-inner.w)/2))
+	left := blanks((c.w - inner.w) / 2)
 	lines := strings.Split(body, "\n")
 	out := make([]string, 0, c.h)
-	out = append(out, pad(top, c.w))
+	out = append(out, pad(shown(top, c.console), c.w))
 	for i := range inner.h {
 		line := ""
 		if i < len(lines) {
-			line = left + cut(lines[i], c.w-len(left))
+			line = left + cut(shown(lines[i], c.console), c.w-len(left))
 		}
 		out = append(out, pad(line, c.w))
 	}
-	out = append(out, c.rule.Render(strings.Repeat(glyphLine, c.w)), pad(help, c.w))
+	out = append(out, c.rule.Render(strings.Repeat(glyphLine, c.w)), pad(shown(help, c.console), c.w))
 	return strings.Join(out, "\n")
 }
 
 // tooSmall is shown below the smallest size. The screens keep their state.
 func tooSmall(c canvas) string {
-	lines := []string{"the screen is too small", "it needs 40 × 12"}
+	lines := []string{"the screen is too small", "it needs 40x12"}
 	out := make([]string, 0, max(1, c.h))
 	for i := range max(1, c.h) {
 		line := ""
 		if n := i - (c.h-len(lines))/2; n >= 0 && n < len(lines) {
-			line = strings.Repeat(" ", max(0, (c.w-len([]rune(lines[n])))/2)) + lines[n]
+			line = blanks((c.w-len(lines[n]))/2) + lines[n]
 		}
 		out = append(out, pad(line, c.w))
 	}
@@ -102,7 +112,7 @@ type page struct {
 	lines []string
 }
 
-func newPage(c canvas) *page { return &page{c: c} }
+func newPage(c canvas) *page { return &page{c: c, lines: make([]string, 0, c.h+8)} }
 
 // add appends lines as they are.
 func (p *page) add(lines ...string) { p.lines = append(p.lines, lines...) }
@@ -114,11 +124,11 @@ func (p *page) gap() {
 	}
 }
 
-// head appends the screen's question and what it means.
+// head appends the screen's question and, where there is room, what it means.
 func (p *page) head(title, under string) {
 	p.gap()
-	p.add(p.c.title.Render(title))
-	if under != "" {
+	p.add(p.c.title.Render(cut(clean(title), p.c.w)))
+	if under != "" && !p.c.low() {
 		for _, l := range wrap(under, p.c.w) {
 			p.add(p.c.dim.Render(l))
 		}
@@ -127,7 +137,30 @@ func (p *page) head(title, under string) {
 }
 
 // para appends text, wrapped.
-func (p *page) para(s string) { p.add(wrap(s, p.c.w)...) }
+func (p *page) para(i ink, s string) {
+	for _, l := range wrap(s, p.c.w) {
+		p.add(i.Render(l))
+	}
+}
+
+// marked appends text, wrapped, behind a mark of one column.
+func (p *page) marked(mark string, i ink, s string) {
+	for n, l := range wrap(s, p.c.w-2) {
+		if n > 0 {
+			mark = " "
+		}
+		p.add(i.Render(mark + " " + l))
+	}
+}
+
+// option appends a row of a list, with the cursor on it or not.
+func (p *page) option(here bool, label string, i ink) {
+	mark := "  "
+	if here {
+		mark, i = glyphCursor+" ", p.c.selected
+	}
+	p.add(i.Render(pad(mark+label, p.c.w)))
+}
 
 // row is where the next line will be.
 func (p *page) row() int { return len(p.lines) }
@@ -142,7 +175,7 @@ func (c canvas) box(title string, w int, lines ...string) []string {
 	inner := w - 4
 	title = cut(title, inner-2)
 	top := c.rule.Render("┌"+glyphLine) + " " + c.strong.Render(title) + " " +
-		c.rule.Render(strings.Repeat(glyphLine, max(0, w-5-ansi.StringWidth(title)))+"┐")
+		c.rule.Render(strings.Repeat(glyphLine, max(0, w-5-width(title)))+"┐")
 	out := []string{top}
 	for _, l := range lines {
 		out = append(out, c.rule.Render("│")+" "+pad(l, inner)+" "+c.rule.Render("│"))

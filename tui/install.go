@@ -2,11 +2,11 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/steps"
 )
@@ -30,7 +30,12 @@ func (i *install) typing() bool { return i.run.log.searching }
 
 var keyFull = bind("Enter", "full log", "enter", "z").explained("the log on the whole screen, and back; also z")
 
-func (i *install) keys() []binding { return append([]binding{keyFull}, i.run.log.keys()...) }
+func (i *install) keys() []binding {
+	if i.run.log.searching {
+		return i.run.log.keys()
+	}
+	return append([]binding{keyFull}, i.run.log.keys()...)
+}
 
 type (
 	startedMsg struct{ err error }
@@ -43,9 +48,22 @@ func (i *install) enter() tea.Cmd {
 	if i.reattached {
 		return follow(i.backend)
 	}
-	b, a, resume := i.backend, i.answers, i.resume
+	b, a, resume := i.backend, i.withSecrets(), i.resume
 	i.resume = false
-	return func() tea.Msg { return startedMsg{b.Start(a, resume)} }
+	return func() tea.Msg {
+		defer a.Wipe()
+		return startedMsg{b.Start(a, resume)}
+	}
+}
+
+// withSecrets is the answers with copies of the secrets, for an engine: what
+// it is given is wiped, and another try needs them again.
+func (i *install) withSecrets() steps.Answers {
+	a := i.answers
+	for _, s := range []*[]byte{&a.Passphrase, &a.RecoveryKey, &a.AgeIdentity, &a.DeployKey} {
+		*s = slices.Clone(*s)
+	}
+	return a
 }
 
 func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
@@ -58,9 +76,9 @@ func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
 		}
 		return follow(i.backend), stay
 	case stopMsg:
-		i.note = "stopping"
+		i.note = "Stopping; what was begun is undone"
 		if msg.err != nil {
-			i.note = "cannot stop it: " + msg.err.Error()
+			i.note = "Cannot stop it: " + clean(msg.err.Error())
 		}
 	case tickMsg:
 		if !i.run.ended && time.Since(i.run.now) > tickEvery {
@@ -106,16 +124,21 @@ func (i *install) viewOverall(p *page) {
 	}
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
-	p.add(c.title.Render(pad(title, c.w-len(clock))) + c.dim.Render(clock))
-	full, empty := bar(int64(done), int64(max(1, len(i.run.steps))), c.w-12)
-	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(fmt.Sprintf("step %d/%d", min(done+1, max(1, len(i.run.steps))), len(i.run.steps)), 12)))
+	p.add(c.title.Render(pad(title, c.w-len(clock)-1)) + " " + c.dim.Render(clock))
+	n := len(i.run.steps)
+	part := float64(done)
+	if pr := i.run.progress; pr.Total > 0 && done < n {
+		part += float64(min(pr.Done, pr.Total)) / float64(pr.Total)
+	}
+	full, empty := barOf(part/float64(max(1, n)), c.w-12)
+	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(fmt.Sprintf("step %d/%d", min(done+1, n), n), 12)))
 	p.add(i.viewProgress(c))
 	p.gap()
 }
 
 func (i *install) target() string {
 	if i.run.plan != nil {
-		return i.run.plan.Host + " to " + i.run.plan.Disk.Path
+		return clean(i.run.plan.Host + " to " + i.run.plan.Disk.Path)
 	}
 	return i.host().TargetHost
 }
@@ -125,7 +148,7 @@ func (i *install) viewProgress(c canvas) string {
 	pr := i.run.progress
 	if pr.Total == 0 {
 		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
-			return c.dim.Render(cut(spinner[c.tick%len(spinner)]+" "+i.run.steps[i.run.at].does, c.w))
+			return c.dim.Render(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
 		}
 		return ""
 	}
@@ -137,7 +160,7 @@ func (i *install) viewProgress(c canvas) string {
 		count += ", " + steps.Size(pr.Bytes)
 	}
 	full, empty := bar(pr.Done, pr.Total, 20)
-	return c.good.Render(full) + c.rule.Render(empty) + " " + cut(count+"  "+pr.Label, c.w-21)
+	return c.good.Render(full) + c.rule.Render(empty) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
 }
 
 // listWidth is that of the list of steps beside the log.
@@ -148,13 +171,16 @@ func (i *install) viewBeside(p *page) {
 	list := i.list(c, listWidth, p.left())
 	h := p.left() - 1
 	log := i.run.log.view(c, c.w-listWidth-3, h)
-	p.add(pad("", listWidth) + c.rule.Render("│ ") + i.logTitle(c, c.w-listWidth-3))
-	for n := range h {
+	for n := range p.left() {
 		left := ""
 		if n < len(list) {
 			left = list[n]
 		}
-		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n])
+		if n == 0 {
+			p.add(pad(left, listWidth) + c.rule.Render("├") + i.run.log.title(c, c.w-listWidth-1))
+			continue
+		}
+		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n-1])
 	}
 }
 
@@ -163,29 +189,15 @@ func (i *install) viewBelow(p *page) {
 	c := p.c
 	list := i.list(c, c.w, 3)
 	p.add(list...)
-	p.add(i.logTitle(c, c.w))
+	p.add(i.run.log.title(c, c.w))
 	if h := p.left(); h > 0 {
 		p.add(i.run.log.view(c, c.w, h)...)
 	}
 }
 
 func (i *install) viewLog(p *page) {
-	p.add(i.logTitle(p.c, p.c.w))
+	p.add(i.run.log.title(p.c, p.c.w))
 	p.add(i.run.log.view(p.c, p.c.w, p.left())...)
-}
-
-func (i *install) logTitle(c canvas, w int) string {
-	l := &i.run.log
-	how := "following"
-	if !l.follow {
-		how = fmt.Sprintf("line %d of %d, f follows", l.total-l.len()+l.top+1, l.total)
-	}
-	if l.query != "" && !l.searching && !l.found {
-		how = "not found: " + l.query
-	}
-	text := " log " + glyphSmall + " " + how + " "
-	return c.rule.Render(glyphLine) + c.dim.Render(cut(text, w-2)) +
-		c.rule.Render(strings.Repeat(glyphLine, max(0, w-1-ansi.StringWidth(text))))
 }
 
 // list is the steps, those around the running one if there is little room.
@@ -196,14 +208,14 @@ func (i *install) list(c canvas, w, room int) []string {
 		mark, style, took := glyphSmall, c.dim, ""
 		switch s.state {
 		case stepRunning:
-			mark, style = spinner[c.tick%len(spinner)], c.accent
+			mark, style = c.spin(), c.accent
 			took = span(i.run.now.Sub(s.began).Seconds())
 		case stepDone:
 			mark, style, took = glyphDone, c.good, span(s.seconds)
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style.Render(mark+" "+pad(s.name, w-10))+c.dim.Render(padLeft(took, 7)))
+		out = append(out, style.Render(mark+" "+pad(clean(s.name), w-10))+c.dim.Render(padLeft(took, 7)))
 	}
 	return out
 }

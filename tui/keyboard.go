@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"strings"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -14,6 +15,7 @@ import (
 type keyboard struct {
 	*session
 	all    []string
+	listed bool
 	filter string
 	at     int
 	trying bool // the try line has the keys
@@ -30,10 +32,14 @@ func (k *keyboard) typing() bool { return true }
 var keyTry = bind("Tab", "try it", "tab", "shift+tab").explained("to the line for trying the keys, and back to the list")
 
 func (k *keyboard) keys() []binding {
+	if k.trying {
+		return []binding{keyNext.explained("go on with this keymap"), bind("Tab", "list", keyTry.keys...).explained("back to the list"), keyErase, keyBack}
+	}
 	return []binding{
 		keyNext.explained("go on with this keymap"), keyTry,
-		bind("↑↓", "choose", "up", "down").explained("the keymap is applied at once"),
-		bind("letters", "find", "").explained("type a part of a keymap's name"), keyBack,
+		bind("↑↓", "choose", "up", "down", "home", "end").explained("the keymap is applied at once; also Home, End"),
+		bind("letters", "find").explained("type a part of a keymap's name"),
+		keyErase, keyBack,
 	}
 }
 
@@ -77,7 +83,7 @@ func (k *keyboard) shown() []string {
 func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case keymapsMsg:
-		k.all = msg
+		k.all, k.listed = msg, true
 		k.place()
 	case keymapMsg:
 		if k.err = msg.err; k.err == nil {
@@ -110,11 +116,10 @@ func (k *keyboard) tryKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		return nil, back
 	case keyNext.is(msg):
 		return nil, next
-	case msg.String() == "backspace":
-		if r := []rune(k.tried); len(r) > 0 {
-			k.tried = string(r[:len(r)-1])
-		}
-	case msg.String() == "ctrl+u":
+	case msg.String() == "backspace" || msg.String() == "ctrl+h":
+		_, n := utf8.DecodeLastRuneInString(k.tried)
+		k.tried = k.tried[:len(k.tried)-n]
+	case keyErase.is(msg):
 		k.tried = ""
 	case len(k.tried) < 120:
 		k.tried += msg.Text
@@ -132,7 +137,11 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		return nil, back
 	case keyNext.is(msg):
 		return nil, next
-	case s == "backspace":
+	case keyErase.is(msg):
+		k.filter, k.at = "", 0
+		k.place()
+		return nil, stay
+	case s == "backspace" || s == "ctrl+h":
 		if k.filter != "" {
 			k.filter = k.filter[:len(k.filter)-1]
 			k.at = 0
@@ -157,9 +166,23 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	p.head("Which keyboard?", "The passphrase is typed with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
-	list := k.shown()
-	room := max(3, p.left()-7)
+	title := "Which keyboard?"
+	if c.low() {
+		title += " Now: " + or(k.keymap, "as it is")
+	}
+	p.head(title, "The passphrase is typed with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
+	foot := 3
+	if !c.low() {
+		foot = 5
+	}
+	k.viewList(p, p.left()-foot)
+	p.gap()
+	cursor := k.viewFields(p)
+	return p.String(), cursor
+}
+
+func (k *keyboard) viewList(p *page, room int) {
+	c, list := p.c, k.shown()
 	from, to := window(k.at, len(list), room)
 	for i := from; i < to; i++ {
 		mark, style := "  ", c.text
@@ -170,26 +193,41 @@ func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}
-		p.add(style.Render(mark+cut(list[i], c.w-20)) + c.dim.Render(note))
+		p.add(style.Render(mark+cut(clean(list[i]), c.w-20)) + c.dim.Render(note))
 	}
-	if len(list) == 0 {
-		p.add(c.dim.Render("no keymap of that name; Backspace widens the search"))
+	switch {
+	case !k.listed:
+		p.add(c.dim.Render(c.spin() + " looking for keymaps"))
+	case len(k.all) == 0:
+		p.add(c.dim.Render(cut("no keymaps here; it stays as it is", c.w)))
+	case len(list) == 0:
+		p.add(c.dim.Render(cut("no keymap of that name", c.w)))
 	}
-	p.gap()
+}
+
+// viewFields draws the line that finds, which an error replaces until the
+// next key, and the line to try the keys on.
+func (k *keyboard) viewFields(p *page) *tea.Cursor {
+	c := p.c
+	room := min(48, c.w-8)
+	field := func(label string, here bool, text string) {
+		style, mark := c.dim, "  "
+		if here {
+			style, mark = c.accent, glyphCursor+" "
+		}
+		p.add(style.Render(mark+label) + " " + text)
+	}
+	cursor := tea.NewCursor(7+width(k.filter), p.row())
 	if k.err != nil {
-		p.add(c.warn.Render(cut("! "+steps.NewError("", k.err).Cause, c.w)))
+		p.add(c.warn.Render(cut("! "+clean(steps.NewError("", k.err).Cause), c.w)))
 	} else {
-		p.add(c.dim.Render("find   ") + k.filter)
+		field("find", !k.trying, k.filter)
 	}
-	label := c.dim.Render("try    ")
-	var cursor *tea.Cursor
+	tried := tail(clean(k.tried), room-1)
 	if k.trying {
-		label = c.accent.Render("try  " + glyphCursor + " ")
-		cursor = tea.NewCursor(7+len([]rune(tail(k.tried, c.w-9))), p.row())
-	} else {
-		cursor = tea.NewCursor(7+len(k.filter), p.row()-1)
+		cursor = tea.NewCursor(7+width(tried), p.row())
 	}
-	p.add(label + tail(k.tried, c.w-9))
-	p.add("       " + c.rule.Render(strings.Repeat(glyphLine, min(48, c.w-8))))
-	return p.String(), cursor
+	field("try ", k.trying, tried)
+	p.add(blanks(7) + c.rule.Render(strings.Repeat(glyphLine, room)))
+	return cursor
 }

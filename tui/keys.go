@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -23,31 +25,43 @@ func (b binding) explained(long string) binding { b.long = long; return b }
 func (b binding) hidden() binding { b.hide = true; return b }
 
 // is tells whether a key press is the binding's.
-func (b binding) is(msg tea.KeyPressMsg) bool {
-	pressed := msg.String()
-	for _, k := range b.keys {
-		if k == pressed {
-			return true
-		}
-	}
-	return false
-}
+func (b binding) is(msg tea.KeyPressMsg) bool { return slices.Contains(b.keys, msg.String()) }
 
 // The keys that mean the same everywhere.
 var (
-	keyUp     = bind("↑↓", "move", "up", "k", "shift+tab").explained("up; also k and Shift+Tab")
-	keyDown   = bind("↓", "down", "down", "j", "tab").explained("down; also j and Tab").hidden()
-	keyFirst  = bind("Home", "first", "home", "g").explained("to the first; also g").hidden()
-	keyLast   = bind("End", "last", "end", "G", "shift+g").explained("to the last; also G").hidden()
+	keyUp     = bind("↑", "up", "up", "k", "shift+tab")
+	keyDown   = bind("↓", "down", "down", "j", "tab")
+	keyFirst  = bind("Home", "first", "home", "g")
+	keyLast   = bind("End", "last", "end", "G", "shift+g")
 	keyNext   = bind("Enter", "go on", "enter").explained("go on")
-	keyBack   = bind("Esc", "back", "esc").explained("back to the screen before; what you answered is kept")
-	keyHelp   = bind("?", "help", "?").explained("all keys of this screen")
-	keyRedraw = bind("Ctrl+L", "redraw", "ctrl+l").explained("draw the screen anew, if something wrote over it").hidden()
+	keyBack   = bind("Esc", "back", "esc").explained("back; what you answered is kept")
+	keyHelp   = bind("?", "help", "?", "f1").explained("all keys of this screen; also F1")
+	keyRedraw = bind("Ctrl+L", "redraw", "ctrl+l").explained("draw anew, if something wrote over it").hidden()
 	keyQuit   = bind("Ctrl+C", "quit", "ctrl+c").explained("quit; asks first").hidden()
 )
 
+// keyHelpTyping is help's key where ? is a character like others.
+var keyHelpTyping = bind("F1", keyHelp.does, "f1").explained("all keys of this screen")
+
+// moves are the keys of a list.
+var moves = []binding{
+	{
+		keys: slices.Concat(keyUp.keys, keyDown.keys), show: "↑↓", does: "move",
+		long: "move; also k and j, Shift+Tab and Tab",
+	},
+	{
+		keys: slices.Concat(keyFirst.keys, keyLast.keys), show: "Home End", does: "ends",
+		long: "to the first, to the last; also g and G", hide: true,
+	},
+}
+
 // global are the keys that every screen has.
-var global = []binding{keyHelp, keyRedraw, keyQuit}
+func global(typing bool) []binding {
+	if typing {
+		return []binding{keyHelpTyping, keyRedraw, keyQuit}
+	}
+	return []binding{keyHelp, keyRedraw, keyQuit}
+}
 
 // moved gives the new place in a list of n, or the old one.
 func moved(msg tea.KeyPressMsg, at, n int) int {

@@ -1,8 +1,11 @@
 package tui
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -22,51 +25,87 @@ type logPane struct {
 	searching bool
 	query     string
 	found     bool
+	hit       int // the line found last, counted from the first ever added
 }
 
-// maxLines is how far back the pane reaches.
-const maxLines = 10_000
+// maxLines is how far back the pane reaches, and maxLine how much of a line it
+// keeps, in bytes: no screen shows more.
+const (
+	maxLines = 10_000
+	maxLine  = 2 << 10
+)
 
-func newLogPane() logPane { return logPane{follow: true} }
+func newLogPane() logPane { return logPane{follow: true, hit: -1} }
 
 func (l *logPane) len() int { return len(l.lines) }
 
+// gone is how many lines are older than those that are kept.
+func (l *logPane) gone() int { return l.total - len(l.lines) }
+
 // at is line i, counted from the oldest kept.
-func (l *logPane) at(i int) string { return l.lines[(l.start+i)%len(l.lines)] }
+func (l *logPane) at(i int) string {
+	if i += l.start; i >= len(l.lines) {
+		i -= len(l.lines)
+	}
+	return l.lines[i]
+}
+
+// short is a line as far as it is kept, without holding on to the rest.
+func short(line string) string {
+	if len(line) <= maxLine {
+		return line
+	}
+	n := maxLine
+	for n > maxLine-utf8.UTFMax && !utf8.RuneStart(line[n]) {
+		n--
+	}
+	return strings.Clone(line[:n])
+}
 
 // add appends a line; the oldest goes if there are too many. A reader who has
-// scrolled back keeps seeing the same lines.
+// scrolled back keeps seeing the same lines, until they are gone.
 func (l *logPane) add(line string) {
 	l.total++
+	line = short(line)
 	if len(l.lines) < maxLines {
 		l.lines = append(l.lines, line)
 		return
 	}
 	l.lines[l.start] = line
-	l.start = (l.start + 1) % maxLines
+	if l.start++; l.start == maxLines {
+		l.start = 0
+	}
 	if !l.follow && l.top > 0 {
 		l.top--
+	}
+}
+
+// skip counts lines that came too fast for the pane: those before them are
+// too old to be shown beside those that follow.
+func (l *logPane) skip(n int) {
+	if n > 0 {
+		l.total += n
+		l.top = max(0, l.top-n)
 	}
 }
 
 var (
 	keyFollow = bind("f", "follow", "f").explained("follow the newest line")
 	keyWrap   = bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole")
-	keySearch = bind("/", "search", "/").explained("search; n and N go to the next and the one before")
-	keyPageUp = bind("PgUp", "page", "pgup", "b", "ctrl+b")
-	keyPageDn = bind("PgDn", "page down", "pgdown", "ctrl+f").hidden()
-	keyNextIt = bind("n", "next match", "n").hidden()
-	keyPrevIt = bind("N", "match before", "N", "shift+n").hidden()
+	keySearch = bind("/", "search", "/").explained("search from here upwards")
+	keyPageUp = bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("a page up; also b")
+	keyPageDn = bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("a page down; also Space").hidden()
+	keyOlder  = bind("n", "older match", "n").explained("to the next match, further up").hidden()
+	keyNewer  = bind("N", "newer match", "N", "shift+n").explained("to the match before, further down").hidden()
+	keyFind   = bind("Enter", "search", "enter")
+	keyLeaveS = bind("Esc", "leave", "esc").explained("leave the search")
 )
 
 func (l *logPane) keys() []binding {
 	if l.searching {
-		return []binding{bind("Enter", "search", "enter"), bind("Esc", "leave", "esc")}
+		return []binding{keyFind, keyErase, keyLeaveS}
 	}
-	return []binding{
-		bind("↑↓", "scroll", "up", "k", "down", "j", "shift+tab", "tab"), keyPageUp, keyFollow, keySearch, keyWrap,
-		keyPageDn, keyFirst, keyLast, keyNextIt, keyPrevIt,
-	}
+	return []binding{keyScroll, keyPageUp, keyFollow, keySearch, keyWrap, keyPageDn, moves[1], keyOlder, keyNewer}
 }
 
 // key handles a key; it tells whether it was one for the pane.
@@ -87,15 +126,15 @@ func (l *logPane) key(msg tea.KeyPressMsg) bool {
 	case keyFirst.is(msg):
 		l.scroll(-maxLines)
 	case keyLast.is(msg), keyFollow.is(msg):
-		l.follow = true
+		l.follow, l.hit = true, -1
 	case keyWrap.is(msg):
 		l.wrap = !l.wrap
 	case keySearch.is(msg):
 		l.searching, l.query = true, ""
-	case keyNextIt.is(msg) && l.query != "":
-		l.find(1)
-	case keyPrevIt.is(msg) && l.query != "":
+	case keyOlder.is(msg) && l.query != "":
 		l.find(-1)
+	case keyNewer.is(msg) && l.query != "":
+		l.find(1)
 	default:
 		return false
 	}
@@ -111,58 +150,88 @@ func (l *logPane) scroll(by int) {
 	}
 	l.top = max(0, min(l.top+by, l.bottom()))
 	l.follow = l.top >= l.bottom() && by > 0
+	l.hit = -1
 }
 
 func (l *logPane) searchKey(msg tea.KeyPressMsg) {
-	switch msg.String() {
-	case "esc":
+	switch {
+	case keyLeaveS.is(msg):
 		l.searching, l.query = false, ""
-	case "enter":
+	case keyFind.is(msg):
 		l.searching = false
 		if l.query != "" {
 			l.find(-1)
 		}
-	case "backspace":
-		if r := []rune(l.query); len(r) > 0 {
-			l.query = string(r[:len(r)-1])
-		}
-	default:
-		if len(l.query) < 80 {
-			l.query += msg.Text
-		}
+	case keyErase.is(msg):
+		l.query = ""
+	case msg.String() == "backspace" || msg.String() == "ctrl+h":
+		_, n := utf8.DecodeLastRuneInString(l.query)
+		l.query = l.query[:len(l.query)-n]
+	case len(l.query) < 80:
+		l.query += clean(msg.Text)
 	}
 }
 
 // find goes to the next line that has the query, in the direction given.
-// Case does not count.
 func (l *logPane) find(dir int) {
 	from := l.top
-	if l.follow {
+	switch {
+	case l.hit >= l.gone():
+		from = l.hit - l.gone()
+	case l.follow:
 		from = len(l.lines)
+	case dir < 0:
+		from = min(len(l.lines), l.top+l.rows) // what is on the screen counts
 	}
-	q := strings.ToLower(l.query)
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if strings.Contains(strings.ToLower(l.at(i)), q) {
-			l.top, l.follow, l.found = min(i, l.bottom()), false, true
+		if indexFold(l.at(i), l.query) >= 0 {
+			l.top, l.follow, l.found, l.hit = max(0, min(i-l.rows/2, l.bottom())), false, true, l.gone()+i
 			return
 		}
 	}
 	l.found = false
 }
 
+// indexFold is strings.Index, but A matches a. Other letters match themselves
+// only: their other case may be longer.
+func indexFold(s, sub string) int {
+	fold := func(b byte) byte {
+		if b >= 'A' && b <= 'Z' {
+			return b + 'a' - 'A'
+		}
+		return b
+	}
+next:
+	for i := 0; i+len(sub) <= len(s); i++ {
+		for j := range len(sub) {
+			if fold(s[i+j]) != fold(sub[j]) {
+				continue next
+			}
+		}
+		return i
+	}
+	return -1
+}
+
 // view draws the pane into w columns and h rows.
 func (l *logPane) view(c canvas, w, h int) []string {
-	l.rows = h
 	if l.searching {
 		h--
 	}
-	var out []string
+	l.rows = h
+	out := make([]string, 0, h+1)
 	switch {
-	case len(l.lines) == 0:
+	case len(l.lines) == 0 || h < 1:
 	case l.follow:
-		out = l.newest(w, h)
+		for i := len(l.lines) - 1; i >= 0 && len(out) < h; i-- {
+			rows := l.rowsOf(i, w)
+			slices.Reverse(rows)
+			out = append(out, rows...)
+		}
+		out = out[:min(len(out), h)]
+		slices.Reverse(out)
 	default:
-		l.top = min(l.top, max(0, len(l.lines)-1))
+		l.top = min(l.top, len(l.lines)-1)
 		for i := l.top; i < len(l.lines) && len(out) < h; i++ {
 			out = append(out, l.rowsOf(i, w)...)
 		}
@@ -175,35 +244,40 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, "")
 	}
 	if l.searching {
-		out = append(out, c.accent.Render("/")+cut(l.query, w-2)+c.accent.Render("_"))
+		out = append(out, c.accent.Render("/")+tail(l.query, w-2)+c.accent.Render("_"))
 	}
 	return out
 }
 
-// newest is the last h rows.
-func (l *logPane) newest(w, h int) []string {
-	var out []string
-	for i := len(l.lines) - 1; i >= 0 && len(out) < h; i-- {
-		out = append(l.rowsOf(i, w), out...)
+// title is the line above the pane: where in the log one is.
+func (l *logPane) title(c canvas, w int) string {
+	how := "following"
+	if !l.follow {
+		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
 	}
-	if len(out) > h {
-		out = out[len(out)-h:]
+	if l.query != "" && !l.searching && !l.found {
+		how = "not found: " + l.query
 	}
-	return out
+	if l.query != "" && l.found && l.hit >= 0 {
+		how = fmt.Sprintf("line %d of %d has it, n goes on", l.hit+1, l.total)
+	}
+	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
+	return c.rule.Render(glyphLine) + c.dim.Render(text) + c.rule.Render(strings.Repeat(glyphLine, max(0, w-1-width(text))))
 }
 
 // storeHash is what makes store paths long; people read the name behind it.
 var storeHash = regexp.MustCompile(`/nix/store/[0-9a-z]{32}-`)
 
+// rowsOf is line i as it is drawn, in one row or more.
 func (l *logPane) rowsOf(i, w int) []string {
-	line := l.at(i)
-	if !l.wrap && strings.Contains(line, "/nix/store/") {
+	line := clean(l.at(i))
+	if l.wrap {
+		return strings.Split(ansi.Hardwrap(line, w, true), "\n")
+	}
+	if strings.Contains(line, "/nix/store/") {
 		line = storeHash.ReplaceAllString(line, "")
 	}
-	if !l.wrap {
-		return []string{cut(line, w)}
-	}
-	return strings.Split(ansi.Hardwrap(line, w, true), "\n")
+	return []string{cut(line, w)}
 }
 
 // mark shows where the query is.
@@ -211,9 +285,10 @@ func (l *logPane) mark(c canvas, line string) string {
 	if l.query == "" {
 		return line
 	}
-	at := strings.Index(strings.ToLower(line), strings.ToLower(l.query))
-	if at < 0 || at+len(l.query) > len(line) {
+	at := indexFold(line, l.query)
+	if at < 0 {
 		return line
 	}
-	return line[:at] + c.selected.Render(line[at:at+len(l.query)]) + line[at+len(l.query):]
+	end := at + len(l.query)
+	return line[:at] + c.selected.Render(line[at:end]) + line[end:]
 }

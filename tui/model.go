@@ -82,6 +82,9 @@ type Options struct {
 	Plain bool
 	// Colour is false for a monochrome terminal.
 	Colour bool
+	// Console is true on the Linux console (TERM=linux), whose font has few
+	// characters: ? stands for the others.
+	Console bool
 }
 
 // model is the root: it owns the state, and it alone changes it.
@@ -90,7 +93,7 @@ type model struct {
 	styles  styles
 	screens [states]screen
 	state   state
-	help    bool // the help screen lies over the screen
+	help    help // lies over the screen
 	quit    bool // the quit question lies over the screen
 	w, h    int
 	tick    int
@@ -101,9 +104,6 @@ func newModel(b Backend, o Options) *model {
 		o.Fill = func(*steps.Answers) {}
 	}
 	s := &session{backend: b, opts: o, hosts: o.Hosts}
-	if len(s.hosts) == 1 {
-		s.setHost(s.hosts[0])
-	}
 	m := &model{session: s, styles: newStyles(o.Colour), w: 80, h: 24}
 	m.screens = [states]screen{
 		stateWelcome:    newWelcome(s),
@@ -117,6 +117,10 @@ func newModel(b Backend, o Options) *model {
 		stateInstall:    newInstall(s),
 		stateFailure:    newFailure(s),
 		stateDone:       newDone(s),
+	}
+	s.forget = m.wipeScreens
+	if len(s.hosts) == 1 {
+		s.setHost(s.hosts[0])
 	}
 	return m
 }
@@ -136,7 +140,7 @@ type attachedMsg bool
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
 	attached := func() tea.Msg { return attachedMsg(m.backend.Attached()) }
-	return tea.Batch(attached, ticking(), watchDisks(m.backend), m.screens[m.state].enter())
+	return tea.Batch(attached, ticking(), listDisks(m.backend), watchDisks(m.backend), m.screens[m.state].enter())
 }
 
 // Update implements tea.Model.
@@ -170,6 +174,12 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.events(msg)
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
+	case tea.PasteMsg:
+		if m.help.open || m.quit {
+			return m, nil
+		}
+		cmd, turn := m.screens[m.state].update(msg)
+		return m, tea.Batch(cmd, m.turn(turn))
 	}
 	// Results belong to the screen that asked, which may not be shown now.
 	var cmds []tea.Cmd
@@ -183,101 +193,30 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, tea.Batch(cmds...)
 }
 
-// key handles the keys that mean the same everywhere, and gives the others to
-// the screen.
-func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
-	switch {
-	case keyRedraw.is(msg):
-		return tea.ClearScreen
-	case m.quit:
-		return m.answerQuit(msg)
-	case m.help:
-		m.help = false
-		return nil
-	case keyQuit.is(msg):
-		m.quit = true
-		return nil
-	case keyHelp.is(msg) && !m.typing():
-		m.help = true
-		return nil
-	}
-	cmd, turn := m.screens[m.state].update(msg)
-	return tea.Batch(cmd, m.turn(turn))
-}
-
-// typist is a screen that takes text, in which ? is a character.
-type typist interface{ typing() bool }
-
-func (m *model) typing() bool {
-	t, ok := m.screens[m.state].(typist)
-	return ok && t.typing()
-}
-
-// turn goes where a screen wants to go.
-func (m *model) turn(t turn) tea.Cmd {
-	switch t.kind {
-	case kindNext:
-		return m.set(m.after(m.state))
-	case kindBack:
-		return m.set(m.before(m.state))
-	case kindTo:
-		return m.set(t.to)
-	}
-	return nil
-}
-
-func (m *model) set(s state) tea.Cmd {
-	m.state, m.help, m.quit = s, false, false
-	return m.screens[s].enter()
-}
-
-// skipper is a screen that is not always needed.
-type skipper interface{ skip() bool }
-
-// after is the next screen that is needed.
-func (m *model) after(s state) state {
-	for s++; s < stateInstall; s++ {
-		if k, ok := m.screens[s].(skipper); !ok || !k.skip() {
-			break
-		}
-	}
-	return s
-}
-
-// before is the screen before, of those before the gate.
-func (m *model) before(s state) state {
-	if s > stateConfirm {
-		return s
-	}
-	for s--; s > stateWelcome; s-- {
-		if k, ok := m.screens[s].(skipper); !ok || !k.skip() {
-			return s
-		}
-	}
-	return stateWelcome
-}
-
 // View implements tea.Model.
 func (m *model) View() tea.View {
 	v := tea.NewView("")
 	v.AltScreen = true
-	c := canvas{w: m.w, h: m.h, styles: m.styles, tick: m.tick}
+	c := canvas{w: m.w, h: m.h, styles: m.styles, tick: m.tick, console: m.opts.Console}
 	if m.w < minWidth || m.h < minHeight {
 		v.Content = tooSmall(c)
 		return v
 	}
 	s := m.screens[m.state]
 	inner := c.body()
-	body, cursor := s.view(inner)
-	keys := append(s.keys(), global...)
+	var body string
+	var cursor *tea.Cursor
+	keys := append(s.keys(), global(m.typing())...)
 	switch {
 	case m.quit:
-		body, keys, cursor = m.quitView(inner), quitKeys, nil
-	case m.help:
-		body, keys, cursor = helpView(inner, keys), helpKeys, nil
+		body, keys = m.quitView(inner), m.quitKeys()
+	case m.help.open:
+		body, keys = m.help.view(inner, keys), helpKeys
+	default:
+		body, cursor = s.view(inner)
 	}
 	v.Content = frame(c, header(c, m.host().TargetHost, m.where()), body, helpLine(c, keys))
-	if cursor != nil {
+	if cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}
 	return v
@@ -304,6 +243,12 @@ func (m *model) where() string {
 // wipe overwrites every secret that was typed or made.
 func (m *model) wipe() {
 	m.answers.Wipe()
+	m.wipeScreens()
+}
+
+// wipeScreens overwrites what the screens themselves hold.
+func (m *model) wipeScreens() {
+	m.screens[stateNetwork].(*network).pass.wipe()
 	m.screens[statePassphrase].(*passphrase).wipe()
 	m.screens[stateRecovery].(*recovery).forget()
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -13,14 +14,16 @@ import (
 type network struct {
 	*session
 	state   steps.NetworkState
-	known   bool
+	known   string // name of the host that the state belongs to
 	looking bool
+	ticks   int
 	auto    bool // went on by itself once
 	aps     []steps.AccessPoint
 	scanned bool
 	at      int
 	asking  bool // for the passphrase of the access point under the cursor
 	pass    secret
+	show    bool
 	note    string
 	bad     bool
 }
@@ -33,29 +36,35 @@ func (n *network) typing() bool { return n.asking }
 
 // skip is for hosts that need none, and where it is there already.
 func (n *network) skip() bool {
-	return n.chosen && (n.host().Prebuilt || n.known && n.state.Reachable)
+	return n.chosen && (n.host().Prebuilt || n.sees() && n.state.Reachable)
 }
+
+// sees tells whether the network has been looked at for this host.
+func (n *network) sees() bool { return n.known != "" && n.known == n.host().TargetHost }
 
 var (
 	keyRetry = bind("r", "look again", "r").explained("look again now; it also does by itself")
 	keyScan  = bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks")
-	keyGo    = bind("g", "go on anyway", "g").explained("go on without; the install will stop before the first write if there is none by then")
+	keyGo    = bind("c", "go on anyway", "c").explained("go on without; the install will stop before the first write if there is none by then")
 )
 
 func (n *network) keys() []binding {
 	if n.asking {
-		return []binding{bind("Enter", "join", "enter"), keyBack.explained("another network")}
+		return []binding{bind("Enter", "join", "enter"), keyShow, keyErase, keyBack.explained("another network")}
 	}
 	ks := []binding{keyRetry, keyGo, keyBack}
 	if n.state.WiFi != "" {
-		ks = append([]binding{keyNext.explained("join this network"), keyUp, keyDown, keyScan}, ks...)
+		ks = slices.Concat([]binding{bind("Enter", "join", "enter").explained("join this network")}, moves, []binding{keyScan}, ks)
 	}
 	return ks
 }
 
 type (
-	networkMsg steps.NetworkState
-	apsMsg     struct {
+	networkMsg struct {
+		host  string
+		state steps.NetworkState
+	}
+	apsMsg struct {
 		aps []steps.AccessPoint
 		err error
 	}
@@ -73,7 +82,7 @@ func (n *network) look() tea.Cmd {
 	}
 	n.looking = true
 	b, h := n.backend, n.host()
-	return func() tea.Msg { return networkMsg(b.Network(context.Background(), h)) }
+	return func() tea.Msg { return networkMsg{h.TargetHost, b.Network(context.Background(), h)} }
 }
 
 func (n *network) scan() tea.Cmd {
@@ -90,10 +99,10 @@ func (n *network) update(msg tea.Msg) (tea.Cmd, turn) {
 	case checkMsg:
 		// The welcome screen's check has looked already.
 		if msg.name == "network" && msg.checked.State == steps.CheckGood {
-			n.known, n.state.Reachable = true, true
+			n.known, n.state.Reachable = msg.host, true
 		}
 	case networkMsg:
-		return n.found(steps.NetworkState(msg))
+		return n.found(msg)
 	case apsMsg:
 		n.scanned, n.aps, n.note = true, msg.aps, ""
 		n.at = min(n.at, max(0, len(n.aps)-1))
@@ -111,8 +120,12 @@ func (n *network) update(msg tea.Msg) (tea.Cmd, turn) {
 		return n.look(), stay
 	case tickMsg:
 		// A cable may be plugged in at any time.
-		if n.known && !n.state.Reachable {
+		if n.ticks++; n.ticks%lookEvery == 0 && n.sees() && !n.state.Reachable {
 			return n.look(), stay
+		}
+	case tea.PasteMsg:
+		if n.asking {
+			n.pass.insert(msg.Content)
 		}
 	case tea.KeyPressMsg:
 		return n.key(msg)
@@ -122,12 +135,23 @@ func (n *network) update(msg tea.Msg) (tea.Cmd, turn) {
 
 func (n *network) say(err error) {
 	e := steps.NewError("", err)
-	n.note, n.bad = e.Cause+"; "+e.Hint, true
+	n.note, n.bad = e.Cause, true
+	if e.Hint != "" {
+		n.note += "; " + e.Hint
+	}
 }
 
+// lookEvery is how many ticks pass between two looks.
+const lookEvery = 8
+
 // found goes on by itself when the network is there.
-func (n *network) found(s steps.NetworkState) (tea.Cmd, turn) {
-	n.state, n.known, n.looking = s, true, false
+func (n *network) found(msg networkMsg) (tea.Cmd, turn) {
+	n.looking = false
+	if msg.host != n.host().TargetHost {
+		return nil, stay
+	}
+	s := msg.state
+	n.state, n.known = s, msg.host
 	if s.Reachable && !n.auto {
 		n.auto = true
 		return nil, next
@@ -159,7 +183,7 @@ func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		return nil, next
 	case keyNext.is(msg) && n.at < len(n.aps):
 		if n.aps[n.at].Secured {
-			n.asking = true
+			n.asking, n.show, n.note = true, false, ""
 			n.pass.wipe()
 			return nil, stay
 		}
@@ -176,6 +200,8 @@ func (n *network) passKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyNext.is(msg):
 		n.asking = false
 		return n.join(n.pass.bytes()), stay
+	case keyShow.is(msg):
+		n.show = !n.show
 	default:
 		n.pass.key(msg)
 	}
@@ -197,39 +223,55 @@ func (n *network) join(pass []byte) tea.Cmd {
 func (n *network) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	p.head("There is no network yet", n.host().TargetHost+" is built from its flake, and that must be fetched. Plug in a cable, or join a Wi-Fi network; this goes on by itself.")
-	if !n.known {
-		p.add(c.dim.Render(spinner[c.tick%len(spinner)] + " looking"))
+	if !n.sees() {
+		p.add(c.dim.Render(c.spin() + " looking"))
 		return p.String(), nil
 	}
-	for _, i := range n.state.Interfaces {
-		p.add(c.dim.Render(pad(i.Name, 12)) + cut(i.About, c.w-12))
+	if !n.asking || !c.low() {
+		n.viewState(p)
 	}
-	for _, l := range wrap(n.state.Problem, c.w-2) {
-		if l != "" {
-			p.add(c.warn.Render("! " + l))
-		}
-	}
-	p.gap()
 	cursor := n.viewWiFi(p)
 	if n.note != "" {
 		style := c.accent
 		if n.bad {
 			style = c.bad
 		}
-		for _, l := range wrap(n.note, c.w) {
-			p.add(style.Render(l))
-		}
+		p.para(style, clean(n.note))
 	}
 	return p.String(), cursor
+}
+
+func (n *network) viewState(p *page) {
+	c := p.c
+	most := max(2, p.left()/2)
+	if c.low() {
+		most = 2
+	}
+	for i, f := range n.state.Interfaces {
+		if i == most-1 && len(n.state.Interfaces) > most {
+			p.add(c.dim.Render("and " + itoa(len(n.state.Interfaces)-i) + " more"))
+			break
+		}
+		p.add(c.dim.Render(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
+	}
+	if problem := clean(n.state.Problem); problem != "" {
+		lines := p.row() + 2
+		p.marked("!", c.warn, problem)
+		if c.low() {
+			p.lines = p.lines[:min(lines, p.row())]
+		}
+	}
+	p.gap()
 }
 
 func (n *network) viewWiFi(p *page) *tea.Cursor {
 	c := p.c
 	if n.state.WiFi == "" {
-		p.add(c.dim.Render("no Wi-Fi: no adapter, or neither NetworkManager nor iwd runs"))
+		p.para(c.dim, "No Wi-Fi: no adapter, or neither NetworkManager nor iwd runs.")
 		return nil
 	}
-	from, to := window(n.at, len(n.aps), max(2, p.left()-5))
+	from, to := window(n.at, len(n.aps), max(2, p.left()-4))
+	name := max(10, min(34, c.w-18))
 	for i := from; i < to; i++ {
 		ap := n.aps[i]
 		mark, style := "  ", c.text
@@ -238,17 +280,21 @@ func (n *network) viewWiFi(p *page) *tea.Cursor {
 		}
 		full, empty := bar(int64(ap.Signal), 100, 5)
 		lock := "open"
-		if ap.Secured {
+		switch {
+		case ap.InUse:
+			lock = "joined"
+		case ap.Secured:
 			lock = "secured"
 		}
-		p.add(style.Render(mark+pad(ap.Name(), 34)) + c.good.Render(full) + c.rule.Render(empty) + " " + c.dim.Render(lock))
+		p.add(style.Render(mark+pad(or(ap.Name(), "(no name)"), name)) + " " + c.good.Render(full) + c.rule.Render(empty) + " " + c.dim.Render(lock))
 	}
 	if !n.asking {
 		return nil
 	}
-	text, at := n.pass.view(min(40, c.w-20), false)
+	p.gap()
+	text, at := n.pass.view(min(40, c.w-16), n.show)
 	cursor := tea.NewCursor(14+at, p.row())
 	p.add(c.accent.Render(glyphCursor+" passphrase  ") + text)
-	p.add(strings.Repeat(" ", 14) + c.rule.Render(strings.Repeat(glyphLine, min(40, c.w-20))))
+	p.add(blanks(14) + c.rule.Render(strings.Repeat(glyphLine, min(40, c.w-16))))
 	return cursor
 }

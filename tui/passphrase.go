@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ type passphrase struct {
 	show          bool
 	problem       string
 	caps, known   bool
+	looking       bool // at Caps Lock
 }
 
 func newPassphrase(s *session) *passphrase { return &passphrase{session: s} }
@@ -30,7 +32,7 @@ func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
 var (
 	keyShow  = bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T")
 	keyField = bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("to the other field; also ↑ and ↓")
-	keyErase = bind("Ctrl+U", "erase", "ctrl+u").hidden()
+	keyErase = bind("Ctrl+U", "erase", "ctrl+u").explained("erase the field").hidden()
 )
 
 func (p *passphrase) keys() []binding {
@@ -40,11 +42,15 @@ func (p *passphrase) keys() []binding {
 type capsMsg struct{ on, known bool }
 
 func (p *passphrase) enter() tea.Cmd {
-	p.at, p.problem = 0, ""
+	p.at, p.problem, p.show = 0, "", false
 	return p.lookAtCaps()
 }
 
 func (p *passphrase) lookAtCaps() tea.Cmd {
+	if p.looking {
+		return nil
+	}
+	p.looking = true
 	b := p.backend
 	return func() tea.Msg {
 		on, known := b.CapsLock()
@@ -62,11 +68,12 @@ func (p *passphrase) field() *secret {
 func (p *passphrase) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case capsMsg:
-		p.caps, p.known = msg.on, msg.known
+		p.caps, p.known, p.looking = msg.on, msg.known, false
 	case tickMsg:
 		return p.lookAtCaps(), stay
 	case tea.PasteMsg:
 		p.field().insert(msg.Content)
+		p.problem = ""
 	case tea.KeyPressMsg:
 		return p.key(msg)
 	}
@@ -112,7 +119,7 @@ func (p *passphrase) submit() turn {
 // mismatch says how two passphrases differ, without showing them.
 func mismatch(a, b []byte) string {
 	switch {
-	case strings.EqualFold(string(a), string(b)):
+	case bytes.EqualFold(a, b):
 		return "the two differ in upper and lower case only: is Caps Lock on? type the second again"
 	case len(a) != len(b):
 		return "the two are not of the same length; type the second again"
@@ -128,45 +135,54 @@ func (p *passphrase) wipe() {
 
 func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
 	pg := newPage(c)
-	pg.head("Passphrase for the disk", "It is asked for at every start. Keyboard: "+or(p.keymap, "as it is")+". There is no way in without it or the recovery key.")
+	pg.head("Passphrase for the disk", "It is asked for at every start. Without it, or a recovery key, nobody gets at what is on the disk.")
 	var cursor *tea.Cursor
+	room := min(48, c.w-16)
 	for i, label := range []string{"passphrase", "once more"} {
 		f := &p.first
 		if i == 1 {
 			f = &p.second
 		}
-		text, at := f.view(min(48, c.w-16), p.show)
+		text, at := f.view(room, p.show)
 		style, mark := c.dim, "  "
 		if p.at == i {
 			style, mark = c.accent, glyphCursor+" "
 			cursor = tea.NewCursor(14+at, pg.row())
 		}
 		pg.add(style.Render(mark+pad(label, 12)) + text)
-		pg.add(strings.Repeat(" ", 14) + c.rule.Render(strings.Repeat(glyphLine, min(48, c.w-16))))
+		pg.add(blanks(14) + c.rule.Render(strings.Repeat(glyphLine, room)))
 	}
 	pg.gap()
-	pg.add(p.strength(c))
+	keys := c.dim.Render("  "+pad("keyboard", 12)) + or(clean(p.keymap), "as it is")
 	if p.known && p.caps {
-		pg.add(c.warn.Render("! Caps Lock is on"))
+		keys += c.warn.Render("  ! Caps Lock is on")
 	}
+	pg.add(keys)
+	p.viewStrength(pg)
+	pg.gap()
 	if p.field().full {
-		pg.add(c.warn.Render("! no more fits: the boot prompt takes 512 bytes"))
+		pg.marked("!", c.warn, "no more fits: the boot prompt takes 512 bytes")
 	}
 	if p.problem != "" {
-		for _, l := range wrap("! "+p.problem, c.w) {
-			pg.add(c.bad.Render(l))
-		}
+		pg.marked("!", c.bad, p.problem)
 	}
 	return pg.String(), cursor
 }
 
-// strength advises; it never blocks.
-func (p *passphrase) strength(c canvas) string {
+// viewStrength advises; it never blocks.
+func (p *passphrase) viewStrength(pg *page) {
+	c := pg.c
 	if p.first.empty() {
-		return c.dim.Render("four or more unrelated words are strong and can be typed at a prompt")
+		pg.marked(" ", c.dim, "Four or more unrelated words are strong, and can be typed.")
+		return
 	}
 	s := steps.PassphraseStrength(p.first.bytes())
-	full, empty := bar(int64(s.Score), 4, 16)
-	style := []func(...string) string{c.bad.Render, c.bad.Render, c.warn.Render, c.good.Render, c.good.Render}[s.Score]
-	return style(full) + c.dim.Render(empty) + " " + cut(s.Advice, c.w-18)
+	full, empty := bar(int64(s.Score), 4, 8)
+	ink := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
+	meter := ink.Render(full) + c.dim.Render(empty)
+	if c.w >= 60 {
+		pg.add(c.dim.Render("  "+pad("strength", 12)) + meter + " " + cut(s.Advice, c.w-23))
+	} else {
+		pg.add("  " + meter + " " + cut(s.Advice, c.w-11))
+	}
 }

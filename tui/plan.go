@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -27,42 +28,50 @@ var (
 	keyCommand = bind("c", "command", "c").explained("show the command that does the same without questions")
 )
 
+var keyScroll = binding{keys: moves[0].keys, show: "↑↓", does: "scroll", long: "scroll; also k and j, Shift+Tab and Tab"}
+
 func (s *planScreen) keys() []binding {
 	return []binding{
-		keyNext, keyBack, keyCommand, keySave,
-		bind("↑↓", "scroll", "up", "k", "shift+tab", "down", "j", "tab"),
+		keyNext, keyBack, keyCommand, keySave, keyScroll, moves[1],
 	}
 }
 
 type (
 	planMsg struct {
+		disk string
 		plan *steps.Plan
 		err  error
 	}
-	savedMsg struct {
+	commandMsg string
+	savedMsg   struct {
 		where string
 		err   error
 	}
 )
 
 func (s *planScreen) enter() tea.Cmd {
-	s.err, s.saved, s.top = nil, "", 0
+	s.plan, s.err, s.saved, s.top = nil, nil, "", 0
 	b, a := s.backend, s.answers
 	return func() tea.Msg {
 		p, err := b.Plan(a)
-		return planMsg{p, err}
+		return planMsg{a.Disk.Path, p, err}
 	}
 }
 
 func (s *planScreen) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case planMsg:
-		s.plan, s.err = msg.plan, msg.err
+		// A late answer may be for a disk that is chosen no more.
+		if msg.disk == s.answers.Disk.Path {
+			s.plan, s.err = msg.plan, msg.err
+		}
 	case savedMsg:
 		s.saved = "saved as " + msg.where
 		if msg.err != nil {
-			s.saved = "not saved: " + msg.err.Error()
+			s.saved = "not saved: " + clean(msg.err.Error())
 		}
+	case commandMsg:
+		s.saved = clean(string(msg))
 	case tea.KeyPressMsg:
 		return s.key(msg)
 	}
@@ -84,7 +93,8 @@ func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyLast.is(msg):
 		s.top = max(0, s.total-s.height)
 	case keyCommand.is(msg):
-		s.saved = s.backend.CommandLine(s.answers)
+		b, a := s.backend, s.answers
+		return func() tea.Msg { return commandMsg(b.CommandLine(a)) }, stay
 	case keySave.is(msg) && s.plan != nil:
 		b, p := s.backend, s.plan
 		return func() tea.Msg {
@@ -100,14 +110,14 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 	p.head("This is what will be done", "")
 	if s.err != nil {
 		e := steps.NewError("", s.err)
-		for _, l := range wrap(e.Cause, c.w) {
-			p.add(c.bad.Render(l))
+		p.para(c.bad, e.Cause)
+		if e.Hint != "" {
+			p.marked(glyphRight, c.text, e.Hint)
 		}
-		p.para(e.Hint)
 		return p.String(), nil
 	}
 	if s.plan == nil {
-		p.add(c.dim.Render(spinner[c.tick%len(spinner)] + " making the plan"))
+		p.add(c.dim.Render(c.spin() + " making the plan"))
 		return p.String(), nil
 	}
 	lines := s.lines(c)
@@ -115,10 +125,14 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 	if s.saved == "" {
 		foot = nil
 	}
+	foot = foot[:min(len(foot), p.left()/2)]
 	s.total, s.height = len(lines), max(1, p.left()-len(foot))
 	s.top = max(0, min(s.top, s.total-s.height))
 	end := min(s.total, s.top+s.height)
 	p.add(lines[s.top:end]...)
+	if below := s.total - end; below > 0 {
+		p.lines[len(p.lines)-1] = c.key.Render(glyphDown) + c.dim.Render(" "+itoa(below+1)+" more lines")
+	}
 	for _, l := range foot {
 		p.add(c.accent.Render(l))
 	}
@@ -127,33 +141,50 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 
 func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
-	half := (c.w - 2) / 2
-	var lines []string
-	for _, w := range s.plan.Warnings {
-		for i, l := range wrap(w, c.w-2) {
-			mark := "  "
-			if i == 0 {
-				mark = "! "
-			}
-			lines = append(lines, c.warn.Render(mark+l))
-		}
+	var warned page
+	warned.c = c
+	for _, w := range append(slices.Clone(s.plan.Warnings), s.twins()...) {
+		warned.marked("!", c.warn, clean(w))
 	}
-	if len(lines) > 0 {
+	lines := warned.lines
+	switch n := len(s.plan.Warnings) + len(s.twins()); {
+	case n > 0 && c.low():
+		lines = []string{c.warn.Render("! " + count(n, "warning") + " below")}
+	case n > 0:
 		lines = append(lines, "")
 	}
-	beforeBox := c.box("now", half, pads(before(v))...)
-	afterBox := c.box("after", half, pads(after(s.plan, s.answers))...)
-	lines = append(lines, beside(beforeBox, afterBox, half)...)
+	name := strings.TrimPrefix(clean(v.Device.Path), "/dev/")
+	if c.w < 60 {
+		lines = append(lines, c.box(name+" now", c.w, before(v)...)...)
+		lines = append(lines, c.box(name+" after", c.w, after(s.plan, s.answers)...)...)
+		if c.low() {
+			lines = append(lines, warned.lines...)
+		}
+	} else {
+		half := (c.w - 2) / 2
+		was, will := before(v), after(s.plan, s.answers)
+		beforeBox := c.box(name+" now", half, fill(was, len(will))...)
+		afterBox := c.box(name+" after", half, fill(will, len(was))...)
+		lines = append(lines, beside(beforeBox, afterBox, half)...)
+	}
 	past := false
 	for _, st := range s.plan.Steps {
 		if st.Writes && !past {
 			past = true
-			lines = append(lines, c.rule.Render(strings.Repeat(glyphLine, 4))+c.warn.Render(" from here on the disk is written to ")+
-				c.rule.Render(strings.Repeat(glyphLine, max(0, c.w-40))))
+			lines = append(lines, c.rule.Render(strings.Repeat(glyphLine, 2))+c.warn.Render(" from here on the disk is written ")+
+				c.rule.Render(strings.Repeat(glyphLine, max(0, c.w-36))))
 		}
-		lines = append(lines, c.accent.Render(pad(st.Name, 11))+cut(st.Does, c.w-11))
+		lines = append(lines, c.accent.Render(pad(st.Name, 11))+cut(clean(st.Does), c.w-11))
 	}
 	return lines
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return itoa(n) + " " + thing
 }
 
 // before is what a disk holds now.
@@ -166,7 +197,7 @@ func before(v steps.Verdict) []string {
 	}
 	var lines []string
 	for _, h := range v.Holds {
-		lines = append(lines, steps.CleanText(h))
+		lines = append(lines, clean(h))
 	}
 	return lines
 }
@@ -184,15 +215,36 @@ func after(p *steps.Plan, a steps.Answers) []string {
 		case kind == "LUKS2":
 			lines = append(lines, pad("", 10)+pad("root", 6)+a.Host.Labels.Root)
 		case kind == "swap" && a.Host.SwapIsRandomEncrypted():
-			lines = append(lines, pad("", 16)+"new key at each start")
+			lines = append(lines, pad("", 10)+"new key at each start")
 		}
 	}
 	return lines
 }
 
-// pads makes room for three lines, so that the two boxes look alike.
-func pads(lines []string) []string {
-	for len(lines) < 3 {
+// twins are the other disks that carry a label that this install will give:
+// what finds partitions by their labels may then find the wrong one.
+func (s *planScreen) twins() []string {
+	l := s.host().Labels
+	ours := []string{l.EFI, l.Root, l.LUKS, l.Swap}
+	var out []string
+	for _, v := range s.disks {
+		if v.Device.Path == s.answers.Disk.Path {
+			continue
+		}
+		for _, p := range v.Device.Partitions {
+			for _, label := range slices.Compact([]string{p.Label, p.PartLabel}) {
+				if label != "" && slices.Contains(ours, label) {
+					out = append(out, p.Path+" carries the label "+label+" too: unplug that disk before the first start")
+				}
+			}
+		}
+	}
+	return out
+}
+
+// fill makes a box as high as the one beside it.
+func fill(lines []string, n int) []string {
+	for len(lines) < n {
 		lines = append(lines, "")
 	}
 	return lines

@@ -19,6 +19,7 @@ type recovery struct {
 	qr    []string
 	typed secret
 	wrong bool
+	fresh func() []byte // makes a key
 }
 
 type recoveryStage int
@@ -29,7 +30,7 @@ const (
 	recoveryConfirm
 )
 
-func newRecovery(s *session) *recovery { return &recovery{session: s} }
+func newRecovery(s *session) *recovery { return &recovery{session: s, fresh: steps.NewRecoveryKey} }
 
 func (r *recovery) name() string { return "Recovery key" }
 
@@ -38,26 +39,31 @@ func (r *recovery) typing() bool { return r.stage == recoveryConfirm }
 func (r *recovery) skip() bool { return r.chosen && !r.host().LUKS.Enable }
 
 var (
-	keyMake = bind("m", "make one", "m").explained("make a recovery key, show it, and add it to the disk")
-	keyNone = bind("Enter", "go on without", "enter").explained("go on without a recovery key")
+	keyMake  = bind("m", "make one", "m").explained("make one: it is shown once, as text and as a QR code")
+	keyNone  = bind("Enter", "go on without", "enter").explained("go on without a recovery key")
+	keyHold  = bind("Enter", "keep it", "enter").explained("go on with the recovery key that was made")
+	keyMore  = bind("m", "make another", "m").explained("forget this one and make another")
+	keyDrop  = bind("x", "go without", "x").explained("forget it, and go on without")
+	keyRead  = bind("Enter", "I have written it down", "enter")
+	keyCheck = bind("Enter", "check", "enter")
 )
 
 func (r *recovery) keys() []binding {
 	switch r.stage {
 	case recoveryOffer:
 		if r.answers.RecoveryKey != nil {
-			return []binding{bind("Enter", "keep it", "enter"), bind("m", "make another", "m"), bind("x", "go without", "x"), keyBack}
+			return []binding{keyHold, keyMore, keyDrop, keyBack}
 		}
 		return []binding{keyMake, keyNone, keyBack}
 	case recoveryShow:
-		return []binding{bind("Enter", "I have written it down", "enter"), keyBack}
+		return []binding{keyRead, keyBack.explained("forget this key")}
 	}
-	return []binding{bind("Enter", "check", "enter"), keyBack.explained("see the key again")}
+	return []binding{keyCheck, keyErase, keyBack.explained("see the key again")}
 }
 
 func (r *recovery) enter() tea.Cmd {
 	r.stage, r.wrong = recoveryOffer, false
-	r.typed.wipe()
+	r.hide()
 	return nil
 }
 
@@ -90,12 +96,12 @@ func (r *recovery) offer(key tea.KeyPressMsg) turn {
 		return back
 	case keyNext.is(key):
 		return next
-	case key.String() == "x":
+	case keyDrop.is(key) && r.answers.RecoveryKey != nil:
 		r.forget()
 		return next
 	case keyMake.is(key):
 		r.forget()
-		r.shown = steps.NewRecoveryKey()
+		r.shown = r.fresh()
 		r.qr = steps.QR(r.shown)
 		r.stage = recoveryShow
 	}
@@ -146,23 +152,26 @@ func (r *recovery) view(c canvas) (string, *tea.Cursor) {
 	case recoveryShow:
 		return r.viewKey(p), nil
 	case recoveryConfirm:
-		p.head("Is it written down?", "Type the last eight letters of the key.")
+		p.head("Type the last eight letters of the key", "This proves that it is written down. It is not shown again.")
 		text, at := r.typed.view(20, true)
 		cursor := tea.NewCursor(2+at, p.row())
 		p.add(c.accent.Render(glyphCursor+" ") + text)
 		p.add("  " + c.rule.Render(strings.Repeat(glyphLine, 20)))
 		if r.wrong {
 			p.gap()
-			p.add(c.bad.Render("! those are not its last eight letters; Esc shows the key again"))
+			p.marked("!", c.bad, "those are not its last eight letters; Esc shows the key again")
 		}
 		return p.String(), cursor
 	}
 	p.head("A recovery key?", "A second key to the disk, for the day on which the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
-		p.add(c.good.Render(glyphDone + " a recovery key will be added to the disk"))
-	} else {
-		p.add(c.key.Render("m     ")+"make one: it is shown once, as text and as a QR code",
-			c.key.Render("Enter ")+"go on without")
+		p.marked(glyphDone, c.good, "a recovery key will be added to the disk")
+		p.add("")
+	}
+	for _, k := range r.keys() {
+		if k.show != keyBack.show {
+			p.add(c.key.Render(pad(k.show, 7)) + cut(or(k.long, k.does), c.w-7))
+		}
 	}
 	return p.String(), nil
 }
@@ -180,12 +189,21 @@ func (r *recovery) viewKey(p *page) string {
 	}
 	wide := 0
 	if len(r.qr) > 0 {
-		wide = len([]rune(r.qr[0]))
+		wide = width(r.qr[0])
 	}
 	if wide == 0 || len(r.qr) > p.left() || p.c.w < wide+24 {
 		p.add(text...)
+		if p.c.low() {
+			p.add("")
+			p.para(p.c.dim, "It is typed without the blanks, and not kept anywhere. Who has it can open the disk.")
+		}
 		return p.String()
 	}
-	p.add(beside(append([]string{"", ""}, text...), r.qr, p.c.w-wide-2)...)
+	// White on the console's own black: a scanner takes it for paper.
+	qr := make([]string, len(r.qr))
+	for i, l := range r.qr {
+		qr[i] = p.c.strong.Render(l)
+	}
+	p.add(beside(append(make([]string, len(qr)/2-1), text...), qr, min(p.c.w-wide-2, 36))...)
 	return p.String()
 }

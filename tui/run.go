@@ -61,7 +61,7 @@ func (r *run) apply(e steps.Event) {
 	case steps.KindFailed:
 		r.finish(e, stepFailed)
 		r.failed = e.Error
-		r.log.add("error: " + e.Error.Cause)
+		r.log.add("error: " + clean(e.Error.Cause))
 	case steps.KindProgress:
 		r.progress = *e.Progress
 	case steps.KindWarning:
@@ -120,6 +120,7 @@ func (f *feed) put(e steps.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.Kind == steps.KindLog {
+		e.Line = short(e.Line)
 		if f.logs++; f.logs > 2*maxLines {
 			f.shed()
 		}
@@ -133,8 +134,7 @@ func (f *feed) shed() {
 	kept := f.events[:0]
 	drop := f.logs - maxLines
 	for _, e := range f.events {
-		// What is proven is told by log lines too.
-		if e.Kind == steps.KindLog && drop > 0 && e.Step != "bootproof" {
+		if e.Kind == steps.KindLog && drop > 0 && !proves(e) {
 			drop--
 			f.logs--
 			f.missed++
@@ -142,7 +142,15 @@ func (f *feed) shed() {
 		}
 		kept = append(kept, e)
 	}
+	clear(f.events[len(kept):]) // lets go of their lines
 	f.events = kept
+}
+
+// proves tells whether a log line says what was proven: the last screen shows
+// those.
+func proves(e steps.Event) bool {
+	_, ok := cutProven(e.Line)
+	return ok && e.Step == "bootproof"
 }
 
 func (f *feed) signal() {
@@ -193,10 +201,10 @@ func follow(b Backend) tea.Cmd {
 
 // events takes a batch, and goes to the last screens when the install ended.
 func (m *model) events(msg eventsMsg) tea.Cmd {
+	m.run.log.skip(msg.missed)
 	for _, e := range msg.events {
 		m.run.apply(e)
 	}
-	m.run.log.total += msg.missed
 	if !msg.done {
 		return msg.feed.await()
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"crypto/subtle"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -39,6 +40,9 @@ func (s *secret) runes() int { return utf8.RuneCount(s.bytes()) }
 func (s *secret) key(msg tea.KeyPressMsg) bool {
 	switch msg.String() {
 	case "backspace", "ctrl+h":
+		if s.n == 0 {
+			return true
+		}
 		_, size := utf8.DecodeLastRune(s.bytes())
 		clear(s.buf[s.n-size : s.n])
 		s.n -= size
@@ -58,7 +62,7 @@ func (s *secret) key(msg tea.KeyPressMsg) bool {
 // insert appends what can be typed at a boot prompt, and nothing else.
 func (s *secret) insert(text string) {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if unicode.IsControl(r) || r == utf8.RuneError {
 			return -1
 		}
 		return r
@@ -77,6 +81,5 @@ func (s *secret) view(w int, show bool) (string, int) {
 		text = string(s.bytes())
 	}
 	text = tail(text, w-1)
-	at := len([]rune(text))
-	return pad(text, w), at
+	return pad(text, w), width(text)
 }

@@ -10,12 +10,14 @@ import (
 type session struct {
 	backend Backend
 	opts    Options
+	forget  func() // wipes what the screens hold for a host; nil without screens
 
 	hosts   []hosts.Host
 	answers steps.Answers
 	chosen  bool // a host has been chosen
 
 	disks  []steps.Verdict
+	listed bool   // the disks have been looked at
 	diskAt string // path of the disk under the cursor
 	notice string // why the screen changed by itself, shown once on the disk screen
 	plan   *steps.Plan
@@ -35,6 +37,9 @@ func (s *session) setHost(h hosts.Host) {
 		return
 	}
 	s.answers.Wipe()
+	if s.forget != nil {
+		s.forget()
+	}
 	s.answers = steps.Answers{Host: h, Power: true}
 	s.opts.Fill(&s.answers)
 	s.plan, s.chosen = nil, true

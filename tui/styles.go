@@ -1,29 +1,49 @@
 package tui
 
-import "charm.land/lipgloss/v2"
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+)
 
 // styles is every colour of the screens. Only the 16 named colours are used:
 // the Linux console has no others (console_codes(4)), and there they follow the
 // operator's own palette.
 type styles struct {
-	title    lipgloss.Style // what the screen asks
-	text     lipgloss.Style
-	strong   lipgloss.Style
-	dim      lipgloss.Style // secondary, and refused
-	rule     lipgloss.Style // lines and borders
-	accent   lipgloss.Style // where the operator is
-	selected lipgloss.Style // the row under the cursor
-	good     lipgloss.Style
-	warn     lipgloss.Style
-	bad      lipgloss.Style
-	key      lipgloss.Style // in the help line
+	title    ink // what the screen asks
+	text     ink
+	strong   ink
+	dim      ink // secondary, and refused
+	rule     ink // lines and borders
+	accent   ink // where the operator is
+	selected ink // the row under the cursor
+	good     ink
+	warn     ink
+	bad      ink
+	key      ink // in the help line
+}
+
+// ink is a style worked out: drawing with it is two concatenations, which a
+// frame does a few hundred times.
+type ink struct{ on, off string }
+
+func newInk(s lipgloss.Style) ink {
+	on, off, _ := strings.Cut(s.Render("x"), "x")
+	return ink{on, off}
+}
+
+// Render draws a piece of one line.
+func (i ink) Render(s string) string {
+	if s == "" {
+		return ""
+	}
+	return i.on + s + i.off
 }
 
 // The 16 colours' numbers.
 const (
-	red, green, yellow, cyan      = "1", "2", "3", "6"
-	grey, brightRed, brightGreen  = "8", "9", "10"
-	brightYellow, brightCyan, hue = "11", "14", "15"
+	cyan, grey, brightRed, brightGreen = "6", "8", "9", "10"
+	brightYellow, brightCyan, white    = "11", "14", "15"
 )
 
 // newStyles makes the styles. Without colour, weight and reverse video tell
@@ -31,15 +51,17 @@ const (
 func newStyles(colour bool) styles {
 	plain := lipgloss.NewStyle()
 	bold := plain.Bold(true)
+	text := newInk(plain)
 	if !colour {
+		b := newInk(bold)
 		return styles{
-			title: bold, text: plain, strong: bold, dim: plain, rule: plain, accent: bold,
-			selected: plain.Reverse(true), good: plain, warn: bold, bad: bold, key: bold,
+			title: b, text: text, strong: b, dim: text, rule: text, accent: b,
+			selected: newInk(plain.Reverse(true)), good: text, warn: b, bad: b, key: b,
 		}
 	}
-	fg := func(s lipgloss.Style, c string) lipgloss.Style { return s.Foreground(lipgloss.Color(c)) }
+	fg := func(s lipgloss.Style, c string) ink { return newInk(s.Foreground(lipgloss.Color(c))) }
 	return styles{
-		title: fg(bold, hue), text: plain, strong: fg(bold, hue), dim: fg(plain, grey), rule: fg(plain, grey),
+		title: fg(bold, white), text: text, strong: fg(bold, white), dim: fg(plain, grey), rule: fg(plain, grey),
 		accent: fg(bold, brightCyan), selected: fg(bold, brightCyan),
 		good: fg(plain, brightGreen), warn: fg(plain, brightYellow), bad: fg(bold, brightRed), key: fg(plain, cyan),
 	}

@@ -2,11 +2,9 @@ package tui
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/hosts"
 	"auto-installer/steps"
@@ -22,7 +20,10 @@ type welcome struct {
 }
 
 // checkNames are the checks of the welcome screen, in order.
-var checkNames = []string{"firmware", "memory", "network", "clock", "power"}
+var checkNames = []string{"firmware", "memory", hostCheck, "clock", "power"}
+
+// hostCheck is the one whose result depends on the host.
+const hostCheck = "network"
 
 func newWelcome(s *session) *welcome {
 	return &welcome{session: s, checks: map[string]steps.Checked{}}
@@ -31,12 +32,17 @@ func newWelcome(s *session) *welcome {
 func (w *welcome) name() string { return "Welcome" }
 
 func (w *welcome) keys() []binding {
-	ks := []binding{keyNext, keyUp, keyDown, bind("r", "check again", "r")}
-	if len(w.hosts) < 2 {
-		ks = slices.Delete(ks, 1, 3)
+	if len(w.hosts) == 0 {
+		return nil
 	}
-	return ks
+	ks := []binding{keyNext.explained("begin; nothing is written before you have confirmed it")}
+	if len(w.hosts) > 1 {
+		ks = append(ks, moves...)
+	}
+	return append(ks, keyAgain)
 }
+
+var keyAgain = bind("r", "check again", "r").explained("make the checks again")
 
 type checkMsg struct {
 	host, name string
@@ -44,19 +50,19 @@ type checkMsg struct {
 }
 
 func (w *welcome) enter() tea.Cmd {
-	if w.chosen && w.running != w.host().TargetHost {
-		return w.check()
+	if len(w.hosts) > 0 && w.running != w.shown().TargetHost {
+		return w.check(checkNames...)
 	}
 	return nil
 }
 
-// check starts all checks; each ticks off when it is done.
-func (w *welcome) check() tea.Cmd {
-	w.running = w.host().TargetHost
-	clear(w.checks)
-	b, h := w.backend, w.host()
+// check starts checks; each ticks off when it is done.
+func (w *welcome) check(names ...string) tea.Cmd {
+	b, h := w.backend, w.shown()
+	w.running = h.TargetHost
 	var cmds []tea.Cmd
-	for _, name := range checkNames {
+	for _, name := range names {
+		delete(w.checks, name)
 		cmds = append(cmds, func() tea.Msg {
 			return checkMsg{h.TargetHost, name, b.Check(context.Background(), name, h)}
 		})
@@ -67,7 +73,7 @@ func (w *welcome) check() tea.Cmd {
 func (w *welcome) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case checkMsg:
-		if msg.host == w.running {
+		if msg.host == w.running || msg.name != hostCheck {
 			w.checks[msg.name] = msg.checked
 		}
 	case tea.KeyPressMsg:
@@ -79,19 +85,13 @@ func (w *welcome) update(msg tea.Msg) (tea.Cmd, turn) {
 func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	if to := moved(msg, w.at, len(w.hosts)); to != w.at {
 		w.at = to
-		return nil, stay
+		return w.check(hostCheck), stay
 	}
 	switch {
-	case msg.String() == "r" && w.chosen:
-		return w.check(), stay
-	case keyNext.is(msg):
-		if len(w.hosts) == 0 {
-			return nil, stay
-		}
-		if h := w.hosts[w.at]; !w.chosen || h.TargetHost != w.host().TargetHost {
-			w.setHost(h)
-			return w.check(), next
-		}
+	case keyAgain.is(msg) && len(w.hosts) > 0:
+		return w.check(checkNames...), stay
+	case keyNext.is(msg) && len(w.hosts) > 0:
+		w.setHost(w.hosts[w.at])
 		return nil, next
 	}
 	return nil, stay
@@ -99,21 +99,29 @@ func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 func (w *welcome) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	if !p.banner(w.shown().BannerText) && !p.banner(w.opts.Banner) {
+	need := 13 // rows below the art
+	if len(w.hosts) > 1 {
+		need += 2 + min(len(w.hosts), 5)
+	}
+	if !p.banner(w.shown().BannerText, need) && !p.banner(w.opts.Banner, need) {
 		p.gap()
 	}
-	if len(w.hosts) > 1 {
-		w.viewHosts(p)
-	}
-	if w.chosen || len(w.hosts) > 0 {
+	switch {
+	case len(w.hosts) == 0:
+		p.para(c.bad, "No host is defined on this medium.")
+		p.para(c.text, "Make one with `auto-installer new-host`, or name one with --host.")
+	case len(w.hosts) > 1 && c.low():
+		w.viewHosts(p, 3)
+	case len(w.hosts) > 1:
+		w.viewHosts(p, max(3, p.left()-14))
+		fallthrough
+	default:
 		w.viewHost(p, w.shown())
-	} else {
-		p.add(c.bad.Render("no host is defined on this medium"))
 	}
 	p.gap()
 	w.viewChecks(p)
-	if room := p.left() - 1; room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim.Render(w.about()))
+	if room := p.left(); room > 0 {
+		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.about(), c.w)))
 	}
 	return p.String(), nil
 }
@@ -127,35 +135,34 @@ func (w *welcome) shown() hosts.Host {
 }
 
 // banner draws the art in the middle and tells whether there was room for it:
-// the checks and the summary are worth more than the art.
-func (p *page) banner(art string) bool {
+// the rows that the rest needs are worth more than the art.
+func (p *page) banner(art string, need int) bool {
 	lines := strings.Split(strings.Trim(art, "\n"), "\n")
-	width := 0
-	for _, l := range lines {
-		width = max(width, ansi.StringWidth(l))
+	wide, margin := 0, len(art)
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(clean(l), " ")
+		if lines[i] != "" {
+			margin = min(margin, len(lines[i])-len(strings.TrimLeft(lines[i], " ")))
+			wide = max(wide, width(lines[i]))
+		}
 	}
-	if width == 0 || width > p.c.w+2 || len(lines) > p.c.h-13 {
+	if wide -= margin; wide <= 0 || wide > p.c.w || len(lines) > p.c.h-need {
 		return false
 	}
 	p.gap()
-	left := strings.Repeat(" ", max(0, (p.c.w-width)/2))
+	left := blanks((p.c.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent.Render(strings.TrimRight(l, " ")))
+		p.add(left + p.c.accent.Render(l[min(margin, len(l)):]))
 	}
 	p.gap()
 	return true
 }
 
-func (w *welcome) viewHosts(p *page) {
+func (w *welcome) viewHosts(p *page, room int) {
 	p.add(p.c.title.Render("Which host?"))
-	from, to := window(w.at, len(w.hosts), max(3, p.left()-10))
+	from, to := window(w.at, len(w.hosts), room)
 	for i := from; i < to; i++ {
-		h := w.hosts[i]
-		mark, style := "  ", p.c.text
-		if i == w.at {
-			mark, style = glyphCursor+" ", p.c.selected
-		}
-		p.add(style.Render(mark + pad(h.TargetHost, p.c.w-2)))
+		p.option(i == w.at, w.hosts[i].TargetHost, p.c.text)
 	}
 	p.gap()
 }
@@ -190,12 +197,12 @@ func (w *welcome) viewHost(p *page, h hosts.Host) {
 }
 
 func (w *welcome) viewChecks(p *page) {
-	if !w.chosen {
+	if len(w.hosts) == 0 {
 		return
 	}
 	for _, name := range checkNames {
 		got, ok := w.checks[name]
-		mark, style := p.c.dim.Render(spinner[p.c.tick%len(spinner)]), p.c.dim
+		mark, style := p.c.dim.Render(p.c.spin()), p.c.dim
 		switch {
 		case !ok:
 			got.Saw = "looking"
@@ -206,7 +213,7 @@ func (w *welcome) viewChecks(p *page) {
 		default:
 			mark, style = p.c.bad.Render(glyphBad), p.c.bad
 		}
-		p.add(mark + " " + p.c.dim.Render(pad(name, 9)) + style.Render(cut(got.Saw, p.c.w-12)))
+		p.add(mark + " " + p.c.dim.Render(pad(name, 9)) + style.Render(cut(clean(got.Saw), p.c.w-12)))
 	}
 }
 

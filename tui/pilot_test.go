@@ -81,7 +81,7 @@ func (p *pilot) send(msg tea.Msg) {
 var named = map[string]rune{
 	"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown,
 	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown,
-	"backspace": tea.KeyBackspace, "space": tea.KeySpace, "f2": tea.KeyF2,
+	"backspace": tea.KeyBackspace, "space": tea.KeySpace, "f1": tea.KeyF1, "f2": tea.KeyF2,
 }
 
 // press presses keys, by their names.
@@ -95,6 +95,9 @@ func (p *pilot) press(keys ...string) {
 func keyMsg(k string) tea.KeyPressMsg {
 	if rest, ok := strings.CutPrefix(k, "ctrl+"); ok {
 		return tea.KeyPressMsg{Code: []rune(rest)[0], Mod: tea.ModCtrl}
+	}
+	if k == "G" || k == "N" {
+		return tea.KeyPressMsg{Code: []rune(strings.ToLower(k))[0], ShiftedCode: []rune(k)[0], Text: k, Mod: tea.ModShift}
 	}
 	if rest, ok := strings.CutPrefix(k, "shift+"); ok {
 		return tea.KeyPressMsg{Code: named[rest], Mod: tea.ModShift}

@@ -1,0 +1,305 @@
+package tui
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/steps"
+)
+
+// scene is a screen in one of its variants.
+type scene struct {
+	name  string
+	hosts []string     // stygianlibrary if there are none
+	fake  func(*fake)  // what the machine is like
+	play  func(*pilot) // how to get there
+	raw   bool         // the pilot does not start: play does it all
+}
+
+// scenes are those of the golden frames, in the order of an install.
+func scenes() []scene {
+	flake := []string{"ultraviolet"}
+	return []scene{
+		{name: "welcome-one"},
+		{name: "welcome-several", hosts: []string{"ultraviolet", "stygianlibrary", "demo", "vermissian"}, play: func(p *pilot) { p.press("down") }},
+		{name: "welcome-running", raw: true},
+		{name: "welcome-bad", fake: func(f *fake) {
+			f.checks["firmware"] = steps.Checked{State: steps.CheckBad, Saw: "started by BIOS, not by UEFI: nothing would start the system"}
+			f.checks["memory"] = steps.Checked{State: steps.CheckBad, Saw: "512 MiB of memory, and 900 MiB are needed"}
+			f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached: no route to host"}
+		}},
+		{name: "welcome-none", play: func(p *pilot) { p.hosts, p.chosen = nil, false }},
+		{name: "keyboard-list", play: walk(stateKeyboard)},
+		{name: "keyboard-filter", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("de") }},
+		{name: "keyboard-none", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("xyz") }},
+		{name: "keyboard-try", play: func(p *pilot) { walk(stateKeyboard)(p); p.press("tab"); p.enterText("yz YZ ?/ @ []") }},
+		{name: "keyboard-error", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("cz") }},
+		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.screens[stateNetwork].(*network).known = "" }, fake: func(f *fake) { f.noNetwork("") }},
+		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
+		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
+		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork("NetworkManager") }, play: func(p *pilot) {
+			offline(p)
+			p.press("enter")
+			p.enterText("hunter2!")
+		}},
+		{name: "network-error", hosts: flake, fake: func(f *fake) { f.noNetwork("iwd"); f.fails = errors.New("the passphrase was refused") }, play: func(p *pilot) {
+			offline(p)
+			p.press("enter")
+			p.enterText("hunter2!")
+			p.press("enter")
+		}},
+		{name: "disk-list", play: walk(stateDisk)},
+		{name: "disk-details", play: func(p *pilot) { walk(stateDisk)(p); p.press("d") }},
+		{name: "disk-refused", play: func(p *pilot) { walk(stateDisk)(p); p.press("down", "down", "down", "enter") }},
+		{name: "disk-notice", play: func(p *pilot) { walk(stateConfirm)(p); p.unplug("/dev/vda") }},
+		{name: "disk-none", fake: func(f *fake) { f.disks = nil }, play: walk(stateDisk)},
+		{name: "disk-error", play: func(p *pilot) {
+			walk(stateDisk)(p)
+			p.send(disksMsg{err: errors.New("lsblk: cannot open /sys/block: no such file or directory")})
+		}},
+		{name: "plan-luks", play: walk(statePlan)},
+		{name: "plan-end", play: func(p *pilot) { walk(statePlan)(p); p.View(); p.press("end") }},
+		{name: "plan-plain", hosts: []string{"demo"}, play: walk(statePlan)},
+		{name: "plan-swap", hosts: flake, play: func(p *pilot) {
+			p.answers.Host.LUKS.Enable, p.answers.Host.LUKS.MapperName, p.answers.Host.Labels.LUKS = true, "crypt", "ULTRA-LUKS"
+			p.answers.Host.Labels.Root = "DEMO-ROOT"
+			p.hosts[0] = p.answers.Host
+			walk(statePlan)(p)
+		}},
+		{name: "plan-error", fake: func(f *fake) {
+			f.planErr = steps.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
+		}, play: walk(statePlan)},
+		{name: "plan-command", play: func(p *pilot) { walk(statePlan)(p); p.press("c") }},
+		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
+		{name: "passphrase-empty", play: walk(statePassphrase)},
+		{name: "passphrase-typed", play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
+		{name: "passphrase-shown", play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct horse"); p.press("f2") }},
+		{name: "passphrase-mismatch", play: func(p *pilot) {
+			walk(statePassphrase)(p)
+			p.enterText("correct horse")
+			p.press("enter")
+			p.enterText("Correct horse")
+			p.press("enter")
+		}},
+		{name: "passphrase-caps", fake: func(f *fake) { f.caps = true }, play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("CORR") }},
+		{name: "passphrase-strong", play: func(p *pilot) {
+			walk(statePassphrase)(p)
+			p.enterText("correct horse battery staple")
+			p.press("tab")
+		}},
+		{name: "recovery-offer", play: walk(stateRecovery)},
+		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
+		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},
+		{name: "recovery-wrong", play: func(p *pilot) {
+			walk(stateRecovery)(p)
+			p.press("m", "enter")
+			p.enterText("cccccccc")
+			p.press("enter")
+		}},
+		{name: "recovery-kept", play: func(p *pilot) {
+			walk(stateRecovery)(p)
+			p.press("m", "enter")
+			p.enterText(fixedKey[24:])
+			p.press("enter", "esc")
+		}},
+		{name: "confirm-blank", play: walk(stateConfirm)},
+		{name: "confirm-data", play: func(p *pilot) { p.diskAt = "/dev/sdd"; walk(stateConfirm)(p) }},
+		{name: "confirm-wrong", play: func(p *pilot) { walk(stateConfirm)(p); p.enterText("Yes"); p.press("enter") }},
+		{name: "confirm-typed", play: func(p *pilot) { walk(stateConfirm)(p); p.enterText("yes") }},
+		{name: "confirm-pasted", play: func(p *pilot) { walk(stateConfirm)(p); p.send(tea.PasteMsg{Content: "yes"}) }},
+		{name: "install-early", play: func(p *pilot) { p.install(started("contract")) }},
+		{name: "install-closure", play: func(p *pilot) { p.install(progress) }},
+		{name: "install-full", play: func(p *pilot) { p.install(progress); p.press("z") }},
+		{name: "install-search", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("mkfs") }},
+		{name: "install-found", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
+		{name: "install-scrolled", play: func(p *pilot) { p.install(progress); p.View(); p.press("pgup", "up") }},
+		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
+		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
+		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
+		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
+		{name: "quit-writing", play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "help-disk", play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
+		{name: "help-passphrase", play: func(p *pilot) { walk(statePassphrase)(p); p.press("f1") }},
+		{name: "help-install", play: func(p *pilot) { p.install(progress); p.press("?") }},
+		{name: "failure-before", play: func(p *pilot) { p.fail("contract") }},
+		{name: "failure-after", play: func(p *pilot) { p.fail("closure") }},
+		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
+		{name: "failure-found", play: func(p *pilot) {
+			p.fail("closure")
+			p.press("down", "down", "enter")
+			p.View()
+			p.press("/")
+			p.enterText("udevadm")
+			p.press("enter", "n")
+		}},
+		{name: "failure-places", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter") }},
+		{name: "failure-noplace", fake: func(f *fake) { f.places = nil }, play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter") }},
+		{name: "failure-saved", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter", "enter") }},
+		{name: "done-counting", play: func(p *pilot) { p.finish() }},
+		{name: "done-held", play: func(p *pilot) { p.finish(); p.press("x") }},
+		{name: "done-error", play: func(p *pilot) {
+			p.finish()
+			p.f.fails = errors.New("systemctl poweroff: exit status 1")
+			p.press("enter")
+		}},
+		{name: "done-warnings", play: func(p *pilot) {
+			p.finish(steps.Event{Kind: steps.KindWarning, Line: "no age identity: the installed system cannot open its secrets until /etc/age/stygianlibrary.agekey is put there"},
+				steps.Event{Kind: steps.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
+		}},
+	}
+}
+
+// fixedKey is a recovery key that does not change from test to test.
+const fixedKey = "cbdefghijklnrtuvcbdefghijklnrtuv"
+
+// open starts the pilot of a scene and plays it.
+func (s scene) open(t tester) *pilot {
+	f := newFake(t)
+	if s.fake != nil {
+		s.fake(f)
+	}
+	names := s.hosts
+	if names == nil {
+		names = []string{"stygianlibrary"}
+	}
+	p := fly(t, f, false, names...)
+	if s.raw {
+		clear(p.screens[stateWelcome].(*welcome).checks)
+	}
+	if s.play != nil {
+		s.play(p)
+	}
+	return p
+}
+
+// noNetwork is a machine without one.
+func (f *fake) noNetwork(wifi string) {
+	f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached"}
+	f.network = steps.NetworkState{
+		WiFi: wifi, Problem: "github.com:443 cannot be reached: dial tcp: lookup github.com: no such host",
+		Interfaces: []steps.InterfaceState{{Name: "enp3s0", About: "wired, no cable"}, {Name: "wlp2s0", About: "Wi-Fi, not connected"}},
+	}
+	f.aps = []steps.AccessPoint{
+		{SSID: "Reading Room", Signal: 82, Secured: true},
+		{SSID: "Reading Room 5G", Signal: 61, Secured: true, InUse: true},
+		{SSID: "café ☕ 東京", Signal: 44, Secured: true},
+		{SSID: "guest", Signal: 21},
+	}
+}
+
+// walk answers every screen up to s. The disk is the blank one, unless the
+// cursor has been put on another.
+func walk(s state) func(*pilot) {
+	return func(p *pilot) {
+		p.t.Helper()
+		for i := 0; p.state < s; i++ {
+			if i > 20 {
+				p.t.Fatalf("stuck on %s\n%s", p.screens[p.state].name(), p.frame())
+			}
+			switch p.state {
+			case stateDisk:
+				if p.diskAt == "/dev/sdc" {
+					p.diskAt = "/dev/vda"
+				}
+				p.press("enter")
+			case stateNetwork:
+				p.press("c")
+			case statePassphrase:
+				p.secret("correct horse battery")
+			case stateRecovery:
+				p.screens[stateRecovery].(*recovery).fresh = func() []byte { return []byte(fixedKey) }
+				p.press("enter")
+			case stateConfirm:
+				p.enterText("yes")
+				p.press("enter")
+			default:
+				p.press("enter")
+			}
+		}
+		if s == stateRecovery {
+			p.screens[stateRecovery].(*recovery).fresh = func() []byte { return []byte(fixedKey) }
+		}
+	}
+}
+
+// secret types a passphrase twice, unless it has been typed before.
+func (p *pilot) secret(text string) {
+	if s := p.screens[statePassphrase].(*passphrase); s.first.empty() {
+		p.enterText(text)
+		p.press("enter")
+		p.enterText(text)
+		p.press("enter")
+		return
+	}
+	p.press("enter", "enter")
+}
+
+// offline looks for Wi-Fi networks, as the network screen does by itself.
+func offline(p *pilot) { walk(stateNetwork)(p) }
+
+// unplug takes a disk away.
+func (p *pilot) unplug(path string) {
+	var left []steps.Verdict
+	for _, v := range p.f.disks {
+		if v.Device.Path != path {
+			left = append(left, v)
+		}
+	}
+	p.f.disks = left
+	p.run(listDisks(p.f))
+}
+
+func started(step string) func(steps.Event) bool {
+	return func(e steps.Event) bool { return e.Kind == steps.KindStarted && e.Step == step }
+}
+
+func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
+
+// install starts an install that has come as far as until says.
+func (p *pilot) install(until func(steps.Event) bool) {
+	p.t.Helper()
+	walk(stateConfirm)(p)
+	plan, err := steps.Preview(p.answers, steps.DefaultPaths())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.enterText(word)
+	_, _ = p.Update(keyMsg("enter")) // what follows is told here
+	p.at(stateInstall)
+	p.model.run.now = epoch
+	for _, e := range story(plan, until) {
+		p.model.run.apply(e)
+	}
+}
+
+// fail is an install that failed at a step.
+func (p *pilot) fail(step string) {
+	p.t.Helper()
+	p.install(func(e steps.Event) bool {
+		return e.Step == step && (step != "closure" && e.Kind == steps.KindStarted || e.Kind == steps.KindProgress)
+	})
+	err := &steps.Error{
+		Step: step, Code: 10, Hint: "the log above says why; mend that, then try again",
+		Cause: "to build the system: nix failed (exit code 1): builder for '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12.drv' failed with exit code 1",
+	}
+	if step == "contract" {
+		err.Cause, err.Hint = "/dev/sdc2 carries the label STYGIAN-ROOT too", "unplug that disk, or give it another label"
+	}
+	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: step, Time: epoch.Add(time.Minute), Error: err}}})
+	p.at(stateFailure)
+}
+
+// finish is an install that came to its end; more is what it told besides.
+func (p *pilot) finish(more ...steps.Event) {
+	p.t.Helper()
+	p.screens[stateDone].(*done).now = func() time.Time { return epoch }
+	p.install(nil)
+	p.events(eventsMsg{done: true, events: more})
+	p.at(stateDone)
+}
+
+// visible makes escape sequences readable.
+func visible(s string) string { return strings.ReplaceAll(s, "\x1b", "^[") }
