@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -108,7 +109,31 @@ func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
 	if f.planErr != nil {
 		return nil, f.planErr
 	}
-	return steps.Preview(a, steps.DefaultPaths())
+	return preview(a)
+}
+
+// preview is a plan whose words are those of testdata/steps.json, so that the
+// frames change when the screens do, and not when a step's wording does.
+func preview(a steps.Answers) (*steps.Plan, error) {
+	p, err := steps.Preview(a, steps.DefaultPaths())
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile("testdata/steps.json")
+	if err != nil {
+		return nil, err
+	}
+	p.Steps = nil
+	if err := json.Unmarshal(data, &p.Steps); err != nil {
+		return nil, err
+	}
+	p.Steps = slices.DeleteFunc(p.Steps, func(s steps.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
+	p.Warnings = []string{"no age identity: the installed system cannot open its secrets until /mnt/etc/age/" +
+		a.Host.TargetHost + ".agekey is put there"}
+	if a.Host.Swap.Enable {
+		p.Warnings = append(p.Warnings, "the swap partition is left unformatted: the host must use it with randomEncryption")
+	}
+	return p, nil
 }
 
 func (f *fake) SavePlan(*steps.Plan) (string, error) {

@@ -45,7 +45,7 @@ func TestFrames(t *testing.T) {
 				name := fmt.Sprintf("%s-%dx%d", s.name, size[0], size[1])
 				check(t, name, trimmed(ansi.Strip(p.draw(size[0], size[1]))))
 				if size == sizes[0] {
-					p.model.styles = newStyles(true)
+					p.styles = newStyles(true)
 					check(t, name+"-colour", trimmed(visible(p.draw(size[0], size[1]))))
 				}
 			}

@@ -14,13 +14,16 @@ import (
 // is typed on the try line, and later as a passphrase, is what the keys say.
 type keyboard struct {
 	*session
-	all    []string
-	listed bool
-	filter string
-	at     int
-	trying bool // the try line has the keys
-	tried  string
-	err    error
+	all     []string
+	listed  bool
+	filter  string
+	at      int
+	trying  bool // the try line has the keys
+	chose   bool // the operator did, not the host
+	wanted  string
+	loading bool
+	tried   string
+	err     error
 }
 
 func newKeyboard(s *session) *keyboard { return &keyboard{session: s} }
@@ -55,13 +58,21 @@ func (k *keyboard) enter() tea.Cmd {
 	k.trying, k.tried = false, ""
 	b := k.backend
 	cmds := []tea.Cmd{func() tea.Msg { return keymapsMsg(b.Keymaps()) }}
-	if k.keymap == "" && k.host().Keymap != "" {
-		cmds = append(cmds, k.load(k.host().Keymap))
+	// The host's own is loaded unless the operator has chosen one.
+	if own := k.host().Keymap; own != "" && own != k.keymap && !k.chose {
+		cmds = append(cmds, k.load(own))
 	}
 	return tea.Batch(cmds...)
 }
 
+// load applies a keymap. One is applied after the other: the last that was
+// wanted is the one that stays.
 func (k *keyboard) load(name string) tea.Cmd {
+	k.wanted = name
+	if k.loading {
+		return nil
+	}
+	k.loading = true
 	b := k.backend
 	return func() tea.Msg { return keymapMsg{name, b.SetKeymap(context.Background(), name)} }
 }
@@ -86,8 +97,14 @@ func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
 		k.all, k.listed = msg, true
 		k.place()
 	case keymapMsg:
+		k.loading = false
 		if k.err = msg.err; k.err == nil {
 			k.keymap = msg.name
+		}
+		if k.wanted != msg.name {
+			return k.load(k.wanted), stay
+		}
+		if !k.chose {
 			k.place()
 		}
 	case tea.KeyPressMsg:
@@ -152,12 +169,13 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		if to == k.at || len(list) == 0 {
 			return nil, stay
 		}
-		k.at = to
+		k.at, k.chose = to, true
 		return k.load(list[to]), stay
 	case msg.Text != "" && msg.Text[0] > ' ' && msg.Text[0] < 0x7f && len(k.filter) < 20:
 		k.filter += strings.ToLower(msg.Text)
 		k.at = 0
 		if list = k.shown(); len(list) == 1 {
+			k.chose = true
 			return k.load(list[0]), stay
 		}
 	}

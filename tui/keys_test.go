@@ -28,7 +28,7 @@ func TestEveryKey(t *testing.T) {
 		switch {
 		case p.quit:
 			keys, over = p.quitKeys(), " quit"
-		case p.model.help.open:
+		case p.help.open:
 			continue
 		}
 		seen := map[string]string{}
@@ -102,7 +102,7 @@ func TestAliases(t *testing.T) {
 func TestEveryScreenAsks(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
-		if p.quit || p.model.help.open {
+		if p.quit || p.help.open {
 			continue
 		}
 		before := p.frame()
@@ -118,18 +118,18 @@ func TestEveryScreenAsks(t *testing.T) {
 			t.Errorf("%s: Esc does not stay\n%s", s.name, p.frame())
 		}
 		p.press("f1")
-		if !p.model.help.open {
+		if !p.help.open {
 			t.Errorf("%s: F1 does not help", s.name)
 		}
 		p.press("x")
-		if p.model.help.open {
+		if p.help.open {
 			t.Errorf("%s: help does not close", s.name)
 		}
 		if typing := p.typing(); typing {
-			if p.press("?"); p.model.help.open {
+			if p.press("?"); p.help.open {
 				t.Errorf("%s: ? is not a character", s.name)
 			}
-		} else if p.press("?"); !p.model.help.open {
+		} else if p.press("?"); !p.help.open {
 			t.Errorf("%s: ? does not help", s.name)
 		}
 		_, cmd := p.Update(keyMsg("ctrl+l"))
@@ -142,7 +142,7 @@ func TestEveryScreenAsks(t *testing.T) {
 // TestBackAndForth: Esc goes back everywhere before the gate, and all answers
 // are kept but for the typed yes.
 func TestBackAndForth(t *testing.T) {
-	p := fly(t, newFake(t), false, "ultraviolet", "stygianlibrary")
+	p := fly(t, newFake(t), "ultraviolet", "stygianlibrary")
 	p.press("down")
 	walk(stateKeyboard)(p)
 	p.enterText("dv")
@@ -211,14 +211,14 @@ func TestOnlyYes(t *testing.T) {
 
 // TestChangedHost: another host drops the disk, the plan and the secrets.
 func TestChangedHost(t *testing.T) {
-	p := fly(t, newFake(t), false, "stygianlibrary", "demo")
+	p := fly(t, newFake(t), "stygianlibrary", "demo")
 	walk(stateConfirm)(p)
 	old := p.answers.Passphrase
 	for p.state != stateWelcome {
 		p.press("esc")
 	}
 	p.press("down", "enter")
-	if p.answers.Disk.Path != "" || p.model.plan != nil || p.answers.Passphrase != nil || p.host().TargetHost != "demo" {
+	if p.answers.Disk.Path != "" || p.plan != nil || p.answers.Passphrase != nil || p.host().TargetHost != "demo" {
 		t.Error("answers of the other host are kept")
 	}
 	if slices.ContainsFunc(old, func(b byte) bool { return b != 0 }) {
@@ -232,16 +232,16 @@ func TestChangedHost(t *testing.T) {
 // TestChangedDisk: another disk has another plan.
 func TestChangedDisk(t *testing.T) {
 	p := scene{play: walk(statePlan)}.open(t)
-	first := p.model.plan
+	first := p.plan
 	p.press("esc")
 	p.diskAt = "/dev/sdd"
 	p.press("enter")
-	if p.model.plan == nil || p.model.plan == first || p.model.plan.Disk.Path != "/dev/sdd" {
+	if p.plan == nil || p.plan == first || p.plan.Disk.Path != "/dev/sdd" {
 		t.Error("the plan is for the other disk")
 	}
 	// An answer that comes late is for a disk that is chosen no more.
 	p.send(planMsg{disk: "/dev/vda", plan: first})
-	if p.model.plan == first {
+	if p.plan == first {
 		t.Error("a late plan is taken")
 	}
 }

@@ -108,11 +108,11 @@ func (l *logPane) keys() []binding {
 	return []binding{keyScroll, keyPageUp, keyFollow, keySearch, keyWrap, keyPageDn, moves[1], keyOlder, keyNewer}
 }
 
-// key handles a key; it tells whether it was one for the pane.
-func (l *logPane) key(msg tea.KeyPressMsg) bool {
+// key handles a key.
+func (l *logPane) key(msg tea.KeyPressMsg) {
 	if l.searching {
 		l.searchKey(msg)
-		return true
+		return
 	}
 	switch {
 	case keyUp.is(msg):
@@ -135,10 +135,7 @@ func (l *logPane) key(msg tea.KeyPressMsg) bool {
 		l.find(-1)
 	case keyNewer.is(msg) && l.query != "":
 		l.find(1)
-	default:
-		return false
 	}
-	return true
 }
 
 // bottom is the first line shown when following.

@@ -148,7 +148,7 @@ const lookEvery = 8
 func (n *network) found(msg networkMsg) (tea.Cmd, turn) {
 	n.looking = false
 	if msg.host != n.host().TargetHost {
-		return nil, stay
+		return n.look(), stay
 	}
 	s := msg.state
 	n.state, n.known = s, msg.host
@@ -175,7 +175,6 @@ func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyBack.is(msg):
 		return nil, back
 	case keyRetry.is(msg):
-		n.looking = false
 		return n.look(), stay
 	case keyScan.is(msg) && n.state.WiFi != "":
 		return n.scan(), stay

@@ -23,7 +23,7 @@ type pilot struct {
 	f *fake
 }
 
-func fly(t testing.TB, f *fake, colour bool, names ...string) *pilot {
+func fly(t testing.TB, f *fake, names ...string) *pilot {
 	t.Helper()
 	var hs []hosts.Host
 	for _, n := range names {
@@ -38,7 +38,7 @@ func fly(t testing.TB, f *fake, colour bool, names ...string) *pilot {
 		t.Fatal(err)
 	}
 	m := newModel(f, Options{
-		Banner: string(banner), Version: "1.0.0", Revision: "4d866d2", Hosts: hs, Colour: colour,
+		Banner: string(banner), Version: "1.0.0", Revision: "4d866d2", Hosts: hs,
 		Fill: func(a *steps.Answers) {
 			a.HostArg = a.Host.TargetHost
 			if a.Host.Prebuilt {
@@ -74,6 +74,12 @@ func (p *pilot) run(cmd tea.Cmd) {
 // send gives a message to the model.
 func (p *pilot) send(msg tea.Msg) {
 	p.t.Helper()
+	if _, ok := msg.(tickMsg); ok { // without waiting for the next
+		cmd, turn := p.screens[p.state].update(msg)
+		p.run(cmd)
+		p.run(p.turn(turn))
+		return
+	}
 	_, cmd := p.Update(msg)
 	p.run(cmd)
 }

@@ -48,6 +48,11 @@ const (
 // apply takes one event.
 func (r *run) apply(e steps.Event) {
 	r.now = e.Time
+	switch {
+	case e.Kind == steps.KindPlan && e.Plan == nil, e.Kind == steps.KindProgress && e.Progress == nil,
+		e.Kind == steps.KindFailed && e.Error == nil, e.Kind == steps.KindCommand && e.Action == nil:
+		return // of another version of the engine
+	}
 	switch e.Kind {
 	case steps.KindPlan:
 		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log}

@@ -2,8 +2,6 @@ package tui
 
 import (
 	"errors"
-	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -165,7 +163,7 @@ func (s scene) open(t tester) *pilot {
 	if names == nil {
 		names = []string{"stygianlibrary"}
 	}
-	p := fly(t, f, false, names...)
+	p := fly(t, f, names...)
 	if s.raw {
 		clear(p.screens[stateWelcome].(*welcome).checks)
 	}
@@ -189,117 +187,3 @@ func (f *fake) noNetwork(wifi string) {
 		{SSID: "guest", Signal: 21},
 	}
 }
-
-// walk answers every screen up to s. The disk is the blank one, unless the
-// cursor has been put on another.
-func walk(s state) func(*pilot) {
-	return func(p *pilot) {
-		p.t.Helper()
-		for i := 0; p.state < s; i++ {
-			if i > 20 {
-				p.t.Fatalf("stuck on %s\n%s", p.screens[p.state].name(), p.frame())
-			}
-			switch p.state {
-			case stateDisk:
-				if p.diskAt == "/dev/sdc" {
-					p.diskAt = "/dev/vda"
-				}
-				p.press("enter")
-			case stateNetwork:
-				p.press("c")
-			case statePassphrase:
-				p.secret("correct horse battery")
-			case stateRecovery:
-				p.screens[stateRecovery].(*recovery).fresh = func() []byte { return []byte(fixedKey) }
-				p.press("enter")
-			case stateConfirm:
-				p.enterText("yes")
-				p.press("enter")
-			default:
-				p.press("enter")
-			}
-		}
-		if s == stateRecovery {
-			p.screens[stateRecovery].(*recovery).fresh = func() []byte { return []byte(fixedKey) }
-		}
-	}
-}
-
-// secret types a passphrase twice, unless it has been typed before.
-func (p *pilot) secret(text string) {
-	if s := p.screens[statePassphrase].(*passphrase); s.first.empty() {
-		p.enterText(text)
-		p.press("enter")
-		p.enterText(text)
-		p.press("enter")
-		return
-	}
-	p.press("enter", "enter")
-}
-
-// offline looks for Wi-Fi networks, as the network screen does by itself.
-func offline(p *pilot) { walk(stateNetwork)(p) }
-
-// unplug takes a disk away.
-func (p *pilot) unplug(path string) {
-	var left []steps.Verdict
-	for _, v := range p.f.disks {
-		if v.Device.Path != path {
-			left = append(left, v)
-		}
-	}
-	p.f.disks = left
-	p.run(listDisks(p.f))
-}
-
-func started(step string) func(steps.Event) bool {
-	return func(e steps.Event) bool { return e.Kind == steps.KindStarted && e.Step == step }
-}
-
-func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
-
-// install starts an install that has come as far as until says.
-func (p *pilot) install(until func(steps.Event) bool) {
-	p.t.Helper()
-	walk(stateConfirm)(p)
-	plan, err := steps.Preview(p.answers, steps.DefaultPaths())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.enterText(word)
-	_, _ = p.Update(keyMsg("enter")) // what follows is told here
-	p.at(stateInstall)
-	p.model.run.now = epoch
-	for _, e := range story(plan, until) {
-		p.model.run.apply(e)
-	}
-}
-
-// fail is an install that failed at a step.
-func (p *pilot) fail(step string) {
-	p.t.Helper()
-	p.install(func(e steps.Event) bool {
-		return e.Step == step && (step != "closure" && e.Kind == steps.KindStarted || e.Kind == steps.KindProgress)
-	})
-	err := &steps.Error{
-		Step: step, Code: 10, Hint: "the log above says why; mend that, then try again",
-		Cause: "to build the system: nix failed (exit code 1): builder for '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12.drv' failed with exit code 1",
-	}
-	if step == "contract" {
-		err.Cause, err.Hint = "/dev/sdc2 carries the label STYGIAN-ROOT too", "unplug that disk, or give it another label"
-	}
-	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: step, Time: epoch.Add(time.Minute), Error: err}}})
-	p.at(stateFailure)
-}
-
-// finish is an install that came to its end; more is what it told besides.
-func (p *pilot) finish(more ...steps.Event) {
-	p.t.Helper()
-	p.screens[stateDone].(*done).now = func() time.Time { return epoch }
-	p.install(nil)
-	p.events(eventsMsg{done: true, events: more})
-	p.at(stateDone)
-}
-
-// visible makes escape sequences readable.
-func visible(s string) string { return strings.ReplaceAll(s, "\x1b", "^[") }

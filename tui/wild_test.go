@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	tea "charm.land/bubbletea/v2"
+
 	"auto-installer/steps"
 )
 
@@ -56,11 +58,11 @@ func (p *pilot) taint() {
 	}
 	s := p.screens[statePlan].(*planScreen)
 	s.saved = clean(long)
-	if p.model.plan != nil {
+	if p.plan != nil {
 		for range 100 {
-			p.model.plan.Warnings = append(p.model.plan.Warnings, long)
+			p.plan.Warnings = append(p.plan.Warnings, long)
 		}
-		p.model.plan.Steps[0].Does = long
+		p.plan.Steps[0].Does = long
 	}
 	r := &p.model.run
 	for range 50 {
@@ -72,8 +74,8 @@ func (p *pilot) taint() {
 	}
 	r.progress = steps.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
 	p.screens[stateInstall].(*install).note = clean(long)
-	if p.model.failure != nil {
-		p.model.failure = &steps.Error{Step: long, Cause: long + "\n" + long, Hint: long}
+	if p.failure != nil {
+		p.failure = &steps.Error{Step: long, Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
 	f.note = long
@@ -129,8 +131,8 @@ func TestWild(t *testing.T) {
 					w, h = 40+i%8, 12+i%4
 				}
 				p.opts.Console = n%2 == 0
-				p.model.styles = newStyles(n%3 != 0)
-				p.model.tick = n
+				p.styles = newStyles(n%3 != 0)
+				p.tick = n
 				p.tame(p.draw(w, h), p.opts.Console)
 			}
 		})
@@ -150,6 +152,19 @@ func TestGlyphs(t *testing.T) {
 }
 
 func (p *pilot) send2(size [2]int) { p.w, p.h = size[0], size[1] }
+
+// TestSmall draws at sizes below the smallest.
+func TestSmall(t *testing.T) {
+	p := scene{}.open(t)
+	for w := 1; w < 60; w++ {
+		for h := 1; h < 20; h++ {
+			p.draw(w, h)
+		}
+	}
+	// A serial line has no size.
+	p.send(tea.WindowSizeMsg{})
+	p.exact(p.View(), 80, 24)
+}
 
 func TestShown(t *testing.T) {
 	for _, tt := range []struct{ in, console, terminal string }{

@@ -1,0 +1,91 @@
+package tui
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// stuck is a machine on which nothing ever ends.
+type stuck struct{}
+
+func forever[T any]() T { select {} }
+
+func (stuck) Attached() bool { return forever[bool]() }
+func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
+	return forever[steps.Checked]()
+}
+func (stuck) Keymaps() []string                       { return forever[[]string]() }
+func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
+func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) Network(context.Context, hosts.Host) steps.NetworkState {
+	return forever[steps.NetworkState]()
+}
+
+func (stuck) ScanWiFi(context.Context) ([]steps.AccessPoint, error) {
+	return forever[[]steps.AccessPoint](), nil
+}
+func (stuck) JoinWiFi(context.Context, steps.AccessPoint, []byte) error { return forever[error]() }
+func (stuck) Disks(context.Context) ([]steps.Verdict, error)            { return forever[[]steps.Verdict](), nil }
+
+func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
+	return forever[chan struct{}](), nil
+}
+
+func (stuck) Plan(steps.Answers) (*steps.Plan, error)              { return forever[*steps.Plan](), nil }
+func (stuck) SavePlan(*steps.Plan) (string, error)                 { return forever[string](), nil }
+func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
+func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }
+func (stuck) Follow(context.Context, func(steps.Event)) error      { return forever[error]() }
+func (stuck) Stop() error                                          { return forever[error]() }
+func (stuck) PutAway() error                                       { return forever[error]() }
+func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }
+func (stuck) SaveLog(context.Context, steps.Place) (string, error) { return forever[string](), nil }
+func (stuck) Shell() *exec.Cmd                                     { return forever[*exec.Cmd]() }
+func (stuck) Power(context.Context, bool) error                    { return forever[error]() }
+
+// TestNeverBlocks presses every key on every screen of a machine on which
+// nothing ends: Update and View return all the same.
+func TestNeverBlocks(t *testing.T) {
+	done := make(chan string, 1)
+	at := make(chan string, 1)
+	go func() {
+		defer close(done)
+		for _, s := range scenes() {
+			keys := []string{"enter", "esc", "tab", "up", "down", "home", "end", "f2", "f1", "ctrl+c", "ctrl+l", "space"}
+			for r := '!'; r <= '~'; r++ {
+				keys = append(keys, string(r))
+			}
+			p := s.openAt(t, 80, 25)
+			p.backend = stuck{}
+			for _, k := range keys {
+				select {
+				case <-at:
+				default:
+				}
+				at <- s.name + ": " + k
+				_, _ = p.Update(keyMsg(k))
+				_, _ = p.Update(tickMsg{})
+				_ = p.View()
+			}
+			for i := range states {
+				p.set(i)
+				_ = p.View()
+				_, _ = p.Update(keyMsg("enter"))
+				_, _ = p.Update(tea.PasteMsg{Content: "x"})
+				_, _ = p.Update(stopMsg{})
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("blocked at %s", <-at)
+	}
+}

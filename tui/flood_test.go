@@ -1,0 +1,233 @@
+package tui
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"auto-installer/steps"
+)
+
+// flood is log line i of a storm, as a compiler would write it.
+func flood(i int) steps.Event {
+	return steps.Event{
+		Kind: steps.KindLog, Step: "closure", Time: epoch,
+		Line: fmt.Sprintf("%08d CC /nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12/drivers/net/ethernet/intel/e1000e.o", i),
+	}
+}
+
+// take is what await does, without waiting.
+func (f *feed) take() eventsMsg {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	msg := eventsMsg{f, f.events, f.missed, f.done, f.err}
+	f.events, f.logs, f.missed = nil, 0, 0
+	return msg
+}
+
+// TestFlood: while lines pour in faster than the screens read, no event but
+// log lines is let go of, and the order is kept. It is for go test -race too.
+func TestFlood(t *testing.T) {
+	const lines, every = 300_000, 1000
+	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	before := p.run2().log.total
+	f := newFeed()
+	go func() {
+		for i := range lines {
+			f.put(flood(i))
+			if i%every == 0 {
+				f.put(steps.Event{Kind: steps.KindWarning, Line: fmt.Sprintf("%08d", i)})
+			}
+		}
+		f.put(steps.Event{Kind: steps.KindLog, Step: "bootproof", Line: "proven: it boots"})
+		f.end(nil)
+	}()
+	last := -1
+	for done := false; !done; {
+		<-f.wake
+		msg := f.take()
+		done = msg.done
+		for _, e := range msg.events {
+			var i int
+			if _, err := fmt.Sscanf(e.Line, "%d", &i); err == nil && e.Kind == steps.KindLog {
+				if i <= last {
+					t.Fatalf("line %d comes after %d", i, last)
+				}
+				last = i
+			}
+		}
+		msg.done = false
+		p.events(msg)
+		p.View()
+	}
+	r := p.run2()
+	if len(r.warnings) != lines/every {
+		t.Errorf("%d warnings of %d", len(r.warnings), lines/every)
+	}
+	for i, w := range r.warnings {
+		if w != fmt.Sprintf("%08d", i*every) {
+			t.Fatalf("warning %d is %s", i, w)
+		}
+	}
+	if last != lines-1 || r.proven[len(r.proven)-1] != "it boots" {
+		t.Errorf("the last line is %d", last)
+	}
+	if got, want := r.log.total-before, lines+lines/every+1; got != want {
+		t.Errorf("%d lines are counted, not %d", got, want)
+	}
+	if len(r.log.lines) > maxLines {
+		t.Errorf("%d lines are kept", len(r.log.lines))
+	}
+}
+
+func (p *pilot) run2() *run { return &p.session.run }
+
+// TestFloodMemory: three million lines leave no more than the pane keeps,
+// whether the screens read or not.
+func TestFloodMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	f := newFeed()
+	most, began := uint64(0), time.Now()
+	for i := range 3_000_000 {
+		f.put(flood(i))
+		if i%500_000 == 0 {
+			most = max(most, heap())
+		}
+		if i%10_000 == 0 && i > 1_000_000 { // the screens hang at first
+			p.events(f.take())
+		}
+	}
+	f.put(steps.Event{Kind: steps.KindLog, Line: strings.Repeat("x", 1<<20)})
+	p.events(f.take())
+	most = max(most, heap())
+	t.Logf("%.0f lines a second, at most %d MiB of heap", 3e6/time.Since(began).Seconds(), most>>20)
+	if most > 64<<20 {
+		t.Errorf("%d MiB of heap", most>>20)
+	}
+	if got := len(p.run2().log.at(p.run2().log.len() - 1)); got != maxLine {
+		t.Errorf("%d bytes of a long line are kept", got)
+	}
+}
+
+// TestLogPane: a reader who has scrolled back sees the same lines while others
+// pour in, until they are too old.
+func TestLogPane(t *testing.T) {
+	l := newLogPane()
+	c := canvas{w: 40, h: 10, styles: newStyles(false)}
+	line := func(i int) string { return fmt.Sprintf("line %d", i) }
+	for i := range 100 {
+		l.add(line(i))
+	}
+	top := func() string { return l.view(c, 40, 10)[0] }
+	if got := top(); got != line(90) {
+		t.Fatalf("following: %q", got)
+	}
+	l.key(keyMsg("pgup"))
+	if got := top(); got != line(81) || l.follow {
+		t.Fatalf("a page up: %q", got)
+	}
+	for i := 100; i < maxLines+81; i++ {
+		l.add(line(i))
+		if i%997 == 0 && top() != line(81) {
+			t.Fatalf("at line %d the reader sees %q", i, top())
+		}
+	}
+	if got := top(); got != line(81) {
+		t.Fatalf("the reader sees %q", got)
+	}
+	l.add(line(maxLines + 81))
+	if got := top(); got != line(82) {
+		t.Fatalf("the oldest line is %q", got)
+	}
+	l.key(keyMsg("f"))
+	if got := top(); got != line(maxLines+72) || !l.follow {
+		t.Fatalf("following again: %q", got)
+	}
+	search := func(q string) {
+		l.key(keyMsg("/"))
+		for _, r := range q {
+			l.key(keyMsg(string(r)))
+		}
+		l.key(keyMsg("enter"))
+	}
+	search("LINE 777")
+	at := func() string { return l.at(l.hit - l.gone()) }
+	var found []string
+	for range 3 {
+		found = append(found, at())
+		l.key(keyMsg("n"))
+	}
+	if got := strings.Join(found, ","); got != "line 7779,line 7778,line 7777" {
+		t.Errorf("found %s", got)
+	}
+	l.key(keyMsg("N"))
+	if at() != "line 7777" {
+		t.Errorf("N finds %s", at())
+	}
+	if got := ansi.Strip(strings.Join(l.view(c, 40, 10), "\n")); !strings.Contains(got, "line 7777") {
+		t.Errorf("the match is not shown: %s", got)
+	}
+	if search("nowhere"); l.found {
+		t.Error("found nowhere")
+	}
+	l.key(keyMsg("w"))
+	l.key(keyMsg("f"))
+	l.add(strings.Repeat("0123456789", 10))
+	if got := l.view(c, 40, 10)[7:]; len(got[0]) != 40 || len(got[2]) != 20 {
+		t.Errorf("wrapped: %q", got)
+	}
+}
+
+// BenchmarkFlood is Update and View of a batch of a flood of 100,000 lines a
+// second: what happens ten times a second.
+func BenchmarkFlood(b *testing.B) {
+	for _, size := range [][2]int{{80, 25}, {200, 60}} {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p.styles = newStyles(true)
+			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			batch := make([]steps.Event, 10_000)
+			for i := range batch {
+				batch[i] = flood(i)
+			}
+			f := newFeed()
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = p.Update(eventsMsg{feed: f, events: batch})
+				_ = p.View()
+			}
+		})
+	}
+}
+
+// BenchmarkFrame is View alone, as a key or a tick draws it.
+func BenchmarkFrame(b *testing.B) {
+	for _, size := range [][2]int{{80, 25}, {200, 60}, {300, 100}} {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p.styles = newStyles(true)
+			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			for i := range maxLines {
+				p.run2().log.add(flood(i).Line)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = p.View()
+			}
+		})
+	}
+}
