@@ -59,10 +59,14 @@ func newStyles(colour bool) styles {
 			selected: newInk(plain.Reverse(true)), good: text, warn: b, bad: b, key: b,
 		}
 	}
-	fg := func(s lipgloss.Style, c string) ink { return newInk(s.Foreground(lipgloss.Color(c))) }
+	// To the Linux console a bright colour is a dark one that is bold: what
+	// takes bold back between two of them (SGR 22) takes the brightness too, and
+	// grey becomes black (drivers/tty/vt/vt.c, csi_m). So all of them are bold.
+	bright := func(c string) ink { return newInk(bold.Foreground(lipgloss.Color(c))) }
 	return styles{
-		title: fg(bold, white), text: text, strong: fg(bold, white), dim: fg(plain, grey), rule: fg(plain, grey),
-		accent: fg(bold, brightCyan), selected: fg(bold, brightCyan),
-		good: fg(plain, brightGreen), warn: fg(plain, brightYellow), bad: fg(bold, brightRed), key: fg(plain, cyan),
+		title: bright(white), text: text, strong: bright(white), dim: bright(grey), rule: bright(grey),
+		accent: bright(brightCyan), selected: bright(brightCyan),
+		good: bright(brightGreen), warn: bright(brightYellow), bad: bright(brightRed),
+		key: newInk(plain.Foreground(lipgloss.Color(cyan))),
 	}
 }
