@@ -90,6 +90,37 @@ func Binary(ctx context.Context, dir string) error {
 	return nil
 }
 
+// HostTOML is the definition of a host of the lab, or of a known one.
+func HostTOML(name string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(root, "lab/hosts", name, "host.toml"))
+	if errors.Is(err, os.ErrNotExist) {
+		data, err = os.ReadFile(filepath.Join(root, "hosts", name, "host.toml"))
+	}
+	return string(data), err
+}
+
+// GiveHosts makes a live system one that is for these hosts.
+func GiveHosts(ctx context.Context, m *Machine, names ...string) error {
+	for _, name := range names {
+		text, err := HostTOML(name)
+		if err != nil {
+			return err
+		}
+		dir := "/etc/auto-installer/hosts/" + name
+		if _, err := m.Agent.Output(ctx, "mkdir", "-p", dir); err != nil {
+			return err
+		}
+		if err := m.Agent.WriteFile(ctx, dir+"/host.toml", []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Root is the repo's top folder, looked for from the working directory upwards.
 func Root() (string, error) {
 	dir, err := os.Getwd()

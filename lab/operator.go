@@ -189,7 +189,8 @@ func chosen(screen []string) (string, bool) {
 func (o *Operator) ChooseDisk(ctx context.Context, serial string) error {
 	choose := func() error { return o.choose(ctx, regexp.MustCompile(`\b`+serial+`\b`), "down") }
 	return do(o.at(ctx, "Disk"), choose, o.shot(ctx, "disk"),
-		o.press(ctx, "d"), o.see(ctx, "bytes"), o.shot(ctx, "disk-details"), o.press(ctx, "enter"))
+		o.press(ctx, "d"), o.see(ctx, "bytes"), o.shot(ctx, "disk-details"),
+		o.press(ctx, "d", "enter"))
 }
 
 // planned waits for the plan to be made.

@@ -4,8 +4,6 @@ package lab
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -56,7 +54,7 @@ func TestScreensGuards(t *testing.T) {
 		mkfs.ext4 -q -L photos `+data.ID()+`-part2
 		sync`)
 	before := []string{hash(t, target), hash(t, data)}
-	i.medium("demo", "demo-luks")
+	i.must(GiveHosts(ctx, i.Machine, "demo", "demo-luks"))
 	o := i.operator()
 
 	// Of two hosts, the first needs a network. It comes when the cable does.
@@ -108,15 +106,6 @@ func TestScreensGuards(t *testing.T) {
 		if hash(t, d) != before[n] {
 			t.Errorf("%s was written to", d.Serial)
 		}
-	}
-}
-
-// medium makes the live system one that is for these hosts.
-func (i *installer) medium(names ...string) {
-	i.t.Helper()
-	for _, name := range names {
-		shell(i.t, i.Machine, "mkdir -p /etc/auto-installer/hosts/"+name)
-		i.write("/etc/auto-installer/hosts/"+name+"/host.toml", i.hostTOML(name))
 	}
 }
 
@@ -240,20 +229,10 @@ func TestScreensRetry(t *testing.T) {
 	}
 }
 
-// hostTOML is the definition of a host of the lab, or of the embedded demo.
+// hostTOML is the definition of a host.
 func (i *installer) hostTOML(name string) string {
 	i.t.Helper()
-	root, err := Root()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	file := filepath.Join(root, "lab/hosts", name, "host.toml")
-	if name == "demo" {
-		file = filepath.Join(root, "hosts/demo/host.toml")
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return string(data)
+	text, err := HostTOML(name)
+	i.must(err)
+	return text
 }

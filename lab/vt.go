@@ -16,6 +16,7 @@ type vt struct {
 	other       [][]rune // the normal screen while the alternate one is shown
 	x, y        int
 	wrap        bool // the next character goes to the next line
+	insert      bool // characters push those after them along
 	savedX      int
 	savedY      int
 	top, bottom int // the part that scrolls
@@ -101,6 +102,9 @@ func (t *vt) put(char rune) {
 		t.x, t.wrap = 0, false
 		t.down()
 	}
+	if t.insert {
+		copy(t.cells[t.y][t.x+1:], t.cells[t.y][t.x:])
+	}
 	t.cells[t.y][t.x], t.last = char, char
 	if t.x == t.w-1 {
 		t.wrap = true
@@ -120,7 +124,11 @@ func (t *vt) down() {
 // scroll moves the lines from a row to the bottom of the scrolling part up by
 // n, or down by -n.
 func (t *vt) scroll(from, n int) {
+	if from > t.bottom {
+		return
+	}
 	part := t.cells[from : t.bottom+1]
+	n = max(-len(part), min(len(part), n))
 	for ; n > 0; n-- {
 		copy(part, part[1:])
 		part[len(part)-1] = blanks(t.w)
@@ -230,8 +238,12 @@ func (t *vt) csi(params string, final byte) {
 		t.savedX, t.savedY = t.x, t.y
 	case 'u':
 		t.x, t.y = t.savedX, t.savedY
+	case 'h', 'l':
+		if arg(0, 0) == 4 {
+			t.insert = final == 'h'
+		}
 	case 'b':
-		for range n {
+		for range min(n, t.w*t.h) {
 			t.put(t.last)
 		}
 	default:

@@ -1,7 +1,8 @@
 // Command lab builds the lab's live system and runs machines on it by hand:
 //
 //	lab build   builds the stick, if the cache does not have it
-//	lab vm      boots it with a blank disk; this terminal is the serial console
+//	lab vm      boots it with a blank disk; this terminal shows the installer
+//	lab demo    installs a host with nobody at the keyboard, and boots it
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 )
 
 const usage = `usage: lab build
+       lab demo
        lab vm [--install-host HOST] [--disk FILE] [--disk-alone] [--no-network]
 `
 
@@ -33,10 +35,21 @@ func exit() int {
 		return 2
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		if h, ok := errors.AsType[hinted](err); ok {
+			fmt.Fprintf(os.Stderr, "hint: %s\n", h.hint)
+		}
 		return 1
 	}
 	return 0
 }
+
+// hinted is an error with what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -46,6 +59,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "build":
 		return build(ctx)
+	case "demo":
+		return demo(ctx)
 	case "vm":
 		return vm(ctx, args[1:])
 	case "help", "-h", "--help":
@@ -77,7 +92,7 @@ func build(ctx context.Context) error {
 // vm runs a machine until it powers off or Ctrl-A X.
 func vm(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("lab vm", flag.ContinueOnError)
-	host := flags.String("install-host", "", "type the command that installs this host")
+	host := flags.String("install-host", "", "have no screens: type the command that installs this host at a shell")
 	disk := flags.String("disk", "", "the target disk's image, kept and made if missing (else a blank one for this run)")
 	alone := flags.Bool("disk-alone", false, "boot the disk without the stick")
 	noNetwork := flags.Bool("no-network", false, "no network card")
@@ -113,13 +128,20 @@ func vm(ctx context.Context, args []string) error {
 		config.Network = lab.NoNIC
 	}
 	fmt.Fprintln(os.Stderr, "lab: this terminal becomes the serial console; Ctrl-A X ends the machine")
+	if !*alone && *host == "" {
+		fmt.Fprintln(os.Stderr, "lab: the installer's screens come up when the live system has; its root shell when you quit them")
+	}
 	m, err := lab.Start(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if *host != "" && !*alone {
+	switch {
+	case *alone:
+	case *host != "":
 		go typeInstall(ctx, m, *host)
+	default:
+		go showScreens(ctx, m)
 	}
 	return attach(ctx, m)
 }

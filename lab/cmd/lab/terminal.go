@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +38,63 @@ func attach(ctx context.Context, m *lab.Machine) error {
 		fmt.Print("\r\nlab: the machine is off\r\n")
 		return err
 	}
+}
+
+// demoHosts are those that `lab vm` can install.
+var demoHosts = []string{"demo", "demo-luks", "demo-swap", "demo-full"}
+
+// showScreens starts the installer on the serial line once the live system is
+// up, for a terminal like this one, and follows its size. When the installer
+// ends, the login is back.
+func showScreens(ctx context.Context, m *lab.Machine) {
+	err := m.AwaitAgent(ctx)
+	if err == nil {
+		err = lab.GiveHosts(ctx, m, demoHosts...)
+	}
+	if err != nil {
+		return // the terminal shows the machine's own messages
+	}
+	resize := func() {
+		if ws, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ); err == nil && ws.Row > 0 {
+			_, _ = m.Agent.Output(ctx, "stty", "-F", "/dev/ttyS0", "rows", fmt.Sprint(ws.Row), "cols", fmt.Sprint(ws.Col))
+		}
+	}
+	unit, err := m.RunOn(ctx, "ttyS0", terminalFor(ctx, m))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "\r\nlab: %v\r\n", err)
+		return
+	}
+	sizes := make(chan os.Signal, 1)
+	signal.Notify(sizes, syscall.SIGWINCH)
+	defer signal.Stop(sizes)
+	resize()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sizes:
+			resize()
+		case <-time.After(time.Second):
+			if r, err := m.Agent.Run(ctx, nil, "systemctl", "--quiet", "is-active", unit); err != nil || r.Exit != 0 {
+				_, _ = m.Agent.Output(ctx, "systemctl", "start", "serial-getty@ttyS0.service")
+				return
+			}
+		}
+	}
+}
+
+// terminalFor is this terminal's name if the live system knows such, else a
+// near one.
+func terminalFor(ctx context.Context, m *lab.Machine) string {
+	name := os.Getenv("TERM")
+	r, err := m.Agent.Run(ctx, nil, "sh", "-c", `ls /lib/terminfo/?/"$1" /usr/share/terminfo/?/"$1" 2>/dev/null | grep -q .`, "sh", name)
+	switch {
+	case name == "" || name == "dumb":
+		return "vt220"
+	case err != nil || r.Exit != 0:
+		return "xterm-256color"
+	}
+	return name
 }
 
 // escaped passes what is typed on to the machine, and returns true at Ctrl-A X;
