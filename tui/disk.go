@@ -145,7 +145,7 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	p.head("Which disk?", "Everything on it will be replaced, but nothing before you have confirmed.")
 	if d.notice != "" {
-		p.marked("!", c.warn, d.notice)
+		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
 		p.gap()
 	}
 	switch {

@@ -235,7 +235,7 @@ func (n *network) view(c canvas) (string, *tea.Cursor) {
 		if n.bad {
 			style = c.bad
 		}
-		p.para(style, clean(n.note))
+		p.para(style, cut(clean(n.note), 2*c.w-10))
 	}
 	return p.String(), cursor
 }
@@ -254,11 +254,7 @@ func (n *network) viewState(p *page) {
 		p.add(c.dim.Render(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
 	}
 	if problem := clean(n.state.Problem); problem != "" {
-		lines := p.row() + 2
-		p.marked("!", c.warn, problem)
-		if c.low() {
-			p.lines = p.lines[:min(lines, p.row())]
-		}
+		p.marked("!", c.warn, cut(problem, 2*c.w-24))
 	}
 	p.gap()
 }
@@ -269,7 +265,7 @@ func (n *network) viewWiFi(p *page) *tea.Cursor {
 		p.para(c.dim, "No Wi-Fi: no adapter, or neither NetworkManager nor iwd runs.")
 		return nil
 	}
-	from, to := window(n.at, len(n.aps), max(2, p.left()-4))
+	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
 	name := max(10, min(34, c.w-18))
 	for i := from; i < to; i++ {
 		ap := n.aps[i]

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/steps"
 )
@@ -150,6 +151,33 @@ func TestGlyphs(t *testing.T) {
 		}
 	}
 }
+
+// TestEssential: at the smallest size, with extreme content, the question's
+// answer is still in sight: the field that is typed into, the chosen row.
+func TestEssential(t *testing.T) {
+	for _, s := range scenes() {
+		p := s.open(t)
+		if s.name == "disk-none" || s.name == "disk-error" {
+			continue
+		}
+		p.taint()
+		frame := ansi.Strip(p.draw(40, 12))
+		field := p.typing() && !p.quit && !p.help.open && p.state < stateInstall
+		list := p.state == stateDisk || p.state == stateFailure && !p.screens[stateFailure].(*failure).log || s.name == "network-wifi" ||
+			s.name == "welcome-several"
+		switch {
+		case p.quit || p.help.open:
+		case field && p.View().Cursor == nil:
+			t.Errorf("%s: the field is out of sight\n%s", s.name, frame)
+		case list && !strings.Contains(frame, glyphCursor):
+			t.Errorf("%s: the chosen row is out of sight\n%s", s.name, frame)
+		case p.state == stateDone && d(p).err == nil && !d(p).held && !strings.Contains(frame, "power off in"):
+			t.Errorf("%s: the countdown is out of sight\n%s", s.name, frame)
+		}
+	}
+}
+
+func d(p *pilot) *done { return p.screens[stateDone].(*done) }
 
 func (p *pilot) send2(size [2]int) { p.w, p.h = size[0], size[1] }
 
