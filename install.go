@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"auto-installer/hosts"
 	"auto-installer/steps"
@@ -26,6 +27,7 @@ type installFlags struct {
 	ageIdentity, deployKey             string
 	ageFD, deployFD                    int
 	noPower, resume                    bool
+	expect                             string
 	events, log                        string
 }
 
@@ -33,7 +35,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	p := steps.DefaultPaths()
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or the path of a host.toml")
-	fl.StringVar(&f.disk, "disk", os.Getenv("INSTALL_DISK"), "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
+	fl.StringVar(&f.disk, "disk", "", "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
 	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "read the LUKS passphrase from this file; one line break at its end is not part of it")
 	fl.IntVar(&f.passphraseFD, "passphrase-fd", -1, "read the LUKS passphrase from this open file descriptor")
 	fl.StringVar(&f.recoveryFile, "recovery-key-file", "", "add the recovery key in this file as a second key to the LUKS container")
@@ -44,9 +46,11 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.deployFD, "deploy-key-fd", -1, "read the deploy key from this open file descriptor")
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
-	fl.StringVar(&f.remote, "remote", os.Getenv("REPO_REMOTE"), "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
+	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
+	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
+	_ = fl.MarkHidden("expect") // it exists: it was added just now
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
 	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
 	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
@@ -61,6 +65,8 @@ func (f *installFlags) paths() steps.Paths {
 
 // answers reads the flags and the files that they name, all but the disk.
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
+	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
+	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
 	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
 	var err error
 	for _, secret := range []struct {
@@ -78,7 +84,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 		case secret.file != "":
 			*secret.into, err = readSecretFile(secret.flag, secret.file)
 		case secret.fd >= 0:
-			*secret.into, err = readSecret(secret.flag, os.NewFile(uintptr(secret.fd), secret.flag))
+			*secret.into, err = readSecretFD(secret.flag, secret.fd)
 		}
 		if err != nil {
 			a.Wipe()
@@ -103,11 +109,19 @@ func readSecretFile(flag, name string) ([]byte, error) {
 	return readSecret(flag, f)
 }
 
-// readSecret reads into one buffer that is never copied by growing.
-func readSecret(flag string, r io.Reader) ([]byte, error) {
-	if f, ok := r.(*os.File); ok && f == nil {
+// readSecretFD reads a descriptor and closes it, so that no command inherits
+// it.
+func readSecretFD(flag string, fd int) ([]byte, error) {
+	f := os.NewFile(uintptr(fd), flag)
+	if f == nil {
 		return nil, steps.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
 	}
+	defer f.Close()
+	return readSecret(flag, f)
+}
+
+// readSecret reads into one buffer that is never copied by growing.
+func readSecret(flag string, r io.Reader) ([]byte, error) {
 	buf := make([]byte, maxSecret+1)
 	n, err := io.ReadFull(r, buf)
 	switch {
@@ -164,14 +178,10 @@ func watcher(w io.Writer, format string) (func(steps.Event), error) {
 }
 
 // install is the engine: from the answers to a machine that powers off.
-func (f *installFlags) install(ctx context.Context, watch func(steps.Event)) error {
+func (f *installFlags) install(ctx context.Context, show func(steps.Event)) error {
 	host, err := loadHost(f.host)
 	if err != nil {
 		return err
-	}
-	// No core dump and no debugger sees the secrets.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl: %w", err)
 	}
 	a, err := f.answers(host)
 	if err != nil {
@@ -188,26 +198,54 @@ func (f *installFlags) install(ctx context.Context, watch func(steps.Event)) err
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 
-	engine, err := steps.Open(ctx, f.paths(), watch)
+	engine, err := steps.Open(ctx, f.paths())
 	if err != nil {
 		return err
 	}
+	shown := f.showEvents(show)
 	plan, err := prepare(ctx, &a, f)
 	if err == nil {
 		err = engine.Run(ctx, plan)
 	}
-	if err := engine.Close(err); err != nil {
-		if e, ok := errors.AsType[*steps.Error](err); ok {
-			return alreadyShown{e.Code} // the watcher has shown it
-		}
-		return err
+	err = engine.Close(err)
+	shown()
+	if engine.LogProblem != nil {
+		fmt.Fprintf(os.Stderr, "warning: the log is not whole: %v\n", engine.LogProblem)
+	}
+	if e, ok := errors.AsType[*steps.Error](err); ok {
+		return alreadyShown{e.Code} // among the events
 	}
 	return steps.Power(context.WithoutCancel(ctx), plan)
+}
+
+// showPatience is how long the last events may take to be printed.
+const showPatience = 2 * time.Second
+
+// showEvents prints the install's events from their file, as any follower
+// would: a reader that stalls holds up nothing. The returned function waits
+// for the last one.
+func (f *installFlags) showEvents(show func(steps.Event)) (wait func()) {
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(done)
+		_, _ = steps.Follow(ctx, f.events, show) // all of it is in the log
+	}()
+	return func() {
+		defer cancel()
+		select {
+		case <-done:
+		case <-time.After(showPatience):
+		}
+	}
 }
 
 func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {
 	var err error
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
+		return nil, err
+	}
+	if err := a.Disk.Expect(f.expect, f.resume); err != nil {
 		return nil, err
 	}
 	if a.Disk.IsImage {
@@ -222,7 +260,8 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 // untilSignal is a context that Ctrl+C and SIGTERM end, with the signal as
 // its cause. A terminal or a reader that goes away does not stop an install.
 func untilSignal(ctx context.Context) (context.Context, func()) {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	// Caught, not ignored: commands would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(ctx)
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)

@@ -14,6 +14,7 @@ import (
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"auto-installer/steps"
 )
@@ -25,6 +26,9 @@ var banner string
 var version = "dev"
 
 func main() {
+	// No core dump and no debugger of another user sees the secrets. A kernel
+	// without it (prctl(2), PR_SET_DUMPABLE) is not one that we run on.
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

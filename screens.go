@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -24,10 +24,15 @@ const mediumHosts = "/etc/auto-installer/hosts"
 type screens struct {
 	hosts []string
 	plain bool
+
+	ageFile, deployFile string
+	age, deploy         []byte // of these files
 }
 
 func (s *screens) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
+	c.Flags().StringVar(&s.ageFile, "age-identity", "", "the host's age identity file")
+	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
 	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
 }
 
@@ -35,31 +40,49 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
 		return steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl: %w", err)
+	if err := steps.NeedRoot(); err != nil {
+		return err
 	}
 	args, defs, err := s.load()
 	if err != nil {
 		return err
 	}
+	if err := s.readKeys(); err != nil {
+		return err
+	}
 	giveSize(os.Stdout)
+	fill := func(a *steps.Answers) {
+		a.HostArg = args[a.Host.TargetHost]
+		a.Remote = os.Getenv("REPO_REMOTE")
+		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
+		a.FromMedium(steps.Medium)
+	}
+	machine := steps.NewMachine(steps.DefaultPaths(), fill)
 	opts := tui.Options{
 		Banner: banner, Version: version, Hosts: defs, Plain: s.plain || os.Getenv("TERM") == "dumb",
 		Colour: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
-		Fill: func(a *steps.Answers) {
-			a.HostArg = args[a.Host.TargetHost]
-			a.Remote = os.Getenv("REPO_REMOTE")
-			a.FromMedium(steps.Medium)
-		},
+		Fill:   fill,
 	}
 	if opts.Plain {
-		err := tui.RunPlain(cmd.Context(), steps.NewMachine(steps.DefaultPaths()), opts)
+		err := tui.RunPlain(cmd.Context(), machine, opts)
 		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
 			return alreadyShown{e.Code}
 		}
 		return err
 	}
-	return tui.Run(cmd.Context(), steps.NewMachine(steps.DefaultPaths()), opts)
+	return tui.Run(cmd.Context(), machine, opts)
+}
+
+func (s *screens) readKeys() (err error) {
+	if s.ageFile != "" {
+		if s.age, err = readSecretFile("--age-identity", s.ageFile); err != nil {
+			return err
+		}
+	}
+	if s.deployFile != "" {
+		s.deploy, err = readSecretFile("--deploy-key", s.deployFile)
+	}
+	return err
 }
 
 // load reads the hosts, and how each was named.
@@ -76,6 +99,9 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 		h, err := loadHost(name)
 		if err != nil {
 			return nil, nil, err
+		}
+		if other, twice := args[h.TargetHost]; twice {
+			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, name, h.TargetHost)
 		}
 		args[h.TargetHost] = name
 		defs = append(defs, h)

@@ -135,7 +135,7 @@ type event struct {
 // in words only.
 func (e event) undo() bool {
 	argv := e.Action.Argv
-	return argv[0] == "umount" || argv[0] == "swapoff" || argv[0] == "rm" ||
+	return argv[0] == "umount" || argv[0] == "swapoff" || argv[0] == "rm" && argv[1] == "-f" ||
 		argv[0] == "cryptsetup" && argv[1] == "close"
 }
 

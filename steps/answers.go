@@ -12,6 +12,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/steps/identity"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/source"
 )
 
 // Answers is everything that the operator decides. The screens and the flags
@@ -27,10 +28,11 @@ type Answers struct {
 	AgeIdentity []byte // age identity file; wiped by Wipe
 	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
 
-	Remote string // overrides the host's repoRemote
-	Source string // copy of the config repo on the medium
-	System string // prebuilt toplevel
-	Power  bool   // power off or reboot at the end, as the host says
+	Remote string   // overrides the host's repoRemote
+	Source string   // copy of the config repo on the medium
+	System string   // prebuilt toplevel
+	expect []string // flags by which an engine knows the disk that was confirmed
+	Power  bool     // power off or reboot at the end, as the host says
 }
 
 // Medium is where an installer ISO carries what a prebuilt install needs: the
@@ -111,6 +113,15 @@ func (a Answers) remote() string {
 		return a.Remote
 	}
 	return a.Host.RepoRemote
+}
+
+// network is the address that must be reached, or empty if the install needs
+// none.
+func (a Answers) network() string {
+	if a.Source != "" {
+		return ""
+	}
+	return source.Address(a.remote())
 }
 
 // Wipe overwrites the secrets.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"encoding/json"
 
 	"auto-installer/steps/detect"
 	"auto-installer/steps/internal/block"
@@ -61,6 +62,26 @@ func diskOf(d block.Device) Disk {
 		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
 		IsImage: d.Type == block.TypeFile, byID: d.ByID, identity: block.IdentityOf(d),
 	}
+}
+
+// Expect checks that this is the disk that someone has confirmed, as seen
+// tells: a block.Identity in JSON. The partition table is left out for an
+// install that continues, which has written it. The error is an *Error.
+func (d Disk) Expect(seen string, resume bool) error {
+	if seen == "" {
+		return nil
+	}
+	var id block.Identity
+	if err := json.Unmarshal([]byte(seen), &id); err != nil {
+		return Usage("leave --expect to the screens", "--expect: %v", err)
+	}
+	if resume {
+		id.PTUUID = d.identity.PTUUID
+	}
+	if same, why := id.Same(d.identity); !same {
+		return NewError("", fault(sys.CodeGate, "look at the disks again and confirm anew", "%s is not the disk that was confirmed: %s", d.Path, why))
+	}
+	return nil
 }
 
 // stablePath names the disk so that it is the same one after a restart.

@@ -3,6 +3,7 @@ package steps
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ import (
 // from a descriptor, counted from first.
 func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 	args = []string{"install", "--host", a.HostArg, "--disk", a.Disk.stablePath(), "--confirm", "yes"}
+	args = append(args, a.expect...)
 	for _, s := range []struct {
 		flag  string
 		value []byte
@@ -118,6 +120,12 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 	if err := p.PutAway(); err != nil {
 		return err
 	}
+	// The engine looks anew, and stops if it is not the disk that was shown.
+	seen, err := json.Marshal(a.Disk.identity)
+	if err != nil {
+		return err
+	}
+	a.expect = []string{"--expect", string(seen)}
 	self, err := os.Executable()
 	if err != nil {
 		return err

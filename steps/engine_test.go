@@ -24,9 +24,9 @@ func newPaths(t *testing.T) Paths {
 	return Paths{Dir: filepath.Join(dir, "run"), Events: filepath.Join(dir, "out", "events.jsonl"), Log: filepath.Join(dir, "out", "install.log")}
 }
 
-func open(t *testing.T, p Paths, watch func(Event)) *Engine {
+func open(t *testing.T, p Paths) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), p, watch)
+	e, err := Open(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +78,7 @@ func kinds(es []Event) (ks []string) {
 
 func TestEngine(t *testing.T) {
 	p := newPaths(t)
-	var watched []Event
-	e := open(t, p, func(e Event) { watched = append(watched, e) })
+	e := open(t, p)
 	plan := testPlan(t,
 		doing("one", false, func(ctx context.Context, s sys.System) error {
 			s.Warn("mind this")
@@ -97,9 +96,6 @@ func TestEngine(t *testing.T) {
 	want := []string{"plan", "warning", "started", "warning", "command", "log", "finished", "started", "progress", "finished", "ended"}
 	if got := kinds(es); !slices.Equal(got, want) {
 		t.Errorf("events %q,\nwant %q", got, want)
-	}
-	if got := kinds(watched); !slices.Equal(got, want) {
-		t.Errorf("watched %q", got)
 	}
 	last := es[len(es)-1]
 	if last.Exit == nil || *last.Exit != 0 || last.Error != nil {
@@ -126,12 +122,12 @@ func TestEngine(t *testing.T) {
 
 func TestOneEngineAMachine(t *testing.T) {
 	p := newPaths(t)
-	first := open(t, p, nil)
+	first := open(t, p)
 	before, err := os.Stat(p.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), p, nil)
+	_, err = Open(t.Context(), p)
 	e := NewError("", err)
 	if e.Code != sys.CodeBusy || !strings.Contains(e.Hint, "follow") {
 		t.Errorf("%+v", e)
@@ -142,7 +138,7 @@ func TestOneEngineAMachine(t *testing.T) {
 	if err := first.Close(nil); err != nil {
 		t.Error(err)
 	}
-	if err := open(t, p, nil).Close(nil); err != nil {
+	if err := open(t, p).Close(nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -152,14 +148,14 @@ func TestOneEngineAMachine(t *testing.T) {
 func TestUndoOfAKilledEngine(t *testing.T) {
 	p := newPaths(t)
 	marker := filepath.Join(t.TempDir(), "undone")
-	killed := open(t, p, nil)
+	killed := open(t, p)
 	if err := killed.machine.Do(t.Context(), sh("true"), sh(`echo x >>"$1"`, marker)); err != nil {
 		t.Fatal(err)
 	}
 	if err := killed.lock.Close(); err != nil { // as the kernel does
 		t.Fatal(err)
 	}
-	next := open(t, p, nil)
+	next := open(t, p)
 	if got, err := os.ReadFile(marker); err != nil || string(got) != "x\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -191,7 +187,7 @@ func TestFailure(t *testing.T) {
 			undone := filepath.Join(t.TempDir(), "undone")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
-			e := open(t, p, nil)
+			e := open(t, p)
 			err := e.Run(ctx, testPlan(t,
 				doing("good", c.writes, func(ctx context.Context, s sys.System) error {
 					return errors.Join(s.Do(ctx, sh("true"), sh(`echo 1 >>"$1"`, undone)), s.Do(ctx, sh("true"), sh(`echo 2 >>"$1"`, undone)))
@@ -231,7 +227,7 @@ func TestFailure(t *testing.T) {
 // What goes wrong before there is a plan ends the events file as well.
 func TestFailureBeforeThePlan(t *testing.T) {
 	p := newPaths(t)
-	e := open(t, p, nil)
+	e := open(t, p)
 	err := e.Close(Usage("do", "no disk"))
 	if got, ok := errors.AsType[*Error](err); !ok || got.Code != sys.CodeUsage {
 		t.Errorf("%+v", err)
@@ -245,7 +241,7 @@ func TestFailureBeforeThePlan(t *testing.T) {
 // Not one line is lost, however many there are and whoever writes them.
 func TestLogIsComplete(t *testing.T) {
 	p := newPaths(t)
-	e := open(t, p, nil)
+	e := open(t, p)
 	const writers, lines = 8, 25_000
 	err := e.Run(t.Context(), testPlan(t, doing("talk", false, func(_ context.Context, s sys.System) error {
 		var wg sync.WaitGroup
@@ -300,7 +296,7 @@ func TestLogIsComplete(t *testing.T) {
 // Progress comes at most every 100 ms, and its last word always comes.
 func TestThrottleKeepsTheLast(t *testing.T) {
 	p := newPaths(t)
-	e := open(t, p, nil)
+	e := open(t, p)
 	const n = 5000
 	err := e.Run(t.Context(), testPlan(t,
 		doing("fast", false, func(_ context.Context, s sys.System) error {
@@ -346,7 +342,7 @@ func TestFollow(t *testing.T) {
 		return out, errs
 	}
 	p := newPaths(t)
-	e := open(t, p, nil)
+	e := open(t, p)
 	running, running2 := make(chan bool), make(chan bool)
 	done := make(chan error, 1)
 	plan := testPlan(t, doing("one", false, func(_ context.Context, s sys.System) error {
@@ -382,7 +378,7 @@ func TestFollow(t *testing.T) {
 // Whoever follows one install is not led into the next.
 func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	p := newPaths(t)
-	first := open(t, p, nil)
+	first := open(t, p)
 	first.sink.Log("first")
 	seen := make(chan string, 10)
 	code := make(chan Code, 1)
@@ -399,7 +395,7 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	// Only now, while the follower has the old file open.
 	moved := p
 	moved.Dir += "2"
-	second := open(t, moved, nil)
+	second := open(t, moved)
 	second.sink.Log("second")
 	first.sink.Log("still the first")
 	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {

@@ -53,9 +53,8 @@ type sink struct {
 	eventBuf *bufio.Writer
 	logBuf   *bufio.Writer
 	step     string
-	watch    func(Event) // called under the lock; may be nil
-	progress time.Time   // of the last progress event
-	last     *Progress   // held back by the throttle
+	progress time.Time // of the last progress event
+	last     *Progress // held back by the throttle
 	err      error
 	stop     chan struct{}
 }
@@ -66,7 +65,7 @@ const flushEvery = 50 * time.Millisecond
 // progressEvery is the shortest time between two progress events of a step.
 const progressEvery = 100 * time.Millisecond
 
-func newSink(events, log string, watch func(Event)) (*sink, error) {
+func newSink(events, log string) (*sink, error) {
 	e, err := fresh(events)
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func newSink(events, log string, watch func(Event)) (*sink, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	s := &sink{
-		events: e, log: l, watch: watch, stop: make(chan struct{}),
+		events: e, log: l, stop: make(chan struct{}),
 		eventBuf: bufio.NewWriterSize(e, 256<<10), logBuf: bufio.NewWriterSize(l, 256<<10),
 	}
 	go s.flusher()
@@ -161,9 +160,6 @@ func (s *sink) put(e Event) {
 	if text := logLine(e); text != "" {
 		_, err = fmt.Fprintf(s.logBuf, "%s %-10s %s\n", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Step, text)
 		s.note(err)
-	}
-	if s.watch != nil {
-		s.watch(e)
 	}
 }
 

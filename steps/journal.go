@@ -10,6 +10,7 @@ import (
 
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/partition"
 )
 
 // journal is what a second engine needs to continue after the first: which
@@ -20,7 +21,9 @@ type journal struct {
 	Mode  string         `json:"mode"`
 	Disk  block.Identity `json:"disk"`  // as it was before the first write
 	GUIDs [4]string      `json:"guids"` // the table's, then the partitions'
-	Done  []string       `json:"done"`  // names of the finished steps
+	// Partitions are those that were planned.
+	Partitions []partition.Partition `json:"partitions"`
+	Done       []string              `json:"done"` // names of the finished steps
 }
 
 func journalFile(p Paths) string { return filepath.Join(p.Dir, "journal.json") }

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"auto-installer/hosts"
@@ -20,20 +23,31 @@ import (
 	"auto-installer/steps/network"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/rescue"
-	"auto-installer/steps/source"
 )
 
 // Machine is what the screens ask of the machine. Its methods may block.
 type Machine struct {
 	EngineProcess
 	sys  sys.System
-	wifi network.Manager
-	disk string // that the last plan was for: never a place for its own log
+	fill func(*Answers) // what the flags and the medium answer
+
+	mu      sync.Mutex // below: the screens call from several goroutines
+	wifi    network.Manager
+	secrets [][]byte
+	disk    string // that is installed to: never a place for its own log
 }
 
 // NewMachine returns the machine that the program runs on.
-func NewMachine(p Paths) *Machine {
-	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: looking()}
+func NewMachine(p Paths, fill func(*Answers)) *Machine {
+	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: looking(), fill: fill}
+}
+
+// address is what an install of the host must reach, or empty.
+func (m *Machine) address(h hosts.Host) string {
+	a := Answers{Host: h}
+	m.fill(&a)
+	defer a.Wipe()
+	return a.network()
 }
 
 // AccessPoint is a Wi-Fi network.
@@ -61,9 +75,9 @@ type Checked struct {
 // Check makes one of the preflight checks for the welcome screen: firmware,
 // memory, network, clock or power.
 func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked {
-	o := preflight.Options{FS: "/", MinMemory: minMemory, Network: source.Address(h.RepoRemote)}
+	o := preflight.Options{FS: "/", MinMemory: minMemory, Network: m.address(h)}
 	if name == "network" && o.Network == "" {
-		return Checked{CheckGood, "not needed"}
+		return Checked{CheckGood, "none is needed"}
 	}
 	saw, err := preflight.Look(ctx, name, o)
 	switch {
@@ -71,8 +85,6 @@ func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked 
 		return Checked{CheckGood, m.addresses() + saw}
 	case err == nil:
 		return Checked{CheckGood, saw}
-	case name == "network" && h.Prebuilt:
-		return Checked{CheckGood, "none, and none is needed"}
 	case name == "network":
 		return Checked{CheckWarn, NewError("", err).Cause}
 	}
@@ -129,9 +141,11 @@ func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 		s.Interfaces = append(s.Interfaces, InterfaceState{i.Name, about(i)})
 	}
 	if w, err := network.WiFi(ctx, m.sys, "/"); err == nil && w != nil {
+		m.mu.Lock()
 		m.wifi, s.WiFi = w, w.Name()
+		m.mu.Unlock()
 	}
-	to := source.Address(h.RepoRemote)
+	to := m.address(h)
 	if to == "" {
 		s.Reachable = true
 		return s
@@ -162,18 +176,29 @@ func about(i network.Interface) string {
 
 // ScanWiFi looks for Wi-Fi networks.
 func (m *Machine) ScanWiFi(ctx context.Context) ([]AccessPoint, error) {
-	if m.wifi == nil {
-		return nil, fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	w, err := m.manager()
+	if err != nil {
+		return nil, err
 	}
-	return m.wifi.Scan(ctx)
+	return w.Scan(ctx)
 }
 
 // JoinWiFi joins a Wi-Fi network. The passphrase may be nil.
 func (m *Machine) JoinWiFi(ctx context.Context, ap AccessPoint, passphrase []byte) error {
-	if m.wifi == nil {
-		return fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	w, err := m.manager()
+	if err != nil {
+		return err
 	}
-	return m.wifi.Connect(ctx, ap, passphrase)
+	return w.Connect(ctx, ap, passphrase)
+}
+
+func (m *Machine) manager() (network.Manager, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wifi == nil {
+		return nil, fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	}
+	return m.wifi, nil
 }
 
 // Disks looks at every block device and ranks them.
@@ -184,8 +209,19 @@ func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { ret
 
 // Plan makes the plan before all answers are there.
 func (m *Machine) Plan(a Answers) (*Plan, error) {
-	m.disk = a.Disk.Path
 	return Preview(a, m.Paths)
+}
+
+// Follow is EngineProcess.Follow; it notes which disk is installed to.
+func (m *Machine) Follow(ctx context.Context, each func(Event)) error {
+	return m.EngineProcess.Follow(ctx, func(e Event) {
+		if e.Plan != nil {
+			m.mu.Lock()
+			m.disk = e.Plan.Disk.Path
+			m.mu.Unlock()
+		}
+		each(e)
+	})
 }
 
 // Preview makes a plan for showing: the passphrase need not be there yet.
@@ -214,13 +250,42 @@ func (m *Machine) CommandLine(a Answers) string { return a.CommandLine() }
 
 // Places lists the file systems that a log can be saved to.
 func (m *Machine) Places(ctx context.Context) ([]Place, error) {
-	return rescue.Places(ctx, m.sys, rescue.Options{Target: m.disk})
+	m.mu.Lock()
+	target := m.disk
+	m.mu.Unlock()
+	return rescue.Places(ctx, m.sys, rescue.Options{Target: target})
+}
+
+// Start is EngineProcess.Start; the secrets are kept until the install is put
+// away, so that a log which holds one is never saved.
+func (m *Machine) Start(a Answers, resume bool) error {
+	_, secrets := a.Arguments(3)
+	m.mu.Lock()
+	for _, s := range secrets {
+		m.secrets = append(m.secrets, bytes.Clone(s))
+	}
+	m.mu.Unlock()
+	return m.EngineProcess.Start(a, resume)
+}
+
+// PutAway is EngineProcess.PutAway; it wipes the secrets.
+func (m *Machine) PutAway() error {
+	m.mu.Lock()
+	for _, s := range m.secrets {
+		clear(s)
+	}
+	m.secrets = nil
+	m.mu.Unlock()
+	return m.EngineProcess.PutAway()
 }
 
 // SaveLog saves the engine's log and events, and returns where.
 func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
+	m.mu.Lock()
+	secrets := slices.Clone(m.secrets)
+	m.mu.Unlock()
 	return rescue.Save(ctx, &sys.Machine{Reporter: silent{}, Undos: &sys.UndoStack{}}, rescue.SaveOptions{
-		Place: p, Files: []string{m.Paths.Log, m.Paths.Events},
+		Place: p, Files: []string{m.Paths.Log, m.Paths.Events}, Secrets: secrets,
 		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,8 @@ type Plan struct {
 	Partitions []partition.Partition `json:"partitions"`
 	Warnings   []string              `json:"warnings"`
 	Steps      []Step                `json:"steps"`
+	// Resumed: an earlier install has written to the disk already.
+	Resumed bool `json:"resumed,omitempty"`
 
 	root    string
 	power   sys.Cmd
@@ -54,6 +57,8 @@ const (
 	// minMemory is the least memory that a clone and an evaluation fit in,
 	// in bytes: a machine of 1 GiB shows a little less.
 	minMemory = 900 << 20
+	// minRun is the least room for a clone and the logs, in bytes.
+	minRun = 64 << 20
 	// networkPatience is how long the network may take to come up.
 	networkPatience = 20 * time.Second
 )
@@ -88,12 +93,15 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !slices.Equal(p.Partitions, j.Partitions) {
+		return nil, NewError("", fault(sys.CodeUsage, "leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install"))
+	}
 	for i, s := range p.Steps {
 		if s.again != nil && j.done(s.Name) {
 			p.Steps[i] = s.again(s)
 		}
 	}
-	p.journal = j
+	p.journal, p.Resumed = j, true
 	return p, nil
 }
 
@@ -108,7 +116,7 @@ func (b builder) plan() (*Plan, error) {
 	p := &Plan{
 		Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
-		root: Target, journal: journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids},
+		root: Target, journal: journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids, Partitions: b.partitions},
 	}
 	p.Steps = b.steps()
 	if a.Power {
@@ -162,6 +170,10 @@ func (b *builder) mode() string {
 
 func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
 
+// room is what the root file system will have for a closure, in bytes: ext4
+// keeps inodes and 5 % for root (mke2fs(8), -i and -m).
+func (b *builder) room() int64 { return b.partitions[1].Size * 9 / 10 }
+
 // rootDevice is what holds the root file system.
 func (b *builder) rootDevice() string {
 	if b.h.LUKS.Enable {
@@ -182,6 +194,9 @@ func (b *builder) swapDevice() string {
 func (b *builder) home() string {
 	if b.h.TargetUser == "" {
 		return ""
+	}
+	if b.h.TargetUser == "root" {
+		return filepath.Join(Target, "root")
 	}
 	return filepath.Join(Target, "home", b.h.TargetUser)
 }
@@ -210,22 +225,15 @@ func (b *builder) warnings() []string {
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
 
-// network is the address that must be reached, or empty.
-func (b *builder) network() string {
-	if b.a.Source != "" {
-		return ""
-	}
-	return source.Address(b.a.remote())
-}
-
-// gitEnv makes git and nix use the deploy key, which source has put in RAM.
+// gitEnv is for git's ssh, and nix's: nobody is there to be asked, a new host
+// is trusted, and the deploy key is used, which source has put in RAM.
 func (b *builder) gitEnv() []string {
-	if b.a.DeployKey == nil {
-		return nil
-	}
 	ssh := []string{
-		"ssh", "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+		"ssh", "-o", "BatchMode=yes",
 		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
+	}
+	if b.a.DeployKey != nil {
+		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")
 	}
 	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
 }
@@ -277,7 +285,7 @@ const (
 func (b *builder) steps() []Step {
 	src := source.Options{
 		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Ref: b.h.RepoRef,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System,
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(),
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
@@ -292,7 +300,7 @@ func (b *builder) steps() []Step {
 		RecoveryKey: b.a.RecoveryKey,
 	}
 	proof := bootproof.Options{
-		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/", RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
 	}
 	if b.h.LUKS.Enable {
 		proof.LUKS, proof.LUKSLabel = luks.Device, luks.Label
@@ -329,7 +337,7 @@ func (b *builder) steps() []Step {
 		clone := repo.Options{
 			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
 		}
-		add(again(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, clone, repo.Actions, repo.Run), clone, nothing, keep))
+		add(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, clone, repo.Actions, repo.Run))
 	}
 	if b.a.AgeIdentity != nil {
 		add(step("identity", "put the age identity in place", after,
@@ -339,7 +347,7 @@ func (b *builder) steps() []Step {
 	add(step("system", "make it the system, with its boot loader", after, sysOpts, system.Actions, system.Run))
 	if b.a.DeployKey != nil && b.h.TargetUser != "" {
 		add(step("sshkey", "give the deploy key to "+b.h.TargetUser, after, sshkey.Options{
-			Root: Target, User: b.h.TargetUser, UID: b.h.TargetUID, GID: b.h.TargetGID,
+			Root: Target, Home: strings.TrimPrefix(b.home(), Target+"/"), UID: b.h.TargetUID, GID: b.h.TargetGID,
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
 	}
@@ -358,8 +366,12 @@ func (b *builder) steps() []Step {
 func (p *Plan) preflight(b builder) {
 	o := preflight.Options{
 		FS: "/", EUID: os.Geteuid(), Commands: p.commands(), MinMemory: minMemory,
+		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
 		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
-		Network: b.network(), Patience: networkPatience,
+		Network: b.a.network(), Patience: networkPatience,
+	}
+	if b.h.LUKS.Enable {
+		o.Mapper = b.h.LUKS.MapperName
 	}
 	first := step("preflight", "check the machine", before, o, preflight.Actions, preflight.Run)
 	p.Steps = slices.Insert(p.Steps, 0, first)
@@ -380,11 +392,12 @@ func (p *Plan) commands() []string {
 	return slices.Compact(names)
 }
 
-// gitHost is the host of a git URL, as an ssh config names it.
+// gitHost is the host of a git URL, as an ssh config names it, or empty for a
+// path.
 func gitHost(remote string) string {
 	host, _, err := net.SplitHostPort(source.Address(remote))
 	if err != nil {
-		return "*"
+		return ""
 	}
 	return host
 }

@@ -39,7 +39,7 @@ func engineForTests(args []string) int {
 	passphrase, _ := io.ReadAll(os.NewFile(3, "passphrase"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	e, err := Open(ctx, p, nil)
+	e, err := Open(ctx, p)
 	if err != nil {
 		WriteError(os.Stderr, NewError("", err))
 		return 1

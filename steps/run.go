@@ -43,18 +43,17 @@ type Engine struct {
 	sink    *sink
 	machine *sys.Machine
 	began   time.Time
-}
 
-// undoTime bounds the undoing after a failure.
-const undoTime = 2 * time.Minute
+	// LogProblem is why the log is not whole, if it is not; after Close.
+	LogProblem error
+}
 
 // endTime bounds the ending of what a killed engine left running.
 const endTime = 10 * time.Second
 
 // Open takes the machine's lock and undoes what an engine that was killed
-// left behind. The watch function gets every event as it happens; it may be
-// nil, and it must not block.
-func Open(ctx context.Context, p Paths, watch func(Event)) (*Engine, error) {
+// left behind.
+func Open(ctx context.Context, p Paths) (*Engine, error) {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -63,18 +62,18 @@ func Open(ctx context.Context, p Paths, watch func(Event)) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{paths: p, lock: lock, began: time.Now()}
-	if err := e.open(ctx, watch); err != nil {
+	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return e, nil
 }
 
-func (e *Engine) open(ctx context.Context, watch func(Event)) error {
+func (e *Engine) open(ctx context.Context) error {
 	undos, err := sys.OpenUndoStack(filepath.Join(e.paths.Dir, "undo.json"))
 	if err != nil {
 		return err
 	}
-	if e.sink, err = newSink(e.paths.Events, e.paths.Log, watch); err != nil {
+	if e.sink, err = newSink(e.paths.Events, e.paths.Log); err != nil {
 		return err
 	}
 	e.machine = &sys.Machine{
@@ -108,7 +107,14 @@ func takeLock(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	// Whoever asks whether an engine runs holds it for a moment.
+	for try := 0; ; try++ {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || try == 20 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
 	}
@@ -153,7 +159,10 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 			}
 		}
 	}
-	return p.journal.drop(e.paths)
+	if err := p.journal.drop(e.paths); err != nil {
+		e.sink.Warn("the journal stays: " + err.Error())
+	}
+	return nil
 }
 
 func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error {
@@ -161,14 +170,12 @@ func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error 
 		err = context.Cause(ctx)
 	}
 	failure := NewError(step.Name, err)
-	if step.Writes && failure.Code == sys.CodeUnexpected {
+	if (step.Writes || p.Resumed) && failure.Code == sys.CodeUnexpected {
 		failure.Code = sys.CodeWritten
 	}
 	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
-	// The caller's context may be the reason that we are here.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
-	if e.machine.Undos.Len() > 0 && step.Writes && mounted(p.root) {
+	// Only what this install mounted there is the target.
+	if e.machine.Undos.Holds("umount") && sys.Mounted(p.root).Holds() {
 		if err := finish.KeepLogs(e.logs(p)); err != nil {
 			e.sink.Log("the log could not be kept on the target: " + err.Error())
 		}
@@ -183,17 +190,9 @@ func (e *Engine) logs(p *Plan) finish.Options {
 	return finish.Options{Root: p.root, Logs: []string{e.paths.Log, e.paths.Events}}
 }
 
-// mounted tells whether something is mounted at dir.
-func mounted(dir string) bool {
-	var at, above unix.Stat_t
-	if unix.Stat(dir, &at) != nil || unix.Stat(filepath.Dir(dir), &above) != nil {
-		return false
-	}
-	return at.Dev != above.Dev
-}
-
 // Close tells how it ended, in the last event, and lets go of the lock. It
-// returns err as an *Error, or nil.
+// returns err as an *Error, or nil. A log that could not be written does not
+// make an install fail.
 func (e *Engine) Close(err error) error {
 	var failure *Error
 	exit := sys.CodeOK
@@ -202,9 +201,7 @@ func (e *Engine) Close(err error) error {
 		exit = failure.Code
 	}
 	e.sink.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
-	if err := errors.Join(e.sink.close(), e.lock.Close()); err != nil && failure == nil {
-		return fmt.Errorf("closing the log: %w", err)
-	}
+	e.LogProblem = errors.Join(e.sink.close(), e.lock.Close())
 	if failure == nil {
 		return nil
 	}
@@ -217,5 +214,8 @@ func Power(ctx context.Context, p *Plan) error {
 	if p.power.Argv == nil {
 		return nil
 	}
-	return exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run()
+	if err := exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run(); err != nil {
+		return NewError("", fault(sys.CodeWritten, "the install itself is done: switch the machine off by hand", "to %s: %w", p.power.Does, err))
+	}
+	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"auto-installer/steps/partition"
 )
 
 // Text writes events as lines for people.
@@ -83,9 +81,9 @@ func WritePlan(w io.Writer, p *Plan) {
 	t := Text{W: w}
 	d := p.Disk
 	t.line("host  %s (%s)", p.Host, p.Mode)
-	t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, partition.Bytes(d.Size), d.LogicalSector, d.Model, d.Serial)
+	t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial)
 	for _, part := range p.Partitions {
-		t.line("      %d  %-12s %10s at %s", part.Number, part.Name, partition.Bytes(part.Size), partition.Bytes(part.Start))
+		t.line("      %d  %-12s %10s at %s", part.Number, part.Name, Size(part.Size), Size(part.Start))
 	}
 	for _, warning := range p.Warnings {
 		t.line("warning: %s", warning)

@@ -11,6 +11,9 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/internal/efi"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -19,6 +22,8 @@ type Options struct {
 	Root      string // the target's mount point
 	ESP       string // device of the ESP
 	ESPLabel  string
+	ESPGUID   string // PARTUUID of the ESP
+	Firmware  string // where /sys is, for the firmware's boot menu; empty: not looked at
 	RootFS    string // device of the root file system, the mapper if encrypted
 	RootLabel string
 	// LUKS is the container's partition, empty if there is none. The
@@ -47,9 +52,19 @@ func try(o Options, what string, secret []byte) sys.Cmd {
 	}
 }
 
+// flush brings everything to the disk, so that what is read back can come from
+// there.
+func flush(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does: "write everything out",
+		Argv: []string{"sync", "--file-system", o.Root, o.Root + "/boot"},
+	}
+}
+
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
 	as := []sys.Action{
+		flush(o).Action(),
 		{Does: "follow the loader, its default entry, kernel, initrd and init, and read each to the end"},
 		probe(o.ESP).Action(),
 		probe(o.RootFS).Action(),
@@ -65,6 +80,9 @@ func Actions(o Options) []sys.Action {
 
 // Run proves the boot chain. Each proven link is a line in the log.
 func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := s.Run(ctx, flush(o)); err != nil {
+		return sys.Incomplete(err, "to "+flush(o).Does)
+	}
 	links := []func() (string, error){
 		func() (string, error) { return espIsMounted(o) },
 		func() (string, error) { return loader(o) },
@@ -93,7 +111,34 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		}
 		s.Log("proven: " + saw)
 	}
+	if o.Firmware != "" {
+		firmware(s, o)
+	}
 	return nil
+}
+
+// firmware tells what the firmware will start. It is a warning if that is not
+// the new disk: many firmwares keep an order of their own, and the operator can
+// choose.
+func firmware(s sys.System, o Options) {
+	boot, err := efi.Read(o.Firmware)
+	if err != nil {
+		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
+		return
+	}
+	for _, n := range boot.Order {
+		e, ok := boot.Entry(n)
+		if !ok || !e.Active || boot.Current != nil && n == *boot.Current {
+			continue
+		}
+		if strings.EqualFold(e.PartUUID, o.ESPGUID) {
+			s.Log(fmt.Sprintf("proven: the firmware starts it first (%s, %s)", e.Name(), e.Description))
+		} else {
+			s.Warn(fmt.Sprintf("the firmware starts %s (%s) first: choose the new disk in its boot menu if that is another", e.Name(), e.Description))
+		}
+		return
+	}
+	s.Log("the firmware has no entry of its own; it will look on the disk by itself")
 }
 
 // label checks what blkid's low-level probe sees on a device.
@@ -172,6 +217,9 @@ func entry(o Options) (string, error) {
 			return "", fmt.Errorf("entry %s: %w", e.name, err)
 		}
 	}
+	if e.unified && e.init == "" {
+		return fmt.Sprintf("entry %s starts %s, which names its init inside", e.name, e.kernel), nil
+	}
 	if e.init == "" {
 		return "", fmt.Errorf("entry %s has no init= on its options line", e.name)
 	}
@@ -193,6 +241,9 @@ func readToEnd(root, name string) error {
 		return err
 	}
 	defer f.Close()
+	// Let go of what is in memory: the disk itself is to be read
+	// (posix_fadvise(2)). What cannot be let go of was read from there.
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 	n, err := io.Copy(io.Discard, f)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%s is empty", name)

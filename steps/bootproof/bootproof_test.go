@@ -228,7 +228,10 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 		}
 		actions := Actions(o)
 		want := [][]string{
-			nil, {"blkid", "--probe", "--output", "export", "/dev/x1"}, {"blkid", "--probe", "--output", "export", "/dev/mapper/c"},
+			{"sync", "--file-system", o.Root, o.Root + "/boot"},
+			nil,
+			{"blkid", "--probe", "--output", "export", "/dev/x1"},
+			{"blkid", "--probe", "--output", "export", "/dev/mapper/c"},
 		}
 		if luks {
 			want = append(want, []string{"blkid", "--probe", "--output", "export", "/dev/x2"},
@@ -285,6 +288,7 @@ func TestESPThatIsNotMounted(t *testing.T) {
 	o := options(tree(t, target()))
 	o.ESP = "/dev/null"
 	f := sys.NewFake(t)
+	f.Expect("sync", "--file-system", o.Root, o.Root+"/boot")
 	err := Run(t.Context(), f, o)
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeBootProof || fault.Hint == "" || !strings.Contains(fault.Cause, "/dev/null is not mounted at") {

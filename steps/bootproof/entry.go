@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ type bootEntry struct {
 	kernel  string
 	initrds []string
 	init    string // from the options line
+	unified bool   // kernel, initrd and options in one file (UAPI.5)
 }
 
 // defaultEntry reads loader.conf's default and the entry that it names. The
@@ -40,8 +42,9 @@ func defaultEntry(root string) (bootEntry, error) {
 	var names []string
 	for _, f := range found {
 		name := f.Name()
-		whole, err := path.Match(pattern, name)
-		short, _ := path.Match(pattern, strings.TrimSuffix(name, ".conf"))
+		id := uncounted.ReplaceAllString(name, ".conf")
+		whole, err := path.Match(pattern, id)
+		short, _ := path.Match(pattern, strings.TrimSuffix(id, ".conf"))
 		if err != nil {
 			return bootEntry{}, fmt.Errorf("loader.conf: bad pattern %q", pattern)
 		}
@@ -60,6 +63,10 @@ func defaultEntry(root string) (bootEntry, error) {
 	return parseEntry(name, string(data))
 }
 
+// uncounted finds the counter of boot attempts in an entry's file name, which
+// is not part of its name (systemd.io AUTOMATIC_BOOT_ASSESSMENT).
+var uncounted = regexp.MustCompile(`\+[0-9]+(-[0-9]+)?\.conf$`)
+
 func parseEntry(name, text string) (bootEntry, error) {
 	e := bootEntry{name: name}
 	for line := range strings.Lines(text) {
@@ -72,7 +79,7 @@ func parseEntry(name, text string) (bootEntry, error) {
 		}
 		switch key {
 		case "linux", "efi", "uki":
-			e.kernel = value
+			e.kernel, e.unified = value, key != "linux"
 		case "initrd":
 			e.initrds = append(e.initrds, value)
 		case "options":
@@ -83,7 +90,7 @@ func parseEntry(name, text string) (bootEntry, error) {
 			}
 		}
 	}
-	if e.kernel == "" || len(e.initrds) == 0 {
+	if e.kernel == "" || len(e.initrds) == 0 && !e.unified {
 		return e, fmt.Errorf("entry %s names no kernel or no initrd", name)
 	}
 	return e, nil

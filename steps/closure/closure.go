@@ -40,6 +40,9 @@ func build(o Options) sys.Cmd {
 		"--option", "substitute", "true",
 	}
 	does := "build the system into the target's store"
+	if !o.Prebuilt {
+		argv = append(argv, "--no-update-lock-file")
+	}
 	if o.Prebuilt {
 		does = "copy the prebuilt system into the target's store"
 		argv = append(argv, "--option", "substituters", "auto?trusted=1")

@@ -27,7 +27,7 @@ func flake(t *testing.T) (Options, []string) {
 	}
 	return o, []string{
 		"nix", "--extra-experimental-features", "nix-command flakes", "build", "git+file:///run/r#x", "--store", o.Root,
-		"--option", "always-allow-substitutes", "true", "--option", "substitute", "true", "--extra-substituters", "auto?trusted=1",
+		"--option", "always-allow-substitutes", "true", "--option", "substitute", "true", "--no-update-lock-file", "--extra-substituters", "auto?trusted=1",
 		"--log-format", "internal-json", "-v", "--out-link", o.OutLink,
 	}
 }

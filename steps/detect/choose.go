@@ -29,11 +29,10 @@ func Choose(all []Verdict, want string) (Verdict, error) {
 	if len(candidates) == 0 {
 		return Verdict{}, none(all)
 	}
-	first := candidates[0]
-	if len(candidates) == 1 {
-		return first, nil
+	first, others := candidates[0], candidates[1:]
+	if len(others) == 0 {
+		return lone(first)
 	}
-	others := candidates[1:]
 	ask := func(other Verdict, why string) (Verdict, error) {
 		return Verdict{}, fault(nameOne(first, other), "the disk is not clear: %s or %s: %s", describe(first), describe(other), why)
 	}
@@ -50,6 +49,20 @@ func Choose(all []Verdict, want string) (Verdict, error) {
 		return ask(others[i], "the first is attached from outside and the other is not")
 	}
 	return first, nil
+}
+
+// lone is for the only candidate: the disk that is meant may be hidden from us.
+func lone(v Verdict) (Verdict, error) {
+	why := ""
+	if m := member(v.Device); m != "" {
+		why = fmt.Sprintf("it is part of an array or pool (%s)", m)
+	} else if external(v) && v.HoldsData {
+		why = "it is attached from outside and holds data"
+	}
+	if why != "" {
+		return Verdict{}, fault(nameOne(v), "the only disk is %s, and %s", describe(v), why)
+	}
+	return v, nil
 }
 
 // external tells if a disk hangs on a cable that people plug and unplug. Many

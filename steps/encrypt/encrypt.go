@@ -45,7 +45,10 @@ func openCmd(o Options) sys.Cmd {
 }
 
 func closeCmd(o Options) sys.Cmd {
-	return sys.Cmd{Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper}}
+	return sys.Cmd{
+		Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper},
+		While: sys.Exists("/dev/mapper/" + o.Mapper),
+	}
 }
 
 func addRecovery(o Options) sys.Cmd {

@@ -46,7 +46,8 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		return sys.Incomplete(err, "writing everything out")
 	}
 	if err := s.Unwind(ctx); err != nil {
-		return sys.Incomplete(err, "letting go of the disk")
+		return sys.WithHint(err, sys.CodeWritten,
+			"something still uses the target: leave it on every console; the next start lets go of it", "letting go of the disk")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func cmds(o Options) []cmd {
 		{
 			do: sys.Cmd{Does: "mount the root", Argv: []string{"mount", "-t", "ext4", o.Root, o.At}},
 			// Recursive: a command of the host may have mounted more below it.
-			undo: &sys.Cmd{Does: "unmount the target", Argv: []string{"umount", "--recursive", o.At}},
+			undo: &sys.Cmd{Does: "unmount the target", Argv: []string{"umount", "--recursive", o.At}, While: sys.Mounted(o.At)},
 		},
 		{do: sys.Cmd{Does: "make /boot", Argv: []string{"mkdir", "-p", boot}}},
 		// The random seed of systemd-boot is world-readable otherwise, and
@@ -44,7 +44,7 @@ func cmds(o Options) []cmd {
 	if o.Swap != "" {
 		c = append(c, cmd{
 			do:   sys.Cmd{Does: "swap on", Argv: []string{"swapon", o.Swap}},
-			undo: &sys.Cmd{Does: "swap off", Argv: []string{"swapoff", o.Swap}},
+			undo: &sys.Cmd{Does: "swap off", Argv: []string{"swapoff", o.Swap}, While: sys.SwapOn(o.Swap)},
 		})
 	}
 	for _, shell := range o.Commands {

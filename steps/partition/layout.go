@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -62,7 +63,7 @@ func Layout(w Want) ([]Partition, error) {
 	}
 	if need := MinDisk(w.SwapSize); w.DiskSize < need {
 		return nil, sys.Faultf(sys.CodeMachine, "use a larger disk, or a smaller swap.size in the host's definition",
-			"the disk is too small: it has %s, the layout needs %s", Bytes(w.DiskSize), Bytes(need))
+			"the disk is too small: it has %s, the layout needs %s", block.FormatSize(w.DiskSize), block.FormatSize(need))
 	}
 	// The backup table and header fill the end (UEFI specification 5.3.1).
 	end := roundDown(w.DiskSize - roundTo(gptEntries, w.SectorSize) - w.SectorSize)
@@ -92,20 +93,6 @@ func script(o Options) string {
 			p.Start/o.SectorSize, p.Size/o.SectorSize, p.Type, p.GUID, p.Name)
 	}
 	return b.String()
-}
-
-// Bytes renders a size for people, in binary units.
-func Bytes(n int64) string {
-	const units = "KMGTPE"
-	f, u := float64(n), -1
-	for f >= 1024 && u < len(units)-1 {
-		f /= 1024
-		u++
-	}
-	if u < 0 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") + " " + units[u:u+1] + "iB"
 }
 
 func roundDown(n int64) int64     { return n / Align * Align }

@@ -158,16 +158,6 @@ func TestLayoutProperties(t *testing.T) {
 	}
 }
 
-func TestBytes(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 1536: "1.5 KiB", mib: "1 MiB", gib + gib/2: "1.5 GiB", 1 << 50: "1 PiB", 1<<63 - 1: "8 EiB",
-	} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
-		}
-	}
-}
-
 func options(t *testing.T, w Want, disk string) Options {
 	t.Helper()
 	ps, err := Layout(w)

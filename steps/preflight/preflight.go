@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"auto-installer/steps/internal/sys"
 )
 
@@ -23,6 +25,10 @@ type Options struct {
 	EUID      int      // effective user
 	Commands  []string // to be found in PATH
 	MinMemory int64    // bytes
+	Target    string   // where the new system will be mounted
+	Mapper    string   // device-mapper name that will be used, or empty
+	RunDir    string   // where the clone and the logs are kept
+	MinRun    int64    // bytes that must be free there
 	Disk      string   // path, for messages
 	DiskSize  int64    // bytes
 	MinDisk   int64    // bytes
@@ -46,6 +52,11 @@ func checks(o Options) []check {
 		{fmt.Sprintf("at least %d MiB of memory", o.MinMemory>>20), memory},
 		{fmt.Sprintf("%s has at least %d MiB", o.Disk, o.MinDisk>>20), size},
 		{"on mains power, or enough battery", power},
+		{"nothing is mounted at " + o.Target, targetFree},
+		{fmt.Sprintf("at least %d MiB free in %s", o.MinRun>>20, o.RunDir), room},
+	}
+	if o.Mapper != "" {
+		c = append(c, check{"no mapper is called " + o.Mapper, mapperFree})
 	}
 	if o.Network != "" {
 		c = append(c,
@@ -176,6 +187,40 @@ func size(_ context.Context, o Options) (string, error) {
 			"%s is too small: %d MiB, needed are %d MiB", o.Disk, o.DiskSize>>20, o.MinDisk>>20)
 	}
 	return fmt.Sprintf("%s has %d MiB", o.Disk, o.DiskSize>>20), nil
+}
+
+func targetFree(_ context.Context, o Options) (string, error) {
+	points, err := sys.MountPoints(o.FS)
+	if err != nil {
+		return "", unfit("this needs /proc", "the mounts cannot be read: %w", err)
+	}
+	for _, p := range points {
+		if p == o.Target || strings.HasPrefix(p, o.Target+"/") {
+			return "", unfit("unmount it: umount --recursive "+o.Target, "something else is mounted at %s", p)
+		}
+	}
+	return "nothing is mounted at " + o.Target, nil
+}
+
+func mapperFree(_ context.Context, o Options) (string, error) {
+	if sys.Exists(filepath.Join(o.FS, "dev/mapper", o.Mapper)).Holds() {
+		return "", unfit("close it: cryptsetup close "+o.Mapper, "a mapper is called %s already", o.Mapper)
+	}
+	return "no mapper is called " + o.Mapper, nil
+}
+
+// room looks at the file system that holds the clone and the logs, which is
+// in memory.
+func room(_ context.Context, o Options) (string, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(o.RunDir, &st); err != nil {
+		return "", unfit("this needs a writable "+o.RunDir, "%s: %w", o.RunDir, err)
+	}
+	free := int64(st.Bavail) * st.Bsize
+	if free < o.MinRun {
+		return "", unfit("add memory, or remove what fills it", "only %d MiB are free in %s, needed are %d MiB", free>>20, o.RunDir, o.MinRun>>20)
+	}
+	return fmt.Sprintf("%d MiB free in %s", free>>20, o.RunDir), nil
 }
 
 // lowBattery is the charge in percent below which an install on battery is

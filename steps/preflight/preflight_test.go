@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,8 +34,16 @@ func meminfo(kib int) string {
 
 var good = map[string]string{"sys/firmware/efi/runtime": "0x0", "proc/meminfo": meminfo(2 << 20)}
 
+// mountinfo has nothing below /target.
+const mountinfo = "22 1 0:2 / / rw - rootfs rootfs rw\n23 22 0:3 / /targets rw - tmpfs tmpfs rw\n"
+
 func options(t *testing.T, files map[string]string) Options {
+	if files["proc/self/mountinfo"] == "" {
+		files = maps.Clone(files)
+		files["proc/self/mountinfo"] = mountinfo
+	}
 	return Options{
+		Target: "/target", Mapper: "crypt", RunDir: t.TempDir(), MinRun: 1,
 		FS: machine(t, files), Commands: []string{"sh", "cat"}, MinMemory: 1 << 30,
 		Disk: "/dev/x", DiskSize: 10 << 30, MinDisk: 4 << 30,
 	}
@@ -78,6 +87,14 @@ func TestChecks(t *testing.T) {
 		{name: "battery low", files: supply("AC/type", "Mains", "AC/online", "0", "BAT0/type", "Battery", "BAT0/capacity", "19"), bad: true, say: "on battery with 19 % left"},
 		{name: "the fuller of two", files: supply("BAT0/type", "Battery", "BAT0/capacity", "2", "BAT1/type", "Battery", "BAT1/capacity", "50"), say: "on battery, 50 % left"},
 		{name: "a mouse's battery", files: supply("m/type", "Battery", "m/capacity", "1", "m/scope", "Device"), say: "no battery: on mains power"},
+		{name: "target free", say: "nothing is mounted at /target"},
+		{name: "target in use", files: map[string]string{
+			"sys/firmware/efi/x": "", "proc/meminfo": meminfo(2 << 20), "proc/self/mountinfo": "22 1 0:2 / /target/deep\\040er rw - ext4 /dev/y rw\n",
+		}, bad: true, say: "something else is mounted at /target/deep er"},
+		{name: "mapper free", say: "no mapper is called crypt"},
+		{name: "mapper taken", files: map[string]string{
+			"sys/firmware/efi/x": "", "proc/meminfo": meminfo(2 << 20), "dev/mapper/crypt": "",
+		}, bad: true, say: "a mapper is called crypt already"},
 		{name: "battery that says nothing", files: supply("BAT0/type", "Battery"), say: "no battery: on mains power"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,6 +136,7 @@ func TestAllThatIsWrongIsTold(t *testing.T) {
 		FS: machine(t, map[string]string{
 			"proc/meminfo": meminfo(1000), "sys/class/power_supply/B/type": "Battery", "sys/class/power_supply/B/capacity": "5",
 		}),
+		Target: "/target", RunDir: "/nonexistent", MinRun: 1,
 		EUID: 1, Commands: []string{"no-such-a"}, MinMemory: 1 << 30, Disk: "/dev/x", MinDisk: 1, Network: closedPort(t),
 	}
 	f := sys.NewFake(t)
@@ -141,7 +159,7 @@ func TestActionsAreWhatRunChecks(t *testing.T) {
 	for _, network := range []string{"", "example.org:443"} {
 		o.Network = network
 		as, cs := Actions(o), checks(o)
-		if len(as) != len(cs) || network == "" && len(as) != 6 || network != "" && len(as) != 8 {
+		if len(as) != len(cs) || network == "" && len(as) != 9 || network != "" && len(as) != 11 {
 			t.Fatalf("%d actions, %d checks", len(as), len(cs))
 		}
 		for i := range as {

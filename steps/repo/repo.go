@@ -44,7 +44,10 @@ func cmds(o Options) []sys.Cmd {
 	} else {
 		c = append(c, sys.Cmd{Does: "make its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}})
 	}
+	// After an install that was stopped, half a clone may be there.
 	c = append(c, sys.Cmd{
+		Does: "clear its place", Argv: []string{"rm", "--recursive", "--force", "--one-file-system", "--", o.To},
+	}, sys.Cmd{
 		Does: "copy the clone, history and all",
 		Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To},
 	})

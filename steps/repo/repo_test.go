@@ -19,24 +19,29 @@ var cases = []struct {
 }{
 	{"nobody's", Options{From: "/run/r", To: "/mnt/etc/nix-config", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/etc"},
+		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/etc/nix-config"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/etc/nix-config"},
 	}},
 	{"outside the user's home", Options{From: "/run/r", To: "/mnt/etc/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/etc"},
+		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/etc/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/etc/c"},
 	}},
 	{"a home with a longer name", Options{From: "/run/r", To: "/mnt/home/user2/c", Home: "/mnt/home/user", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/home/user2"},
+		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/user2/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/home/user2/c"},
 	}},
 	{"in the home", Options{From: "/run/r", To: "/mnt/home/u/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
 		{"install", "-d", "-m", "0700", "-o", "1000", "-g", "100", "/mnt/home/u"},
+		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/u/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/home/u/c"},
 		{"chown", "--recursive", "1000:100", "/mnt/home/u/c"},
 	}},
 	{"deep in the home", Options{From: "/run/r", To: "/mnt/home/u/a/b/c", Home: "/mnt/home/u", UID: 1001, GID: 0}, [][]string{
 		{"install", "-d", "-m", "0700", "-o", "1001", "-g", "0", "/mnt/home/u"},
 		{"install", "-d", "-o", "1001", "-g", "0", "/mnt/home/u/a", "/mnt/home/u/a/b"},
+		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/u/a/b/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/home/u/a/b/c"},
 		{"chown", "--recursive", "1001:0", "/mnt/home/u/a/b/c"},
 	}},

@@ -29,6 +29,8 @@ type Options struct {
 	DeployKey     []byte
 	DeployKeyFile string
 	Env           []string
+	// Room is what a prebuilt closure may take, in bytes; 0: not checked.
+	Room int64
 }
 
 // Installable is the flake attribute that is built.
@@ -86,6 +88,8 @@ func evaluate(o Options) sys.Cmd {
 		Does: "evaluate the host",
 		Argv: []string{
 			"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw",
+			// What is not locked in the repo would differ at the next look.
+			"--no-update-lock-file",
 			o.Installable() + ".drvPath",
 		},
 		Env: o.Env,
@@ -172,6 +176,9 @@ func prebuilt(ctx context.Context, s sys.System, o Options) error {
 	if err != nil {
 		return sys.WithHint(err, sys.CodeSource, "build the installer medium with prebuilt = true, or name a toplevel of this store with --system",
 			"finding the prebuilt system "+o.System)
+	}
+	if need := size + size/10; o.Room > 0 && need > o.Room {
+		return sys.Faultf(sys.CodeMachine, "use a larger disk", "the system needs %d MiB with some margin, the root will have %d MiB", need>>20, o.Room>>20)
 	}
 	s.Log(fmt.Sprintf("prebuilt system %s, closure of %d MiB", o.System, size>>20))
 	return nil

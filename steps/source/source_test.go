@@ -96,7 +96,7 @@ type want struct {
 func cases(dir string) []want {
 	clone := dir + "/repo"
 	evaluate := []string{
-		"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw",
+		"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw", "--no-update-lock-file",
 		`git+file://` + clone + `#nixosConfigurations."demo".config.system.build.toplevel.drvPath`,
 	}
 	pathInfo := []string{"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--closure-size", path}

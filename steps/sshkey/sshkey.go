@@ -16,13 +16,13 @@ import (
 // Options says whose key goes where.
 type Options struct {
 	Root     string // the target's mount point
-	User     string
+	Home     string // of the user, below Root, relative
 	UID, GID int
 	Key      []byte // OpenSSH private key file
-	GitHost  string // host that the key is for
+	GitHost  string // host that the key is for; empty: no ssh config
 }
 
-func (o Options) dir() string { return path.Join("home", o.User, ".ssh") }
+func (o Options) dir() string { return path.Join(o.Home, ".ssh") }
 
 // keyName is the key's file name below ~/.ssh.
 const keyName = "id_deploy"
@@ -51,13 +51,16 @@ func write(o Options) error {
 		return err
 	}
 	defer root.Close()
-	if err := root.MkdirAll("home", 0o755); err != nil {
+	if err := root.MkdirAll(path.Dir(o.Home), 0o755); err != nil {
 		return err
 	}
 	for _, dir := range []string{path.Dir(o.dir()), o.dir()} {
 		if err := own(root, dir, o); err != nil {
 			return err
 		}
+	}
+	if o.GitHost == "" {
+		return file(root, path.Join(o.dir(), keyName), o.Key, o)
 	}
 	config := fmt.Sprintf("Host %s\n  IdentityFile ~/.ssh/%s\n  IdentitiesOnly yes\n", o.GitHost, keyName)
 	return errors.Join(

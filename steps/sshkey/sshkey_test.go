@@ -16,7 +16,7 @@ import (
 const secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n"
 
 func options(t *testing.T) Options {
-	return Options{Root: t.TempDir(), User: "u", UID: os.Getuid(), GID: os.Getgid(), Key: []byte(secret), GitHost: "git.example.org"}
+	return Options{Root: t.TempDir(), Home: "home/u", UID: os.Getuid(), GID: os.Getgid(), Key: []byte(secret), GitHost: "git.example.org"}
 }
 
 func TestRun(t *testing.T) {

@@ -77,35 +77,49 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 	_, failed := errors.AsType[*ExitError](err)
 	_, never := errors.AsType[notStarted](err)
 	if failed || never {
-		return errors.Join(err, m.Undos.drop())
+		return errors.Join(err, m.Undos.remove(undo))
 	}
 	return err // done, or stopped in the middle
 }
 
-// Unwind implements System. What one command failed at does not keep the
-// next from being tried. A busy file system gets some time: the children of a
-// command that was stopped may take a moment to let go of it.
+// Unwind implements System. It is not to be cancelled: whoever stops an
+// install wants it let go of. What one command failed at does not keep the
+// next from being tried, and stays in the list for the next start. A busy file
+// system gets some time: the children of a command that was stopped may take a
+// moment to let go of it.
 func (m *Machine) Unwind(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
 	var errs []error
-	for {
-		c, ok := m.Undos.top()
-		if !ok {
-			return errors.Join(errs...)
+	for _, c := range m.Undos.newestFirst() {
+		if err := m.undo(ctx, c); err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		err := m.Run(ctx, c)
-		for try := 1; err != nil && try < undoTries && ctx.Err() == nil; try++ {
-			time.Sleep(undoPause)
-			err = m.Run(ctx, c)
-		}
-		if err = errors.Join(err, m.Undos.drop()); err != nil {
+		if err := m.Undos.remove(c); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Machine) undo(ctx context.Context, c Cmd) error {
+	for try := 1; ; try++ {
+		if !c.While.Holds() {
+			return nil
+		}
+		err := m.Run(ctx, c)
+		if err == nil || try == undoTries || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(undoPause)
 	}
 }
 
 const (
 	undoTries = 6
 	undoPause = 500 * time.Millisecond
+	undoTime  = 2 * time.Minute // for all together
 )
 
 // tailLines is how many last lines an ExitError carries.

@@ -56,6 +56,9 @@ type Cmd struct {
 	Secret string
 	Env    []string // additions to the environment, NAME=value; no secrets
 	Quiet  bool     // looking, not doing: not worth an event
+	// While says, of an undo command, what must be there for it to be needed:
+	// one of the conditions below. Empty: it always is.
+	While Condition `json:",omitempty"`
 }
 
 // Action is one thing that a step does, as the dry run shows it.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -45,26 +46,38 @@ func (u *UndoStack) Len() int {
 	return len(u.cmds)
 }
 
+// Holds tells whether a command that starts with this word is to be run.
+func (u *UndoStack) Holds(name string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.ContainsFunc(u.cmds, func(c Cmd) bool { return c.Argv[0] == name })
+}
+
 func (u *UndoStack) push(c Cmd) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.cmds = append(u.cmds, Cmd{Does: c.Does, Argv: c.Argv})
+	u.cmds = append(u.cmds, Cmd{Does: c.Does, Argv: c.Argv, While: c.While})
 	return u.save()
 }
 
-func (u *UndoStack) top() (Cmd, bool) {
+func (u *UndoStack) newestFirst() []Cmd {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.cmds) == 0 {
-		return Cmd{}, false
-	}
-	return u.cmds[len(u.cmds)-1], true
+	cmds := slices.Clone(u.cmds)
+	slices.Reverse(cmds)
+	return cmds
 }
 
-func (u *UndoStack) drop() error {
+// remove takes out the newest command that is the same as c.
+func (u *UndoStack) remove(c Cmd) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.cmds = u.cmds[:len(u.cmds)-1]
+	for i := len(u.cmds) - 1; i >= 0; i-- {
+		if slices.Equal(u.cmds[i].Argv, c.Argv) {
+			u.cmds = slices.Delete(u.cmds, i, i+1)
+			break
+		}
+	}
 	return u.save()
 }
 

@@ -1,0 +1,74 @@
+package sys
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Condition is something about the running system that an undo command takes
+// back.
+type Condition string
+
+// Mounted holds while something is mounted at dir.
+func Mounted(dir string) Condition { return Condition("mounted " + dir) }
+
+// Exists holds while there is a file of that name, such as a mapper's node.
+func Exists(name string) Condition { return Condition("exists " + name) }
+
+// SwapOn holds while the device is swapped to.
+func SwapOn(device string) Condition { return Condition("swapon " + device) }
+
+// Holds looks whether the condition holds now. What cannot be read counts as
+// holding: then the command is tried.
+func (c Condition) Holds() bool { return c.holds("/") }
+
+func (c Condition) holds(root string) bool {
+	kind, name, _ := strings.Cut(string(c), " ")
+	switch kind {
+	case "mounted":
+		points, err := MountPoints(root)
+		if err != nil {
+			return true
+		}
+		for _, p := range points {
+			if p == name {
+				return true
+			}
+		}
+		return false
+	case "exists":
+		_, err := os.Lstat(filepath.Join(root, name))
+		return !os.IsNotExist(err)
+	case "swapon":
+		data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
+		if err != nil {
+			return true
+		}
+		for line := range strings.Lines(string(data)) {
+			if f := strings.Fields(line); len(f) > 0 && f[0] == name {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// MountPoints lists where something is mounted (proc_pid_mountinfo(5)).
+func MountPoints(root string) ([]string, error) {
+	data, err := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	var points []string
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) > 4 {
+			points = append(points, octal.Replace(f[4]))
+		}
+	}
+	return points, nil
+}
+
+// octal undoes the escapes of mountinfo.
+var octal = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
