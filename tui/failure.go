@@ -48,9 +48,10 @@ type choice struct {
 func (f *failure) choices() []choice {
 	cs := []choice{}
 	if !f.reattached || f.answers.Disk.Path != "" {
-		if f.run.written {
+		switch {
+		case f.run.kept:
 			cs = append(cs, choice{"Try again from this step", "keeps what is done", (*failure).retry})
-		} else {
+		case !f.run.written:
 			cs = append(cs, choice{"Try again", "with the same answers", (*failure).again})
 		}
 	}
@@ -92,7 +93,7 @@ func (f *failure) update(msg tea.Msg) (tea.Cmd, turn) {
 		}
 	case logSavedMsg:
 		f.asking, f.at = false, 0
-		f.say(msg.err, "Saved as "+msg.where)
+		f.say(msg.err, "The log is saved as "+msg.where)
 	case openMsg:
 		return tea.ExecProcess(msg.shell, func(err error) tea.Msg {
 			if _, ok := err.(*exec.ExitError); ok { //nolint:errorlint // the shell's own exit code says nothing

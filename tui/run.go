@@ -21,6 +21,7 @@ type run struct {
 	seconds  float64   // in all, once ended
 	warnings []string
 	written  bool // past the gate
+	kept     bool // a step past the gate is done, and another engine can go on from it
 	ended    bool
 	proven   []string
 	failed   *steps.Error
@@ -55,7 +56,7 @@ func (r *run) apply(e steps.Event) {
 	}
 	switch e.Kind {
 	case steps.KindPlan:
-		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log}
+		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log, written: e.Plan.Resumed, kept: e.Plan.Resumed}
 		for _, s := range e.Plan.Steps {
 			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, writes: s.Writes})
 		}
@@ -102,6 +103,7 @@ func (r *run) finish(e steps.Event, s stepState) {
 	for i := range r.steps {
 		if r.steps[i].name == e.Step {
 			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()
+			r.kept = r.kept || s == stepDone && r.steps[i].writes
 		}
 	}
 }
