@@ -14,7 +14,7 @@ import (
 // order. It returns what was said.
 func converse(t *testing.T, f *fake, host string, lines, secrets []string) (string, error) {
 	t.Helper()
-	pilot := fly(t, f, false, host)
+	pilot := fly(t, f, host)
 	var out bytes.Buffer
 	p := &Plain{
 		session: &session{backend: f, opts: pilot.opts, hosts: pilot.hosts},

@@ -1,0 +1,73 @@
+package tui
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+// follow tells the install's events. Ctrl+C asks the engine to stop, and its
+// last event then ends this.
+func (p *Plain) follow(ctx context.Context) error {
+	p.answers.Wipe()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGINT)
+	defer signal.Stop(stop)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-stop:
+			p.say("Stopping.")
+			if err := p.backend.Stop(); err != nil {
+				p.say("It cannot be stopped: %v.", err)
+			}
+		case <-ended:
+		}
+	}()
+	t := &steps.Text{W: p.out, Verbose: true}
+	var failure *steps.Error
+	var host hosts.Host
+	if p.chosen {
+		host = p.host()
+	}
+	err := p.backend.Follow(ctx, func(e steps.Event) {
+		t.Event(e)
+		if e.Kind == steps.KindEnded {
+			failure = e.Error
+		}
+	})
+	if err == nil && failure != nil {
+		return &steps.Error{Code: failure.Code} // its events have told
+	}
+	if err != nil {
+		return err
+	}
+	return p.end(ctx, host)
+}
+
+// end powers off after a while in which the stick can be pulled.
+func (p *Plain) end(ctx context.Context, h hosts.Host) error {
+	reboot := p.chosen && !h.PowerOff
+	verb := "powers off"
+	if reboot {
+		verb = "restarts"
+	}
+	p.say("Now remove the stick. The machine %s in %d seconds; Ctrl+C keeps it on.", verb, int(countdown/time.Second))
+	held := make(chan os.Signal, 1)
+	signal.Notify(held, syscall.SIGINT)
+	defer signal.Stop(held)
+	select {
+	case <-held:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(countdown):
+		return p.backend.Power(ctx, reboot)
+	}
+}
