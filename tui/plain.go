@@ -10,7 +10,6 @@ import (
 
 	"github.com/charmbracelet/x/term"
 
-	"auto-installer/hosts"
 	"auto-installer/steps"
 )
 
