@@ -18,7 +18,7 @@ type Options struct {
 func cmds(o Options) []sys.Cmd {
 	c := []sys.Cmd{
 		{Does: "format the ESP", Argv: []string{"mkfs.vfat", "-F", "32", "-n", o.ESPLabel, o.ESP}},
-		{Does: "format the root", Argv: []string{"mkfs.ext4", "-L", o.RootLabel, o.Root}},
+		{Does: "format the root", Argv: []string{"mkfs.ext4", "-q", "-L", o.RootLabel, o.Root}},
 	}
 	if o.Swap != "" {
 		c = append(c, sys.Cmd{Does: "format the swap", Argv: []string{"mkswap", "-L", o.SwapLabel, o.Swap}})

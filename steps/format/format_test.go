@@ -19,18 +19,18 @@ var cases = []struct {
 }{
 	{"plain", plain, [][]string{
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
-		{"mkfs.ext4", "-L", "T-ROOT", "/dev/x2"},
+		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/x2"},
 		{"udevadm", "settle", "--timeout=30"},
 	}},
 	{"swap", Options{"/dev/x1", "T-EFI", "/dev/mapper/c", "T-ROOT", "/dev/x3", "T-SWAP"}, [][]string{
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
-		{"mkfs.ext4", "-L", "T-ROOT", "/dev/mapper/c"},
+		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/mapper/c"},
 		{"mkswap", "-L", "T-SWAP", "/dev/x3"},
 		{"udevadm", "settle", "--timeout=30"},
 	}},
 	{"a swap label without a swap makes none", func() Options { o := plain; o.SwapLabel = "T-SWAP"; return o }(), [][]string{
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
-		{"mkfs.ext4", "-L", "T-ROOT", "/dev/x2"},
+		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/x2"},
 		{"udevadm", "settle", "--timeout=30"},
 	}},
 }
