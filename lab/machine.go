@@ -32,6 +32,7 @@ type Machine struct {
 	ended chan struct{} // closed when QEMU has ended
 	err   error         // how it ended, once it has
 	files []io.Closer
+	runs  int // of the program under test, see RunOn
 }
 
 // Start starts a machine. It ends when ctx does, when this program does however

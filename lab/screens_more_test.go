@@ -117,7 +117,8 @@ func TestScreensReattach(t *testing.T) {
 	target := disk(t, "TARGET", NVMe, 4096, 5*gib)
 	i := liveMachine(t, Config{Disks: []Disk{target}})
 	host := i.write("/run/waits.toml", "extraPostMountCommands = [\"until [ -e /run/go-on ]; do sleep 0.1; done\"]\n"+i.hostTOML("demo-swap"))
-	o := i.operator("--host", host)
+	unit := i.screensOn("tty1", "linux", "--host", host)
+	o := &Operator{Terminal: VT{i.Machine, 1}, Pictures: true}
 	i.must(o.Welcome(ctx))
 	i.must(o.Keyboard(ctx))
 	i.must(o.ChooseDisk(ctx, "TARGET"))
@@ -132,8 +133,8 @@ func TestScreensReattach(t *testing.T) {
 	i.must(do(second.at(ctx, "Install"), second.done(ctx, "preflight"), second.done(ctx, "format")))
 
 	shell(t, i.Machine, `
-		systemctl kill --kill-whom=main --signal=KILL screens-tty1.service
-		while systemctl --quiet is-active screens-tty1.service; do sleep 0.1; done`)
+		systemctl kill --kill-whom=main --signal=KILL `+unit+`
+		while systemctl --quiet is-active `+unit+`; do sleep 0.1; done`)
 	if now := i.engine(); now != engine {
 		t.Fatalf("the install was process %s and is now %s", engine, now)
 	}

@@ -101,7 +101,9 @@ func (s *Serial) Picture(_ context.Context, name string) error {
 // login, and such that an install which it has started outlives it. It returns
 // the name of its unit.
 func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (unit string, err error) {
-	unit = "screens-" + tty + ".service"
+	// A name of its own: the unit stays as long as what it started does.
+	m.runs++
+	unit = fmt.Sprintf("screens-%s-%d.service", tty, m.runs)
 	getty := "getty@" + tty
 	if strings.HasPrefix(tty, "ttyS") {
 		getty = "serial-getty@" + tty
@@ -171,12 +173,13 @@ func (o *Operator) See(ctx context.Context, texts ...string) ([]string, error) {
 	})
 }
 
-// Shows tells whether a text is on the screen, however its lines are broken.
+// Shows tells whether a text is on the screen, in capitals or not and however its
+// lines are broken.
 func Shows(screen []string, text string) bool {
 	return strings.Contains(flat(strings.Join(screen, "\n")), flat(text))
 }
 
-func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+func flat(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
 // Press presses keys one after the other.
 func (o *Operator) Press(ctx context.Context, keys ...string) error {
