@@ -33,7 +33,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p // ends with the machine
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	if err := i.AwaitOff(ctx); err != nil {
 		log, _ := os.ReadFile(filepath.Join(i.share, "install.log"))

@@ -220,7 +220,7 @@ func TestFailureThenSuccess(t *testing.T) {
 // stopped sends a signal to an install that has the target mounted.
 func (i *installer) stopped(signal string, exit int, args []string) {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
 	defer cancel()
 	shell(i.t, i.Machine, "rm -f /run/auto-installer/events.jsonl")
 	p, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...)

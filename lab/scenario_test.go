@@ -48,7 +48,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 // run starts the program in the live system and waits for its end.
 func (i *installer) run(args ...string) Result {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, nil, append([]string{"auto-installer"}, args...)...)
 	if err != nil {

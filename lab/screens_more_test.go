@@ -217,7 +217,7 @@ func TestScreensRetry(t *testing.T) {
 			t.Errorf("again: %q", e.Action.Argv)
 		}
 	}
-	i.secretless(map[string]string{"log on the stick": saved}, target, passphrase, recovery)
+	i.secretless(map[string]string{"log on the stick": saved}, passphrase, recovery)
 	i.ends(o, target)
 	m := i.boots(target, "demo-luks", func(ctx context.Context, m *Machine) error {
 		if err := m.Console.ExpectString(ctx, "Please enter passphrase"); err != nil {

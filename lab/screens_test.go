@@ -103,7 +103,7 @@ func TestScreensLUKS(t *testing.T) {
 		}
 	}
 	i.letGo()
-	i.secretless(map[string]string{"engine's arguments": engine}, target, passphrase, recovery)
+	i.secretless(map[string]string{"engine's arguments": engine}, passphrase, recovery)
 	i.ends(o, target)
 	for _, secret := range []string{passphrase, recovery} {
 		notIn(t, i.Out, secret)
@@ -123,7 +123,7 @@ func TestScreensLUKS(t *testing.T) {
 }
 
 // secretless searches what the live system keeps for secrets.
-func (i *installer) secretless(more map[string]string, target Disk, secrets ...string) {
+func (i *installer) secretless(more map[string]string, secrets ...string) {
 	i.t.Helper()
 	texts := map[string]string{
 		"journal":        shell(i.t, i.Machine, "journalctl --output short-full; dmesg"),

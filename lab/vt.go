@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ func (t *vt) Screen() []string {
 func (t *vt) Write(data []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := append(t.part, data...)
+	text := slices.Concat(t.part, data)
 	for len(text) > 0 {
 		n := t.take(text)
 		if n == 0 {
