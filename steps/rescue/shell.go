@@ -11,8 +11,9 @@ import (
 const Note = "this is a rescue shell on the live system; the logs are in /run/auto-installer; `exit` goes back to the installer"
 
 // say prints a line and becomes a login shell. The prompt stays the system's:
-// profiles set it after the environment is read.
-const say = `printf '\n%s\n\n' "$2"; exec "$1" -l`
+// profiles set it after the environment is read. A terminal is cleared first:
+// the Linux console has no second screen, so the installer's is still there.
+const say = `if [ -t 1 ] && [ "$TERM" != dumb ]; then printf '\033[H\033[2J'; fi; printf '\n%s\n\n' "$2"; exec "$1" -l`
 
 // Shell is the command line of a login shell for the terminal of the caller,
 // who waits for its end: $SHELL, or else bash or sh. What is no shell to work
