@@ -94,8 +94,10 @@ func (o *Operator) Keyboard(ctx context.Context) error {
 // TryKeyboard takes another keymap, tries a key on it, goes back to the first
 // one and on with it. A keymap applies to virtual consoles only.
 func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives string) error {
-	try := regexp.MustCompile(`(?m)^\s*try\W+(\S*)`)
+	try := regexp.MustCompile(`(?m)^\W*try\W+(\S*)`)
 	tried := func() error {
+		ctx, cancel := context.WithTimeout(ctx, or(o.Patience, time.Minute))
+		defer cancel()
 		// The keymap is loaded beside the screens, so the key is tried anew.
 		for ctx.Err() == nil {
 			screen, err := o.Screen(ctx)
@@ -118,7 +120,7 @@ func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives str
 	}
 	return do(o.at(ctx, "Keyboard"), listed, o.shot(ctx, "keyboard"), o.keymap(ctx, "", other),
 		o.press(ctx, "tab"), tried, o.shot(ctx, "keyboard-"+other), o.press(ctx, "tab"),
-		o.keymap(ctx, other, first), o.shot(ctx, "keyboard-"+first), o.press(ctx, "enter"))
+		o.keymap(ctx, other, first), o.press(ctx, "enter"))
 }
 
 // keymap looks for a keymap by its name, after an earlier search, and takes it.
@@ -175,11 +177,14 @@ func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) e
 	return fmt.Errorf("no row like %s", row)
 }
 
-// chosen is the row that the cursor is on, without the cursor.
+// chosen is the row that the cursor is on, without the cursor. The line of a
+// field has one too.
 func chosen(screen []string) (string, bool) {
 	for _, line := range screen {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "►"); ok {
-			return strings.TrimSpace(rest), true
+		row, ok := strings.CutPrefix(strings.TrimSpace(line), "►")
+		row = strings.TrimSpace(row)
+		if ok && !strings.HasPrefix(row, "find") && !strings.HasPrefix(row, "try ") && row != "try" {
+			return row, true
 		}
 	}
 	return "", false

@@ -206,8 +206,10 @@ func TestScreensRetry(t *testing.T) {
 		o.types(ctx, "touch /run/mended\n"), o.types(ctx, "exit\n"),
 		o.at(ctx, "Failed"), o.shot(ctx, "failed-again")))
 	shell(t, i.Machine, "test -e /run/mended")
-	i.must(do(row("Try again"), o.press(ctx, "enter"), o.at(ctx, "Install"),
-		o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done")))
+	i.must(do(row("Try again"), o.press(ctx, "enter"), func() error {
+		_, err := o.Await(ctx, "the end of the screen Failed", func(screen []string) bool { return !strings.Contains(screen[0], "Failed") })
+		return err
+	}, o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done")))
 	lap(t, i.Machine, "done")
 	if now := shell(t, i.Machine, written); now != facts {
 		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)

@@ -313,12 +313,12 @@ func TestESPThatIsNotMounted(t *testing.T) {
 }
 
 func FuzzParseEntry(f *testing.F) {
-	for _, s := range []string{entryText("/k"), "", "linux", "linux \n", "initrd /a\ninitrd /b\nefi /k", "options init=", "options\tinit=/a init=/b\nlinux\t/k\ninitrd\t/i", "\x00"} {
+	for _, s := range []string{entryText("/k"), "", "linux", "linux \n", "initrd /a\ninitrd /b\nefi /k", "options init=", "tr\x85 /b\nefi /", "uki /EFI/Linux/a.efi\n", "options\tinit=/a init=/b\nlinux\t/k\ninitrd\t/i", "\x00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := parseEntry("x.conf", text)
-		if err == nil && (e.kernel == "" || len(e.initrds) == 0) {
+		if err == nil && (e.kernel == "" || len(e.initrds) == 0 && !e.unified) {
 			t.Fatalf("%q passes as %+v", text, e)
 		}
 		for _, value := range append([]string{e.kernel, e.init}, e.initrds...) {
@@ -330,4 +330,25 @@ func FuzzParseEntry(f *testing.F) {
 			t.Fatalf("%q has an initrd without a name", text)
 		}
 	})
+}
+
+// Boot counting changes an entry's file name, a unified kernel image needs no
+// initrd line.
+func TestCountedAndUnifiedEntries(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"boot/loader/loader.conf":                         "default nixos-generation-2.conf\n",
+		"boot/loader/entries/nixos-generation-2+3-1.conf": "uki /EFI/Linux/nixos.efi\n",
+		"boot/loader/entries/nixos-generation-1.conf":     entryText("/k"),
+		"boot/EFI/Linux/nixos.efi":                        "MZ",
+	} {
+		file := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saw, err := entry(Options{Root: root})
+	if err != nil || !strings.Contains(saw, "nixos-generation-2+3-1.conf starts /EFI/Linux/nixos.efi") {
+		t.Errorf("%q, %v", saw, err)
+	}
 }
