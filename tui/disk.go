@@ -155,7 +155,7 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 		p.add(c.dim.Render(c.spin() + " looking for disks"))
 	case len(d.disks) == 0:
 		p.para(c.warn, "There is no disk. Plug one in: it shows up here by itself.")
-		p.para(c.dim, "One that should be there may need a driver, or another mode of its controller in the firmware's setup.")
+		p.para(c.text, "One that should be there may need a driver, or another mode of its controller in the firmware's setup.")
 	default:
 		d.list(p)
 	}

@@ -22,9 +22,9 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 	switch {
 	case c.low():
 	case f.run.written:
-		p.add(c.dim.Render(cut("The disk is incomplete and will not start. Everything is unmounted.", c.w)))
+		p.add(c.text.Render(cut("The disk is incomplete and will not start. Everything is unmounted.", c.w)))
 	default:
-		p.add(c.dim.Render(cut("Nothing was written to any disk.", c.w)))
+		p.add(c.text.Render(cut("Nothing was written to any disk.", c.w)))
 	}
 	p.gap()
 	if !f.asking || !c.low() {

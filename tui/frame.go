@@ -130,7 +130,7 @@ func (p *page) head(title, under string) {
 	p.add(p.c.title.Render(cut(clean(title), p.c.w)))
 	if under != "" && !p.c.low() {
 		for _, l := range wrap(under, p.c.w) {
-			p.add(p.c.dim.Render(l))
+			p.add(p.c.text.Render(l)) // grey is too dark on a console to be read
 		}
 	}
 	p.gap()

@@ -262,7 +262,7 @@ func (n *network) viewState(p *page) {
 func (n *network) viewWiFi(p *page) *tea.Cursor {
 	c := p.c
 	if n.state.WiFi == "" {
-		p.para(c.dim, "No Wi-Fi: no adapter, or neither NetworkManager nor iwd runs.")
+		p.para(c.text, "No Wi-Fi: no adapter, or neither NetworkManager nor iwd runs.")
 		return nil
 	}
 	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
