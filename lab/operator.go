@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -146,6 +147,9 @@ func (o *Operator) keymap(ctx context.Context, searched, name string) func() err
 		if err := o.Press(ctx, then, first); err != nil {
 			return err
 		}
+		if err := o.still(ctx); err != nil {
+			return err
+		}
 		if err := o.choose(ctx, regexp.MustCompile(`^`+regexp.QuoteMeta(name)+`(\s|$)`), then); err != nil {
 			return err
 		}
@@ -153,28 +157,31 @@ func (o *Operator) keymap(ctx context.Context, searched, name string) func() err
 	}
 }
 
-// choose moves the cursor to a row by a key.
+// choose moves the cursor to a row by a key. What is seen may be older than the
+// last key, so a cursor that stays where it is gets another one after a while.
 func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*or(o.Patience, time.Minute))
+	defer cancel()
+	moves := &Operator{Terminal: o.Terminal, Patience: 2 * time.Second}
 	last := ""
-	for range 100 {
-		var at string
-		_, err := o.Await(ctx, "a cursor that moves", func(screen []string) bool {
-			var ok bool
-			at, ok = chosen(screen)
+	for ctx.Err() == nil {
+		screen, err := moves.Await(ctx, "a cursor that moves", func(screen []string) bool {
+			at, ok := chosen(screen)
 			return ok && (at != last || row.MatchString(at))
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		if row.MatchString(at) {
-			return nil
+		if err == nil {
+			if last, _ = chosen(screen); row.MatchString(last) {
+				return nil
+			}
 		}
-		last = at
 		if err := o.Press(ctx, key); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("no row like %s", row)
+	return fmt.Errorf("the cursor found no row like %s; the last was %q", row, last)
 }
 
 // chosen is the row that the cursor is on, without the cursor. The line of a

@@ -1,10 +1,10 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -201,19 +201,24 @@ func (o *Operator) Shot(ctx context.Context, name string) error {
 	if !o.Pictures {
 		return nil
 	}
-	last := []byte("nothing")
+	if err := o.still(ctx); err != nil {
+		return err
+	}
+	o.taken++
+	return o.Picture(ctx, fmt.Sprintf("%02d-%s", o.taken, name))
+}
+
+// still waits until the screen stays the same for a moment, if it does at all:
+// a clock or a spinner may go on.
+func (o *Operator) still(ctx context.Context) error {
+	var last []string
 	for range 10 {
-		screen, err := o.Screen(ctx)
-		if err != nil {
+		now, err := o.Screen(ctx)
+		if err != nil || slices.Equal(now, last) {
 			return err
-		}
-		now := []byte(strings.Join(screen, "\n"))
-		if bytes.Equal(now, last) {
-			break
 		}
 		last = now
 		time.Sleep(100 * time.Millisecond) // longer than a frame takes to be drawn
 	}
-	o.taken++
-	return o.Picture(ctx, fmt.Sprintf("%02d-%s", o.taken, name))
+	return nil
 }
