@@ -54,6 +54,13 @@ func (a *Answers) FromMedium(dir string) {
 	}
 }
 
+// MediumRevision is the config repo's commit that the medium in dir was built
+// from, as its file "revision" says, or empty.
+func MediumRevision(dir string) string {
+	data, _ := os.ReadFile(filepath.Join(dir, "revision")) // absent: not known
+	return strings.TrimSpace(string(data))
+}
+
 // maxPassphrase is what cryptsetup takes at a prompt, in bytes
 // (cryptsetup(8), "Notes on passphrase processing").
 const maxPassphrase = 512
