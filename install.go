@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -202,7 +201,7 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	if err != nil {
 		return err
 	}
-	shown := f.showEvents(show)
+	shown := steps.ShowEvents(f.events, show)
 	plan, err := prepare(ctx, &a, f)
 	if err == nil {
 		err = engine.Run(ctx, plan)
@@ -216,28 +215,6 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		return alreadyShown{e.Code} // among the events
 	}
 	return steps.Power(context.WithoutCancel(ctx), plan)
-}
-
-// showPatience is how long the last events may take to be printed.
-const showPatience = 2 * time.Second
-
-// showEvents prints the install's events from their file, as any follower
-// would: a reader that stalls holds up nothing. The returned function waits
-// for the last one.
-func (f *installFlags) showEvents(show func(steps.Event)) (wait func()) {
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer close(done)
-		_, _ = steps.Follow(ctx, f.events, show) // all of it is in the log
-	}()
-	return func() {
-		defer cancel()
-		select {
-		case <-done:
-		case <-time.After(showPatience):
-		}
-	}
 }
 
 func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {

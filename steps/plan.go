@@ -32,13 +32,15 @@ import (
 	"auto-installer/steps/system"
 )
 
-// Plan is what will be done to which disk, in order.
+// Plan is what will be done, in order. Title and Steps are of every plan, the
+// rest of an install's.
 type Plan struct {
-	Host       string                `json:"host"`
-	Mode       string                `json:"mode"` // "flake" or "prebuilt"
-	Disk       block.Identity        `json:"disk"`
-	DiskGUID   string                `json:"diskGuid"` // of the table to be written
-	Partitions []partition.Partition `json:"partitions"`
+	Title      string                `json:"title"` // what is done, "flashing a.iso to /dev/sdb"
+	Host       string                `json:"host,omitempty"`
+	Mode       string                `json:"mode,omitempty"` // "flake" or "prebuilt"
+	Disk       block.Identity        `json:"disk,omitzero"`
+	DiskGUID   string                `json:"diskGuid,omitempty"` // of the table to be written
+	Partitions []partition.Partition `json:"partitions,omitempty"`
 	Warnings   []string              `json:"warnings"`
 	Steps      []Step                `json:"steps"`
 	// Resumed: an earlier install has written to the disk already.
@@ -46,7 +48,7 @@ type Plan struct {
 
 	root    string
 	power   sys.Cmd
-	journal journal
+	journal *journal // of an install: what another engine can continue
 }
 
 // Target is where the new system is mounted. Paths in a host's definition
@@ -101,7 +103,7 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 			p.Steps[i] = s.again(s)
 		}
 	}
-	p.journal, p.Resumed = j, true
+	p.journal, p.Resumed = &j, true
 	return p, nil
 }
 
@@ -114,9 +116,10 @@ func (b builder) plan() (*Plan, error) {
 		return nil, NewError("", err)
 	}
 	p := &Plan{
-		Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
+		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
+		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
-		root: Target, journal: journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids, Partitions: b.partitions},
+		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids, Partitions: b.partitions},
 	}
 	p.Steps = b.steps()
 	if a.Power {

@@ -140,7 +140,7 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 	for _, w := range p.Warnings {
 		e.sink.Warn(w)
 	}
-	if len(p.journal.Done) == 0 {
+	if p.journal != nil && len(p.journal.Done) == 0 {
 		// A new start: what was left of another one cannot be continued.
 		if err := p.journal.drop(e.paths); err != nil {
 			return NewError("", err)
@@ -153,14 +153,16 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 			return e.fail(ctx, p, step, err)
 		}
 		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
-		if step.Writes {
+		if step.Writes && p.journal != nil {
 			if err := p.journal.note(e.paths, step.Name); err != nil {
 				return e.fail(ctx, p, step, err)
 			}
 		}
 	}
-	if err := p.journal.drop(e.paths); err != nil {
-		e.sink.Warn("the journal stays: " + err.Error())
+	if p.journal != nil {
+		if err := p.journal.drop(e.paths); err != nil {
+			e.sink.Warn("the journal stays: " + err.Error())
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Text writes events as lines for people.
@@ -11,16 +12,26 @@ type Text struct {
 	W io.Writer
 	// Verbose shows every log line and command, not only the steps.
 	Verbose bool
+	// Task is for plans of few steps: their log lines are the answer, and
+	// their steps go unmentioned.
+	Task bool
+	// Live redraws progress in one line: W is a terminal.
+	Live bool
 
 	total, at int
+	began     time.Time // of the step that runs
+	open      bool      // a line of progress is being redrawn
 }
 
 // Event writes one event.
 func (t *Text) Event(e Event) {
+	if t.Task && t.task(e) {
+		return
+	}
 	switch e.Kind {
 	case KindPlan:
 		t.total, t.at = len(e.Plan.Steps), 0
-		t.line("installing %s on %s (%s)", e.Plan.Host, e.Plan.Disk.Path, e.Plan.Mode)
+		t.line("%s", e.Plan.Title)
 	case KindStarted:
 		t.at++
 		t.line("[%2d/%d] %s", t.at, t.total, e.Step)
@@ -62,7 +73,58 @@ func (t *Text) ended(e Event) {
 	WriteError(t.W, e.Error)
 }
 
+// task shows an event of a task, if it is one that tasks show in a way of their
+// own.
+func (t *Text) task(e Event) bool {
+	switch e.Kind {
+	case KindStarted:
+		t.began = e.Time
+	case KindLog:
+		t.line("%s", e.Line)
+	case KindProgress:
+		if t.Live {
+			t.redraw(*e.Progress, e.Time.Sub(t.began))
+		}
+	case KindCommand, KindFinished, KindFailed:
+	case KindEnded:
+		t.close() // the command itself tells of an error
+	default:
+		return false
+	}
+	return true
+}
+
+// redraw shows progress in the terminal's last line, with the rate and what is
+// left.
+func (t *Text) redraw(p Progress, since time.Duration) {
+	count := fmt.Sprintf("%d of %d %s", p.Done, p.Total, p.Unit)
+	if p.Unit == "bytes" {
+		count = fmt.Sprintf("%s of %s", Size(p.Done), Size(p.Total))
+		if p.Total == 0 {
+			count = Size(p.Done)
+		}
+		if s := since.Seconds(); s >= 1 {
+			rate := float64(p.Done) / s
+			count += fmt.Sprintf(", %s/s", Size(int64(rate)))
+			if p.Total > p.Done && rate > 0 {
+				count += ", " + time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second)).Round(time.Second).String() + " left"
+			}
+		}
+	}
+	_, _ = fmt.Fprintf(t.W, "\r\x1b[K  %s  %s", count, p.Label)
+	t.open = true
+}
+
+// close ends a line of progress.
+func (t *Text) close() {
+	if t.open {
+		_, _ = io.WriteString(t.W, "\r\x1b[K")
+		t.open = false
+	}
+}
+
 func (t *Text) line(format string, args ...any) {
+	t.close()
 	// Whoever reads this may be gone; the install goes on, and all of it is
 	// in the log file.
 	_, _ = fmt.Fprintf(t.W, format+"\n", args...)
@@ -79,9 +141,14 @@ func WriteError(w io.Writer, e *Error) {
 // WritePlan writes a plan as text: each step with its actions.
 func WritePlan(w io.Writer, p *Plan) {
 	t := Text{W: w}
-	d := p.Disk
-	t.line("host  %s (%s)", p.Host, p.Mode)
-	t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial)
+	isInstall := p.Host != ""
+	if isInstall {
+		d := p.Disk
+		t.line("host  %s (%s)", p.Host, p.Mode)
+		t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial)
+	} else {
+		t.line("%s", p.Title)
+	}
 	for _, part := range p.Partitions {
 		t.line("      %d  %-12s %10s at %s", part.Number, part.Name, Size(part.Size), Size(part.Start))
 	}
@@ -90,7 +157,7 @@ func WritePlan(w io.Writer, p *Plan) {
 	}
 	past := false
 	for i, s := range p.Steps {
-		if s.Writes && !past {
+		if s.Writes && !past && isInstall {
 			past = true
 			t.line("\n──── nothing above writes to a disk; everything below needs nobody ────")
 		}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -16,7 +15,7 @@ func TestText(t *testing.T) {
 	failure := &Error{Step: "source", Cause: "no network: dial", Hint: "connect a cable", Code: exit}
 	done := sys.CodeOK
 	events := []Event{
-		{Kind: KindPlan, Plan: &Plan{Host: "demo", Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, Steps: make([]Step, 12)}},
+		{Kind: KindPlan, Plan: &Plan{Title: "installing demo on /dev/x (flake)", Steps: make([]Step, 12)}},
 		{Kind: KindWarning, Line: "no age identity"},
 		{Kind: KindStarted, Step: "preflight"},
 		{Kind: KindLog, Step: "preflight", Line: "running as root"},

@@ -234,6 +234,7 @@ type stuck struct{ *sys.Fake }
 
 func (*stuck) Do(context.Context, sys.Cmd, sys.Cmd) error { return nil }
 func (*stuck) Run(context.Context, sys.Cmd) error         { return nil }
+func (*stuck) Keep() error                                { return nil }
 func (*stuck) Unwind(context.Context) error               { return errors.New("target is busy") }
 
 func TestHints(t *testing.T) {

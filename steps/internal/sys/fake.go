@@ -117,6 +117,12 @@ func (f *Fake) Unwind(ctx context.Context) error {
 	return nil
 }
 
+// Keep implements System.
+func (f *Fake) Keep() error {
+	f.undo = nil
+	return nil
+}
+
 // Log implements System.
 func (f *Fake) Log(line string) { f.Logged = append(f.Logged, line) }
 

@@ -103,6 +103,9 @@ func (m *Machine) Unwind(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Keep implements System.
+func (m *Machine) Keep() error { return m.Undos.clear() }
+
 func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	for try := 1; ; try++ {
 		if !c.While.Holds() {

@@ -39,6 +39,9 @@ type System interface {
 
 	// Unwind runs all registered undo commands now and returns what failed.
 	Unwind(ctx context.Context) error
+
+	// Keep forgets all registered undo commands: what was done is to stay.
+	Keep() error
 }
 
 // MaxOutput bounds what Output keeps, in bytes.

@@ -81,6 +81,14 @@ func (u *UndoStack) remove(c Cmd) error {
 	return u.save()
 }
 
+// clear forgets every command.
+func (u *UndoStack) clear() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cmds = nil
+	return u.save()
+}
+
 func (u *UndoStack) save() error {
 	if u.file == "" { // of a program whose end nobody has to take care of
 		return nil

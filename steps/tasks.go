@@ -1,0 +1,66 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Everything but the install is a task: a plan of a few steps, run to its end
+// by the program that was asked for it.
+
+// task makes a plan that is not an install.
+func task(title string, list ...Step) *Plan {
+	return &Plan{Title: title, Warnings: []string{}, Steps: list}
+}
+
+// TaskPaths are the files of a task. There is one of a name a machine and user
+// at a time. They stay afterwards, for the log's sake.
+func TaskPaths(name string) Paths {
+	dir := RunDir
+	if os.Geteuid() != 0 {
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("auto-installer-%d", os.Geteuid()))
+		if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" {
+			dir = filepath.Join(run, "auto-installer")
+		}
+	}
+	dir = filepath.Join(dir, name)
+	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}
+}
+
+// RunTask runs a plan and gives its events to show, as they come. What its
+// steps registered to be undone is undone if one fails. The error is an
+// *Error, and has been shown.
+func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error {
+	engine, err := Open(ctx, paths)
+	if err != nil {
+		return NewError("", err)
+	}
+	done := ShowEvents(paths.Events, show)
+	err = engine.Close(engine.Run(ctx, p))
+	done()
+	return err
+}
+
+// showPatience is how long the last events may take to be shown.
+const showPatience = 2 * time.Second
+
+// ShowEvents shows the events of a file as any follower would: a reader that
+// stalls holds up nothing. The returned function waits for the last one.
+func ShowEvents(file string, show func(Event)) (wait func()) {
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(done)
+		_, _ = Follow(ctx, file, show) // all of it is in the log
+	}()
+	return func() {
+		defer cancel()
+		select {
+		case <-done:
+		case <-time.After(showPatience):
+		}
+	}
+}
