@@ -25,14 +25,7 @@ type Disk struct {
 
 // looking is a System for looking at disks: it starts commands and reports
 // nothing.
-func looking() sys.System { return &sys.Machine{Reporter: silent{}} }
-
-type silent struct{}
-
-func (silent) Command(sys.Cmd)       {}
-func (silent) Log(string)            {}
-func (silent) Warn(string)           {}
-func (silent) Progress(sys.Progress) {}
+func looking() sys.System { return &sys.Machine{Reporter: sys.Silent{}} }
 
 // Disks looks at every block device of the machine and ranks them.
 func Disks(ctx context.Context) ([]Verdict, error) {

@@ -25,6 +25,7 @@ const (
 	KindLog      Kind = "log"      // a line of it
 	KindWarning  Kind = "warning"  // a line to be seen at the end
 	KindProgress Kind = "progress" // how far the step is
+	KindWaiting  Kind = "waiting"  // what is needed of the operator; without it: no more
 	KindFinished Kind = "finished" // a step is done
 	KindFailed   Kind = "failed"   // a step failed; undoing follows
 	KindEnded    Kind = "ended"    // the program is about to end
@@ -38,6 +39,7 @@ type Event struct {
 	Line     string    `json:"line,omitempty"`
 	Action   *Action   `json:"action,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
+	Waiting  *Waiting  `json:"waiting,omitempty"`
 	Seconds  float64   `json:"seconds,omitempty"` // duration: of the step, or of all
 	Error    *Error    `json:"error,omitempty"`
 	Plan     *Plan     `json:"plan,omitempty"`
@@ -174,6 +176,11 @@ func logLine(e Event) string {
 		return "== started"
 	case KindCommand:
 		return "$ " + sys.Quote(e.Action.Argv)
+	case KindWaiting:
+		if e.Waiting != nil {
+			return "waiting for " + e.Waiting.For
+		}
+		return "no longer waiting"
 	case KindFinished:
 		return fmt.Sprintf("== finished in %.1f s", e.Seconds)
 	case KindFailed:
@@ -202,6 +209,14 @@ func (s *sink) Command(c sys.Cmd) {
 func (s *sink) Log(line string) { s.emit(Event{Kind: KindLog, Line: line}) }
 
 func (s *sink) Warn(line string) { s.emit(Event{Kind: KindWarning, Line: line}) }
+
+func (s *sink) Waiting(w sys.Waiting) {
+	e := Event{Kind: KindWaiting}
+	if w.For != "" {
+		e.Waiting = &w
+	}
+	s.emit(e)
+}
 
 // Progress keeps only the newest of what comes too fast.
 func (s *sink) Progress(p Progress) {

@@ -284,7 +284,7 @@ func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 	m.mu.Lock()
 	secrets := slices.Clone(m.secrets)
 	m.mu.Unlock()
-	return rescue.Save(ctx, &sys.Machine{Reporter: silent{}, Undos: &sys.UndoStack{}}, rescue.SaveOptions{
+	return rescue.Save(ctx, &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}, rescue.SaveOptions{
 		Place: p, Files: []string{m.Paths.Log, m.Paths.Events}, Secrets: secrets,
 		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
 	})

@@ -32,6 +32,9 @@ type Action = sys.Action
 // Progress is how far a step is.
 type Progress = sys.Progress
 
+// Waiting is what a step needs of the operator.
+type Waiting = sys.Waiting
+
 // Code is an exit code of the program.
 type Code = sys.Code
 

@@ -49,6 +49,13 @@ func (t *Text) Event(e Event) {
 		}
 	case KindProgress:
 		t.progress(*e.Progress)
+	case KindWaiting:
+		if e.Waiting != nil {
+			t.line("waiting for %s", e.Waiting.For)
+			for _, line := range e.Waiting.How {
+				t.line("    %s", line)
+			}
+		}
 	case KindFailed:
 		t.line("[%2d/%d] %s: failed", t.at, t.total, e.Step)
 	case KindEnded:

@@ -54,17 +54,14 @@ func Run(_ context.Context, s sys.System, o Options) error {
 // write stays below the target's root even if a symbolic link there points
 // out of it.
 func write(o Options) error {
+	if err := makeDir(o.Root); err != nil {
+		return err
+	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := root.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := root.Chmod(dir, 0o700); err != nil {
-		return err
-	}
 	tmp := o.path() + ".new"
 	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -78,4 +75,17 @@ func write(o Options) error {
 		return err
 	}
 	return root.Rename(tmp, o.path())
+}
+
+// makeDir makes the folder of identities below the target's root, root's alone.
+func makeDir(target string) error {
+	root, err := os.OpenRoot(target)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return root.Chmod(dir, 0o700)
 }

@@ -95,7 +95,7 @@ func TestRealCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{From: from, To: filepath.Join(home, "src", "nix"), Home: home, UID: os.Getuid(), GID: os.Getgid()}
-	m := &sys.Machine{Reporter: silent{}}
+	m := &sys.Machine{Reporter: sys.Silent{}}
 	for range 2 { // the second finds all of it there
 		if err := Run(t.Context(), m, o); err != nil {
 			t.Fatal(err)
@@ -115,10 +115,3 @@ func TestRealCopy(t *testing.T) {
 		}
 	}
 }
-
-type silent struct{}
-
-func (silent) Command(sys.Cmd)       {}
-func (silent) Log(string)            {}
-func (silent) Warn(string)           {}
-func (silent) Progress(sys.Progress) {}

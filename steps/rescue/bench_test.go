@@ -30,6 +30,7 @@ func (l *log) Command(c sys.Cmd) {
 func (l *log) Log(s string)          { l.keep(s) }
 func (l *log) Warn(s string)         { l.keep(s) }
 func (l *log) Progress(sys.Progress) {}
+func (l *log) Waiting(sys.Waiting)   {}
 
 // bench is a real Machine on which mount puts a link to a folder in the mount
 // point's place, so that no test needs root.

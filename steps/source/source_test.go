@@ -310,4 +310,5 @@ type lines []string
 func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
 func (l *lines) Log(line string)       { *l = append(*l, line) }
 func (l *lines) Warn(line string)      { *l = append(*l, line) }
+func (l *lines) Waiting(sys.Waiting)   {}
 func (*lines) Progress(_ sys.Progress) {}

@@ -18,6 +18,7 @@ type Fake struct {
 	Ran     []Cmd      // every command, in order
 	Logged  []string   // Log and Warn
 	Reports []Progress // Progress
+	Waits   []Waiting  // Waiting
 }
 
 // Call is one expected command and what it does.
@@ -128,6 +129,9 @@ func (f *Fake) Log(line string) { f.Logged = append(f.Logged, line) }
 
 // Warn implements System.
 func (f *Fake) Warn(line string) { f.Logged = append(f.Logged, line) }
+
+// Waiting implements System.
+func (f *Fake) Waiting(w Waiting) { f.Waits = append(f.Waits, w) }
 
 // Progress implements System.
 func (f *Fake) Progress(p Progress) { f.Reports = append(f.Reports, p) }

@@ -20,7 +20,26 @@ type Reporter interface {
 	Log(line string)
 	Warn(line string)
 	Progress(p Progress)
+	Waiting(w Waiting)
 }
+
+// Silent is a Reporter that tells nobody.
+type Silent struct{}
+
+// Command implements Reporter.
+func (Silent) Command(Cmd) {}
+
+// Log implements Reporter.
+func (Silent) Log(string) {}
+
+// Warn implements Reporter.
+func (Silent) Warn(string) {}
+
+// Progress implements Reporter.
+func (Silent) Progress(Progress) {}
+
+// Waiting implements Reporter.
+func (Silent) Waiting(Waiting) {}
 
 // Machine is the real System.
 type Machine struct {
@@ -44,6 +63,15 @@ func (m *Machine) Warn(line string) { m.Reporter.Warn(Clean(line)) }
 func (m *Machine) Progress(p Progress) {
 	p.Label = Clean(p.Label)
 	m.Reporter.Progress(p)
+}
+
+// Waiting implements System.
+func (m *Machine) Waiting(w Waiting) {
+	w.For = Clean(w.For)
+	for i, line := range w.How {
+		w.How[i] = Clean(line)
+	}
+	m.Reporter.Waiting(w)
 }
 
 // Run implements System.

@@ -29,6 +29,8 @@ func (r *recorder) Log(line string)     { r.keep(&r.lines, line) }
 func (r *recorder) Warn(line string)    { r.keep(&r.warnings, line) }
 func (r *recorder) Progress(p Progress) { r.progress = append(r.progress, p) }
 
+func (r *recorder) Waiting(w Waiting) { r.keep(&r.lines, "waiting for "+w.For) }
+
 func (r *recorder) keep(to *[]string, s string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -31,6 +31,10 @@ type System interface {
 	// Progress tells how far the step is. Total is 0 where it is not known.
 	Progress(p Progress)
 
+	// Waiting tells what the step needs of the operator before it can go on;
+	// the zero value tells that it goes on.
+	Waiting(w Waiting)
+
 	// Do is Run for what must be taken back at the end. The undo command is
 	// registered before c runs, and dropped again if c fails. Undo commands
 	// run last in, first out: in Unwind, or after a failure, or at the next
@@ -114,6 +118,12 @@ type Progress struct {
 	// Bytes and BytesTotal are what was copied beside that, 0 if not known.
 	Bytes      int64 `json:"bytes,omitempty"`
 	BytesTotal int64 `json:"bytesTotal,omitempty"`
+}
+
+// Waiting is what a step needs of the operator, and how it can be given.
+type Waiting struct {
+	For string   `json:"for"`
+	How []string `json:"how"` // lines, some of them commands
 }
 
 // Quote renders argv so that a POSIX shell reads the same words back.

@@ -1,0 +1,168 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// AwaitOptions says which identity is waited for, and how it may come.
+type AwaitOptions struct {
+	Root string // the target's mount point
+	Host string
+	// Needed tells whether the host has secrets that it must open.
+	Needed func() bool
+	// Fits tells what is wrong with a key that came, if anything is.
+	Fits func(ctx context.Context, s sys.System, key []byte) error
+	// Addresses are this machine's, for the command that sends the key.
+	Addresses func() []string
+	// HostKey is the public half of this machine's ssh host key, by which the
+	// sender knows it.
+	HostKey string
+	// Skip is a file whose coming means: go on without.
+	Skip string
+	// Every is how often to look; 0 is 500 ms.
+	Every time.Duration
+}
+
+// AwaitActions is what Await will do.
+func AwaitActions(o AwaitOptions) []sys.Action {
+	return []sys.Action{{
+		Does: fmt.Sprintf("if the host has secrets: wait for %s/%s to be sent here, and see that it opens them", o.Root, dir+"/"+o.Host+".agekey"),
+	}}
+}
+
+// Await waits until the host's identity has been put into the target by
+// somebody else: over ssh, or at a shell. It has no time-out: the operator may
+// have to fetch it.
+func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
+	if !o.Needed() {
+		s.Log(o.Host + " has no secrets that an age identity would open")
+		return nil
+	}
+	if o.Every == 0 {
+		o.Every = 500 * time.Millisecond
+	}
+	if err := os.Remove(o.Skip); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return sys.Incomplete(err, "forgetting an earlier wish to go on without")
+	}
+	if err := makeDir(o.Root); err != nil {
+		return sys.Incomplete(err, "making the folder of the age identity")
+	}
+	s.Waiting(sys.Waiting{For: "the age identity of " + o.Host, How: o.how()})
+	defer s.Waiting(sys.Waiting{})
+	refused := []byte(nil)
+	for {
+		if _, err := os.Stat(o.Skip); err == nil {
+			s.Warn(fmt.Sprintf("no age identity, by the operator's wish: %s cannot open its secrets until /etc/age/%s.agekey is put there", o.Host, o.Host))
+			return nil
+		}
+		key, err := arrived(o)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && bytes.Equal(key, refused):
+		case err != nil:
+			return sys.Incomplete(err, "reading the age identity that came")
+		default:
+			done, err := o.take(ctx, s, key)
+			if done || err != nil {
+				clear(key)
+				return err
+			}
+			clear(refused)
+			refused = bytes.Clone(key)
+		}
+		clear(key)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(o.Every):
+		}
+	}
+}
+
+// take puts a key in place if it is the right one. What is still coming in
+// looks like a wrong one at first, and is looked at again when it has grown.
+func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done bool, err error) {
+	if err := Check(key); err != nil {
+		s.Log("what came so far is " + err.Error())
+		return false, nil
+	}
+	if err := o.Fits(ctx, s, key); err != nil {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		s.Warn(fmt.Sprintf("the key that came is not taken: %v; send the right one", err))
+		return false, nil
+	}
+	return true, Run(ctx, s, Options{Root: o.Root, Host: o.Host, Key: key})
+}
+
+// maxKey bounds what is read of a key, in bytes.
+const maxKey = 64 << 10
+
+// arrived reads what has come so far; fs.ErrNotExist if nothing has.
+func arrived(o AwaitOptions) ([]byte, error) {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(Options{Host: o.Host}.path())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	buf := make([]byte, maxKey)
+	n := 0
+	for n < len(buf) {
+		m, err := f.Read(buf[n:])
+		n += m
+		if err != nil || m == 0 {
+			break
+		}
+	}
+	return buf[:n], nil
+}
+
+// how is what the operator can do, a line each.
+func (o AwaitOptions) how() []string {
+	to := filepath.Join(o.Root, dir, o.Host+".agekey")
+	lines := []string{"Send it from the machine that has it:"}
+	addresses := o.Addresses()
+	for _, a := range addresses {
+		if strings.Contains(a, ":") {
+			a = "[" + a + "]"
+		}
+		lines = append(lines, fmt.Sprintf("  scp %s.agekey root@%s:%s", o.Host, a, to))
+	}
+	if len(addresses) == 0 {
+		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to)
+	}
+	if print := fingerprint(o.HostKey); print != "" && len(addresses) > 0 {
+		lines = append(lines, "This machine's ssh host key is", "  "+print)
+	}
+	return append(lines, "It is taken as soon as it is there, if it is the right one.")
+}
+
+// fingerprint is how ssh shows a host key, or empty.
+func fingerprint(file string) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(data)
+	if err != nil {
+		return ""
+	}
+	return ssh.FingerprintSHA256(key)
+}

@@ -1,0 +1,181 @@
+package identity
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"golang.org/x/crypto/ssh"
+
+	"auto-installer/steps/internal/sys"
+)
+
+func newKey(t *testing.T) []byte {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte("# a comment\n" + id.String() + "\n")
+}
+
+// told is a Fake whose notes can be read while a step runs.
+type told struct {
+	*sys.Fake
+	mu sync.Mutex
+	c  chan string
+}
+
+func (w *told) Warn(line string) { w.c <- line }
+func (w *told) Waiting(x sys.Waiting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Fake.Waiting(x)
+}
+
+func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, chan error) {
+	t.Helper()
+	dir := t.TempDir()
+	pub, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostKey := filepath.Join(dir, "ssh_host_ed25519_key.pub")
+	if err := os.WriteFile(hostKey, ssh.MarshalAuthorizedKey(key), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := AwaitOptions{
+		Root: t.TempDir(), Host: "demo", Needed: func() bool { return true },
+		Fits:      func(_ context.Context, _ sys.System, key []byte) error { return fits(key) },
+		Addresses: func() []string { return []string{"10.0.2.15", "fd00::1"} },
+		HostKey:   hostKey, Skip: filepath.Join(dir, "skip"), Every: time.Millisecond,
+	}
+	s := &told{Fake: sys.NewFake(t), c: make(chan string, 10)}
+	done := make(chan error, 1)
+	go func() { done <- Await(t.Context(), s, o) }()
+	return o, s, done
+}
+
+func ends(t *testing.T, done chan error) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still waits")
+		return nil
+	}
+}
+
+func send(t *testing.T, o AwaitOptions, data []byte) {
+	t.Helper()
+	file := filepath.Join(o.Root, "etc/age/demo.agekey")
+	for range 2000 { // the folder is made first
+		if _, err := os.Stat(filepath.Dir(file)); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The key is taken when it fits, whatever came before it, and gets its modes.
+func TestAwait(t *testing.T) {
+	wrong, right := newKey(t), newKey(t)
+	o, s, done := awaiting(t, func(key []byte) error {
+		if string(key) != string(right) {
+			return errors.New("it is another host's")
+		}
+		return nil
+	})
+	send(t, o, right[:20]) // as scp writes it
+	send(t, o, wrong)
+	if w := <-s.c; !strings.Contains(w, "another host's") {
+		t.Errorf("warned of %q", w)
+	}
+	send(t, o, right)
+	if err := ends(t, done); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(o.Root, "etc/age/demo.agekey")
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != string(right) {
+		t.Errorf("the file is %q, %v", got, err)
+	}
+	for path, mode := range map[string]os.FileMode{file: 0o600, filepath.Dir(file): 0o700 | os.ModeDir} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	how := strings.Join(s.Waits[0].How, "\n")
+	for _, want := range []string{
+		"scp demo.agekey root@10.0.2.15:" + file, "scp demo.agekey root@[fd00::1]:" + file, "SHA256:",
+	} {
+		if !strings.Contains(how, want) {
+			t.Errorf("no %q in\n%s", want, how)
+		}
+	}
+	if last := s.Waits[len(s.Waits)-1]; last.For != "" {
+		t.Errorf("it still says that it waits for %s", last.For)
+	}
+}
+
+func TestAwaitSkipped(t *testing.T) {
+	o, s, done := awaiting(t, func([]byte) error { return nil })
+	if err := os.WriteFile(o.Skip, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for { // one that was there before the wait does not count
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := <-s.c; !strings.Contains(w, "no age identity") {
+				t.Errorf("warned of %q", w)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+			_ = os.WriteFile(o.Skip, nil, 0o600)
+		}
+	}
+}
+
+func TestAwaitStops(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stopped")
+	cancel(stop)
+	s := sys.NewFake(t)
+	err := Await(ctx, s, AwaitOptions{
+		Root: t.TempDir(), Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
+	})
+	if !errors.Is(err, stop) {
+		t.Errorf("it ended with %v", err)
+	}
+	if how := strings.Join(s.Waits[0].How, "\n"); !strings.Contains(how, "no network address") {
+		t.Errorf("it says\n%s", how)
+	}
+}
+
+func TestAwaitNotNeeded(t *testing.T) {
+	s := sys.NewFake(t)
+	if err := Await(t.Context(), s, AwaitOptions{Root: t.TempDir(), Host: "demo", Needed: func() bool { return false }}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Waits) != 0 {
+		t.Errorf("it waited: %v", s.Waits)
+	}
+}
