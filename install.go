@@ -20,14 +20,15 @@ import (
 
 // installFlags are the answers, as flags.
 type installFlags struct {
-	host, disk, remote, source, system string
-	passphraseFile, recoveryFile       string
-	passphraseFD, recoveryFD           int
-	ageIdentity, deployKey             string
-	ageFD, deployFD                    int
-	noPower, resume                    bool
-	expect                             string
-	events, log                        string
+	host, disk, remote, ref      string
+	source, system               string
+	passphraseFile, recoveryFile string
+	passphraseFD, recoveryFD     int
+	ageIdentity, deployKey       string
+	ageFD, deployFD              int
+	noPower, resume              bool
+	expect                       string
+	events, log                  string
 }
 
 func (f *installFlags) register(c *cobra.Command) {
@@ -46,6 +47,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
+	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
@@ -66,7 +68,7 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower}
 	var err error
 	for _, secret := range []struct {
 		into *[]byte
@@ -92,7 +94,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	}
 	a.Passphrase = bytes.TrimSuffix(a.Passphrase, []byte("\n"))
 	a.RecoveryKey = bytes.TrimSuffix(a.RecoveryKey, []byte("\n"))
-	a.FromMedium(steps.Medium)
+	a.FromMedium(steps.Medium, steps.MediumHosts)
 	return a, nil
 }
 

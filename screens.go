@@ -55,7 +55,7 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 		a.HostArg = args[a.Host.TargetHost]
 		a.Remote = os.Getenv("REPO_REMOTE")
 		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
-		a.FromMedium(steps.Medium)
+		a.FromMedium(steps.Medium, steps.MediumHosts)
 	}
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)
 	opts := tui.Options{
