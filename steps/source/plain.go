@@ -1,6 +1,13 @@
 package source
 
-import "auto-installer/steps/internal/sys"
+import (
+	"regexp"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// commit is a commit's name, whole or short, as against a branch's.
+var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
 // plain makes a repo of a folder without git's own files. A flake needs one,
 // and so does the user, who will pull into it later.
@@ -12,7 +19,7 @@ import "auto-installer/steps/internal/sys"
 // --fork-point).
 func plain(o Options) []sys.Cmd {
 	branch := o.Ref
-	if branch == "" {
+	if branch == "" || commit.MatchString(branch) {
 		branch = "main"
 	}
 	git := func(does string, argv ...string) sys.Cmd {
