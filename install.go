@@ -26,6 +26,8 @@ type installFlags struct {
 	ageIdentity, deployKey             string
 	ageFD, deployFD                    int
 	noPower, resume                    bool
+	planFile                           string
+	planned                            *steps.Plan // of that file
 	expect                             string
 	events, log                        string
 }
@@ -160,6 +162,8 @@ func installCommand() *cobra.Command {
 	what.register(c)
 	c.Flags().StringVar(&confirm, "confirm", "", "must be the word yes")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
+	c.Flags().StringVar(&what.planFile, "plan", "", "do exactly the plan in this file, which `plan --json` wrote, or refuse and say what differs")
+	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
 }
 
@@ -178,6 +182,9 @@ func watcher(w io.Writer, format string) (func(steps.Event), error) {
 
 // install is the engine: from the answers to a machine that powers off.
 func (f *installFlags) install(ctx context.Context, show func(steps.Event)) error {
+	if err := f.readPlan(); err != nil {
+		return err
+	}
 	host, err := loadHost(f.host)
 	if err != nil {
 		return err
@@ -217,6 +224,20 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	return steps.Power(context.WithoutCancel(ctx), plan)
 }
 
+// readPlan reads the plan that is to be done, which then names host and disk
+// if no flag does.
+func (f *installFlags) readPlan() (err error) {
+	if f.planFile == "" {
+		return nil
+	}
+	if f.planned, err = steps.ReadPlan(f.planFile); err != nil {
+		return err
+	}
+	f.host = cmp.Or(f.host, f.planned.Host)
+	f.disk = cmp.Or(f.disk, f.planned.Disk.Path)
+	return nil
+}
+
 func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {
 	var err error
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
@@ -227,6 +248,9 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	}
 	if a.Disk.IsImage {
 		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+	}
+	if f.planned != nil {
+		return steps.PlanAgain(*a, f.paths(), f.planned)
 	}
 	if f.resume {
 		return steps.ResumePlan(*a, f.paths())
