@@ -20,15 +20,16 @@ import (
 
 // installFlags are the answers, as flags.
 type installFlags struct {
-	host, disk, remote, ref      string
-	source, system               string
-	passphraseFile, recoveryFile string
-	passphraseFD, recoveryFD     int
-	ageIdentity, deployKey       string
-	ageFD, deployFD              int
-	noPower, resume              bool
-	expect                       string
-	events, log                  string
+	host, disk, remote, source, system string
+	passphraseFile, recoveryFile       string
+	passphraseFD, recoveryFD           int
+	ageIdentity, deployKey             string
+	ageFD, deployFD                    int
+	noPower, resume                    bool
+	planFile                           string
+	planned                            *steps.Plan // of that file
+	expect, ref                        string
+	events, log                        string
 }
 
 func (f *installFlags) register(c *cobra.Command) {
@@ -162,6 +163,8 @@ func installCommand() *cobra.Command {
 	what.register(c)
 	c.Flags().StringVar(&confirm, "confirm", "", "must be the word yes")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
+	c.Flags().StringVar(&what.planFile, "plan", "", "do exactly the plan in this file, which `plan --json` wrote, or refuse and say what differs")
+	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
 }
 
@@ -180,6 +183,9 @@ func watcher(w io.Writer, format string) (func(steps.Event), error) {
 
 // install is the engine: from the answers to a machine that powers off.
 func (f *installFlags) install(ctx context.Context, show func(steps.Event)) error {
+	if err := f.readPlan(); err != nil {
+		return err
+	}
 	host, err := loadHost(f.host)
 	if err != nil {
 		return err
@@ -219,6 +225,20 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	return steps.Power(context.WithoutCancel(ctx), plan)
 }
 
+// readPlan reads the plan that is to be done, which then names host and disk
+// if no flag does.
+func (f *installFlags) readPlan() (err error) {
+	if f.planFile == "" {
+		return nil
+	}
+	if f.planned, err = steps.ReadPlan(f.planFile); err != nil {
+		return err
+	}
+	f.host = cmp.Or(f.host, f.planned.Host)
+	f.disk = cmp.Or(f.disk, f.planned.Disk.Path)
+	return nil
+}
+
 func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {
 	var err error
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
@@ -229,6 +249,9 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	}
 	if a.Disk.IsImage {
 		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+	}
+	if f.planned != nil {
+		return steps.PlanAgain(*a, f.paths(), f.planned)
 	}
 	if f.resume {
 		return steps.ResumePlan(*a, f.paths())

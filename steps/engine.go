@@ -251,6 +251,15 @@ func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFun
 	}
 }
 
+// skipFile is what GoWithout makes, in a run directory.
+const skipFile = "go-without"
+
+// GoWithout tells an engine that waits for something of the operator to go on
+// without it.
+func (p *EngineProcess) GoWithout() error {
+	return os.WriteFile(filepath.Join(p.Paths.Dir, skipFile), nil, 0o600)
+}
+
 // Stop sends SIGTERM to the engine, which its lock file names.
 func (p *EngineProcess) Stop() error {
 	data, err := os.ReadFile(filepath.Join(p.Paths.Dir, "lock"))

@@ -42,6 +42,9 @@ type Backend interface {
 	// Follow gives the engine's events from the first one on, until the last.
 	// An engine that died without a last event is an error.
 	Follow(ctx context.Context, each func(steps.Event)) error
+	// GoWithout tells an engine that waits for the operator to go on without
+	// what it waits for.
+	GoWithout() error
 	// Stop asks the engine to stop; its events tell how it went.
 	Stop() error
 	// PutAway forgets an install that has ended.

@@ -158,8 +158,9 @@ func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
 	return nil
 }
 
-func (f *fake) Stop() error    { return f.call("stop") }
-func (f *fake) PutAway() error { return f.call("put away") }
+func (f *fake) GoWithout() error { return f.call("go without") }
+func (f *fake) Stop() error      { return f.call("stop") }
+func (f *fake) PutAway() error   { return f.call("put away") }
 
 func (f *fake) Places(context.Context) ([]steps.Place, error) { return f.places, f.fails }
 

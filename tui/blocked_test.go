@@ -43,6 +43,7 @@ func (stuck) SavePlan(*steps.Plan) (string, error)                 { return fore
 func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
 func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }
 func (stuck) Follow(context.Context, func(steps.Event)) error      { return forever[error]() }
+func (stuck) GoWithout() error                                     { return forever[error]() }
 func (stuck) Stop() error                                          { return forever[error]() }
 func (stuck) PutAway() error                                       { return forever[error]() }
 func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }
