@@ -14,6 +14,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/modules"
+	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
@@ -301,6 +302,7 @@ func (b *builder) steps() []Step {
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
 	agreed := b.contract(&src)
+	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
 	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv()}
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
@@ -331,6 +333,7 @@ func (b *builder) steps() []Step {
 		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
 		step("contract", "compare what will be made with the host's own configuration and the other disks", before,
 			agreed, contract.Actions, contract.Run),
+		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
 			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
@@ -364,6 +367,8 @@ func (b *builder) steps() []Step {
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
 	}
+	add(step("opened", "prove that the host's secrets open on the target", after,
+		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
 	add(step("finish", "keep the logs and let go of the disk", after,
 		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
@@ -398,6 +403,30 @@ func (b *builder) contract(src *source.Options) contract.Options {
 	if o.Medium == "" {
 		o.Evaluated = &[]byte{}
 		src.Facts, src.Evaluated = modules.Contract, o.Evaluated
+	}
+	return o
+}
+
+// secrets is what the host must open, which the contract step tells.
+func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
+	o := agecheck.Options{Host: b.h.TargetHost, Key: b.a.AgeIdentity, Found: &agecheck.Found{}}
+	if b.hasRepo() {
+		o.Repo = src.Dir
+	}
+	o.Named = func() (list []agecheck.Secret, known bool) {
+		if agreed.Facts == nil || agreed.Facts.Secrets == nil {
+			return nil, false
+		}
+		for _, s := range agreed.Facts.Secrets {
+			list = append(list, agecheck.Secret(s))
+		}
+		return list, true
+	}
+	o.Paths = func() []string {
+		if agreed.Facts == nil {
+			return nil
+		}
+		return agreed.Facts.IdentityPaths
 	}
 	return o
 }
