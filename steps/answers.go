@@ -28,6 +28,12 @@ type Answers struct {
 	AgeIdentity []byte // age identity file; wiped by Wipe
 	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
 
+	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
+	// answered with TakeKeys.
+	Bundle []byte
+	// NoAgeIdentity goes without: nothing waits for one at the end.
+	NoAgeIdentity bool
+
 	Remote string   // overrides the host's repoRemote
 	Ref    string   // overrides the host's repoRef
 	Source string   // copy of the config repo on the medium
@@ -48,10 +54,6 @@ type medium struct {
 // Medium is where an installer ISO carries what a prebuilt install needs: the
 // toplevel's store path in toplevel/HOST, the config repo in nix-config.
 const Medium = "/iso/auto-installer"
-
-// MediumHosts is where an installer ISO has a folder for each of its hosts,
-// with what the host's configuration expects in contract.json.
-const MediumHosts = "/etc/auto-installer/hosts"
 
 // FromMedium fills what was not answered from the medium in dir, and notes
 // what it tells about the host in its folder below hosts.

@@ -50,6 +50,9 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			args = append(args, s[0], s[1])
 		}
 	}
+	if a.NoAgeIdentity {
+		args = append(args, "--no-age-identity")
+	}
 	return args, secrets
 }
 

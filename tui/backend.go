@@ -22,6 +22,9 @@ type Backend interface {
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
 
+	// OpenBundle opens the sealed keys of a host.
+	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
+
 	Network(ctx context.Context, h hosts.Host) steps.NetworkState
 	ScanWiFi(ctx context.Context) ([]steps.AccessPoint, error)
 	JoinWiFi(ctx context.Context, ap steps.AccessPoint, passphrase []byte) error

@@ -35,6 +35,10 @@ func scenes() []scene {
 		{name: "keyboard-none", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("xyz") }},
 		{name: "keyboard-try", play: func(p *pilot) { walk(stateKeyboard)(p); p.press("tab"); p.enterText("yz YZ ?/ @ []") }},
 		{name: "keyboard-error", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("cz") }},
+		{name: "bundle-asked", play: sealed(func(p *pilot) { p.enterText("open") })},
+		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
+		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
+		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
 		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.screens[stateNetwork].(*network).known = "" }, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
@@ -152,6 +156,15 @@ func scenes() []scene {
 			p.finish(steps.Event{Kind: steps.KindWarning, Line: "no age identity: the installed system cannot open its secrets until /etc/age/stygianlibrary.agekey is put there"},
 				steps.Event{Kind: steps.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
 		}},
+	}
+}
+
+// sealed is a medium with keys for the host.
+func sealed(then func(*pilot)) func(*pilot) {
+	return func(p *pilot) {
+		p.answers.Bundle = []byte("sealed")
+		walk(stateBundle)(p)
+		then(p)
 	}
 }
 

@@ -22,6 +22,9 @@ func walk(s state) func(*pilot) {
 					p.diskAt = "/dev/vda"
 				}
 				p.press("enter")
+			case stateBundle:
+				p.enterText("open sesame")
+				p.press("enter")
 			case stateNetwork:
 				p.press("c")
 			case statePassphrase:
