@@ -31,6 +31,8 @@ type Answers struct {
 	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
 	// answered with TakeKeys.
 	Bundle []byte
+	// Unattended: nobody is there to be asked, or to send what is missing.
+	Unattended bool
 	// NoAgeIdentity goes without: nothing waits for one at the end.
 	NoAgeIdentity bool
 

@@ -165,6 +165,20 @@ func TestWithoutIdentity(t *testing.T) {
 	}
 }
 
+func TestNobodyCanSendIt(t *testing.T) {
+	o := options(t, Secret{"a", "", "a.age"})
+	o.Must = true
+	seal(t, o.Repo, "a.age", false, identity(t))
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
+		t.Errorf("%+v", fault)
+	}
+	o.Named = func() ([]Secret, bool) { return nil, true } // it needs none
+	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoSecrets(t *testing.T) {
 	o := options(t)
 	o.Named = func() ([]Secret, bool) { return nil, true }
