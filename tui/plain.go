@@ -253,9 +253,11 @@ func (p *Plain) tryKeys(ctx context.Context, passphrase []byte) (good bool, err 
 	if p.keymap == boot {
 		return true, nil
 	}
-	got, err := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	got, problem := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	if problem != nil {
+		got = steps.Typing{} // the engine warns of it
+	}
 	switch {
-	case err != nil: // the engine warns of it
 	case got.Missing > 0:
 		p.say("It will not do: %s.", missing(got, steps.CleanText(boot)))
 		return false, nil

@@ -247,7 +247,7 @@ func TestByRules(t *testing.T) {
 		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity was given"},
 		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
 		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
-		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "cannot be told"},
+		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "which cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(t)
@@ -294,7 +294,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 		f := sys.NewFake(t)
 		f.Expect(evaluate(file).Argv...).Prints(printed)
-		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "cannot be read, so the age identity is not tried") {
+		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
 			t.Errorf("%v, %q", err, f.Logged)
 		}
 	}
