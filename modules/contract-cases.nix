@@ -50,7 +50,10 @@ let
             fsType = "ext4";
             options = [ "defaults" ];
           };
-          fileSystems."/boot".device = "/dev/disk/by-label/EFI";
+          fileSystems.esp = {
+            mountPoint = "/boot";
+            device = "/dev/disk/by-label/EFI";
+          };
           fileSystems."/none" = { };
         }).fileSystems;
       want = {
