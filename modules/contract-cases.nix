@@ -181,6 +181,7 @@ let
             path = throw "not looked at";
           };
           age.secrets.local.file = ./contract.nix;
+          age.secrets.rooted.file = "/mnt${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/a.age";
         }).secrets;
       want = [
         {
@@ -188,9 +189,14 @@ let
           file = toString ./contract.nix;
           inSource =
             let
-              m = builtins.match "${builtins.storeDir}/[^/]+/(.+)" (toString ./contract.nix);
+              m = builtins.match ".*${builtins.storeDir}/[^/]+/(.+)" (toString ./contract.nix);
             in
             if m == null then null else builtins.head m;
+        }
+        {
+          name = "rooted";
+          file = "/mnt${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/a.age";
+          inSource = "a.age";
         }
         {
           name = "wifi";
