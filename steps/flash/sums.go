@@ -1,0 +1,122 @@
+package flash
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// wanted is the checksum that an image file must have.
+type wanted struct {
+	sum  string // in hex, lower case; empty: none is known
+	from string // who says so
+}
+
+// maxSums bounds a file of checksums, in bytes.
+const maxSums = 1 << 20
+
+var bareSum = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+
+// expected finds the checksum for the image: the flag, IMAGE.sha256, or
+// SHA256SUMS in its folder.
+func expected(o Options) (wanted, error) {
+	if o.SHA256 != "" {
+		if !bareSum.MatchString(o.SHA256) {
+			return wanted{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is no SHA-256", o.SHA256)
+		}
+		return wanted{strings.ToLower(o.SHA256), "--sha256"}, nil
+	}
+	name := filepath.Base(o.Image.Path)
+	for _, beside := range []string{name + ".sha256", name + ".sha256sum", "SHA256SUMS", "sha256sums.txt"} {
+		path := filepath.Join(filepath.Dir(o.Image.Path), beside)
+		data, err := readSums(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		own := strings.HasPrefix(beside, name) // it is about this image alone
+		sum := ""
+		if err == nil {
+			sum, err = findSum(data, name, own)
+		}
+		if err == nil && sum == "" && own {
+			err = errors.New("no SHA-256 in it is that of " + name)
+		}
+		if err != nil {
+			return wanted{}, sys.Faultf(sys.CodeSource, "mend or remove "+path+", or give the checksum with --sha256", "%s: %w", path, err)
+		}
+		if sum != "" {
+			return wanted{sum, beside}, nil
+		}
+	}
+	return wanted{}, nil
+}
+
+func readSums(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSums+1))
+	if err == nil && len(data) > maxSums {
+		err = fmt.Errorf("more than %d bytes", maxSums)
+	}
+	return data, err
+}
+
+var (
+	gnuSum = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](.+)$`)             // sha256sum(1)
+	bsdSum = regexp.MustCompile(`^SHA256 \((.+)\) = ([0-9a-fA-F]{64})\s*$`) // sha256sum --tag
+)
+
+// findSum finds the SHA-256 of a file by its name, or of the only one if the
+// list is the file's own: then it may name none, or the name before a renaming.
+// What is no checksum is passed over, such as a signature around the list. An
+// empty result means that there is none.
+func findSum(list []byte, name string, own bool) (string, error) {
+	var named, others []string
+	lines := bufio.NewScanner(bytes.NewReader(list))
+	lines.Buffer(nil, maxSums)
+	for lines.Scan() {
+		line := strings.TrimRight(lines.Text(), "\r\t ")
+		sum, of := "", ""
+		if m := gnuSum.FindStringSubmatch(line); m != nil {
+			sum, of = m[1], m[2]
+		} else if m := bsdSum.FindStringSubmatch(line); m != nil {
+			sum, of = m[2], m[1]
+		} else if bareSum.MatchString(strings.TrimSpace(line)) {
+			sum = strings.TrimSpace(line)
+		} else {
+			continue
+		}
+		if filepath.Base(of) == name {
+			named = append(named, strings.ToLower(sum))
+		} else {
+			others = append(others, strings.ToLower(sum))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return "", err
+	}
+	if len(named) == 0 && own {
+		named = others
+	}
+	if len(named) == 0 {
+		return "", nil
+	}
+	for _, s := range named[1:] {
+		if s != named[0] {
+			return "", fmt.Errorf("it has several checksums for %s", name)
+		}
+	}
+	return named[0], nil
+}
