@@ -7,7 +7,6 @@
 package flash
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -19,11 +18,9 @@ import (
 // Options says what to write where.
 type Options struct {
 	Image Image
-	// SHA256 is the checksum that the image file must have, in hex; empty: what
-	// a file beside it says, if there is one.
-	SHA256 string
-	Disk   block.Identity
-	Eject  bool
+	Want  Checksum // of the image file, see Expect
+	Disk  block.Identity
+	Eject bool
 	// VerifyOnly compares the disk with the image and writes nothing.
 	VerifyOnly bool
 
@@ -71,33 +68,30 @@ func CheckActions(o Options) []sys.Action {
 	if o.Image.Compression != "" {
 		read += ", decompressed,"
 	}
-	return []sys.Action{
-		{Does: read + " and see that it fits on the disk"},
-		{Does: "compare its SHA-256 with " + cmp.Or(o.SHA256, "what "+filepath.Base(o.Image.Path)+".sha256 or SHA256SUMS beside it says, if there is one")},
+	compare := "note its SHA-256: there is no checksum to compare it with"
+	if o.Want.Sum != "" {
+		compare = "compare its SHA-256 with " + o.Want.Sum + " (" + o.Want.From + ")"
 	}
+	return []sys.Action{{Does: read + " and see that it fits on the disk"}, {Does: compare}}
 }
 
 // Check reads the image to its end. The error has sys.CodeSource if it is
 // damaged or not the one that its checksum names, and sys.CodeMachine if it is
 // larger than the disk.
 func Check(ctx context.Context, s sys.System, o Options) error {
-	want, err := expected(o)
-	if err != nil {
-		return err
-	}
 	c, err := o.Image.read(ctx, s, o.Disk.Size)
 	if err != nil {
 		return err
 	}
 	name := filepath.Base(o.Image.Path)
 	switch {
-	case want.sum == "":
+	case o.Want.Sum == "":
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s; there is no %s.sha256 or SHA256SUMS beside it to compare it with", name, c.fileSum, name))
-	case want.sum != c.fileSum:
+	case o.Want.Sum != c.fileSum:
 		return sys.Faultf(sys.CodeSource, "fetch the image again; nothing was written",
-			"%s is damaged or another one: its SHA-256 is %s, and %s says %s", o.Image.Path, c.fileSum, want.from, want.sum)
+			"%s is damaged or another one: its SHA-256 is %s, and %s says %s", o.Image.Path, c.fileSum, o.Want.From, o.Want.Sum)
 	default:
-		s.Log(fmt.Sprintf("%s has the SHA-256 %s, as %s says", name, c.fileSum, want.from))
+		s.Log(fmt.Sprintf("%s has the SHA-256 %s, as %s says", name, c.fileSum, o.Want.From))
 	}
 	if o.Image.Compression != "" {
 		s.Log(fmt.Sprintf("decompressed it is %s, SHA-256 %s", block.FormatSize(c.size), c.sum))

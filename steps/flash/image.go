@@ -222,7 +222,7 @@ func (i Image) read(ctx context.Context, s sys.System, room int64) (*content, er
 	if i.Size() > room {
 		return nil, tooLarge(fmt.Sprintf("%s (%d bytes)", block.FormatSize(i.Size()), i.Size()))
 	}
-	err = pump(ctx, func(b []byte) (int, error) { return io.ReadFull(src, b) }, func(b []byte) error {
+	err = pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
 		sum.Write(b)
 		c.chunks = append(c.chunks, maphash.Bytes(seed, b))
 		if c.size += int64(len(b)); c.size > room {

@@ -2,7 +2,6 @@ package flash
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 
@@ -17,8 +16,7 @@ const chunkSize = 4 << 20
 const depth = 3
 
 // pump reads chunk after chunk and gives them to use, in order, while the next
-// is read. All chunks but the last are full; read tells the end as io.ReadFull
-// does. The buffers are on page boundaries, as O_DIRECT wants them (open(2)).
+// is read. All chunks but the last are full, see fill. The buffers are on page boundaries, as O_DIRECT wants them (open(2)).
 //
 // When pump returns, neither function is running. If ctx ended, the error is
 // its cause.
@@ -60,7 +58,7 @@ func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		ended := errors.Is(c.err, io.EOF) || errors.Is(c.err, io.ErrUnexpectedEOF)
+		ended := c.err == io.EOF //nolint:errorlint // what wraps it is a failure
 		if c.err != nil && !ended {
 			return c.err
 		}
@@ -74,4 +72,20 @@ func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) 
 		}
 		free <- c.buf
 	}
+}
+
+// fill reads from r until b is full. At the end of r the error is io.EOF, with
+// what was left of it. It is not io.ReadFull, after which a decompressor's
+// io.ErrUnexpectedEOF, for an archive that was cut short, would look like the
+// end.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = r.Read(b[n:])
+		n += more
+	}
+	if n == len(b) {
+		err = nil
+	}
+	return n, err
 }

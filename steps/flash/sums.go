@@ -15,10 +15,10 @@ import (
 	"auto-installer/steps/internal/sys"
 )
 
-// wanted is the checksum that an image file must have.
-type wanted struct {
-	sum  string // in hex, lower case; empty: none is known
-	from string // who says so
+// Checksum is what an image file must have.
+type Checksum struct {
+	Sum  string // SHA-256 in hex, lower case; empty: none is known
+	From string // who says so
 }
 
 // maxSums bounds a file of checksums, in bytes.
@@ -26,18 +26,19 @@ const maxSums = 1 << 20
 
 var bareSum = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
-// expected finds the checksum for the image: the flag, IMAGE.sha256, or
-// SHA256SUMS in its folder.
-func expected(o Options) (wanted, error) {
-	if o.SHA256 != "" {
-		if !bareSum.MatchString(o.SHA256) {
-			return wanted{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is no SHA-256", o.SHA256)
+// Expect finds the checksum of an image: the one given by the flag, or what
+// IMAGE.sha256 or SHA256SUMS in its folder says. No such file is no error; one
+// that says nothing sensible is, with sys.CodeSource.
+func Expect(image, flag string) (Checksum, error) {
+	if flag != "" {
+		if !bareSum.MatchString(flag) {
+			return Checksum{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is no SHA-256", flag)
 		}
-		return wanted{strings.ToLower(o.SHA256), "--sha256"}, nil
+		return Checksum{strings.ToLower(flag), "--sha256"}, nil
 	}
-	name := filepath.Base(o.Image.Path)
+	name := filepath.Base(image)
 	for _, beside := range []string{name + ".sha256", name + ".sha256sum", "SHA256SUMS", "sha256sums.txt"} {
-		path := filepath.Join(filepath.Dir(o.Image.Path), beside)
+		path := filepath.Join(filepath.Dir(image), beside)
 		data, err := readSums(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -51,13 +52,13 @@ func expected(o Options) (wanted, error) {
 			err = errors.New("no SHA-256 in it is that of " + name)
 		}
 		if err != nil {
-			return wanted{}, sys.Faultf(sys.CodeSource, "mend or remove "+path+", or give the checksum with --sha256", "%s: %w", path, err)
+			return Checksum{}, sys.Faultf(sys.CodeSource, "mend or remove "+path+", or give the checksum with --sha256", "%s: %w", path, err)
 		}
 		if sum != "" {
-			return wanted{sum, beside}, nil
+			return Checksum{sum, beside}, nil
 		}
 	}
-	return wanted{}, nil
+	return Checksum{}, nil
 }
 
 func readSums(path string) ([]byte, error) {
