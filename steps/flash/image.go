@@ -126,9 +126,9 @@ func recognize(head []byte) (kind string, hybrid bool) {
 	return strings.Join(kinds, ", "), hybrid
 }
 
-// maxWindow bounds the memory for decompressing zstd, in bytes: that of
-// zstd --long=31, the most that zstd itself makes.
-const maxWindow = 2 << 30
+// maxWindow bounds the memory for decompressing zstd, in bytes. It is what
+// zstd(1) takes without --long or --memory.
+const maxWindow = 128 << 20
 
 func decompress(r io.Reader, compression string) (io.Reader, func(), error) {
 	switch compression {
