@@ -64,7 +64,7 @@ func refuseStick(d block.Device, boot efi.Boot) string {
 		say("this session was started from it (%s)", from)
 	}
 	if !isStick(d) {
-		say("it is no stick: neither removable nor on USB (%s)", cmp.Or(d.Transport, "unknown bus"))
+		say("it is no stick: neither removable nor on USB (%s)", cmp.Or(d.Transport, d.Card, "unknown bus"))
 	}
 	for _, b := range d.Below() {
 		if b.Swap {
