@@ -106,8 +106,7 @@ func chooseStick(all []steps.Stick, image string, in io.Reader, out io.Writer) (
 		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image})+" "+all[0].Path,
 			"no disk is named\n  %s", strings.Join(names, "\n  "))
 	}
-	fmt.Fprintln(out, "What can be written to:\n  "+strings.Join(names, "\n  "))
-	fmt.Fprint(out, "Number of the stick: ")
+	fmt.Fprintf(out, "What can be written to:\n  %s\nNumber of the stick: ", strings.Join(names, "\n  "))
 	line, err := bufio.NewReader(in).ReadString('\n')
 	n, notNumber := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {

@@ -89,14 +89,8 @@ func findSum(list []byte, name string, own bool) (string, error) {
 	lines.Buffer(nil, maxSums)
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r\t ")
-		sum, of := "", ""
-		if m := gnuSum.FindStringSubmatch(line); m != nil {
-			sum, of = m[1], m[2]
-		} else if m := bsdSum.FindStringSubmatch(line); m != nil {
-			sum, of = m[2], m[1]
-		} else if bareSum.MatchString(strings.TrimSpace(line)) {
-			sum = strings.TrimSpace(line)
-		} else {
+		sum, of, ok := parseSum(line)
+		if !ok {
 			continue
 		}
 		if filepath.Base(of) == name {
@@ -120,4 +114,16 @@ func findSum(list []byte, name string, own bool) (string, error) {
 		}
 	}
 	return named[0], nil
+}
+
+// parseSum reads a line of a list. Of is empty if it names no file.
+func parseSum(line string) (sum, of string, ok bool) {
+	if m := gnuSum.FindStringSubmatch(line); m != nil {
+		return m[1], m[2], true
+	}
+	if m := bsdSum.FindStringSubmatch(line); m != nil {
+		return m[2], m[1], true
+	}
+	sum = strings.TrimSpace(line)
+	return sum, "", bareSum.MatchString(sum)
 }
