@@ -206,6 +206,24 @@ func TestFlash(t *testing.T) {
 	}
 }
 
+// A stick that is not ejected stays, and says so.
+func TestNoEject(t *testing.T) {
+	dev, _ := loop(t, 16<<20, 512)
+	o := options(t, pattern(chunkSize+1), identity(t, dev))
+	o.Eject = false
+	r := &report{}
+	if err := all(t.Context(), r, o); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.Join(r.lines, "\n"), "pull it out") {
+		t.Errorf("it says\n%s", strings.Join(r.lines, "\n"))
+	}
+	busy, err := block.Busy(dev)
+	if busy || err != nil {
+		t.Errorf("it is not let go of: %v, %v", busy, err)
+	}
+}
+
 // A backup GPT of another image at the end of the disk must not be found, by
 // the tools that ask for it and by firmware that falls back on it.
 func TestNoOldTable(t *testing.T) {
