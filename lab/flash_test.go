@@ -131,7 +131,13 @@ func (i *installer) halfWritten(d Disk) {
 	}
 	lap(i.t, i.Machine, "stopped in the middle")
 
-	i.mustRun("flash", "/run/small.img", d.ID(), "--confirm", "yes")
+	// On a terminal: the only stick that is left is number 1.
+	dialogue := shell(i.t, i.Machine, `printf '1\nyes\n' | script -qec "auto-installer flash /run/small.img" /dev/null`)
+	for _, words := range []string{"What can be written to", "serial FIXED", "It is blank", "Type yes to go on", "the SHA-256 is the image's"} {
+		if !strings.Contains(dialogue, words) {
+			i.t.Errorf("no %q in the dialogue\n%s", words, dialogue)
+		}
+	}
 	if got := shell(i.t, i.Machine, "udevadm settle; ls "+d.ID()+" 2>&1 || true"); !strings.Contains(got, "No such file") {
 		i.t.Errorf("it is still there: %s", got)
 	}

@@ -143,15 +143,12 @@ const (
 // taken off the bus, until it is plugged in again.
 func (d *disk) eject() error {
 	_ = unix.IoctlSetInt(d.fd(), scsiDoorUnlock, 0) // not every device has a lock
-	if err := unix.IoctlSetInt(d.fd(), cdromEject, 0); err != nil {
+	err := unix.IoctlSetInt(d.fd(), cdromEject, 0)
+	if removable, _ := os.ReadFile(d.sysfs("removable")); string(removable) != "0\n" {
 		return err
 	}
-	removable, err := os.ReadFile(d.sysfs("removable"))
-	if err != nil || len(removable) == 0 || removable[0] != '0' {
-		return err
+	if e := os.WriteFile(d.sysfs("device/delete"), []byte("1"), 0o200); !errors.Is(e, fs.ErrNotExist) {
+		return e
 	}
-	if err := os.WriteFile(d.sysfs("device/delete"), []byte("1"), 0o200); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return err // not a SCSI disk
 }
