@@ -44,13 +44,10 @@ func TestFlash(t *testing.T) {
 	i.refused(4, "serial FIXED", "flash", image, "--confirm", "yes")
 	lap(t, i.Machine, "refused")
 
-	out := string(i.mustRun("flash", image, stick.ID(), "--unmount", "--confirm", "yes"))
-	for _, words := range []string{"as live.img.zst.sha256 says", "the SHA-256 is the image's", "pull it out"} {
-		if !strings.Contains(out, words) {
-			t.Errorf("no %q in\n%s", words, out)
-		}
-	}
-	t.Log(out)
+	// On a terminal it offers to unmount.
+	i.dialogue("y\nyes\n", []string{"flash", image, stick.ID()},
+		"is mounted at /media/old. Unmount it?", "LOST WILL BE: ext4 precious", "as live.img.zst.sha256 says", " left  writing",
+		"the SHA-256 is the image's", "pull it out")
 	if got := shell(t, i.Machine, "blockdev --getsize64 "+stick.ID()+" 2>&1 || true"); !strings.Contains(got, "No medium found") {
 		t.Errorf("it was not ejected: %s", got)
 	}
@@ -131,16 +128,27 @@ func (i *installer) halfWritten(d Disk) {
 	}
 	lap(i.t, i.Machine, "stopped in the middle")
 
-	// On a terminal: the only stick that is left is number 1.
-	dialogue := shell(i.t, i.Machine, `printf '1\nyes\n' | script -qec "auto-installer flash /run/small.img" /dev/null`)
-	for _, words := range []string{"What can be written to", "serial FIXED", "It is blank", "Type yes to go on", "the SHA-256 is the image's"} {
-		if !strings.Contains(dialogue, words) {
-			i.t.Errorf("no %q in the dialogue\n%s", words, dialogue)
-		}
-	}
+	// The only stick that is left is number 1.
+	i.dialogue("1\nyes\n", []string{"flash", "/run/small.img"},
+		"What can be written to", "serial FIXED", "It is blank", "Type yes to go on", "the SHA-256 is the image's")
 	if got := shell(i.t, i.Machine, "udevadm settle; ls "+d.ID()+" 2>&1 || true"); !strings.Contains(got, "No such file") {
 		i.t.Errorf("it is still there: %s", got)
 	}
+}
+
+// dialogue runs the program on a terminal with these answers, and looks for
+// words in what it shows.
+func (i *installer) dialogue(answers string, args []string, words ...string) {
+	i.t.Helper()
+	i.write("/run/answers", answers)
+	shown := shell(i.t, i.Machine, `script -qec "auto-installer `+strings.Join(args, " ")+`" /dev/null </run/answers`)
+	for _, w := range words {
+		if !strings.Contains(shown, w) {
+			i.t.Errorf("no %q in the dialogue", w)
+		}
+	}
+	i.t.Logf("the dialogue:\n%s", strings.ReplaceAll(shown, "\r", "\n"))
+	lap(i.t, i.Machine, args[0]+" "+args[1])
 }
 
 // holdsImage looks at what a stick holds, from outside of the machine.
