@@ -103,7 +103,7 @@ func chooseStick(all []steps.Stick, image string, in io.Reader, out io.Writer) (
 		names = append(names, fmt.Sprintf("%d  %s", i+1, steps.CleanText(s.Name+holds(s))))
 	}
 	if in == nil {
-		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image})+" "+all[0].Path,
+		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image, all[0].ByID}),
 			"no disk is named\n  %s", strings.Join(names, "\n  "))
 	}
 	fmt.Fprintf(out, "What can be written to:\n  %s\nNumber of the stick: ", strings.Join(names, "\n  "))

@@ -11,7 +11,7 @@ import (
 
 func TestChooseStick(t *testing.T) {
 	all := []steps.Stick{
-		{Path: "/dev/sda", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Holds: []string{"iso9660 nixos"}},
+		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Holds: []string{"iso9660 nixos"}},
 		{Path: "/dev/sdb", Name: "/dev/sdb (Ultra\x1b[31m Fit, serial B, 31 GiB, USB)"},
 	}
 	for _, c := range []struct {
@@ -45,7 +45,7 @@ func TestChooseStick(t *testing.T) {
 		if !ok || e.Code != 4 || e.Hint == "" {
 			t.Errorf("%d sticks: %v", len(sticks), err)
 		}
-		if len(sticks) > 0 && !strings.Contains(e.Hint, "auto-installer flash 'my image.iso' /dev/sda") {
+		if len(sticks) > 0 && !strings.Contains(e.Hint, "auto-installer flash 'my image.iso' /dev/disk/by-id/usb-A") {
 			t.Errorf("the hint is %s", e.Hint)
 		}
 	}

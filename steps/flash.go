@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -31,6 +32,7 @@ func InspectImage(path string) (Image, error) {
 // Stick is a disk that an image can be written to.
 type Stick struct {
 	Path    string
+	ByID    string   // a path that stays the same when it is plugged in again
 	Name    string   // path, model, serial number, size and bus
 	Mounted []string // what must be unmounted first
 	Holds   []string // what is on it
@@ -41,7 +43,7 @@ type Stick struct {
 
 func stickOf(s detect.Stick) Stick {
 	stick := Stick{
-		Path: s.Device.Path, Name: detect.DescribeStick(s), Mounted: s.Mounted, Holds: s.Holds,
+		Path: s.Device.Path, ByID: cmp.Or(s.Device.ByID, s.Device.Path), Name: detect.DescribeStick(s), Mounted: s.Mounted, Holds: s.Holds,
 		identity: block.IdentityOf(s.Device),
 	}
 	for _, b := range s.Device.Below() {
