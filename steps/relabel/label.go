@@ -107,14 +107,14 @@ func (l Label) leads(fs string) error {
 }
 
 // signature is what blkid finds on a device.
-type signature struct{ kind, version, label, subsystem string }
+type signature struct{ version, label, subsystem string }
 
-// probe reads a device's signature from the device, past every cache. Nothing
-// found is no error.
+// probe reads a device's signature from the device itself.
 func probe(ctx context.Context, s sys.System, device string) (signature, error) {
 	out, err := s.Output(ctx, sys.Cmd{
 		Does: "read the signature of " + device, Quiet: true,
-		Argv: []string{"blkid", "--probe", "--output", "export", device},
+		// Of its formats, the one that does not depend on the locale.
+		Argv: []string{"blkid", "--probe", "--output", "udev", device},
 	})
 	if err != nil {
 		return signature{}, sys.WithHint(err, sys.CodeMachine, "look at it with `blkid --probe`", "reading what is on "+device)
@@ -126,35 +126,26 @@ func parseProbe(out string) signature {
 	var sig signature
 	for line := range strings.Lines(out) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		switch value = unescape(value); key {
-		case "TYPE":
-			sig.kind = value
-		case "VERSION":
+		switch key {
+		case "ID_FS_VERSION":
 			sig.version = value
-		case "LABEL":
-			sig.label = value
-		case "SUBSYSTEM":
+		case "ID_FS_LABEL_ENC":
+			sig.label = unescape(value)
+		case "ID_FS_SUBSYSTEM":
 			sig.subsystem = value
 		}
 	}
 	return sig
 }
 
-// unescape undoes blkid's escapes for shells: \x and two digits for a byte that
-// does not print, and a backslash before others (util-linux: misc-utils/blkid.c,
-// safe_print).
+// unescape undoes \x and two digits (libblkid: blkid_encode_string).
 func unescape(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			out.WriteByte(s[i])
-			continue
-		}
-		i++
-		if s[i] == 'x' && i+2 < len(s) {
-			if b, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+		if strings.HasPrefix(s[i:], `\x`) && i+3 < len(s) {
+			if b, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
 				out.WriteByte(byte(b))
-				i += 2
+				i += 3
 				continue
 			}
 		}
