@@ -60,16 +60,16 @@ func relabelCommand() *cobra.Command {
 
 // relabelled tells what is left to be done by hand.
 func relabelled(w io.Writer, r *steps.Relabelling, dryRun bool) {
-	fmt.Fprint(w, "\nthe lines of its hardware-configuration.nix:\n\n")
+	fmt.Fprintf(w, "\nthe lines of its hardware-configuration.nix:\n\n")
 	for _, line := range r.Config {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 	switch {
 	case !r.Change:
-		fmt.Fprint(w, "\nevery label is as it should be\n")
+		fmt.Fprintf(w, "\nevery label is as it should be\n")
 	case dryRun:
-		fmt.Fprint(w, "\nnothing was done; --confirm yes does it\n")
+		fmt.Fprintf(w, "\nnothing was done; --confirm yes does it\n")
 	default:
-		fmt.Fprint(w, "\ndone; next: put these lines there, `nixos-rebuild switch`, and only then restart\n")
+		fmt.Fprintf(w, "\ndone; next: put these lines there, `nixos-rebuild switch`, and only then restart\n")
 	}
 }

@@ -20,43 +20,80 @@ var relabelled = strings.NewReplacer("SWAP1-", "NEW-", "FULL1-", "NEW-")
 // all of them come back.
 func TestRelabel(t *testing.T) {
 	t.Parallel()
-	target := disk(t, "TARGET", NVMe, 512, 5*gib)
-	i := liveMachine(t, Config{Disks: []Disk{target}})
-	i.install(i.host("demo-swap"), target)
-	i.toolsOn(target.ID()+"-part2", target.ID()+"-part1", "demo-swap")
-	i.off(target)
-
-	m := start(t, Config{Name: i.Name + "-running", Image: i.Image, Disks: []Disk{target}, Memory: 2048})
-	said := m.relabel(t)
-	for _, words := range []string{
-		"nothing was done; --confirm yes does it",
-		`fileSystems."/boot".device = "/dev/disk/by-label/NEW-EFI";`,
-		`swapDevices = [ { device = "/dev/disk/by-label/NEW-SWAP"; } ];`,
-		"6 labels read back from the disk", "every old label is back",
+	for _, c := range []struct {
+		name, host string
+		sector     int
+		unlock     func(context.Context, *Machine) error
+		root       string // device of the root file system
+		lines      []string
+		want       map[int][2]string // name and label of each partition
+	}{
+		{
+			"plain", "demo-swap", 512, nil, "/dev/nvme0n1p2",
+			[]string{`swapDevices = [ { device = "/dev/disk/by-label/NEW-SWAP"; } ];`},
+			map[int][2]string{1: {"NEW-EFI", "NEW-EFI"}, 2: {"NEW-ROOT", "NEW-ROOT"}, 3: {"NEW-SWAP", "NEW-SWAP"}},
+		},
+		{
+			"encrypted", "demo-full", 4096, unlock, "/dev/mapper/demo-crypt",
+			[]string{
+				`swapDevices = [ { device = "/dev/disk/by-partlabel/NEW-SWAP"; randomEncryption.enable = true; } ];`,
+				`boot.initrd.luks.devices."demo-crypt".device = "/dev/disk/by-label/NEW-LUKS";`,
+			},
+			map[int][2]string{1: {"NEW-EFI", "NEW-EFI"}, 2: {"NEW-LUKS", "NEW-LUKS"}, 3: {"NEW-SWAP", ""}},
+		},
 	} {
-		if !strings.Contains(said, words) {
-			t.Errorf("it did not say %q:\n%s", words, said)
-		}
-	}
-	i.clean(target)
-	i.labelled(target, map[int]string{1: "NEW-EFI", 2: "NEW-ROOT", 3: "NEW-SWAP"})
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			target := disk(t, "TARGET", NVMe, c.sector, 5*gib)
+			i := liveMachine(t, Config{Disks: []Disk{target}})
+			var more []string
+			if c.unlock != nil {
+				more = []string{"--passphrase-file", i.write("/run/passphrase", passphrase)}
+			}
+			i.install(i.host(c.host), target, more...)
+			i.prepareRelabel(target, c.host, c.root)
+			i.off(target)
 
-	marker := i.boots(target, "demo-swap", nil)
-	if marker.RootLabel != "NEW-ROOT" || marker.Swap == nil || marker.Swap.Device != "/dev/nvme0n1p3" {
-		t.Errorf("the marker is %+v, swap %+v", marker, marker.Swap)
+			m := start(t, Config{Name: i.Name + "-running", Image: i.Image, Disks: []Disk{target}, Memory: 2048})
+			said := m.relabel(t, c.unlock)
+			for _, words := range append(c.lines, "nothing was done; --confirm yes does it", "every old label is back",
+				`fileSystems."/".device = "/dev/disk/by-label/NEW-ROOT";`, `fileSystems."/boot".device = "/dev/disk/by-label/NEW-EFI";`,
+				"6 labels read back from the disk") {
+				if !strings.Contains(said, words) {
+					t.Errorf("it did not say %q:\n%s", words, said)
+				}
+			}
+			i.clean(target)
+			i.labelled(target, c.want)
+
+			marker := i.boots(target, c.host, c.unlock)
+			if marker.RootLabel != "NEW-ROOT" || marker.RootDevice != c.root || marker.Swap == nil {
+				t.Errorf("the marker is %+v, swap %+v", marker, marker.Swap)
+			}
+		})
 	}
 }
 
-// toolsOn gives the installed system, whose root and ESP these are, the
-// program and what it runs on a NixOS; a system that goes by the new labels; and
-// a shell when it starts. The demo system itself has little more than busybox.
-func (i *installer) toolsOn(root, esp, host string) {
+// unlock answers the boot prompt.
+func unlock(ctx context.Context, m *Machine) error {
+	if err := m.Console.ExpectString(ctx, "Please enter passphrase"); err != nil {
+		return err
+	}
+	return m.Console.Type(passphrase + "\r")
+}
+
+// prepareRelabel gives the installed system the program and what it runs on a
+// NixOS; a system that goes by the new labels; and a shell when it starts. The
+// demo system itself has little more than busybox.
+func (i *installer) prepareRelabel(d Disk, host, root string) {
 	i.t.Helper()
+	root = strings.Replace(root, "/dev/nvme0n1p", d.ID()+"-part", 1)
 	i.write("/run/new.toml", relabelled.Replace(i.hostTOML(host)))
 	i.write("/run/relabel.sh", relabelScript)
 	shell(i.t, i.Machine, `
+		[ ! -e /run/passphrase ] || cryptsetup open --key-file /run/passphrase `+d.ID()+`-part2 demo-crypt
 		mount `+root+` /mnt
-		mount `+esp+` /mnt/boot
+		mount `+d.ID()+`-part1 /mnt/boot
 		mkdir -p /mnt/lab/bin /mnt/lib64 /mnt/usr/lib/udev
 		cd /mnt/lab
 		cp /run/new.toml /run/relabel.sh /lab/auto-installer .
@@ -82,7 +119,8 @@ func (i *installer) toolsOn(root, esp, host string) {
 			--no-link --print-out-paths '/run/nix-config#nixosConfigurations."`+host+`".config.system.build.toplevel' >/mnt/lab/system
 
 		sed -i 's/^options .*/& lab.shell/' /mnt/boot/loader/entries/*.conf
-		umount /mnt/boot /mnt`)
+		umount /mnt/boot /mnt
+		[ ! -e /run/passphrase ] || cryptsetup close demo-crypt`)
 	lap(i.t, i.Machine, "given its tools")
 }
 
@@ -94,7 +132,10 @@ mkdir -p /run/udev
 systemd-udevd --daemon
 udevadm trigger --action=add
 udevadm settle
-labels() { blkid --probe --output value --match-tag LABEL /dev/nvme0n1p1 /dev/nvme0n1p2 /dev/nvme0n1p3; ls /dev/disk/by-label /dev/disk/by-partlabel; }
+# A mapper is known to udev only from when it was opened, which was before.
+for mapper in $(dmsetup ls | grep '(' | cut -f 1); do dmsetup suspend --noflush $mapper; dmsetup resume $mapper; done
+udevadm settle
+labels() { for d in /dev/nvme0n1p? /dev/mapper/demo-crypt; do [ -e $d ] && blkid --probe --output full --match-tag LABEL $d; done; ls /dev/disk/by-label /dev/disk/by-partlabel; }
 ask() { echo; echo "# auto-installer relabel $*"; auto-installer relabel --host /lab/new.toml "$@" 2>&1; echo "# exit code $?"; }
 
 labels >/run/before
@@ -120,10 +161,15 @@ exit
 `
 
 // relabel works the shell of a running host, and returns what was said.
-func (m *Machine) relabel(t *testing.T) string {
+func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) error) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
+	if unlock != nil {
+		if err := unlock(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := m.Console.ExpectMarker(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +198,7 @@ func (m *Machine) relabel(t *testing.T) string {
 }
 
 // labelled looks at the disk from outside.
-func (i *installer) labelled(d Disk, want map[int]string) {
+func (i *installer) labelled(d Disk, want map[int][2]string) {
 	i.t.Helper()
 	parts, err := Partitions(d.Path, d.Sector)
 	if err != nil {
@@ -163,9 +209,10 @@ func (i *installer) labelled(d Disk, want map[int]string) {
 		if err != nil {
 			i.t.Fatal(err)
 		}
-		label, err := exec.Command("blkid", "-p", "-o", "value", "-s", "LABEL", slice).Output()
-		if got := strings.TrimSpace(string(label)); err != nil || got != want[p.Number] || p.Name != want[p.Number] {
-			i.t.Errorf("partition %d is called %q and carries %q, want %q: %v", p.Number, p.Name, got, want[p.Number], err)
+		// It fails if there is nothing that has a label.
+		label, _ := exec.Command("blkid", "-p", "-o", "value", "-s", "LABEL", slice).Output()
+		if got := [2]string{p.Name, strings.TrimSpace(string(label))}; got != want[p.Number] {
+			i.t.Errorf("partition %d is called and carries %q, want %q", p.Number, got, want[p.Number])
 		}
 	}
 }
