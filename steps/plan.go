@@ -322,7 +322,7 @@ func (b *builder) steps() []Step {
 		step("contract", "compare the labels with those of the other disks", before,
 			contract.Options{Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers}, contract.Actions, contract.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Busy: block.Busy}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	}
