@@ -23,15 +23,16 @@ import (
 // to the gate and the plan. It judges by what is true of the machine, as it
 // was made up, and by nothing that the program thinks of it.
 //
-// Each part makes -rapid.checks machines, 100 unless told otherwise. One that
-// fails is made as small as possible and kept below testdata/rapid.
+// Each of the four parts makes -rapid.checks machines, 100 unless told
+// otherwise. One that fails is made as small as possible, printed, and kept
+// below testdata/rapid, from where it is tried first the next time.
 func TestTopology(t *testing.T) {
 	seen := &tally{}
 	t.Run("machines", func(t *testing.T) {
-		for part := range 10 {
+		for part := range 4 {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
 				t.Parallel()
-				dir := t.TempDir()
+				dir := inMemory(t)
 				rapid.Check(t, func(t *rapid.T) { seen.machine(t, dir) })
 			})
 		}
@@ -41,6 +42,23 @@ func TestTopology(t *testing.T) {
 	if few := seen.machines.Load() / 20; !t.Failed() && min(seen.chosen.Load(), seen.asked.Load(), seen.plans.Load(), seen.passed.Load(), seen.shut.Load()) < few {
 		t.Error("what was made up hardly reaches the plan")
 	}
+}
+
+// FuzzTopology is TestTopology with the fuzzer's choice of machines.
+func FuzzTopology(f *testing.F) {
+	dir := inMemory(f)
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { new(tally).machine(t, dir) }))
+}
+
+// inMemory is a folder for many small files.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "topology")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // tally counts what was seen.
@@ -59,12 +77,11 @@ func (c *tally) machine(t *rapid.T, dir string) {
 	c.machines.Add(1)
 	explained(t, m, found)
 	steady(t, m, root, found, err)
-	takable := c.named(t, m, root, found)
 	chosen := c.choice(t, m, found, err)
-	for _, n := range takable {
-		if n == chosen || rapid.Bool().Draw(t, "plan for "+n.Name) {
-			c.planned(t, m, root, n)
-			c.gate(t, m, root, n, dir)
+	for _, n := range m.All() {
+		if disk, ok := c.named(t, m, root, found, n); ok {
+			c.planned(t, m, root, n, disk)
+			c.gate(t, m, n, disk, dir)
 		}
 	}
 	attachedAnew(t, m, dir, chosen)
@@ -149,40 +166,36 @@ func explained(t *rapid.T, m *topology.Machine, found detect.Found) {
 // steady checks that a second look and another order of lsblk's lines change
 // nothing.
 func steady(t *rapid.T, m *topology.Machine, root string, found detect.Found, err error) {
-	for _, order := range [][]*topology.Node{m.Tops, rapid.Permutation(m.Tops).Draw(t, "order of lsblk")} {
-		again, err2 := look(m, root, order, "")
-		if !reflect.DeepEqual(found.Verdicts, again.Verdicts) || fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(found.Chosen, again.Chosen) {
-			t.Fatalf("a second look saw\n%s%v\nthe first one\n%s%v", detect.Table(again.Verdicts, 0), err2, detect.Table(found.Verdicts, 0), err)
-		}
+	again, err2 := look(m, root, rapid.Permutation(m.Tops).Draw(t, "order of lsblk"), "")
+	if !reflect.DeepEqual(found.Verdicts, again.Verdicts) || fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(found.Chosen, again.Chosen) {
+		t.Fatalf("a second look saw\n%s%v\nthe first one\n%s%v", detect.Table(again.Verdicts, 0), err2, detect.Table(found.Verdicts, 0), err)
 	}
 }
 
-// named checks what can be taken by its name, and returns it.
-func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found detect.Found) []*topology.Node {
-	var takable []*topology.Node
-	for _, n := range m.All() {
-		got, err := detect.Choose(found.Verdicts, n.Path)
-		ok := n.IsDisk() && n.Takable()
-		if (err == nil) != ok || ok && got.Device.Name != n.Name {
-			t.Fatalf("%s was named, which is %v: got %q, %v", n.Path, n.Why, got.Device.Name, err)
-		}
-		if err != nil {
-			wellPut(t, err)
-		}
-		if n.IsDisk() {
-			c.disks.Add(1)
-			c.refused.Add(int64(len(n.Why)+9) / 10)
-		}
-		if ok {
-			takable = append(takable, n)
-			// What the engine is told must lead it to the same disk.
-			d := diskOf(got.Device)
-			if again, err := look(m, root, m.Tops, d.stablePath()); err != nil || again.Chosen.Device.Name != n.Name {
-				t.Fatalf("%s is %s: %v", d.stablePath(), again.Chosen.Device.Name, err)
-			}
+// named checks that a device can be taken by its name if that is right, and
+// returns it then.
+func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found detect.Found, n *topology.Node) (Disk, bool) {
+	if n.IsDisk() {
+		c.disks.Add(1)
+		if !n.Takable() {
+			c.refused.Add(1)
 		}
 	}
-	return takable
+	got, err := detect.Choose(found.Verdicts, n.Path)
+	ok := n.IsDisk() && n.Takable()
+	if (err == nil) != ok || ok && got.Device.Name != n.Name {
+		t.Fatalf("%s was named, which is %v: got %q, %v", n.Path, n.Why, got.Device.Name, err)
+	}
+	if !ok {
+		wellPut(t, err)
+		return Disk{}, false
+	}
+	d := diskOf(got.Device)
+	// What the engine is told must lead it to the same disk.
+	if again, err := look(m, root, m.Tops, d.stablePath()); err != nil || again.Chosen.Device.Name != n.Name {
+		t.Fatalf("%s is %s: %v", d.stablePath(), again.Chosen.Device.Name, err)
+	}
+	return d, true
 }
 
 func wellPut(t *rapid.T, err error) {

@@ -97,12 +97,16 @@ func (v *survey) readSysfs(tree []Device) error {
 		if parent != "" && !slices.Contains(v.under[d.Name], parent) {
 			v.under[d.Name] = append(v.under[d.Name], parent)
 		}
-		d.Number = int(readNumber(v.sysfs(d.Name, "partition")))
-		d.Start = readNumber(v.sysfs(d.Name, "start")) * 512 // always in units of 512
+		if d.Type == TypePart {
+			d.Number = int(readNumber(v.sysfs(d.Name, "partition")))
+			d.Start = readNumber(v.sysfs(d.Name, "start")) * 512 // always in units of 512
+		} else {
+			d.DiskSeq = uint64(max(readNumber(v.sysfs(d.Name, "diskseq")), 0))
+		}
 		d.Holders = list(v.sysfs(d.Name, "holders"))
 		d.Slaves = list(v.sysfs(d.Name, "slaves"))
-		d.DiskSeq = uint64(max(readNumber(v.sysfs(d.Name, "diskseq")), 0))
-		if readText(v.sysfs(d.Name, "device/type")) == "SD" { // drivers/mmc/core/bus.c; MMC is soldered in
+		// Linux, drivers/mmc/core/bus.c: MMC is soldered in.
+		if strings.HasPrefix(d.Name, "mmcblk") && readText(v.sysfs(d.Name, "device/type")) == "SD" {
 			d.Transport = TransportCard
 		}
 		home, _ := os.Readlink(v.sysfs(d.Name)) // a folder in tests

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -233,7 +234,12 @@ func (l *layer) file(name, content string) {
 }
 
 func (l *layer) dir(name string) {
-	if err := os.MkdirAll(filepath.Join(l.root, name), 0o755); err != nil {
+	path := filepath.Join(l.root, name)
+	err := os.Mkdir(path, 0o755)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		err = os.MkdirAll(path, 0o755)
+	}
+	if err != nil {
 		l.err = err
 	}
 }
@@ -241,8 +247,11 @@ func (l *layer) dir(name string) {
 // link makes a link anew, as udev does for the disk that came last.
 func (l *layer) link(name, target string) {
 	path := filepath.Join(l.root, name)
-	os.Remove(path)
-	if err := os.Symlink(target, path); err != nil {
+	err := os.Symlink(target, path)
+	if errors.Is(err, fs.ErrExist) {
+		err = errors.Join(os.Remove(path), os.Symlink(target, path))
+	}
+	if err != nil {
 		l.err = err
 	}
 }
