@@ -49,7 +49,6 @@ func (j journal) fits(a Answers) error {
 	}
 	before, now := j.Disk, a.Disk.identity
 	before.PTUUID = now.PTUUID // it was written since
-	before.DiskSeq = 0         // it may have been unplugged since
 	same, why := before.Same(now)
 	switch {
 	case j.Host != a.Host.TargetHost || j.Mode != mode:

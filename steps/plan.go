@@ -126,9 +126,9 @@ func (b builder) plan() (*Plan, error) {
 	}
 	p := &Plan{
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
-		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
+		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
-		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids, Partitions: b.partitions},
+		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions},
 	}
 	p.Steps = b.steps()
 	if a.Power {

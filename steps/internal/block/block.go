@@ -35,8 +35,8 @@ type Device struct {
 	LogicalSector  int    `json:"logicalSector"`  // bytes
 	PhysicalSector int    `json:"physicalSector"` // bytes
 	ReadOnly       bool   `json:"readOnly"`
-	Removable      bool   `json:"removable"` // the medium can be taken out
-	Hotplug        bool   `json:"hotplug"`   // the device itself can
+	Removable      bool   `json:"removable"`           // the medium can be taken out
+	Hotplug        bool   `json:"hotplug"`             // the device itself can
 	Transport      string `json:"transport,omitempty"` // lsblk's, or TransportCard
 	Model          string `json:"model,omitempty"`
 	Serial         string `json:"serial,omitempty"`

@@ -12,8 +12,7 @@ type Identity struct {
 	LogicalSector int    `json:"logicalSector"` // bytes
 	PTUUID        string `json:"ptUUID,omitempty"`
 	DevNo         string `json:"devNo"`
-	// DiskSeq is of this boot and of this time of being plugged in: clear it
-	// in what is kept for longer.
+	// DiskSeq is of this boot and of this time of being plugged in, see Lasting.
 	DiskSeq uint64 `json:"diskSeq,omitempty"`
 }
 
@@ -23,6 +22,12 @@ func IdentityOf(d Device) Identity {
 		Path: d.Path, WWN: d.WWN, Serial: d.Serial, Model: d.Model, Size: d.Size,
 		LogicalSector: d.LogicalSector, PTUUID: d.PTUUID, DevNo: d.DevNo, DiskSeq: d.DiskSeq,
 	}
+}
+
+// Lasting is the identity for what may be read after a restart.
+func (id Identity) Lasting() Identity {
+	id.DiskSeq = 0
+	return id
 }
 
 // Same tells if other is the same disk with the same partition table, and if
