@@ -38,7 +38,7 @@ let
         differ made "mounts ${point} from ${say fs.device}" "set fileSystems.${quote point}.device = ${quote (builtins.head expected)}, or change ${option}"
       )
       ++ optional (!elem fs.fsType [ fsType "auto" ]) (
-        differ "the installer makes ${point} as ${fsType}" "mounts it as ${fs.fsType}" ''set fileSystems.${quote point}.fsType = "${fsType}"''
+        differ "${option} is made as ${fsType}" "mounts ${point} as ${fs.fsType}" ''set fileSystems.${quote point}.fsType = "${fsType}"''
       );
 
   luks =
@@ -53,7 +53,7 @@ let
             "opens no LUKS container"
           else
             "opens ${lib.concatMapStringsSep ", " quote (attrNames devices)}"
-        ) "name boot.initrd.luks.devices.${host.luks.mapperName}, or change luks.mapperName")
+        ) "name it boot.initrd.luks.devices.${host.luks.mapperName}, or change luks.mapperName")
       ]
     else if host.luks.enable then
       optional (!elem found.device (names host.labels.luks)) (
@@ -90,7 +90,7 @@ let
     else
       optional (any (s: s.randomEncryption != isRandom) mine) (
         differ
-          (if isRandom then "swap beside LUKS is left for a random key" else "swap without LUKS is formatted with its label")
+          "swap.enable ${if isRandom then "leaves swap beside LUKS for a random key" else "formats swap without LUKS, with its label"}"
           (if isRandom then "uses it in the clear" else "encrypts it with a random key, which removes the label")
           "set ${wish}"
       );

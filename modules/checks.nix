@@ -39,6 +39,7 @@ let
     columns
     hasControl
     quote
+    quoteCharacter
     stranger
     ;
 
@@ -59,7 +60,7 @@ let
 
   onlyHas = value: chars: stranger value chars == null;
   isWord = value: chars: value != "" && !hasPrefix "-" value && onlyHas value chars;
-  has = value: chars: "${quote value} has ${quote (stranger value chars)}";
+  has = value: chars: "${quote value} has ${quoteCharacter (stranger value chars)}";
   bytes = value: "${quote value} is ${toString (stringLength value)} bytes";
   first = substring 0 1;
   hasDotDot = file: elem ".." (splitString "/" file);

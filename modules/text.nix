@@ -80,4 +80,13 @@ in
 
   # A value in a message: escaped, and cut where it is very long.
   quote = value: toJSON (shorten value);
+
+  # A character in a message, as Go's %q shows it.
+  quoteCharacter =
+    c:
+    let
+      json = toJSON c;
+      inner = if c == "\"" then c else substring 1 (stringLength json - 2) json;
+    in
+    if c == "'" then "'\\''" else "'${inner}'";
 }

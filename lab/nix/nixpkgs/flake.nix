@@ -4,7 +4,7 @@
 # that are names only.
 {
   outputs =
-    { self }:
+    _:
     let
       nixpkgsLib = import (if builtins.pathExists ./lib then ./lib else ./lib.nix);
       packages = system: import ./packages.nix { inherit lib system; };
@@ -17,7 +17,7 @@
           }:
           nixpkgsLib.evalModules {
             specialArgs = {
-              modulesPath = "${./modules}";
+              modulesPath = toString ./modules;
               pkgs = packages system;
             }
             // specialArgs;

@@ -66,7 +66,16 @@ in
         kernelModules = strings;
         availableKernelModules = strings;
         postDeviceCommands = lines;
-        luks.devices = option (types.attrsOf types.raw) { };
+        luks.devices = option (types.attrsOf (
+          types.submodule {
+            options = {
+              device = mkOption { type = types.str; };
+              keyFile = optional types.str;
+              header = optional types.str;
+              allowDiscards = bool;
+            };
+          }
+        )) { };
         systemd = {
           enable = option types.bool true;
           services = option (types.attrsOf service) { };
