@@ -20,10 +20,12 @@
   args ? [ ],
   # the rescue shell; it must be there even if the program does not start
   shell ? "/run/current-system/sw/bin/bash",
-  rescueTTY ? "tty2",
-  logTTY ? "tty3",
 }:
 let
+  # The program itself shows tty2 when it is asked for a rescue shell.
+  rescueTTY = "tty2";
+  logTTY = "tty3";
+
   # A word of ExecStart (systemd.service(5), COMMAND LINES).
   quote =
     word: "\"${builtins.replaceStrings [ "\\" "\"" "%" "$" ] [ "\\\\" "\\\"" "%%" "$$" ] word}\"";
@@ -138,6 +140,7 @@ in
         "follow"
         "--wait"
       ];
+      StandardError = "inherit";
     };
   };
 
