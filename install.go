@@ -25,7 +25,7 @@ type installFlags struct {
 	passphraseFD, recoveryFD           int
 	ageIdentity, deployKey             string
 	ageFD, deployFD                    int
-	noPower, resume                    bool
+	noPower, resume, onlyBlank         bool
 	expect                             string
 	events, log                        string
 }
@@ -46,6 +46,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
+	fl.BoolVar(&f.onlyBlank, "only-blank", false, "unless a disk is named, take only one that holds no data")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
@@ -221,6 +222,11 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	var err error
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
 		return nil, err
+	}
+	if f.onlyBlank && f.disk == "" {
+		if err := a.Disk.ExpectBlank(); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.Disk.Expect(f.expect, f.resume); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -18,6 +19,7 @@ type Disk struct {
 	Size          int64 // bytes
 	LogicalSector int   // bytes
 	IsImage       bool  // a file: good for a dry run only
+	Blank         bool  // nothing on it, as far as one can see
 
 	byID     string // path in /dev/disk/by-id, or empty
 	identity block.Identity
@@ -47,7 +49,19 @@ func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	if err != nil {
 		return Disk{}, NewError("", err)
 	}
-	return diskOf(found.Chosen.Device), nil
+	disk := diskOf(found.Chosen.Device)
+	disk.Blank = found.Chosen.Blank
+	return disk, nil
+}
+
+// ExpectBlank checks that nothing is on the disk: what nobody named and nobody
+// confirms may not cost any data. The error is an *Error.
+func (d Disk) ExpectBlank() error {
+	if d.Blank {
+		return nil
+	}
+	return NewError("", fault(sys.CodeDisk, "name it: --disk "+cmp.Or(d.byID, d.Path),
+		"%s is the disk that would be chosen, and it holds data", d.Path))
 }
 
 func diskOf(d block.Device) Disk {
