@@ -76,6 +76,9 @@ let
     cp "$bundle" "$out"
   '';
 
+  # A word of ExecStart (systemd.service(5), COMMAND LINES).
+  word = argument: builtins.toJSON (builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] argument);
+
   unattendedArguments = [
     "install"
     "--host"
@@ -213,7 +216,7 @@ in
         environment.HOME = "/root";
         serviceConfig = {
           Type = "exec";
-          ExecStart = "${getExe cfg.package} ${lib.escapeSystemdExecArgs unattendedArguments}";
+          ExecStart = "${getExe cfg.package} ${lib.concatMapStringsSep " " word unattendedArguments}";
           StandardOutput = "journal";
           KillMode = "mixed";
           TasksMax = "infinity";

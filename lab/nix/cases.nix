@@ -7,6 +7,18 @@
   evaluate,
 }:
 let
+  inherit (builtins)
+    attrNames
+    elemAt
+    fromJSON
+    fromTOML
+    head
+    length
+    readFile
+    removeAttrs
+    stringLength
+    toJSON
+    ;
   inherit (lib) recursiveUpdate;
 
   base = {
@@ -47,6 +59,69 @@ let
     says = map (m: "autoInstaller.${m}") messages;
   };
   where = "nixosConfigurations.demo";
+  gives = name: set: of: is: { inherit name set of is; };
+  same = got: want: if got == want then true else "got ${toJSON got}, want ${toJSON want}";
+  storeName = name: "/nix/store/00000000000000000000000000000000-${name}";
+  long = "a-name-that-is-as-long-as-the-name-of-a-host-may-be-at-the-most";
+  prebuilt = base // {
+    prebuilt = true;
+    source = "/nix/store/source";
+    target = targetOf base { };
+    bundle = "/nix/store/bundle.age";
+  };
+
+  # What host.toml says, and what the module renders of it, are the same.
+  hostNames = attrNames (
+    lib.filterAttrs (_: type: type == "directory") (
+      removeAttrs (builtins.readDir (root + "/hosts")) [ "testdata" ]
+    )
+  );
+  defaults = {
+    prebuilt = false;
+    labels.luks = "";
+    labels.swap = "";
+    luks.enable = false;
+    luks.mapperName = "cryptroot";
+    swap.enable = false;
+    swap.size = "8G";
+    extraMountDirs = [ ];
+    extraPostMountCommands = [ ];
+    repoRemote = "";
+    repoRef = "";
+    repoClonePath = "/mnt/nix-config";
+    powerOff = true;
+    extraInitrdKernelModules = [ ];
+    extraPackages = [ ];
+    extraBootCommands = "";
+    bannerText = "";
+    targetUser = "";
+    targetUid = 1000;
+    targetGid = 100;
+    keymap = "us";
+  };
+  host = name: {
+    name = "hosts/${name} is rendered as it is written";
+    check =
+      let
+        toml = fromTOML (readFile (root + "/hosts/${name}/host.toml"));
+        file = (installer toml).autoInstaller.hostFile;
+      in
+      same (fromTOML file.text) (recursiveUpdate defaults toml);
+  };
+
+  # What agenix declares and age-identity sets.
+  agenix =
+    { lib, ... }:
+    {
+      options.age = {
+        secrets = lib.mkOption {
+          type = lib.types.attrsOf lib.types.raw;
+          default = { };
+        };
+        identityPaths = lib.mkOption { type = lib.types.listOf lib.types.str; };
+      };
+      config.system.activationScripts.agenixInstall.text = "age --decrypt";
+    };
 in
 {
   messages = [
@@ -147,7 +222,230 @@ in
     (says "unattended that fits" (luks // { unattended = { enable = true; disk = "/dev/disk/by-id/nvme-x"; passphraseFile = "/run/p"; }; }) [ ])
   ];
 
-  values = [ ];
-  others = [ ];
-  errors = { };
+  values = [
+    (gives "the consoles are the installer's" base (c: {
+      program = c.systemd.services.auto-installer.serviceConfig.ExecStart;
+      tty = c.systemd.services.auto-installer.serviceConfig.TTYPath;
+      wanted = c.systemd.services.auto-installer.wantedBy;
+      serial = length c.systemd.services."serial-getty@".serviceConfig.ExecStart;
+      rescue = c.systemd.services.auto-installer-rescue.serviceConfig.TTYPath;
+      log = c.systemd.services.auto-installer-log.serviceConfig.TTYPath;
+      logins = map (t: c.systemd.services."autovt@${t}".enable) [ "tty1" "tty2" "tty3" ];
+      quiet = c.boot.consoleLogLevel;
+      inherit (c.services.getty) autologinUser;
+    }) {
+      program = ''"${storeName "auto-installer"}/bin/auto-installer" "--kiosk"'';
+      tty = "/dev/tty1";
+      wanted = [ "multi-user.target" ];
+      serial = 2;
+      rescue = "/dev/tty2";
+      log = "/dev/tty3";
+      logins = [ false false false ];
+      quiet = 1;
+      autologinUser = "root";
+    })
+    (gives "without the kiosk there are logins" (base // { kiosk.enable = false; }) (c: {
+      services = attrNames c.systemd.services;
+      login = c.services.getty.autologinUser;
+      help = c.services.getty.helpLine;
+    }) {
+      services = [ "serial-getty@" ];
+      login = "root";
+      help = "`auto-installer` starts the installer.";
+    })
+    (gives "an unattended install" (luks // {
+      prebuilt = true;
+      source = "/nix/store/source";
+      target = targetOf luks { };
+      unattended = {
+        enable = true;
+        disk = "/dev/disk/by-id/nvme-x";
+        passphraseFile = "/run/keys/100%";
+      };
+    }) (c: {
+      inherit (c.systemd.services.auto-installer-unattended) after before wantedBy;
+      inherit (c.systemd.services.auto-installer-unattended.serviceConfig) ExecStart Type;
+    }) {
+      after = [ ];
+      before = [ "auto-installer.service" ];
+      wantedBy = [ "multi-user.target" ];
+      Type = "exec";
+      ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--confirm\" \"yes\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\"";
+    })
+    (gives "an unattended install takes a blank disk only, unless one is named" (base // { unattended.enable = true; }) (c:
+      lib.hasSuffix ''"yes" "--only-blank"'' c.systemd.services.auto-installer-unattended.serviceConfig.ExecStart
+    ) true)
+    (gives "what is not unattended starts nothing" base (c: c.systemd.services ? auto-installer-unattended) false)
+
+    (gives "the medium" base (c: {
+      contents = map (x: { inherit (x) target; inherit (x.source) text; }) c.isoImage.contents;
+      inherit (c.isoImage) storeContents volumeID;
+      inherit (c.image) baseName;
+      etc = attrNames c.environment.etc;
+    }) {
+      contents = [ { target = "/auto-installer/revision"; text = "${base.revision}\n"; } ];
+      storeContents = [ ];
+      volumeID = "INSTALL-DEMO";
+      baseName = "demo-installer";
+      etc = [ "auto-installer/hosts/demo/host.toml" ];
+    })
+    (gives "a prebuilt medium" prebuilt (c: {
+      targets = map (x: x.target) c.isoImage.contents;
+      toplevel = (elemAt c.isoImage.contents 1).source.text;
+      store = map toString c.isoImage.storeContents;
+      etc = attrNames c.environment.etc;
+      contract = fromJSON c.environment.etc."auto-installer/hosts/demo/contract.json".text == import (root + "/modules/contract.nix") (targetOf base { }).config;
+      ref = c.autoInstaller.settings.repoRef;
+    }) {
+      targets = [ "/auto-installer/revision" "/auto-installer/toplevel/demo" "/auto-installer/nix-config" ];
+      toplevel = "${storeName "nixos-system-demo"}\n";
+      store = [ (storeName "nixos-system-demo") ];
+      etc = [
+        "auto-installer/hosts/demo/bundle.age"
+        "auto-installer/hosts/demo/contract.json"
+        "auto-installer/hosts/demo/host.toml"
+      ];
+      contract = true;
+      # Its copy of the repo has one commit, of another name.
+      ref = "";
+    })
+    (gives "a dirty tree is named on a prebuilt medium" (prebuilt // { revision = null; dirtyRevision = "0123456-dirty"; })
+      (c: (head c.isoImage.contents).source.text) "0123456-dirty\n")
+    (gives "pinned to the revision" base (c: c.autoInstaller.settings.repoRef) base.revision)
+    (gives "a ref of one's own wins" (base // { repoRef = "main"; }) (c: c.autoInstaller.settings.repoRef) "main")
+    (gives "a host's name of any length" (base // { targetHost = long; }) (c: {
+      name = stringLength c.networking.hostName;
+      volume = stringLength c.isoImage.volumeID;
+    }) { name = 63; volume = 32; })
+    (gives "warnings say what nobody checked" (removeAttrs base [ "revision" ]) (c: length c.warnings) 2)
+    (gives "no warning where all is known" (on base { }) (c: c.warnings) [ ])
+
+    (gives "packages by name and as they are" (base // {
+      extraPackages = [ "bolt" "python3Packages.requests" pkgs.smartmontools ];
+    }) (c: {
+      installed = map (p: p.name) c.environment.systemPackages;
+      rendered = c.autoInstaller.settings.extraPackages;
+    }) {
+      installed = [ "auto-installer" "bolt" "requests" "smartmontools" ];
+      rendered = [ "bolt" "python3Packages.requests" ];
+    })
+    (gives "boot commands in a systemd initrd" (base // { extraBootCommands = "echo hi"; }) (c: {
+      inherit (c.boot.initrd) postDeviceCommands;
+      script = lib.hasInfix "echo hi" c.boot.initrd.systemd.services.auto-installer-boot-commands.script;
+    }) { postDeviceCommands = ""; script = true; })
+    {
+      name = "boot commands in a scripted initrd";
+      check = same (
+        let
+          c = evaluate [
+            (root + "/modules/installer.nix")
+            {
+              autoInstaller = base // { extraBootCommands = "echo hi"; };
+              boot.initrd.systemd.enable = false;
+            }
+          ];
+        in
+        [ c.boot.initrd.postDeviceCommands (c.boot.initrd.systemd.services == { }) ]
+      ) [ "echo hi" true ];
+    }
+    (gives "no boot commands, no service" base (c: c.boot.initrd.systemd.services) { })
+    (gives "the rest of the live system" (base // {
+      substituters = [ "https://cache.example.org" ];
+      trustedPublicKeys = [ "cache.example.org:AAAA" ];
+      authorizedKeys = [ "ssh-ed25519 AAAAC3Nz me@example.org" ];
+      extraInitrdKernelModules = [ "thunderbolt" ];
+      keymap = "de";
+      bannerText = "a\\b\n";
+    }) (c: {
+      inherit (c.nix) settings;
+      ssh = c.services.openssh.enable;
+      keys = c.users.users.root.openssh.authorizedKeys.keys;
+      modules = c.boot.initrd.kernelModules;
+      inherit (c.console) keyMap;
+      # agetty takes a backslash for an escape of its own.
+      banner = lib.hasPrefix "a\\\\b\n" c.services.getty.greetingLine;
+    }) {
+      settings = {
+        experimental-features = [ "nix-command" "flakes" ];
+        substituters = [ "https://cache.example.org" ];
+        trusted-public-keys = [ "cache.example.org:AAAA" ];
+      };
+      ssh = true;
+      keys = [ "ssh-ed25519 AAAAC3Nz me@example.org" ];
+      modules = [ "thunderbolt" ];
+      keyMap = "de";
+      banner = true;
+    })
+    (gives "nobody logs in over the network by default" base (c: c.users.users.root.openssh.authorizedKeys.keys) [ ])
+    (gives "the build log tells the deploy key" (base // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer\n"; }) (c: {
+      inherit (c.autoInstaller.medium) name;
+      inherit (c.autoInstaller.medium.env) host key;
+      says = lib.hasInfix ''echo "INSTALLER SSH PUBLIC KEY for $host:"'' c.autoInstaller.medium.script;
+    }) {
+      name = "demo-installer-iso";
+      host = "demo";
+      key = "ssh-ed25519 AAAAC3Nz demo-installer";
+      says = true;
+    })
+  ];
+
+  others = map host hostNames ++ [
+    {
+      name = "age-identity comes before agenix";
+      check = same (
+        let
+          c = evaluate [
+            (root + "/modules/age-identity.nix")
+            agenix
+            {
+              networking.hostName = "demo";
+              ageIdentity.recipients = [ "age1demo" ];
+              age.secrets.wifi = { };
+            }
+          ];
+        in
+        {
+          inherit (c.system.activationScripts.agenixInstall) deps;
+          inherit (c.age) identityPaths;
+          file = lib.hasInfix "identity=/etc/age/demo.agekey\n" c.system.activationScripts.ageIdentity.text;
+          known = lib.hasInfix "known=age1demo\n" c.system.activationScripts.ageIdentity.text;
+        }
+      ) {
+        deps = [ "ageIdentity" ];
+        identityPaths = [ "/etc/age/demo.agekey" "/etc/ssh/ssh_host_ed25519_key" ];
+        file = true;
+        known = true;
+      };
+    }
+    {
+      name = "age-identity without agenix";
+      check = same (attrNames
+        (evaluate [ (root + "/modules/age-identity.nix") ]).system.activationScripts
+      ) [ "ageIdentity" ];
+    }
+  ];
+
+  # Each stops the evaluation, and nix says this at the end.
+  errors = {
+    missing = {
+      value = (installer (removeAttrs base [ "targetHost" ])).autoInstaller.hostFile.text;
+      says = "The option `autoInstaller.targetHost' was accessed but has no value defined. Try setting the option.";
+    };
+    type = {
+      value = (installer (base // { targetHost = 1; })).autoInstaller.hostFile.text;
+      says = "A definition for option `autoInstaller.targetHost' is not of type `string'.";
+    };
+    unknown = {
+      value = (installer (base // { targetHots = "demo"; })).autoInstaller.hostFile.text;
+      says = "The option `autoInstaller.targetHots' does not exist.";
+    };
+    package = {
+      value = map (p: p.name) (installer (base // { extraPackages = [ "no-such" ]; })).environment.systemPackages;
+      says = "autoInstaller.extraPackages: nixpkgs has no package no-such";
+    };
+    failed = {
+      value = (installer (base // { labels = { efi = "demo"; root = "R"; }; })).system.build.isoImage.name;
+      says = "- autoInstaller.labels.efi: \"demo\" has 'd'; allowed: at most 11 of A-Z 0-9 _ -";
+    };
+  };
 }

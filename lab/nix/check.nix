@@ -34,17 +34,10 @@ let
   said = case: named case.name (same (failed (installer case.set)) case.says);
   rendered = case: named case.name (same (case.of (installer case.set)) case.is);
 
-  hostNames = [
-    "demo"
-    "stygianlibrary"
-    "ultraviolet"
-    "vermissian"
-  ];
-
   all =
     map word invalid.case
     ++ map said cases.messages
-    ++ map rendered cases.values
+    ++ map (c: if c ? check then named c.name c.check else rendered c) cases.values
     ++ map (c: named c.name c.check) cases.others;
 in
 {
@@ -55,5 +48,4 @@ in
   # To be evaluated alone, since they stop the evaluation: with the end of what
   # nix then says.
   inherit (cases) errors;
-  inherit hostNames;
 }

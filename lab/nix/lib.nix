@@ -112,7 +112,12 @@ let
       m = match "[ \t\r\n]*(.*[^ \t\r\n])[ \t\r\n]*" s;
     in
     if m == null then "" else head m;
-  escapeShellArg = s: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString s)}'";
+  escapeShellArg =
+    v:
+    let
+      s = toString v;
+    in
+    if match "[[:alnum:],._+:@%/-]+" s != null then s else "'${replaceStrings [ "'" ] [ "'\\''" ] s}'";
 
   # --- options and definitions ---
   mkOption = attrs: attrs // { _type = "option"; };
@@ -499,9 +504,6 @@ let
       _type = "literalExpression";
       inherit text;
     };
-    escapeSystemdExecArgs = concatMapStringsSep " " (
-      arg: toJSON (replaceStrings [ "%" "$" ] [ "%%" "$$" ] (toString arg))
-    );
     licenses.mit = "mit";
     platforms.linux = [
       "aarch64-linux"
