@@ -94,7 +94,11 @@ let
         name: installer: lib.nameValuePair "${name}InstallerIso" installer.config.autoInstaller.medium
       ) installers;
     };
+
+  # layout makes the filesystems and the swap of a host.toml (a file, or the
+  # values in it) a NixOS module for the host itself.
+  layout = host: import ./layout.nix (if builtins.isAttrs host then host else lib.importTOML host);
 in
 {
-  inherit mkInstaller mkInstallers;
+  inherit layout mkInstaller mkInstallers;
 }

@@ -377,7 +377,7 @@ in
       banner = true;
     })
     (gives "nobody logs in over the network by default" base (c: c.users.users.root.openssh.authorizedKeys.keys) [ ])
-    (gives "the build log tells the deploy key" (base // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer\n"; }) (c: {
+    (gives "the build log tells the deploy key" (on base { } // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer\n"; }) (c: {
       inherit (c.autoInstaller.medium) name;
       inherit (c.autoInstaller.medium.env) host key;
       says = lib.hasInfix ''echo "INSTALLER SSH PUBLIC KEY for $host:"'' c.autoInstaller.medium.script;

@@ -1,14 +1,15 @@
 # What lab/nix-check evaluates: each check is a name and an expression that is
 # true, or text that says what is wrong.
 {
-  # The project's top folder, and a stand-in for nixpkgs: see nixpkgs/flake.nix.
+  # The project's top folder.
   root,
-  nixpkgs,
+  # nixpkgs' lib, or the stand-in for it.
+  nixpkgsLib ? import ./lib.nix,
 }:
 let
-  flake = (import (nixpkgs + "/flake.nix")).outputs { };
-  inherit (flake) lib;
-  pkgs = flake.legacyPackages.x86_64-linux;
+  nixpkgs = import ./nixpkgs/outputs.nix nixpkgsLib;
+  inherit (nixpkgs) lib;
+  pkgs = nixpkgs.legacyPackages.x86_64-linux;
 
   evaluate =
     modules:
@@ -40,12 +41,13 @@ let
     ++ map (c: if c ? check then named c.name c.check else rendered c) cases.values
     ++ map (c: named c.name c.check) cases.others;
 in
-{
+rec {
   passed = builtins.length (builtins.filter (c: c.value == true) all);
   failed = map (c: "${c.name}: ${toString c.value}") (builtins.filter (c: c.value != true) all);
-  # Messages to look at: what a user reads.
-  messages = map (c: { inherit (c) name says; }) cases.messages;
-  # To be evaluated alone, since they stop the evaluation: with the end of what
-  # nix then says.
+  # Each is to be evaluated alone, since it stops the evaluation.
   inherit (cases) errors;
+  report = {
+    inherit passed failed;
+    errors = builtins.mapAttrs (_: e: e.says) errors;
+  };
 }

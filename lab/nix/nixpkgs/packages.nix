@@ -17,14 +17,16 @@ let
   named = lib.genAttrs [
     "age"
     "bolt"
+    "deadnix"
     "git"
     "go"
     "gopls"
     "just"
-    "nixfmt"
+    "nixfmt-tree"
     "qemu"
     "shellcheck"
     "smartmontools"
+    "statix"
   ] (name: package name { });
 
   # TOML as nixpkgs' formats.toml writes it: plain keys first, then tables.
