@@ -117,6 +117,7 @@ in
       volumeID = option types.str "nixos";
     };
     networking.hostName = option (types.strMatching "^$|^[[:alnum:]]([[:alnum:]_-]{0,61}[[:alnum:]])?$") "nixos";
+    networking.networkmanager.enable = bool;
     nix.settings = {
       experimental-features = strings;
       substituters = strings;
@@ -152,6 +153,7 @@ in
           home = option types.str "/var/empty";
           isNormalUser = bool;
           extraGroups = strings;
+          initialPassword = optional types.str;
           openssh.authorizedKeys.keys = strings;
         };
       }
