@@ -26,8 +26,14 @@ func TestKiosk(t *testing.T) {
 	i.must(do(first.at(ctx, "Welcome"), first.see(ctx, "Which host"), first.shot(ctx, "booted"), second.at(ctx, "Welcome")))
 	lap(t, i.Machine, "on tty1")
 
+	// A medium that names a host wrongly says so, until that is mended.
+	definition := i.hostsDir("waits")
+	i.write(definition, "targetHosts = \"demo\"\n")
+	i.killed("auto-installer.service")
+	i.must(do(first.see(ctx, "error: ", "targetHosts", "hint: ", "rescue shell is on tty2"), first.shot(ctx, "bad-host")))
+
 	// Killed, they come back, and see the host that the medium names by now.
-	i.write(i.hostsDir("waits"), "extraPostMountCommands = [\"until [ -e /run/go-on ]; do sleep 0.1; done\"]\n"+i.hostTOML("demo-swap"))
+	i.write(definition, "extraPostMountCommands = [\"until [ -e /run/go-on ]; do sleep 0.1; done\"]\n"+i.hostTOML("demo-swap"))
 	one := func(screen []string) bool { return Shows(screen, "demo-swap") && !Shows(screen, "Which host") }
 	for unit, o := range map[string]*Operator{"auto-installer.service": first, "serial-getty@ttyS0.service": second} {
 		i.killed(unit)

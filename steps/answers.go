@@ -28,6 +28,12 @@ type Answers struct {
 	AgeIdentity []byte // age identity file; wiped by Wipe
 	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
 
+	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
+	// answered with TakeKeys.
+	Bundle []byte
+	// NoAgeIdentity goes without: nothing waits for one at the end.
+	NoAgeIdentity bool
+
 	Remote string   // overrides the host's repoRemote
 	Source string   // copy of the config repo on the medium
 	System string   // prebuilt toplevel

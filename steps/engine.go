@@ -49,6 +49,9 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			args = append(args, s[0], s[1])
 		}
 	}
+	if a.NoAgeIdentity {
+		args = append(args, "--no-age-identity")
+	}
 	return args, secrets
 }
 
@@ -226,6 +229,15 @@ func pipes(cmd *exec.Cmd, secrets [][]byte) ([]*os.File, error) {
 		writers = append(writers, w)
 	}
 	return writers, nil
+}
+
+// skipFile is what GoWithout makes, in a run directory.
+const skipFile = "go-without"
+
+// GoWithout tells an engine that waits for something of the operator to go on
+// without it.
+func (p *EngineProcess) GoWithout() error {
+	return os.WriteFile(filepath.Join(p.Paths.Dir, skipFile), nil, 0o600)
 }
 
 // Stop sends SIGTERM to the engine, which its lock file names.

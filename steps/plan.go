@@ -35,7 +35,11 @@ import (
 // Plan is what will be done, in order. Title and Steps are of every plan, the
 // rest of an install's.
 type Plan struct {
-	Title      string                `json:"title"` // what is done, "flashing a.iso to /dev/sdb"
+	Title string `json:"title"` // what is done, "flashing a.iso to /dev/sdb"
+	// Schema and Hash are of an install's plan when it is made: its form, and
+	// the SHA-256 over all else that it says.
+	Schema     string                `json:"schema,omitempty"`
+	Hash       string                `json:"hash,omitempty"`
 	Host       string                `json:"host,omitempty"`
 	Mode       string                `json:"mode,omitempty"` // "flake" or "prebuilt"
 	Disk       block.Identity        `json:"disk,omitzero"`
@@ -104,6 +108,7 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 		}
 	}
 	p.journal, p.Resumed = &j, true
+	p.Hash = p.sum()
 	return p, nil
 }
 
@@ -126,6 +131,8 @@ func (b builder) plan() (*Plan, error) {
 		p.power = b.power()
 	}
 	p.preflight(b)
+	p.Schema = PlanSchema
+	p.Hash = p.sum()
 	return p, nil
 }
 

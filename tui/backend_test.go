@@ -95,6 +95,13 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 
 func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
 
+func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
+	if string(passphrase) != "open sesame" {
+		return steps.Keys{}, steps.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+	}
+	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
+}
+
 func (f *fake) Network(context.Context, hosts.Host) steps.NetworkState { return f.network }
 
 func (f *fake) ScanWiFi(context.Context) ([]steps.AccessPoint, error) { return f.aps, nil }
@@ -161,8 +168,9 @@ func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
 	return nil
 }
 
-func (f *fake) Stop() error    { return f.call("stop") }
-func (f *fake) PutAway() error { return f.call("put away") }
+func (f *fake) GoWithout() error { return f.call("go without") }
+func (f *fake) Stop() error      { return f.call("stop") }
+func (f *fake) PutAway() error   { return f.call("put away") }
 
 func (f *fake) Places(context.Context) ([]steps.Place, error) { return f.places, f.fails }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,10 +44,10 @@ func TestJoins(t *testing.T) {
 	for at := stateWelcome; at < stateInstall; at++ {
 		f := newFake(t)
 		p := fly(t, f, "stygianlibrary", "demo")
-		if at == stateNetwork {
-			continue // of a host that needs one
-		}
 		walk(at)(p)
+		if p.state != at {
+			continue // this host does not need the screen
+		}
 		secret := p.answers.Passphrase
 		p.f.running = true
 		for range 3 * consolesEvery {
@@ -66,6 +67,25 @@ func TestJoins(t *testing.T) {
 		if len(bytes.Trim(secret, "\x00")) > 0 {
 			t.Errorf("from %d: the passphrase is not wiped", at)
 		}
+	}
+}
+
+// TestOverAfterJoin: when the other console's install has failed, one can begin
+// here, with all that flags and medium answer.
+func TestOverAfterJoin(t *testing.T) {
+	p := scene{play: func(p *pilot) { elsewhere(p, progress) }}.open(t)
+	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: "closure", Error: &steps.Error{Cause: "no space"}}}})
+	p.at(stateFailure)
+	for _, c := range p.screens[stateFailure].(*failure).choices() {
+		if strings.HasPrefix(c.label, "Try again") {
+			t.Error("the answers of another console are offered again")
+		}
+	}
+	p.press("enter") // start over
+	p.at(stateWelcome)
+	walk(stateConfirm)(p)
+	if p.answers.System == "" || p.answers.Passphrase == nil || p.answers.Disk.Path == "" || p.elsewhere || p.reattached {
+		t.Errorf("%+v", p.answers)
 	}
 }
 

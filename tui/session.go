@@ -54,6 +54,7 @@ func (s *session) join() {
 		s.forget()
 	}
 	s.answers.Disk = steps.Disk{} // nothing here can start it again
+	s.chosen = false              // what the flags and the medium answer is filled in anew
 	s.reattached, s.elsewhere, s.failure = true, true, nil
 }
 

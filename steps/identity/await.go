@@ -136,7 +136,7 @@ func arrived(o AwaitOptions) ([]byte, error) {
 
 // how is what the operator can do, a line each.
 func (o AwaitOptions) how() []string {
-	to := filepath.Join(o.Root, dir, o.Host+".agekey")
+	to := filepath.Join(o.Root, dir) + "/"
 	lines := []string{"Send it from the machine that has it:"}
 	addresses := o.Addresses()
 	for _, a := range addresses {
@@ -146,10 +146,13 @@ func (o AwaitOptions) how() []string {
 		lines = append(lines, fmt.Sprintf("  scp %s.agekey root@%s:%s", o.Host, a, to))
 	}
 	if len(addresses) == 0 {
-		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to)
+		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to+o.Host+".agekey")
 	}
 	if print := fingerprint(o.HostKey); print != "" && len(addresses) > 0 {
 		lines = append(lines, "This machine's ssh host key is", "  "+print)
+	}
+	if len(addresses) > 0 {
+		lines = append(lines, "Where it does not know your ssh key, give root a password with passwd at a shell here.")
 	}
 	return append(lines, "It is taken as soon as it is there, if it is the right one.")
 }

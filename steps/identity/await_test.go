@@ -122,7 +122,7 @@ func TestAwait(t *testing.T) {
 	}
 	how := strings.Join(s.Waits[0].How, "\n")
 	for _, want := range []string{
-		"scp demo.agekey root@10.0.2.15:" + file, "scp demo.agekey root@[fd00::1]:" + file, "SHA256:",
+		"scp demo.agekey root@10.0.2.15:" + filepath.Dir(file) + "/", "scp demo.agekey root@[fd00::1]:" + filepath.Dir(file) + "/", "SHA256:",
 	} {
 		if !strings.Contains(how, want) {
 			t.Errorf("no %q in\n%s", want, how)
