@@ -16,7 +16,6 @@ let
     filter
     head
     isString
-    listToAttrs
     map
     mapAttrs
     match
@@ -62,7 +61,6 @@ let
       toString (text k);
 
   grub = config.boot.loader.grub or { };
-  users = config.users.users or { };
 in
 {
   hostName = config.networking.hostName or null;
@@ -98,6 +96,8 @@ in
     limine = config.boot.loader.limine.enable or false;
     refind = config.boot.loader.refind.enable or false;
     extlinux = config.boot.loader.generic-extlinux-compatible.enable or false;
+    # A boot loader's own installer: what that is, the host alone knows.
+    external = config.boot.loader.external.enable or false;
     grub = {
       enable = grub.enable or false;
       efiSupport = grub.efiSupport or false;
@@ -143,14 +143,9 @@ in
       null;
   ageIdentityPaths = if config ? age.identityPaths then texts config.age.identityPaths else null;
 
-  # Who may own a home. uid is null where NixOS is to choose it.
-  users = listToAttrs (
-    map (name: {
-      inherit name;
-      value = {
-        uid = users.${name}.uid or null;
-        home = text (users.${name}.home or null);
-      };
-    }) (filter (name: users.${name}.isNormalUser or true) (attrNames users))
-  );
+  # uid is null where NixOS is to choose it.
+  users = mapAttrs (_: u: {
+    uid = u.uid or null;
+    home = text (u.home or null);
+  }) (config.users.users or { });
 }

@@ -39,6 +39,8 @@ func (e *ShapeError) Error() string {
 var (
 	// ErrHostExists is the error of adding a host that keys.nix knows.
 	ErrHostExists = errors.New("keys.nix has that name already")
+	// ErrKeyInUse is the error of a key that keys.nix has under another name.
+	ErrKeyInUse = errors.New("keys.nix has that key under another name")
 	// ErrNoHost is the error of a host that keys.nix has no key of.
 	ErrNoHost = errors.New("keys.nix has no key of that host")
 )

@@ -7,12 +7,13 @@ import (
 )
 
 const (
-	keyA = "age1duy8tj492tfyqwcrzwfksh7v2jv2gxyzjnyjs02576qf4r4lce2q6de39d"
-	keyB = "age1gk07t276expcprxg4el8rsmap4ry3vq9ungmhs9ap3rtwljge9qsqdvnkw"
-	keyC = "age1kyf60tq3yg9msawwtjrvxzqlhspsje3qedtqj2f4aexj7th7juwsg938nu"
-	keyS = "age10kwzaeajuyvfuyuh03tk6ywand899699rdxlrskh2f6x6ru9t56s02d6pg" // shared
-	keyP = "age1yyrhr0zpg3xnxtstq6g3u0zrxglfhnur6387f5znwmehg36rh4cs39apxy" // personal
-	keyN = "age1fx2ktlav7rraljux7ypkngd2my64lnr0c8w4hs8jfztgc2dxdqns38264l" // new
+	keyA = "age1km66xyyyq8s20qvad08pu7pujqn62e9xux32pl5xr6wdgvgnl4jsfeer43"
+	keyB = "age1584vey87tn5hzyr9qmt04pnls9ja2qzeedghpmhvst6e8q9y4a6q8v63lk"
+	keyC = "age1j890ez4lzx308z9cf084ejzmpaew6n7zpcdu6tylh7c35mfm0sqq4np4ka"
+	keyS = "age1c6zds52auhxmgzyem2r55flwd98zvglpjfd85z6h69m54r3caets29wfs3" // shared
+	keyP = "age1xlmtse68ltwmn3lhczsw4wkmr8vk5fkhcqrwdgn9x2fzf0dd6pcqtmlfqd" // personal
+	keyN = "age1m7k7zu7r7xtvhc3rfdhmykjp3m7z93jrs36yw9m9p6vc9wh0xfvqdggnle" // new
+	keyO = "age127u67wcq3qx6wjvz6jasdegc5ctaj6c70mg87tlgfa39zaugkfjsu52qre" // another new one
 )
 
 // keysText fills in the keys: @A and so on.
@@ -148,14 +149,14 @@ func TestAddHost(t *testing.T) {
 			if string(back.Data) != src {
 				t.Errorf("taken back it is\n%s\nnot\n%s", back.Data, src)
 			}
-			if _, err := AddHost(e.Data, "new", keyC); !errors.Is(err, ErrHostExists) {
+			if _, err := AddHost(e.Data, "new", keyO); !errors.Is(err, ErrHostExists) {
 				t.Errorf("added twice: %v", err)
 			}
-			r, err := ReplaceHost(e.Data, "new", keyC)
+			r, err := ReplaceHost(e.Data, "new", keyO)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := strings.ReplaceAll(string(e.Data), keyN, keyC); string(r.Data) != want {
+			if want := strings.ReplaceAll(string(e.Data), keyN, keyO); string(r.Data) != want {
 				t.Errorf("replaced it is\n%s", r.Data)
 			}
 		})
@@ -203,6 +204,18 @@ func TestHostNames(t *testing.T) {
 	for _, name := range []string{"", "a b", `a"`, "a.b", "${x}", "-a", strings.Repeat("x", 64)} {
 		if _, err := AddHost(src, name, keyN); err == nil {
 			t.Errorf("%q was taken", name)
+		}
+	}
+	for _, edit := range []func([]byte, string, string) (*KeysEdit, error){AddHost, ReplaceHost} {
+		two := []byte(keysText("{\n  one = \"@A\";\n  two = \"@B\";\n}\n"))
+		refused := 0
+		for _, name := range []string{"two", "new"} {
+			if _, err := edit(two, name, keyA); errors.Is(err, ErrKeyInUse) {
+				refused++
+			}
+		}
+		if refused != 1 {
+			t.Errorf("another's key was refused %d times", refused)
 		}
 	}
 	for _, key := range []string{"", "age1", "AGE-SECRET-KEY-1QQ", "ssh-ed25519 AAAA"} {

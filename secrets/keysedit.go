@@ -20,7 +20,7 @@ type KeysEdit struct {
 
 // AddHost adds a host's key to a keys.nix, and its entry if other hosts have
 // one, in the shape of theirs: with the shared keys that they have. The error is
-// ErrHostExists or a *ShapeError that holds the line to add by hand.
+// ErrHostExists, ErrKeyInUse or a *ShapeError that holds the line to add by hand.
 func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 	recipient = strings.TrimSpace(recipient)
 	if err := errors.Join(checkHost(host), checkKey(recipient)); err != nil {
@@ -35,6 +35,9 @@ func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 		if a.last() == host && !a.inUserSet() {
 			return nil, fmt.Errorf("%w: %s, line %d", ErrHostExists, host, lineOf(src, a.from))
 		}
+	}
+	if err := k.inUse(host, recipient); err != nil {
+		return nil, err
 	}
 	like, err := k.sibling()
 	if err != nil {
@@ -58,7 +61,7 @@ func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 }
 
 // ReplaceHost puts a new key of a host in the place of its old one. The error is
-// ErrNoHost or a *ShapeError.
+// ErrNoHost, ErrKeyInUse or a *ShapeError.
 func ReplaceHost(src []byte, host, recipient string) (*KeysEdit, error) {
 	recipient = strings.TrimSpace(recipient)
 	if err := errors.Join(checkHost(host), checkKey(recipient)); err != nil {
@@ -72,6 +75,9 @@ func ReplaceHost(src []byte, host, recipient string) (*KeysEdit, error) {
 	a, err := k.find(host)
 	if err != nil {
 		return nil, withLines(err, byHand)
+	}
+	if err := k.inUse(host, recipient); err != nil {
+		return nil, err
 	}
 	edit := k.apply([]change{{a.key.from, a.key.to, `"` + recipient + `"`}})
 	return edit, k.verify(edit, host, recipient)
@@ -110,6 +116,16 @@ func RemoveHost(src []byte, host string) (*KeysEdit, error) {
 	}
 	edit := k.apply(changes)
 	return edit, k.verify(edit, host, "")
+}
+
+// inUse refuses a key that is another machine's, or a person's.
+func (k *keysFile) inUse(host, recipient string) error {
+	for _, a := range k.keys {
+		if s, _ := a.key.plain(); s == recipient && a.last() != host {
+			return fmt.Errorf("%w: %s, line %d", ErrKeyInUse, a.last(), lineOf(k.src, a.key.from))
+		}
+	}
+	return nil
 }
 
 func withLines(err error, lines []string) error {
