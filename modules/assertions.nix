@@ -14,7 +14,15 @@ let
 
   # What is checked again on the medium, by the program.
   hostProblems = import ./checks.nix { inherit lib; } host;
-  disagreements = import ./agreement.nix { inherit lib; } host (import ./contract.nix cfg.target.config);
+  # With a bad host there is nothing to compare.
+  agreement =
+    if hostProblems == [ ] && cfg.target != null then
+      import ./agreement.nix { inherit lib; } host (import ./contract.nix cfg.target.config)
+    else
+      {
+        bad = [ ];
+        notes = [ ];
+      };
 
   isPublicKey = key: match "((sk-)?(ssh|ecdsa)-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?\n?" key != null;
   keyAllowed = "allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…";
@@ -36,20 +44,42 @@ let
     ++ optional (!all isPublicKey cfg.authorizedKeys) "authorizedKeys: one of them is no public key; ${keyAllowed}";
 
   isInStore = file: isPath file || hasPrefix "${storeDir}/" (toString file);
-  file = cfg.unattended.passphraseFile;
+  # The options that name a file with a secret.
+  secretFiles = lib.filterAttrs (_: file: file != null) {
+    inherit (cfg.unattended) passphraseFile bundlePassphraseFile ageIdentityFile;
+  };
+  secretFile =
+    name: file:
+    if isInStore file then
+      [
+        ''unattended.${name}: is in the Nix store, which everyone can read and which goes onto the medium; allowed: the path, as a string, of a file on the running medium, such as "/run/keys/secret"''
+      ]
+    else
+      optional (
+        !hasPrefix "/" file
+      ) "unattended.${name}: ${builtins.toJSON file} is not absolute; allowed: the path of a file on the running medium";
+  given = name: secretFiles ? ${name};
+  identities =
+    lib.filter given [
+      "bundlePassphraseFile"
+      "ageIdentityFile"
+    ]
+    ++ optional cfg.unattended.noAgeIdentity "noAgeIdentity";
   disk = cfg.unattended.disk;
   unattended = optionals cfg.unattended.enable (
-    optional (file != null && isInStore file)
-      "unattended.passphraseFile: is in the Nix store, which everyone can read and which goes onto the medium; name, as a string, a file that the running medium will have, such as \"/run/keys/passphrase\""
+    concatLists (lib.mapAttrsToList secretFile secretFiles)
     ++
-      optional (file != null && !isInStore file && !hasPrefix "/" file)
-        "unattended.passphraseFile: ${builtins.toJSON file} is not absolute; allowed: the path of a file on the running medium"
-    ++
-      optional (cfg.luks.enable && file == null)
+      optional (cfg.luks.enable && !given "passphraseFile")
         "unattended.passphraseFile: is required by luks.enable, but not set; allowed: the path of a file on the running medium"
     ++
-      optional (!cfg.luks.enable && file != null)
+      optional (!cfg.luks.enable && given "passphraseFile")
         "unattended.passphraseFile: is set, but luks.enable is false, so that it would protect nothing; allowed: luks.enable = true, or no passphraseFile"
+    ++
+      optional (given "bundlePassphraseFile" && cfg.bundle == null)
+        "unattended.bundlePassphraseFile: is set, but bundle is not, so that there is nothing to open; allowed: bundle = ./bundle.age, or no bundlePassphraseFile"
+    ++
+      optional (builtins.length identities > 1)
+        "unattended: the age identity is given in more than one way, by ${lib.concatStringsSep " and " identities}; allowed: one of them"
     ++
       optional (disk != null && !hasPrefix "/dev/disk/by-id/" disk)
         "unattended.disk: ${builtins.toJSON disk} may be another disk after the next boot; allowed: a name in /dev/disk/by-id, which is always the same disk"
@@ -58,7 +88,7 @@ in
 {
   assertions = fails (
     hostProblems
-    ++ optionals (hostProblems == [ ] && cfg.target != null) disagreements
+    ++ map (m: "target: nixosConfigurations.${cfg.targetHost} does not fit: ${m}") agreement.bad
     ++ prebuilt
     ++ pinned
     ++ keys
@@ -70,5 +100,6 @@ in
       "autoInstaller.revision is not set: the installer of ${cfg.targetHost} takes the remote's HEAD, whatever that is by then."
     ++
       optional (cfg.target == null)
-        "autoInstaller.target is not set: whether ${cfg.targetHost} mounts what its installer makes is not checked until it runs.";
+        "autoInstaller.target is not set: whether ${cfg.targetHost} mounts what its installer makes is not checked until it runs."
+    ++ map (m: "nixosConfigurations.${cfg.targetHost} ${m}.") agreement.notes;
 }

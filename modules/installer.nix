@@ -41,28 +41,6 @@ let
     else
       "";
 
-  # The config source as a repo that can be cloned.
-  configRepo =
-    pkgs.runCommand "nix-config"
-      {
-        nativeBuildInputs = [ pkgs.git ];
-        source = cfg.source;
-        subject = "nix-config" + lib.optionalString (revisionText != "") " at ${revisionText}";
-      }
-      ''
-        cp --recursive --no-preserve=mode,ownership "$source" "$out"
-        if [[ -e $out/.git || -e $out/HEAD && -d $out/objects ]]; then
-          exit 0
-        fi
-        # Executable bits are part of what git keeps.
-        (cd "$source" && find . -type f -perm -u+x -print0) | (cd "$out" && xargs --null --no-run-if-empty chmod u+x)
-        export GIT_AUTHOR_NAME=auto-installer GIT_AUTHOR_EMAIL=auto-installer@localhost GIT_AUTHOR_DATE=@1
-        export GIT_COMMITTER_NAME=auto-installer GIT_COMMITTER_EMAIL=auto-installer@localhost GIT_COMMITTER_DATE=@1
-        git -C "$out" init --quiet --initial-branch=main
-        git -C "$out" add --all --force
-        git -C "$out" commit --quiet --allow-empty --message "$subject"
-      '';
-
   # What is not an age file must not go on.
   bundle = pkgs.runCommand "${cfg.targetHost}-bundle.age" { bundle = cfg.bundle; } ''
     case $(head --bytes 34 "$bundle" | tr --delete '\0') in
@@ -95,10 +73,16 @@ let
     else
       [ "--only-blank" ]
   )
-  ++ optionals (cfg.unattended.passphraseFile != null) [
-    "--passphrase-file"
-    (toString cfg.unattended.passphraseFile)
-  ];
+  ++ flag "--passphrase-file" cfg.unattended.passphraseFile
+  ++ flag "--bundle-passphrase-file" cfg.unattended.bundlePassphraseFile
+  ++ flag "--age-identity" cfg.unattended.ageIdentityFile
+  ++ optional cfg.unattended.noAgeIdentity "--no-age-identity";
+  flag =
+    name: file:
+    optionals (file != null) [
+      name
+      (toString file)
+    ];
 in
 {
   imports = [
@@ -134,7 +118,8 @@ in
           }
         ]
         ++ optional (cfg.prebuilt && cfg.source != null) {
-          source = configRepo;
+          # The program makes a repo of a plain tree.
+          source = cfg.source;
           target = "/auto-installer/nix-config";
         };
       isoImage.storeContents = optional (cfg.prebuilt && cfg.target != null) toplevel;

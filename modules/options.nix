@@ -42,6 +42,19 @@ let
     inherit description;
   };
 
+  # A path is taken here so that an assertion can say why it is no good.
+  secretFile =
+    what:
+    mkOption {
+      type = types.nullOr (types.either types.str types.path);
+      default = null;
+      example = "/run/keys/secret";
+      description = ''
+        File with ${what}, on the running medium: put there by a second stick, for
+        instance. Never a file of the Nix store, which everyone can read.
+      '';
+    };
+
   hostOptions = {
     targetHost = required "Name in `nixosConfigurations` to install.";
     prebuilt = switch false ''
@@ -148,15 +161,13 @@ let
         example = "/dev/disk/by-id/nvme-Samsung_SSD_980_1TB_S64ENX0T123456";
         description = "The disk to install to, by its name in `/dev/disk/by-id`. Null: the only blank one.";
       };
-      passphraseFile = mkOption {
-        type = types.nullOr (types.either types.str types.path);
-        default = null;
-        example = "/run/keys/passphrase";
-        description = ''
-          File with the LUKS passphrase on the running medium, for instance put
-          there by a second stick. Never a file of the Nix store, which everyone can read.
-        '';
-      };
+      passphraseFile = secretFile "the LUKS passphrase";
+      bundlePassphraseFile = secretFile "the passphrase of `bundle`, for the age identity and the deploy key in it";
+      ageIdentityFile = secretFile "the host's age identity, in place of `bundle`";
+      noAgeIdentity = switch false ''
+        Do not wait for an age identity at the end where none was given. The host
+        cannot open its secrets until it has one.
+      '';
     };
     settings = mkOption {
       type = types.attrs;
@@ -194,13 +205,5 @@ in
     // {
       # The program has no use for a package; those by name it checks.
       extraPackages = builtins.filter builtins.isString cfg.extraPackages;
-      repoRef =
-        # The copy on the medium has no other commit.
-        if cfg.prebuilt && cfg.source != null then
-          ""
-        else if cfg.repoRef == "" && cfg.revision != null then
-          cfg.revision
-        else
-          cfg.repoRef;
     };
 }

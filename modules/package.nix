@@ -28,7 +28,7 @@ buildGoModule {
     );
   };
   # `just vendor-hash` writes it, `just nix-check` compares it.
-  vendorHash = "sha256-v0oXKLmni1W4PdBmTtClgrtPYeMf7Bnra4UnXXG9KJI=";
+  vendorHash = "sha256-DEH9/i3tW1XqJgYSGjzFcSfXkDmOAIz+PPAs/9pApQ4=";
   subPackages = [ "." ];
   env.CGO_ENABLED = "0";
   ldflags = [

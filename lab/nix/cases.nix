@@ -58,7 +58,11 @@ let
     inherit name set;
     says = map (m: "autoInstaller.${m}") messages;
   };
-  where = "nixosConfigurations.demo";
+  fitting = m: "autoInstaller.target: nixosConfigurations.demo does not fit: ${m}";
+  differs = name: set: message: {
+    inherit name set;
+    says = [ (fitting message) ];
+  };
   gives = name: set: of: is: { inherit name set of is; };
   same = got: want: if got == want then true else "got ${toJSON got}, want ${toJSON want}";
   storeName = name: "/nix/store/00000000000000000000000000000000-${name}";
@@ -131,56 +135,96 @@ in
     (says "a host with swap that fits" (on swap { }) [ ])
     (says "a host with both that fits" (on both { }) [ ])
     (says "root by partition label" (on base { fileSystems."/".device = force "/dev/disk/by-partlabel/DEMO-ROOT"; }) [ ])
-    (says "root by UUID" (on base { fileSystems."/".device = force "/dev/disk/by-uuid/8a2f"; }) [
-      ''labels.root is "DEMO-ROOT", but ${where} mounts / from "/dev/disk/by-uuid/8a2f"; set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT", or change labels.root''
-    ])
-    (says "no root" (base // { target.config = { }; }) [
-      ''labels.root is "DEMO-ROOT", but ${where} has no fileSystems."/"; add one with device = "/dev/disk/by-label/DEMO-ROOT"''
-      ''labels.efi is "DEMO-EFI", but ${where} has no fileSystems."/boot"; add one with device = "/dev/disk/by-label/DEMO-EFI"''
-    ])
-    (says "root of another type" (on base { fileSystems."/".fsType = force "btrfs"; }) [
-      ''labels.root is made as ext4, but ${where} mounts / as btrfs; set fileSystems."/".fsType = "ext4"''
-    ])
-    (says "another ESP" (on base { fileSystems."/boot".device = force "/dev/disk/by-label/EFI"; }) [
-      ''labels.efi is "DEMO-EFI", but ${where} mounts /boot from "/dev/disk/by-label/EFI"; set fileSystems."/boot".device = "/dev/disk/by-label/DEMO-EFI", or change labels.efi''
-    ])
-    (says "another mapper" (on luks { boot.initrd.luks.devices = force { crypt.device = "/dev/disk/by-partlabel/DEMO-LUKS"; }; }) [
-      ''luks.mapperName is "cryptroot", but ${where} opens "crypt"; name it boot.initrd.luks.devices.cryptroot, or change luks.mapperName''
-    ])
-    (says "no container" (on luks { boot.initrd.luks.devices = force { }; }) [
-      ''luks.mapperName is "cryptroot", but ${where} opens no LUKS container; name it boot.initrd.luks.devices.cryptroot, or change luks.mapperName''
-    ])
-    (says "another container"
+    (differs "root by UUID" (on base { fileSystems."/".device = force "/dev/disk/by-uuid/8a2f"; })
+      ''fileSystems."/".device is "/dev/disk/by-uuid/8a2f"; labels.root makes it /dev/disk/by-label/DEMO-ROOT: a UUID is new with every install; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" in the host's configuration''
+    )
+    (differs "root by another label" (on base { fileSystems."/".device = force "/dev/disk/by-label/nixos"; })
+      ''fileSystems."/".device is "/dev/disk/by-label/nixos"; labels.root makes it /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" in the host's configuration, or change labels.root in host.toml''
+    )
+    (differs "root by its kernel name" (on base { fileSystems."/".device = force "/dev/sda2"; })
+      ''fileSystems."/".device is "/dev/sda2"; labels.root makes it /dev/disk/by-label/DEMO-ROOT: that name may be another disk's at the next start; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" in the host's configuration''
+    )
+    {
+      name = "no root, no ESP";
+      set = base // { target.config = { }; };
+      says = map fitting [
+        ''the host has no fileSystems."/"; the installer makes it, as /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" and fsType = "ext4" in the host's configuration''
+        ''the host has no fileSystems."/boot"; the installer makes it, as /dev/disk/by-label/DEMO-EFI; to fix it, set fileSystems."/boot".device = "/dev/disk/by-label/DEMO-EFI" and fsType = "vfat" in the host's configuration''
+      ];
+    }
+    (differs "root of another type" (on base { fileSystems."/".fsType = force "btrfs"; })
+      ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, set fileSystems."/".fsType = "ext4" in the host's configuration''
+    )
+    (differs "another ESP" (on base { fileSystems."/boot".device = force "/dev/disk/by-label/EFI"; })
+      ''fileSystems."/boot".device is "/dev/disk/by-label/EFI"; labels.efi makes it /dev/disk/by-label/DEMO-EFI; to fix it, set fileSystems."/boot".device = "/dev/disk/by-label/DEMO-EFI" in the host's configuration, or change labels.efi in host.toml''
+    )
+    (differs "another mapper"
+      (on luks {
+        fileSystems."/".device = force "/dev/disk/by-label/DEMO-ROOT";
+        boot.initrd.luks.devices = force { crypt.device = "/dev/disk/by-partlabel/DEMO-LUKS"; };
+      })
+      ''the host opens /dev/disk/by-partlabel/DEMO-LUKS as "crypt"; luks.mapperName makes it "cryptroot"; to fix it, set luks.mapperName = "crypt" in host.toml, or rename it in the host's configuration''
+    )
+    (differs "no container" (on luks { boot.initrd.luks.devices = force { }; })
+      ''the host opens no LUKS device as "cryptroot"; luks.mapperName makes it that, from /dev/disk/by-partlabel/DEMO-LUKS; to fix it, set boot.initrd.luks.devices."cryptroot".device = "/dev/disk/by-partlabel/DEMO-LUKS" in the host's configuration''
+    )
+    (differs "another container"
       (on luks { boot.initrd.luks.devices = force { cryptroot.device = "/dev/disk/by-uuid/7b"; }; })
-      [
-        ''labels.luks is "DEMO-LUKS", but ${where} opens "cryptroot" from "/dev/disk/by-uuid/7b"; set boot.initrd.luks.devices.cryptroot.device = "/dev/disk/by-partlabel/DEMO-LUKS", or change labels.luks''
-      ]
+      ''boot.initrd.luks.devices."cryptroot".device is "/dev/disk/by-uuid/7b"; labels.luks makes it /dev/disk/by-partlabel/DEMO-LUKS: a UUID is new with every install; to fix it, set boot.initrd.luks.devices."cryptroot".device = "/dev/disk/by-partlabel/DEMO-LUKS" in the host's configuration''
     )
-    (says "a container that nobody makes" (on base { boot.initrd.luks.devices.crypt.device = "/dev/sda2"; }) [
-      ''luks.enable is false, but ${where} opens "crypt"; set luks.enable, or remove boot.initrd.luks.devices''
-    ])
-    (says "LUKS under a root without" (on luks { fileSystems."/".device = force "/dev/disk/by-partlabel/DEMO-ROOT"; }) [
-      ''labels.root is "DEMO-ROOT", but ${where} mounts / from "/dev/disk/by-partlabel/DEMO-ROOT"; set fileSystems."/".device = "/dev/mapper/cryptroot", or change labels.root''
-    ])
-    (says "no swap" (on swap { swapDevices = force [ ]; }) [
-      ''labels.swap is "DEMO-SWAP", but ${where} has no swapDevices; set swapDevices = [ { device = "/dev/disk/by-label/DEMO-SWAP"; } ], or change labels.swap''
-    ])
-    (says "another swap" (on swap { swapDevices = force [ { device = "/dev/sda3"; } ]; }) [
-      ''labels.swap is "DEMO-SWAP", but ${where} swaps on "/dev/sda3"; set swapDevices = [ { device = "/dev/disk/by-label/DEMO-SWAP"; } ], or change labels.swap''
-    ])
-    (says "swap that nobody makes" (on base { swapDevices = [ { device = "/dev/sda3"; } ]; }) [
-      ''swap.enable is false, but ${where} swaps on "/dev/sda3"; set swap.enable, or remove it from swapDevices''
-    ])
+    (differs "a header elsewhere" (on luks { boot.initrd.luks.devices.cryptroot.header = "/dev/sdb1"; })
+      ''boot.initrd.luks.devices."cryptroot".header is "/dev/sdb1"; the installer keeps the header in the container; to fix it, remove its header from the host's configuration''
+    )
+    (differs "LUKS under a root without"
+      (on luks { fileSystems."/".device = force "/dev/disk/by-partlabel/DEMO-ROOT"; })
+      ''fileSystems."/".device is "/dev/disk/by-partlabel/DEMO-ROOT"; labels.root makes it /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" in the host's configuration, or change labels.root in host.toml''
+    )
+    (differs "no swap" (on swap { swapDevices = force [ ]; })
+      ''the host's swapDevices do not use /dev/disk/by-label/DEMO-SWAP, which labels.swap makes; to fix it, add { device = "/dev/disk/by-label/DEMO-SWAP"; } to swapDevices in the host's configuration, or set swap.enable = false in host.toml''
+    )
     (says "a swap file" (on base { swapDevices = [ { device = "/var/swap"; } ]; }) [ ])
-    (says "swap in the clear beside LUKS"
+    (differs "swap in the clear beside LUKS"
       (on both { swapDevices = force [ { device = "/dev/disk/by-partlabel/DEMO-SWAP"; } ]; })
-      [
-        ''swap.enable leaves swap beside LUKS for a random key, but ${where} uses it in the clear; set swapDevices = [ { device = "/dev/disk/by-partlabel/DEMO-SWAP"; randomEncryption.enable = true; } ]''
-      ]
+      ''swapDevices has "/dev/disk/by-partlabel/DEMO-SWAP" without randomEncryption; beside LUKS the installer leaves it unformatted; to fix it, set its randomEncryption.enable = true in the host's configuration''
     )
-    (says "another keymap" (on base { console.keyMap = force "de"; }) [
-      ''keymap is "us", but ${where} has console.keyMap = "de"; make them the same, or the passphrase may not be typable at boot''
-    ])
+    (differs "swap with a new key, by the label that it erases"
+      (on swap {
+        swapDevices = force [
+          {
+            device = "/dev/disk/by-label/DEMO-SWAP";
+            randomEncryption.enable = true;
+          }
+        ];
+      })
+      ''swapDevices has "/dev/disk/by-label/DEMO-SWAP" with randomEncryption, which erases that label at the first start; labels.swap is the partition's label too; to fix it, set its device = "/dev/disk/by-partlabel/DEMO-SWAP" in the host's configuration''
+    )
+    (differs "another keymap with a passphrase" (on luks { console.keyMap = force "de"; })
+      ''console.keyMap is "de"; keymap makes it "us", and the passphrase is typed with both; to fix it, set keymap = "de" in host.toml, or console.keyMap = "us" in the host's configuration''
+    )
+    (says "another keymap without" (on base { console.keyMap = force "de"; }) [ ])
+    (differs "a user who is not there"
+      (on (base // { targetUser = "me"; }) { users.users.you.isNormalUser = true; })
+      ''the host has no users.users."me"; targetUser gives it a home; to fix it, add users.users."me" to the host's configuration, or change targetUser in host.toml''
+    )
+    (differs "another number of the user"
+      (on (base // { targetUser = "me"; }) {
+        users.users.me = {
+          isNormalUser = true;
+          uid = 1001;
+          home = "/home/me";
+        };
+      })
+      ''users.users."me".uid is 1001; targetUid makes it 1000; to fix it, set targetUid = 1001 in host.toml''
+    )
+    (differs "another home of the user"
+      (on (base // { targetUser = "me"; }) {
+        users.users.me = {
+          isNormalUser = true;
+          home = "/me";
+        };
+      })
+      ''users.users."me".home is "/me"; targetUser makes it "/home/me"; to fix it, set users.users."me".home = "/home/me" in the host's configuration, or leave targetUser out''
+    )
 
     # --- prebuilt, revision ---
     (says "prebuilt without a system" (base // { prebuilt = true; source = "/nix/store/source"; }) [
@@ -202,10 +246,10 @@ in
       "authorizedKeys: one of them is no public key; allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…"
     ])
     (says "a passphrase as a path of the flake" (luks // { unattended = { enable = true; passphraseFile = root + "/LICENSE"; }; }) [
-      ''unattended.passphraseFile: is in the Nix store, which everyone can read and which goes onto the medium; name, as a string, a file that the running medium will have, such as "/run/keys/passphrase"''
+      ''unattended.passphraseFile: is in the Nix store, which everyone can read and which goes onto the medium; allowed: the path, as a string, of a file on the running medium, such as "/run/keys/secret"''
     ])
     (says "a passphrase in the store" (luks // { unattended = { enable = true; passphraseFile = "/nix/store/x-passphrase"; }; }) [
-      ''unattended.passphraseFile: is in the Nix store, which everyone can read and which goes onto the medium; name, as a string, a file that the running medium will have, such as "/run/keys/passphrase"''
+      ''unattended.passphraseFile: is in the Nix store, which everyone can read and which goes onto the medium; allowed: the path, as a string, of a file on the running medium, such as "/run/keys/secret"''
     ])
     (says "a passphrase file that is not absolute" (luks // { unattended = { enable = true; passphraseFile = "passphrase"; }; }) [
       ''unattended.passphraseFile: "passphrase" is not absolute; allowed: the path of a file on the running medium''
@@ -218,6 +262,12 @@ in
     ])
     (says "a disk by its kernel name" (base // { unattended = { enable = true; disk = "/dev/sda"; }; }) [
       ''unattended.disk: "/dev/sda" may be another disk after the next boot; allowed: a name in /dev/disk/by-id, which is always the same disk''
+    ])
+    (says "a passphrase for no bundle" (base // { unattended = { enable = true; bundlePassphraseFile = "/run/p"; }; }) [
+      "unattended.bundlePassphraseFile: is set, but bundle is not, so that there is nothing to open; allowed: bundle = ./bundle.age, or no bundlePassphraseFile"
+    ])
+    (says "two age identities" (base // { unattended = { enable = true; ageIdentityFile = "/run/p"; noAgeIdentity = true; }; }) [
+      "unattended: the age identity is given in more than one way, by ageIdentityFile and noAgeIdentity; allowed: one of them"
     ])
     (says "unattended that fits" (luks // { unattended = { enable = true; disk = "/dev/disk/by-id/nvme-x"; passphraseFile = "/run/p"; }; }) [ ])
   ];
@@ -261,6 +311,7 @@ in
         enable = true;
         disk = "/dev/disk/by-id/nvme-x";
         passphraseFile = "/run/keys/100%";
+        ageIdentityFile = "/run/keys/age";
       };
     }) (c: {
       inherit (c.systemd.services.auto-installer-unattended) after before wantedBy;
@@ -270,7 +321,7 @@ in
       before = [ "auto-installer.service" ];
       wantedBy = [ "multi-user.target" ];
       Type = "exec";
-      ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--confirm\" \"yes\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\"";
+      ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--confirm\" \"yes\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\" \"--age-identity\" \"/run/keys/age\"";
     })
     (gives "an unattended install takes a blank disk only, unless one is named" (base // { unattended.enable = true; }) (c:
       lib.hasSuffix ''"yes" "--only-blank"'' c.systemd.services.auto-installer-unattended.serviceConfig.ExecStart
@@ -295,7 +346,6 @@ in
       store = map toString c.isoImage.storeContents;
       etc = attrNames c.environment.etc;
       contract = fromJSON c.environment.etc."auto-installer/hosts/demo/contract.json".text == import (root + "/modules/contract.nix") (targetOf base { }).config;
-      ref = c.autoInstaller.settings.repoRef;
     }) {
       targets = [ "/auto-installer/revision" "/auto-installer/toplevel/demo" "/auto-installer/nix-config" ];
       toplevel = "${storeName "nixos-system-demo"}\n";
@@ -306,18 +356,27 @@ in
         "auto-installer/hosts/demo/host.toml"
       ];
       contract = true;
-      # Its copy of the repo has one commit, of another name.
-      ref = "";
     })
     (gives "a dirty tree is named on a prebuilt medium" (prebuilt // { revision = null; dirtyRevision = "0123456-dirty"; })
       (c: (head c.isoImage.contents).source.text) "0123456-dirty\n")
-    (gives "pinned to the revision" base (c: c.autoInstaller.settings.repoRef) base.revision)
-    (gives "a ref of one's own wins" (base // { repoRef = "main"; }) (c: c.autoInstaller.settings.repoRef) "main")
+    (gives "the program pins to the revision, unless there is a ref" (base // { repoRef = "main"; }) (c: [
+      c.autoInstaller.settings.repoRef
+      (head c.isoImage.contents).source.text
+    ]) [ "main" "${base.revision}\n" ])
     (gives "a host's name of any length" (base // { targetHost = long; }) (c: {
       name = stringLength c.networking.hostName;
       volume = stringLength c.isoImage.volumeID;
     }) { name = 63; volume = 32; })
     (gives "warnings say what nobody checked" (removeAttrs base [ "revision" ]) (c: length c.warnings) 2)
+    (gives "notes of what the installer does not make" (on base {
+      console.keyMap = force "de";
+      swapDevices = [ { device = "/dev/sda3"; } ];
+      boot.initrd.luks.devices.data.device = "/dev/sdb1";
+    }) (c: c.warnings) [
+      ''nixosConfigurations.demo opens boot.initrd.luks.devices."data", which the installer does not make: a disk with it must be attached.''
+      ''nixosConfigurations.demo has "/dev/sda3" in swapDevices, which the installer does not make: a disk with it must be attached.''
+      ''nixosConfigurations.demo has console.keyMap = "de", and the installer's keymap is "us".''
+    ])
     (gives "no warning where all is known" (on base { }) (c: c.warnings) [ ])
 
     (gives "packages by name and as they are" (base // {

@@ -62,6 +62,7 @@ let
 
   nameValuePair = name: value: { inherit name value; };
   mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
+  mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
   filterAttrs = want: set: removeAttrs set (filter (name: !want name set.${name}) (attrNames set));
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrsRecursive =
@@ -475,6 +476,7 @@ let
       mapAttrs
       mapAttrs'
       mapAttrsRecursive
+      mapAttrsToList
       mkIf
       mkMerge
       mkOption
