@@ -150,7 +150,8 @@ in
       types.submodule {
         options = {
           uid = optional types.int;
-          home = option types.str "/var/empty";
+          # NixOS derives it from isNormalUser and the name.
+          home = option types.str "";
           isNormalUser = bool;
           extraGroups = strings;
           initialPassword = optional types.str;
