@@ -21,7 +21,7 @@ let
   script = ''
     # In a shell of its own: activation goes on whatever happens here.
     (
-      set -u
+      set +e -u
       umask 077
       directory=${escapeShellArg cfg.directory}
       identity=${escapeShellArg cfg.file}
@@ -78,6 +78,7 @@ let
         say "hint: add it there and rekey; these secrets are for $known"
         ;;
       esac
+      exit 0
     )
   '';
 in

@@ -57,6 +57,16 @@ let
   # A word of ExecStart (systemd.service(5), COMMAND LINES).
   word = argument: builtins.toJSON (builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] argument);
 
+  # The program itself looks at host.toml, where it can be run in the build.
+  hostFile =
+    if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
+      pkgs.runCommand "host.toml" { file = cfg.hostFile; } ''
+        ${getExe cfg.package} hosts "$file"
+        cp "$file" "$out"
+      ''
+    else
+      cfg.hostFile;
+
   unattendedArguments = [
     "install"
     "--host"
@@ -102,7 +112,7 @@ in
           folder = "auto-installer/hosts/${cfg.targetHost}";
         in
         {
-          "${folder}/host.toml".source = cfg.hostFile;
+          "${folder}/host.toml".source = hostFile;
         }
         // optionalAttrs (cfg.target != null) { "${folder}/contract.json".text = builtins.toJSON facts; }
         // optionalAttrs (cfg.bundle != null) { "${folder}/bundle.age".source = bundle; };

@@ -49,6 +49,7 @@ let
 
   pkgs = named // {
     inherit lib system;
+    stdenv.buildPlatform.canExecute = platform: platform.system == system;
     stdenv.hostPlatform = {
       inherit system;
       isAarch64 = system == "aarch64-linux";
