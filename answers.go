@@ -22,7 +22,8 @@ type installFlags struct {
 	ageFD, deployFD                    int
 	bundle, bundlePassFile             string
 	bundlePassFD                       int
-	noAge, noPower, resume, onlyBlank  bool
+	noAge, noPower, resume             bool
+	unattended                         bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
 	expect, ref                        string
@@ -50,7 +51,6 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
 	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
-	fl.BoolVar(&f.onlyBlank, "only-blank", false, "unless a disk is named, take only one that holds no data")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
@@ -73,7 +73,7 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge, Unattended: f.unattended}
 	var err error
 	var bundlePass []byte
 	defer func() { clear(bundlePass) }()
@@ -138,6 +138,9 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 const maxSecret = 64 << 10
 
 func readSecretFile(flag, name string) ([]byte, error) {
+	if err := inStore(flag, name, nixStore); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)

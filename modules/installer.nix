@@ -67,22 +67,14 @@ let
     else
       cfg.hostFile;
 
+  # It takes a blank disk, or one named by its ID, and none that holds the host.
   unattendedArguments = [
     "install"
+    "--unattended"
     "--host"
     "/etc/auto-installer/hosts/${cfg.targetHost}"
-    "--confirm"
-    "yes"
   ]
-  ++ (
-    if cfg.unattended.disk != null then
-      [
-        "--disk"
-        cfg.unattended.disk
-      ]
-    else
-      [ "--only-blank" ]
-  )
+  ++ flag "--disk" cfg.unattended.disk
   ++ flag "--passphrase-file" cfg.unattended.passphraseFile
   ++ flag "--bundle-passphrase-file" cfg.unattended.bundlePassphraseFile
   ++ flag "--age-identity" cfg.unattended.ageIdentityFile

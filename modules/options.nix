@@ -51,7 +51,7 @@ let
       example = "/run/keys/secret";
       description = ''
         File with ${what}, on the running medium: put there by a second stick, for
-        instance. Never a file of the Nix store, which everyone can read.
+        instance, and readable by root alone. Never a file of the Nix store.
       '';
     };
 
@@ -152,8 +152,8 @@ let
     unattended = {
       enable = switch false ''
         Install at once when the medium has booted, without any question.
-        EVERYTHING ON THE DISK IS LOST. The disk is chosen only if it is blank or
-        named by `unattended.disk`.
+        EVERYTHING ON THE DISK IS LOST. A disk is taken only if it is blank or named
+        by `unattended.disk`, and does not hold the host already.
       '';
       disk = mkOption {
         type = types.nullOr types.str;

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -26,6 +27,7 @@ import (
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
+	"auto-installer/steps/network"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
@@ -225,9 +227,15 @@ func (b *builder) labels() []string {
 
 func (b *builder) warnings() []string {
 	ws := []string{}
-	if b.a.AgeIdentity == nil {
-		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until %s/etc/age/%s.agekey is put there",
-			Target, b.h.TargetHost))
+	switch {
+	case b.a.AgeIdentity != nil:
+	case b.a.NoAgeIdentity:
+		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
+	default:
+		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
+	}
+	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
 	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
@@ -367,6 +375,9 @@ func (b *builder) steps() []Step {
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
 	}
+	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+		add(step("identity", "wait for the age identity, if the host has secrets", after, b.await(opens.Found), identity.AwaitActions, identity.Await))
+	}
 	add(step("opened", "prove that the host's secrets open on the target", after,
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
@@ -409,7 +420,9 @@ func (b *builder) contract(src *source.Options) contract.Options {
 
 // secrets is what the host must open, which the contract step tells.
 func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
-	o := agecheck.Options{Host: b.h.TargetHost, Key: b.a.AgeIdentity, Found: &agecheck.Found{}}
+	o := agecheck.Options{
+		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Found: &agecheck.Found{},
+	}
 	if b.hasRepo() {
 		o.Repo = src.Dir
 	}
@@ -429,6 +442,21 @@ func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.O
 		return agreed.Facts.IdentityPaths
 	}
 	return o
+}
+
+// await is an identity that comes over the network, when the system is there.
+func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
+	return identity.AwaitOptions{
+		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity,
+		Fits: func(_ context.Context, _ sys.System, key []byte) error {
+			why, err := agecheck.Opens(found, key)
+			if err == nil && why != nil {
+				err = errors.New("it does not open " + strings.Join(why, "; "))
+			}
+			return err
+		},
+		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
+	}
 }
 
 // preflight goes first, and is made last: it looks for the commands that the

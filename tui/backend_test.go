@@ -22,6 +22,7 @@ type fake struct {
 	checks   map[string]steps.Checked
 	keymaps  []string
 	caps     bool
+	typing   steps.Typing // of a passphrase with another keymap
 	network  steps.NetworkState
 	aps      []steps.AccessPoint
 	disks    []steps.Verdict
@@ -95,6 +96,14 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 
 func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
 
+func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
+	if typed == boot {
+		return steps.Typing{}, nil
+	}
+	f.calls = append(f.calls, "typing "+typed+" "+boot)
+	return f.typing, nil
+}
+
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {
 		return steps.Keys{}, steps.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
@@ -138,8 +147,7 @@ func preview(a steps.Answers) (*steps.Plan, error) {
 		return nil, err
 	}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s steps.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
-	p.Warnings = []string{"no age identity: the installed system cannot open its secrets until /mnt/etc/age/" +
-		a.Host.TargetHost + ".agekey is put there"}
+	p.Warnings = []string{"no age identity yet: if " + a.Host.TargetHost + " has secrets, the install waits at its end until one is sent"}
 	if a.Host.Swap.Enable {
 		p.Warnings = append(p.Warnings, "the swap partition is left unformatted: the host must use it with randomEncryption")
 	}

@@ -321,10 +321,10 @@ in
       before = [ "auto-installer.service" ];
       wantedBy = [ "multi-user.target" ];
       Type = "exec";
-      ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--confirm\" \"yes\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\" \"--age-identity\" \"/run/keys/age\"";
+      ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--unattended\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\" \"--age-identity\" \"/run/keys/age\"";
     })
-    (gives "an unattended install takes a blank disk only, unless one is named" (base // { unattended.enable = true; }) (c:
-      lib.hasSuffix ''"yes" "--only-blank"'' c.systemd.services.auto-installer-unattended.serviceConfig.ExecStart
+    (gives "an unattended install without a disk names none" (base // { unattended.enable = true; }) (c:
+      lib.hasSuffix ''"/etc/auto-installer/hosts/demo"'' c.systemd.services.auto-installer-unattended.serviceConfig.ExecStart
     ) true)
     (gives "what is not unattended starts nothing" base (c: c.systemd.services ? auto-installer-unattended) false)
 
