@@ -13,9 +13,9 @@ import (
 	"auto-installer/steps"
 )
 
-// elsewhere is an install of ultraviolet that another console began while these
+// anotherConsole is an install of ultraviolet that another console began while these
 // screens asked for a confirmation.
-func elsewhere(p *pilot, until func(steps.Event) bool) {
+func anotherConsole(p *pilot, until func(steps.Event) bool) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
 	plan, err := preview(p.answers)
@@ -73,7 +73,7 @@ func TestJoins(t *testing.T) {
 // TestOverAfterJoin: when the other console's install has failed, one can begin
 // here, with all that flags and medium answer.
 func TestOverAfterJoin(t *testing.T) {
-	p := scene{play: func(p *pilot) { elsewhere(p, progress) }}.open(t)
+	p := scene{play: func(p *pilot) { anotherConsole(p, progress) }}.open(t)
 	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: "closure", Error: &steps.Error{Cause: "no space"}}}})
 	p.at(stateFailure)
 	for _, c := range p.screens[stateFailure].(*failure).choices() {
@@ -134,7 +134,7 @@ func TestSecondYes(t *testing.T) {
 func TestElsewhereIsHeld(t *testing.T) {
 	p := scene{hosts: []string{"stygianlibrary", "ultraviolet"}, play: func(p *pilot) {
 		p.hosts[1].PowerOff = false
-		elsewhere(p, nil)
+		anotherConsole(p, nil)
 	}}.open(t)
 	d(p).until = epoch
 	p.send(tickMsg{})
