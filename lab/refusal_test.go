@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,7 +141,6 @@ func TestRefusals(t *testing.T) {
 		"keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\"").Replace(i.hostTOML("demo-luks")))
 
 	sealed := i.sealedForAnother()
-	i.contractCases()
 
 	for _, c := range []struct {
 		name  string
@@ -202,23 +200,6 @@ func (i *installer) sealedForAnother() string {
 		grep -q 'inherit fileSystems swapDevices;' system/host.nix
 		sed -i 's|inherit fileSystems swapDevices;|&\n    age.secrets.wifi.file = ../secrets/wifi.age;|' system/host.nix`)
 	return "/run/sealed"
-}
-
-// contract.nix, which evaluates what the host expects, by the nix that a
-// medium has.
-func (i *installer) contractCases() {
-	i.t.Helper()
-	shell(i.t, i.Machine, "mkdir -p /run/modules")
-	for _, name := range []string{"contract.nix", "contract-cases.nix"} {
-		data, err := os.ReadFile("../modules/" + name)
-		if err != nil {
-			i.t.Fatal(err)
-		}
-		i.write("/run/modules/"+name, string(data))
-	}
-	if failed := strings.TrimSpace(shell(i.t, i.Machine, "nix eval --json --file /run/modules/contract-cases.nix")); failed != "[]" {
-		i.t.Errorf("contract.nix: %s", failed)
-	}
 }
 
 // Scenario 6, on a machine that was not started by UEFI firmware.
