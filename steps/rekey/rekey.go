@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
@@ -47,6 +46,7 @@ type File struct {
 	sum     string // hash of the file
 	before  []byte // what it was when it was opened
 	content []byte // decrypted; wiped when it is encrypted
+	closed  bool   // none of the keys opens it
 	after   []byte
 }
 
@@ -60,7 +60,7 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 	for _, r := range o.Rules {
 		w.Files = append(w.Files, &File{Rule: r})
 	}
-	err := w.each(ctx, w.Files, func(f *File) error { return w.judge(f) })
+	err := w.each(ctx, w.Files, func(int) {}, func(f *File) error { return w.judge(f) })
 	return w, err
 }
 
@@ -123,33 +123,25 @@ func Open(ctx context.Context, s sys.System, w *Work) error {
 		}
 	}
 	files := w.changed()
-	var done atomic.Int64
-	closed := make([]error, len(files)) // why it does not open
-	err := w.eachIndex(ctx, len(files), func(i int) error {
-		f := files[i]
+	err := w.each(ctx, files, progress(s, files, "decrypting"), func(f *File) error {
 		var err error
 		if f.before, err = w.read(f); err != nil {
 			return err
 		}
 		f.content, err = decrypt(f.before, w.o.Held)
-		if errors.Is(err, secrets.ErrCannotOpen) {
-			closed[i] = err
-			err = nil
+		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
+			return nil
 		}
-		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "decrypting"})
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.File, err)
-		}
-		return nil
+		return fmt.Errorf("%s: %w", f.File, err)
 	})
 	var names []string
-	for i, f := range files {
-		if closed[i] != nil {
+	for _, f := range files {
+		if f.closed {
 			names = append(names, f.File)
 		}
 	}
 	switch {
-	case len(names) > 0:
+	case len(names) > 0 && ctx.Err() == nil:
 		err = sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
 			"none of the keys at hand opens %s", strings.Join(names, ", "))
 	case errors.Is(err, secrets.ErrNeedsPassphrase), errors.Is(err, secrets.ErrWrongPassphrase):
@@ -184,15 +176,13 @@ func recipients(n int) string {
 func (w *Work) seal(ctx context.Context, s sys.System) error {
 	defer w.Wipe()
 	files := w.changed()
-	var done atomic.Int64
-	return w.each(ctx, files, func(f *File) error {
+	return w.each(ctx, files, progress(s, files, "encrypting"), func(f *File) error {
 		var err error
 		f.after, err = encrypt(f.content, f.Recipients, f.Armor)
 		clear(f.content)
 		if err != nil {
 			return sys.WithHint(err, sys.CodeUsage, "nothing was changed; correct the rules", f.File)
 		}
-		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "encrypting"})
 		return nil
 	})
 }
