@@ -83,9 +83,9 @@ func (w *Work) judge(f *File) error {
 	case f.header.Armored != f.Armor:
 		f.Why = "the rules do not want it armored"
 	case is == secrets.No:
-		f.Why = "it is for others"
+		f.Why = "its recipients were others"
 	case is == secrets.Unknown && !w.record.has(f):
-		f.Why = "it does not show for whom it is"
+		f.Why = "it did not show for whom it was"
 	}
 	return nil
 }
