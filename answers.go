@@ -25,7 +25,7 @@ type installFlags struct {
 	noAge, noPower, resume             bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
-	expect                             string
+	expect, ref                        string
 	events, log                        string
 }
 
@@ -49,6 +49,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
+	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
@@ -71,7 +72,7 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge}
 	var err error
 	var bundlePass []byte
 	defer func() { clear(bundlePass) }()
@@ -104,7 +105,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 		a.Wipe()
 		return a, err
 	}
-	a.FromMedium(steps.Medium)
+	a.FromMedium(steps.Medium, steps.MediumHosts)
 	return a, nil
 }
 

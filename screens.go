@@ -60,7 +60,7 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 		a.Remote = os.Getenv("REPO_REMOTE")
 		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
 		a.NoAgeIdentity = s.without
-		a.FromMedium(steps.Medium)
+		a.FromMedium(steps.Medium, steps.MediumHosts)
 		a.Bundle = bundles[a.Host.TargetHost]
 	}
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)

@@ -45,7 +45,7 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			secrets = append(secrets, s.value)
 		}
 	}
-	for _, s := range [][2]string{{"--remote", a.Remote}, {"--source", a.Source}, {"--system", a.System}} {
+	for _, s := range [][2]string{{"--remote", a.Remote}, {"--ref", a.Ref}, {"--source", a.Source}, {"--system", a.System}} {
 		if s[1] != "" {
 			args = append(args, s[0], s[1])
 		}

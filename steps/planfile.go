@@ -115,7 +115,7 @@ const maxDifferences = 8
 func differences(was, is Plan) []string {
 	was.Hash, is.Hash = "", ""
 	var list []string
-	compare("", tree(was), tree(is), func(at string, was, is any) {
+	compare("", asJSON(was), asJSON(is), func(at string, was, is any) {
 		list = append(list, fmt.Sprintf("%s was %s and is %s", at, brief(was), brief(is)))
 	})
 	if n := len(list); n > maxDifferences {
@@ -124,8 +124,8 @@ func differences(was, is Plan) []string {
 	return list
 }
 
-// tree is a plan as its JSON has it.
-func tree(p Plan) (v any) {
+// asJSON is a plan as its JSON has it.
+func asJSON(p Plan) (v any) {
 	data, err := json.Marshal(p)
 	if err == nil {
 		d := json.NewDecoder(bytes.NewReader(data))
