@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/rules"
 	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/rekey"
 )
@@ -51,7 +52,7 @@ func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
 			return nil, err
 		}
 	}
-	rules, err := rekey.Rules(ctx, looking(), r.Rules)
+	list, err := rules.Read(ctx, looking(), r.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +60,9 @@ func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := rekey.Base(dir, file, rules)
+	base := rules.Base(dir, file, list)
 	return rekey.Look(ctx, rekey.Options{
-		Dir: base, Rules: rules, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
+		Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
 	})
 }
 

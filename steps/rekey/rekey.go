@@ -19,8 +19,8 @@ import (
 
 // Options says which files are to be for whom.
 type Options struct {
-	Dir   string         // that the rules' paths are relative to
-	Rules []secrets.Rule // see Rules
+	Dir   string // that the rules' paths are relative to
+	Rules []secrets.Rule
 	Held  []*secrets.Held
 	// Names are what people call the holders of keys, by the keys' ID.
 	Names map[string]string

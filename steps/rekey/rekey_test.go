@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -358,94 +357,17 @@ func TestCheck(t *testing.T) {
 	wants(err, said, 1, "fewer.age: two (age1")
 }
 
-func TestRules(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	key := newFlake(t, "me").keys["me"].Recipient()
-	good := write("rules.json", `{"a.age": {"publicKeys": ["`+key+`"]}}`)
-	if rules, err := Rules(t.Context(), sys.NewFake(t), good); err != nil || len(rules) != 1 {
-		t.Error(err)
-	}
-	nix := write("secrets.nix", "{ }")
-	s := sys.NewFake(t)
-	s.Expect("nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", nix, "--apply", secrets.RulesExpression).
-		Prints(`{"a.age":{"armor":true,"publicKeys":["` + key + `"]}}`)
-	if rules, err := Rules(t.Context(), s, nix); err != nil || !rules[0].Armor {
-		t.Error(err)
-	}
-	s = sys.NewFake(t)
-	s.Expect(Evaluation(nix).Argv...).Fails(1, "error: undefined variable 'x'")
-	for file, code := range map[string]sys.Code{
-		filepath.Join(dir, "gone.nix"):      sys.CodeUsage,
-		dir:                                 sys.CodeUsage,
-		nix:                                 sys.CodeSource,
-		write("bad.json", "{"):              sys.CodeUsage,
-		write("none.json", `{"a.age": {}}`): sys.CodeUsage,
-	} {
-		_, err := Rules(t.Context(), s, file)
-		if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != code || fault.Hint == "" {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
-	t.Setenv("PATH", "")
-	_, err := Rules(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, nix)
-	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Hint, ".json") {
-		t.Errorf("without nix: %v", err)
-	}
-}
-
-// Real nix evaluates rules as agenix' manual writes them.
-func TestRulesByNix(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+func TestNames(t *testing.T) {
 	f := newFlake(t, "me", "one")
-	dir := filepath.Join(f.dir, "with ${a} space's")
 	me, one := f.keys["me"].Recipient(), f.keys["one"].Recipient()
-	for name, text := range map[string]string{
-		"keys.nix":    `let hosts = { one = "` + one + `"; }; me = "` + me + `"; in { one = [ hosts.one ] ++ [ me ]; inherit me; }`,
-		"secrets.nix": `let keys = import ./keys.nix; in { "b.age" = { publicKeys = keys.one; armor = true; }; "a.age".publicKeys = [ keys.me ]; }`,
-	} {
-		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("NIX_REMOTE", "dummy://")
-	rules, err := Rules(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
-	if err != nil || len(rules) != 2 || rules[0].File != "a.age" || rules[0].Armor || !rules[1].Armor || len(rules[1].Recipients) != 2 {
-		t.Errorf("%v, %+v", err, rules)
-	}
-	if names := Names(filepath.Join(dir, "secrets.nix")); names[one] != "one" || names[me] != "me" {
-		t.Errorf("the names are %v", names)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "secrets.nix"), []byte("{ a = nothing; }"), 0o600); err != nil {
+	text := `let hosts = { one = "` + one + `"; }; me = "` + me + `"; in { one = [ hosts.one ] ++ [ me ]; inherit me; }`
+	if err := os.WriteFile(filepath.Join(f.dir, "keys.nix"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Rules(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
-	if err == nil || !strings.Contains(err.Error(), "undefined variable") {
-		t.Errorf("%v", err)
+	if names := Names(filepath.Join(f.dir, "secrets.nix")); names[one] != "one" || names[me] != "me" {
+		t.Errorf("the names are %v", names)
 	}
-}
-
-func TestBase(t *testing.T) {
-	f := newFlake(t, "me")
-	f.add("secrets/a.age", "me", "me", false, false)
-	file := filepath.Join(f.dir, "secrets/secrets.nix")
-	if got := Base(f.dir, file, f.rule); got != f.dir {
-		t.Error(got)
-	}
-	f.rule[0].File = "a.age"
-	if got := Base(f.dir, file, f.rule); got != filepath.Dir(file) {
-		t.Error(got)
-	}
-	f.rule[0].File = "nowhere.age"
-	if got := Base(f.dir, file, f.rule); got != f.dir {
-		t.Error(got)
+	if names := Names("/nowhere/secrets.nix"); len(names) > 0 {
+		t.Errorf("the names are %v", names)
 	}
 }

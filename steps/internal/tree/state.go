@@ -28,8 +28,8 @@ func stateOf(root string) (string, error) {
 	info, err := os.Stat(git)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		git, err = filepath.Join(root, "."+stateDir), nil
-		return git, os.MkdirAll(git, 0o700)
+		state := filepath.Join(root, "."+stateDir)
+		return state, os.MkdirAll(state, 0o700)
 	case err == nil && !info.IsDir():
 		var data []byte
 		if data, err = os.ReadFile(git); err != nil {
