@@ -120,7 +120,7 @@ func (r *killedRepo) killFinisher() {
 // Killed at any moment, rekey leaves all secrets as they were, or all as they
 // are to be; AUTO_INSTALLER_KILLS=200 for a thorough look.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
-	kills := 12
+	kills := 6
 	if n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS")); err == nil {
 		kills = n
 	}
