@@ -251,7 +251,8 @@ func (w *Work) stage(tx *tree.Tx, root string, f *File) error {
 }
 
 // Changed is the new content of the files below dir that the rules want for
-// others than they are for, by their names in the rules. It writes none of them.
+// others than they are for, by their names in the rules. It writes none of them,
+// but notes in the record for whom that content is.
 func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, error) {
 	w, err := Look(ctx, o)
 	if err != nil {
@@ -262,6 +263,9 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	}
 	if err := w.seal(ctx, s); err != nil {
 		return nil, err
+	}
+	if err := w.note(); err != nil {
+		s.Log("what is encrypted to whom could not be noted: " + err.Error())
 	}
 	files := map[string][]byte{}
 	for _, f := range w.changed() {

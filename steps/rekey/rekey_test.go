@@ -308,6 +308,9 @@ func TestChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.opens("a.age", "me one", false)
+	if files, err := Changed(t.Context(), sys.NewFake(t), f.options()); err != nil || len(files) != 0 {
+		t.Errorf("once more: %d, %v", len(files), err)
+	}
 }
 
 func TestCheck(t *testing.T) {
