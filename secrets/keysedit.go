@@ -58,7 +58,7 @@ func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 		notes = k.borrowed(e, like.last(), host)
 	}
 	edit := k.apply(changes)
-	edit.Notes = append(notes, k.lists(like.attr, host)...)
+	edit.Notes = slices.Concat(notes, k.lists(like.attr, host))
 	return edit, k.verify(edit, host, recipient)
 }
 
