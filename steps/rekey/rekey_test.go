@@ -165,6 +165,10 @@ func TestRekey(t *testing.T) {
 		t.Errorf("%d reports of progress", n)
 	}
 
+	if text := fmt.Sprint(s.Logged, s.Reports); strings.Contains(text, "content of") || strings.Contains(text, "SECRET") {
+		t.Error("a secret was logged")
+	}
+
 	// Again: all are for the right ones, by the record.
 	var before [][]byte
 	for _, r := range f.rule {
