@@ -33,6 +33,11 @@ func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
 		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
 			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
 	}
+	if !r.Looking {
+		if err := rekey.Unlock(w); err != nil {
+			return nil, NewError("", err)
+		}
+	}
 	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
 		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
 		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil

@@ -144,13 +144,32 @@ func Open(ctx context.Context, s sys.System, w *Work) error {
 	case len(names) > 0 && ctx.Err() == nil:
 		err = sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
 			"none of the keys at hand opens %s", strings.Join(names, ", "))
-	case errors.Is(err, secrets.ErrNeedsPassphrase), errors.Is(err, secrets.ErrWrongPassphrase):
-		err = sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+	case isPassphrase(err):
+		err = noPassphrase(err)
 	}
 	if err != nil {
 		w.Wipe()
 	}
 	return err
+}
+
+func isPassphrase(err error) bool {
+	return errors.Is(err, secrets.ErrNeedsPassphrase) || errors.Is(err, secrets.ErrWrongPassphrase)
+}
+
+func noPassphrase(err error) error {
+	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+}
+
+// Unlock has the passphrases asked for that Open will need: nothing else is
+// shown meanwhile.
+func Unlock(w *Work) error {
+	for _, f := range w.changed() {
+		if err := f.header.CanOpen(secrets.Identities(w.o.Held)...); isPassphrase(err) {
+			return noPassphrase(err)
+		}
+	}
+	return nil
 }
 
 // WriteActions is what Write will do.

@@ -143,7 +143,7 @@ func killFinisher(t *testing.T, root string) {
 func waitForLock(t *testing.T, root string) {
 	t.Helper()
 	state, err := stateOf(root)
-	no(t, err)
+	no(t, err, os.MkdirAll(state, 0o700))
 	lock, err := takeLock(state)
 	no(t, err, lock.Close())
 }
