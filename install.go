@@ -165,32 +165,3 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() { signal.Stop(ch); cancel(nil) }
 }
-
-func followCommand() *cobra.Command {
-	var events, format string
-	c := &cobra.Command{
-		Use: "follow", Short: "Show a running or finished install",
-		Long: "Show a running or finished install from its first event to its last.\n" +
-			"It ends with the install's own exit code.",
-		Args: cobra.NoArgs,
-		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			watch, err := watcher(cmd.OutOrStdout(), format)
-			if err != nil {
-				return err
-			}
-			ctx, stop := untilSignal(cmd.Context())
-			defer stop()
-			paths := steps.DefaultPaths()
-			paths.Events = events
-			engine := steps.EngineProcess{Paths: paths}
-			code, err := engine.FollowCode(ctx, watch)
-			if err == nil && code != 0 {
-				err = alreadyShown{code}
-			}
-			return err
-		}),
-	}
-	c.Flags().StringVar(&events, "events", steps.DefaultPaths().Events, "the events file to follow")
-	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
-	return c
-}

@@ -320,6 +320,18 @@ func (m *Machine) Shell() *exec.Cmd {
 	return cmd
 }
 
+// ToRescue shows the rescue shell's console (modules/kiosk.nix) if the program is
+// on such a console itself, and tells whether it is.
+func (m *Machine) ToRescue() (shown bool, err error) {
+	if !console.Applies("/dev/tty") {
+		return false, nil
+	}
+	return true, console.Show(rescueVT)
+}
+
+// rescueVT is the number of the rescue shell's virtual console.
+const rescueVT = 2
+
 // Power powers the machine off, or restarts it.
 func (m *Machine) Power(ctx context.Context, reboot bool) error {
 	verb := "poweroff"

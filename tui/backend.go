@@ -15,6 +15,8 @@ type Backend interface {
 	// Attached tells whether an install runs, or has ended without having
 	// been put away: the screens then show that one.
 	Attached() bool
+	// Running tells whether an install runs, whoever started it.
+	Running() bool
 	// Check makes one of the checks of the welcome screen.
 	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
 
@@ -59,6 +61,9 @@ type Backend interface {
 	Places(ctx context.Context) ([]steps.Place, error)
 	SaveLog(ctx context.Context, p steps.Place) (string, error)
 	Shell() *exec.Cmd
+	// ToRescue shows the console that has a rescue shell, if this terminal is
+	// a virtual console, and tells whether it is.
+	ToRescue() (shown bool, err error)
 	// Power ends the machine's session: off, or reboot.
 	Power(ctx context.Context, reboot bool) error
 }

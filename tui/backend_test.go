@@ -17,6 +17,8 @@ import (
 // fake is the Backend of the tests: its answers are what a test puts there.
 type fake struct {
 	attached bool
+	running  bool // an install of any console
+	vt       bool // the terminal is a virtual console
 	checks   map[string]steps.Checked
 	keymaps  []string
 	caps     bool
@@ -76,6 +78,7 @@ func (f *fake) call(name string) error {
 }
 
 func (f *fake) Attached() bool { return f.attached }
+func (f *fake) Running() bool  { return f.running }
 
 func (f *fake) Check(_ context.Context, name string, _ hosts.Host) steps.Checked {
 	return f.checks[name]
@@ -183,7 +186,17 @@ func (f *fake) SaveLog(_ context.Context, p steps.Place) (string, error) {
 	return p.Device + ":/auto-installer-logs/2026-05-04-213000", f.call("save log")
 }
 
-func (f *fake) Shell() *exec.Cmd { return exec.Command("true") }
+func (f *fake) Shell() *exec.Cmd {
+	f.calls = append(f.calls, "shell")
+	return exec.Command("true")
+}
+
+func (f *fake) ToRescue() (bool, error) {
+	if !f.vt {
+		return false, nil
+	}
+	return true, f.call("to rescue")
+}
 
 func (f *fake) Power(_ context.Context, reboot bool) error {
 	if reboot {

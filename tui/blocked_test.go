@@ -18,6 +18,7 @@ type stuck struct{}
 func forever[T any]() T { select {} }
 
 func (stuck) Attached() bool { return forever[bool]() }
+func (stuck) Running() bool  { return forever[bool]() }
 func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 	return forever[steps.Checked]()
 }
@@ -57,6 +58,7 @@ func (stuck) PutAway() error                                       { return fore
 func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }
 func (stuck) SaveLog(context.Context, steps.Place) (string, error) { return forever[string](), nil }
 func (stuck) Shell() *exec.Cmd                                     { return forever[*exec.Cmd]() }
+func (stuck) ToRescue() (bool, error)                              { return forever[bool](), nil }
 func (stuck) Power(context.Context, bool) error                    { return forever[error]() }
 
 // TestNeverBlocks presses every key on every screen of a machine on which

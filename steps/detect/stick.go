@@ -64,7 +64,7 @@ func refuseStick(d block.Device, boot efi.Boot) string {
 		say("this session was started from it (%s)", from)
 	}
 	if !isStick(d) {
-		say("it is no stick: neither removable nor on USB (%s)", cmp.Or(d.Transport, d.Card, "unknown bus"))
+		say("it is no stick: neither removable nor on USB (%s)", cmp.Or(d.Transport, "unknown bus"))
 	}
 	for _, b := range d.Below() {
 		if b.Swap {
@@ -85,7 +85,7 @@ func refuseStick(d block.Device, boot efi.Boot) string {
 // themselves removable, and no card reader on the mainboard does; there eMMC,
 // which is soldered in, must be told from cards.
 func isStick(d block.Device) bool {
-	return d.Removable || external(Verdict{Device: d}) || d.Card == "SD"
+	return d.Removable || external(Verdict{Device: d})
 }
 
 // mounted lists the mount points of a disk and its partitions, the innermost
@@ -163,7 +163,7 @@ func DescribeStick(s Stick) string {
 	if d.Serial != "" {
 		about = append(about, "serial "+d.Serial)
 	}
-	about = append(about, block.FormatSize(d.Size), strings.ToUpper(cmp.Or(d.Transport, d.Card)))
+	about = append(about, block.FormatSize(d.Size), strings.ToUpper(d.Transport))
 	about = slices.DeleteFunc(about, func(s string) bool { return s == "" })
 	return fmt.Sprintf("%s (%s)", d.Path, strings.Join(about, ", "))
 }

@@ -25,11 +25,11 @@ func TestSticks(t *testing.T) {
 		}
 		got.WriteString("\n")
 	}
-	const want = `/dev/mmcblk0 (serial 0x1234abcd, 32 GiB, SD): holds | vfat CAMERA 31 GiB
+	const want = `/dev/mmcblk0 (serial 0x1234abcd, 32 GiB, CARD): holds | vfat CAMERA 31 GiB
 /dev/sda (Cruzer Blade, serial OLDISO, 14.4 GiB, USB): holds | iso9660 nixos-24.05 | iso9660 nixos-24.05 1.3 GiB | ESP vfat EFIBOOT 3 MiB
 /dev/sdb (Ultra Fit, serial MOUNTED, 31 GiB, USB): holds | vfat PHOTOS 16 GiB | ext4 14 GiB [/run/media/ann/PHOTOS/inner /run/media/ann/PHOTOS]
 /dev/sdh (External SSD, serial BLANK, 500 GiB, USB): holds
-/dev/mmcblk1 (serial 0xdeadbeef, 64 GiB, MMC): it is no stick: neither removable nor on USB (MMC)
+/dev/mmcblk1 (serial 0xdeadbeef, 64 GiB): it is no stick: neither removable nor on USB (unknown bus)
 /dev/nvme0n1 (System, serial NVME, 1000 GiB, NVME): the running system stands on it (/); it is no stick: neither removable nor on USB (nvme) [/]
 /dev/sdc (Flash Disk, serial BOOTSTICK, 8 GiB, USB): the running system stands on it (/boot) [/boot]
 /dev/sdd (My Passport, serial LOCKED, 2 TiB, USB): /dev/sdd1 is in use by the open LUKS volume /dev/mapper/backup
