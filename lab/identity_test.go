@@ -81,6 +81,7 @@ func TestIdentityBySCP(t *testing.T) {
 		t.Error("the disk was written to")
 	}
 
+	shell(t, i.Machine, "rm /run/auto-installer/events.jsonl")
 	p, err := i.Agent.Start(t.Context(), nil, append([]string{"auto-installer"}, installArgs("demo", target, "--source", "/run/config")...)...)
 	i.must(err)
 	how := i.waiting()

@@ -126,9 +126,9 @@ func (b builder) plan() (*Plan, error) {
 	}
 	p := &Plan{
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
-		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity,
+		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(),
-		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity, GUIDs: b.guids, Partitions: b.partitions},
+		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions},
 	}
 	p.Steps = b.steps()
 	if a.Power {
@@ -343,7 +343,7 @@ func (b *builder) steps() []Step {
 			agreed, contract.Actions, contract.Run),
 		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Busy: block.Busy}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	}
