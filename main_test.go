@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("INSTALL_DISK", "")
 			env.Setenv("REPO_REMOTE", "")
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("PATH", os.Getenv("PATH"))
 			return nil
 		},

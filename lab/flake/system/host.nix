@@ -1,5 +1,10 @@
 # One host: its NixOS-shaped option values and its toplevel.
-{ rev }:
+{
+  rev,
+  # Whose files are what the host decrypts at its start; null: those of the
+  # repo that are for it.
+  secrets ? null,
+}:
 name: toml:
 let
   labels = {
@@ -66,12 +71,14 @@ let
   rules =
     if builtins.pathExists (secretsDir + "/secrets.nix") then import (secretsDir + "/secrets.nix") else { };
   ownKey = builtins.head (import (secretsDir + "/keys.nix")).${name};
-  secrets = builtins.listToAttrs (
+  ownSecrets = builtins.listToAttrs (
     map (file: {
       name = builtins.head (builtins.split "\\.age$" file);
       value.file = secretsDir + "/${file}";
     }) (builtins.filter (file: builtins.elem ownKey rules.${file}.publicKeys) (builtins.attrNames rules))
   );
+
+  hostSecrets = if secrets == null then ownSecrets else secrets;
 
   # Plain copies of the binary parts, each a store path of its own: they stay
   # the same, and shared, when only the configuration changes.
@@ -127,7 +134,7 @@ let
     gid='${toString (toml.targetGid or 100)}'
     dirs='${toString (toml.extraMountDirs or [ ])}'
     rev='${rev}'
-    secrets='${toString (builtins.attrValues (builtins.mapAttrs (n: s: "${n}=${s.file}") secrets))}'
+    secrets='${toString (builtins.attrValues (builtins.mapAttrs (n: s: "${n}=${s.file}") hostSecrets))}'
   '';
 
   script = file: ''
@@ -190,7 +197,7 @@ in
       uid = if user == "root" then 0 else toml.targetUid or 1000;
       home = if user == "root" then "/root" else "/home/${user}";
     };
-    age.secrets = secrets;
+    age.secrets = hostSecrets;
     system.build.toplevel = toplevel;
   };
 }
