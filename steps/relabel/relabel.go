@@ -12,6 +12,7 @@ package relabel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -160,7 +161,7 @@ func restore(ctx context.Context, s sys.System, fs string, changes []Label, why 
 	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
 	s.Log("giving the old labels back")
-	err := s.Unwind(ctx)
+	err := errors.Join(s.Unwind(ctx), s.Run(ctx, settle))
 	var wrong []string
 	for _, c := range changes {
 		if is, rerr := c.read(ctx, s, fs); rerr != nil || is != c.From {
