@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("INSTALL_DISK", "")
 			env.Setenv("REPO_REMOTE", "")
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("PATH", os.Getenv("PATH"))
 			return nil
 		},
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"sparse":  sparse,
 			"fill":    fill,
 			"notroot": notRoot,
+			"mbr":     mbr,
 			"asroot":  asRoot,
 		},
 		RequireExplicitExec: true,
@@ -115,6 +117,15 @@ func hash(ts *testscript.TestScript, _ bool, args []string) {
 		at = hole
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, "%x %d %s\n", h.Sum(nil), info.Size(), info.ModTime()), 0o600))
+}
+
+// mbr makes an image of this many MiB with the signature of an MBR: mbr FILE MIB.
+func mbr(ts *testscript.TestScript, neg bool, args []string) {
+	sparse(ts, neg, args)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte{0x55, 0xaa}, 510)
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 // fill makes a file of this many x: fill FILE BYTES.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
@@ -16,62 +20,107 @@ import (
 	"auto-installer/tui"
 )
 
-// mediumHosts is where an installer medium names the hosts that it is for:
-// a host.toml each.
-const mediumHosts = "/etc/auto-installer/hosts"
-
 // screens is the program without a command: the full-screen installer.
 type screens struct {
 	hosts []string
 	plain bool
+	kiosk bool
 
-	ageFile, deployFile string
-	age, deploy         []byte // of these files
+	ageFile, deployFile, bundleFile string
+	age, deploy                     []byte // of these files
+	without                         bool   // no age identity is wanted
 }
 
 func (s *screens) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
 	c.Flags().StringVar(&s.ageFile, "age-identity", "", "the host's age identity file")
 	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
+	c.Flags().StringVar(&s.bundleFile, "bundle", "", "the host's sealed keys; default: the medium's")
+	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without one; the system cannot open its secrets until it has one")
+	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity")
 	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
+	c.Flags().BoolVar(&s.kiosk, "kiosk", false, "leaving offers to power off, to restart and a rescue shell; for a console of which this is all (modules/kiosk.nix)")
 }
 
 func (s *screens) run(cmd *cobra.Command, _ []string) error {
+	show, err := s.prepare(cmd.Context())
+	if err != nil {
+		if s.kiosk {
+			pauseAt(err)
+		}
+		return err
+	}
+	return show()
+}
+
+// prepare does what can fail for a fault of the medium, and returns the screens.
+func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+		return nil, steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
 	}
 	if err := steps.NeedRoot(); err != nil {
-		return err
+		return nil, err
 	}
 	args, defs, err := s.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.readKeys(); err != nil {
-		return err
+		return nil, err
+	}
+	bundles, err := s.bundles(defs)
+	if err != nil {
+		return nil, err
 	}
 	giveSize(os.Stdout)
 	fill := func(a *steps.Answers) {
 		a.HostArg = args[a.Host.TargetHost]
 		a.Remote = os.Getenv("REPO_REMOTE")
 		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
-		a.FromMedium(steps.Medium)
+		a.NoAgeIdentity = s.without
+		a.FromMedium(steps.Medium, steps.MediumHosts)
+		a.Bundle = bundles[a.Host.TargetHost]
 	}
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)
 	opts := tui.Options{
 		Banner: banner, Version: version, Hosts: defs, Plain: s.plain || os.Getenv("TERM") == "dumb",
-		Colour: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
-		Fill:   fill,
+		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
+		Fill: fill,
 	}
-	if opts.Plain {
-		err := tui.RunPlain(cmd.Context(), machine, opts)
+	if !opts.Plain {
+		return func() error { return tui.Run(ctx, machine, opts) }, nil
+	}
+	return func() error {
+		err := tui.RunPlain(ctx, machine, opts)
 		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
 			return alreadyShown{e.Code}
 		}
 		return err
-	}
-	return tui.Run(cmd.Context(), machine, opts)
+	}, nil
 }
+
+// pauseAt shows an error on a kiosk's console, which the next start will clear.
+func pauseAt(err error) {
+	if !term.IsTerminal(os.Stdin.Fd()) {
+		return
+	}
+	steps.WriteError(os.Stdout, asError(err))
+	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
+	enter := make(chan struct{})
+	go func() {
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		close(enter)
+	}()
+	select {
+	case <-enter:
+	case <-time.After(pauseTime):
+	}
+}
+
+// pauseTime is how long an error stays: long enough to read it, and what is
+// mended meanwhile is seen soon.
+const pauseTime = time.Minute
 
 func (s *screens) readKeys() (err error) {
 	if s.ageFile != "" {
@@ -85,11 +134,27 @@ func (s *screens) readKeys() (err error) {
 	return err
 }
 
+// bundles reads the sealed keys of each host, of those that have some.
+func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
+	if s.bundleFile != "" && len(defs) > 1 {
+		return nil, steps.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
+	}
+	sealed := map[string][]byte{}
+	for _, h := range defs {
+		data, err := steps.ReadBundle(s.bundleFile, h.TargetHost)
+		if err != nil {
+			return nil, err
+		}
+		sealed[h.TargetHost] = data
+	}
+	return sealed, nil
+}
+
 // load reads the hosts, and how each was named.
 func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) {
 	names := s.hosts
 	if len(names) == 0 {
-		names, _ = filepath.Glob(filepath.Join(mediumHosts, "*", "host.toml")) // the pattern is good
+		names, _ = filepath.Glob(filepath.Join(steps.MediumHosts, "*", "host.toml")) // the pattern is good
 	}
 	if len(names) == 0 {
 		names = hosts.Names()

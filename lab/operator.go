@@ -197,6 +197,13 @@ func chosen(screen []string) (string, bool) {
 	return "", false
 }
 
+// Keys types a wrong passphrase for the sealed keys, reads the complaint, and
+// opens them.
+func (o *Operator) Keys(ctx context.Context, wrong, passphrase string) error {
+	return do(o.at(ctx, "Keys"), o.shot(ctx, "keys"), o.types(ctx, wrong), o.press(ctx, "enter"),
+		o.complains(ctx), o.shot(ctx, "keys-wrong"), o.types(ctx, passphrase), o.press(ctx, "enter"))
+}
+
 // ChooseDisk chooses a disk by its serial.
 func (o *Operator) ChooseDisk(ctx context.Context, serial string) error {
 	choose := func() error { return o.choose(ctx, regexp.MustCompile(`\b`+serial+`\b`), "down") }

@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -59,13 +60,26 @@ func TestFiveDisks(t *testing.T) {
 	}
 
 	i.refused(4, "OLD", "install", "--host", "demo", "--confirm", "yes", "--no-power")
+	// The installed system would find two roots of that label.
+	blank := hash(t, target)
+	i.refused(7, "(on "+verdicts["OLD"].Device.Path+") has the filesystem label DEMO-ROOT", installArgs("demo", target)...)
+	i.letGo()
+	if hash(t, target) != blank || hash(t, old) != before[0] {
+		t.Error("a disk was written to")
+	}
+	// The host goes by file systems' labels: partitions' may stay.
+	shell(t, i.Machine, `
+		fatlabel `+old.ID()+`-part1 OLD-EFI
+		e2label `+old.ID()+`-part2 OLD-ROOT
+		udevadm settle; sync`)
+	before[0] = hash(t, old)
 	i.install("demo", target)
 	warned := false
 	for _, e := range i.events() {
-		warned = warned || e.Event == "warning" && strings.Contains(e.Line, "DEMO-ROOT")
+		warned = warned || e.Event == "warning" && strings.Contains(e.Line, "partition label DEMO-ROOT")
 	}
 	if !warned {
-		t.Error("no warning that another disk carries the same labels")
+		t.Error("no warning that another disk carries the same partition labels")
 	}
 	powerOff(t, i.Machine)
 	i.untouched()
@@ -124,6 +138,12 @@ func TestRefusals(t *testing.T) {
 	nowhere := i.write("/run/nowhere.toml", strings.ReplaceAll(i.hostTOML("demo"), `targetHost = "demo"`, `targetHost = "nowhere"`))
 	bad := i.write("/run/bad.toml", i.hostTOML("demo")+"\n[swap]\nenable = \"no\"\n")
 
+	wrong := i.write("/run/wrong.toml", strings.NewReplacer("LUKS1-ROOT", "OTHER-ROOT", "demo-crypt", "cryptroot", "prebuilt = true",
+		"keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\"").Replace(i.hostTOML("demo-luks")))
+
+	sealed := i.sealedForAnother()
+	i.contractCases()
+
 	for _, c := range []struct {
 		name  string
 		exit  int
@@ -141,6 +161,9 @@ func TestRefusals(t *testing.T) {
 		{"no such disk", 4, "/dev/nosuchdisk", append(installArgs("demo", Disk{}), "--disk", "/dev/nosuchdisk"), nil},
 		{"too small", 5, "too small", installArgs("demo", small), nil},
 		{"clone fails", 6, "clone", installArgs("demo", target, "--remote", "git://10.0.2.100/nosuchrepo.git"), nil},
+		{"wrong labels and keymap", 7, "3 things do not fit: ", append(installArgs(wrong, target), "--passphrase-file", i.write("/run/passphrase", passphrase)), nil},
+		{"a secret that does not open", 7, "does not open secrets/wifi.age", installArgs("demo", target, "--source", sealed, "--age-identity", "/run/host.agekey"), nil},
+		{"unattended, a disk with data", 4, "holds data", []string{"install", "--unattended", "--host", "demo", "--disk", "/dev/nvme0n1", "--no-power"}, nil},
 		{"does not evaluate", 6, "nowhere", installArgs(nowhere, target), nil},
 		{"no network", 6, "no network", installArgs("demo", target), func() {
 			if err := i.SetLink(t.Context(), false); err != nil {
@@ -161,6 +184,40 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sealedForAnother makes a config repo, as plain files, whose host demo has a
+// secret that is not encrypted to /run/host.agekey, and returns its folder.
+func (i *installer) sealedForAnother() string {
+	i.t.Helper()
+	shell(i.t, i.Machine, `
+		umask 077
+		cp -R -T /iso/auto-installer/nix-config /run/sealed
+		cd /run/sealed; rm -rf .git; chmod -R u+w .
+		age-keygen -o /run/host.agekey 2>/dev/null
+		age-keygen -o /run/other.agekey 2>/dev/null
+		mkdir -p secrets
+		echo hunter2 | age -r "$(age-keygen -y /run/other.agekey)" -o secrets/wifi.age
+		grep -q 'inherit fileSystems swapDevices;' system/host.nix
+		sed -i 's|inherit fileSystems swapDevices;|&\n    age.secrets.wifi.file = ../secrets/wifi.age;|' system/host.nix`)
+	return "/run/sealed"
+}
+
+// contract.nix, which evaluates what the host expects, by the nix that a
+// medium has.
+func (i *installer) contractCases() {
+	i.t.Helper()
+	shell(i.t, i.Machine, "mkdir -p /run/modules")
+	for _, name := range []string{"contract.nix", "contract-cases.nix"} {
+		data, err := os.ReadFile("../modules/" + name)
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		i.write("/run/modules/"+name, string(data))
+	}
+	if failed := strings.TrimSpace(shell(i.t, i.Machine, "nix eval --json --file /run/modules/contract-cases.nix")); failed != "[]" {
+		i.t.Errorf("contract.nix: %s", failed)
 	}
 }
 

@@ -15,12 +15,20 @@ type Backend interface {
 	// Attached tells whether an install runs, or has ended without having
 	// been put away: the screens then show that one.
 	Attached() bool
+	// Running tells whether an install runs, whoever started it.
+	Running() bool
 	// Check makes one of the checks of the welcome screen.
 	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
 
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
+	// Typing tells how a passphrase, typed with one keymap, is typed with the
+	// boot prompt's. The first may be empty: it is not known.
+	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
+
+	// OpenBundle opens the sealed keys of a host.
+	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
 
 	Network(ctx context.Context, h hosts.Host) steps.NetworkState
 	ScanWiFi(ctx context.Context) ([]steps.AccessPoint, error)
@@ -42,6 +50,9 @@ type Backend interface {
 	// Follow gives the engine's events from the first one on, until the last.
 	// An engine that died without a last event is an error.
 	Follow(ctx context.Context, each func(steps.Event)) error
+	// GoWithout tells an engine that waits for the operator to go on without
+	// what it waits for.
+	GoWithout() error
 	// Stop asks the engine to stop; its events tell how it went.
 	Stop() error
 	// PutAway forgets an install that has ended.
@@ -50,6 +61,9 @@ type Backend interface {
 	Places(ctx context.Context) ([]steps.Place, error)
 	SaveLog(ctx context.Context, p steps.Place) (string, error)
 	Shell() *exec.Cmd
+	// ToRescue shows the console that has a rescue shell, if this terminal is
+	// a virtual console, and tells whether it is.
+	ToRescue() (shown bool, err error)
 	// Power ends the machine's session: off, or reboot.
 	Power(ctx context.Context, reboot bool) error
 }

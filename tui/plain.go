@@ -46,7 +46,7 @@ func (p *Plain) ask(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	for _, question := range []func(context.Context) error{
-		p.askHost, p.tellChecks, p.askKeymap, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
+		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
 	} {
 		if err := question(ctx); err != nil {
 			return err
@@ -149,6 +149,24 @@ func (p *Plain) askKeymap(ctx context.Context) error {
 	}
 }
 
+func (p *Plain) askBundle(context.Context) error {
+	for p.answers.Bundle != nil && p.answers.AgeIdentity == nil {
+		pass, err := p.askSecret("Passphrase of the keys of " + p.host().TargetHost + ", not shown; nothing to go on without them")
+		if err != nil || len(pass) == 0 {
+			return err
+		}
+		keys, err := p.backend.OpenBundle(p.host().TargetHost, p.answers.Bundle, pass)
+		clear(pass)
+		if err != nil {
+			p.say("They are not open: %s.", steps.NewError("", err).Cause)
+			continue
+		}
+		p.answers.TakeKeys(keys)
+		p.say("The keys are open.")
+	}
+	return nil
+}
+
 func (p *Plain) askDisk(ctx context.Context) error {
 	all, err := p.backend.Disks(ctx)
 	if err != nil {
@@ -191,7 +209,7 @@ func (p *Plain) tellPlan(context.Context) error {
 	return nil
 }
 
-func (p *Plain) askPassphrase(context.Context) error {
+func (p *Plain) askPassphrase(ctx context.Context) error {
 	for p.host().LUKS.Enable {
 		first, err := p.askSecret("Passphrase for the disk, not shown")
 		if err != nil {
@@ -211,13 +229,52 @@ func (p *Plain) askPassphrase(context.Context) error {
 		why := mismatch(first, second)
 		clear(second)
 		if same {
-			p.answers.Passphrase = first
-			return nil
+			good, err := p.tryKeys(ctx, first)
+			if good && err == nil {
+				p.answers.Passphrase = first
+				return nil
+			}
+			clear(first)
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		clear(first)
 		p.say("%s.", why)
 	}
 	return nil
+}
+
+// tryKeys tells whether to go on with a passphrase, as to the keymap of the
+// boot prompt.
+func (p *Plain) tryKeys(ctx context.Context, passphrase []byte) (good bool, err error) {
+	boot := p.host().Keymap
+	if p.keymap == boot {
+		return true, nil
+	}
+	got, problem := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	if problem != nil {
+		got = steps.Typing{} // the engine warns of it
+	}
+	switch {
+	case got.Missing > 0:
+		p.say("It will not do: %s.", missing(got, steps.CleanText(boot)))
+		return false, nil
+	case got.Moved > 0:
+		p.say("Beware: %s.", elsewhere(got, steps.CleanText(boot)))
+		again, err := p.line("Load that keymap and type it again, y or n", "y")
+		if err != nil || again == "n" {
+			return err == nil, err
+		}
+		if err := p.backend.SetKeymap(ctx, boot); err != nil {
+			p.say("It is not loaded: %s.", steps.NewError("", err).Cause)
+			return false, nil
+		}
+		p.keymap = boot
+		return false, nil
+	}
+	return true, nil
 }
 
 func (p *Plain) askSecret(question string) ([]byte, error) {

@@ -15,6 +15,7 @@ type scene struct {
 	fake  func(*fake)  // what the machine is like
 	play  func(*pilot) // how to get there
 	raw   bool         // the pilot does not start: play does it all
+	kiosk bool         // on a virtual console
 }
 
 // scenes are those of the golden frames, in the order of an install.
@@ -35,6 +36,10 @@ func scenes() []scene {
 		{name: "keyboard-none", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("xyz") }},
 		{name: "keyboard-try", play: func(p *pilot) { walk(stateKeyboard)(p); p.press("tab"); p.enterText("yz YZ ?/ @ []") }},
 		{name: "keyboard-error", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("cz") }},
+		{name: "bundle-asked", play: sealed(func(p *pilot) { p.enterText("open") })},
+		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
+		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
+		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
 		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.screens[stateNetwork].(*network).known = "" }, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
@@ -88,6 +93,8 @@ func scenes() []scene {
 			p.enterText("correct horse battery staple")
 			p.press("tab")
 		}},
+		{name: "passphrase-moved", fake: func(f *fake) { f.typing = steps.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-missing", fake: func(f *fake) { f.typing = steps.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
 		{name: "recovery-offer", play: walk(stateRecovery)},
 		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
 		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},
@@ -115,10 +122,29 @@ func scenes() []scene {
 		{name: "install-found", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
 		{name: "install-scrolled", play: func(p *pilot) { p.install(progress); p.View(); p.press("pgup", "up") }},
 		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
+		{name: "install-waiting", play: func(p *pilot) { p.install(started("bootproof"), waits()) }},
+		{name: "install-refused", play: func(p *pilot) {
+			p.install(started("bootproof"), waits(), steps.Event{Kind: steps.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})
+		}},
+		{name: "install-without", play: func(p *pilot) { p.install(started("bootproof"), waits()); p.press("n") }},
 		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
 		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
 		{name: "quit-writing", play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "kiosk-quit", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
+		{name: "kiosk-quit-writing", kiosk: true, play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "kiosk-quit-done", kiosk: true, play: func(p *pilot) { p.finish(); p.press("ctrl+c") }},
+		{name: "kiosk-quit-failed", kiosk: true, play: func(p *pilot) { p.fail("closure"); p.press("ctrl+c") }},
+		{name: "kiosk-restart", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c", "r") }},
+		{name: "kiosk-error", kiosk: true, play: func(p *pilot) {
+			walk(stateDisk)(p)
+			p.f.fails = errors.New("systemctl poweroff: exit status 1")
+			p.press("ctrl+c", "p")
+		}},
+		{name: "kiosk-help", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
+		{name: "kiosk-failure", kiosk: true, play: func(p *pilot) { p.fail("closure") }},
+		{name: "kiosk-elsewhere", kiosk: true, hosts: []string{"ultraviolet", "stygianlibrary"}, play: func(p *pilot) { anotherConsole(p, progress) }},
+		{name: "kiosk-elsewhere-done", kiosk: true, play: func(p *pilot) { anotherConsole(p, nil) }},
 		{name: "help-disk", play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
 		{name: "help-passphrase", play: func(p *pilot) { walk(statePassphrase)(p); p.press("f1") }},
 		{name: "help-install", play: func(p *pilot) { p.install(progress); p.press("?") }},
@@ -150,6 +176,28 @@ func scenes() []scene {
 	}
 }
 
+// sealed is a medium with keys for the host.
+func sealed(then func(*pilot)) func(*pilot) {
+	return func(p *pilot) {
+		p.answers.Bundle = []byte("sealed")
+		walk(stateBundle)(p)
+		then(p)
+	}
+}
+
+// waits is an engine that needs the host's identity.
+func waits() steps.Event {
+	return steps.Event{Kind: steps.KindWaiting, Waiting: &steps.Waiting{
+		For: "the age identity of stygianlibrary",
+		How: []string{
+			"Send it from the machine that has it:", "  scp stygianlibrary.agekey root@192.168.1.20:/mnt/etc/age/",
+			"This machine's ssh host key is", "  SHA256:ohD8VZEXGWo6Ez8GSEJQ9WpafgLFsOfLOtGGQCQo6Og",
+			"Where it does not know your ssh key, give root a password with passwd at a shell here.",
+			"It is taken as soon as it is there, if it is the right one.",
+		},
+	}}
+}
+
 // fixedKey is a recovery key that does not change from test to test.
 const fixedKey = "cbdefghijklnrtuvcbdefghijklnrtuv"
 
@@ -164,6 +212,7 @@ func (s scene) open(t tester) *pilot {
 		names = []string{"stygianlibrary"}
 	}
 	p := fly(t, f, names...)
+	p.opts.Kiosk, p.opts.Console, f.vt = s.kiosk, s.kiosk, s.kiosk
 	if s.raw {
 		clear(p.screens[stateWelcome].(*welcome).checks)
 	}

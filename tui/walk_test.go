@@ -22,6 +22,9 @@ func walk(s state) func(*pilot) {
 					p.diskAt = "/dev/vda"
 				}
 				p.press("enter")
+			case stateBundle:
+				p.enterText("open sesame")
+				p.press("enter")
 			case stateNetwork:
 				p.press("c")
 			case statePassphrase:
@@ -54,6 +57,13 @@ func (p *pilot) secret(text string) {
 	p.press("enter", "enter")
 }
 
+// dvorak goes to the passphrase with another keymap than the host's.
+func dvorak(p *pilot) {
+	walk(stateKeyboard)(p)
+	p.enterText("dvorak")
+	walk(statePassphrase)(p)
+}
+
 // offline looks for Wi-Fi networks, as the network screen does by itself.
 func offline(p *pilot) { walk(stateNetwork)(p) }
 
@@ -76,7 +86,7 @@ func started(step string) func(steps.Event) bool {
 func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
 
 // install starts an install that has come as far as until says.
-func (p *pilot) install(until func(steps.Event) bool) {
+func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
 	plan, err := preview(p.answers)
@@ -87,7 +97,12 @@ func (p *pilot) install(until func(steps.Event) bool) {
 	_, _ = p.Update(keyMsg("enter")) // what follows is told here
 	p.at(stateInstall)
 	p.model.run.now = epoch
-	for _, e := range story(plan, until) {
+	events := story(plan, until)
+	for _, e := range more {
+		e.Time = events[len(events)-1].Time
+		events = append(events, e)
+	}
+	for _, e := range events {
 		p.model.run.apply(e)
 	}
 }

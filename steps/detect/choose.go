@@ -48,6 +48,9 @@ func Choose(all []Verdict, want string) (Verdict, error) {
 	if i := slices.IndexFunc(others, func(v Verdict) bool { return !external(v) }); i >= 0 && external(first) {
 		return ask(others[i], "the first is attached from outside and the other is not")
 	}
+	if external(first) && first.HoldsData { // it may be the medium of a system that runs in memory
+		return ask(others[0], "the first is attached from outside and holds data")
+	}
 	return first, nil
 }
 
@@ -65,10 +68,10 @@ func lone(v Verdict) (Verdict, error) {
 	return v, nil
 }
 
-// external tells if a disk hangs on a cable that people plug and unplug. Many
-// such disks call themselves not removable.
+// external tells if a disk is one that people plug and unplug. Many such disks
+// call themselves not removable.
 func external(v Verdict) bool {
-	return v.Device.Transport == "usb" || v.Device.Transport == "ieee1394"
+	return slices.Contains([]string{"usb", "ieee1394", block.TransportCard}, v.Device.Transport)
 }
 
 // named finds the disk that the user asked for.

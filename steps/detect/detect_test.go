@@ -157,6 +157,12 @@ func TestOrder(t *testing.T) {
 	busy.WWN, busy.Partitions[0].Mountpoints = "wwn", []string{"/x"}
 	twin := disk("sdn", 9, "ext4")
 	twin.WWN = "wwn"
+	card := disk("mmcblk0", 500, "vfat", "ext4")
+	card.Transport = block.TransportCard
+	external := func(d block.Device) block.Device {
+		d.Transport = "usb"
+		return d
+	}
 	for name, c := range map[string]struct {
 		disks  []block.Device
 		first  string // of the ranking
@@ -174,6 +180,10 @@ func TestOrder(t *testing.T) {
 		"an exported ZFS pool":             {[]block.Device{disk("sda", 9, "zfs_member"), disk("sdb", 1, "ext4")}, "sda", false, "(zfs_member)"},
 		"one alone, with data":             {[]block.Device{disk("sda", 9, "ext4")}, "sda", true, ""},
 		"a USB disk before an inner one":   {[]block.Device{outside, disk("sda", 9, "ext4")}, "sdu", false, "attached from outside"},
+		"a USB disk before another":        {[]block.Device{outside, external(disk("sdw", 9, "ext4"))}, "sdu", false, "attached from outside and holds data"},
+		"a card before an inner disk":      {[]block.Device{card, disk("sda", 9, "ext4")}, "mmcblk0", false, "attached from outside"},
+		"a card alone, with data":          {[]block.Device{card}, "mmcblk0", false, "attached from outside and holds data"},
+		"blank USB disks alone":            {[]block.Device{external(disk("sdv", 500)), external(disk("sdx", 9))}, "sdv", true, ""},
 		"only a removable one":             {[]block.Device{stick}, "sdr", false, "removable: taken only if it is named"},
 		"a removable one is not in line":   {[]block.Device{stick, disk("sda", 1, "ext4")}, "sda", true, ""},
 		"none":                             {nil, "", false, "no disk was found"},
@@ -196,6 +206,46 @@ func TestOrder(t *testing.T) {
 				t.Errorf("chose %s, %v", v.Device.Name, err)
 			}
 		})
+	}
+}
+
+// TestNoDisks has what lsblk calls disks and what is none.
+func TestNoDisks(t *testing.T) {
+	software := disk("unheardof0", 9)
+	software.Virtual = true
+	for words, d := range map[string]block.Device{
+		"floppy":           disk("fd0", 1),
+		"ZFS":              disk("zd16", 9),
+		"network":          disk("rbd0", 9),
+		"this machine":     disk("drbd1", 9),
+		"hidden area":      disk("mmcblk0gp1", 9),
+		"made by software": software,
+	} {
+		if v := detect.Rank(&block.Inventory{Devices: []block.Device{d}})[0]; !strings.Contains(v.Refused, words) || v.Candidate {
+			t.Errorf("%s: %+v", d.Name, v)
+		}
+	}
+}
+
+// TestThirdPath: which of two refused paths is named does not depend on their
+// order, and a path is not refused on account of itself.
+func TestThirdPath(t *testing.T) {
+	path := func(name string, mounted bool) block.Device {
+		d := disk(name, 9, "ext4")
+		d.WWN = "wwn"
+		if mounted {
+			d.Partitions[0].Mountpoints = []string{"/x"}
+		}
+		return d
+	}
+	a, b, c := path("sda", false), path("sdb", true), path("sdc", false)
+	want := "it is the same disk as /dev/sdb by another path: /dev/sdb1 is mounted at /x"
+	for _, order := range [][]block.Device{{a, b, c}, {c, b, a}, {b, c, a}} {
+		for _, v := range detect.Rank(&block.Inventory{Devices: order}) {
+			if v.Device.Name != "sdb" && v.Refused != want {
+				t.Errorf("%s: %s", v.Device.Name, v.Refused)
+			}
+		}
 	}
 }
 

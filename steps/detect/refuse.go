@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -18,7 +19,10 @@ var virtual = []struct {
 	{regexp.MustCompile(`^zram\d`), "compressed memory (zram), not a disk"},
 	{regexp.MustCompile(`^ram\d`), "memory (RAM disk), not a disk"},
 	{regexp.MustCompile(`^nbd\d`), "a network block device, not a disk of this machine"},
-	{regexp.MustCompile(`^mmcblk\d+(boot\d+|rpmb)$`), "a hidden area of a memory card, not a disk"},
+	{regexp.MustCompile(`^(rbd|drbd)\d`), "a network block device, not a disk of this machine"},
+	{regexp.MustCompile(`^zd\d`), "a volume of a ZFS pool, not a disk"},
+	{regexp.MustCompile(`^fd\d`), "a floppy disk drive"},
+	{regexp.MustCompile(`^mmcblk\d+(boot\d+|gp\d+|rpmb)$`), "a hidden area of a memory card, not a disk"},
 	{regexp.MustCompile(`^mtdblock\d`), "the firmware's own flash memory, not a disk"},
 	{regexp.MustCompile(`^md\d`), "an md array, not a whole disk"},
 	{regexp.MustCompile(`^dm-\d`), "a device-mapper device, not a whole disk"},
@@ -97,6 +101,9 @@ func notADisk(d block.Device) string {
 	if len(d.Slaves) > 0 {
 		return fmt.Sprintf("built upon %s, not a disk of its own", strings.Join(d.Slaves, ", "))
 	}
+	if d.Virtual {
+		return "made by software, not a disk"
+	}
 	return ""
 }
 
@@ -166,18 +173,25 @@ func holder(c block.Device) string {
 }
 
 // refuseTwins refuses a disk that is reached by a second path (the same WWN and
-// size) if it is in use by the first.
+// size) if the first is refused. What is said does not depend on the order.
 func refuseTwins(all []Verdict) {
-	for i := range all {
-		for _, twin := range all {
-			a, b := all[i].Device, twin.Device
-			if all[i].Refused == "" && twin.Refused != "" && a.Name != b.Name && b.Type == block.TypeDisk &&
-				a.WWN != "" && a.WWN == b.WWN && a.Size == b.Size {
-				all[i] = Verdict{
-					Device: a, HoldsData: all[i].HoldsData, Holds: all[i].Holds, Blank: all[i].Blank,
-					Refused: fmt.Sprintf("it is the same disk as %s by another path: %s", b.Path, twin.Refused),
-				}
-			}
+	own := slices.Clone(all)
+	slices.SortFunc(own, func(a, b Verdict) int { return cmp.Compare(a.Device.Path, b.Device.Path) })
+	for i, v := range all {
+		a := v.Device
+		if v.Refused != "" || a.WWN == "" {
+			continue
+		}
+		twin := slices.IndexFunc(own, func(o Verdict) bool {
+			b := o.Device
+			return o.Refused != "" && a.Name != b.Name && b.Type == block.TypeDisk && a.WWN == b.WWN && a.Size == b.Size
+		})
+		if twin < 0 {
+			continue
+		}
+		all[i] = Verdict{
+			Device: a, HoldsData: v.HoldsData, Holds: v.Holds, Blank: v.Blank,
+			Refused: fmt.Sprintf("it is the same disk as %s by another path: %s", own[twin].Device.Path, own[twin].Refused),
 		}
 	}
 }

@@ -2,6 +2,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -14,6 +15,10 @@ type Options struct {
 	Disk block.Identity
 	// Refusal tells why a disk may not be written to now, or is empty.
 	Refusal func(inv *block.Inventory, path string) string
+	// Busy tells whether the kernel lets nobody open the disk exclusively. It
+	// is block.Busy but in tests.
+	Busy func(path string) (bool, error)
+	Root string // where /proc, /sys and /dev are; empty is "/"
 }
 
 // Actions is what Run will look at.
@@ -24,7 +29,7 @@ func Actions(o Options) []sys.Action {
 // Run identifies the disk again. If it is not the very disk that was
 // confirmed, or something uses it by now, the plan stops here.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	inv, err := block.Survey(ctx, s, "/")
+	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
 		return stop("`lsblk` shows what is wrong; nothing was written", "the disks cannot be looked at again: %w", err)
 	}
@@ -38,7 +43,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if why := o.Refusal(inv, dev.Path); why != "" {
 		return stop("let go of the disk and start over", "%s cannot be written to: %s", dev.Path, why)
 	}
-	busy, err := block.Busy(dev.Path)
+	busy, err := o.Busy(dev.Path)
 	if err != nil {
 		return stop("the disk may be failing: see the kernel's messages", "%s cannot be opened: %w", dev.Path, err)
 	}

@@ -36,6 +36,7 @@ func confirmed(path string) Options {
 			Path: path, DevNo: "259:7", Size: 8 << 30, LogicalSector: 512, Serial: "S1", WWN: "eui.1", Model: "M", PTUUID: "aaaa",
 		},
 		Refusal: func(*block.Inventory, string) string { return "" },
+		Busy:    block.Busy,
 	}
 }
 
@@ -58,6 +59,9 @@ func TestGate(t *testing.T) {
 		{name: "refused by now", options: func(o *Options) {
 			o.Refusal = func(*block.Inventory, string) string { return "it is mounted at /data" }
 		}, bad: "cannot be written to: it is mounted at /data"},
+		{name: "held by something unseen", options: func(o *Options) {
+			o.Busy = func(string) (bool, error) { return true, nil }
+		}, bad: "is in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk")

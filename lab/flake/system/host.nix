@@ -1,5 +1,10 @@
 # One host: its NixOS-shaped option values and its toplevel.
-{ rev }:
+{
+  rev,
+  # Whose files are what the host decrypts at its start; null: those of the
+  # repo that are for it.
+  secrets ? null,
+}:
 name: toml:
 let
   labels = {
@@ -60,6 +65,21 @@ let
     else
       { };
 
+  # As agenix has it: secrets.nix says who may read what, and the host decrypts
+  # at its start those files that are encrypted to its own key.
+  secretsDir = ../secrets;
+  rules =
+    if builtins.pathExists (secretsDir + "/secrets.nix") then import (secretsDir + "/secrets.nix") else { };
+  ownKey = builtins.head (import (secretsDir + "/keys.nix")).${name};
+  ownSecrets = builtins.listToAttrs (
+    map (file: {
+      name = builtins.head (builtins.split "\\.age$" file);
+      value.file = secretsDir + "/${file}";
+    }) (builtins.filter (file: builtins.elem ownKey rules.${file}.publicKeys) (builtins.attrNames rules))
+  );
+
+  hostSecrets = if secrets == null then ownSecrets else secrets;
+
   # Plain copies of the binary parts, each a store path of its own: they stay
   # the same, and shared, when only the configuration changes.
   part =
@@ -114,6 +134,7 @@ let
     gid='${toString (toml.targetGid or 100)}'
     dirs='${toString (toml.extraMountDirs or [ ])}'
     rev='${rev}'
+    secrets='${toString (builtins.attrValues (builtins.mapAttrs (n: s: "${n}=${s.file}") hostSecrets))}'
   '';
 
   script = file: ''
@@ -176,6 +197,7 @@ in
       uid = if user == "root" then 0 else toml.targetUid or 1000;
       home = if user == "root" then "/root" else "/home/${user}";
     };
+    age.secrets = hostSecrets;
     system.build.toplevel = toplevel;
   };
 }

@@ -25,6 +25,9 @@ type Device struct {
 	Name  string `json:"name"`  // the kernel's: sda1, dm-0
 	Path  string `json:"path"`  // /dev/sda1, /dev/mapper/vg-root
 	DevNo string `json:"devNo"` // major:minor, 259:0
+	// DiskSeq is the kernel's number of this disk's coming, which no other gets
+	// until the next boot; 0 of a partition, and before Linux 5.15.
+	DiskSeq uint64 `json:"diskSeq,omitempty"`
 	// Type is lsblk's: disk, part, rom, loop, crypt, lvm, raid1, mpath, dm...
 	// or "file" for an image file.
 	Type           string `json:"type"`
@@ -32,9 +35,9 @@ type Device struct {
 	LogicalSector  int    `json:"logicalSector"`  // bytes
 	PhysicalSector int    `json:"physicalSector"` // bytes
 	ReadOnly       bool   `json:"readOnly"`
-	Removable      bool   `json:"removable"` // the medium can be taken out
-	Hotplug        bool   `json:"hotplug"`   // the device itself can
-	Transport      string `json:"transport,omitempty"`
+	Removable      bool   `json:"removable"`           // the medium can be taken out
+	Hotplug        bool   `json:"hotplug"`             // the device itself can
+	Transport      string `json:"transport,omitempty"` // lsblk's, or TransportCard
 	Model          string `json:"model,omitempty"`
 	Serial         string `json:"serial,omitempty"`
 	WWN            string `json:"wwn,omitempty"`
@@ -46,8 +49,8 @@ type Device struct {
 	Label  string `json:"label,omitempty"`
 	UUID   string `json:"uuid,omitempty"`
 
-	// Content is what is on a disk without table or signature: empty if it is
-	// blank as far as one can see, or ContentUnknown or ContentUnreadable.
+	// Content is what is on a disk without partitions or signature: empty if it
+	// is blank as far as one can see, or ContentUnknown or ContentUnreadable.
 	Content string `json:"content,omitempty"`
 
 	// Only of a partition.
@@ -65,6 +68,8 @@ type Device struct {
 	Holders []string `json:"holders,omitempty"`
 	// Slaves are the kernel names of devices that it is made of (sysfs).
 	Slaves []string `json:"slaves,omitempty"`
+	// Virtual: no hardware is behind it (sysfs).
+	Virtual bool `json:"virtual,omitempty"`
 	// BackingFile is what a loop device shows.
 	BackingFile string `json:"backingFile,omitempty"`
 
@@ -78,6 +83,10 @@ const (
 	TypePart = "part"
 	TypeFile = "file"
 )
+
+// TransportCard is the transport of a memory card in a slot, which lsblk does
+// not tell from memory that is soldered in.
+const TransportCard = "card"
 
 // ESPType is the partition type of an EFI system partition (UEFI 2.10 table
 // 5.7); an MBR has 0xef.

@@ -2,6 +2,7 @@ package block_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,6 +91,75 @@ func TestLiveThroughMappers(t *testing.T) {
 		if got := len(d.Live) > 0; got != want {
 			t.Errorf("%s: the root stands on it: %v", d.Name, got)
 		}
+	}
+}
+
+// bare is a machine of which lsblk tells next to nothing: the rest is in files.
+func bare(t *testing.T, names ...string) (*sys.Fake, string) {
+	t.Helper()
+	root := t.TempDir()
+	var disks []string
+	for _, name := range names {
+		disks = append(disks, fmt.Sprintf(`{"name":%q,"type":"disk","size":8388608,"pttype":"gpt"}`, name))
+		if err := os.MkdirAll(filepath.Join(root, "sys/class/block", name, "device"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fake := sys.NewFake(t)
+	fake.Expect(block.Lsblk.Argv...).Prints(`{"blockdevices":[` + strings.Join(disks, ",") + `]}`)
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, "proc/self"), 0o700), os.Mkdir(filepath.Join(root, "dev"), 0o700),
+		os.WriteFile(filepath.Join(root, "proc/self/mountinfo"), []byte("1 0 0:2 / / rw - tmpfs tmpfs rw\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return fake, root
+}
+
+// TestWhatOnlySysfsTells: the number of a disk's coming, a card in a slot, and
+// what no hardware is behind.
+func TestWhatOnlySysfsTells(t *testing.T) {
+	fake, root := bare(t, "vda", "mmcblk0", "mmcblk1", "new0")
+	class := filepath.Join(root, "sys/class/block")
+	home := filepath.Join(root, "sys/devices/virtual/block/new0")
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(class, "vda/diskseq"), []byte("12\n"), 0o600),
+		os.WriteFile(filepath.Join(class, "mmcblk0/device/type"), []byte("SD\n"), 0o600),
+		os.WriteFile(filepath.Join(class, "mmcblk1/device/type"), []byte("MMC\n"), 0o600),
+		os.MkdirAll(filepath.Dir(home), 0o700), os.Rename(filepath.Join(class, "new0"), home),
+		os.Symlink("../../devices/virtual/block/new0", filepath.Join(class, "new0")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := block.Survey(t.Context(), fake, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := find(t, inv, "vda"); a.DiskSeq != 12 || block.IdentityOf(a).DiskSeq != 12 || a.Virtual {
+		t.Errorf("%+v", a)
+	}
+	if n := find(t, inv, "new0"); n.DiskSeq != 0 || !n.Virtual {
+		t.Errorf("%+v", n)
+	}
+	if card, chip := find(t, inv, "mmcblk0"), find(t, inv, "mmcblk1"); card.Transport != block.TransportCard || chip.Transport != "" {
+		t.Errorf("%+v, %+v", card, chip)
+	}
+}
+
+// TestEmptyTable: what is behind a table without partitions counts, and the
+// table itself does not.
+func TestEmptyTable(t *testing.T) {
+	fake, root := bare(t, "vda", "vdb")
+	behind := make([]byte, 1<<20+1)
+	behind[1<<20] = 1
+	if err := errors.Join(os.WriteFile(filepath.Join(root, "dev/vda"), behind, 0o600),
+		os.WriteFile(filepath.Join(root, "dev/vdb"), []byte("the table"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := block.Survey(t.Context(), fake, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := find(t, inv, "vda"), find(t, inv, "vdb"); a.Content != block.ContentUnknown || b.Content != "" {
+		t.Errorf("%q, %q", a.Content, b.Content)
 	}
 }
 
@@ -210,7 +280,7 @@ func TestFormatSize(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	id := block.Identity{Path: "/dev/sda", WWN: "w", Serial: "s", Model: "m", Size: 5, LogicalSector: 512, PTUUID: "p", DevNo: "8:0"}
+	id := block.Identity{Path: "/dev/sda", WWN: "w", Serial: "s", Model: "m", Size: 5, LogicalSector: 512, PTUUID: "p", DevNo: "8:0", DiskSeq: 7}
 	moved := id
 	moved.Path, moved.DevNo = "/dev/sdb", "8:16"
 	if ok, why := id.Same(moved); !ok {
@@ -223,6 +293,7 @@ func TestIdentity(t *testing.T) {
 		"size was 5 bytes and is 6":      func(i *block.Identity) { i.Size = 6 },
 		"sector size was 512":            func(i *block.Identity) { i.LogicalSector = 4096 },
 		"partition table was p and is q": func(i *block.Identity) { i.PTUUID = "q" },
+		"attached in its place":          func(i *block.Identity) { i.DiskSeq = 8 },
 	} {
 		other := id
 		change(&other)
@@ -232,6 +303,11 @@ func TestIdentity(t *testing.T) {
 		if ok, _ := other.Same(id); ok {
 			t.Errorf("%s: same the other way round", says)
 		}
+	}
+	again := id
+	again.DiskSeq = 8 // after a restart
+	if ok, why := id.Lasting().Same(again); !ok {
+		t.Error(why)
 	}
 	bare := block.Identity{Path: "/dev/vda", Size: 5, DevNo: "254:0"}
 	other := bare

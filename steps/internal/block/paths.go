@@ -120,8 +120,8 @@ func Image(path string) (Device, error) {
 	}
 	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
 	if table == nil {
-		if d.unmarked() {
-			d.Content = content(path, d.Size)
+		if d.unmarked() && d.PTType == "" {
+			d.Content = content(path, d.Size, false)
 		}
 		return d, nil
 	}

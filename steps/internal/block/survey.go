@@ -97,10 +97,20 @@ func (v *survey) readSysfs(tree []Device) error {
 		if parent != "" && !slices.Contains(v.under[d.Name], parent) {
 			v.under[d.Name] = append(v.under[d.Name], parent)
 		}
-		d.Number = int(readNumber(v.sysfs(d.Name, "partition")))
-		d.Start = readNumber(v.sysfs(d.Name, "start")) * 512 // always in units of 512
+		if d.Type == TypePart {
+			d.Number = int(readNumber(v.sysfs(d.Name, "partition")))
+			d.Start = readNumber(v.sysfs(d.Name, "start")) * 512 // always in units of 512
+		} else {
+			d.DiskSeq = uint64(max(readNumber(v.sysfs(d.Name, "diskseq")), 0))
+		}
 		d.Holders = list(v.sysfs(d.Name, "holders"))
 		d.Slaves = list(v.sysfs(d.Name, "slaves"))
+		// Linux, drivers/mmc/core/bus.c: MMC is soldered in.
+		if strings.HasPrefix(d.Name, "mmcblk") && readText(v.sysfs(d.Name, "device/type")) == "SD" {
+			d.Transport = TransportCard
+		}
+		home, _ := os.Readlink(v.sysfs(d.Name)) // a folder in tests
+		d.Virtual = strings.Contains(home, "/devices/virtual/block/")
 		d.BackingFile = readText(v.sysfs(d.Name, "loop/backing_file"))
 		d.ByID = byID[d.Name]
 		if d.FSType == "zfs_member" && d.Label != "" {
@@ -262,7 +272,7 @@ func (v *survey) annotate(tree []Device) {
 			d.FSType = v.fsTypes[d.Name]
 		}
 		if d.Type == TypeDisk && d.unmarked() {
-			d.Content = content(filepath.Join(v.root, "dev", d.Name), d.Size)
+			d.Content = content(filepath.Join(v.root, "dev", d.Name), d.Size, d.PTType != "")
 		}
 		d.Mountpoints = union(union(d.Mountpoints, full.Mountpoints), v.mounted[d.Name])
 	})

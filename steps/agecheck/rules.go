@@ -1,0 +1,116 @@
+package agecheck
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+// rulesFiles is where agenix' rules are, in the order of trial.
+var rulesFiles = []string{"secrets/secrets.nix", "secrets.nix"}
+
+func evaluate(file string) sys.Cmd {
+	return sys.Cmd{
+		Does: "read the rules of the secrets",
+		Argv: []string{
+			"nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", file, "--apply", secrets.RulesExpression,
+		},
+		Quiet: true, // it is not known beforehand whether there are any
+	}
+}
+
+// byRules finds the files that agenix' rules encrypt to the host, for hosts
+// whose own configuration does not tell. Rules that cannot be read are told of
+// and do not hold up the install.
+func byRules(ctx context.Context, s sys.System, o Options) error {
+	file := o.rules()
+	if file == "" {
+		return nil
+	}
+	if err := o.follow(ctx, s, file); err != nil && ctx.Err() == nil {
+		s.Warn("the age identity is not tried on the files of " + filepath.Base(file) + ", which cannot be read: " + err.Error())
+	}
+	return context.Cause(ctx)
+}
+
+// rules is the repo's rules file, or empty.
+func (o Options) rules() string {
+	for _, name := range rulesFiles {
+		file := filepath.Join(o.Repo, name)
+		if _, err := os.Stat(file); err == nil && o.Repo != "" {
+			return file
+		}
+	}
+	return ""
+}
+
+func (o Options) follow(ctx context.Context, s sys.System, file string) error {
+	to, err := o.recipient(filepath.Dir(file))
+	if err != nil || to == nil { // nil: there is no key for this host
+		return err
+	}
+	out, err := s.Output(ctx, evaluate(file))
+	if err != nil {
+		return err
+	}
+	rules, err := secrets.ParseRules(out)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Rel(o.Repo, filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	o.apply(dir, rules, to)
+	return nil
+}
+
+// apply takes the files of the rules that are encrypted to a recipient.
+func (o Options) apply(dir string, rules []secrets.Rule, to *secrets.Recipient) {
+	for _, r := range rules {
+		for _, has := range r.Recipients {
+			if has.ID() != to.ID() {
+				continue
+			}
+			name := filepath.Join(dir, r.File)
+			path := filepath.Join(o.Repo, name)
+			if _, err := os.Stat(path); err == nil {
+				o.Found.Files = append(o.Found.Files, File{name, path})
+			} // else it was never made
+			break
+		}
+	}
+}
+
+// recipient is the host's public key: that of the identity which was given, or
+// else the one in keys.nix. It is nil if neither tells.
+func (o Options) recipient(dir string) (*secrets.Recipient, error) {
+	if o.Key != nil {
+		id, err := secrets.ParseIdentity(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		defer id.Wipe()
+		return secrets.ParseRecipient(id.Recipient())
+	}
+	src, err := os.ReadFile(filepath.Join(dir, "keys.nix"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := secrets.KeyOf(src, o.Host)
+	if errors.Is(err, secrets.ErrNoHost) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return secrets.ParseRecipient(key.Recipient)
+}

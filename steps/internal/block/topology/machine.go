@@ -1,0 +1,225 @@
+// Package topology makes up whole machines for property tests: disks of all
+// kinds, what is on them, what is built upon them, what runs from them, and
+// what the firmware knows of them. A machine shows itself as the real one does,
+// by lsblk, /proc, /sys, /dev and EFI variables; and since it was made up, it
+// also knows the truth about itself, which tests judge by.
+package topology
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Why is a reason for which a disk must not be touched.
+type Why string
+
+// All reasons.
+const (
+	Live     Why = "the running system stands on it"
+	Started  Why = "this session was started from it"
+	Medium   Why = "it is an installation medium"
+	Mounted  Why = "it or something upon it is mounted"
+	Swap     Why = "it or something upon it is swapped to"
+	Held     Why = "something is built upon it"
+	OnePath  Why = "it is one path of a multipath device"
+	Twin     Why = "it is another path to a disk of which that is true"
+	ReadOnly Why = "it is read-only"
+	Empty    Why = "there is no medium in it"
+	NoDisk   Why = "it is no disk"
+)
+
+// Node is a block device: a disk, a partition, or what is built upon them.
+type Node struct {
+	Kind   string // the kernel's name begins with it: sd, nvme, dm-, md
+	Suffix string // of what belongs to another: boot0 of mmcblk0boot0
+	Beside *Node  // that other
+	Type   string // lsblk's
+	Mapper string // of a dm- node: its name in /dev/mapper
+
+	// What it is known by. Seq is the kernel's disk sequence number, which is
+	// never used twice; Lay gives it to what has none.
+	Tran, Model, Serial, WWN string
+	Seq                      int
+	Size                     int64 // bytes
+	Sector                   int   // bytes
+	RO, RM, Hotplug          bool
+	Card                     bool // a memory card in a slot
+
+	// What is on it.
+	PTType, PTUUID, FSType, Label string
+	Content                       byte // what its first byte is
+
+	// Of a partition.
+	Number                        int
+	PartUUID, PartType, PartLabel string
+
+	Parts, Upon []*Node // its partitions, and what is built upon it
+	Below       []*Node // its disk, or what it is built upon
+	Backing     string  // file of a loop device
+	used        bool    // something was made of it
+
+	// The truth. Body numbers what is one and the same physical disk.
+	Body int
+	Why  map[Why]bool
+	// Busy: the kernel lets nobody open it exclusively.
+	Busy bool
+	// Hidden: the running system was started from it, and nothing tells.
+	Hidden bool
+
+	// Given by Lay.
+	Name, Path, DevNo string
+}
+
+// Mount is a line of mountinfo.
+type Mount struct {
+	On     []*Node // the devices of a file system; the first is named
+	Source string  // if it is on none
+	FS     string
+	Point  string
+	Super  string // options of the file system
+}
+
+// Machine is a made-up machine.
+type Machine struct {
+	// Tops are the devices that are no partitions and not built upon another,
+	// in the order in which they were attached.
+	Tops     []*Node
+	Mounts   []Mount
+	Swaps    []*Node
+	Pools    []string // imported ZFS pools
+	Firmware *Firmware
+	OldLsblk bool           // one that prints numbers as strings, and one mount point
+	First    map[string]int // number of the first device of a kind
+
+	seq int // the newest disk sequence number
+}
+
+// IsDisk tells whether a node is a whole disk of a kind that systems are
+// installed to.
+func (n *Node) IsDisk() bool { return n.Type == "disk" && n.Below == nil && !n.Why[NoDisk] }
+
+// External tells whether a disk is one that people plug and unplug.
+func (n *Node) External() bool { return n.Tran == "usb" || n.Card }
+
+// Takable tells whether nothing speaks against writing to a disk.
+func (n *Node) Takable() bool { return len(n.Why) == 0 }
+
+// Blank tells whether there is nothing on a disk.
+func (n *Node) Blank() bool {
+	return n.FSType == "" && n.Content == 0 && len(n.Parts)+len(n.Upon) == 0
+}
+
+// IsMember tells whether a disk or a partition of it belongs to an array, a
+// pool or a group of volumes.
+func (n *Node) IsMember() bool {
+	signatures := []string{"LVM2_member", "linux_raid_member", "zfs_member", "mpath_member", "bcache", "drbd"}
+	return slices.ContainsFunc(append([]*Node{n}, n.Parts...), func(p *Node) bool { return slices.Contains(signatures, p.FSType) })
+}
+
+// GoString tells a node from others, for what a failed test prints.
+func (n *Node) GoString() string {
+	return strings.TrimSpace(n.Kind + n.Name + " " + n.Type + " " + n.FSType)
+}
+
+// String draws the machine as a tree.
+func (m *Machine) String() string {
+	var b strings.Builder
+	var walk func(n *Node, indent string)
+	walk = func(n *Node, indent string) {
+		fmt.Fprintf(&b, "%s%s %s %q %d B, %s %q %q %q, disk %d, blank %v %v busy %v\n", indent, n.Path, n.Type, n.Tran, n.Size, n.PTType, n.FSType, n.Label,
+			n.PartUUID, n.Body, n.Blank(), slices.Collect(maps.Keys(n.Why)), n.Busy)
+		for _, c := range slices.Concat(n.Parts, n.Upon) {
+			walk(c, indent+"  ")
+		}
+	}
+	for _, n := range m.Tops {
+		walk(n, "")
+	}
+	for _, s := range m.Swaps {
+		fmt.Fprintf(&b, "swap on %s\n", s.Path)
+	}
+	if m.Firmware != nil {
+		fmt.Fprintf(&b, "%+v\n", *m.Firmware)
+	}
+	return b.String() + m.mountinfo()
+}
+
+// All is the node and everything that is on it, each once.
+func (n *Node) All() []*Node {
+	all := []*Node{n}
+	for i := 0; i < len(all); i++ {
+		for _, c := range slices.Concat(all[i].Parts, all[i].Upon) {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// disks are the whole disks that a node is on.
+func (n *Node) disks() []*Node {
+	if len(n.Below) == 0 {
+		return []*Node{n}
+	}
+	var all []*Node
+	for _, b := range n.Below {
+		for _, d := range b.disks() {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
+}
+
+// forbid notes why the disks of a node must not be touched.
+func (n *Node) forbid(why Why) {
+	for _, d := range n.disks() {
+		if d.Why == nil {
+			d.Why = map[Why]bool{}
+		}
+		d.Why[why] = true
+		if why == Mounted || why == Swap || why == Held {
+			d.Busy = true
+		}
+	}
+}
+
+// Disks are the devices that a person would call disks.
+func (m *Machine) Disks() []*Node {
+	return slices.DeleteFunc(slices.Clone(m.Tops), func(n *Node) bool { return !n.IsDisk() })
+}
+
+// All is every node of the machine, each once.
+func (m *Machine) All() []*Node {
+	return (&Node{Parts: m.Tops}).All()[1:]
+}
+
+// At is the node that has a path or a kernel name, or nil.
+func (m *Machine) At(path string) *Node {
+	for _, n := range m.All() {
+		if n.Path == path || "/dev/"+n.Name == path {
+			return n
+		}
+	}
+	return nil
+}
+
+// twins forbids the other paths to a disk that is forbidden: who writes to one
+// writes to all.
+func (m *Machine) twins() {
+	var found []*Node
+	for _, a := range m.Disks() {
+		for _, b := range m.Disks() {
+			if a.WWN != "" && a.WWN == b.WWN && a.Size == b.Size && a.Takable() && !b.Takable() {
+				found = append(found, a)
+			}
+		}
+	}
+	for _, d := range found {
+		d.forbid(Twin)
+	}
+}

@@ -1,0 +1,252 @@
+package steps
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/finish"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/system"
+)
+
+// The tests named TestLesson are of what went wrong with the shell script that
+// this program replaces, numbered as in docs/reliability.md. Those of the
+// screens, of keys and of the host's own configuration are beside these.
+
+// TestLessonsAreListed: each lesson of docs/reliability.md has a test of its
+// number, which is there, and each such test is listed.
+func TestLessonsAreListed(t *testing.T) {
+	doc, err := os.ReadFile("../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+	err = filepath.WalkDir("..", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && (e.Name() == "out" || e.Name() == ".git") {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			have[string(m[1])] = false
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.*$`).FindAllSubmatch(doc, -1)
+	if len(rows) != 18 {
+		t.Errorf("%d lessons are listed", len(rows))
+	}
+	for i, row := range rows {
+		number := fmt.Sprintf("%02d", i+1)
+		if string(row[1]) != fmt.Sprint(i+1) || !bytes.Contains(row[0], []byte("`TestLesson"+number)) {
+			t.Errorf("lesson %d has no test of its name: %s", i+1, row[0])
+		}
+		for _, m := range regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(row[0], -1) {
+			if _, ok := have[string(m[1])]; !ok {
+				t.Errorf("lesson %d: there is no %s", i+1, m[1])
+			}
+			have[string(m[1])] = true
+		}
+	}
+	for name, listed := range have {
+		if regexp.MustCompile(`^TestLesson\d`).MatchString(name) && !listed {
+			t.Errorf("%s is not in docs/reliability.md", name)
+		}
+	}
+}
+
+// TestLesson01NoSecretInAnyOutput: neither the plan nor what an engine writes
+// holds a secret, whether the commands that read it succeed or fail.
+func TestLesson01NoSecretInAnyOutput(t *testing.T) {
+	for name, a := range answers(t) {
+		if a.Host.LUKS.Enable {
+			a.RecoveryKey = []byte("cbdefghijklnrtuv-recovery")
+		}
+		var secrets []string
+		for _, s := range [][]byte{a.Passphrase, a.RecoveryKey, a.AgeIdentity, a.DeployKey} {
+			if len(s) > 0 {
+				secrets = append(secrets, strings.TrimSpace(string(s)))
+			}
+		}
+		if len(secrets) == 0 {
+			continue
+		}
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		WritePlan(&text, p)
+		asJSON, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args, _ := a.Arguments(3)
+		paths := newPaths(t)
+		e := open(t, paths)
+		read := func(script string) error {
+			return e.Run(t.Context(), testPlan(t, doing("encrypt", true, func(ctx context.Context, s sys.System) error {
+				for _, secret := range secrets {
+					c := sh(script)
+					c.Stdin, c.Secret = []byte(secret), "passphrase"
+					if err := s.Run(ctx, c); err != nil {
+						return sys.Incomplete(err, "to encrypt")
+					}
+				}
+				return nil
+			})))
+		}
+		err = read("cat >/dev/null")
+		if err == nil {
+			if err = read("cat >/dev/null; echo no key >&2; exit 2"); err == nil {
+				t.Error("the failure is lost")
+			}
+		}
+		_ = e.Close(err)
+		written := ""
+		for _, file := range []string{paths.Log, paths.Events} {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written += string(data)
+		}
+		if !strings.Contains(written, "cat >/dev/null") {
+			t.Fatalf("%s: nothing ran: %s", name, written)
+		}
+		for _, secret := range secrets {
+			for line := range strings.Lines(secret) { // of a key file, any line
+				if strings.Contains(text.String()+string(asJSON)+fmt.Sprint(args)+a.CommandLine()+written, strings.TrimSpace(line)) {
+					t.Errorf("%s: a secret is shown", name)
+				}
+			}
+		}
+	}
+}
+
+// TestLesson08StartedAgain: what a killed install left in the way is taken back
+// by the next start, which then comes to its end.
+func TestLesson08StartedAgain(t *testing.T) {
+	p := newPaths(t)
+	inTheWay := filepath.Join(t.TempDir(), "mounted")
+	plan := testPlan(t, doing("mount", true, func(ctx context.Context, s sys.System) error {
+		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if it is there
+	}), doing("finish", true, func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }))
+	killed := open(t, p)
+	if err := plan.Steps[0].run(t.Context(), killed.machine); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.lock.Close(); err != nil { // as the kernel does
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(inTheWay); err != nil {
+		t.Fatal("nothing is in the way")
+	}
+	again := open(t, p)
+	if err := again.Close(again.Run(t.Context(), plan)); err != nil {
+		t.Errorf("the second start: %v", err)
+	}
+	if _, err := os.Stat(inTheWay); err == nil {
+		t.Error("something is left behind")
+	}
+	if err := killed.sink.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLesson09BootLoaderFailureIsFailure: it stops the install with an exit
+// code, and nothing powers off before the boot chain is proven.
+func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
+	f := sys.NewFake(t)
+	o := system.Options{Toplevel: toplevel, Root: Target}
+	argv := system.Actions(o)[0].Argv
+	f.Expect(argv...).Fails(1, "failed to install the boot loader")
+	err := system.Run(t.Context(), f, o)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Cause, "boot loader") {
+		t.Errorf("%+v", err)
+	}
+	for name, a := range answers(t) {
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := len(p.Steps) - 1
+		if p.Steps[last].Name != "finish" || p.Steps[last-1].Name != "bootproof" {
+			t.Errorf("%s ends with %s, %s", name, p.Steps[last-1].Name, p.Steps[last].Name)
+		}
+		for _, s := range p.Steps[:last] {
+			for _, action := range s.Actions {
+				if len(action.Argv) > 0 && action.Argv[0] == "systemctl" {
+					t.Errorf("%s: %s runs %q", name, s.Name, action.Argv)
+				}
+			}
+		}
+	}
+	paths := newPaths(t)
+	e := open(t, paths)
+	failed := e.Close(e.Run(t.Context(), testPlan(t,
+		doing("bootproof", true, func(context.Context, sys.System) error {
+			return sys.Faultf(sys.CodeBootProof, "h", "there is no kernel")
+		}), doing("finish", true, func(context.Context, sys.System) error { t.Error("it goes on to the end"); return nil }))))
+	if e, ok := errors.AsType[*Error](failed); !ok || e.Code != sys.CodeBootProof {
+		t.Errorf("%+v", failed)
+	}
+}
+
+// index is the place of a step in a plan, or -1.
+func index(p *Plan, name string) int {
+	return slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
+}
+
+// TestLesson17LogOnTheTarget: the whole log is kept on the target's root, for
+// root alone, and never on the ESP; after a failure as well.
+func TestLesson17LogOnTheTarget(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "boot"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := newPaths(t)
+	e := open(t, p)
+	err := e.Run(t.Context(), testPlan(t, doing("closure", true, func(_ context.Context, s sys.System) error {
+		s.Log("the last line")
+		return sys.Incomplete(errors.New("no room"), "to copy")
+	}), doing("never", true, nil)))
+	if err == nil {
+		t.Fatal("no failure")
+	}
+	plan := testPlan(t)
+	plan.root = root
+	if err := finish.KeepLogs(e.logs(plan)); err != nil { // what the engine does if the target is mounted
+		t.Fatal(err)
+	}
+	_ = e.Close(err)
+	for _, name := range []string{"install.log", "events.jsonl"} {
+		file := filepath.Join(root, "var/log/auto-installer", name)
+		data, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(data, []byte("the last line")) || !bytes.Contains(data, []byte("no room")) {
+			t.Errorf("%s: %v, %d bytes", name, err, len(data))
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if on, err := os.ReadDir(filepath.Join(root, "boot")); err != nil || len(on) > 0 {
+		t.Errorf("on the ESP: %v, %v", on, err)
+	}
+}

@@ -1,0 +1,189 @@
+package steps
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/gate"
+	"auto-installer/steps/internal/block/topology"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/preflight"
+)
+
+// absolute finds the paths in a command line or its input.
+var absolute = regexp.MustCompile(`(?:^|[\s'"=:(])(/[^/\s'",;:)#][^\s'",;:)#]*)`)
+
+// harmlessPlaces are those below which a plan may name files: the target's, and
+// what is in memory or on the medium.
+var harmlessPlaces = []string{Target, RunDir, "/nix/store", Medium}
+
+// writers are the commands of a plan that write to a device that they name.
+var writers = []string{"sfdisk", "cryptsetup", "mkfs.vfat", "mkfs.ext4", "mkswap", "mount", "swapon"}
+
+// planned checks that the plan for a disk names that disk's devices alone.
+func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topology.Node, disk Disk) {
+	a := drawAnswers(t)
+	a.Disk = disk
+	p, err := InstallPlan(a, DefaultPaths())
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeMachine || e.Hint == "" || n.Size > 64<<30 {
+			t.Fatalf("no plan for %s: %#v", n.Name, err)
+		}
+		return
+	}
+	c.plans.Add(1)
+	mapper := "/dev/mapper/" + a.Host.LUKS.MapperName
+	own := []string{n.Path, "/dev/fd/3"}
+	for i := range 3 {
+		own = append(own, partitionPath(n, i+1))
+	}
+	if a.Host.LUKS.Enable {
+		own = append(own, mapper)
+	}
+	gone := false
+	for _, s := range p.Steps {
+		for _, action := range s.Actions {
+			words := slices.Concat([]string{action.Stdin}, action.Argv, action.Env)
+			if strings.Contains(action.Does, "/dev/") {
+				words = append(words, action.Does)
+			}
+			text := strings.Join(words, " ")
+			var devices []string
+			for _, found := range absolute.FindAllStringSubmatch(text, -1) {
+				path := found[1]
+				if slices.Contains(own, path) {
+					devices = append(devices, path)
+				} else if !slices.ContainsFunc(harmlessPlaces, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) {
+					t.Fatalf("the plan for %s names %s: %s: %s", n.Path, path, s.Name, text)
+				}
+			}
+			if len(action.Argv) == 0 {
+				continue
+			}
+			if !s.Writes && (len(devices) > 0 || strings.Contains(text, Target)) {
+				t.Fatalf("before the gate %s runs %s", s.Name, text)
+			}
+			if s.Writes && slices.Contains(writers, action.Argv[0]) && len(devices) == 0 {
+				t.Fatalf("%s does not say to what it writes: %s", s.Name, text)
+			}
+			gone = gone || action.Argv[0] == "sfdisk" && slices.Contains(action.Argv, n.Path)
+		}
+	}
+	if !gone {
+		t.Fatalf("the plan does not partition %s", n.Path)
+	}
+	inTheWay(t, m, root, a.Host)
+}
+
+// partitionPath is the kernel's name of a partition.
+func partitionPath(n *topology.Node, number int) string {
+	if n.Kind == "sd" || n.Kind == "vd" {
+		return fmt.Sprintf("%s%d", n.Path, number)
+	}
+	return fmt.Sprintf("%sp%d", n.Path, number)
+}
+
+// inTheWay checks that a mapper or a mount that is in the way is found before
+// anything is written.
+func inTheWay(t *rapid.T, m *topology.Machine, root string, h hosts.Host) {
+	o := preflight.Options{FS: root, Target: Target, RunDir: root}
+	if h.LUKS.Enable {
+		o.Mapper = h.LUKS.MapperName
+	}
+	err := preflight.Run(context.Background(), m.System(m.Tops), o)
+	for _, n := range m.All() {
+		if n.Mapper != "" && n.Mapper == o.Mapper && (err == nil || !strings.Contains(err.Error(), "a mapper is called "+o.Mapper)) {
+			t.Fatalf("%s is %s, and preflight says %v", n.Path, n.Name, err)
+		}
+	}
+	for _, mount := range m.Mounts {
+		if strings.HasPrefix(mount.Point, Target+"/") && (err == nil || !strings.Contains(err.Error(), "mounted at "+mount.Point)) {
+			t.Fatalf("%s is mounted, and preflight says %v", mount.Point, err)
+		}
+	}
+}
+
+func drawAnswers(t *rapid.T) Answers {
+	h, err := hosts.Load(rapid.SampledFrom(hosts.Names()).Draw(t, "host"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Answers{Host: h}
+	if rapid.Bool().Draw(t, "LUKS") {
+		a.Host.LUKS.Enable, a.Host.Labels.LUKS = true, "T-LUKS"
+		a.Host.LUKS.MapperName = rapid.SampledFrom([]string{"cryptroot", "stygiancrypt"}).Draw(t, "mapper")
+	}
+	if a.Host.LUKS.Enable {
+		a.Passphrase = []byte(passphrase)
+		if rapid.Bool().Draw(t, "recovery key") {
+			a.RecoveryKey = []byte("another")
+		}
+	}
+	if a.Host.Prebuilt {
+		a.System = toplevel
+	}
+	return a
+}
+
+// gate confirms a disk, lets something happen to the machine, or nothing, and
+// goes through the gate.
+func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirmed Disk, dir string) {
+	now, target, what := m.Later(t, n)
+	laterRoot := lay(t, now, dir)
+	err := gate.Run(context.Background(), now.System(now.Tops), gate.Options{
+		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot,
+		Busy: func(path string) (bool, error) {
+			at := now.At(path)
+			if at == nil {
+				return false, errors.New("no such device")
+			}
+			return at.Busy, nil
+		},
+	})
+	at := now.At(confirmed.Path)
+	isSame := at != nil && target != nil && at.Body == n.Body && at.PTUUID == n.PTUUID
+	if err == nil {
+		c.passed.Add(1)
+		if !isSame || !at.Takable() || at.Busy {
+			t.Fatalf("%s: the gate opened for %s, which is %+v", what, confirmed.Path, at)
+		}
+	} else {
+		c.shut.Add(1)
+		if f, ok := errors.AsType[*sys.Fault](err); !ok || f.Code != sys.CodeGate || f.Hint == "" {
+			t.Fatalf("%s: %#v", what, err)
+		}
+		if what == "nothing" && !n.Busy {
+			t.Fatalf("nothing happened to %s, and the gate was shut: %v", n.Path, err)
+		}
+	}
+	if what != "nothing" {
+		engine(t, now, laterRoot, confirmed, n, what)
+	}
+}
+
+// engine checks that what the screens tell an engine that they start leads it
+// to the disk that was confirmed, or to none.
+func engine(t *rapid.T, now *topology.Machine, root string, confirmed Disk, n *topology.Node, what string) {
+	found, err := look(now, root, now.Tops, confirmed.stablePath())
+	if err != nil {
+		return
+	}
+	seen, err := json.Marshal(confirmed.identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diskOf(found.Chosen.Device).Expect(string(seen), false) != nil {
+		return
+	}
+	if at := now.At("/dev/" + found.Chosen.Device.Name); at.Body != n.Body || !at.Takable() {
+		t.Fatalf("%s: %s was confirmed, and the engine takes %+v", what, confirmed.Path, at)
+	}
+}

@@ -1,0 +1,293 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/block/topology"
+	"auto-installer/steps/internal/sys"
+)
+
+// TestTopology makes up machines and follows each from the look at its disks
+// to the gate and the plan. It judges by what is true of the machine, as it
+// was made up, and by nothing that the program thinks of it.
+//
+// Each of the four parts makes -rapid.checks machines, 100 unless told
+// otherwise. One that fails is made as small as possible, printed, and kept
+// below testdata/rapid, from where it is tried first the next time.
+func TestTopology(t *testing.T) {
+	seen := &tally{}
+	t.Run("machines", func(t *testing.T) {
+		for part := range 4 {
+			t.Run(fmt.Sprint(part), func(t *testing.T) {
+				t.Parallel()
+				dir := inMemory(t)
+				rapid.Check(t, func(t *rapid.T) { seen.machine(t, dir) })
+			})
+		}
+	})
+	t.Logf("%d machines: %d disks, %d of them refused; %d chosen without asking, %d asked for; %d plans; %d gates passed, %d shut",
+		seen.machines.Load(), seen.disks.Load(), seen.refused.Load(), seen.chosen.Load(), seen.asked.Load(), seen.plans.Load(), seen.passed.Load(), seen.shut.Load())
+	if few := seen.machines.Load() / 20; !t.Failed() && min(seen.chosen.Load(), seen.asked.Load(), seen.plans.Load(), seen.passed.Load(), seen.shut.Load()) < few {
+		t.Error("what was made up hardly reaches the plan")
+	}
+}
+
+// FuzzTopology is TestTopology with the fuzzer's choice of machines.
+func FuzzTopology(f *testing.F) {
+	dir := inMemory(f)
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { new(tally).machine(t, dir) }))
+}
+
+// inMemory is a folder for many small files.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "topology")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// tally counts what was seen.
+type tally struct {
+	machines, disks, refused, chosen, asked, plans, passed, shut atomic.Int64
+}
+
+func (c *tally) machine(t *rapid.T, dir string) {
+	m := topology.Draw(t)
+	root := lay(t, m, dir)
+	t.Log("the machine:\n" + m.String())
+	found, err := look(m, root, m.Tops, "")
+	if found.Inventory == nil {
+		t.Fatalf("the disks were not listed: %v", err)
+	}
+	c.machines.Add(1)
+	explained(t, m, found)
+	steady(t, m, root, found, err)
+	chosen := c.choice(t, m, found, err)
+	for _, n := range m.All() {
+		if disk, ok := c.named(t, m, root, found, n); ok {
+			c.planned(t, m, root, n, disk)
+			c.gate(t, m, n, disk, dir)
+		}
+	}
+	attachedAnew(t, m, dir, chosen)
+}
+
+// lay lays a machine out in a folder of its own.
+func lay(t *rapid.T, m *topology.Machine, dir string) string {
+	root, err := os.MkdirTemp(dir, "")
+	if err == nil {
+		t.Cleanup(func() { os.RemoveAll(root) })
+		err = m.Lay(root)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func look(m *topology.Machine, root string, order []*topology.Node, want string) (detect.Found, error) {
+	return detect.Run(context.Background(), m.System(order), detect.Options{Root: root, Want: want})
+}
+
+// said is how a refusal puts what is true of a disk.
+var said = map[topology.Why]string{
+	topology.Live: "the running system stands on it", topology.Started: "this session was started from it",
+	topology.Medium: "an installation medium", topology.Mounted: "is mounted at", topology.Swap: "is swap in use", topology.Held: "in use by",
+	topology.OnePath: "one path of a multipath device", topology.ReadOnly: "it is read-only", topology.Empty: "no medium in it",
+	topology.Twin: "it is the same disk as",
+}
+
+// explained checks that every device is listed once, and refused for every
+// reason that there is and for no other.
+func explained(t *rapid.T, m *topology.Machine, found detect.Found) {
+	of := map[*topology.Node]detect.Verdict{}
+	for _, v := range found.Verdicts {
+		n := m.At("/dev/" + v.Device.Name)
+		if _, twice := of[n]; n == nil || twice {
+			t.Fatalf("%s is listed, which is %v", v.Device.Name, n)
+		}
+		of[n] = v
+	}
+	for _, n := range m.All() {
+		v, listed := of[n]
+		isPart := n.Type == "part"
+		states := 0
+		for _, s := range []bool{v.Candidate, v.ByNameOnly, v.Refused != ""} {
+			if s {
+				states++
+			}
+		}
+		switch {
+		case listed == isPart:
+			t.Fatalf("%s of type %s: listed is %v", n.Name, n.Type, listed)
+		case isPart:
+		case states != 1 || v.Refused == "" && len(v.Reasons) == 0:
+			t.Fatalf("%s has no explanation: %+v", n.Name, v)
+		case v.Candidate != (v.Rank > 0):
+			t.Fatalf("%s has rank %d", n.Name, v.Rank)
+		case !n.IsDisk() && v.Refused == "":
+			t.Fatalf("%s is no disk and not refused", n.Name)
+		case !n.IsDisk():
+		case n.Takable() != (v.Refused == ""):
+			t.Fatalf("%s: true is %v, said is %q", n.Name, n.Why, v.Refused)
+		case n.Takable() && v.Candidate == n.RM:
+			t.Fatalf("%s: removable is %v, candidate is %v", n.Name, n.RM, v.Candidate)
+		case v.Blank == v.HoldsData && n.Size > 0:
+			t.Fatalf("%s: blank is %v, holds data is %v", n.Name, v.Blank, v.HoldsData)
+		case n.Takable() && v.Blank != n.Blank():
+			t.Fatalf("%s: blank is %v", n.Name, v.Blank)
+		}
+		for why := range n.Why {
+			if n.IsDisk() && !n.Why[topology.Empty] && !strings.Contains(v.Refused, said[why]) {
+				t.Fatalf("%s: that %s is not said: %q", n.Name, why, v.Refused)
+			}
+		}
+	}
+	if text := detect.Table(found.Verdicts, 80); strings.ContainsAny(text, "\x1b\x07") {
+		t.Fatalf("the table moves the cursor: %q", text)
+	}
+}
+
+// steady checks that a second look and another order of lsblk's lines change
+// nothing.
+func steady(t *rapid.T, m *topology.Machine, root string, found detect.Found, err error) {
+	again, err2 := look(m, root, rapid.Permutation(m.Tops).Draw(t, "order of lsblk"), "")
+	if !reflect.DeepEqual(found.Verdicts, again.Verdicts) || fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(found.Chosen, again.Chosen) {
+		t.Fatalf("a second look saw\n%s%v\nthe first one\n%s%v", detect.Table(again.Verdicts, 0), err2, detect.Table(found.Verdicts, 0), err)
+	}
+}
+
+// named checks that a device can be taken by its name if that is right, and
+// returns it then.
+func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found detect.Found, n *topology.Node) (Disk, bool) {
+	if n.IsDisk() {
+		c.disks.Add(1)
+		if !n.Takable() {
+			c.refused.Add(1)
+		}
+	}
+	got, err := detect.Choose(found.Verdicts, n.Path)
+	ok := n.IsDisk() && n.Takable()
+	if (err == nil) != ok || ok && got.Device.Name != n.Name {
+		t.Fatalf("%s was named, which is %v: got %q, %v", n.Path, n.Why, got.Device.Name, err)
+	}
+	if !ok {
+		wellPut(t, err)
+		return Disk{}, false
+	}
+	d := diskOf(got.Device)
+	// What the engine is told must lead it to the same disk.
+	if again, err := look(m, root, m.Tops, d.stablePath()); err != nil || again.Chosen.Device.Name != n.Name {
+		t.Fatalf("%s is %s: %v", d.stablePath(), again.Chosen.Device.Name, err)
+	}
+	return d, true
+}
+
+func wellPut(t *rapid.T, err error) {
+	if f, ok := errors.AsType[*sys.Fault](err); !ok || f.Code != sys.CodeDisk || f.Cause == "" || f.Hint == "" {
+		t.Fatalf("%#v", err)
+	}
+}
+
+// choice checks what is chosen without asking, and returns it, or nil.
+func (c *tally) choice(t *rapid.T, m *topology.Machine, found detect.Found, err error) *topology.Node {
+	var candidates []*topology.Node
+	for _, n := range m.Disks() {
+		if n.Takable() && !n.RM {
+			candidates = append(candidates, n)
+		}
+	}
+	if err != nil {
+		c.asked.Add(1)
+		wellPut(t, err)
+		if len(candidates) == 1 && !candidates[0].IsMember() && (!candidates[0].External() || candidates[0].Blank()) {
+			t.Fatalf("the only disk was not chosen: %v", err)
+		}
+		return nil
+	}
+	c.chosen.Add(1)
+	n := m.At("/dev/" + found.Chosen.Device.Name)
+	if n == nil || !slices.Contains(candidates, n) {
+		t.Fatalf("chosen was %s", found.Chosen.Device.Path)
+	}
+	switch {
+	case n.Hidden:
+		t.Fatalf("%s was chosen, which this session was started from", n.Name)
+	case n.IsMember():
+		t.Fatalf("%s was chosen, part of an array", n.Name)
+	case n.External() && !n.Blank():
+		t.Fatalf("%s was chosen, attached from outside and not blank", n.Name)
+	}
+	for _, o := range candidates {
+		switch {
+		case o == n:
+		case merit(m, n).compare(merit(m, o)) >= 0:
+			t.Fatalf("%s was chosen before %s: %v, %v", n.Name, o.Name, merit(m, n), merit(m, o))
+		case !n.Blank() && o.Blank():
+			t.Fatalf("%s was chosen, which holds data, and %s is blank", n.Name, o.Name)
+		case n.External() && !o.External():
+			t.Fatalf("%s was chosen, attached from outside, and %s is not", n.Name, o.Name)
+		}
+	}
+	return n
+}
+
+// merits order disks, smallest first: the firmware's order, an ESP, the number
+// of partitions, the size.
+type merits [4]int64
+
+func (a merits) compare(b merits) int { return slices.Compare(a[:], b[:]) }
+
+func merit(m *topology.Machine, n *topology.Node) merits {
+	a := merits{1 << 20, 1, -int64(len(n.Parts)), -n.Size}
+	has := map[string]bool{}
+	for _, p := range n.Parts {
+		has[p.PartUUID] = true
+		if p.PartType == block.ESPType || p.PartType == "0xef" {
+			a[1] = 0
+		}
+	}
+	if m.Firmware == nil {
+		return a
+	}
+	for place, number := range m.Firmware.Order {
+		for _, e := range m.Firmware.Entries {
+			isCurrent := m.Firmware.Current != nil && *m.Firmware.Current == number
+			if e.Number == number && e.Active && !isCurrent && e.PartUUID != "" && has[e.PartUUID] {
+				a[0] = min(a[0], int64(place))
+			}
+		}
+	}
+	return a
+}
+
+// attachedAnew checks that the disks' names, which come of the order in which
+// they are found, decide nothing.
+func attachedAnew(t *rapid.T, m *topology.Machine, dir string, chosen *topology.Node) {
+	m.Tops = rapid.Permutation(m.Tops).Draw(t, "order of attaching")
+	root := lay(t, m, dir)
+	found, err := look(m, root, m.Tops, "")
+	explained(t, m, found)
+	var now *topology.Node
+	if err == nil {
+		now = m.At("/dev/" + found.Chosen.Device.Name)
+	}
+	if now != chosen {
+		t.Fatalf("in another order %v is chosen, not %v: %v", now, chosen, err)
+	}
+}
