@@ -91,7 +91,7 @@ func (b *builder) fromTemplate(image Image) {
 		sed -i \
 			-e 's|"github:NixOS/nixpkgs/[^"]*"|"path:./lab/nixpkgs"|' \
 			-e 's|"github:ryantm/agenix"|"path:./lab/agenix"|' \
-			-e 's|auto-installer.url = .*|auto-installer.url = "path:./lab/auto-installer"; auto-installer.inputs.nixpkgs.follows = "nixpkgs";|' \
+			-e 's|auto-installer.url = .*|auto-installer.url = "path:./lab/auto-installer";|' \
 			-e '/agenix.inputs.nixpkgs/d' flake.nix
 		git init --quiet --initial-branch=main
 		git add --all
