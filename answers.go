@@ -23,6 +23,7 @@ type installFlags struct {
 	bundle, bundlePassFile             string
 	bundlePassFD                       int
 	noAge, noPower, resume             bool
+	unattended                         bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
 	expect, ref                        string
@@ -72,7 +73,7 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge, Unattended: f.unattended}
 	var err error
 	var bundlePass []byte
 	defer func() { clear(bundlePass) }()
@@ -137,6 +138,9 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 const maxSecret = 64 << 10
 
 func readSecretFile(flag, name string) ([]byte, error) {
+	if err := inStore(flag, name, nixStore); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)

@@ -41,11 +41,23 @@ fuzz time='30s':
 topology machines='10000':
     go test -count 1 -timeout 60m -v -run TestTopology ./steps -rapid.checks=$(({{machines}} / 4))
 
+# the Nix side, without nixpkgs; NIXPKGS_LIB=FOLDER with its lib too
+nix-check:
+    lab/nix-check
+
+# the options' reference in docs/nixos.md, from the modules
+options-doc:
+    lab/nix-check --options
+
+# the hash of the Go modules in modules/package.nix, after go.mod changed
+vendor-hash:
+    lab/nix-check --vendor-hash
+
 # linters
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/nix-check lab/nix/scripts-check lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

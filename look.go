@@ -18,10 +18,22 @@ import (
 
 func hostsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "hosts", Short: "List the hosts that this program knows",
-		Args: cobra.NoArgs,
-		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			for _, name := range hosts.Names() {
+		Use: "hosts [HOST]...", Short: "List the hosts that this program knows, or check definitions",
+		Long: "List the hosts that this program knows.\n" +
+			"With arguments, each a known name or the path of a host.toml: check those, and list what they install.",
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			names := hosts.Names()
+			if len(args) > 0 {
+				names = nil
+			}
+			for _, arg := range args {
+				h, err := loadHost(arg)
+				if err != nil {
+					return err
+				}
+				names = append(names, h.TargetHost)
+			}
+			for _, name := range names {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
 			return nil

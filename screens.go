@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
@@ -20,6 +24,7 @@ import (
 type screens struct {
 	hosts []string
 	plain bool
+	kiosk bool
 
 	ageFile, deployFile, bundleFile string
 	age, deploy                     []byte // of these files
@@ -34,25 +39,38 @@ func (s *screens) register(c *cobra.Command) {
 	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without one; the system cannot open its secrets until it has one")
 	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity")
 	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
+	c.Flags().BoolVar(&s.kiosk, "kiosk", false, "leaving offers to power off, to restart and a rescue shell; for a console of which this is all (modules/kiosk.nix)")
 }
 
 func (s *screens) run(cmd *cobra.Command, _ []string) error {
+	show, err := s.prepare(cmd.Context())
+	if err != nil {
+		if s.kiosk {
+			pauseAt(err)
+		}
+		return err
+	}
+	return show()
+}
+
+// prepare does what can fail for a fault of the medium, and returns the screens.
+func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+		return nil, steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
 	}
 	if err := steps.NeedRoot(); err != nil {
-		return err
+		return nil, err
 	}
 	args, defs, err := s.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.readKeys(); err != nil {
-		return err
+		return nil, err
 	}
 	bundles, err := s.bundles(defs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	giveSize(os.Stdout)
 	fill := func(a *steps.Answers) {
@@ -66,18 +84,43 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)
 	opts := tui.Options{
 		Banner: banner, Version: version, Hosts: defs, Plain: s.plain || os.Getenv("TERM") == "dumb",
-		Colour: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
-		Fill:   fill,
+		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
+		Fill: fill,
 	}
-	if opts.Plain {
-		err := tui.RunPlain(cmd.Context(), machine, opts)
+	if !opts.Plain {
+		return func() error { return tui.Run(ctx, machine, opts) }, nil
+	}
+	return func() error {
+		err := tui.RunPlain(ctx, machine, opts)
 		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
 			return alreadyShown{e.Code}
 		}
 		return err
-	}
-	return tui.Run(cmd.Context(), machine, opts)
+	}, nil
 }
+
+// pauseAt shows an error on a kiosk's console, which the next start will clear.
+func pauseAt(err error) {
+	if !term.IsTerminal(os.Stdin.Fd()) {
+		return
+	}
+	steps.WriteError(os.Stdout, asError(err))
+	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
+	enter := make(chan struct{})
+	go func() {
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		close(enter)
+	}()
+	select {
+	case <-enter:
+	case <-time.After(pauseTime):
+	}
+}
+
+// pauseTime is how long an error stays: long enough to read it, and what is
+// mended meanwhile is seen soon.
+const pauseTime = time.Minute
 
 func (s *screens) readKeys() (err error) {
 	if s.ageFile != "" {

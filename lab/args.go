@@ -47,6 +47,15 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 		add("-drive", "if=pflash,format=raw,unit=1,file=%s", or(c.Vars, filepath.Join(dir, "vars.fd")))
 	}
 
+	if c.Kiosk {
+		// systemd-boot(7), SMBIOS TYPE 11 STRINGS
+		line, err := c.Image.kiosk()
+		if err != nil {
+			return nil, err
+		}
+		add("-smbios", "type=11,value=io.systemd.boot.kernel-cmdline-extra=%s", strings.ReplaceAll(line, ",", ",,"))
+	}
+
 	add("-chardev", "socket,id=serial,path=%s", filepath.Join(dir, "serial"))
 	add("-serial", "chardev:serial")
 	add("-chardev", "socket,id=qmp,path=%s", filepath.Join(dir, "qmp"))

@@ -14,6 +14,10 @@ type Config struct {
 	Network Network
 	GitDir  string // folder of bare repos for the git server, else the image's own
 
+	// Kiosk makes the live system one: the program in Share is on its consoles.
+	// It takes UEFI.
+	Kiosk bool
+
 	Share  string // a folder of the host, seen as /lab in the live system
 	Vars   string // keeps the firmware's variables in this file, else they are fresh
 	Clock  string // the hardware clock at start, "2020-01-31T00:00:00", else now

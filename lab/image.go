@@ -43,6 +43,12 @@ func (i Image) cmdline() (string, error) {
 	return strings.TrimSpace(string(line)), err
 }
 
+// kiosk is what the kernel command line has more on a kiosk.
+func (i Image) kiosk() (string, error) {
+	line, err := os.ReadFile(filepath.Join(i.Dir, "kiosk"))
+	return strings.TrimSpace(string(line)), err
+}
+
 // Build returns the live system that belongs to the sources as they are, and
 // builds it if it is not in the cache; what it does goes to log.
 func Build(ctx context.Context, log io.Writer) (Image, error) {

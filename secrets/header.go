@@ -157,7 +157,11 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 	}
 	for _, k := range held {
 		for _, id := range k.opens {
-			n := h.opened(k, id)
+			r, err := ParseRecipient(id)
+			if err != nil {
+				continue
+			}
+			n := h.Opened(k, r)
 			isWanted := has(wanted, id)
 			switch {
 			case n == Unknown:
@@ -174,19 +178,15 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 	return Yes
 }
 
-// opened tells whether a held key opens a stanza that was made for the public
-// key of this text.
-func (h *Header) opened(k *Held, id string) Verdict {
-	r, err := ParseRecipient(id)
-	if err != nil {
-		return Unknown
-	}
+// Opened tries whether a private key opens a stanza that is for its public key
+// r. Unknown is the answer of a key that cannot be used now.
+func (h *Header) Opened(k *Held, r *Recipient) Verdict {
 	for _, s := range h.stanzas {
 		switch r.has(s) {
 		case Yes:
 			return Yes
 		case Unknown:
-			key, err := k.Identity.Unwrap([]*age.Stanza{s})
+			key, err := k.Unwrap([]*age.Stanza{s})
 			clear(key)
 			if err == nil {
 				return Yes

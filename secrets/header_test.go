@@ -251,7 +251,7 @@ func TestHeldWithPassphrase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := CanOpen(bytes.NewReader(encrypt(t, false, public)), wrong[0]); !errors.Is(err, ErrWrongPassphrase) {
+	if err := CanOpen(bytes.NewReader(encrypt(t, false, public)), wrong[0]); !errors.Is(err, ErrWrongPassphrase) || asked != 1+tries {
 		t.Error(err)
 	}
 }

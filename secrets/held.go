@@ -99,6 +99,12 @@ func Identities(held []*Held) []age.Identity {
 	return ids
 }
 
+// IsPlugin tells whether it is used by a program of its own, age-plugin-NAME.
+func (k *Held) IsPlugin() bool {
+	_, ok := k.Identity.(*plugin.Identity)
+	return ok
+}
+
 // Opens tells whether it is the key of this recipient, where that is known.
 func (k *Held) Opens(r *Recipient) bool {
 	for _, id := range k.opens {

@@ -124,8 +124,8 @@ func recipientOfSSH(key ssh.PublicKey) (string, error) {
 }
 
 // sshIdentity opens what was encrypted to an ssh key, and what was encrypted
-// to the age key that ssh-to-age makes of it. It asks for a passphrase once, and
-// only if there is a stanza that may be for it.
+// to the age key that ssh-to-age makes of it. It asks for a passphrase until it is
+// right, three times at most, and only if there is a stanza that may be for it.
 type sshIdentity struct {
 	pem    []byte
 	public ssh.PublicKey
@@ -135,6 +135,9 @@ type sshIdentity struct {
 	ids  []age.Identity
 	err  error
 }
+
+// tries is how often a passphrase is asked for.
+const tries = 3
 
 func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error) {
 	s := &sshIdentity{pem: bytes.Clone(pem), ask: ask}
@@ -163,6 +166,9 @@ func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error
 func (s *sshIdentity) open() {
 	s.once.Do(func() {
 		key, err := parseSSH(s.pem, s.ask)
+		for try := 1; try < tries && errors.Is(err, ErrWrongPassphrase); try++ {
+			key, err = parseSSH(s.pem, s.ask)
+		}
 		if err != nil {
 			s.err = err
 			return

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,21 +103,28 @@ func (p *EngineProcess) Attached() bool {
 	return err == nil
 }
 
-// PutAway forgets an engine that has ended.
+// PutAway forgets an engine that has ended. It holds the lock meanwhile, so that
+// what goes away is never what another console has just started.
 func (p *EngineProcess) PutAway() error {
-	if p.Running() {
+	lock, err := holdLock(filepath.Join(p.Paths.Dir, "lock"), 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // there never was one
+	case errors.Is(err, unix.EWOULDBLOCK):
 		return fault(sys.CodeBusy, "stop it first", "an install is running")
+	case err != nil:
+		return err
 	}
-	err := os.Remove(p.Paths.Events)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	defer lock.Close()
+	if err := os.Remove(p.Paths.Events); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // Start starts an engine in a session of its own, so that it outlives the
 // screens and their terminal. It returns when the engine's events can be
-// followed, or with what kept it from starting.
+// followed, or with what kept it from starting: CodeBusy if another one runs.
 func (p *EngineProcess) Start(a Answers, resume bool) error {
 	if err := p.PutAway(); err != nil {
 		return err
@@ -163,21 +169,28 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 	p.mu.Lock()
 	p.stderr, p.exited = stderr, exited
 	p.mu.Unlock()
-	return p.awaitEvents(exited, stderr)
+	return p.awaitEvents(cmd, exited, stderr)
 }
 
-func (p *EngineProcess) awaitEvents(exited <-chan struct{}, stderr *bytes.Buffer) error {
+// awaitEvents waits until the events are the engine's own. If another console
+// was faster, they are not, and the engine ends by itself.
+func (p *EngineProcess) awaitEvents(engine *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
+	there := func() bool {
+		pid, err := p.holder()
+		_, missing := os.Stat(p.Paths.Events)
+		return err == nil && missing == nil && pid == engine.Process.Pid
+	}
 	deadline := time.After(engineStart)
 	for {
-		if _, err := os.Stat(p.Paths.Events); err == nil {
+		if there() {
 			return nil
 		}
 		select {
 		case <-exited:
-			if _, err := os.Stat(p.Paths.Events); err == nil {
+			if there() {
 				return nil
 			}
-			return spoken(stderr.String())
+			return spoken(stderr.String(), engine.ProcessState.ExitCode())
 		case <-deadline:
 			return fault(sys.CodeUnexpected, "see tty2", "the install did not start within %v", engineStart)
 		case <-time.After(followEvery):
@@ -185,9 +198,13 @@ func (p *EngineProcess) awaitEvents(exited <-chan struct{}, stderr *bytes.Buffer
 	}
 }
 
-// spoken makes an Error of what a program wrote to standard error.
-func spoken(text string) error {
+// spoken makes an Error of what a program wrote to standard error and of its
+// exit code.
+func spoken(text string, code int) error {
 	e := &Error{Cause: "the install ended at once", Code: sys.CodeUnexpected}
+	if code > 0 {
+		e.Code = Code(code)
+	}
 	for line := range strings.Lines(text) {
 		line = sys.Clean(strings.TrimSpace(line))
 		if cause, ok := strings.CutPrefix(line, "error: "); ok {
@@ -214,46 +231,6 @@ func pipes(cmd *exec.Cmd, secrets [][]byte) ([]*os.File, error) {
 	return writers, nil
 }
 
-// Follow gives the engine's events from the first to the last. If the engine
-// dies without a last one, that is an error.
-func (p *EngineProcess) Follow(ctx context.Context, each func(Event)) error {
-	_, err := p.FollowCode(ctx, each)
-	return err
-}
-
-// FollowCode is Follow that also returns the engine's exit code.
-func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go p.watch(ctx, cancel)
-	return Follow(ctx, p.Paths.Events, each)
-}
-
-// errEngineGone: the lock is free and there was no last event.
-var errEngineGone = sys.Faultf(sys.CodeUnexpected, "what it had mounted is undone when you start again",
-	"the install was killed from outside")
-
-// watch ends ctx if no engine holds the lock for a while, long enough for the
-// last event to be read.
-func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	gone := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-		if p.Running() {
-			gone = 0
-			continue
-		}
-		if gone++; gone == 5 {
-			cancel(errEngineGone)
-			return
-		}
-	}
-}
-
 // skipFile is what GoWithout makes, in a run directory.
 const skipFile = "go-without"
 
@@ -265,15 +242,27 @@ func (p *EngineProcess) GoWithout() error {
 
 // Stop sends SIGTERM to the engine, which its lock file names.
 func (p *EngineProcess) Stop() error {
+	if !p.Running() {
+		return fault(sys.CodeUsage, "it has ended already", "no install is running")
+	}
+	pid, err := p.holder()
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGTERM)
+}
+
+// holder is the process that took the lock last.
+func (p *EngineProcess) holder() (int, error) {
 	data, err := os.ReadFile(filepath.Join(p.Paths.Dir, "lock"))
-	if err != nil || !p.Running() {
-		return errors.Join(err, fault(sys.CodeUsage, "it has ended already", "no install is running"))
+	if err != nil {
+		return 0, err
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil || pid <= 1 {
-		return fmt.Errorf("the lock file names no process: %q", data)
+		return 0, fmt.Errorf("the lock file names no process: %q", data)
 	}
-	return syscall.Kill(pid, syscall.SIGTERM)
+	return pid, nil
 }
 
 // capped keeps the first bytes and drops the rest.

@@ -63,4 +63,74 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 	}
 }
 
+// Follow gives the engine's events from the first to the last. If the engine
+// dies without a last one, that is an error.
+func (p *EngineProcess) Follow(ctx context.Context, each func(Event)) error {
+	_, err := p.FollowCode(ctx, each)
+	return err
+}
+
+// FollowCode is Follow that also returns the engine's exit code.
+func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go p.watch(ctx, cancel)
+	p.begun(ctx)
+	return Follow(ctx, p.Paths.Events, each)
+}
+
+// begun waits for the events of an engine that has the lock and no more yet.
+func (p *EngineProcess) begun(ctx context.Context) {
+	for p.Running() && ctx.Err() == nil {
+		if _, err := os.Stat(p.Paths.Events); err == nil {
+			return
+		}
+		time.Sleep(followEvery)
+	}
+}
+
+// Next waits for an install whose events are in another file than last, which is
+// nil or what Next returned.
+func (p *EngineProcess) Next(ctx context.Context, last os.FileInfo) (os.FileInfo, error) {
+	for {
+		now, err := os.Stat(p.Paths.Events)
+		switch {
+		case err == nil && (last == nil || !os.SameFile(last, now)):
+			return now, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// errEngineGone: the lock is free and there was no last event.
+var errEngineGone = sys.Faultf(sys.CodeUnexpected, "what it had mounted is undone when you start again",
+	"the install was killed from outside")
+
+// watch ends ctx if no engine holds the lock for a while, long enough for the
+// last event to be read.
+func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	gone := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		if p.Running() {
+			gone = 0
+			continue
+		}
+		if gone++; gone == 5 {
+			cancel(errEngineGone)
+			return
+		}
+	}
+}
+
 func quote(argv []string) string { return sys.Quote(argv) }

@@ -18,6 +18,7 @@ import (
 	"auto-installer/steps/console"
 	"auto-installer/steps/detect"
 	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/keymap"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/uevent"
 	"auto-installer/steps/network"
@@ -122,6 +123,22 @@ func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin
 // OpenBundle is OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	return OpenBundle(host, sealed, passphrase)
+}
+
+// Typing is how a text can be typed with a keymap.
+type Typing = keymap.Typing
+
+// Typing tells how a passphrase, typed with one keymap, is typed with the boot
+// prompt's. The first may be empty: it is not known.
+func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
+	if typed == "" {
+		table, err := keymap.Read(ctx, m.sys, boot)
+		if err != nil {
+			return Typing{}, err
+		}
+		return table.Of(passphrase), nil
+	}
+	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
 // NetworkState is what the network screen shows.
@@ -302,6 +319,18 @@ func (m *Machine) Shell() *exec.Cmd {
 	cmd.Dir = "/"
 	return cmd
 }
+
+// ToRescue shows the rescue shell's console (modules/kiosk.nix) if the program is
+// on such a console itself, and tells whether it is.
+func (m *Machine) ToRescue() (shown bool, err error) {
+	if !console.Applies("/dev/tty") {
+		return false, nil
+	}
+	return true, console.Show(rescueVT)
+}
+
+// rescueVT is the number of the rescue shell's virtual console.
+const rescueVT = 2
 
 // Power powers the machine off, or restarts it.
 func (m *Machine) Power(ctx context.Context, reboot bool) error {

@@ -9,8 +9,9 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/internal/tree"
+	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/newhost"
+	"auto-installer/steps/rekey"
 )
 
 // NewHost is what new-host is told.
@@ -27,7 +28,7 @@ type NewHost struct {
 
 // NewHostPlan adds a host to a config repo. The error is an *Error.
 func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
-	root, err := tree.Root(n.Dir)
+	root, err := worktree.Root(n.Dir)
 	if err != nil {
 		return nil, Usage("name a folder that is there", "--repo: %v", err)
 	}
@@ -35,6 +36,9 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 		Repo: root, Host: n.Host, Keys: keysFile(root), Rules: rulesFile(root),
 		Passphrase: n.Passphrase, Recipients: n.Recipients, Replace: n.Replace, AllowDirty: n.AllowDirty, Evaluate: n.Evaluate,
 		Draft: newhost.NewDraft(),
+	}
+	o.Rekey = func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error) {
+		return n.rekey(ctx, s, root, dir, o.Rules)
 	}
 	name := n.Host.TargetHost
 	verb := "adding "
@@ -47,6 +51,31 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 		step("prove", "encrypt the secrets anew, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
 		step("write", "put the files in their places", before, o, newhost.WriteActions, newhost.Write),
 	), nil
+}
+
+// rekey gives the secrets of a copy of the repo to whom the rules name there.
+func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, rules string) (map[string][]byte, error) {
+	file := filepath.Join(dir, rules)
+	list, err := rekey.Rules(ctx, s, file)
+	if err != nil {
+		return nil, err
+	}
+	base := rekey.Base(dir, file, list)
+	changed, err := rekey.Changed(ctx, s, rekey.Options{
+		Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordOf(root),
+	})
+	if err != nil {
+		return nil, err
+	}
+	below, err := filepath.Rel(dir, base)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for name, data := range changed {
+		files[filepath.Join(below, name)] = data
+	}
+	return files, nil
 }
 
 // keysFile is where a repo has its keys, below root, or empty.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,8 +42,9 @@ func engineForTests(args []string) int {
 	defer cancel(nil)
 	e, err := Open(ctx, p)
 	if err != nil {
-		WriteError(os.Stderr, NewError("", err))
-		return 1
+		failure := NewError("", err)
+		WriteError(os.Stderr, failure)
+		return int(failure.Code)
 	}
 	run := func(ctx context.Context, s sys.System) error {
 		s.Log(fmt.Sprintf("%d bytes, session leader %v, resume %v", len(passphrase), syscall.Getpid() == getsid(), slices.Contains(args, "--resume")))
@@ -149,6 +151,90 @@ func TestEngineThatRefusesSaysWhy(t *testing.T) {
 	err := p.Start(a, false)
 	if e := NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Two consoles confirm at the same moment: one of them installs, the other is
+// told, and what it would have put away is the first one's.
+func TestTwoConsolesAtOnce(t *testing.T) {
+	for range 5 {
+		p, a := follower(t, "wait")
+		const consoles = 3
+		errs := make(chan error, consoles)
+		for range consoles {
+			a := a
+			a.Passphrase = slices.Clone(a.Passphrase)
+			go func() { errs <- (&EngineProcess{Paths: p.Paths}).Start(a, false) }()
+		}
+		started := 0
+		for range consoles {
+			if err := <-errs; err == nil {
+				started++
+			} else if NewError("", err).Code != sys.CodeBusy {
+				t.Errorf("refused with %+v", NewError("", err))
+			}
+		}
+		if started != 1 {
+			t.Errorf("%d installs were started", started)
+		}
+		plans := 0
+		err := p.Follow(t.Context(), func(e Event) {
+			if e.Kind == KindPlan {
+				plans++
+				if err := p.Stop(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if err != nil || plans != 1 {
+			t.Errorf("%d plans, %v", plans, err)
+		}
+	}
+}
+
+// Screens that see the lock before there are events wait for them.
+func TestFollowFromTheLock(t *testing.T) {
+	p, _ := follower(t, "")
+	lock, err := takeLock(filepath.Join(p.Paths.Dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		if err := os.WriteFile(p.Paths.Events, []byte(`{"event":"ended","exit":6}`+"\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+	}()
+	if code, err := p.FollowCode(t.Context(), func(Event) {}); err != nil || code != 6 {
+		t.Errorf("exit code %d, %v", code, err)
+	}
+}
+
+func TestNextInstall(t *testing.T) {
+	p, _ := follower(t, "")
+	write := func(text string) {
+		f, err := fresh(p.Paths.Events)
+		if err == nil {
+			_, err = f.WriteString(text)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a")
+	first, err := p.Next(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if again, err := p.Next(soon, first); err == nil {
+		t.Errorf("the same install is another: %v", again)
+	}
+	write("b")
+	if _, err := p.Next(t.Context(), first); err != nil {
+		t.Error(err)
 	}
 }
 

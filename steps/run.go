@@ -100,10 +100,28 @@ func (e *Engine) logLines(text string) {
 	}
 }
 
-// takeLock holds an exclusive lock for as long as the file is open. The kernel
-// drops it when the process ends, however that happens.
+// takeLock makes this process the one engine of the machine, for as long as the
+// file is open.
 func takeLock(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := holdLock(name, os.O_CREATE)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The screens find the engine by it, to stop it.
+	if err := errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// holdLock holds an exclusive lock for as long as the file is open. The kernel
+// drops it when the process ends, however that happens. EWOULDBLOCK: another
+// process holds it.
+func holdLock(name string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|flag, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +132,6 @@ func takeLock(name string) (*os.File, error) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
-	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
-	}
-	if err == nil {
-		// The screens find the engine by it, to stop it.
-		err = errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+"\n"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/iso"
 )
 
@@ -22,11 +23,10 @@ func task(title string, list ...Step) *Plan {
 // at a time. They stay afterwards, for the log's sake.
 func TaskPaths(name string) Paths {
 	dir := RunDir
-	if os.Geteuid() != 0 {
+	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" {
+		dir = filepath.Join(run, "auto-installer")
+	} else if os.Geteuid() != 0 {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("auto-installer-%d", os.Geteuid()))
-		if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" {
-			dir = filepath.Join(run, "auto-installer")
-		}
 	}
 	dir = filepath.Join(dir, name)
 	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}
@@ -38,7 +38,11 @@ func TaskPaths(name string) Paths {
 func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error {
 	engine, err := Open(ctx, paths)
 	if err != nil {
-		return NewError("", err)
+		e := NewError("", err)
+		if e.Code == sys.CodeBusy {
+			e.Cause, e.Hint = "the same command is running on this machine", "wait until it has ended"
+		}
+		return e
 	}
 	done := ShowEvents(paths.Events, show)
 	err = engine.Close(engine.Run(ctx, p))

@@ -15,12 +15,17 @@ type Backend interface {
 	// Attached tells whether an install runs, or has ended without having
 	// been put away: the screens then show that one.
 	Attached() bool
+	// Running tells whether an install runs, whoever started it.
+	Running() bool
 	// Check makes one of the checks of the welcome screen.
 	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
 
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
+	// Typing tells how a passphrase, typed with one keymap, is typed with the
+	// boot prompt's. The first may be empty: it is not known.
+	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
 
 	// OpenBundle opens the sealed keys of a host.
 	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
@@ -56,6 +61,9 @@ type Backend interface {
 	Places(ctx context.Context) ([]steps.Place, error)
 	SaveLog(ctx context.Context, p steps.Place) (string, error)
 	Shell() *exec.Cmd
+	// ToRescue shows the console that has a rescue shell, if this terminal is
+	// a virtual console, and tells whether it is.
+	ToRescue() (shown bool, err error)
 	// Power ends the machine's session: off, or reboot.
 	Power(ctx context.Context, reboot bool) error
 }

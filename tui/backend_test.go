@@ -17,9 +17,12 @@ import (
 // fake is the Backend of the tests: its answers are what a test puts there.
 type fake struct {
 	attached bool
+	running  bool // an install of any console
+	vt       bool // the terminal is a virtual console
 	checks   map[string]steps.Checked
 	keymaps  []string
 	caps     bool
+	typing   steps.Typing // of a passphrase with another keymap
 	network  steps.NetworkState
 	aps      []steps.AccessPoint
 	disks    []steps.Verdict
@@ -75,6 +78,7 @@ func (f *fake) call(name string) error {
 }
 
 func (f *fake) Attached() bool { return f.attached }
+func (f *fake) Running() bool  { return f.running }
 
 func (f *fake) Check(_ context.Context, name string, _ hosts.Host) steps.Checked {
 	return f.checks[name]
@@ -91,6 +95,14 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 }
 
 func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
+
+func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
+	if typed == boot {
+		return steps.Typing{}, nil
+	}
+	f.calls = append(f.calls, "typing "+typed+" "+boot)
+	return f.typing, nil
+}
 
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {
@@ -174,7 +186,17 @@ func (f *fake) SaveLog(_ context.Context, p steps.Place) (string, error) {
 	return p.Device + ":/auto-installer-logs/2026-05-04-213000", f.call("save log")
 }
 
-func (f *fake) Shell() *exec.Cmd { return exec.Command("true") }
+func (f *fake) Shell() *exec.Cmd {
+	f.calls = append(f.calls, "shell")
+	return exec.Command("true")
+}
+
+func (f *fake) ToRescue() (bool, error) {
+	if !f.vt {
+		return false, nil
+	}
+	return true, f.call("to rescue")
+}
 
 func (f *fake) Power(_ context.Context, reboot bool) error {
 	if reboot {

@@ -18,12 +18,17 @@ type stuck struct{}
 func forever[T any]() T { select {} }
 
 func (stuck) Attached() bool { return forever[bool]() }
+func (stuck) Running() bool  { return forever[bool]() }
 func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 	return forever[steps.Checked]()
 }
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
 func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) Typing(context.Context, []byte, string, string) (steps.Typing, error) {
+	return forever[steps.Typing](), nil
+}
+
 func (stuck) OpenBundle(string, []byte, []byte) (steps.Keys, error) {
 	return forever[steps.Keys](), nil
 }
@@ -53,6 +58,7 @@ func (stuck) PutAway() error                                       { return fore
 func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }
 func (stuck) SaveLog(context.Context, steps.Place) (string, error) { return forever[string](), nil }
 func (stuck) Shell() *exec.Cmd                                     { return forever[*exec.Cmd]() }
+func (stuck) ToRescue() (bool, error)                              { return forever[bool](), nil }
 func (stuck) Power(context.Context, bool) error                    { return forever[error]() }
 
 // TestNeverBlocks presses every key on every screen of a machine on which

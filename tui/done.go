@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/hosts"
 	"auto-installer/steps"
 )
 
@@ -40,21 +41,24 @@ func (d *done) keys() []binding {
 }
 
 func (d *done) enter() tea.Cmd {
-	d.until, d.held, d.off, d.err = d.now().Add(countdown), false, false, nil
+	// Where the install was started, somebody may hold it.
+	d.until, d.held, d.off, d.err = d.now().Add(countdown), d.elsewhere, false, nil
 	return nil
 }
 
 // reboots tells whether the host wants to be restarted. Screens that came
-// later do not know the host; powering off is the safe end.
-func (d *done) reboots() bool { return d.chosen && !d.host().PowerOff }
+// later may not know the host; powering off is the safe end.
+func (d *done) reboots() bool {
+	for _, h := range append([]hosts.Host{d.host()}, d.hosts...) {
+		if h.TargetHost != "" && h.TargetHost == d.installing() {
+			return !h.PowerOff
+		}
+	}
+	return false
+}
 
 // verb is what Enter and the countdown make the machine do.
-func (d *done) verb() string {
-	if d.reboots() {
-		return "restart"
-	}
-	return "power off"
-}
+func (d *done) verb() string { return verb(d.reboots()) }
 
 func (d *done) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
@@ -83,12 +87,8 @@ func (d *done) power() tea.Cmd {
 
 func (d *done) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	host := d.host().TargetHost
-	if d.run.plan != nil {
-		host = clean(d.run.plan.Host)
-	}
 	p.gap()
-	p.add(c.good.Render(glyphDone+" "+host+" is installed") + c.dim.Render(" in "+span(d.run.seconds)))
+	p.add(c.good.Render(glyphDone+" "+d.installing()+" is installed") + c.dim.Render(" in "+span(d.run.seconds)))
 	p.gap()
 	room := p.left() - 2 // for the end
 	if d.err != nil {

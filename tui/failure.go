@@ -59,7 +59,7 @@ func (f *failure) choices() []choice {
 		choice{"Start over", "from the first question", (*failure).over},
 		choice{"Read the log", "the newest " + itoa(f.run.log.len()) + " lines of it", (*failure).read},
 		choice{"Save the log", "to a stick or another disk; it holds no secrets", (*failure).save},
-		choice{"Rescue shell", "exit comes back here", (*failure).shell},
+		choice{"Rescue shell", f.shellBack(), (*failure).shell},
 		choice{"Power off", "", (*failure).off},
 	)
 }
@@ -163,12 +163,12 @@ func (f *failure) again() (tea.Cmd, turn) { return f.start(false) }
 type retryMsg struct{ resume bool }
 
 func (f *failure) start(resume bool) (tea.Cmd, turn) {
-	f.reattached = false
+	f.reattached, f.elsewhere = false, false
 	return func() tea.Msg { return retryMsg{resume} }, stay
 }
 
 func (f *failure) over() (tea.Cmd, turn) {
-	f.reattached, f.failure = false, nil
+	f.reattached, f.elsewhere, f.failure = false, false, nil
 	b := f.backend
 	put := func() tea.Msg { _ = b.PutAway(); return nil } // the next start does it again
 	return put, goTo(stateWelcome)
@@ -187,10 +187,7 @@ func (f *failure) save() (tea.Cmd, turn) {
 	}, stay
 }
 
-func (f *failure) shell() (tea.Cmd, turn) {
-	b := f.backend
-	return func() tea.Msg { return openMsg{b.Shell()} }, stay
-}
+func (f *failure) shell() (tea.Cmd, turn) { return f.session.shell(), stay }
 
 func (f *failure) off() (tea.Cmd, turn) {
 	b := f.backend

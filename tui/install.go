@@ -84,6 +84,11 @@ func (i *install) withSecrets() steps.Answers {
 func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case startedMsg:
+		if steps.IsBusy(msg.err) {
+			// Another console was faster.
+			i.join()
+			return follow(i.backend), stay
+		}
 		if msg.err != nil {
 			i.failure = steps.NewError("", msg.err)
 			i.run.ended = true

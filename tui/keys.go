@@ -55,12 +55,30 @@ var moves = []binding{
 	},
 }
 
+// keysKiosk take the place of keyQuit on a kiosk, which nobody leaves.
+var keysKiosk = []binding{
+	bind("Ctrl+C", "leave", "ctrl+c").explained("power off, restart, or a rescue shell; asks first").hidden(),
+}
+
+// keysConsoles are the kernel's own, on a virtual console.
+var keysConsoles = []binding{
+	bind("Alt+F2", "rescue shell").explained("the rescue shell; Alt+F1 comes back").hidden(),
+	bind("Alt+F3", "log").explained("the log of the install, every line of it").hidden(),
+}
+
 // global are the keys that every screen has.
-func global(typing bool) []binding {
-	if typing {
-		return []binding{keyHelpTyping, keyRedraw, keyQuit}
+func (m *model) global() []binding {
+	ks := []binding{keyHelp, keyRedraw}
+	if m.typing() {
+		ks[0] = keyHelpTyping
 	}
-	return []binding{keyHelp, keyRedraw, keyQuit}
+	switch {
+	case m.opts.Kiosk && m.opts.Console:
+		return slices.Concat(ks, keysKiosk, keysConsoles)
+	case m.opts.Kiosk:
+		return slices.Concat(ks, keysKiosk)
+	}
+	return append(ks, keyQuit)
 }
 
 // moved gives the new place in a list of n, or the old one.

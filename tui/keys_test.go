@@ -24,9 +24,9 @@ func TestEveryKey(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
 		over := ""
-		keys := append(p.screens[p.state].keys(), global(p.typing())...)
+		keys := append(p.screens[p.state].keys(), p.global()...)
 		switch {
-		case p.quit:
+		case p.quit.open:
 			keys, over = p.quitKeys(), " quit"
 		case p.help.open:
 			continue
@@ -102,15 +102,15 @@ func TestAliases(t *testing.T) {
 func TestEveryScreenAsks(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
-		if p.quit || p.help.open {
+		if p.quit.open || p.help.open {
 			continue
 		}
 		before := p.frame()
-		if _, cmd := p.Update(keyMsg("ctrl+c")); cmd != nil || !p.quit {
+		if _, cmd := p.Update(keyMsg("ctrl+c")); cmd != nil || !p.quit.open {
 			t.Errorf("%s: Ctrl+C does not ask", s.name)
 		}
 		p.press("x", "ctrl+c", "?")
-		if !p.quit {
+		if !p.quit.open {
 			t.Errorf("%s: another key answers", s.name)
 		}
 		p.press("esc")

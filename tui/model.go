@@ -86,6 +86,9 @@ type Options struct {
 	// Console is true on the Linux console (TERM=linux), whose font has few
 	// characters: ? stands for the others.
 	Console bool
+	// Kiosk is true if there is nothing below the screens: leaving them is
+	// about the machine, and a rescue shell is on another console.
+	Kiosk bool
 }
 
 // model is the root: it owns the state, and it alone changes it.
@@ -95,9 +98,10 @@ type model struct {
 	screens [states]screen
 	state   state
 	help    help // lies over the screen
-	quit    bool // the quit question lies over the screen
+	quit    quit // lies over the screen
 	w, h    int
 	tick    int
+	busy    int // how often in turn an install of another console was seen
 }
 
 func newModel(b Backend, o Options) *model {
@@ -158,7 +162,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		m.tick++
 		cmd, turn := m.screens[m.state].update(msg)
-		return m, tea.Batch(ticking(), cmd, m.turn(turn))
+		return m, tea.Batch(ticking(), m.look(), cmd, m.turn(turn))
+	case runningMsg:
+		return m, m.seen(bool(msg))
 	case attachedMsg:
 		if msg {
 			m.reattached = true
@@ -177,11 +183,19 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	case tea.PasteMsg:
-		if m.help.open || m.quit {
+		if m.help.open || m.quit.open {
 			return m, nil
 		}
 		cmd, turn := m.screens[m.state].update(msg)
 		return m, tea.Batch(cmd, m.turn(turn))
+	case leaveMsg:
+		m.quit.told(msg.err)
+		return m, nil
+	case shellMsg:
+		if msg.err == nil {
+			m.quit = quit{}
+		}
+		m.quit.told(msg.err)
 	}
 	// Results belong to the screen that asked, which may not be shown now.
 	var cmds []tea.Cmd
@@ -208,16 +222,16 @@ func (m *model) View() tea.View {
 	inner := c.body()
 	var body string
 	var cursor *tea.Cursor
-	keys := append(s.keys(), global(m.typing())...)
+	keys := append(s.keys(), m.global()...)
 	switch {
-	case m.quit:
+	case m.quit.open:
 		body, keys = m.quitView(inner), m.quitKeys()
 	case m.help.open:
 		body, keys = m.help.view(inner, keys), helpKeys
 	default:
 		body, cursor = s.view(inner)
 	}
-	v.Content = frame(c, header(c, m.host().TargetHost, m.where()), body, helpLine(c, keys))
+	v.Content = frame(c, header(c, m.headed(), m.where()), body, helpLine(c, keys))
 	if cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}
@@ -240,6 +254,14 @@ func (m *model) where() string {
 		}
 	}
 	return name + " " + itoa(at) + "/" + itoa(n)
+}
+
+// headed is the host that the header names.
+func (m *model) headed() string {
+	if m.state >= stateInstall {
+		return m.installing()
+	}
+	return m.host().TargetHost
 }
 
 // wipe overwrites every secret that was typed or made.

@@ -11,10 +11,10 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case keyRedraw.is(msg):
 		return tea.ClearScreen
-	case m.quit:
+	case m.quit.open:
 		return m.answerQuit(msg)
 	case keyQuit.is(msg):
-		m.help, m.quit = help{}, true
+		m.help, m.quit = help{}, quit{open: true}
 		return nil
 	case m.help.open:
 		m.help.key(msg)
@@ -49,7 +49,7 @@ func (m *model) turn(t turn) tea.Cmd {
 }
 
 func (m *model) set(s state) tea.Cmd {
-	m.state, m.help, m.quit = s, help{}, false
+	m.state, m.help, m.quit = s, help{}, quit{}
 	return m.screens[s].enter()
 }
 

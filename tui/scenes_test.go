@@ -15,6 +15,7 @@ type scene struct {
 	fake  func(*fake)  // what the machine is like
 	play  func(*pilot) // how to get there
 	raw   bool         // the pilot does not start: play does it all
+	kiosk bool         // on a virtual console
 }
 
 // scenes are those of the golden frames, in the order of an install.
@@ -92,6 +93,8 @@ func scenes() []scene {
 			p.enterText("correct horse battery staple")
 			p.press("tab")
 		}},
+		{name: "passphrase-moved", fake: func(f *fake) { f.typing = steps.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-missing", fake: func(f *fake) { f.typing = steps.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
 		{name: "recovery-offer", play: walk(stateRecovery)},
 		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
 		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},
@@ -128,6 +131,20 @@ func scenes() []scene {
 		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
 		{name: "quit-writing", play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "kiosk-quit", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
+		{name: "kiosk-quit-writing", kiosk: true, play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "kiosk-quit-done", kiosk: true, play: func(p *pilot) { p.finish(); p.press("ctrl+c") }},
+		{name: "kiosk-quit-failed", kiosk: true, play: func(p *pilot) { p.fail("closure"); p.press("ctrl+c") }},
+		{name: "kiosk-restart", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c", "r") }},
+		{name: "kiosk-error", kiosk: true, play: func(p *pilot) {
+			walk(stateDisk)(p)
+			p.f.fails = errors.New("systemctl poweroff: exit status 1")
+			p.press("ctrl+c", "p")
+		}},
+		{name: "kiosk-help", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
+		{name: "kiosk-failure", kiosk: true, play: func(p *pilot) { p.fail("closure") }},
+		{name: "kiosk-elsewhere", kiosk: true, hosts: []string{"ultraviolet", "stygianlibrary"}, play: func(p *pilot) { anotherConsole(p, progress) }},
+		{name: "kiosk-elsewhere-done", kiosk: true, play: func(p *pilot) { anotherConsole(p, nil) }},
 		{name: "help-disk", play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
 		{name: "help-passphrase", play: func(p *pilot) { walk(statePassphrase)(p); p.press("f1") }},
 		{name: "help-install", play: func(p *pilot) { p.install(progress); p.press("?") }},
@@ -195,6 +212,7 @@ func (s scene) open(t tester) *pilot {
 		names = []string{"stygianlibrary"}
 	}
 	p := fly(t, f, names...)
+	p.opts.Kiosk, p.opts.Console, f.vt = s.kiosk, s.kiosk, s.kiosk
 	if s.raw {
 		clear(p.screens[stateWelcome].(*welcome).checks)
 	}

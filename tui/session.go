@@ -25,6 +25,7 @@ type session struct {
 	keymap string // as it is loaded now
 
 	reattached bool // the install was started by other screens
+	elsewhere  bool // and while these were shown: on another console
 	run        run
 	failure    *steps.Error
 }
@@ -43,6 +44,26 @@ func (s *session) setHost(h hosts.Host) {
 	s.answers = steps.Answers{Host: h, Power: true}
 	s.opts.Fill(&s.answers)
 	s.plan, s.chosen = nil, true
+}
+
+// join lets go of the answers for an install that another console has started,
+// and follows that one.
+func (s *session) join() {
+	s.answers.Wipe()
+	if s.forget != nil {
+		s.forget()
+	}
+	s.answers.Disk = steps.Disk{} // nothing here can start it again
+	s.chosen = false              // what the flags and the medium answer is filled in anew
+	s.reattached, s.elsewhere, s.failure = true, true, nil
+}
+
+// installing is the name of the host that is installed, or of the chosen one.
+func (s *session) installing() string {
+	if s.run.plan != nil {
+		return clean(s.run.plan.Host)
+	}
+	return s.host().TargetHost
 }
 
 // verdict finds a disk among those found last.

@@ -162,11 +162,11 @@ func TestEssential(t *testing.T) {
 		}
 		p.taint()
 		frame := ansi.Strip(p.draw(40, 12))
-		field := p.typing() && !p.quit && !p.help.open && p.state < stateInstall
+		field := p.typing() && !p.quit.open && !p.help.open && p.state < stateInstall
 		list := p.state == stateDisk || p.state == stateFailure && !p.screens[stateFailure].(*failure).log || s.name == "network-wifi" ||
 			s.name == "welcome-several"
 		switch {
-		case p.quit || p.help.open:
+		case p.quit.open || p.help.open:
 		case field && p.View().Cursor == nil:
 			t.Errorf("%s: the field is out of sight\n%s", s.name, frame)
 		case list && !strings.Contains(frame, glyphCursor):

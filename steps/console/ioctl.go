@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"unsafe"
@@ -24,6 +25,20 @@ func askByte(f *os.File, request uintptr) (byte, error) {
 		err = errno
 	}
 	return answer[0], err
+}
+
+// Show brings virtual console n to the front, as Ctrl+Alt+F-key does
+// (ioctl_console(2), VT_ACTIVATE). It does not wait for it.
+func Show(n int) error {
+	f, err := os.OpenFile("/dev/tty0", os.O_WRONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return fmt.Errorf("no virtual console: %w", err)
+	}
+	defer f.Close()
+	if err := unix.IoctlSetInt(int(f.Fd()), vtActivate, n); err != nil {
+		return fmt.Errorf("showing tty%d: %w", n, err)
+	}
+	return nil
 }
 
 func fdName(f *os.File) string {

@@ -9,8 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Requests of ioctl_console(2), from include/uapi/linux/kd.h.
+// Requests of ioctl_console(2), from include/uapi/linux/kd.h and vt.h.
 const (
+	vtActivate = 0x5606 // shows the console of that number
+
 	kdgkbtype = 0x4b33 // the keyboard's type, as one byte
 	kdgkbled  = 0x4b64 // the lock flags, as one byte
 

@@ -45,6 +45,9 @@ func Make(_ context.Context, s sys.System, o Options) error {
 		if err := o.definition(); err != nil {
 			return err
 		}
+		if err := o.flake(s); err != nil {
+			return err
+		}
 	}
 	s.Log("the recipient of " + o.Host.TargetHost + " is " + d.recipient)
 	return o.enter(s)

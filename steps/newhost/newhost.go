@@ -31,9 +31,9 @@ type Options struct {
 	AllowDirty bool
 	// Evaluate makes nix evaluate the result before anything is written.
 	Evaluate bool
-	// Rekey encrypts anew what the rules want otherwise: the new content of
-	// files, by their names below dir.
-	Rekey func(ctx context.Context, s sys.System, dir string, rules []secrets.Rule) (map[string][]byte, error)
+	// Rekey encrypts anew what the rules want otherwise in a copy of the repo:
+	// the new content of files, by their paths in it.
+	Rekey func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error)
 
 	Draft *Draft
 }
@@ -74,7 +74,8 @@ func MakeActions(o Options) []sys.Action {
 		{Does: "write " + o.in("deploy.pub")},
 	}
 	if !o.Replace {
-		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")})
+		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")},
+			sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
 	}
 	if o.Keys != "" {
 		as = append(as, sys.Action{Does: "put the recipient into " + o.Keys + ", every other byte kept"})
@@ -86,7 +87,7 @@ func MakeActions(o Options) []sys.Action {
 func ProveActions(o Options) []sys.Action {
 	as := []sys.Action{{Does: "copy the repo, with the new files, to a temporary folder"}}
 	if o.Rules != "" {
-		as = append(as, rules(o, "COPY").Action(), sys.Action{Does: "encrypt anew the secrets whose recipients change"})
+		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and encrypt anew the secrets whose recipients change"})
 	}
 	if o.Evaluate {
 		as = append(as, sys.Actions(configurations(o, "COPY"), drvPath(o, "COPY"))...)

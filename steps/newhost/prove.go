@@ -5,21 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
-	"auto-installer/secrets"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
 
 func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
-}
-
-func rules(o Options, dir string) sys.Cmd {
-	return nix("ask the rules for whom the secrets are", "eval", "--json", "--file", path.Join(dir, o.Rules), "--apply", secrets.RulesExpression)
 }
 
 func configurations(o Options, dir string) sys.Cmd {
@@ -114,25 +108,15 @@ func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
 	if o.Rules == "" {
 		return nil
 	}
-	out, err := s.Output(ctx, rules(o, dir))
-	if err != nil {
-		return sys.Faultf(sys.CodeSource, "see that nix is there and that `nix eval --file "+o.Rules+"` works", "the rules cannot be evaluated: %w", err)
-	}
-	list, err := secrets.ParseRules(out)
-	if err != nil {
-		return sys.Faultf(sys.CodeSource, "correct "+o.Rules, "%s: %w", o.Rules, err)
-	}
-	base := path.Dir(o.Rules)
-	changed, err := o.Rekey(ctx, s, filepath.Join(dir, base), list)
+	changed, err := o.Rekey(ctx, s, dir)
 	if err != nil {
 		return err
 	}
 	for name, data := range changed {
-		full := path.Join(base, name)
-		if _, err := o.read(full); err != nil {
+		if _, err := o.read(name); err != nil {
 			return err
 		}
-		o.Draft.files[full] = file{data: data}
+		o.Draft.files[name] = file{data: data}
 	}
 	return o.Draft.writeTo(dir)
 }

@@ -68,7 +68,11 @@ func (o Options) next(s sys.System) {
 	s.Log("")
 	s.Log("next:")
 	s.Log("  make it a deploy key of " + orThe(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
-	s.Log(fmt.Sprintf("  git commit -m 'Add %s' && git push", name))
+	verb := "Add"
+	if o.Replace {
+		verb = "New keys for"
+	}
+	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
 	s.Log("  auto-installer iso " + name)
 }
 

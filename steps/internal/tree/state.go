@@ -51,6 +51,19 @@ func stateOf(root string) (string, error) {
 	return state, os.MkdirAll(state, 0o700)
 }
 
+// Private is the path of a file for notes of this program's own, which git
+// does not see; empty if the tree has no git folder. It may not be there yet.
+func Private(root, name string) string {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		return ""
+	}
+	state, err := stateOf(root)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(state, name)
+}
+
 // takeLock holds the lock for as long as the file is open, here and in the
 // process that finishes.
 func takeLock(state string) (*os.File, error) {

@@ -91,6 +91,7 @@ type Machine struct {
 	Pools    []string // imported ZFS pools
 	Firmware *Firmware
 	OldLsblk bool           // one that prints numbers as strings, and one mount point
+	Blind    bool           // lsblk tells of no mounts and no swap: what /proc says must do
 	First    map[string]int // number of the first device of a kind
 
 	seq int // the newest disk sequence number

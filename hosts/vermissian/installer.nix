@@ -1,0 +1,6 @@
+# The installer of vermissian; host.toml says what it makes.
+{ lib, ... }:
+{
+  imports = [ ../../modules/installer.nix ];
+  autoInstaller = lib.importTOML ./host.toml;
+}

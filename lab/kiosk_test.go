@@ -1,0 +1,176 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The installer's own units, from modules/kiosk.nix: the screens are on tty1 and
+// on the serial line and come back from anything, tty2 is a shell, tty3 the log,
+// tty1 never shows a prompt, and two consoles that say yes at once install once.
+func TestKiosk(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	target := disk(t, "TARGET", NVMe, 512, 5*gib)
+	i := liveMachine(t, Config{Kiosk: true, Disks: []Disk{target}})
+	watch := i.watchesTTY1()
+	first := &Operator{Terminal: VT{i.Machine, 1}, Pictures: true}
+	second := &Operator{Terminal: NewSerial(i.Machine)}
+
+	// Nobody started anything: there they are, with every host that is known.
+	i.must(do(first.at(ctx, "Welcome"), first.see(ctx, "Which host"), first.shot(ctx, "booted"), second.at(ctx, "Welcome")))
+	lap(t, i.Machine, "on tty1")
+
+	// A medium that names a host wrongly says so, until that is mended.
+	definition := i.hostsDir("waits")
+	i.write(definition, "targetHosts = \"demo\"\n")
+	i.killed("auto-installer.service")
+	i.must(do(first.see(ctx, "error: ", "targetHosts", "hint: ", "rescue shell is on tty2"), first.shot(ctx, "bad-host")))
+
+	// Killed, they come back, and see the host that the medium names by now.
+	i.write(definition, "extraPostMountCommands = [\"until [ -e /run/go-on ]; do sleep 0.1; done\"]\n"+i.hostTOML("demo-swap"))
+	one := func(screen []string) bool { return Shows(screen, "demo-swap") && !Shows(screen, "Which host") }
+	for unit, o := range map[string]*Operator{"auto-installer.service": first, "serial-getty@ttyS0.service": second} {
+		i.killed(unit)
+		_, err := o.Await(ctx, "the one host on "+unit, one)
+		i.must(err)
+	}
+	lap(t, i.Machine, "back again")
+
+	// Leaving is about the machine; the shell is on another console.
+	i.must(do(first.press(ctx, "ctrl+c"), first.see(ctx, "Leave the installer", "power off", "restart"),
+		first.press(ctx, "q", "ctrl+c"), first.see(ctx, "Leave the installer"), first.shot(ctx, "leave"), first.press(ctx, "c")))
+	i.shows("tty2")
+	rescue := &Operator{Terminal: VT{i.Machine, 2}, Pictures: true, taken: 100}
+	i.must(do(rescue.see(ctx, "rescue shell", "# "), rescue.types(ctx, "id -un; tty; echo $((6*7)) $TERM\n"),
+		rescue.see(ctx, "root /dev/tty2 42 linux"), rescue.shot(ctx, "tty2"), rescue.types(ctx, "exit\n")))
+	i.must(i.Press(ctx, "ctrl", "alt", "f3"))
+	i.shows("tty3")
+	log := &Operator{Terminal: VT{i.Machine, 3}, Pictures: true, taken: 200}
+	i.must(log.see(ctx, "waiting for an install")())
+	i.must(i.Press(ctx, "ctrl", "alt", "f2"))
+	i.shows("tty2")
+	i.must(rescue.see(ctx, "rescue shell", "# ")()) // again
+	i.must(i.Press(ctx, "ctrl", "alt", "f1"))
+	i.shows("tty1")
+	i.must(do(first.at(ctx, "Welcome"), first.see(ctx, "firmware")))
+	lap(t, i.Machine, "consoles")
+
+	// Both consoles are ready to say yes.
+	for _, o := range []*Operator{first, second} {
+		i.must(do(o.press(ctx, "enter"), o.at(ctx, "Keyboard"), o.press(ctx, "enter"), o.at(ctx, "Disk"), o.see(ctx, "TARGET"),
+			o.press(ctx, "enter"), o.planned(ctx), o.press(ctx, "enter"), o.at(ctx, "Confirm"), o.types(ctx, "yes")))
+	}
+	i.must(do(second.press(ctx, "enter"), first.press(ctx, "enter")))
+	for _, o := range []*Operator{first, second} {
+		i.must(do(o.at(ctx, "Install"), o.done(ctx, "format")))
+	}
+	engine := i.engine()
+
+	// Killed while they install: it goes on, and they show it from its start.
+	i.killed("auto-installer.service")
+	i.must(do(first.at(ctx, "Install"), first.done(ctx, "preflight"), first.done(ctx, "format"), first.shot(ctx, "reattached"),
+		first.press(ctx, "ctrl+c"), first.see(ctx, "Stop the install"), first.press(ctx, "p", "r", "q"),
+		first.see(ctx, "Stop the install"), first.shot(ctx, "stop"), first.press(ctx, "esc")))
+	i.must(i.Press(ctx, "ctrl", "alt", "f3"))
+	i.must(do(log.see(ctx, "mkswap"), log.shot(ctx, "tty3")))
+	i.must(i.Press(ctx, "ctrl", "alt", "f1"))
+	if now := i.engine(); now != engine {
+		t.Errorf("the install was process %s and is now %s", engine, now)
+	}
+	lap(t, i.Machine, "reattached")
+	shell(t, i.Machine, "touch /run/go-on")
+	first.Patience, second.Patience = 5*time.Minute, 5*time.Minute
+	i.must(do(first.at(ctx, "Done"), first.press(ctx, "space"), first.shot(ctx, "done"), second.at(ctx, "Done")))
+	lap(t, i.Machine, "done")
+
+	plans := 0
+	for _, e := range i.events() {
+		if e.Event == "plan" {
+			plans++
+		}
+	}
+	if plans != 1 {
+		t.Errorf("%d installs in the events", plans)
+	}
+	i.letGo()
+	i.neverPrompted(watch)
+	i.ends(first, target)
+}
+
+// hostsDir is where a medium keeps the definition of a host; the folder is made.
+func (i *installer) hostsDir(name string) string {
+	i.t.Helper()
+	dir := "/etc/auto-installer/hosts/" + name
+	shell(i.t, i.Machine, "mkdir -p "+dir)
+	return dir + "/host.toml"
+}
+
+// killed kills the main process of a unit in the hardest way, and waits until
+// systemd has another one.
+func (i *installer) killed(unit string) {
+	i.t.Helper()
+	shell(i.t, i.Machine, `
+		was=$(systemctl show --value --property MainPID `+unit+`)
+		kill -9 "$was"
+		for _ in $(seq 300); do
+			now=$(systemctl show --value --property MainPID `+unit+`)
+			[[ $now != 0 && $now != "$was" && $(readlink /proc/$now/exe) == /lab/auto-installer ]] && exit
+			sleep 0.1
+		done
+		systemctl status `+unit+` >&2; exit 1`)
+}
+
+// shows waits until a virtual console is in front.
+func (i *installer) shows(tty string) {
+	i.t.Helper()
+	shell(i.t, i.Machine, `
+		for _ in $(seq 100); do
+			now=$(cat /sys/class/tty/tty0/active)
+			[[ $now == `+tty+` ]] && exit
+			sleep 0.1
+		done
+		echo "$now is shown, not `+tty+`" >&2; exit 1`)
+}
+
+// watchesTTY1 keeps what tty1 shows, twice a second, in a file of the live
+// system.
+func (i *installer) watchesTTY1() string {
+	i.t.Helper()
+	shell(i.t, i.Machine, `systemd-run --quiet --unit=watch-tty1 bash -c '
+		while sleep 0.5; do tr "\0" " " </dev/vcs1 | fold -b -w 80; echo; done >/run/watch-tty1'`)
+	return "/run/watch-tty1"
+}
+
+// prompted is a login, or the prompt of a shell that waits for a command.
+var prompted = regexp.MustCompile(`(?m)\blogin:|\bPassword:|^\S*[#$] *$`)
+
+// neverPrompted checks that no login and no shell was ever on tty1.
+func (i *installer) neverPrompted(watched string) {
+	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	defer cancel()
+	data, err := i.Agent.ReadFile(ctx, watched)
+	i.must(err)
+	text := string(data)
+	if n := strings.Count(text, "auto-installer"); n < 50 {
+		i.t.Errorf("tty1 was seen %d times only", n)
+	}
+	if at := prompted.FindStringIndex(text); at != nil {
+		i.t.Errorf("tty1 showed a prompt:\n%s", text[max(0, at[0]-2000):at[1]])
+	}
+	if got := shell(i.t, i.Machine, "systemctl show --value --property ExecMainStartTimestampMonotonic getty@tty1.service"); strings.TrimSpace(got) != "0" {
+		i.t.Errorf("a login was started on tty1: %q", got)
+	}
+	// What looks for a prompt finds one where there is one.
+	rescue, err := VT{i.Machine, 2}.Screen(ctx)
+	i.must(err)
+	if !prompted.MatchString(strings.Join(rescue, "\n")) {
+		i.t.Errorf("tty2 has no prompt:\n%s", strings.Join(rescue, "\n"))
+	}
+}

@@ -1,0 +1,72 @@
+# Packages that are names only: what is to be built is kept as it was asked for.
+{ lib, system }:
+let
+  package =
+    name: more:
+    {
+      type = "derivation";
+      inherit name system;
+      outPath = "/nix/store/00000000000000000000000000000000-${name}";
+      drvPath = "/nix/store/00000000000000000000000000000000-${name}.drv";
+      outputName = "out";
+      outputs = [ "out" ];
+      meta.mainProgram = name;
+    }
+    // more;
+
+  named = lib.genAttrs [
+    "age"
+    "bolt"
+    "deadnix"
+    "git"
+    "go"
+    "gopls"
+    "just"
+    "nixfmt-tree"
+    "qemu"
+    "shellcheck"
+    "smartmontools"
+    "statix"
+  ] (name: package name { });
+
+  # TOML as nixpkgs' formats.toml writes it: plain keys first, then tables.
+  toTOML =
+    let
+      isTable = builtins.isAttrs;
+      scalar = v: if builtins.isList v then "[${lib.concatMapStringsSep ", " scalar v}]" else builtins.toJSON v;
+      table =
+        path: attrs:
+        let
+          names = builtins.attrNames attrs;
+          plain = builtins.filter (n: !isTable attrs.${n}) names;
+          tables = builtins.filter (n: isTable attrs.${n}) names;
+        in
+        lib.optionalString (path != "") "\n[${path}]\n"
+        + lib.concatMapStringsSep "" (n: "${n} = ${scalar attrs.${n}}\n") plain
+        + lib.concatMapStringsSep "" (n: table (if path == "" then n else "${path}.${n}") attrs.${n}) tables;
+    in
+    table "";
+
+  pkgs = named // {
+    inherit lib system;
+    stdenv.buildPlatform.canExecute = platform: platform.system == system;
+    stdenv.hostPlatform = {
+      inherit system;
+      isAarch64 = system == "aarch64-linux";
+    };
+    python3Packages.requests = package "requests" { };
+    buildGoModule = args: package args.pname args;
+    callPackage =
+      file: args:
+      let
+        f = if builtins.isFunction file then file else import file;
+      in
+      f (builtins.intersectAttrs (builtins.functionArgs f) pkgs // args);
+    formats.toml = _: { generate = name: value: package name { text = toTOML value; }; };
+    runCommand = name: env: script: package name { inherit env script; };
+    writeText = name: text: package name { inherit text; };
+    mkShell = args: package "shell" args;
+    testers.runNixOSTest = test: package "vm-test-${test.name}" { inherit test; };
+  };
+in
+pkgs

@@ -1,0 +1,175 @@
+# The installer's consoles, as values of systemd.services: the program on a
+# virtual console in place of the login, a root shell and the log on two others,
+# and the program on serial lines. A pure function without nixpkgs' lib, so that
+# a system which is not NixOS can render the very same units.
+#
+#   systemd.services.auto-installer        = kiosk.service;
+#   systemd.services.auto-installer-rescue = kiosk.rescue;
+#   systemd.services.auto-installer-log    = kiosk.log;
+#   systemd.services."serial-getty@"       = kiosk.serial;  # a drop-in; its ExecStart needs lib.mkForce
+#
+# kernelParams keep systemd's own messages off the screens; the kernel's are kept
+# off by boot.consoleLogLevel = 1. On NixOS logind starts autovt@ttyN on an empty
+# console: the names are in autovt, each to be set to enable = false.
+{
+  # the absolute path of auto-installer
+  program,
+  # the console that the screens are on
+  tty ? "tty1",
+  # more arguments for the program on every console, such as [ "--host" "demo" ]
+  args ? [ ],
+  # the rescue shell; it must be there even if the program does not start
+  shell ? "/run/current-system/sw/bin/bash",
+}:
+let
+  # The program itself shows tty2 when it is asked for a rescue shell.
+  rescueTTY = "tty2";
+  logTTY = "tty3";
+
+  # A word of ExecStart (systemd.service(5), COMMAND LINES).
+  quote =
+    word: "\"${builtins.replaceStrings [ "\\" "\"" "%" "$" ] [ "\\\\" "\\\"" "%%" "$$" ] word}\"";
+  command = words: builtins.concatStringsSep " " (map quote words);
+  screens = command (
+    [
+      program
+      "--kiosk"
+    ]
+    ++ args
+  );
+
+  # What every process that is started here finds.
+  environment = {
+    HOME = "/root";
+    USER = "root";
+    LANG = "C.UTF-8";
+  };
+
+  # The install is a child of the screens. It goes on when they end, however that
+  # comes about, and when the kernel ends a build that takes too much memory.
+  outlived = {
+    KillMode = "process";
+    OOMPolicy = "continue";
+    TasksMax = "infinity";
+  };
+
+  # A console of its own, in place of the login that would be on it.
+  console =
+    {
+      description,
+      on,
+      serviceConfig,
+    }:
+    {
+      inherit description;
+      wantedBy = [ "multi-user.target" ];
+      after = [
+        "systemd-user-sessions.service"
+        "getty@${on}.service"
+      ];
+      before = [ "rescue.service" ];
+      conflicts = [
+        "getty@${on}.service"
+        "rescue.service"
+      ];
+      # An update of the running medium must not end an install.
+      restartIfChanged = false;
+      unitConfig = {
+        ConditionPathExists = "/dev/tty0";
+        IgnoreOnIsolate = true;
+        # It comes back however often it ends.
+        StartLimitIntervalSec = 0;
+      };
+      # What NixOS puts into PATH.
+      path = [
+        "/run/wrappers"
+        "/run/current-system/sw"
+      ];
+      environment = environment // {
+        TERM = "linux";
+      };
+      serviceConfig = {
+        Type = "idle"; # systemd's own messages first
+        Restart = "always";
+        RestartSec = 1;
+        WorkingDirectory = "-/root";
+        StandardInput = "tty-force";
+        StandardOutput = "tty";
+        StandardError = "journal";
+        TTYPath = "/dev/${on}";
+        TTYReset = true;
+        TTYVHangup = true;
+        TTYVTDisallocate = true;
+        UtmpIdentifier = on;
+        IgnoreSIGPIPE = false;
+        SendSIGHUP = true;
+      }
+      // serviceConfig;
+    };
+in
+{
+  service = console {
+    description = "NixOS installer on ${tty}";
+    on = tty;
+    serviceConfig = outlived // {
+      ExecStart = screens;
+    };
+  };
+
+  rescue = console {
+    description = "Rescue shell on ${rescueTTY}";
+    on = rescueTTY;
+    serviceConfig = {
+      ExecStart = command [
+        shell
+        "-c"
+        "echo; echo \"$1\"; echo; exec \"$0\" -l"
+        shell
+        "This is a rescue shell. The installer is on ${tty}, its log on ${logTTY}: Ctrl+Alt+F-key."
+      ];
+      StandardError = "inherit"; # the prompt is written there
+    };
+  };
+
+  log = console {
+    description = "The installer's log on ${logTTY}";
+    on = logTTY;
+    serviceConfig = {
+      ExecStart = command [
+        program
+        "follow"
+        "--wait"
+      ];
+      StandardError = "inherit";
+    };
+  };
+
+  # serial-getty@.service has the rest: TTYPath, Restart, BindsTo.
+  serial = {
+    inherit environment;
+    restartIfChanged = false;
+    unitConfig.StartLimitIntervalSec = 0;
+    path = [
+      "/run/wrappers"
+      "/run/current-system/sw"
+    ];
+    serviceConfig = outlived // {
+      ExecStart = [
+        ""
+        screens
+      ];
+      RestartSec = 1;
+      WorkingDirectory = "-/root";
+      StandardInput = "tty-force";
+      StandardError = "journal";
+    };
+  };
+
+  autovt = map (t: "autovt@${t}") [
+    tty
+    rescueTTY
+    logTTY
+  ];
+
+  kernelParams = [ "systemd.show_status=false" ];
+}

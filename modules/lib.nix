@@ -1,0 +1,104 @@
+# Installers out of the folders of a config repo: what the flake offers as lib.
+#
+# A host's folder holds
+#   host.toml      its options
+#   installer.nix  optional: more of its installer; what it sets wins over host.toml
+#   bundle.age     optional: its sealed age identity and deploy key
+#   deploy.pub     optional: the public half of the deploy key
+{ autoInstaller, nixpkgs }:
+let
+  inherit (nixpkgs) lib;
+
+  # Every value as a default, so that installer.nix may set it anew.
+  asDefaults = lib.mapAttrsRecursive (_: lib.mkDefault);
+
+  given = file: value: lib.optionalAttrs (builtins.pathExists file) value;
+
+  folder =
+    dir:
+    { lib, ... }:
+    {
+      _file = "${toString dir}/host.toml";
+      imports = lib.optional (builtins.pathExists (dir + "/installer.nix")) (dir + "/installer.nix");
+      config.autoInstaller =
+        given (dir + "/host.toml") (asDefaults (lib.importTOML (dir + "/host.toml")))
+        // given (dir + "/bundle.age") { bundle = lib.mkDefault (dir + "/bundle.age"); }
+        // given (dir + "/deploy.pub") {
+          deployPublicKey = lib.mkDefault (lib.trim (builtins.readFile (dir + "/deploy.pub")));
+        };
+    };
+
+  # mkInstaller makes the nixosConfiguration of one host's installer.
+  mkInstaller =
+    {
+      # The config repo's flake. Its nixosConfigurations are looked up.
+      self,
+      # The host's folder in it.
+      dir,
+      # Where the medium boots, whatever system the flake is built on.
+      system ? "x86_64-linux",
+      # Of the live system.
+      nixpkgs ? null,
+      # More modules for every installer, such as one with caches and keys.
+      modules ? [ ],
+    }:
+    let
+      from = if nixpkgs == null then defaultNixpkgs else nixpkgs;
+    in
+    from.lib.nixosSystem {
+      inherit system;
+      modules = [
+        autoInstaller.nixosModules.installer
+        (folder dir)
+        (
+          { config, ... }:
+          {
+            autoInstaller = {
+              target = lib.mkDefault (self.nixosConfigurations.${config.autoInstaller.targetHost} or null);
+              source = lib.mkDefault (self.outPath or null);
+              revision = lib.mkDefault (self.rev or null);
+              dirtyRevision = lib.mkDefault (self.dirtyRev or null);
+            };
+          }
+        )
+      ]
+      ++ modules;
+    };
+  defaultNixpkgs = nixpkgs;
+
+  # The names of the folders that are hosts.
+  hostsIn =
+    hosts:
+    builtins.filter (
+      name: lib.any (file: builtins.pathExists (hosts + "/${name}/${file}")) [ "host.toml" "installer.nix" ]
+    ) (lib.attrNames (lib.filterAttrs (_: type: type == "directory") (builtins.readDir hosts)));
+
+  # mkInstallers makes every host's: nixosConfigurations.<host>-installer, and
+  # packages.<system>.<host>InstallerIso. It takes what mkInstaller takes, but
+  # for dir, and hosts: the folder that the hosts' own lie in.
+  mkInstallers =
+    {
+      self,
+      hosts ? self + "/hosts",
+      system ? "x86_64-linux",
+      ...
+    }@args:
+    let
+      installers = lib.genAttrs (hostsIn hosts) (
+        name: mkInstaller (removeAttrs args [ "hosts" ] // { dir = hosts + "/${name}"; })
+      );
+    in
+    {
+      nixosConfigurations = lib.mapAttrs' (name: lib.nameValuePair "${name}-installer") installers;
+      packages.${system} = lib.mapAttrs' (
+        name: installer: lib.nameValuePair "${name}InstallerIso" installer.config.autoInstaller.medium
+      ) installers;
+    };
+
+  # layout makes the filesystems and the swap of a host.toml (a file, or the
+  # values in it) a NixOS module for the host itself.
+  layout = host: import ./layout.nix (if builtins.isAttrs host then host else lib.importTOML host);
+in
+{
+  inherit layout mkInstaller mkInstallers;
+}

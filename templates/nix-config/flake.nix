@@ -1,0 +1,47 @@
+{
+  description = "My NixOS hosts";
+
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+    auto-installer.url = "github:joshsymonds/auto-installer";
+    auto-installer.inputs.nixpkgs.follows = "nixpkgs";
+    agenix.url = "github:ryantm/agenix";
+    agenix.inputs.nixpkgs.follows = "nixpkgs";
+  };
+
+  outputs =
+    {
+      self,
+      nixpkgs,
+      auto-installer,
+      agenix,
+    }:
+    let
+      inherit (nixpkgs) lib;
+      # Every folder of hosts/ is a host: nothing to add here for a new one.
+      hosts = lib.filterAttrs (_: type: type == "directory") (builtins.readDir ./hosts);
+      installers = auto-installer.lib.mkInstallers { inherit self; };
+    in
+    {
+      nixosConfigurations =
+        lib.mapAttrs (
+          name: _:
+          lib.nixosSystem {
+            system = "x86_64-linux";
+            modules = [
+              ./common.nix
+              agenix.nixosModules.default
+              auto-installer.nixosModules.age-identity
+              # The filesystems and the swap that the installer makes.
+              (auto-installer.lib.layout (./hosts + "/${name}/host.toml"))
+            ]
+            ++ lib.filter builtins.pathExists [ (./hosts + "/${name}/configuration.nix") ];
+          }
+        ) hosts
+        # nixosConfigurations.<host>-installer
+        // installers.nixosConfigurations;
+
+      # nix build .#<host>InstallerIso --print-build-logs
+      inherit (installers) packages;
+    };
+}

@@ -1,0 +1,4 @@
+# What sample alone has.
+{ ... }:
+{
+}

@@ -1,0 +1,7 @@
+# agenix' rules: which file is for whom. `auto-installer rekey` keeps to them.
+let
+  keys = import ./keys.nix;
+in
+{
+  "sample/wifi.age".publicKeys = keys.sample;
+}
