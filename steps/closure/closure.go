@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -67,7 +68,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755); err != nil {
 		return sys.Incomplete(err, "making /nix/store")
 	}
-	log := &Log{Line: s.Log, Progress: s.Progress}
+	log := &nixlog.Log{Line: s.Log, Progress: s.Progress}
 	if err := s.Lines(ctx, build(o), log.Feed); err != nil {
 		if exit, ok := errors.AsType[*sys.ExitError](err); ok && log.Error != "" {
 			exit.Tail = strings.Split(log.Error, "\n") // rather than nix's JSON

@@ -63,7 +63,7 @@ func open(t testing.TB, img string) *FS {
 }
 
 func sample() map[string][]byte {
-	large := make([]byte, 3<<20+17)
+	large := make([]byte, 200<<10+17)
 	_, _ = rand.Read(large) // never fails
 	files := map[string][]byte{
 		"EFI/BOOT/BOOTX64.EFI": large,
@@ -73,7 +73,7 @@ func sample() map[string][]byte {
 		"lower.txt":          []byte("l"),
 		"Ünïcode näme.conf":  []byte("u"),
 	}
-	for i := range 300 { // a folder of several clusters
+	for i := range 40 { // a folder of several clusters
 		files[fmt.Sprintf("loader/entries/nixos-generation-%d.conf", i)] = fmt.Appendf(nil, "version %d\n", i)
 	}
 	return files

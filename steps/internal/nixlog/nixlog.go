@@ -1,4 +1,5 @@
-package closure
+// Package nixlog follows what nix tells of its work.
+package nixlog
 
 import (
 	"encoding/json"
@@ -16,6 +17,7 @@ const (
 	actCopyPaths  = 103
 	actBuilds     = 104
 	actBuild      = 105
+	actVerify     = 107
 	actSubstitute = 108
 
 	resBuildLogLine = 101
@@ -156,7 +158,7 @@ func (l *Log) result(m message) {
 		switch a.typ {
 		case actCopyPath:
 			l.copied(a, done, total)
-		case actCopyPaths:
+		case actCopyPaths, actVerify:
 			l.paths = counter{done, total}
 		case actBuilds:
 			l.builds = counter{done, total}
