@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 )
 
 var errChain = errors.New("its chain of clusters is broken")
@@ -12,6 +13,7 @@ var errChain = errors.New("its chain of clusters is broken")
 // run is clusters that follow each other on the device.
 type run struct {
 	at, length int64 // bytes
+	off        int64 // where it begins in the file
 }
 
 // next is the cluster after c, or 0 at the end of a chain.
@@ -47,7 +49,8 @@ func (f *FS) chain(first uint32, size int64) ([]run, error) {
 	return runs, err
 }
 
-// follow follows a chain for at most so many clusters.
+// follow follows a chain for at most so many clusters, which bounds one that
+// goes round.
 func (f *FS) follow(c uint32, most int64) (runs []run, n int64, err error) {
 	if most > 0 && (c < 2 || c-2 >= f.clusters) {
 		return nil, 0, errChain
@@ -60,7 +63,7 @@ func (f *FS) follow(c uint32, most int64) (runs []run, n int64, err error) {
 		if last := len(runs) - 1; last >= 0 && runs[last].at+runs[last].length == at {
 			runs[last].length += f.cluster
 		} else {
-			runs = append(runs, run{at, f.cluster})
+			runs = append(runs, run{at, f.cluster, n * f.cluster})
 		}
 		n++
 		if n == most {
@@ -80,24 +83,19 @@ type extents struct {
 }
 
 func (e extents) ReadAt(p []byte, off int64) (int, error) {
+	// The last run that begins at or before off.
+	i := sort.Search(len(e.runs), func(i int) bool { return e.runs[i].off > off }) - 1
 	done := 0
-	for _, r := range e.runs {
-		if done == len(p) {
-			return done, nil
+	for ; done < len(p); i++ {
+		if i < 0 || i >= len(e.runs) || off-e.runs[i].off >= e.runs[i].length {
+			return done, io.EOF
 		}
-		if off >= r.length {
-			off -= r.length
-			continue
-		}
-		n, err := e.f.r.ReadAt(p[done:done+int(min(int64(len(p)-done), r.length-off))], r.at+off)
-		done += n
-		off = 0
-		if err != nil && (!errors.Is(err, io.EOF) || n == 0) {
+		r := e.runs[i]
+		n, err := e.f.r.ReadAt(p[done:done+int(min(int64(len(p)-done), r.off+r.length-off))], r.at+off-r.off)
+		done, off = done+n, off+int64(n)
+		if err != nil && (!errors.Is(err, io.EOF) || off < r.off+r.length) {
 			return done, err
 		}
-	}
-	if done < len(p) {
-		return done, io.EOF
 	}
 	return done, nil
 }

@@ -1,10 +1,9 @@
 package fat
 
 import (
+	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -56,14 +55,18 @@ func (f *FS) readDir(first uint32) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := io.NewSectionReader(extents{f, runs}, 0, n*f.cluster)
+	if round(runs) {
+		return nil, fmt.Errorf("%w: it goes round", errChain)
+	}
+	all := make([]byte, n*f.cluster)
+	if n, err := (extents{f, runs}).ReadAt(all, 0); n < len(all) {
+		return nil, fmt.Errorf("reading a folder: %w", err)
+	}
 	var list []entry
 	var long longName
-	for b := make([]byte, 32); ; {
-		if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || err == nil && b[0] == 0 {
+	for b := range slices.Chunk(all, 32) {
+		if b[0] == 0 {
 			break
-		} else if err != nil {
-			return nil, fmt.Errorf("reading a folder: %w", err)
 		}
 		switch {
 		case b[0] == 0xe5: // deleted
@@ -82,6 +85,18 @@ func (f *FS) readDir(first uint32) ([]entry, error) {
 	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	// Two of one name cannot both be found.
 	return slices.CompactFunc(list, func(a, b entry) bool { return a.name == b.name }), nil
+}
+
+// round tells whether a chain comes to the same place twice.
+func round(runs []run) bool {
+	sorted := slices.Clone(runs)
+	slices.SortFunc(sorted, func(a, b run) int { return cmp.Compare(a.at, b.at) })
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i].at < sorted[i-1].at+sorted[i-1].length {
+			return true
+		}
+	}
+	return false
 }
 
 // parse reads a short entry; long is the name that stood before it.

@@ -168,7 +168,7 @@ func TestDamage(t *testing.T) {
 		{"chain ends early", func(b []byte) { link(b, e.first, 0x0fffffff) }, "ends after 512 of 5000 bytes"},
 		{"chain into free space", func(b []byte) { link(b, e.first, 0) }, "chain of clusters is broken"},
 		{"chain past the end", func(b []byte) { link(b, e.first, 0x0f000000) }, "chain of clusters is broken"},
-		{"root in a circle", func(b []byte) { link(b, clean.root, clean.root) }, ""},
+		{"root in a circle", func(b []byte) { link(b, clean.root, clean.root) }, "goes round"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := bytes.Clone(whole)
@@ -176,9 +176,6 @@ func TestDamage(t *testing.T) {
 			f, err := Open(bytes.NewReader(b), int64(len(b)))
 			if err == nil {
 				_, err = fs.ReadFile(f, "file")
-			}
-			if c.bad == "" && err == nil {
-				return // it ends, that is what counts
 			}
 			if err == nil || !strings.Contains(err.Error(), c.bad) {
 				t.Errorf("%v", err)
@@ -240,7 +237,7 @@ func FuzzFS(f *testing.F) {
 		if err != nil {
 			return
 		}
-		left := 200 // a folder may hold itself
+		left := 20 // a folder may hold itself
 		_ = fs.WalkDir(v, ".", func(name string, d fs.DirEntry, err error) error {
 			if left--; left < 0 || strings.Count(name, "/") > 8 {
 				return fs.SkipAll
