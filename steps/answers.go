@@ -33,6 +33,8 @@ type Answers struct {
 	System string   // prebuilt toplevel
 	expect []string // flags by which an engine knows the disk that was confirmed
 	Power  bool     // power off or reboot at the end, as the host says
+	// SkipVerify leaves out hashing the installed store paths again.
+	SkipVerify bool
 }
 
 // Medium is where an installer ISO carries what a prebuilt install needs: the

@@ -303,10 +303,11 @@ func (b *builder) steps() []Step {
 		RecoveryKey: b.a.RecoveryKey,
 	}
 	proof := bootproof.Options{
-		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/", RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Root: Target, Toplevel: sysOpts.Toplevel, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
+		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 	}
 	if b.h.LUKS.Enable {
-		proof.LUKS, proof.LUKSLabel = luks.Device, luks.Label
+		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
 		proof.Passphrase, proof.RecoveryKey = luks.Passphrase, luks.RecoveryKey
 	}
 

@@ -8,41 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
-)
 
-// image makes a FAT32 image with mkfs.vfat and fills it with mtools.
-func image(t testing.TB, mib int, sector string, files map[string][]byte) string {
-	t.Helper()
-	img := filepath.Join(t.TempDir(), "esp.img")
-	dir := t.TempDir()
-	run := func(argv ...string) {
-		t.Helper()
-		cmd := exec.Command(argv[0], argv[1:]...)
-		cmd.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s is needed, ./bootstrap installs it: %v\n%s", argv[0], err, out)
-		}
-	}
-	if err := errors.Join(os.WriteFile(img, nil, 0o600), os.Truncate(img, int64(mib)<<20)); err != nil {
-		t.Fatal(err)
-	}
-	run("mkfs.vfat", "-F32", "-S", sector, "-n", "TEST-ESP", img)
-	for name, data := range files {
-		file := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, data, 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if entries, _ := filepath.Glob(filepath.Join(dir, "*")); len(entries) > 0 {
-		run(append([]string{"mcopy", "-s", "-i", img}, append(entries, "::")...)...)
-	}
-	return img
-}
+	"auto-installer/steps/internal/fat/fattest"
+)
 
 func open(t testing.TB, img string) *FS {
 	t.Helper()
@@ -81,7 +52,7 @@ func sample() map[string][]byte {
 
 func TestReadsWhatWasWritten(t *testing.T) {
 	files := sample()
-	f := open(t, image(t, 48, "512", files))
+	f := open(t, fattest.Image(t, 48, "512", "TEST-ESP", files))
 	if f.Label() != "TEST-ESP" {
 		t.Errorf("label %q", f.Label())
 	}
@@ -117,7 +88,7 @@ func TestReadsWhatWasWritten(t *testing.T) {
 
 // An ESP on a disk of 4096-byte sectors, as the installer makes it.
 func TestLargeSectors(t *testing.T) {
-	f := open(t, image(t, 300, "4096", map[string][]byte{"a": []byte("x")}))
+	f := open(t, fattest.Image(t, 300, "4096", "L", map[string][]byte{"a": []byte("x")}))
 	if got, err := fs.ReadFile(f, "a"); string(got) != "x" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -125,7 +96,7 @@ func TestLargeSectors(t *testing.T) {
 
 // What the kernel mounts, firmware may not see.
 func TestTooFewClusters(t *testing.T) {
-	img := image(t, 64, "4096", nil)
+	img := fattest.Image(t, 64, "4096", "L", nil)
 	f, err := os.Open(img)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +109,7 @@ func TestTooFewClusters(t *testing.T) {
 
 func TestDamage(t *testing.T) {
 	files := map[string][]byte{"file": bytes.Repeat([]byte("x"), 5000), "d/e": []byte("y")}
-	whole, err := os.ReadFile(image(t, 40, "512", files))
+	whole, err := os.ReadFile(fattest.Image(t, 40, "512", "L", files))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +189,7 @@ func (s sparse) ReadAt(p []byte, off int64) (int, error) {
 
 // Whatever the bytes: no panic, no hang, and no file larger than the device.
 func FuzzFS(f *testing.F) {
-	whole, err := os.ReadFile(image(f, 36, "512", map[string][]byte{"EFI/BOOT/BOOTX64.EFI": []byte("MZ"), "a long name.conf": []byte("x")}))
+	whole, err := os.ReadFile(fattest.Image(f, fattest.MiB, "512", "L", map[string][]byte{"EFI/BOOT/BOOTX64.EFI": []byte("MZ"), "a long name.conf": []byte("x")}))
 	if err != nil {
 		f.Fatal(err)
 	}
