@@ -25,7 +25,8 @@ type installFlags struct {
 	passphraseFD, recoveryFD           int
 	ageIdentity, deployKey             string
 	ageFD, deployFD                    int
-	noPower, resume                    bool
+	noPower, resume, skipVerify        bool
+	proveBoot                          string
 	expect                             string
 	events, log                        string
 }
@@ -48,6 +49,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
+	fl.BoolVar(&f.skipVerify, "skip-verify", false, "do not read and hash the installed store paths again at the end")
+	fl.StringVar(&f.proveBoot, "prove-boot", "", "vm: at the end, start the installed disk in a virtual machine, which writes nothing to it; needs qemu and OVMF")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
 	_ = fl.MarkHidden("expect") // it exists: it was added just now
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
@@ -66,7 +69,7 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower}
+	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Source: f.source, System: f.system, Power: !f.noPower, SkipVerify: f.skipVerify, ProveBoot: f.proveBoot}
 	var err error
 	for _, secret := range []struct {
 		into *[]byte

@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	full.register(root)
 	root.Args = cobra.NoArgs
 	root.RunE = does(full.run)
-	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand())
+	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand(), proveBootCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

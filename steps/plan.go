@@ -14,6 +14,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/steps/bootproof"
+	"auto-installer/steps/bootvm"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/encrypt"
@@ -356,6 +357,14 @@ func (b *builder) steps() []Step {
 		}, sshkey.Actions, sshkey.Run))
 	}
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
+	if b.a.ProveBoot == ProveVM {
+		vm := vmSteps(bootvm.Options{
+			Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+			Mounted: []string{Target, Target + "/boot"}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
+		})
+		list = slices.Insert(list, 0, vm[0])
+		add(vm[1])
+	}
 	add(step("finish", "keep the logs and let go of the disk", after,
 		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
 	if b.a.Power {
