@@ -15,6 +15,7 @@ import (
 func TestFiveDisks(t *testing.T) {
 	t.Parallel()
 	old := disk(t, "OLD", NVMe, 512, 5*gib)
+	old.Hotplug = true
 	data := disk(t, "DATA", VirtioBlk, 512, 6*gib)
 	used := disk(t, "USED", VirtioBlk, 512, 6*gib)
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
@@ -59,7 +60,9 @@ func TestFiveDisks(t *testing.T) {
 	}
 
 	i.refused(4, "OLD", "install", "--host", "demo", "--confirm", "yes", "--no-power")
-	i.install("demo", target)
+	// It is installed, and not called proven while another disk has its labels.
+	i.refused(11, "DEMO-ROOT names 2 devices", installArgs("demo", target)...)
+	i.letGo()
 	warned := false
 	for _, e := range i.events() {
 		warned = warned || e.Event == "warning" && strings.Contains(e.Line, "DEMO-ROOT")
@@ -67,6 +70,12 @@ func TestFiveDisks(t *testing.T) {
 	if !warned {
 		t.Error("no warning that another disk carries the same labels")
 	}
+	if err := i.Unplug(t.Context(), "OLD"); err != nil {
+		t.Fatal(err)
+	}
+	shell(t, i.Machine, "udevadm settle")
+	i.mustRun(installArgs("demo", target, "--resume")...)
+	i.letGo()
 	powerOff(t, i.Machine)
 	i.untouched()
 	for n, d := range others {
@@ -187,6 +196,7 @@ func TestFailureThenSuccess(t *testing.T) {
 	host := i.write("/run/fails.toml", `extraPostMountCommands = [
   "test -e /run/mended-command || exit 3",
   "test -e /run/mended-loader || mount -o remount,ro /mnt/boot",
+  "test -e /run/mended-esp || sh /run/sabotage >/dev/null 2>&1 &",
 ]
 `+i.hostTOML("demo"))
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
@@ -201,6 +211,21 @@ func TestFailureThenSuccess(t *testing.T) {
 	i.logKept(target, "Read-only file system")
 	shell(t, i.Machine, "touch /run/mended-loader")
 	lap(t, i.Machine, "failed twice")
+
+	// The boot loader is installed, and then spoiled: every spoiled thing is
+	// named, and the machine stays on.
+	i.write("/run/sabotage", `
+		until [ -e /mnt/boot/loader/loader.conf ]; do sleep 0.05; done
+		cd /mnt/boot/EFI
+		for f in nixos/*initrd*; do truncate -s 100000 "$f"; done
+		rm BOOT/BOOTX64.EFI
+		printf x | dd of="$(echo /mnt/nix/store/*-demo-tools/bin/busybox)" bs=1 seek=5000 conv=notrunc
+		sync`)
+	i.refused(11, "none of its initrds", args...)
+	i.letGo()
+	i.logKept(target, "-demo-tools' was modified")
+	shell(t, i.Machine, "touch /run/mended-esp")
+	lap(t, i.Machine, "not proven")
 
 	for _, c := range []struct {
 		signal string

@@ -141,6 +141,8 @@ func report(failed []failure, of int) *sys.Fault {
 		}
 		errs = append(errs, f.err)
 	}
+	// Whatever it was: nothing is lost that was written.
+	hints = append(hints, "then try again from here (--resume)")
 	cause := "the machine might not start: " + causes[0]
 	if len(failed) > 1 {
 		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(failed), of, strings.Join(causes, "\n"))

@@ -18,6 +18,7 @@ import (
 
 // What is as it should be is proven, and said.
 func TestSound(t *testing.T) {
+	const own = "kernel and initrd on the ESP are the system's own, byte by byte"
 	const uki = "EFI/Linux/nixos-generation-10.efi"
 	sections := func(more ...efitest.Section) string {
 		return string(efitest.Program(machineType, append([]efitest.Section{
@@ -42,16 +43,16 @@ func TestSound(t *testing.T) {
 	}{
 		{"systemd-boot", sound(), []string{
 			"the firmware starts it first (Boot0002, Linux Boot Manager)", removable + " is systemd-boot 257.9 for ",
-			"nixos-generation-10.conf is started by default (loader.conf's default nixos-generation-10.conf, of 2)",
-			"kernel.efi and initrd.efi are whole, and the system's own", "init is " + toplevel + "/init, of the system that was installed",
-			"/ is /dev/mapper/c by /dev/disk/by-label/T-ROOT, /boot is ", "is vfat T-EFI", "/dev/mapper/c is ext4 T-ROOT",
-			"/dev/x2 is crypto_LUKS T-LUKS", "the passphrase opens /dev/x2", "all 3 store paths are on the disk as they were built",
+			"nixos-generation-10.conf is started by default: loader.conf's default, of 2",
+			"read to the end: kernel.efi, initrd.efi", own, "init= leads to the system that was installed, " + toplevel,
+			"found on this disk alone: / by label T-ROOT, /boot by label T-EFI", "is vfat T-EFI", "/dev/mapper/c is ext4 T-ROOT",
+			"/dev/x2 is crypto_LUKS T-LUKS", "the passphrase opens /dev/x2", "its 3 store paths are on the disk as they were built",
 		}},
-		{"secrets after the initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": initrd + "secrets"}), []string{"are whole, and the system's own"}},
+		{"secrets after the initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": initrd + "secrets"}), []string{own}},
 		{"microcode in an initrd before it", sound().with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": "initrd /EFI/nixos/ucode\n" + entryText("/EFI/nixos/kernel.efi"), "EFI/nixos/ucode": "u",
-		}), []string{"kernel.efi and ucode and initrd.efi are whole, and the system's own"}},
-		{"a store without kernel and initrd", sound().rooted(map[string]string{toplevel + "/kernel": "", toplevel + "/initrd": ""}), []string{"kernel.efi and initrd.efi are whole\n"}},
+		}), []string{"read to the end: kernel.efi, ucode, initrd.efi", own}},
+		{"a store without kernel and initrd", sound().rooted(map[string]string{toplevel + "/kernel": "", toplevel + "/initrd": ""}), []string{"kernel and initrd on the ESP can be read to the end\n"}},
 		{"boots are counted", sound().with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": "", "loader/entries/nixos-generation-10+3.conf": entryText("/EFI/nixos/kernel.efi"),
 		}), []string{"nixos-generation-10+3.conf is started"}},
@@ -74,12 +75,12 @@ func TestSound(t *testing.T) {
 		}(), []string{"the firmware starts Boot0003 (Windows) first"}},
 		{"a unified kernel in an entry", sound().with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": "title NixOS\nuki /EFI/Linux/x.efi\n", "EFI/Linux/x.efi": unified,
-		}), []string{"x.efi is whole, with kernel and initrd, and the system's own", "init is " + toplevel}},
+		}), []string{"read to the end: x.efi", own, "init= leads to"}},
 		{"a unified kernel", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: unified}), []string{
-			"nixos-generation-10.efi is started by default (the first of the menu, of 1)", "nixos-generation-10.efi is whole, with kernel and initrd, and the system's own",
+			"nixos-generation-10.efi is started by default: the first of the menu, of 1", own,
 		}},
 		{"Lanzaboote", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: thin}), []string{
-			"nixos-generation-10.efi is whole, with kernel and initrd, and the system's own",
+			own,
 		}},
 		{"a unified kernel instead of a loader", sound().with(noLoader).with(map[string]string{removable: unified}), []string{
 			removable + " is a unified kernel", "the firmware starts the unified kernel",
@@ -88,12 +89,12 @@ func TestSound(t *testing.T) {
 			removable: string(efitest.Program(machineType)), "grub/grub.cfg": grub, "kernels/k-bzImage": kernel, "kernels/i-initrd": initrd,
 		}), []string{
 			removable + " is a loader", "GRUB's menu was read, not run", "the first entry of grub/grub.cfg starts /kernels/k-bzImage",
-			"k-bzImage and i-initrd are whole, and the system's own", "init is " + toplevel,
+			"read to the end: k-bzImage, i-initrd", own, "init= leads to",
 		}},
 		{"GRUB that reads the root", sound().with(noLoader).with(map[string]string{
 			removable:       string(efitest.Program(machineType)),
 			"grub/grub.cfg": "linux ($drive2)/nix/store/k/bzImage init=" + toplevel + "/init\ninitrd ($drive2)/nix/store/i/initrd\n",
-		}), []string{"bzImage and initrd are whole, and the system's own"}},
+		}), []string{own}},
 		{"another program", sound().with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": "title x\nefi /EFI/shell.efi\noptions init=" + toplevel + "/init\n", "EFI/shell.efi": sdBoot,
 		}), []string{"is an EFI program of its own: what it starts is not proven"}},
@@ -101,9 +102,9 @@ func TestSound(t *testing.T) {
 			"nix/store/e/etc/fstab": "UUID=1234-root / ext4 defaults 0 1\nPARTUUID=" + strings.ToUpper(espGUID) + " /boot vfat defaults\n",
 		}).with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": strings.Replace(entryText("/EFI/nixos/kernel.efi"), "root=fstab", "root=/dev/mapper/c", 1),
-		}), []string{"root= is /dev/mapper/c by /dev/mapper/c, / is /dev/mapper/c by UUID=1234-root"}},
+		}), []string{"root= by /dev/mapper/c, / by UUID=1234-root, /boot by PARTUUID="}},
 		{"no fstab", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "", "nix/store/e/etc/x": "x"}), []string{
-			"the system has no etc/fstab", "the label T-ROOT is /dev/mapper/c by LABEL=T-ROOT",
+			"the system has no etc/fstab", "found on this disk alone: / by LABEL=T-ROOT",
 		}},
 		{"a data disk that is not there", sound().rooted(map[string]string{
 			"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\nLABEL=data /data ext4 defaults\nLABEL=gone /x ext4 nofail\n/data /srv none bind\n",

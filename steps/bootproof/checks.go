@@ -54,10 +54,10 @@ func (p *proof) close() {
 }
 
 const (
-	hintLoader = "the boot loader did not install as it should: the log of the step before says more; then go on with --resume"
+	hintLoader = "the boot loader did not install as it should: the log of the step before says more"
 	hintDisk   = "the disk does not return what was written to it: look at its cable and its health, and start over, on another disk if it happens again"
-	hintHost   = "mend the host's configuration, then go on with --resume"
-	hintLabels = "detach the other disk that carries the label, or give the host labels of its own; then go on with --resume"
+	hintHost   = "mend the host's configuration"
+	hintLabels = "detach the other disk that carries the label, or give the host labels of its own"
 )
 
 // checks are all links of the chain, in the order of the boot.
@@ -108,7 +108,7 @@ func (p *proof) espIsMounted(context.Context, sys.System) (string, error) {
 	if boot.Dev == parent.Dev || boot.Dev != dev.Rdev {
 		return "", fmt.Errorf("%s is not mounted at %s/boot", p.o.ESP, p.o.Root)
 	}
-	return "/boot is " + p.o.ESP, nil
+	return "", nil // what is on it will say so
 }
 
 func (p *proof) openESP(context.Context, sys.System) (string, error) {

@@ -46,7 +46,7 @@ func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
 		s.Warn("the boot menu waits for somebody to choose: loader.conf has timeout menu-force")
 	}
 	p.entry, p.line = &e, e.Options
-	return fmt.Sprintf("%s is started by default (%s, of %d)", e.File, why, len(entries)), nil
+	return fmt.Sprintf("%s is started by default: %s, of %d", e.File, why, len(entries)), nil
 }
 
 // entries reads every entry of systemd-boot's menu. The ESP is new: whatever is
@@ -170,14 +170,16 @@ func (p *proof) kernel(_ context.Context, s sys.System) (string, error) {
 	for _, name := range e.Initrds {
 		names = append(names, path.Base(name))
 	}
-	return strings.Join(names, " and ") + " are whole" + ownership(same && initrd), nil
+	s.Log("read to the end: " + strings.Join(names, ", "))
+	return whole(same && initrd), nil
 }
 
-func ownership(same bool) string {
+// whole tells what is proven of kernel and initrd.
+func whole(same bool) string {
 	if same {
-		return ", and the system's own"
+		return "kernel and initrd on the ESP are the system's own, byte by byte"
 	}
-	return ""
+	return "kernel and initrd on the ESP can be read to the end"
 }
 
 var errOther = errors.New("the files differ from those in the store")
@@ -239,7 +241,8 @@ func (p *proof) image(s sys.System, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("entry %s: %w", p.entry.File, err)
 	}
-	return path.Base(name) + " is whole, with kernel and initrd" + ownership(kernel && initrd), nil
+	s.Log("read to the end: " + path.Base(name))
+	return whole(kernel && initrd), nil
 }
 
 // thick checks a unified image that holds kernel and initrd.

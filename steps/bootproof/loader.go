@@ -101,7 +101,7 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 	}
 	if p.boot.SecureBoot != nil && *p.boot.SecureBoot {
 		if !i.Signed {
-			return "", sys.Faultf(sys.CodeBootProof, "switch Secure Boot off in the firmware, or sign the loader with a key that it knows; then go on with --resume",
+			return "", sys.Faultf(sys.CodeBootProof, "switch Secure Boot off in the firmware, or sign the loader with a key that it knows",
 				"Secure Boot is on, and %s has no signature", name)
 		}
 		s.Warn("Secure Boot is on: that the firmware trusts the signature of " + name + " is not proven")

@@ -32,7 +32,10 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 			return
 		}
-		saw = append(saw, what+" is "+want+" by "+spec)
+		if link, ok := strings.CutPrefix(spec, "/dev/disk/by-"); ok {
+			spec = strings.Replace(link, "/", " ", 1)
+		}
+		saw = append(saw, what+" by "+spec)
 	}
 	switch root := bls.Param(p.line, "root"); root {
 	case "", "fstab": // see fstab
@@ -57,7 +60,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 	if err := all(errs); err != nil {
 		return "", err
 	}
-	if !slices.ContainsFunc(saw, func(s string) bool { return strings.HasPrefix(s, "/ is ") || strings.HasPrefix(s, "root= is ") }) {
+	if !slices.ContainsFunc(saw, func(s string) bool { return strings.HasPrefix(s, "/ by ") || strings.HasPrefix(s, "root= by ") }) {
 		// Nothing says how it looks for its root. By label is what the
 		// installer prepared.
 		if known {
@@ -65,12 +68,12 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 		} else {
 			s.Log("the system has no etc/fstab that says where its root is")
 		}
-		is("the label "+p.o.RootLabel, "LABEL="+p.o.RootLabel, p.o.RootFS)
+		is("/", "LABEL="+p.o.RootLabel, p.o.RootFS)
 		if err := all(errs); err != nil {
 			return "", err
 		}
 	}
-	return strings.Join(saw, ", "), nil
+	return "found on this disk alone: " + strings.Join(saw, ", "), nil
 }
 
 // initrdOpens compares the containers that the initrd will open with the one

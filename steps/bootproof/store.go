@@ -59,7 +59,7 @@ func (p *proof) init(context.Context, sys.System) (string, error) {
 	if err := all(errs); err != nil {
 		return "", err
 	}
-	return "init is " + init + ", of the system that was installed", nil
+	return "init= leads to the system that was installed, " + p.toplevel, nil
 }
 
 // storeHas tells whether the system has a file of its own for what the ESP
@@ -224,7 +224,7 @@ func (p *proof) contents() Check {
 				wrong = wrong[max(0, len(wrong)-most):]
 				return "", errors.New(strings.Join(append(wrong, err.Error()), "\n"))
 			}
-			return fmt.Sprintf("all %d store paths are on the disk as they were built", paths), nil
+			return fmt.Sprintf("its %d store paths are on the disk as they were built", paths), nil
 		},
 	}
 }

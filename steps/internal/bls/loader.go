@@ -82,12 +82,12 @@ func (c Config) Choose(entries []Entry, oneShot, efiDefault string) (e Entry, wh
 	case efiDefault != "@saved" && find(efiDefault, true):
 		return e, "the firmware's LoaderEntryDefault", nil
 	case c.Preferred != "" && find(c.Preferred, false):
-		return e, "loader.conf's preferred " + c.Preferred, nil
+		return e, "loader.conf's preferred one", nil
 	case c.Default != "" && c.Default != "@saved":
 		if !find(c.Default, true) {
 			return e, "", fmt.Errorf("no boot entry matches loader.conf's default %q", c.Default)
 		}
-		return e, "loader.conf's default " + c.Default, nil
+		return e, "loader.conf's default", nil
 	}
 	// What is bad comes last in the list.
 	return list[0], "the first of the menu", nil
