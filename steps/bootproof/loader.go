@@ -27,9 +27,8 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 	case p.esp == nil:
 		return "", errSkipped
 	}
-	boot, err := efi.Read(p.o.Firmware)
-	if err != nil {
-		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
+	boot, ok := p.readMenu(s)
+	if !ok { // the removable path needs no menu
 		return "", nil
 	}
 	p.boot = boot
@@ -62,6 +61,14 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 	}
 	s.Log("the firmware has no entry of its own; it will look on the disk by itself")
 	return "", nil
+}
+
+func (p *proof) readMenu(s sys.System) (efi.Boot, bool) {
+	boot, err := efi.Read(p.o.Firmware)
+	if err != nil {
+		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
+	}
+	return boot, err == nil
 }
 
 // arch is the architecture of the firmware, which need not be the processor's.

@@ -108,7 +108,7 @@ func Ready(_ context.Context, s sys.System, o Options) error {
 	if free := available(o.Live); free >= 0 && free < freeMemory {
 		return sys.Faultf(sys.CodeMachine, "leave out --prove-boot, or add memory", "%d MiB of memory are free, and a virtual machine needs %d", free, freeMemory)
 	}
-	if o.accel() != "kvm" {
+	if o.Accel == "" && o.accel() != "kvm" {
 		s.Warn("there is no KVM (/dev/kvm), so the virtual machine is emulated, which may take many minutes")
 	}
 	return nil
@@ -198,7 +198,7 @@ func Run(ctx context.Context, s sys.System, o Options) (err error) {
 
 func hint(err error) error {
 	return sys.WithHint(err, sys.CodeBootProof,
-		"the log has what the machine said on its serial line; mend that and go on with --resume, or leave out --prove-boot",
+		"the log has what the machine said on its serial line: mend that and try again (an install with --resume, or without --prove-boot)",
 		"starting the disk in a virtual machine")
 }
 

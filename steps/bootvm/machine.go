@@ -129,7 +129,7 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 		}
 	case <-time.After(quitPatience):
 		cancel()
-		<-ended
+		s.Log(fmt.Sprintf("the virtual machine had to be killed: %v", <-ended))
 	}
 	return how, err
 }

@@ -130,9 +130,16 @@ func (f *FS) list(op, name string, e entry) ([]fs.DirEntry, error) {
 
 // find walks to a name. The error is a *fs.PathError.
 func (f *FS) find(op, name string) (entry, error) {
-	fail := func(err error) (entry, error) { return entry{}, &fs.PathError{Op: op, Path: name, Err: err} }
+	e, err := f.walk(name)
+	if err != nil {
+		return e, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return e, nil
+}
+
+func (f *FS) walk(name string) (entry, error) {
 	if !fs.ValidPath(name) {
-		return fail(fs.ErrInvalid)
+		return entry{}, fs.ErrInvalid
 	}
 	at := entry{name: ".", first: f.root, dir: true}
 	if name == "." {
@@ -140,11 +147,11 @@ func (f *FS) find(op, name string) (entry, error) {
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if !at.dir {
-			return fail(fs.ErrNotExist)
+			return entry{}, fs.ErrNotExist
 		}
 		list, err := f.readDir(at.first)
 		if err != nil {
-			return fail(err)
+			return entry{}, err
 		}
 		found := false
 		for _, e := range list {
@@ -154,7 +161,7 @@ func (f *FS) find(op, name string) (entry, error) {
 			}
 		}
 		if !found {
-			return fail(fs.ErrNotExist)
+			return entry{}, fs.ErrNotExist
 		}
 	}
 	return at, nil
