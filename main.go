@@ -29,6 +29,11 @@ func main() {
 	// No core dump and no debugger of another user sees the secrets. A kernel
 	// without it (prctl(2), PR_SET_DUMPABLE) is not one that we run on.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	// Nor does swap, not even that of the target. Without the right to lock any
+	// amount it fails, and there is nothing to be done (mlock(2)).
+	if os.Geteuid() == 0 {
+		_ = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -43,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	full.register(root)
 	root.Args = cobra.NoArgs
 	root.RunE = does(full.run)
-	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand(), proveBootCommand())
+	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand(), isoCommand(), ageFromSSHCommand(), newHostCommand(), rekeyCommand(), finishTreeCommand(), proveBootCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

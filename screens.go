@@ -16,23 +16,23 @@ import (
 	"auto-installer/tui"
 )
 
-// mediumHosts is where an installer medium names the hosts that it is for:
-// a host.toml each.
-const mediumHosts = "/etc/auto-installer/hosts"
-
 // screens is the program without a command: the full-screen installer.
 type screens struct {
 	hosts []string
 	plain bool
 
-	ageFile, deployFile string
-	age, deploy         []byte // of these files
+	ageFile, deployFile, bundleFile string
+	age, deploy                     []byte // of these files
+	without                         bool   // no age identity is wanted
 }
 
 func (s *screens) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
 	c.Flags().StringVar(&s.ageFile, "age-identity", "", "the host's age identity file")
 	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
+	c.Flags().StringVar(&s.bundleFile, "bundle", "", "the host's sealed keys; default: the medium's")
+	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without one; the system cannot open its secrets until it has one")
+	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity")
 	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
 }
 
@@ -50,12 +50,18 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 	if err := s.readKeys(); err != nil {
 		return err
 	}
+	bundles, err := s.bundles(defs)
+	if err != nil {
+		return err
+	}
 	giveSize(os.Stdout)
 	fill := func(a *steps.Answers) {
 		a.HostArg = args[a.Host.TargetHost]
 		a.Remote = os.Getenv("REPO_REMOTE")
 		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
-		a.FromMedium(steps.Medium)
+		a.NoAgeIdentity = s.without
+		a.FromMedium(steps.Medium, steps.MediumHosts)
+		a.Bundle = bundles[a.Host.TargetHost]
 	}
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)
 	opts := tui.Options{
@@ -85,11 +91,27 @@ func (s *screens) readKeys() (err error) {
 	return err
 }
 
+// bundles reads the sealed keys of each host, of those that have some.
+func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
+	if s.bundleFile != "" && len(defs) > 1 {
+		return nil, steps.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
+	}
+	sealed := map[string][]byte{}
+	for _, h := range defs {
+		data, err := steps.ReadBundle(s.bundleFile, h.TargetHost)
+		if err != nil {
+			return nil, err
+		}
+		sealed[h.TargetHost] = data
+	}
+	return sealed, nil
+}
+
 // load reads the hosts, and how each was named.
 func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) {
 	names := s.hosts
 	if len(names) == 0 {
-		names, _ = filepath.Glob(filepath.Join(mediumHosts, "*", "host.toml")) // the pattern is good
+		names, _ = filepath.Glob(filepath.Join(steps.MediumHosts, "*", "host.toml")) // the pattern is good
 	}
 	if len(names) == 0 {
 		names = hosts.Names()

@@ -80,3 +80,26 @@ func (c *checker) neededLabel(h Host, r labelRule) bool {
 	}
 	return r.value != ""
 }
+
+// LabelsFor makes labels of a host's name: those that a host with such
+// partitions needs.
+func LabelsFor(name string, luks, swap bool) Labels {
+	stem := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(upper+digits, r) {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(name))
+	if stem == "" {
+		stem = "HOST"
+	}
+	named := func(most int, end string) string { return stem[:min(len(stem), most-len(end))] + end }
+	l := Labels{EFI: named(11, "-EFI"), Root: named(16, "-ROOT")}
+	if luks {
+		l.LUKS = named(16, "-LUKS")
+	}
+	if swap {
+		l.Swap = named(15, "-SWAP")
+	}
+	return l
+}

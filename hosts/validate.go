@@ -35,6 +35,15 @@ func (h Host) Validate() []*Error {
 	return c.problems
 }
 
+// CheckName tells what is wrong with a host's name: nil if nothing is.
+func CheckName(name string) error {
+	var c checker
+	if c.host(Host{TargetHost: name}); len(c.problems) > 0 {
+		return c.problems
+	}
+	return nil
+}
+
 // checker collects problems; each of its methods checks one group of options.
 type checker struct {
 	problems Errors

@@ -202,3 +202,30 @@ func TestPasswordIsNotShown(t *testing.T) {
 		}
 	}
 }
+
+// Any name gives labels that are valid.
+func TestLabelsFor(t *testing.T) {
+	for _, tt := range []struct{ name, efi, root string }{
+		{"vega", "VEGA-EFI", "VEGA-ROOT"},
+		{"stygianlibrary", "STYGIAN-EFI", "STYGIANLIBR-ROOT"},
+		{"_-_x", "X-EFI", "X-ROOT"},
+		{"__", "HOST-EFI", "HOST-ROOT"},
+		{"7of9", "7OF9-EFI", "7OF9-ROOT"},
+	} {
+		h := Default()
+		h.TargetHost, h.RepoRemote = tt.name, "git@example.org:x"
+		h.LUKS.Enable, h.Swap.Enable = true, true
+		h.Labels = LabelsFor(tt.name, true, true)
+		if h.Labels.EFI != tt.efi || h.Labels.Root != tt.root {
+			t.Errorf("%s: %+v", tt.name, h.Labels)
+		}
+		for _, e := range h.Validate() {
+			if e.Key != "targetHost" {
+				t.Errorf("%s: %v", tt.name, e)
+			}
+		}
+	}
+	if l := LabelsFor("x", false, false); l.LUKS != "" || l.Swap != "" {
+		t.Errorf("%+v", l)
+	}
+}

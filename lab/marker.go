@@ -18,7 +18,8 @@ type Marker struct {
 	BootDevice  *string    `json:"bootDevice"`
 	Swap        *Swap      `json:"swap"` // nil unless it is active
 	Identity    []PathFact `json:"identity"`
-	Paths       []PathFact `json:"paths"` // extraMountDirs, the clone, the user's home and .ssh
+	Secrets     []Secret   `json:"secrets"` // that were decrypted
+	Paths       []PathFact `json:"paths"`   // extraMountDirs, the clone, the user's home and .ssh
 	RepoPath    string     `json:"repoPath"`
 	RepoPresent bool       `json:"repoPresent"`
 	Rev         string     `json:"rev"`    // of the config repo it was built from
@@ -31,6 +32,13 @@ type Marker struct {
 type Swap struct {
 	Device string `json:"device"`
 	Kind   string `json:"kind"`
+}
+
+// Secret is one that the booted system has decrypted, by the SHA-256 of what it
+// says.
+type Secret struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
 }
 
 // PathFact is one path of the booted system; modes are octal, as stat prints them.

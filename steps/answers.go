@@ -28,7 +28,14 @@ type Answers struct {
 	AgeIdentity []byte // age identity file; wiped by Wipe
 	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
 
+	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
+	// answered with TakeKeys.
+	Bundle []byte
+	// NoAgeIdentity goes without: nothing waits for one at the end.
+	NoAgeIdentity bool
+
 	Remote string   // overrides the host's repoRemote
+	Ref    string   // overrides the host's repoRef
 	Source string   // copy of the config repo on the medium
 	System string   // prebuilt toplevel
 	expect []string // flags by which an engine knows the disk that was confirmed
@@ -38,6 +45,15 @@ type Answers struct {
 	// ProveBoot is how the installed system is started at the end to prove
 	// that it does: ProveVM, or empty for not at all.
 	ProveBoot string
+
+	medium medium
+}
+
+// medium is what the installer medium tells about the host.
+type medium struct {
+	revision string // commit of the config repo that it was built from, or empty
+	plain    bool   // Source is a folder of files without git's own
+	contract string // file with what the prebuilt system expects, or empty
 }
 
 // ProveVM starts the installed disk in a virtual machine, see Answers.ProveBoot.
@@ -47,20 +63,42 @@ const ProveVM = "vm"
 // toplevel's store path in toplevel/HOST, the config repo in nix-config.
 const Medium = "/iso/auto-installer"
 
-// FromMedium fills what was not answered from the medium in dir.
-func (a *Answers) FromMedium(dir string) {
-	if !a.Host.Prebuilt {
-		return
+// FromMedium fills what was not answered from the medium in dir, and notes
+// what it tells about the host in its folder below hosts.
+func (a *Answers) FromMedium(dir, hosts string) {
+	if rev := MediumRevision(dir); commit.MatchString(rev) {
+		a.medium.revision = rev
 	}
+	if a.Host.Prebuilt {
+		a.prebuilt(dir, hosts)
+	}
+	if a.Source != "" {
+		a.medium.plain = !isThere(filepath.Join(a.Source, ".git")) && !isThere(filepath.Join(a.Source, "HEAD"))
+	}
+}
+
+func (a *Answers) prebuilt(dir, hosts string) {
+	data, _ := os.ReadFile(filepath.Join(dir, "toplevel", a.Host.TargetHost)) // absent: validation says so
+	carried := strings.TrimSpace(string(data))
 	if a.System == "" {
-		data, _ := os.ReadFile(filepath.Join(dir, "toplevel", a.Host.TargetHost)) // absent: validation says so
-		a.System = strings.TrimSpace(string(data))
+		a.System = carried
 	}
-	repo := filepath.Join(dir, "nix-config")
-	if _, err := os.Stat(repo); err == nil && a.Source == "" {
+	contract := filepath.Join(hosts, a.Host.TargetHost, "contract.json")
+	if a.System == carried && isThere(contract) {
+		a.medium.contract = contract
+	}
+	if repo := filepath.Join(dir, "nix-config"); a.Source == "" && isThere(repo) {
 		a.Source = repo
 	}
 }
+
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// commit is a git commit's whole name, SHA-1 or SHA-256.
+var commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // MediumRevision is the config repo's commit that the medium in dir was built
 // from, as its file "revision" says, or empty.
@@ -103,6 +141,12 @@ func (a Answers) Validate() error {
 	case a.System != "" && !storePath.MatchString(a.System):
 		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
 	}
+	if a.Ref != "" {
+		h.RepoRef = a.Ref
+		if bad := h.Validate(); len(bad) > 0 {
+			return Usage(bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
+		}
+	}
 	if a.Remote != "" {
 		h.RepoRemote = a.Remote
 		if bad := h.Validate(); len(bad) > 0 {
@@ -130,6 +174,13 @@ func (a Answers) remote() string {
 		return a.Remote
 	}
 	return a.Host.RepoRemote
+}
+
+func (a Answers) ref() string {
+	if a.Ref != "" {
+		return a.Ref
+	}
+	return a.Host.RepoRef
 }
 
 // network is the address that must be reached, or empty if the install needs

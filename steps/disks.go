@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"auto-installer/steps/contract"
 	"auto-installer/steps/detect"
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
@@ -96,14 +97,14 @@ func refusal(inv *block.Inventory, path string) string {
 }
 
 // carriers tells which other disks carry one of the labels.
-func carriers(inv *block.Inventory, disk block.Identity, labels []string) []string {
+func carriers(inv *block.Inventory, disk block.Identity, labels []string) []contract.Carrier {
 	dev, err := inv.Find(disk)
 	if err != nil {
 		return nil // the gate will say so
 	}
-	var found []string
+	var found []contract.Carrier
 	for _, c := range detect.CarriesLabel(inv, dev, labels) {
-		found = append(found, c.String())
+		found = append(found, contract.Carrier{Where: c.String(), Label: c.Label, Partition: c.Kind == "partition label"})
 	}
 	return found
 }

@@ -45,10 +45,13 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			secrets = append(secrets, s.value)
 		}
 	}
-	for _, s := range [][2]string{{"--remote", a.Remote}, {"--source", a.Source}, {"--system", a.System}, {"--prove-boot", a.ProveBoot}} {
+	for _, s := range [][2]string{{"--remote", a.Remote}, {"--ref", a.Ref}, {"--source", a.Source}, {"--system", a.System}, {"--prove-boot", a.ProveBoot}} {
 		if s[1] != "" {
 			args = append(args, s[0], s[1])
 		}
+	}
+	if a.NoAgeIdentity {
+		args = append(args, "--no-age-identity")
 	}
 	if a.SkipVerify {
 		args = append(args, "--skip-verify")
@@ -252,6 +255,15 @@ func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFun
 			return
 		}
 	}
+}
+
+// skipFile is what GoWithout makes, in a run directory.
+const skipFile = "go-without"
+
+// GoWithout tells an engine that waits for something of the operator to go on
+// without it.
+func (p *EngineProcess) GoWithout() error {
+	return os.WriteFile(filepath.Join(p.Paths.Dir, skipFile), nil, 0o600)
 }
 
 // Stop sends SIGTERM to the engine, which its lock file names.

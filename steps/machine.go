@@ -119,6 +119,11 @@ func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 // CapsLock tells whether Caps Lock is on, if that can be known.
 func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin) }
 
+// OpenBundle is OpenBundle.
+func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
+	return OpenBundle(host, sealed, passphrase)
+}
+
 // NetworkState is what the network screen shows.
 type NetworkState struct {
 	Reachable  bool

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	"auto-installer/hosts"
+	"auto-installer/modules"
+	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
 	"auto-installer/steps/bootvm"
 	"auto-installer/steps/closure"
@@ -25,6 +28,7 @@ import (
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
+	"auto-installer/steps/network"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
@@ -36,7 +40,11 @@ import (
 // Plan is what will be done, in order. Title and Steps are of every plan, the
 // rest of an install's.
 type Plan struct {
-	Title      string                `json:"title"` // what is done, "flashing a.iso to /dev/sdb"
+	Title string `json:"title"` // what is done, "flashing a.iso to /dev/sdb"
+	// Schema and Hash are of an install's plan when it is made: its form, and
+	// the SHA-256 over all else that it says.
+	Schema     string                `json:"schema,omitempty"`
+	Hash       string                `json:"hash,omitempty"`
 	Host       string                `json:"host,omitempty"`
 	Mode       string                `json:"mode,omitempty"` // "flake" or "prebuilt"
 	Disk       block.Identity        `json:"disk,omitzero"`
@@ -105,6 +113,7 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 		}
 	}
 	p.journal, p.Resumed = &j, true
+	p.Hash = p.sum()
 	return p, nil
 }
 
@@ -127,6 +136,8 @@ func (b builder) plan() (*Plan, error) {
 		p.power = b.power()
 	}
 	p.preflight(b)
+	p.Schema = PlanSchema
+	p.Hash = p.sum()
 	return p, nil
 }
 
@@ -217,9 +228,12 @@ func (b *builder) labels() []string {
 
 func (b *builder) warnings() []string {
 	ws := []string{}
-	if b.a.AgeIdentity == nil {
-		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until %s/etc/age/%s.agekey is put there",
-			Target, b.h.TargetHost))
+	switch {
+	case b.a.AgeIdentity != nil:
+	case b.a.NoAgeIdentity:
+		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
+	default:
+		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
 	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
@@ -288,10 +302,13 @@ const (
 // everything below it needs nobody to stand there.
 func (b *builder) steps() []Step {
 	src := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Ref: b.h.RepoRef,
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
+		Ref: b.a.ref(), Pin: b.a.medium.revision,
 		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(),
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
+	agreed := b.contract(&src)
+	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
 	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv()}
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
@@ -310,6 +327,7 @@ func (b *builder) steps() []Step {
 	if b.h.LUKS.Enable {
 		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
 		proof.Passphrase, proof.RecoveryKey = luks.Passphrase, luks.RecoveryKey
+		proof.LUKSDevices = agreed.Found.LUKSDevices
 	}
 
 	table := partition.Options{
@@ -321,8 +339,9 @@ func (b *builder) steps() []Step {
 	}
 	list := []Step{
 		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
-		step("contract", "compare the labels with those of the other disks", before,
-			contract.Options{Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers}, contract.Actions, contract.Run),
+		step("contract", "compare what will be made with the host's own configuration and the other disks", before,
+			agreed, contract.Actions, contract.Run),
+		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
 			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
@@ -356,6 +375,11 @@ func (b *builder) steps() []Step {
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
 	}
+	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+		add(step("identity", "wait for the age identity, if the host has secrets", after, b.await(opens.Found), identity.AwaitActions, identity.Await))
+	}
+	add(step("opened", "prove that the host's secrets open on the target", after,
+		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
 	if b.a.ProveBoot == ProveVM {
 		vm := vmSteps(bootvm.Options{
@@ -372,6 +396,73 @@ func (b *builder) steps() []Step {
 		last.Actions = append(last.Actions, b.power().Action())
 	}
 	return list
+}
+
+// contract is what is compared before the gate. The source step evaluates what
+// the medium does not tell.
+func (b *builder) contract(src *source.Options) contract.Options {
+	o := contract.Options{
+		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
+		Medium: b.a.medium.contract, Found: &contract.Found{},
+		Made: contract.Made{
+			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
+			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),
+		},
+	}
+	if b.h.TargetUser == "root" {
+		o.Made.User = ""
+	}
+	if b.h.LUKS.Enable {
+		o.Made.LUKS, o.Made.Mapper = b.h.Labels.LUKS, b.h.LUKS.MapperName
+		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})
+		if b.a.RecoveryKey != nil {
+			o.Typed = append(o.Typed, contract.Typed{Name: "recovery key", Text: b.a.RecoveryKey})
+		}
+	}
+	if o.Medium == "" {
+		o.Evaluated = &[]byte{}
+		src.Facts, src.Evaluated = modules.Contract, o.Evaluated
+	}
+	return o
+}
+
+// secrets is what the host must open, which the contract step tells.
+func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
+	o := agecheck.Options{Host: b.h.TargetHost, Key: b.a.AgeIdentity, Found: &agecheck.Found{}}
+	if b.hasRepo() {
+		o.Repo = src.Dir
+	}
+	o.Named = func() (list []agecheck.Secret, known bool) {
+		if agreed.Facts == nil || agreed.Facts.Secrets == nil {
+			return nil, false
+		}
+		for _, s := range agreed.Facts.Secrets {
+			list = append(list, agecheck.Secret(s))
+		}
+		return list, true
+	}
+	o.Paths = func() []string {
+		if agreed.Facts == nil {
+			return nil
+		}
+		return agreed.Facts.IdentityPaths
+	}
+	return o
+}
+
+// await is an identity that comes over the network, when the system is there.
+func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
+	return identity.AwaitOptions{
+		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity,
+		Fits: func(_ context.Context, _ sys.System, key []byte) error {
+			why, err := agecheck.Opens(found, key)
+			if err == nil && why != nil {
+				err = errors.New("it does not open " + strings.Join(why, "; "))
+			}
+			return err
+		},
+		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
+	}
 }
 
 // preflight goes first, and is made last: it looks for the commands that the

@@ -82,7 +82,12 @@ func answers(t *testing.T) map[string]Answers {
 		"swap":      {Host: load(t, "ultraviolet"), Disk: virtio, AgeIdentity: ageIdentity(t), DeployKey: sshKey(t), Remote: "git@git.example.org:nix-config.git"},
 		"luks":      {Host: flakeLUKS, Disk: nvme, Passphrase: []byte(passphrase), AgeIdentity: ageIdentity(t), Power: true},
 		"luks-swap": {Host: luksSwap, Disk: nvme, Passphrase: []byte(passphrase)},
-		"prebuilt":  {Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config", Power: true},
+		"pinned":    {Host: load(t, "ultraviolet"), Disk: virtio, medium: medium{revision: strings.Repeat("0123abcd", 5)}},
+		"medium": {
+			Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config",
+			RecoveryKey: []byte("bcdefghi"), medium: medium{plain: true, contract: MediumHosts + "/stygianlibrary/contract.json"},
+		},
+		"prebuilt": {Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config", Power: true},
 	}
 }
 
@@ -136,7 +141,7 @@ func TestPlans(t *testing.T) {
 
 // harmless are the only commands that may run before the gate: they read, or
 // write to memory alone.
-var harmless = []string{"git", "install", "nix", "lsblk"}
+var harmless = []string{"git", "install", "nix", "lsblk", "cp", "chmod"}
 
 func gateSplits(t *testing.T, p *Plan) {
 	t.Helper()
@@ -319,29 +324,43 @@ func TestWipe(t *testing.T) {
 }
 
 func TestFromMedium(t *testing.T) {
-	dir := t.TempDir()
-	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "toplevel"), 0o755), os.Mkdir(filepath.Join(dir, "nix-config"), 0o755),
-		os.WriteFile(filepath.Join(dir, "toplevel", "stygianlibrary"), []byte(toplevel+"\n"), 0o644)); err != nil {
+	dir, hosts := t.TempDir(), t.TempDir()
+	repo := filepath.Join(dir, "nix-config")
+	contract := filepath.Join(hosts, "stygianlibrary", "contract.json")
+	rev := strings.Repeat("0123abcd", 5)
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "toplevel"), 0o755), os.MkdirAll(filepath.Join(repo, ".git"), 0o755),
+		os.WriteFile(filepath.Join(dir, "toplevel", "stygianlibrary"), []byte(toplevel+"\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "revision"), []byte(rev+"\n"), 0o644),
+		os.MkdirAll(filepath.Dir(contract), 0o755), os.WriteFile(contract, []byte("{}"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	a := Answers{Host: load(t, "stygianlibrary")}
-	a.FromMedium(dir)
-	if a.System != toplevel || a.Source != filepath.Join(dir, "nix-config") {
-		t.Errorf("%q, %q", a.System, a.Source)
+	a.FromMedium(dir, hosts)
+	if a.System != toplevel || a.Source != repo || a.medium != (medium{revision: rev, contract: contract}) {
+		t.Errorf("%q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary"), System: "mine", Source: "mine"}
-	a.FromMedium(dir)
-	if a.System != "mine" || a.Source != "mine" {
-		t.Errorf("the medium overrides the operator: %q, %q", a.System, a.Source)
+	a.FromMedium(dir, hosts)
+	if a.System != "mine" || a.Source != "mine" || a.medium.contract != "" {
+		t.Errorf("the medium overrides the operator: %q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "demo")}
-	a.FromMedium(dir)
-	if a.System != "" || a.Source != "" {
-		t.Errorf("a flake install takes from the medium: %q, %q", a.System, a.Source)
+	a.FromMedium(dir, hosts)
+	if a.System != "" || a.Source != "" || a.medium != (medium{revision: rev}) {
+		t.Errorf("a flake install takes from the medium: %q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
-	a.FromMedium(filepath.Join(dir, "gone"))
+	a.FromMedium(filepath.Join(dir, "gone"), hosts)
 	if a.System != "" || a.Source != "" {
 		t.Errorf("%q, %q", a.System, a.Source)
+	}
+	// Files without git's own, and a medium that was built from changed ones.
+	if err := errors.Join(os.Remove(filepath.Join(repo, ".git")), os.WriteFile(filepath.Join(dir, "revision"), []byte(rev+"-dirty\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	a = Answers{Host: load(t, "stygianlibrary")}
+	a.FromMedium(dir, hosts)
+	if !a.medium.plain || a.medium.revision != "" {
+		t.Errorf("%+v", a.medium)
 	}
 }

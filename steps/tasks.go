@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"auto-installer/steps/iso"
 )
 
 // Everything but the install is a task: a plan of a few steps, run to its end
@@ -63,4 +65,12 @@ func ShowEvents(file string, show func(Event)) (wait func()) {
 		case <-time.After(showPatience):
 		}
 	}
+}
+
+// ISOPlan builds the installer ISO of a host of the flake in a folder, and
+// links to it.
+func ISOPlan(flake, host, outLink string) *Plan {
+	o := iso.Options{Flake: flake, Host: host, OutLink: outLink}
+	return task("building the installer ISO of "+host,
+		step("iso", "build it with nix, and say what is next", before, o, iso.Actions, iso.Run))
 }

@@ -22,6 +22,9 @@ type Backend interface {
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
 
+	// OpenBundle opens the sealed keys of a host.
+	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
+
 	Network(ctx context.Context, h hosts.Host) steps.NetworkState
 	ScanWiFi(ctx context.Context) ([]steps.AccessPoint, error)
 	JoinWiFi(ctx context.Context, ap steps.AccessPoint, passphrase []byte) error
@@ -42,6 +45,9 @@ type Backend interface {
 	// Follow gives the engine's events from the first one on, until the last.
 	// An engine that died without a last event is an error.
 	Follow(ctx context.Context, each func(steps.Event)) error
+	// GoWithout tells an engine that waits for the operator to go on without
+	// what it waits for.
+	GoWithout() error
 	// Stop asks the engine to stop; its events tell how it went.
 	Stop() error
 	// PutAway forgets an install that has ended.

@@ -92,6 +92,13 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 
 func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
 
+func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
+	if string(passphrase) != "open sesame" {
+		return steps.Keys{}, steps.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+	}
+	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
+}
+
 func (f *fake) Network(context.Context, hosts.Host) steps.NetworkState { return f.network }
 
 func (f *fake) ScanWiFi(context.Context) ([]steps.AccessPoint, error) { return f.aps, nil }
@@ -128,8 +135,7 @@ func preview(a steps.Answers) (*steps.Plan, error) {
 		return nil, err
 	}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s steps.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
-	p.Warnings = []string{"no age identity: the installed system cannot open its secrets until /mnt/etc/age/" +
-		a.Host.TargetHost + ".agekey is put there"}
+	p.Warnings = []string{"no age identity yet: if " + a.Host.TargetHost + " has secrets, the install waits at its end until one is sent"}
 	if a.Host.Swap.Enable {
 		p.Warnings = append(p.Warnings, "the swap partition is left unformatted: the host must use it with randomEncryption")
 	}
@@ -158,8 +164,9 @@ func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
 	return nil
 }
 
-func (f *fake) Stop() error    { return f.call("stop") }
-func (f *fake) PutAway() error { return f.call("put away") }
+func (f *fake) GoWithout() error { return f.call("go without") }
+func (f *fake) Stop() error      { return f.call("stop") }
+func (f *fake) PutAway() error   { return f.call("put away") }
 
 func (f *fake) Places(context.Context) ([]steps.Place, error) { return f.places, f.fails }
 

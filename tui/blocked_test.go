@@ -24,6 +24,10 @@ func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
 func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) OpenBundle(string, []byte, []byte) (steps.Keys, error) {
+	return forever[steps.Keys](), nil
+}
+
 func (stuck) Network(context.Context, hosts.Host) steps.NetworkState {
 	return forever[steps.NetworkState]()
 }
@@ -43,6 +47,7 @@ func (stuck) SavePlan(*steps.Plan) (string, error)                 { return fore
 func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
 func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }
 func (stuck) Follow(context.Context, func(steps.Event)) error      { return forever[error]() }
+func (stuck) GoWithout() error                                     { return forever[error]() }
 func (stuck) Stop() error                                          { return forever[error]() }
 func (stuck) PutAway() error                                       { return forever[error]() }
 func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }

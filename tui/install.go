@@ -14,9 +14,10 @@ import (
 // install shows the engine at work. It starts it, unless it runs already.
 type install struct {
 	*session
-	full   bool // the log fills the screen
-	resume bool // continue what an earlier engine began
-	note   string
+	full    bool // the log fills the screen
+	resume  bool // continue what an earlier engine began
+	without bool // the operator was asked whether to go on without what is awaited
+	note    string
 }
 
 func newInstall(s *session) *install {
@@ -31,19 +32,33 @@ func (i *install) typing() bool { return i.run.log.searching }
 var keyFull = bind("Enter", "full log", "enter", "z").explained("the log on the whole screen, and back; also z")
 
 func (i *install) keys() []binding {
-	if i.run.log.searching {
+	switch {
+	case i.run.log.searching:
 		return i.run.log.keys()
+	case i.awaits() && i.without:
+		return []binding{keySure, keyBack.explained("go on waiting")}
+	case i.awaits():
+		return []binding{keyWithout, keyFull}
 	}
 	return append([]binding{keyFull}, i.run.log.keys()...)
 }
 
+var (
+	keyWithout = bind("n", "go without", "n").explained("go on without what is awaited; asks first")
+	keySure    = bind("y", "go without it", "y").explained("go on without it, and be warned of it at the end")
+)
+
+// awaits tells whether the engine waits for the operator.
+func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
+
 type (
 	startedMsg struct{ err error }
 	stopMsg    struct{ err error }
+	withoutMsg struct{ err error }
 )
 
 func (i *install) enter() tea.Cmd {
-	i.note = ""
+	i.note, i.without = "", false
 	i.run = run{log: newLogPane(), began: time.Now(), now: time.Now()}
 	if i.reattached {
 		return follow(i.backend)
@@ -84,14 +99,35 @@ func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
 		if !i.run.ended && time.Since(i.run.now) > tickEvery {
 			i.run.now = time.Now()
 		}
-	case tea.KeyPressMsg:
-		if keyFull.is(msg) && !i.run.log.searching {
-			i.full = !i.full
-			return nil, stay
+	case withoutMsg:
+		if msg.err != nil {
+			i.note = "It is not told: " + clean(msg.err.Error())
 		}
-		i.run.log.key(msg)
+	case tea.KeyPressMsg:
+		return i.key(msg), stay
 	}
 	return nil, stay
+}
+
+func (i *install) key(msg tea.KeyPressMsg) tea.Cmd {
+	switch {
+	case i.run.log.searching:
+	case i.awaits() && i.without:
+		i.without = !keySure.is(msg) && !keyBack.is(msg)
+		if keySure.is(msg) {
+			b := i.backend
+			return func() tea.Msg { return withoutMsg{b.GoWithout()} }
+		}
+		return nil
+	case i.awaits() && keyWithout.is(msg):
+		i.without = true
+		return nil
+	case keyFull.is(msg):
+		i.full = !i.full
+		return nil
+	}
+	i.run.log.key(msg)
+	return nil
 }
 
 func (i *install) view(c canvas) (string, *tea.Cursor) {
@@ -101,6 +137,10 @@ func (i *install) view(c canvas) (string, *tea.Cursor) {
 		return p.String(), nil
 	}
 	i.viewOverall(p)
+	if i.awaits() {
+		i.viewWaiting(p)
+		return p.String(), nil
+	}
 	if c.w >= 76 && c.h >= 18 {
 		i.viewBeside(p)
 	} else {

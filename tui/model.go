@@ -20,6 +20,7 @@ type state int
 const (
 	stateWelcome state = iota
 	stateKeyboard
+	stateBundle
 	stateNetwork
 	stateDisk
 	statePlan
@@ -108,6 +109,7 @@ func newModel(b Backend, o Options) *model {
 	m.screens = [states]screen{
 		stateWelcome:    newWelcome(s),
 		stateKeyboard:   newKeyboard(s),
+		stateBundle:     newBundle(s),
 		stateNetwork:    newNetwork(s),
 		stateDisk:       newDisk(s),
 		statePlan:       newPlan(s),
@@ -249,6 +251,7 @@ func (m *model) wipe() {
 // wipeScreens overwrites what the screens themselves hold.
 func (m *model) wipeScreens() {
 	m.screens[stateNetwork].(*network).pass.wipe()
+	m.screens[stateBundle].(*bundle).pass.wipe()
 	m.screens[statePassphrase].(*passphrase).wipe()
 	m.screens[stateRecovery].(*recovery).forget()
 }

@@ -46,7 +46,7 @@ func (p *Plain) ask(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	for _, question := range []func(context.Context) error{
-		p.askHost, p.tellChecks, p.askKeymap, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
+		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
 	} {
 		if err := question(ctx); err != nil {
 			return err
@@ -147,6 +147,24 @@ func (p *Plain) askKeymap(ctx context.Context) error {
 		p.keymap = name
 		return nil
 	}
+}
+
+func (p *Plain) askBundle(context.Context) error {
+	for p.answers.Bundle != nil && p.answers.AgeIdentity == nil {
+		pass, err := p.askSecret("Passphrase of the keys of " + p.host().TargetHost + ", not shown; nothing to go on without them")
+		if err != nil || len(pass) == 0 {
+			return err
+		}
+		keys, err := p.backend.OpenBundle(p.host().TargetHost, p.answers.Bundle, pass)
+		clear(pass)
+		if err != nil {
+			p.say("They are not open: %s.", steps.NewError("", err).Cause)
+			continue
+		}
+		p.answers.TakeKeys(keys)
+		p.say("The keys are open.")
+	}
+	return nil
 }
 
 func (p *Plain) askDisk(ctx context.Context) error {

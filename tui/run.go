@@ -17,8 +17,10 @@ type run struct {
 	at       int // index of the step that runs
 	progress steps.Progress
 	began    time.Time
-	now      time.Time // of the last event, or the wall clock while it runs
-	seconds  float64   // in all, once ended
+	now      time.Time     // of the last event, or the wall clock while it runs
+	seconds  float64       // in all, once ended
+	waiting  steps.Waiting // what the engine needs of the operator, if anything
+	before   int           // how many warnings there were before it waited
 	warnings []string
 	written  bool // past the gate
 	kept     bool // a step past the gate is done, and another engine can go on from it
@@ -70,6 +72,15 @@ func (r *run) apply(e steps.Event) {
 		r.log.add("error: " + clean(e.Error.Cause))
 	case steps.KindProgress:
 		r.progress = *e.Progress
+	case steps.KindWaiting:
+		r.waiting = steps.Waiting{}
+		if e.Waiting != nil {
+			r.waiting, r.before = *e.Waiting, len(r.warnings)
+			r.log.add("waiting for " + e.Waiting.For)
+			for _, line := range e.Waiting.How {
+				r.log.add(line)
+			}
+		}
 	case steps.KindWarning:
 		r.warnings = append(r.warnings, e.Line)
 		r.log.add("warning: " + e.Line)
@@ -100,6 +111,7 @@ func (r *run) start(e steps.Event) {
 }
 
 func (r *run) finish(e steps.Event, s stepState) {
+	r.waiting = steps.Waiting{}
 	for i := range r.steps {
 		if r.steps[i].name == e.Step {
 			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()

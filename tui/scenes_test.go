@@ -35,6 +35,10 @@ func scenes() []scene {
 		{name: "keyboard-none", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("xyz") }},
 		{name: "keyboard-try", play: func(p *pilot) { walk(stateKeyboard)(p); p.press("tab"); p.enterText("yz YZ ?/ @ []") }},
 		{name: "keyboard-error", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("cz") }},
+		{name: "bundle-asked", play: sealed(func(p *pilot) { p.enterText("open") })},
+		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
+		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
+		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
 		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.screens[stateNetwork].(*network).known = "" }, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
@@ -115,6 +119,11 @@ func scenes() []scene {
 		{name: "install-found", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
 		{name: "install-scrolled", play: func(p *pilot) { p.install(progress); p.View(); p.press("pgup", "up") }},
 		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
+		{name: "install-waiting", play: func(p *pilot) { p.install(started("bootproof"), waits()) }},
+		{name: "install-refused", play: func(p *pilot) {
+			p.install(started("bootproof"), waits(), steps.Event{Kind: steps.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})
+		}},
+		{name: "install-without", play: func(p *pilot) { p.install(started("bootproof"), waits()); p.press("n") }},
 		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
 		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
@@ -149,6 +158,28 @@ func scenes() []scene {
 				steps.Event{Kind: steps.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
 		}},
 	}
+}
+
+// sealed is a medium with keys for the host.
+func sealed(then func(*pilot)) func(*pilot) {
+	return func(p *pilot) {
+		p.answers.Bundle = []byte("sealed")
+		walk(stateBundle)(p)
+		then(p)
+	}
+}
+
+// waits is an engine that needs the host's identity.
+func waits() steps.Event {
+	return steps.Event{Kind: steps.KindWaiting, Waiting: &steps.Waiting{
+		For: "the age identity of stygianlibrary",
+		How: []string{
+			"Send it from the machine that has it:", "  scp stygianlibrary.agekey root@192.168.1.20:/mnt/etc/age/",
+			"This machine's ssh host key is", "  SHA256:ohD8VZEXGWo6Ez8GSEJQ9WpafgLFsOfLOtGGQCQo6Og",
+			"Where it does not know your ssh key, give root a password with passwd at a shell here.",
+			"It is taken as soon as it is there, if it is the right one.",
+		},
+	}}
 }
 
 // fixedKey is a recovery key that does not change from test to test.

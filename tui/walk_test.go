@@ -22,6 +22,9 @@ func walk(s state) func(*pilot) {
 					p.diskAt = "/dev/vda"
 				}
 				p.press("enter")
+			case stateBundle:
+				p.enterText("open sesame")
+				p.press("enter")
 			case stateNetwork:
 				p.press("c")
 			case statePassphrase:
@@ -76,7 +79,7 @@ func started(step string) func(steps.Event) bool {
 func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
 
 // install starts an install that has come as far as until says.
-func (p *pilot) install(until func(steps.Event) bool) {
+func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
 	plan, err := preview(p.answers)
@@ -87,7 +90,12 @@ func (p *pilot) install(until func(steps.Event) bool) {
 	_, _ = p.Update(keyMsg("enter")) // what follows is told here
 	p.at(stateInstall)
 	p.model.run.now = epoch
-	for _, e := range story(plan, until) {
+	events := story(plan, until)
+	for _, e := range more {
+		e.Time = events[len(events)-1].Time
+		events = append(events, e)
+	}
+	for _, e := range events {
 		p.model.run.apply(e)
 	}
 }
@@ -107,7 +115,7 @@ func (p *pilot) fail(step string) {
 	}
 	if step == "bootproof" {
 		err.Code = 11
-		err.Cause = "the machine might not start, 2 of 12 checks failed:\n" +
+		err.Cause = "the machine might not start, 2 of 13 checks failed:\n" +
 			"the loader: EFI/BOOT/BOOTX64.EFI: not an EFI program: it is cut short: section \".text\" ends at byte 65536 of 4096\n" +
 			"where the system looks for its root: /: /dev/disk/by-label/STYGIAN-ROOT names 2 devices, /dev/mapper/stygiancrypt and /dev/sdc2: the system may start from the wrong one"
 		err.Hint = "the boot loader did not install as it should: the log of the step before says more; " +

@@ -34,9 +34,10 @@ type Options struct {
 	Passphrase []byte
 	// RecoveryKey is tried too, unless it is nil.
 	RecoveryKey []byte
-	// LUKSDevices are the containers that the system's initrd opens: name to
-	// device (boot.initrd.luks.devices). Nil: not known, and not compared.
-	LUKSDevices map[string]string
+	// LUKSDevices tells which containers the system's initrd opens: name to
+	// device (boot.initrd.luks.devices). Nil, or nil from it: not known, and
+	// not compared.
+	LUKSDevices func() map[string]string
 
 	// DropCaches is the kernel's file that lets go of what is cached
 	// (proc_sys_vm(5)), so that store paths are read from the disk. Empty: it
@@ -44,8 +45,6 @@ type Options struct {
 	DropCaches string
 	// SkipContents leaves out hashing the store paths again.
 	SkipContents bool
-	// More are checks that other steps know how to make.
-	More []Check
 }
 
 // Check is one link of the chain.

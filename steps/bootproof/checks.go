@@ -83,10 +83,9 @@ func (p *proof) checks() []Check {
 	if o.RecoveryKey != nil {
 		list = append(list, try(o, "recovery key", o.RecoveryKey))
 	}
-	if o.LUKSDevices != nil {
+	if o.LUKS != "" {
 		list = append(list, Check{Name: "what the initrd opens", Hint: hintHost, Prove: p.initrdOpens})
 	}
-	list = append(list, o.More...)
 	if !o.SkipContents {
 		list = append(list, p.contents())
 	}

@@ -205,7 +205,7 @@ func (g *target) prove(t *testing.T) result {
 	if o.RecoveryKey != nil {
 		try()
 	}
-	if _, named := o.LUKSDevices[o.Mapper]; named {
+	if o.LUKSDevices != nil && o.LUKSDevices()[o.Mapper] != "" {
 		lsblk()
 	}
 	if !o.SkipContents {

@@ -3,11 +3,9 @@ package closure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
@@ -68,11 +66,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755); err != nil {
 		return sys.Incomplete(err, "making /nix/store")
 	}
-	log := &nixlog.Log{Line: s.Log, Progress: s.Progress}
-	if err := s.Lines(ctx, build(o), log.Feed); err != nil {
-		if exit, ok := errors.AsType[*sys.ExitError](err); ok && log.Error != "" {
-			exit.Tail = strings.Split(log.Error, "\n") // rather than nix's JSON
-		}
+	if err := nixlog.Run(ctx, s, build(o)); err != nil {
 		return sys.Incomplete(err, "to "+build(o).Does)
 	}
 	toplevel, err := os.Readlink(o.OutLink)

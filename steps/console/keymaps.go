@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 
+	loadable "auto-installer/steps/internal/keymap"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -26,8 +27,8 @@ var Dirs = []string{
 // keymap is the name of a keymap's file (loadkeys(1)).
 var keymap = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._@+-]*?)\.k?map(\.(gz|bz2|xz|zst))?$`)
 
-// name is a keymap's name: it can be neither an option nor a path.
-var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
+// name is a keymap's name.
+var name = loadable.Name
 
 // elsewhere are folders that hold no keymap of this kind of machine: parts for
 // others to include, and keyboards with key codes of their own.

@@ -1,42 +1,234 @@
-// Package contract compares what will be created with what the host expects
-// and with what is attached to the machine already.
+// Package contract compares what will be made with what the host's own
+// configuration expects, and with what is attached to the machine already,
+// before anything is written. It reports everything that does not fit.
 package contract
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/keymap"
 	"auto-installer/steps/internal/sys"
 )
 
-// Options says what the new disk will carry.
+// Options says what will be made, and where the host's expectations are.
 type Options struct {
 	Disk   block.Identity // the disk to be written
+	Made   Made
 	Labels []string
+	// Medium is the medium's own contract.json, for what it carries prebuilt,
+	// or empty. Evaluated is what the config repo evaluated to, if it did.
+	Medium    string
+	Evaluated *[]byte
 	// Carriers finds the other disks that carry one of the labels.
-	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []string
+	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
+	// Typed is what is typed at the boot prompt: passphrase and recovery key.
+	Typed []Typed
+	// Found is filled with what was found.
+	Found *Found
+}
+
+// Carrier is a device on another disk with one of the labels.
+type Carrier struct {
+	Where     string // it and its label, in words
+	Label     string
+	Partition bool // it is the partition's label, not the file system's
+}
+
+// Typed is a secret that has to be typed at the boot prompt.
+type Typed struct {
+	Name string // in words
+	Text []byte
+}
+
+// Found is what the contract step has found out, for the steps after it.
+type Found struct {
+	// Facts is what the host's configuration expects; nil if nothing tells.
+	Facts *Facts
+}
+
+// LUKSDevices are the containers that the host's initrd opens, name to device,
+// or nil if nothing tells.
+func (f *Found) LUKSDevices() map[string]string {
+	if f.Facts == nil {
+		return nil
+	}
+	devices := map[string]string{}
+	for name, d := range f.Facts.LUKSDevices {
+		devices[name] = d.Device
+	}
+	return devices
 }
 
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
-	return []sys.Action{{Does: "look for the labels " + strings.Join(o.Labels, ", ") + " on every other disk"}}
+	from := "what the config repo evaluates to"
+	if o.Medium != "" {
+		from = o.Medium
+	}
+	as := []sys.Action{
+		{Does: "compare the host's own file systems, swap, LUKS, boot loader, keymap and user with what will be made: " + from},
+		{Does: "look for the labels " + strings.Join(o.Labels, ", ") + " on every other disk"},
+	}
+	for _, t := range o.Typed {
+		as = append(as, sys.Action{Does: "see that the " + t.Name + " can be typed with the keymap " + o.Made.Keymap})
+	}
+	return as
 }
 
-// Run warns of each other disk that carries one of the labels. The install
-// itself goes by disk and number and is not misled, but the installed system
-// starts by label: with both disks attached it may mount the wrong one.
+// Run compares. The error is a *sys.Fault that names everything that does not
+// fit.
 func Run(ctx context.Context, s sys.System, o Options) error {
+	facts, err := read(s, o)
+	if err != nil {
+		return err
+	}
+	o.Found.Facts = facts
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
 		return err
 	}
-	found := o.Carriers(inv, o.Disk, o.Labels)
+	c := &comparison{}
+	if facts != nil {
+		c = compare(o.Made, facts, finder(inv, o.Disk))
+	}
+	c.carriers(o.Carriers(inv, o.Disk, o.Labels), facts != nil, s)
+	if err := c.typed(ctx, s, o.Made.Keymap, o.Typed); err != nil {
+		return err
+	}
+	for _, n := range c.notes {
+		s.Warn(n)
+	}
+	return c.verdict(s, facts != nil)
+}
+
+// read finds the facts: nil, and a warning, where nothing tells them.
+func read(s sys.System, o Options) (*Facts, error) {
+	bad := func(err error, from string) error {
+		return sys.WithHint(err, sys.CodeContract, "build the medium anew with this version of auto-installer", from)
+	}
+	if o.Medium != "" {
+		data, err := os.ReadFile(o.Medium)
+		if err != nil {
+			return nil, bad(err, "the medium's contract")
+		}
+		f, err := parse(data)
+		if err != nil || f == nil {
+			return f, bad(fmt.Errorf("%s: %w", o.Medium, orEmpty(err)), "the medium's contract")
+		}
+		return f, nil
+	}
+	if o.Evaluated == nil || len(*o.Evaluated) == 0 {
+		s.Warn("what the host's own configuration expects is not known here: its file systems, boot loader and keymap are not compared with what will be made")
+		return nil, nil
+	}
+	f, err := parse(*o.Evaluated)
+	if err != nil || f == nil {
+		return nil, bad(orEmpty(err), "the evaluated configuration")
+	}
+	return f, nil
+}
+
+func orEmpty(err error) error {
+	if err == nil {
+		return errors.New("it is empty")
+	}
+	return err
+}
+
+// finder tells where a device is now.
+func finder(inv *block.Inventory, disk block.Identity) func(reference) place {
+	own := map[string]bool{}
+	if target, err := inv.Find(disk); err == nil { // else the gate will say so
+		for _, d := range target.Below() {
+			own[d.Name] = true
+		}
+	}
+	return func(r reference) place {
+		at := nowhere
+		for _, disk := range inv.Devices {
+			for _, d := range disk.Below() {
+				switch {
+				case !r.is(d):
+				case !own[d.Name]:
+					return attached
+				default:
+					at = onTarget
+				}
+			}
+		}
+		return at
+	}
+}
+
+// carriers refuses other disks with a label that the host finds its own by;
+// without facts, any label. Other labels are only told of.
+func (c *comparison) carriers(found []Carrier, known bool, s sys.System) {
 	for _, f := range found {
-		s.Warn(f + ": unplug that disk before the new system starts, or it may start from the wrong one")
+		ref := reference{byLabel, f.Label}
+		if f.Partition {
+			ref.kind = byPartLabel
+		}
+		if known && !slices.Contains(c.used, ref) {
+			c.note("%s, which the host does not go by: unplug that disk if you can", f.Where)
+			continue
+		}
+		c.differs("unplug that disk, or give it other labels, before you install",
+			"%s, so the new system could start from the wrong disk", f.Where)
 	}
 	if len(found) == 0 {
-		s.Log("no other disk carries the labels " + strings.Join(o.Labels, ", "))
+		s.Log("no other disk carries one of the labels")
+	}
+}
+
+// typed sees that secrets can be typed at the boot prompt. Where the keymap
+// cannot be looked at, that is said and nothing is refused.
+func (c *comparison) typed(ctx context.Context, s sys.System, name string, ts []Typed) error {
+	if len(ts) == 0 {
+		return nil
+	}
+	table, err := keymap.Read(ctx, s, name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		c.note("the keymap %s cannot be looked at, so nothing tells whether the passphrase can be typed at the boot prompt: %v", name, err)
+		return nil
+	}
+	for _, t := range ts {
+		ty := table.Of(t.Text)
+		if ty.Missing > 0 {
+			c.differs("choose another "+t.Name+", of letters and digits that every keymap has",
+				"no key of the keymap %s gives %s of the %s, which is typed with it at the boot prompt", name, keymap.Characters(ty.Missing), t.Name)
+		}
+		if ty.Accents > 0 {
+			c.note("with the keymap %s, %s of the %s can only be typed by an accent key, which a boot prompt may not know",
+				name, keymap.Characters(ty.Accents), t.Name)
+		}
+		if ty == (keymap.Typing{}) {
+			s.Log("every character of the " + t.Name + " is on a key of the keymap " + name)
+		}
+	}
+	return nil
+}
+
+// verdict is one fault of all that does not fit.
+func (c *comparison) verdict(s sys.System, known bool) error {
+	for _, b := range c.bad {
+		s.Log("does not fit: " + b)
+	}
+	switch {
+	case len(c.bad) > 1:
+		return sys.Faultf(sys.CodeContract, strings.Join(c.fixes, "; "), "%d things do not fit: %s", len(c.bad), strings.Join(c.bad, "; "))
+	case len(c.bad) == 1:
+		return sys.Faultf(sys.CodeContract, c.fixes[0], "%s", c.bad[0])
+	case known:
+		s.Log("the host's own configuration fits what will be made")
 	}
 	return nil
 }

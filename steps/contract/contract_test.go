@@ -1,8 +1,10 @@
 package contract
 
 import (
+	"encoding/json"
 	"errors"
-	"slices"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,57 +14,205 @@ import (
 
 const inventory = `{"blockdevices":[{"name":"no-such-disk","path":"/dev/no-such-disk","type":"disk","size":1}]}`
 
-func options(found []string) (*Options, *Options) {
-	asked := &Options{}
-	return &Options{
-		Disk: block.Identity{Path: "/dev/x"}, Labels: []string{"T-EFI", "T-ROOT"},
-		Carriers: func(inv *block.Inventory, disk block.Identity, labels []string) []string {
-			asked.Disk, asked.Labels = disk, labels
-			if len(inv.Devices) != 1 || inv.Devices[0].Path != "/dev/no-such-disk" {
-				return []string{"wrong inventory"}
-			}
-			return found
-		},
-	}, asked
+func options(t *testing.T, facts *Facts, found ...Carrier) Options {
+	t.Helper()
+	data, err := json.Marshal(facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Disk: block.Identity{Path: "/dev/x"}, Made: made(), Labels: []string{"T-EFI", "T-ROOT"},
+		Evaluated: &data, Found: &Found{},
+	}
+	o.Carriers = func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier {
+		if disk != o.Disk || len(labels) != 2 || len(inv.Devices) != 1 || inv.Devices[0].Path != "/dev/no-such-disk" {
+			t.Errorf("asked for %+v, %q of %+v", disk, labels, inv)
+		}
+		return found
+	}
+	return o
 }
 
-func TestRun(t *testing.T) {
-	for _, found := range [][]string{nil, {"/dev/y1 (on /dev/y) has the filesystem label T-ROOT", "/dev/z1"}} {
-		o, asked := options(found)
-		f := sys.NewFake(t)
-		f.Expect(block.Lsblk.Argv...).Prints(inventory)
-		if err := Run(t.Context(), f, *o); err != nil {
-			t.Fatal(err)
-		}
-		if asked.Disk != o.Disk || !slices.Equal(asked.Labels, o.Labels) {
-			t.Errorf("asked for %+v", asked)
-		}
-		said := strings.Join(f.Logged, "\n")
-		if len(found) == 0 && !strings.Contains(said, "no other disk carries the labels T-EFI, T-ROOT") {
-			t.Errorf("%q", said)
-		}
-		for _, carrier := range found {
-			if !strings.Contains(said, carrier+": unplug that disk") {
-				t.Errorf("%q does not warn of %q", said, carrier)
-			}
+func run(t *testing.T, o Options, calls ...func(*sys.Fake)) (string, error) {
+	t.Helper()
+	f := sys.NewFake(t)
+	f.Expect(block.Lsblk.Argv...).Prints(inventory)
+	for _, c := range calls {
+		c(f)
+	}
+	err := Run(t.Context(), f, o)
+	return strings.Join(f.Logged, "\n"), err
+}
+
+func TestRunFits(t *testing.T) {
+	o := options(t, fitting())
+	said, err := run(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Found.Facts == nil || o.Found.Facts.Keymap != "de" {
+		t.Errorf("found %+v", o.Found.Facts)
+	}
+	for _, words := range []string{"the host's own configuration fits", "no other disk carries one of the labels"} {
+		if !strings.Contains(said, words) {
+			t.Errorf("no %q in\n%s", words, said)
 		}
 	}
 }
 
-func TestActionsNameTheLabels(t *testing.T) {
-	o, _ := options(nil)
-	as := Actions(*o)
-	if len(as) != 1 || as[0].Argv != nil || !strings.Contains(as[0].Does, "T-EFI, T-ROOT") {
-		t.Errorf("%+v", as)
+// All mismatches are told at once.
+func TestRunTellsAll(t *testing.T) {
+	f := fitting()
+	f.set("/", "/dev/disk/by-label/A", "btrfs").set("/boot", "/dev/disk/by-label/B", "vfat")
+	f.Keymap, f.Loader = "us", Loader{}
+	said, err := run(t, options(t, f, Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}))
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 things do not fit: ") {
+		t.Fatalf("%+v", err)
+	}
+	for _, words := range []string{"by-label/A", `"btrfs"`, "by-label/B", "console.keyMap", "no boot loader"} {
+		if !strings.Contains(fault.Cause, words) || !strings.Contains(said, words) {
+			t.Errorf("no %q in %s\n%s", words, fault.Cause, said)
+		}
+	}
+}
+
+func TestCarriers(t *testing.T) {
+	byFS := Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}
+	byPart := Carrier{Where: "/dev/y1 (on /dev/y) has the partition label T-ROOT", Label: "T-ROOT", Partition: true}
+	for name, c := range map[string]struct {
+		facts   *Facts
+		found   Carrier
+		refused bool
+	}{
+		"the host goes by it":     {fitting(), byFS, true},
+		"the host does not":       {fitting(), byPart, false},
+		"the host is not known":   {nil, byPart, true},
+		"root is the mapper":      {fitting().set("/", "/dev/mapper/crypt", "ext4"), byFS, false},
+		"swap's, by its part":     {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP", Partition: true}, true},
+		"swap's, by file system":  {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP"}, false},
+		"the container's by part": {fitting(), Carrier{Where: "/dev/y2 has T-LUKS", Label: "T-LUKS", Partition: true}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, c.facts, c.found)
+			if c.facts == nil {
+				o.Evaluated = nil
+			}
+			said, err := run(t, o)
+			fault, ok := errors.AsType[*sys.Fault](err)
+			switch {
+			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, c.found.Where) || !strings.Contains(fault.Hint, "unplug")):
+				t.Errorf("%+v", err)
+			case !c.refused && (err != nil || !strings.Contains(said, c.found.Where)):
+				t.Errorf("%v\n%s", err, said)
+			}
+		})
+	}
+}
+
+func TestFactsOfTheMedium(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "contract.json")
+	data, err := json.Marshal(fitting())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, data, words string
+	}{
+		{"good", string(data), ""},
+		{"newer", strings.Replace(string(data), "{", `{"what is new":[1],`, 1), ""},
+		{"null", "null", "empty"},
+		{"nothing", "", "contract.json"},
+		{"cut off", string(data[:50]), "contract.json"},
+		{"another type", `{"fileSystems":[]}`, "contract.json"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(name, []byte(c.data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := options(t, &Facts{}) // which fits nothing
+			o.Medium = name
+			if c.words == "" {
+				if said, err := run(t, o); err != nil || o.Found.Facts == nil {
+					t.Errorf("%v\n%s", err, said)
+				}
+				return
+			}
+			err := Run(t.Context(), sys.NewFake(t), o)
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Code != sys.CodeContract || fault.Hint == "" || !strings.Contains(fault.Cause, c.words) {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+	o := options(t, nil)
+	o.Medium = filepath.Join(t.TempDir(), "gone")
+	if err := Run(t.Context(), sys.NewFake(t), o); err == nil {
+		t.Error("a medium's contract that is gone is no error")
+	}
+}
+
+func TestNothingKnown(t *testing.T) {
+	o := options(t, nil)
+	o.Evaluated = &[]byte{} // the evaluation has failed
+	said, err := run(t, o)
+	if err != nil || o.Found.Facts != nil || !strings.Contains(said, "is not known here") || strings.Contains(said, "fits what will be made") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestTyped(t *testing.T) {
+	o := options(t, fitting())
+	o.Typed = []Typed{{"passphrase", []byte("a bé")}, {"recovery key", []byte("a")}}
+	loadkeys := []string{"loadkeys", "--unicode", "--bkeymap", "de"}
+	// A keymap with the letter a on key 30 and the space bar on 57.
+	table := make([]byte, 7+256+256)
+	copy(table, "bkeymap\x01")
+	table[7+256+2*30], table[7+256+2*30+1], table[7+256+2*57] = 'a', 0x0b, ' '
+	said, err := run(t, o, func(f *sys.Fake) { f.Expect(loadkeys...).Prints(string(table)) })
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "no key of the keymap de gives 2 characters of the passphrase") {
+		t.Errorf("%+v", err)
+	}
+	if !strings.Contains(said, "every character of the recovery key is on a key") {
+		t.Error(said)
+	}
+	if strings.Contains(said+fault.Cause+fault.Hint, "bé") {
+		t.Errorf("the passphrase is told: %s", said)
+	}
+	// Without loadkeys nothing is refused, and that is said.
+	said, err = run(t, o, func(f *sys.Fake) { f.Expect(loadkeys...).Fails(1, "no such keymap") })
+	if err != nil || !strings.Contains(said, "the keymap de cannot be looked at") || !strings.Contains(said, "no such keymap") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestActionsSayWhatIsLookedAt(t *testing.T) {
+	o := options(t, fitting())
+	o.Typed = []Typed{{"passphrase", nil}}
+	var said []string
+	for _, a := range Actions(o) {
+		if a.Argv != nil {
+			t.Errorf("%+v", a)
+		}
+		said = append(said, a.Does)
+	}
+	for _, words := range []string{"T-EFI, T-ROOT", "what the config repo evaluates to", "passphrase can be typed with the keymap de"} {
+		if !strings.Contains(strings.Join(said, "\n"), words) {
+			t.Errorf("no %q in %q", words, said)
+		}
+	}
+	o.Medium = "/etc/contract.json"
+	if !strings.Contains(Actions(o)[0].Does, "/etc/contract.json") {
+		t.Errorf("%q", Actions(o)[0].Does)
 	}
 }
 
 func TestDisksThatCannotBeListed(t *testing.T) {
-	o, asked := options(nil)
+	o := options(t, fitting())
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Fails(1, "no sysfs")
-	err := Run(t.Context(), f, *o)
-	if _, ok := errors.AsType[*sys.ExitError](err); !ok || asked.Labels != nil {
-		t.Errorf("%v, asked %+v", err, asked)
+	if err := Run(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "no sysfs") {
+		t.Errorf("%v", err)
 	}
 }

@@ -64,7 +64,7 @@ func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
 	refused := []byte(nil)
 	for {
 		if _, err := os.Stat(o.Skip); err == nil {
-			s.Warn(fmt.Sprintf("no age identity, by the operator's wish: %s cannot open its secrets until /etc/age/%s.agekey is put there", o.Host, o.Host))
+			s.Log("going on without an age identity, as the operator wishes")
 			return nil
 		}
 		key, err := arrived(o)
@@ -136,7 +136,7 @@ func arrived(o AwaitOptions) ([]byte, error) {
 
 // how is what the operator can do, a line each.
 func (o AwaitOptions) how() []string {
-	to := filepath.Join(o.Root, dir, o.Host+".agekey")
+	to := filepath.Join(o.Root, dir) + "/"
 	lines := []string{"Send it from the machine that has it:"}
 	addresses := o.Addresses()
 	for _, a := range addresses {
@@ -146,10 +146,13 @@ func (o AwaitOptions) how() []string {
 		lines = append(lines, fmt.Sprintf("  scp %s.agekey root@%s:%s", o.Host, a, to))
 	}
 	if len(addresses) == 0 {
-		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to)
+		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to+o.Host+".agekey")
 	}
 	if print := fingerprint(o.HostKey); print != "" && len(addresses) > 0 {
 		lines = append(lines, "This machine's ssh host key is", "  "+print)
+	}
+	if len(addresses) > 0 {
+		lines = append(lines, "Where it does not know your ssh key, give root a password with passwd at a shell here.")
 	}
 	return append(lines, "It is taken as soon as it is there, if it is the right one.")
 }

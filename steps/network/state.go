@@ -31,6 +31,22 @@ type Interface struct {
 	Addresses []netip.Prefix
 }
 
+// Addresses are those by which other machines reach this one, in the order of
+// State.
+func Addresses() []string {
+	ifs, err := State("/")
+	if err != nil {
+		return nil
+	}
+	var as []string
+	for _, i := range ifs {
+		for _, a := range i.Addresses {
+			as = append(as, a.Addr().String())
+		}
+	}
+	return as
+}
+
 // State lists the network interfaces, wired ones first, then by name. Loopback
 // and what is virtual (bridges, veth, tunnels) is left out, but for bonds and
 // VLANs. Root is where /sys is; addresses come from the kernel and are this

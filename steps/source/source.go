@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/steps/internal/sys"
@@ -21,9 +22,19 @@ type Options struct {
 	// this machine that is cloned instead if it is set; Remote stays the
 	// clone's origin. Both empty: no repo.
 	Remote, Local string
-	Ref           string // branch, tag or commit to check out; empty: the remote's HEAD
-	Dir           string // the clone, in RAM
-	System        string // prebuilt toplevel, or empty to evaluate the flake
+	// Plain: Local is a folder of files without git's own, as a medium carries
+	// it; it becomes a repo of one commit, see plain.go.
+	Plain bool
+	Ref   string // branch, tag or commit to check out; empty: the remote's HEAD
+	// Pin is the commit to install if there is no Ref and no Local: that which
+	// the medium was built from. The clone stays on its branch.
+	Pin    string
+	Dir    string // the clone, in RAM
+	System string // prebuilt toplevel, or empty to evaluate the flake
+	// Facts is a Nix function of the host's configuration. Its result goes to
+	// Evaluated, as JSON. nil: it is not asked for.
+	Facts     string
+	Evaluated *[]byte
 	// DeployKey is put into DeployKeyFile, in RAM, for as long as the install
 	// runs. Env tells git's ssh to use it.
 	DeployKey     []byte
@@ -53,6 +64,9 @@ func dropKey(o Options) sys.Cmd {
 }
 
 func clone(o Options) []sys.Cmd {
+	if o.Plain {
+		return plain(o)
+	}
 	from := o.Remote
 	if o.Local != "" {
 		from = o.Local
@@ -70,6 +84,12 @@ func clone(o Options) []sys.Cmd {
 			Argv: []string{"git", "-C", o.Dir, "-c", "advice.detachedHead=false", "checkout", o.Ref, "--"},
 		})
 	}
+	if o.Ref == "" && o.Local == "" && o.Pin != "" {
+		c = append(c, sys.Cmd{
+			Does: "go to revision " + o.Pin + ", which the medium was built from",
+			Argv: []string{"git", "-C", o.Dir, "reset", "--hard", "--quiet", o.Pin},
+		})
+	}
 	if o.Local != "" && o.Remote != "" {
 		c = append(c, sys.Cmd{
 			Does: "set its remote",
@@ -81,19 +101,6 @@ func clone(o Options) []sys.Cmd {
 
 func revision(o Options) sys.Cmd {
 	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}}
-}
-
-func evaluate(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "evaluate the host",
-		Argv: []string{
-			"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--raw",
-			// What is not locked in the repo would differ at the next look.
-			"--no-update-lock-file",
-			o.Installable() + ".drvPath",
-		},
-		Env: o.Env,
-	}
 }
 
 func pathInfo(o Options) sys.Cmd {
@@ -115,10 +122,11 @@ func Actions(o Options) []sys.Action {
 		c = append(c, clone(o)...)
 		c = append(c, revision(o))
 	}
+	if o.evaluates() {
+		c = append(c, evaluate(o))
+	}
 	if o.System != "" {
 		c = append(c, pathInfo(o))
-	} else {
-		c = append(c, evaluate(o))
 	}
 	return sys.Actions(c...)
 }
@@ -130,16 +138,14 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 			return err
 		}
 	}
+	if o.evaluates() {
+		if err := look(ctx, s, o); err != nil {
+			return err
+		}
+	}
 	if o.System != "" {
 		return prebuilt(ctx, s, o)
 	}
-	out, err := s.Output(ctx, evaluate(o))
-	if err != nil {
-		return sys.WithHint(err, sys.CodeSource,
-			fmt.Sprintf("try it on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host),
-			"evaluating "+o.Host)
-	}
-	s.Log(o.Host + " evaluates to " + strings.TrimSpace(string(out)))
 	return nil
 }
 
@@ -156,7 +162,7 @@ func fetch(ctx context.Context, s sys.System, o Options) error {
 	for _, c := range clone(o) {
 		if err := s.Run(ctx, c); err != nil {
 			return sys.WithHint(err, sys.CodeSource,
-				"check the address, that the deploy key may read it, and that the branch or commit exists", "to "+c.Does)
+				hint(o, c), "to "+c.Does)
 		}
 	}
 	out, err := s.Output(ctx, revision(o))
@@ -165,6 +171,16 @@ func fetch(ctx context.Context, s sys.System, o Options) error {
 	}
 	s.Log("config repo at revision " + strings.TrimSpace(string(out)))
 	return nil
+}
+
+func hint(o Options, c sys.Cmd) string {
+	switch {
+	case o.Pin != "" && slices.Contains(c.Argv, o.Pin):
+		return "push that commit to the remote, or build the medium anew, or name what to install instead with --ref"
+	case o.Plain:
+		return "the medium may be damaged: build or write it anew"
+	}
+	return "check the address, that the deploy key may read it, and that the branch or commit exists"
 }
 
 func prebuilt(ctx context.Context, s sys.System, o Options) error {

@@ -60,6 +60,19 @@ let
     else
       { };
 
+  # As agenix has it: secrets.nix says who may read what, and the host decrypts
+  # at its start those files that are encrypted to its own key.
+  secretsDir = ../secrets;
+  rules =
+    if builtins.pathExists (secretsDir + "/secrets.nix") then import (secretsDir + "/secrets.nix") else { };
+  ownKey = builtins.head (import (secretsDir + "/keys.nix")).${name};
+  secrets = builtins.listToAttrs (
+    map (file: {
+      name = builtins.head (builtins.split "\\.age$" file);
+      value.file = secretsDir + "/${file}";
+    }) (builtins.filter (file: builtins.elem ownKey rules.${file}.publicKeys) (builtins.attrNames rules))
+  );
+
   # Plain copies of the binary parts, each a store path of its own: they stay
   # the same, and shared, when only the configuration changes.
   part =
@@ -114,6 +127,7 @@ let
     gid='${toString (toml.targetGid or 100)}'
     dirs='${toString (toml.extraMountDirs or [ ])}'
     rev='${rev}'
+    secrets='${toString (builtins.attrValues (builtins.mapAttrs (n: s: "${n}=${s.file}") secrets))}'
   '';
 
   # As NixOS writes it: what the running system mounts.
@@ -194,6 +208,7 @@ in
       uid = if user == "root" then 0 else toml.targetUid or 1000;
       home = if user == "root" then "/root" else "/home/${user}";
     };
+    age.secrets = secrets;
     system.build.toplevel = toplevel;
   };
 }

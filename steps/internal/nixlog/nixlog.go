@@ -1,8 +1,10 @@
-// Package nixlog follows what nix tells of its work.
+// Package nixlog follows nix's internal-json log.
 package nixlog
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -72,6 +74,17 @@ type message struct {
 
 // levelInfo is the most talkative level that is shown (nix lvlInfo).
 const levelInfo = 3
+
+// Run runs a nix command that logs internal-json, and shows what it says. Its
+// failure says why in nix's words rather than in JSON.
+func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
+	log := &Log{Line: s.Log, Progress: s.Progress}
+	err := s.Lines(ctx, c, log.Feed)
+	if exit, ok := errors.AsType[*sys.ExitError](err); ok && log.Error != "" {
+		exit.Tail = strings.Split(log.Error, "\n")
+	}
+	return err
+}
 
 // Feed takes one line. Lines that are not nix's JSON are passed on as they
 // are: ssh and git write there too.

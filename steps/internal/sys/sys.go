@@ -5,6 +5,7 @@ package sys
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -61,8 +62,11 @@ type Cmd struct {
 	// Secret says in words what Stdin holds ("passphrase"); then neither the
 	// dry run nor the log shows the bytes.
 	Secret string
-	Env    []string // additions to the environment, NAME=value; no secrets
-	Quiet  bool     // looking, not doing: not worth an event
+	// Long says in words what the last argument is, if it is too long to be
+	// shown; then neither the dry run nor the log shows it.
+	Long  string   `json:",omitempty"`
+	Env   []string // additions to the environment, NAME=value; no secrets
+	Quiet bool     // looking, not doing: not worth an event
 	// While says, of an undo command, what must be there for it to be needed:
 	// one of the conditions below. Empty: it always is.
 	While Condition `json:",omitempty"`
@@ -81,6 +85,9 @@ func (c Cmd) Action() Action {
 	a := Action{Does: c.Does, Argv: c.Argv, Stdin: string(c.Stdin), Env: c.Env}
 	if c.Secret != "" {
 		a.Stdin = "<" + c.Secret + ">"
+	}
+	if c.Long != "" {
+		a.Argv = append(slices.Clone(c.Argv[:len(c.Argv)-1]), "<"+c.Long+">")
 	}
 	return a
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"auto-installer/secrets"
+	"auto-installer/steps"
+)
+
+func ageFromSSHCommand() *cobra.Command {
+	var public bool
+	c := &cobra.Command{
+		Use: "age-from-ssh FILE", Short: "Make an age identity of an ssh-ed25519 key, as ssh-to-age does",
+		Long: "Make an age identity of an ssh-ed25519 private key and write it to standard output, or with\n" +
+			"--public the recipient of a public key, as ssh-to-age does.",
+		Args: cobra.ExactArgs(1),
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			key, err := readSecretFile("FILE", args[0])
+			if err != nil {
+				return err
+			}
+			defer clear(key)
+			if public {
+				recipient, err := recipientFromSSH(key)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), recipient)
+				return err
+			}
+			id, err := secrets.FromSSH(key, func() ([]byte, error) { return askPassphrase("Passphrase of " + args[0]) })
+			if err != nil {
+				return notSSH(err)
+			}
+			defer id.Wipe()
+			_, err = cmd.OutOrStdout().Write(id.File())
+			return err
+		}),
+	}
+	c.Flags().BoolVar(&public, "public", false, "print the recipient, of a public or a private key")
+	return c
+}
+
+// recipientFromSSH is that of a public key line or of a private key.
+func recipientFromSSH(key []byte) (string, error) {
+	if r, err := secrets.RecipientFromSSH(string(key)); err == nil || errors.Is(err, secrets.ErrSSHKind) {
+		if err != nil {
+			return "", notSSH(err)
+		}
+		return r, nil
+	}
+	id, err := secrets.FromSSH(key, func() ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
+	if err != nil {
+		return "", notSSH(err)
+	}
+	defer id.Wipe()
+	return id.Recipient(), nil
+}
+
+func notSSH(err error) error {
+	switch {
+	case errors.Is(err, secrets.ErrWrongPassphrase):
+		return steps.Usage("type it again", "%v", err)
+	case errors.Is(err, secrets.ErrNeedsPassphrase):
+		return steps.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
+	}
+	return steps.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
+}
+
+// askPassphrase asks for one on the terminal, and does not show it.
+func askPassphrase(question string) ([]byte, error) {
+	if !isTerminal(os.Stdin) {
+		return nil, secrets.ErrNeedsPassphrase
+	}
+	fmt.Fprintf(os.Stderr, "%s: ", steps.CleanText(question))
+	defer fmt.Fprintln(os.Stderr)
+	return term.ReadPassword(os.Stdin.Fd())
+}

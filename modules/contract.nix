@@ -1,0 +1,151 @@
+# What a host's own configuration expects of the disk, the boot loader, the
+# keyboard and the secrets: the facts that an install is compared with before
+# anything is written. modules/installer.nix compares them at evaluation and
+# puts them on the medium; the program evaluates this same function on the
+# config repo:
+#
+#   nix eval --json FLAKE#nixosConfigurations.HOST.config --apply "$(cat contract.nix)"
+#
+# It needs no nixpkgs, takes what is missing as absent, and returns what
+# builtins.toJSON can write, without string contexts. No secret is among it:
+# the secrets are named by their files, which are encrypted.
+config:
+let
+  inherit (builtins)
+    attrNames
+    filter
+    head
+    isString
+    map
+    mapAttrs
+    match
+    storeDir
+    unsafeDiscardStringContext
+    ;
+
+  # A path, a derivation or a string, as text. toString does not copy a path
+  # into the store.
+  text = v: if v == null then null else unsafeDiscardStringContext (toString v);
+  texts = map text;
+
+  # NixOS derives device from label; a bare configuration may carry only that.
+  device =
+    d:
+    if (d.device or null) != null then
+      text d.device
+    else if (d.label or null) != null then
+      "/dev/disk/by-label/${text d.label}"
+    else
+      null;
+
+  # Where a file lies in the flake that it came with: what comes after the
+  # source's own store path.
+  inSource =
+    file:
+    let
+      m = match "${storeDir}/[^/]+/(.+)" file;
+    in
+    if m == null then null else head m;
+
+  keymap =
+    let
+      k = config.console.keyMap or null;
+    in
+    # A name as loadkeys takes it. A derivation is what console.useXkbConfig
+    # makes.
+    if !(config.console.enable or true) then
+      "us"
+    else if k == null || isString k then
+      text k
+    else
+      toString (text k);
+
+  grub = config.boot.loader.grub or { };
+in
+{
+  hostName = config.networking.hostName or null;
+
+  fileSystems = mapAttrs (_: fs: {
+    device = device fs;
+    fsType = fs.fsType or "auto";
+    options = texts (fs.options or [ ]);
+  }) (config.fileSystems or { });
+
+  swapDevices = map (s: {
+    device = device s;
+    randomEncryption =
+      let
+        r = s.randomEncryption or false;
+      in
+      if r == true || r == false then r else r.enable or false;
+  }) (config.swapDevices or [ ]);
+
+  luksDevices = mapAttrs (_: l: {
+    device = text (l.device or null);
+    keyFile = text (l.keyFile or null);
+    header = text (l.header or null);
+  }) (config.boot.initrd.luks.devices or { });
+
+  resumeDevice = text (config.boot.resumeDevice or "");
+
+  inherit keymap;
+
+  loader = {
+    systemdBoot = config.boot.loader.systemd-boot.enable or false;
+    lanzaboote = config.boot.lanzaboote.enable or false;
+    limine = config.boot.loader.limine.enable or false;
+    refind = config.boot.loader.refind.enable or false;
+    extlinux = config.boot.loader.generic-extlinux-compatible.enable or false;
+    # A boot loader's own installer: what that is, the host alone knows.
+    external = config.boot.loader.external.enable or false;
+    grub = {
+      enable = grub.enable or false;
+      efiSupport = grub.efiSupport or false;
+      efiInstallAsRemovable = grub.efiInstallAsRemovable or false;
+      devices = texts (
+        if (grub.devices or [ ]) != [ ] then
+          grub.devices
+        else if (grub.device or "") != "" then
+          [ grub.device ]
+        else
+          [ ]
+      );
+    };
+    efiSysMountPoint = text (config.boot.loader.efi.efiSysMountPoint or "/boot");
+    canTouchEfiVariables = config.boot.loader.efi.canTouchEfiVariables or false;
+  };
+
+  initrd = {
+    systemd = config.boot.initrd.systemd.enable or false;
+    availableKernelModules =
+      let
+        # A list, or since NixOS 25.11 also a set of name = bool.
+        m = config.boot.initrd.availableKernelModules or [ ];
+      in
+      if builtins.isAttrs m then filter (n: m.${n} == true) (attrNames m) else texts m;
+  };
+
+  # agenix: what is decrypted at activation, and with which identities. null
+  # where the configuration does not use agenix.
+  secrets =
+    if config ? age.secrets then
+      map (
+        name:
+        let
+          file = text config.age.secrets.${name}.file;
+        in
+        {
+          inherit name file;
+          inSource = inSource file;
+        }
+      ) (attrNames config.age.secrets)
+    else
+      null;
+  ageIdentityPaths = if config ? age.identityPaths then texts config.age.identityPaths else null;
+
+  # uid is null where NixOS is to choose it.
+  users = mapAttrs (_: u: {
+    uid = u.uid or null;
+    home = text (u.home or null);
+  }) (config.users.users or { });
+}

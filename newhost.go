@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/hosts"
+	"auto-installer/secrets"
+	"auto-installer/steps"
+)
+
+// newHost is the flags of new-host.
+type newHost struct {
+	taskFlags
+	repo                                string
+	luks, prebuilt, replace, allowDirty bool
+	noEval                              bool
+	swap, remote, user, keymap          string
+	identities, recipients              []string
+	passFile                            string
+	passFD                              int
+}
+
+func newHostCommand() *cobra.Command {
+	var f newHost
+	c := &cobra.Command{
+		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed bundle, secrets",
+		Long: "Add a host to the config repo: make its age identity and deploy key, seal them with a\n" +
+			"passphrase, enter the recipient in keys.nix, write hosts/NAME, encrypt the secrets anew that\n" +
+			"it may read, and evaluate the result. All of it is done, or nothing. Without NAME it asks.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: does(func(cmd *cobra.Command, args []string) (err error) {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			} else if name, err = f.ask(cmd); err != nil {
+				return err
+			}
+			return f.add(cmd, name)
+		}),
+	}
+	f.register(c)
+	fl := c.Flags()
+	fl.StringVar(&f.repo, "repo", ".", "the config repo")
+	fl.BoolVar(&f.luks, "luks", false, "encrypt the root file system with LUKS2")
+	fl.StringVar(&f.swap, "swap", "", "make a swap partition of this size, such as 8G")
+	fl.BoolVar(&f.prebuilt, "prebuilt", false, "put the whole system on the medium, to install without a network")
+	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default: its remote origin")
+	fl.StringVar(&f.user, "user", "", "who gets the deploy key and owns the clone")
+	fl.StringVar(&f.keymap, "keymap", "", "keymap of the console, such as de")
+	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that opens the secrets, to encrypt them anew; default: those of ~/.ssh")
+	fl.StringVar(&f.passFile, "bundle-passphrase-file", "", "read the passphrase to seal the keys with from this file")
+	fl.IntVar(&f.passFD, "bundle-passphrase-fd", -1, "read it from this open file descriptor")
+	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; may be given several times")
+	fl.BoolVar(&f.replace, "replace", false, "give a host that is there new keys, and leave its definition")
+	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "go on although keys.nix has changes that are not committed")
+	fl.BoolVar(&f.noEval, "no-eval", false, "do not evaluate the result with nix")
+	c.MarkFlagsMutuallyExclusive("bundle-passphrase-file", "bundle-passphrase-fd")
+	return c
+}
+
+func (f *newHost) add(cmd *cobra.Command, name string) error {
+	o := steps.NewHost{Dir: f.repo, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval}
+	var err error
+	if o.Host, err = f.definition(cmd, name); err != nil {
+		return err
+	}
+	for _, r := range f.recipients {
+		recipient, err := secrets.ParseRecipient(r)
+		if err != nil {
+			return steps.Usage("name a public key: age1… or ssh-ed25519 …", "--recipient: %v", err)
+		}
+		o.Recipients = append(o.Recipients, recipient)
+	}
+	if !f.dryRun {
+		if o.Passphrase, err = f.passphrase(name); err != nil {
+			return err
+		}
+		defer clear(o.Passphrase)
+		if o.Held, err = heldKeys(f.identities); err != nil {
+			return err
+		}
+	}
+	plan, err := steps.NewHostPlan(cmd.Context(), o)
+	if err != nil {
+		return err
+	}
+	return f.run(cmd, "new-host", plan)
+}
+
+// definition is the host that the flags describe, with labels after its name.
+func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error) {
+	h := hosts.Default()
+	if err := hosts.CheckName(name); err != nil {
+		return h, steps.Usage("choose another name", "%v", err)
+	}
+	if f.replace {
+		file := filepath.Join(f.repo, "hosts", name, "host.toml")
+		if _, err := os.Stat(file); err == nil {
+			if h, err = hosts.Load(file); err != nil {
+				return h, steps.HostError(err)
+			}
+			return h, nil
+		}
+	}
+	h.TargetHost, h.Prebuilt, h.TargetUser = name, f.prebuilt, f.user
+	h.Keymap = cmp.Or(f.keymap, h.Keymap)
+	h.Labels = hosts.LabelsFor(name, f.luks, f.swap != "")
+	h.LUKS.Enable = f.luks
+	h.Swap.Enable, h.Swap.Size = f.swap != "", cmp.Or(f.swap, h.Swap.Size)
+	h.RepoRemote = f.remote
+	if h.RepoRemote == "" {
+		h.RepoRemote = steps.Origin(cmd.Context(), f.repo)
+	}
+	if f.user != "" && f.user != "root" {
+		h.RepoClonePath = "/mnt/home/" + f.user + "/nix-config"
+	}
+	if bad := h.Validate(); len(bad) > 0 {
+		return h, steps.Usage(flagOf(bad[0].Key)+": "+bad[0].Allowed, "%s %s", flagOf(bad[0].Key), bad[0].Problem)
+	}
+	return h, nil
+}
+
+// flagOf is the flag that sets a key of host.toml.
+func flagOf(key string) string {
+	for prefix, flag := range map[string]string{
+		"repoRemote": "--remote", "targetUser": "--user", "repoClonePath": "--user", "keymap": "--keymap", "swap": "--swap",
+	} {
+		if strings.HasPrefix(key, prefix) {
+			return flag
+		}
+	}
+	return key
+}
+
+// passphrase is what the keys are sealed with: of the flags, or asked for
+// twice. Without one they are sealed to the recipients alone.
+func (f *newHost) passphrase(name string) ([]byte, error) {
+	var pass []byte
+	var err error
+	switch {
+	case f.passFile != "":
+		pass, err = readSecretFile("--bundle-passphrase", f.passFile)
+	case f.passFD >= 0:
+		pass, err = readSecretFD("--bundle-passphrase", f.passFD)
+	case len(f.recipients) > 0:
+		return nil, nil
+	default:
+		return askTwice("Passphrase to seal the keys of " + name + " with")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(pass, []byte("\n")), nil
+}
+
+// askTwice asks for a new passphrase on the terminal.
+func askTwice(question string) ([]byte, error) {
+	first, err := askPassphrase(question)
+	if err != nil {
+		return nil, steps.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd, or seal to a --recipient",
+			"there is no terminal to ask for a passphrase on")
+	}
+	second, err := askPassphrase("Once more")
+	defer clear(second)
+	switch {
+	case err != nil:
+	case len(first) == 0:
+		err = steps.Usage("type one", "the passphrase is empty")
+	case !bytes.Equal(first, second):
+		err = steps.Usage("run it again", "the two passphrases differ")
+	default:
+		fmt.Fprintf(os.Stderr, "It is %s.\n", steps.PassphraseStrength(first).Advice)
+		return first, nil
+	}
+	clear(first)
+	return nil, err
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"filippo.io/age/plugin"
+	"github.com/spf13/cobra"
+
+	"auto-installer/secrets"
+	"auto-installer/steps"
+)
+
+func rekeyCommand() *cobra.Command {
+	var f taskFlags
+	var identities []string
+	var rules string
+	var check bool
+	c := &cobra.Command{
+		Use: "rekey", Short: "Encrypt the secrets anew to whom their rules name",
+		Long: "Encrypt the secrets of a flake anew to the recipients that agenix' rules name. Everything is\n" +
+			"decrypted in memory first; then all files are replaced at once, or none. Files that are for\n" +
+			"the right recipients already stay as they are.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			r := steps.Rekey{Dir: ".", Rules: rulesFile(rules), Check: check, Looking: f.dryRun}
+			var err error
+			if check { // worth no question: most of it shows without a key
+				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
+			} else {
+				r.Held, err = heldKeys(identities)
+			}
+			if err != nil {
+				return err
+			}
+			plan, err := steps.RekeyPlan(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, "rekey", plan)
+		}),
+	}
+	f.register(c)
+	c.Flags().StringArrayVarP(&identities, "identity", "i", nil, "a private key that opens the secrets: of age or ssh; may be given several times; default: ~/.ssh/id_ed25519 and id_rsa")
+	c.Flags().StringVar(&rules, "rules", "", "agenix' rules, or the same as .json; default $RULES, else secrets.nix, else secrets/secrets.nix")
+	c.Flags().BoolVar(&check, "check", false, "only see that everyone can open what the rules give them; exit code 7 if not")
+	return c
+}
+
+// rulesFile is where the rules are: as agenix looks for them, and then where
+// most repos have them.
+func rulesFile(flag string) string {
+	if file := cmp.Or(flag, os.Getenv("RULES")); file != "" {
+		return file
+	}
+	const file = "secrets.nix"
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		below := filepath.Join("secrets", file)
+		if _, err := os.Stat(below); err == nil {
+			return below
+		}
+	}
+	return file
+}
+
+// heldKeys reads the private keys that are to open secrets, or agenix' default
+// ones if none are named.
+func heldKeys(files []string) ([]*secrets.Held, error) { return readHeld(files, askPassphrase) }
+
+func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
+	named := len(files) > 0
+	if !named {
+		files = defaultKeys()
+	}
+	var held []*secrets.Held
+	for _, file := range files {
+		data, err := readSecretFile("--identity", file)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := secrets.ParseHeld(data, secrets.Ask{
+			Passphrase: func() ([]byte, error) { return ask("Passphrase of " + file) },
+			Plugin:     plugin.NewTerminalUI(func(string, ...any) {}, func(string, ...any) {}),
+		})
+		clear(data)
+		switch {
+		case err == nil:
+			held = append(held, keys...)
+		case named:
+			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
+		}
+	}
+	return held, nil
+}
+
+// defaultKeys are the private keys that agenix uses if none are named.
+func defaultKeys() []string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil
+	}
+	var files []string
+	for _, name := range []string{"id_ed25519", "id_rsa"} {
+		file := filepath.Join(home, ".ssh", name)
+		if _, err := os.Stat(file); err == nil {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// finishTreeCommand is what a command that changes several files starts to do
+// that to the end, whatever becomes of itself.
+func finishTreeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: steps.FinishTreeCommand + " JOURNAL", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if code := steps.FinishTree(args[0], cmd.ErrOrStderr()); code != 0 {
+				return alreadyShown{steps.Code(code)}
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package secrets
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Buffer is memory for a secret, outside of Go's heap: it is never moved, not
+// written to swap (mlock(2)) nor to a core dump (madvise(2)), and zeroed by
+// Wipe. What a library copies out of it is out of its reach.
+type Buffer struct {
+	mem      []byte
+	n        int
+	unlocked error
+}
+
+// NewBuffer copies data into a new buffer and wipes data.
+func NewBuffer(data []byte) (*Buffer, error) {
+	mem, err := unix.Mmap(-1, 0, max(len(data), 1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, fmt.Errorf("no memory for a secret: %w", err)
+	}
+	b := &Buffer{mem: mem, n: len(data)}
+	// Both are best effort: a user's limit on locked memory may be low.
+	b.unlocked = unix.Mlock(mem)
+	_ = unix.Madvise(mem, unix.MADV_DONTDUMP)
+	copy(mem, data)
+	clear(data)
+	return b, nil
+}
+
+// Bytes is the secret itself, valid until Wipe.
+func (b *Buffer) Bytes() []byte {
+	if b == nil {
+		return nil
+	}
+	return b.mem[:b.n:b.n]
+}
+
+// Unlocked is why the memory may be written to swap, nil if it is locked.
+func (b *Buffer) Unlocked() error { return b.unlocked }
+
+// Wipe zeroes the secret and gives the memory back. It can be called again.
+func (b *Buffer) Wipe() {
+	if b == nil || b.mem == nil {
+		return
+	}
+	clear(b.mem)
+	_ = unix.Munmap(b.mem) // it unlocks too
+	b.mem, b.n = nil, 0
+}

@@ -1,0 +1,228 @@
+package secrets
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+)
+
+func testBundle(t testing.TB, deploy string) *Bundle {
+	t.Helper()
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Bundle{Host: "demo", Identity: id}
+	if deploy != "" {
+		if b.DeployKey, err = NewBuffer([]byte(deploy)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// quickly lowers the cost of a passphrase for a test.
+func quickly(t testing.TB) {
+	sealWork = 10
+	t.Cleanup(func() { sealWork = scryptWork })
+}
+
+func TestBundle(t *testing.T) {
+	quickly(t)
+	operator, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := ParseRecipients([]string{operator.Recipient()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, passphrase, deploy string
+		to                       []*Recipient
+	}{
+		{"a passphrase", "correct horse", "-----BEGIN x\nkey\n", nil},
+		{"recipients", "", "key without a line break", to},
+		{"both", "correct horse", "k", to},
+		{"no deploy key", "correct horse", "", to},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := testBundle(t, c.deploy)
+			defer b.Wipe()
+			data, err := Seal(b, []byte(c.passphrase), c.to...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := ParseSealed(append([]byte("\n"), data...))
+			if err != nil || s.HasPassphrase() != (c.passphrase != "") || s.HasRecipients() != (c.to != nil) {
+				t.Fatal(err)
+			}
+			check := func(got *Bundle, err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer got.Wipe()
+				if got.Host != "demo" || !bytes.Equal(got.Identity.File(), b.Identity.File()) || !bytes.Equal(got.DeployKey.Bytes(), b.DeployKey.Bytes()) {
+					t.Error("it is not what was sealed")
+				}
+				if text := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(text, "SECRET") {
+					t.Error("a print of it tells the key")
+				}
+			}
+			if c.passphrase != "" {
+				check(s.OpenWithPassphrase([]byte(c.passphrase)))
+				for _, wrong := range []string{"correct horse ", "", "Correct horse"} {
+					if _, err := s.OpenWithPassphrase([]byte(wrong)); !errors.Is(err, ErrWrongPassphrase) {
+						t.Errorf("%q: %v", wrong, err)
+					}
+				}
+			} else if _, err := s.OpenWithPassphrase([]byte("x")); !errors.Is(err, ErrNoPassphrase) {
+				t.Error(err)
+			}
+			if c.to != nil {
+				check(s.OpenWithIdentities(b.Identity.Age(), operator.Age()))
+			}
+			if _, err := s.OpenWithIdentities(b.Identity.Age()); !errors.Is(err, ErrCannotOpen) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestSealRefuses(t *testing.T) {
+	b := testBundle(t, "k")
+	if _, err := Seal(b, nil); err == nil {
+		t.Error("sealed to nobody")
+	}
+	b.Host = "a\nb"
+	if _, err := Seal(b, []byte("x")); err == nil {
+		t.Error("sealed for a host of two lines")
+	}
+	if _, err := Seal(&Bundle{Host: "demo"}, []byte("x")); err == nil {
+		t.Error("sealed without an identity")
+	}
+}
+
+// seal encrypts any content as a bundle is.
+func sealRaw(t *testing.T, plain string, to age.Recipient) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := sealBlock(&out, []byte(plain), to); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestDamagedBundles(t *testing.T) {
+	quickly(t)
+	b := testBundle(t, "key")
+	plain, err := b.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(plain)
+	me, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(plain string) error {
+		s, err := ParseSealed(sealRaw(t, plain, me.Recipient()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.OpenWithIdentities(me)
+		got.Wipe()
+		return err
+	}
+	if err := open(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]string{
+		"empty":        "",
+		"version":      strings.Replace(good, "bundle 1", "bundle 2", 1),
+		"no host":      strings.Replace(good, "host demo\n", "", 1),
+		"bad host":     strings.Replace(good, "host demo", "host ../x", 1),
+		"two hosts":    strings.Replace(good, "host demo\n", "host demo\nhost other\n", 1),
+		"cut":          good[:len(good)-1],
+		"more":         good + "\n",
+		"no identity":  "auto-installer bundle 1\nhost demo\nend\n",
+		"length":       strings.Replace(good, "deploy-key 3", "deploy-key 4", 1),
+		"length +":     strings.Replace(good, "deploy-key 3", "deploy-key +3", 1),
+		"length 03":    strings.Replace(good, "deploy-key 3", "deploy-key 03", 1),
+		"length -":     strings.Replace(good, "deploy-key 3", "deploy-key -3", 1),
+		"length large": strings.Replace(good, "deploy-key 3", "deploy-key 9223372036854775807", 1),
+		"wrong key":    strings.Replace(good, "AGE-SECRET-KEY-1", "AGE-SECRET-KEY-2", 1),
+		"too large":    good + strings.Repeat(" ", maxBundle),
+	} {
+		if err := open(bad); err == nil || strings.Contains(err.Error(), "SECRET-KEY-1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	sealed := sealRaw(t, good, me.Recipient())
+	for name, bad := range map[string][]byte{
+		"empty":       nil,
+		"spaces":      []byte(" \n"),
+		"text before": append([]byte("x\n"), sealed...),
+		"text after":  append(bytes.Clone(sealed), 'x'),
+		"cut":         sealed[:len(sealed)-40],
+		"twice":       append(bytes.Clone(sealed), sealed...),
+		"binary":      encrypt(t, false, me.Recipient().String()),
+		"huge":        bytes.Repeat([]byte("\n"), maxSealed+1),
+		"no header":   []byte(armor.Header + "\n" + armor.Footer + "\n"),
+	} {
+		if _, err := ParseSealed(bad); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	// A changed byte of the payload is found before anything is used.
+	s, err := ParseSealed(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(s.recipients), "\n")
+	last := len(lines) - 2
+	lines[last] = strings.Map(func(r rune) rune {
+		if r == 'A' {
+			return 'B'
+		}
+		return r
+	}, "A"+lines[last][1:])
+	s.recipients = []byte(strings.Join(lines, "\n"))
+	if _, err := s.OpenWithIdentities(me); err == nil {
+		t.Error("a damaged payload was taken")
+	}
+}
+
+// One that asks for more work than a small machine has is refused, not tried.
+func TestBundleAsksForTooMuch(t *testing.T) {
+	quickly(t)
+	data, err := Seal(testBundle(t, ""), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := io.ReadAll(armor.NewReader(bytes.NewReader(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := bytes.Replace(binary, []byte(" 10\n"), []byte(" 19\n"), 1)
+	var out bytes.Buffer
+	a := armor.NewWriter(&out)
+	if _, err := a.Write(asks); err != nil || a.Close() != nil || bytes.Equal(asks, binary) {
+		t.Fatal(err)
+	}
+	s, err := ParseSealed(out.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.OpenWithPassphrase([]byte("x")); err == nil || errors.Is(err, ErrWrongPassphrase) || !strings.Contains(err.Error(), "work factor") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,108 @@
+package secrets
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A bundle's content: a line of its version, the host's name, then each part
+// after a line of its name and length in bytes, and a last line.
+//
+//	auto-installer bundle 1
+//	host demo
+//	identity 189
+//	# created: …
+//	deploy-key 399
+//	-----BEGIN OPENSSH PRIVATE KEY-----…
+//	end
+
+func (b *Bundle) encode() ([]byte, error) {
+	if err := checkHost(b.Host); err != nil {
+		return nil, err
+	}
+	if b.Identity == nil || len(b.Identity.File()) == 0 {
+		return nil, errors.New("a bundle needs an identity")
+	}
+	id, key := b.Identity.File(), b.DeployKey.Bytes()
+	// Allocated once: growing would leave copies behind.
+	out := make([]byte, 0, len(id)+len(key)+len(b.Host)+200)
+	out = fmt.Appendf(out, "%s\nhost %s\nidentity %d\n", bundleVersion, b.Host, len(id))
+	out = append(append(out, id...), '\n')
+	if len(key) > 0 {
+		out = fmt.Appendf(out, "deploy-key %d\n", len(key))
+		out = append(append(out, key...), '\n')
+	}
+	out = append(out, "end\n"...)
+	if len(out) > maxBundle {
+		clear(out)
+		return nil, malformed("bundle", "it holds more than %d KiB", maxBundle>>10)
+	}
+	return out, nil
+}
+
+func decodeBundle(data []byte) (b *Bundle, err error) {
+	d := bundleReader{rest: data}
+	if v := d.line(); v != bundleVersion && d.err == nil {
+		return nil, malformed("bundle", "it is not of this program, or of a later version")
+	}
+	b = &Bundle{Host: d.word("host")}
+	id := d.part("identity")
+	var key []byte
+	if bytes.HasPrefix(d.rest, []byte("deploy-key ")) {
+		key = d.part("deploy-key")
+	}
+	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || checkHost(b.Host) != nil {
+		return nil, malformed("bundle", "its parts are not as they should be")
+	}
+	if b.Identity, err = ParseIdentity(id); err != nil {
+		return nil, err
+	}
+	if key != nil {
+		if b.DeployKey, err = NewBuffer(bytes.Clone(key)); err != nil {
+			b.Wipe()
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+type bundleReader struct {
+	rest []byte
+	err  error
+}
+
+var errBundle = errors.New("damaged")
+
+func (d *bundleReader) line() string {
+	line, rest, found := bytes.Cut(d.rest, []byte("\n"))
+	if !found {
+		d.err = errBundle
+		return ""
+	}
+	d.rest = rest
+	return string(line)
+}
+
+// word is what follows a name in its line.
+func (d *bundleReader) word(name string) string {
+	if !bytes.HasPrefix(d.rest, []byte(name+" ")) {
+		d.err = errBundle
+		return ""
+	}
+	return strings.TrimPrefix(d.line(), name+" ")
+}
+
+func (d *bundleReader) part(name string) []byte {
+	text := d.word(name)
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 || strconv.Itoa(n) != text || n >= len(d.rest) || d.rest[n] != '\n' {
+		d.err = errBundle
+		return nil
+	}
+	part := d.rest[:n]
+	d.rest = d.rest[n+1:]
+	return part
+}

@@ -1,0 +1,120 @@
+package secrets
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"filippo.io/age"
+)
+
+func FuzzKeys(f *testing.F) {
+	for _, c := range keysCases {
+		f.Add([]byte(keysText(c.src)))
+	}
+	for _, v := range allVariants()[:20] {
+		f.Add(v.src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		before := bytes.Clone(src)
+		keys, err := Keys(src)
+		if err != nil {
+			if _, ok := errors.AsType[*ShapeError](err); !ok {
+				t.Errorf("an error of another kind: %v", err)
+			}
+		}
+		if e, err := AddHost(src, "fuzzed", keyN); err == nil {
+			if k, err := KeyOf(e.Data, "fuzzed"); err != nil || k.Recipient != keyN {
+				t.Errorf("the key that was added is %v, %v", k, err)
+			}
+			for _, k := range keys {
+				if !bytes.Contains(e.Data, []byte(k.Recipient)) {
+					t.Errorf("%s lost its key", k.Name)
+				}
+			}
+		}
+		for _, k := range keys {
+			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(k.Recipient)+len(keyN) {
+				t.Error("replacing a key changed something else")
+			}
+			if e, err := RemoveHost(src, k.Name); err == nil && len(e.Data) >= len(src) {
+				t.Error("removing a key removed nothing")
+			}
+		}
+		if !bytes.Equal(src, before) {
+			t.Error("the file that was read is changed")
+		}
+	})
+}
+
+func FuzzHeader(f *testing.F) {
+	id, err := age.ParseX25519Identity("AGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9")
+	if err != nil {
+		f.Fatal(err)
+	}
+	to := []string{id.Recipient().String(), keyA, sshVectors[0].ssh}
+	wanted, err := ParseRecipients(to)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(encrypt(f, false, to...))
+	f.Add(encrypt(f, true, to...))
+	f.Add(encrypt(f, false, keyA))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := ReadHeader(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		is, lacking := h.IsFor(wanted), h.Lacking(wanted)
+		if lacking > 0 && is != No {
+			t.Errorf("%d lacking, and it is for them: %v", lacking, is)
+		}
+		_, err = age.Decrypt(bytes.NewReader(data), id)
+		if !h.Armored && err == nil && h.CanOpen(id) != nil {
+			t.Error("age opens it and we do not")
+		}
+		if h.CanOpen(id) == nil && h.OpenableBy(wanted[0]) == No {
+			t.Error("what cannot be opened was opened")
+		}
+	})
+}
+
+func FuzzBundle(f *testing.F) {
+	quickly(f)
+	b := testBundle(f, "key")
+	me, err := age.GenerateX25519Identity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	to, err := ParseRecipients([]string{me.Recipient().String()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := Seal(b, []byte("x"), to...)
+	if err != nil {
+		f.Fatal(err)
+	}
+	plain, err := b.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed, plain)
+	f.Fuzz(func(t *testing.T, sealed, plain []byte) {
+		if s, err := ParseSealed(sealed); err == nil {
+			got, err := s.OpenWithIdentities(me)
+			if err == nil && got.Host == "" {
+				t.Error("a bundle of nobody")
+			}
+			got.Wipe()
+		}
+		got, err := decodeBundle(plain)
+		if err != nil {
+			return
+		}
+		defer got.Wipe()
+		again, err := got.encode()
+		if err != nil || !bytes.Equal(again, plain) {
+			t.Errorf("read and written it is another: %v", err)
+		}
+	})
+}

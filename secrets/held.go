@@ -1,0 +1,116 @@
+package secrets
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/plugin"
+)
+
+var (
+	// ErrNeedsPassphrase is the error of a key that only a passphrase opens,
+	// when nobody can be asked.
+	ErrNeedsPassphrase = errors.New("it is protected by a passphrase")
+	// ErrWrongPassphrase is the error of a passphrase that does not open it.
+	ErrWrongPassphrase = errors.New("wrong passphrase")
+)
+
+// Held is a private key at hand, of any kind that age knows.
+type Held struct {
+	age.Identity
+	opens []string // IDs of the recipients whose files it opens, if they are known
+}
+
+// Ask is how the holder of a key is asked for what it needs. Without, such a
+// key is not taken.
+type Ask struct {
+	Passphrase func() ([]byte, error) // what it returns is wiped
+	Plugin     *plugin.ClientUI
+}
+
+// ParseHeld reads the private keys of a file: age identities, plugin
+// identities among them, one a line; or one ssh key. An ed25519 key of ssh also
+// opens what was encrypted to the age key that ssh-to-age makes of it. data is
+// left as it is.
+func ParseHeld(data []byte, ask Ask) ([]*Held, error) {
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("-----BEGIN ")) {
+		id, err := newSSHIdentity(data, ask.Passphrase)
+		if err != nil {
+			return nil, err
+		}
+		return []*Held{{id, id.recipients()}}, nil
+	}
+	var list []*Held
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		k, err := parseHeldLine(line, ask)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, k)
+	}
+	if len(list) == 0 {
+		return nil, malformed("identity file", "there is no key in it")
+	}
+	return list, nil
+}
+
+func parseHeldLine(line []byte, ask Ask) (*Held, error) {
+	const what = "identity file" // the line itself is secret
+	text := string(line)
+	switch {
+	case strings.HasPrefix(text, "AGE-SECRET-KEY-1"):
+		id, err := age.ParseX25519Identity(text)
+		if err != nil {
+			return nil, malformed(what, "its AGE-SECRET-KEY-1 line is damaged")
+		}
+		return &Held{id, []string{id.Recipient().String()}}, nil
+	case strings.HasPrefix(text, "AGE-SECRET-KEY-PQ-1"):
+		id, err := age.ParseHybridIdentity(text)
+		if err != nil {
+			return nil, malformed(what, "its AGE-SECRET-KEY-PQ-1 line is damaged")
+		}
+		return &Held{id, []string{id.Recipient().String()}}, nil
+	case strings.HasPrefix(text, "AGE-PLUGIN-"):
+		ui := ask.Plugin
+		if ui == nil {
+			ui = noUI
+		}
+		id, err := plugin.NewIdentity(text, ui)
+		if err != nil {
+			return nil, malformed(what, "its AGE-PLUGIN- line is damaged")
+		}
+		return &Held{Identity: id}, nil
+	}
+	return nil, malformed(what, "a line is neither a comment nor an age key")
+}
+
+// Identities are the keys as age takes them.
+func Identities(held []*Held) []age.Identity {
+	ids := make([]age.Identity, len(held))
+	for i, k := range held {
+		ids[i] = k.Identity
+	}
+	return ids
+}
+
+// IsPlugin tells whether it is used by a program of its own, age-plugin-NAME.
+func (k *Held) IsPlugin() bool {
+	_, ok := k.Identity.(*plugin.Identity)
+	return ok
+}
+
+// Opens tells whether it is the key of this recipient, where that is known.
+func (k *Held) Opens(r *Recipient) bool {
+	for _, id := range k.opens {
+		if id == r.ID() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,75 @@
+package secrets
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+)
+
+func TestNewIdentity(t *testing.T) {
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := string(id.File())
+	lines := strings.Split(file, "\n")
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "# created: ") || lines[1] != "# public key: "+id.Recipient() ||
+		!strings.HasPrefix(lines[2], "AGE-SECRET-KEY-1") {
+		t.Errorf("the file is %d lines, of the comments %q %q", len(lines), lines[0], lines[1])
+	}
+	again, err := ParseIdentity([]byte(file))
+	if err != nil || again.Recipient() != id.Recipient() || !again.Created.Equal(id.Created) || time.Since(again.Created) > time.Minute {
+		t.Fatalf("%v, %v", again, err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", id, id, id, id); strings.Contains(text, "SECRET") {
+		t.Error("a print of it tells the key")
+	}
+	mem := id.file.mem
+	if !bytes.Contains(mem, []byte("SECRET")) {
+		t.Fatal("not where it is looked for")
+	}
+	id.Wipe()
+	id.Wipe()
+	if id.File() != nil || id.Age() != nil {
+		t.Error("it is there after it was wiped")
+	}
+}
+
+// The example of age-keygen's manual page.
+func TestParseIdentity(t *testing.T) {
+	const file = "# created: 2021-01-02T15:30:45+01:00\n# public key: age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z\nAGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9\n"
+	id, err := ParseIdentity([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Recipient() != "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z" {
+		t.Errorf("its recipient is %s", id.Recipient())
+	}
+	if string(id.File()) != file || id.Created.Unix() != 1609597845 {
+		t.Error("the file, or its date, is not what it was")
+	}
+	pq, err := age.GenerateHybridIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := ParseIdentity([]byte(pq.String())); err != nil || id.Recipient() != pq.Recipient().String() {
+		t.Errorf("a hybrid one: %v", err)
+	}
+	for name, bad := range map[string]string{
+		"empty":       "",
+		"no key":      "# created: today\n",
+		"two keys":    "AGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9\nAGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9\n",
+		"damaged":     "AGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA8\n",
+		"another's":   "# public key: " + keyA + "\nAGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9\n",
+		"a recipient": keyA,
+		"too long":    strings.Repeat("#\n", maxIdentity),
+	} {
+		if _, err := ParseIdentity([]byte(bad)); err == nil || strings.Contains(err.Error(), "N9JEPW") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

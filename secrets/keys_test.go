@@ -1,0 +1,226 @@
+package secrets
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const (
+	keyA = "age1km66xyyyq8s20qvad08pu7pujqn62e9xux32pl5xr6wdgvgnl4jsfeer43"
+	keyB = "age1584vey87tn5hzyr9qmt04pnls9ja2qzeedghpmhvst6e8q9y4a6q8v63lk"
+	keyC = "age1j890ez4lzx308z9cf084ejzmpaew6n7zpcdu6tylh7c35mfm0sqq4np4ka"
+	keyS = "age1c6zds52auhxmgzyem2r55flwd98zvglpjfd85z6h69m54r3caets29wfs3" // shared
+	keyP = "age1xlmtse68ltwmn3lhczsw4wkmr8vk5fkhcqrwdgn9x2fzf0dd6pcqtmlfqd" // personal
+	keyN = "age1m7k7zu7r7xtvhc3rfdhmykjp3m7z93jrs36yw9m9p6vc9wh0xfvqdggnle" // new
+	keyO = "age127u67wcq3qx6wjvz6jasdegc5ctaj6c70mg87tlgfa39zaugkfjsu52qre" // another new one
+)
+
+// keysText fills in the keys: @A and so on.
+func keysText(s string) string {
+	return strings.NewReplacer("@A", keyA, "@B", keyB, "@C", keyC, "@S", keyS, "@P", keyP, "@N", keyN).Replace(s)
+}
+
+var keysCases = []struct {
+	name string
+	src  string
+	add  string // lines that AddHost of "new" adds; empty: a ShapeError
+}{
+	{"hosts and entries", `# who may open what
+let
+  hosts = {
+    one = "@A"; # first
+    two = "@B";
+  };
+  users = {
+    "josh@two" = "@P";
+    # "josh@one" = "...";
+  };
+  all = builtins.attrValues users;
+in {
+  one = [hosts.one] ++ all;
+  # the second
+  two = [hosts.two] ++ all;
+  josh = all;
+}
+`, "    new = \"@N\";\n  new = [hosts.new] ++ all;"},
+	{"flat lists", `{
+  "one" = [
+    "@A"
+    "@S"
+  ];
+  "two" = [
+    "@B"
+    "@S"
+    "@P"
+  ];
+  "josh" = [
+    "@P"
+  ];
+}
+`, "  \"new\" = [\n    \"@N\"\n    \"@S\"\n    \"@P\"\n  ];"},
+	{"shared keys", `let
+  sharedKeys = [ "@S" ];
+  personal = "@P";
+  hosts = {
+    one = "@A";
+  };
+in
+{
+  one = [ hosts.one ] ++ sharedKeys ++ [ personal ];
+}
+`, "    new = \"@N\";\n  new = [ hosts.new ] ++ sharedKeys ++ [ personal ];"},
+	{"many lines", `let hosts = {
+	one = "@A";
+	two-b = "@B";
+}; in {
+	one = [
+		hosts.one # its own
+		"@P"
+	];
+	two-b = [
+		hosts."two-b" /* its
+		own */
+		# and mine
+		"@P"
+	];
+}
+`, "\tnew = \"@N\";\n\tnew = [\n\t\thosts.\"new\"\n\t\t\"@P\"\n\t];"},
+	{"one line", `{ one = "@A"; two = "@B"; }`, `{ one = "@A"; two = "@B"; new = "@N"; }`},
+	{"aligned", "{\n  one      = \"@A\";\n  longname = \"@B\";\n}\n", "  new      = \"@N\";"},
+	{"let keys", `let
+  one = "@A";
+  two = "@B";
+  everyone = [ one two ];
+in
+{
+  "wifi.age".publicKeys = everyone;
+}
+`, "  new = \"@N\";"},
+	{"dotted", "let\n  hosts.one = \"@A\";\nin {\n  one = [ hosts.one ];\n}\n", "  hosts.new = \"@N\";\n  new = [ hosts.new ];"},
+	{"sets of keys", `{
+  users = {
+    josh = "@P";
+  };
+  hosts = {
+    one = "@A";
+  };
+}
+`, "    new = \"@N\";"},
+	{"windows", "{\r\n  one = \"@A\";\r\n}\r\n", "  new = \"@N\";"},
+	{"no end of line", "{\n  one = \"@A\";\n}", "  new = \"@N\";"},
+	{"in one list", "let\n  hosts = {\n    one = [ \"@A\" ];\n  };\nin\n  {\n  one = hosts.one;\n}\n", "    new = [ \"@N\" ];\n  new = hosts.new;"},
+
+	{"computed", "let\n  hosts = builtins.mapAttrs f (builtins.readDir ./hosts);\nin hosts\n", ""},
+	{"a function", "{ lib, ... }:\n{\n  one = \"@A\";\n}\n", ""},
+	{"no host", "{\n}\n", ""},
+	{"people", "{\n  users = {\n    josh = \"@P\";\n  };\n}\n", ""},
+	{"two sets", "{\n  home = {\n    one = \"@A\";\n  };\n  work = {\n    two = \"@B\";\n  };\n}\n", ""},
+	{"not nix", "{\n  one = [ \"@A\" };\n}\n", ""},
+	{"a name in a string", "let\n  hosts = {\n    one = \"@A\";\n  };\nin {\n  one = [ hosts.one (read \"${d}/one.pub\") ];\n}\n", ""},
+}
+
+func TestAddHost(t *testing.T) {
+	for _, c := range keysCases {
+		t.Run(c.name, func(t *testing.T) {
+			src := keysText(c.src)
+			e, err := AddHost([]byte(src), "new", keyN)
+			if c.add == "" {
+				shape, ok := errors.AsType[*ShapeError](err)
+				if !ok || len(shape.ByHand) == 0 || !strings.Contains(shape.ByHand[0], keyN) {
+					t.Fatalf("error %v, %+v", err, e)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := strings.Join(e.Added, "\n"), keysText(c.add); got != want {
+				t.Errorf("added\n%s\nnot\n%s", got, want)
+			}
+			k, err := KeyOf(e.Data, "new")
+			if err != nil || k.Recipient != keyN {
+				t.Errorf("its key is %v, %v", k, err)
+			}
+			back, err := RemoveHost(e.Data, "new")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(back.Data) != src {
+				t.Errorf("taken back it is\n%s\nnot\n%s", back.Data, src)
+			}
+			if _, err := AddHost(e.Data, "new", keyO); !errors.Is(err, ErrHostExists) {
+				t.Errorf("added twice: %v", err)
+			}
+			r, err := ReplaceHost(e.Data, "new", keyO)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.ReplaceAll(string(e.Data), keyN, keyO); string(r.Data) != want {
+				t.Errorf("replaced it is\n%s", r.Data)
+			}
+		})
+	}
+}
+
+func TestRemoveHostThatIsUsed(t *testing.T) {
+	src := keysText(`let
+  hosts = {
+    one = "@A";
+    two = "@B";
+  };
+  publishers = [
+    hosts.one
+    hosts.two
+  ];
+in {
+  one = [ hosts.one ];
+  two = [ hosts.two ];
+  inherit publishers;
+}
+`)
+	_, err := RemoveHost([]byte(src), "one")
+	shape, ok := errors.AsType[*ShapeError](err)
+	if !ok || shape.Line != 7 || !strings.Contains(shape.Why, "publishers") {
+		t.Errorf("%v", err)
+	}
+	if _, err := RemoveHost([]byte(src), "three"); !errors.Is(err, ErrNoHost) {
+		t.Errorf("%v", err)
+	}
+	e, err := AddHost([]byte(src), "three", keyN)
+	if err != nil || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "keys.nix:6: publishers") {
+		t.Errorf("%v, %+v", err, e)
+	}
+}
+
+func TestHostNames(t *testing.T) {
+	src := []byte(keysText("{\n  one = \"@A\";\n}\n"))
+	for name, want := range map[string]string{"in": `"in"`, "9p": `"9p"`, "a-b": "a-b", "_x": "_x", "or": `"or"`} {
+		e, err := AddHost(src, name, keyN)
+		if err != nil || e.Added[0] != "  "+want+" = \""+keyN+"\";" {
+			t.Errorf("%s: %v %+v", name, err, e)
+		}
+	}
+	for _, name := range []string{"", "a b", `a"`, "a.b", "${x}", "-a", strings.Repeat("x", 64)} {
+		if _, err := AddHost(src, name, keyN); err == nil {
+			t.Errorf("%q was taken", name)
+		}
+	}
+	for _, edit := range []func([]byte, string, string) (*KeysEdit, error){AddHost, ReplaceHost} {
+		two := []byte(keysText("{\n  one = \"@A\";\n  two = \"@B\";\n}\n"))
+		refused := 0
+		for _, name := range []string{"two", "new"} {
+			if _, err := edit(two, name, keyA); errors.Is(err, ErrKeyInUse) {
+				refused++
+			}
+		}
+		if refused != 1 {
+			t.Errorf("another's key was refused %d times", refused)
+		}
+	}
+	for _, key := range []string{"", "age1", "AGE-SECRET-KEY-1QQ", "ssh-ed25519 AAAA"} {
+		if _, err := AddHost(src, "new", key); err == nil {
+			t.Errorf("%q was taken", key)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package secrets
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/age/plugin"
+	"filippo.io/age/tag"
+	"golang.org/x/crypto/ssh"
+)
+
+// The stanza types of age's own recipients (the age specification, and
+// C2SP.org/age-plugin for the tagged ones).
+const (
+	kindX25519     = "X25519"
+	kindHybrid     = "mlkem768x25519"
+	kindEd25519    = "ssh-ed25519"
+	kindRSA        = "ssh-rsa"
+	kindTag        = "p256tag"
+	kindTagHybrid  = "mlkem768p256tag"
+	kindPassphrase = "scrypt"
+	kindPlugin     = "" // a plugin's stanzas are its own affair
+)
+
+// Recipient is a public key of any kind that age knows.
+type Recipient struct {
+	text   string
+	kind   string // type of its stanza
+	sshTag string // of an ssh key: what its stanzas carry
+	tag    *tag.Recipient
+	age    age.Recipient
+}
+
+// ErrKeyKind is the error of a public key that age cannot encrypt to.
+var ErrKeyKind = errors.New("age cannot encrypt to a key of this kind: it knows age1…, ssh-ed25519 and ssh-rsa")
+
+// ParseRecipient reads a public key: age1… (X25519), age1pq1… (hybrid),
+// age1tag1… and age1tagpq1… (hardware keys), age1NAME1… (the plugin
+// age-plugin-NAME, which must be in PATH to encrypt), ssh-ed25519 or ssh-rsa.
+func ParseRecipient(text string) (*Recipient, error) {
+	text = strings.TrimSpace(text)
+	r := &Recipient{text: text}
+	var err error
+	switch {
+	case strings.HasPrefix(text, "age1pq1"):
+		r.kind = kindHybrid
+		r.age, err = age.ParseHybridRecipient(text)
+	case strings.HasPrefix(text, "age1tag1"), strings.HasPrefix(text, "age1tagpq1"):
+		r.tag, err = tag.ParseRecipient(text)
+		if err == nil {
+			r.age, r.kind = r.tag, kindTag
+			if r.tag.Hybrid() {
+				r.kind = kindTagHybrid
+			}
+		}
+	case strings.HasPrefix(text, "age1") && strings.Count(text, "1") > 1:
+		r.kind = kindPlugin
+		r.age, err = plugin.NewRecipient(text, noUI)
+	case strings.HasPrefix(text, "age1"):
+		r.kind = kindX25519
+		r.age, err = age.ParseX25519Recipient(text)
+	case strings.HasPrefix(text, "AGE-"), strings.Contains(text, "PRIVATE KEY"):
+		// Not quoted, not shown.
+		return nil, malformed("recipient", "it is a private key; the public one is meant")
+	case strings.HasPrefix(text, "ssh-"):
+		return parseSSHRecipient(r)
+	default:
+		return nil, ErrKeyKind
+	}
+	if err != nil {
+		return nil, malformed("recipient", "%v", err)
+	}
+	return r, nil
+}
+
+func parseSSHRecipient(r *Recipient) (*Recipient, error) {
+	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(r.text))
+	if err != nil || len(options) > 0 || len(rest) > 0 {
+		return nil, malformed("recipient", "it must be one ssh public key")
+	}
+	r.kind, r.sshTag = key.Type(), sshTag(key)
+	switch r.kind {
+	case kindEd25519, kindRSA:
+		if r.age, err = agessh.ParseRecipient(r.text); err != nil {
+			return nil, malformed("recipient", "%v", err)
+		}
+		return r, nil
+	}
+	return nil, ErrKeyKind
+}
+
+// noUI refuses what a plugin may ask while it encrypts.
+var noUI = &plugin.ClientUI{}
+
+// sshTag is what a stanza carries of an ssh key (the age specification, ssh
+// recipient stanzas).
+func sshTag(key ssh.PublicKey) string {
+	sum := sha256.Sum256(key.Marshal())
+	return base64.RawStdEncoding.EncodeToString(sum[:4])
+}
+
+// String is the public key as it was given.
+func (r *Recipient) String() string { return r.text }
+
+// Age is the recipient as age takes it.
+func (r *Recipient) Age() age.Recipient { return r.age }
+
+// ID is the key without what may differ between two ways to write it: the
+// comment of an ssh key.
+func (r *Recipient) ID() string {
+	if r.sshTag == "" {
+		return r.text
+	}
+	f := strings.Fields(r.text)
+	return f[0] + " " + f[1]
+}
+
+// Short names the key in a few characters, for people.
+func (r *Recipient) Short() string {
+	id := r.ID()
+	if r.sshTag != "" {
+		if f := strings.Fields(r.text); len(f) > 2 {
+			return f[0] + " " + f[2]
+		}
+	}
+	if len(id) <= 24 {
+		return id
+	}
+	return id[:12] + "…" + id[len(id)-8:]
+}
+
+// ParseRecipients reads public keys and drops those that are named twice.
+func ParseRecipients(texts []string) ([]*Recipient, error) {
+	var list []*Recipient
+	for _, text := range texts {
+		r, err := ParseRecipient(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(list, func(o *Recipient) bool { return o.ID() == r.ID() }) {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+// has tells whether a stanza was made for the recipient, as far as it shows.
+func (r *Recipient) has(s *age.Stanza) Verdict {
+	switch {
+	case r.kind == kindPlugin:
+		return Unknown
+	case s.Type != r.kind:
+		return No
+	case r.sshTag != "":
+		return verdict(len(s.Args) > 0 && s.Args[0] == r.sshTag)
+	case r.tag != nil:
+		return r.hasTag(s)
+	}
+	return Unknown
+}
+
+func (r *Recipient) hasTag(s *age.Stanza) Verdict {
+	if len(s.Args) < 2 {
+		return No
+	}
+	want, err1 := base64.RawStdEncoding.DecodeString(s.Args[0])
+	enc, err2 := base64.RawStdEncoding.DecodeString(s.Args[1])
+	if err1 != nil || err2 != nil {
+		return No
+	}
+	got, err := r.tag.Tag(enc)
+	return verdict(err == nil && slices.Equal(got, want))
+}

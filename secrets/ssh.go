@@ -1,0 +1,252 @@
+package secrets
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/edwards25519"
+	"golang.org/x/crypto/ssh"
+)
+
+// ErrSSHKind is the error of an ssh key that has no age counterpart: only
+// ed25519 keys have one.
+var ErrSSHKind = errors.New("only an ssh-ed25519 key can be turned into an age key")
+
+// FromSSH turns an ed25519 private key of ssh into the age identity that
+// ssh-to-age makes of it: the scalar that Ed25519 itself derives from the seed
+// (RFC 8032, section 5.1.5). passphrase is called only if the key has one;
+// what it returns is wiped. privateKey is left as it is.
+func FromSSH(privateKey []byte, passphrase func() ([]byte, error)) (*Identity, error) {
+	key, err := parseSSH(privateKey, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	ed, ok := key.(*ed25519.PrivateKey)
+	if !ok {
+		return nil, ErrSSHKind
+	}
+	defer clear(*ed)
+	return fromEd25519(*ed)
+}
+
+func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
+	seed := key.Seed()
+	defer clear(seed)
+	hash := sha512.Sum512(seed)
+	defer clear(hash[:])
+	text, err := bech32Encode("age-secret-key-", hash[:32])
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	upper := bytes.ToUpper(text)
+	defer clear(upper)
+	id, err := age.ParseX25519Identity(string(upper))
+	if err != nil {
+		return nil, fmt.Errorf("turning an ssh key into an age key: %w", err)
+	}
+	return newIdentity(id, id.Recipient().String(), string(upper), time.Now())
+}
+
+// parseSSH reads a private key. The error quotes none of it.
+func parseSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
+	key, err := ssh.ParseRawPrivateKey(privateKey)
+	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); !missing {
+		if err != nil {
+			return nil, malformed("ssh private key", "%v", err)
+		}
+		return pointerTo(key), nil
+	}
+	if passphrase == nil {
+		return nil, ErrNeedsPassphrase
+	}
+	pass, err := passphrase()
+	defer clear(pass)
+	if err != nil {
+		return nil, err
+	}
+	key, err = ssh.ParseRawPrivateKeyWithPassphrase(privateKey, pass)
+	if err != nil {
+		return nil, ErrWrongPassphrase
+	}
+	return pointerTo(key), nil
+}
+
+// pointerTo evens out what x/crypto returns for the two formats of ed25519.
+func pointerTo(key any) any {
+	if k, ok := key.(ed25519.PrivateKey); ok {
+		return &k
+	}
+	return key
+}
+
+// RecipientFromSSH turns an ed25519 public key line of ssh, as in
+// authorized_keys, into the age recipient that ssh-to-age makes of it.
+func RecipientFromSSH(line string) (string, error) {
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil {
+		return "", malformed("ssh public key", "%v", err)
+	}
+	return recipientOfSSH(key)
+}
+
+func recipientOfSSH(key ssh.PublicKey) (string, error) {
+	c, ok := key.(ssh.CryptoPublicKey)
+	if !ok {
+		return "", ErrSSHKind
+	}
+	ed, ok := c.CryptoPublicKey().(ed25519.PublicKey)
+	if !ok || key.Type() != ssh.KeyAlgoED25519 {
+		return "", ErrSSHKind
+	}
+	p, err := new(edwards25519.Point).SetBytes(ed)
+	if err != nil {
+		return "", malformed("ssh public key", "it is no point of the curve")
+	}
+	text, err := bech32Encode("age", p.BytesMontgomery())
+	if err != nil {
+		return "", err
+	}
+	// Low-order points and the like are refused here.
+	if _, err := age.ParseX25519Recipient(string(text)); err != nil {
+		return "", malformed("ssh public key", "it has no age counterpart")
+	}
+	return string(text), nil
+}
+
+// sshIdentity opens what was encrypted to an ssh key, and what was encrypted
+// to the age key that ssh-to-age makes of it. It asks for a passphrase until it is
+// right, three times at most, and only if there is a stanza that may be for it.
+type sshIdentity struct {
+	pem    []byte
+	public ssh.PublicKey
+	ask    func() ([]byte, error)
+
+	once sync.Once
+	ids  []age.Identity
+	err  error
+}
+
+// tries is how often a passphrase is asked for.
+const tries = 3
+
+func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error) {
+	s := &sshIdentity{pem: bytes.Clone(pem), ask: ask}
+	signer, err := ssh.ParsePrivateKey(pem)
+	switch missing, ok := errors.AsType[*ssh.PassphraseMissingError](err); {
+	case err == nil:
+		s.public = signer.PublicKey()
+	case ok && missing.PublicKey != nil:
+		s.public = missing.PublicKey
+	case ok:
+		// The old PEM format hides it: it must be opened now.
+		if s.open(); s.err != nil {
+			return nil, s.err
+		}
+		return s, nil
+	default:
+		return nil, malformed("ssh private key", "%v", err)
+	}
+	switch s.public.Type() {
+	case ssh.KeyAlgoED25519, ssh.KeyAlgoRSA:
+		return s, nil
+	}
+	return nil, malformed("ssh private key for age", "age knows ssh-ed25519 and ssh-rsa, not %s", s.public.Type())
+}
+
+func (s *sshIdentity) open() {
+	s.once.Do(func() {
+		key, err := parseSSH(s.pem, s.ask)
+		for try := 1; try < tries && errors.Is(err, ErrWrongPassphrase); try++ {
+			key, err = parseSSH(s.pem, s.ask)
+		}
+		if err != nil {
+			s.err = err
+			return
+		}
+		signer, err := ssh.NewSignerFromKey(key)
+		if err != nil {
+			s.err = malformed("ssh private key", "%v", err)
+			return
+		}
+		s.public = signer.PublicKey()
+		s.ids, s.err = sshIdentities(key)
+		clear(s.pem)
+	})
+}
+
+// Unwrap implements age.Identity.
+func (s *sshIdentity) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	if !s.mayOpen(stanzas) {
+		return nil, age.ErrIncorrectIdentity
+	}
+	if s.open(); s.err != nil {
+		return nil, s.err
+	}
+	for _, id := range s.ids {
+		key, err := id.Unwrap(stanzas)
+		if errors.Is(err, age.ErrIncorrectIdentity) {
+			continue
+		}
+		return key, err
+	}
+	return nil, age.ErrIncorrectIdentity
+}
+
+func (s *sshIdentity) mayOpen(stanzas []*age.Stanza) bool {
+	if s.public == nil {
+		return true
+	}
+	tag := sshTag(s.public)
+	for _, st := range stanzas {
+		if st.Type == s.public.Type() && len(st.Args) > 0 && st.Args[0] == tag {
+			return true
+		}
+		if st.Type == kindX25519 && s.public.Type() == ssh.KeyAlgoED25519 {
+			return true
+		}
+	}
+	return false
+}
+
+// recipients are the public keys whose files it opens.
+func (s *sshIdentity) recipients() []string {
+	list := []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.public)))}
+	if r, err := recipientOfSSH(s.public); err == nil {
+		list = append(list, r)
+	}
+	return list
+}
+
+// sshIdentities are the age identities of a private key.
+func sshIdentities(key any) ([]age.Identity, error) {
+	switch key := key.(type) {
+	case *ed25519.PrivateKey:
+		id, err := agessh.NewEd25519Identity(*key)
+		if err != nil {
+			return nil, err
+		}
+		converted, err := fromEd25519(*key)
+		if err != nil {
+			return nil, err
+		}
+		defer converted.file.Wipe()
+		return []age.Identity{id, converted.key}, nil
+	case *rsa.PrivateKey:
+		id, err := agessh.NewRSAIdentity(key)
+		if err != nil {
+			return nil, err
+		}
+		return []age.Identity{id}, nil
+	}
+	return nil, malformed("ssh private key for age", "age knows ssh-ed25519 and ssh-rsa alone")
+}

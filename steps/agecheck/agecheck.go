@@ -1,0 +1,170 @@
+// Package agecheck proves that the host's age identity opens the host's
+// secrets: before anything is written, and again from where it was put. Only
+// the key of a file is unwrapped, nothing of its content is decrypted.
+package agecheck
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says whose secrets are to be opened, and with what.
+type Options struct {
+	Host string
+	Repo string // the config repo in RAM, or empty: there is none
+	Key  []byte // age identity file, or nil: none was given
+	// Named are the secrets that the host's configuration names. known is
+	// false if it does not use agenix, or nothing tells.
+	Named func() (list []Secret, known bool)
+	// Paths are the identities that the host will try, nil if nothing tells.
+	Paths func() []string
+	// Found is filled with what was found.
+	Found *Found
+}
+
+// Secret is a secret that a host's configuration names.
+type Secret struct {
+	Name     string
+	File     string // where the evaluation had it
+	InSource string // its path in the config repo, or empty
+}
+
+// Found is what the host must open. It is filled by Run.
+type Found struct {
+	Files []File
+	// Unread are secrets of the host that cannot be looked at here.
+	Unread []string
+}
+
+// File is an encrypted file.
+type File struct {
+	Name string // for people
+	Path string
+}
+
+// NeedsIdentity tells whether the host has secrets that it must open.
+func (f *Found) NeedsIdentity() bool { return len(f.Files)+len(f.Unread) > 0 }
+
+// Actions is what Run will look at.
+func Actions(o Options) []sys.Action {
+	if o.Key == nil {
+		return []sys.Action{{Does: "see whether the host has secrets that need an age identity"}}
+	}
+	return []sys.Action{{Does: "see that the age identity opens every secret of the host"}}
+}
+
+// Run finds the host's secrets and tries the identity on each, if one was
+// given. The error is a *sys.Fault that names every file that it does not open.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := find(ctx, s, o); err != nil {
+		return err
+	}
+	if !o.Found.NeedsIdentity() {
+		s.Log(o.Host + " has no secrets that an age identity would open")
+		return nil
+	}
+	for _, u := range o.Found.Unread {
+		s.Warn(u + " is not here to be looked at, so nothing tells whether the age identity opens it")
+	}
+	o.paths(s)
+	if o.Key == nil {
+		s.Log(fmt.Sprintf("%s has %d secrets, and no age identity was given to open them", o.Host, len(o.Found.Files)+len(o.Found.Unread)))
+		return nil
+	}
+	why, err := Opens(o.Found, o.Key)
+	if err != nil {
+		return sys.Faultf(sys.CodeContract, "make one with age-keygen, or name the right file", "the age identity cannot be used: %w", err)
+	}
+	if why != nil {
+		for _, w := range why {
+			s.Log("not opened: " + w)
+		}
+		return sys.Faultf(sys.CodeContract,
+			fmt.Sprintf("give the identity that keys.nix has for %s, or rekey the secrets for this one, commit and push", o.Host),
+			"the age identity does not open %s", strings.Join(why, "; "))
+	}
+	s.Log(fmt.Sprintf("the age identity opens all %d secrets of %s", len(o.Found.Files), o.Host))
+	return nil
+}
+
+// paths warns if the host would not try the identity that it is given.
+func (o Options) paths(s sys.System) {
+	at := "/etc/age/" + o.Host + ".agekey"
+	if ps := o.Paths(); len(ps) > 0 && !slices.Contains(ps, at) {
+		s.Warn(fmt.Sprintf("age.identityPaths are %s: %s is not among them, so the host will not use it", strings.Join(ps, ", "), at))
+	}
+}
+
+// find fills Found, in the order of names.
+func find(ctx context.Context, s sys.System, o Options) error {
+	*o.Found = Found{}
+	named, known := o.Named()
+	if !known {
+		return byRules(ctx, s, o)
+	}
+	for _, n := range named {
+		if path := n.path(o.Repo); path != "" {
+			o.Found.Files = append(o.Found.Files, File{n.title(), path})
+		} else {
+			o.Found.Unread = append(o.Found.Unread, n.title())
+		}
+	}
+	return nil
+}
+
+func (n Secret) title() string {
+	if n.InSource != "" {
+		return n.InSource
+	}
+	return n.Name
+}
+
+// path is where the secret can be read: in the store, where the evaluation
+// left it, or in the repo.
+func (n Secret) path(repo string) string {
+	candidates := []string{n.File}
+	if repo != "" && filepath.IsLocal(n.InSource) {
+		candidates = append(candidates, filepath.Join(repo, n.InSource))
+	}
+	for _, c := range candidates {
+		if fi, err := os.Stat(c); filepath.IsAbs(c) && err == nil && fi.Mode().IsRegular() {
+			return c
+		}
+	}
+	return ""
+}
+
+// Opens tries an age identity on every file that was found, and says for each
+// that it does not open, why. The error is of the identity itself, and never
+// quotes it.
+func Opens(found *Found, key []byte) (why []string, err error) {
+	id, err := secrets.ParseIdentity(key)
+	if err != nil {
+		return nil, err
+	}
+	defer id.Wipe()
+	for _, f := range found.Files {
+		if err := f.opens(id.Age()); err != nil {
+			why = append(why, fmt.Sprintf("%s (%v)", f.Name, err))
+		}
+	}
+	return why, nil
+}
+
+func (f File) opens(id age.Identity) error {
+	r, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return secrets.CanOpen(r, id)
+}

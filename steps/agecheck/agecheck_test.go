@@ -1,0 +1,364 @@
+package agecheck
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+func identity(t *testing.T) *secrets.Identity {
+	t.Helper()
+	id, err := secrets.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(id.Wipe)
+	return id
+}
+
+// seal writes a file that is encrypted to identities, below a folder.
+func seal(t *testing.T, dir, name string, armored bool, ids ...*secrets.Identity) string {
+	t.Helper()
+	var rs []age.Recipient
+	for _, id := range ids {
+		r, err := age.ParseX25519Recipient(id.Recipient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs = append(rs, r)
+	}
+	var out bytes.Buffer
+	var to io.Writer = &out
+	a := armor.NewWriter(&out)
+	if armored {
+		to = a
+	}
+	w, err := age.Encrypt(to, rs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("hunter2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if armored {
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return put(t, filepath.Join(dir, name), out.Bytes(), 0o644)
+}
+
+func put(t *testing.T, file string, data []byte, mode os.FileMode) string {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, data, mode)); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func options(t *testing.T, named ...Secret) Options {
+	t.Helper()
+	return Options{
+		Host: "demo", Repo: t.TempDir(), Found: &Found{},
+		Named: func() ([]Secret, bool) { return named, named != nil },
+		Paths: func() []string { return nil },
+	}
+}
+
+func names(f *Found) []string {
+	var list []string
+	for _, file := range f.Files {
+		list = append(list, file.Name)
+	}
+	return list
+}
+
+func TestAllOpen(t *testing.T) {
+	host, other := identity(t), identity(t)
+	o := options(t, Secret{"wifi", "/nix/store/none/secrets/wifi.age", "secrets/wifi.age"},
+		Secret{"vpn", "/nix/store/none/secrets/vpn.age", "secrets/deep/vpn.age"})
+	seal(t, o.Repo, "secrets/wifi.age", false, other, host)
+	seal(t, o.Repo, "secrets/deep/vpn.age", true, host)
+	o.Key = host.File()
+	f := sys.NewFake(t)
+	if err := Run(t.Context(), f, o); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(f.Logged, "the age identity opens all 2 secrets of demo") || !o.Found.NeedsIdentity() {
+		t.Errorf("%q, %+v", f.Logged, o.Found)
+	}
+}
+
+// Every file that does not open is named, with why, and nothing of the key.
+func TestFilesThatDoNotOpen(t *testing.T) {
+	host, other := identity(t), identity(t)
+	o := options(t, Secret{"a", "", "a.age"}, Secret{"b", "", "b.age"}, Secret{"c", "", "c.age"}, Secret{"d", "", "d.age"})
+	seal(t, o.Repo, "a.age", false, other)
+	seal(t, o.Repo, "b.age", false, host)
+	put(t, o.Repo+"/c.age", []byte("plain text"), 0o644)
+	put(t, o.Repo+"/d.age", nil, 0o644)
+	o.Key = host.File()
+	f := sys.NewFake(t)
+	err := Run(t.Context(), f, o)
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Hint, "rekey") {
+		t.Fatalf("%+v", err)
+	}
+	for _, words := range []string{"a.age (none of the given identities opens it)", "c.age (", "d.age ("} {
+		if !strings.Contains(fault.Cause, words) {
+			t.Errorf("no %q in %s", words, fault.Cause)
+		}
+	}
+	if strings.Contains(fault.Cause, "b.age") {
+		t.Error(fault.Cause)
+	}
+	if said := fmt.Sprintf("%#v %q", err, f.Logged); strings.Contains(said, "AGE-SECRET") || strings.Contains(said, "hunter2") {
+		t.Error(said)
+	}
+}
+
+// A secret of another flake is read where the evaluation had it; one that is
+// nowhere is told of.
+func TestWhereSecretsAre(t *testing.T) {
+	host := identity(t)
+	elsewhere := seal(t, t.TempDir(), "x.age", false, host)
+	o := options(t, Secret{"other", elsewhere, "x.age"}, Secret{"gone", "/nix/store/none/g.age", "g.age"},
+		Secret{"out", "", "../out.age"}, Secret{"relative", "x.age", ""})
+	seal(t, filepath.Dir(o.Repo), "out.age", false, host)
+	o.Key = host.File()
+	f := sys.NewFake(t)
+	if err := Run(t.Context(), f, o); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(o.Found.Files, []File{{"x.age", elsewhere}}) || !slices.Equal(o.Found.Unread, []string{"g.age", "../out.age", "relative"}) {
+		t.Errorf("%+v", o.Found)
+	}
+	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "g.age is not here to be looked at") {
+		t.Error(said)
+	}
+}
+
+func TestWithoutIdentity(t *testing.T) {
+	o := options(t, Secret{"a", "", "a.age"})
+	seal(t, o.Repo, "a.age", false, identity(t))
+	f := sys.NewFake(t)
+	if err := Run(t.Context(), f, o); err != nil || !o.Found.NeedsIdentity() {
+		t.Errorf("%v, %+v", err, o.Found)
+	}
+	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "demo has 1 secrets, and no age identity was given") {
+		t.Error(said)
+	}
+}
+
+func TestNoSecrets(t *testing.T) {
+	o := options(t)
+	o.Named = func() ([]Secret, bool) { return nil, true }
+	seal(t, o.Repo, "secrets/secrets.nix", false, identity(t)) // not looked at
+	f := sys.NewFake(t)
+	if err := Run(t.Context(), f, o); err != nil || o.Found.NeedsIdentity() {
+		t.Errorf("%v, %+v", err, o.Found)
+	}
+	if !slices.Contains(f.Logged, "demo has no secrets that an age identity would open") {
+		t.Errorf("%q", f.Logged)
+	}
+}
+
+func TestIdentityPaths(t *testing.T) {
+	for _, c := range []struct {
+		paths []string
+		warns bool
+	}{
+		{nil, false},
+		{[]string{"/etc/ssh/key"}, true},
+		{[]string{"/etc/ssh/key", "/etc/age/demo.agekey"}, false},
+	} {
+		o := options(t, Secret{"a", "", "a.age"})
+		host := identity(t)
+		seal(t, o.Repo, "a.age", false, host)
+		o.Key, o.Paths = host.File(), func() []string { return c.paths }
+		f := sys.NewFake(t)
+		if err := Run(t.Context(), f, o); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(f.Logged, "\n"), "is not among them"); got != c.warns {
+			t.Errorf("%q: %q", c.paths, f.Logged)
+		}
+	}
+}
+
+func TestIdentityThatIsNone(t *testing.T) {
+	o := options(t, Secret{"a", "", "a.age"})
+	seal(t, o.Repo, "a.age", false, identity(t))
+	o.Key = []byte("AGE-SECRET-KEY-1NOTONE\n")
+	err := Run(t.Context(), sys.NewFake(t), o)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || strings.Contains(fmt.Sprintf("%#v", err), "NOTONE") {
+		t.Errorf("%+v", err)
+	}
+}
+
+// keysNix has the keys of two hosts.
+func keysNix(demo, other *secrets.Identity) string {
+	return fmt.Sprintf("let\n  hosts = {\n    demo = %q;\n    other = %q;\n  };\nin\n{\n  demo = [ hosts.demo ];\n  other = [ hosts.other ];\n}\n",
+		demo.Recipient(), other.Recipient())
+}
+
+func TestByRules(t *testing.T) {
+	host, other := identity(t), identity(t)
+	rules := fmt.Sprintf(`{"mine.age":{"publicKeys":[%q,%q]},"theirs.age":{"publicKeys":[%q]},"unmade.age":{"publicKeys":[%q]}}`,
+		other.Recipient(), host.Recipient(), other.Recipient(), host.Recipient())
+	for _, c := range []struct {
+		name, dir, keys string
+		key             []byte
+		ask             bool
+		want            []string
+		says            string
+	}{
+		{"by the identity", "secrets", "", host.File(), true, []string{"secrets/mine.age"}, "opens all 1 secrets"},
+		{"at the top", ".", "", host.File(), true, []string{"mine.age"}, "opens all 1 secrets"},
+		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity was given"},
+		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
+		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
+		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "cannot be told"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options(t)
+			o.Key = c.key
+			file := put(t, filepath.Join(o.Repo, c.dir, "secrets.nix"), nil, 0o644)
+			if c.keys != "" {
+				put(t, filepath.Join(o.Repo, c.dir, "keys.nix"), []byte(c.keys), 0o644)
+			}
+			seal(t, filepath.Join(o.Repo, c.dir), "mine.age", false, host, other)
+			seal(t, filepath.Join(o.Repo, c.dir), "theirs.age", false, other)
+			f := sys.NewFake(t)
+			if c.ask {
+				f.Expect(evaluate(file).Argv...).Prints(rules)
+			}
+			if err := Run(t.Context(), f, o); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(names(o.Found), c.want) || !strings.Contains(strings.Join(f.Logged, "\n"), c.says) {
+				t.Errorf("%+v, %q", o.Found, f.Logged)
+			}
+		})
+	}
+}
+
+// Rules say who may open a file; whether it was encrypted so is another thing.
+func TestRulesThatWereNotFollowed(t *testing.T) {
+	host, other := identity(t), identity(t)
+	o := options(t)
+	o.Key = host.File()
+	file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
+	seal(t, o.Repo, "a.age", false, other)
+	f := sys.NewFake(t)
+	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "a.age") {
+		t.Errorf("%+v", fault)
+	}
+}
+
+func TestRulesThatCannotBeRead(t *testing.T) {
+	for _, printed := range []string{"", `{"a.age":{"publicKeys":[]}}`, `{"a.age":{"publicKeys":["nonsense"]}}`} {
+		o := options(t)
+		o.Key = identity(t).File()
+		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
+		f := sys.NewFake(t)
+		f.Expect(evaluate(file).Argv...).Prints(printed)
+		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "cannot be read, so the age identity is not tried") {
+			t.Errorf("%v, %q", err, f.Logged)
+		}
+	}
+}
+
+func TestInstalled(t *testing.T) {
+	host, other := identity(t), identity(t)
+	mine := seal(t, t.TempDir(), "a.age", false, host)
+	for _, c := range []struct {
+		name    string
+		make    func(t *testing.T, root string)
+		problem string
+		says    string
+	}{
+		{"good", func(*testing.T, string) {}, "", "opens all 1 secrets"},
+		{"gone", func(t *testing.T, root string) { must(t, os.Remove(root+"/etc/age/demo.agekey")) }, "", "cannot open its secrets until"},
+		{"readable by others", func(t *testing.T, root string) { must(t, os.Chmod(root+"/etc/age/demo.agekey", 0o640)) }, "-rw-r-----", ""},
+		{"an open folder", func(t *testing.T, root string) { must(t, os.Chmod(root+"/etc/age", 0o755)) }, "drwxr-xr-x", ""},
+		{"a link", func(t *testing.T, root string) {
+			must(t, os.Remove(root+"/etc/age/demo.agekey"))
+			must(t, os.Symlink("/etc/passwd", root+"/etc/age/demo.agekey"))
+		}, "is L", ""},
+		{"another's", func(t *testing.T, root string) {
+			must(t, os.WriteFile(root+"/etc/age/demo.agekey", other.File(), 0o600))
+		}, "it does not open a.age", ""},
+		{"cut off", func(t *testing.T, root string) {
+			must(t, os.Truncate(root+"/etc/age/demo.agekey", 20))
+		}, "not a valid age identity file", ""},
+		{"empty", func(t *testing.T, root string) { must(t, os.Truncate(root+"/etc/age/demo.agekey", 0)) }, "not a valid age identity file", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := InstalledOptions{Root: t.TempDir(), Host: "demo", Owner: os.Getuid(), Found: &Found{Files: []File{{"a.age", mine}}}}
+			put(t, o.Root+"/etc/age/demo.agekey", host.File(), 0o600)
+			must(t, os.Chmod(o.Root+"/etc/age", 0o700))
+			c.make(t, o.Root)
+			f := sys.NewFake(t)
+			err := Installed(t.Context(), f, o)
+			if c.problem == "" {
+				if err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), c.says) {
+					t.Errorf("%v, %q", err, f.Logged)
+				}
+				return
+			}
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Code != sys.CodeBootProof || fault.Hint == "" || !strings.Contains(fault.Cause, c.problem) {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+	// Another user's.
+	o := InstalledOptions{Root: t.TempDir(), Host: "demo", Owner: os.Getuid() + 1, Found: &Found{Files: []File{{"a.age", mine}}}}
+	put(t, o.Root+"/etc/age/demo.agekey", host.File(), 0o600)
+	must(t, os.Chmod(o.Root+"/etc/age", 0o700))
+	if err := Installed(t.Context(), sys.NewFake(t), o); err == nil || !strings.Contains(err.Error(), "of user") {
+		t.Errorf("%v", err)
+	}
+	// Nothing to open, nothing looked at.
+	f := sys.NewFake(t)
+	if err := Installed(t.Context(), f, InstalledOptions{Root: "/nonexistent", Host: "demo", Found: &Found{}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestActions(t *testing.T) {
+	for _, key := range [][]byte{nil, []byte("x")} {
+		as := Actions(Options{Host: "demo", Key: key})
+		if len(as) != 1 || as[0].Argv != nil || !strings.Contains(as[0].Does, "age identity") {
+			t.Errorf("%+v", as)
+		}
+	}
+	if as := InstalledActions(InstalledOptions{Root: "/mnt", Host: "demo"}); !strings.Contains(as[0].Does, "/mnt/etc/age/demo.agekey") {
+		t.Errorf("%+v", as)
+	}
+}

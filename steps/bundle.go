@@ -1,0 +1,82 @@
+package steps
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+// MediumHosts is where an installer medium names the hosts that it is for: a
+// folder each, with host.toml and, if there is one, the sealed bundle.
+const MediumHosts = "/etc/auto-installer/hosts"
+
+// Keys are what a sealed bundle holds: file contents.
+type Keys struct {
+	AgeIdentity []byte
+	DeployKey   []byte // or nil
+}
+
+// Wipe overwrites the keys.
+func (k *Keys) Wipe() {
+	clear(k.AgeIdentity)
+	clear(k.DeployKey)
+	*k = Keys{}
+}
+
+// TakeKeys answers with keys of a bundle what no flag has answered. They are
+// the answers' from then on.
+func (a *Answers) TakeKeys(k Keys) {
+	for _, s := range []struct{ into, from *[]byte }{{&a.AgeIdentity, &k.AgeIdentity}, {&a.DeployKey, &k.DeployKey}} {
+		if *s.into == nil {
+			*s.into = *s.from
+		} else {
+			clear(*s.from)
+		}
+	}
+}
+
+// ReadBundle reads a sealed bundle: the file, or without one what the medium
+// has for the host, which may be nothing.
+func ReadBundle(file, host string) ([]byte, error) {
+	name := cmp.Or(file, filepath.Join(MediumHosts, host, "bundle.age"))
+	data, err := os.ReadFile(name)
+	switch {
+	case file == "" && errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, Usage("name a file that can be read", "--bundle: %v", err)
+	}
+	return data, nil
+}
+
+// OpenBundle opens a host's sealed bundle with its passphrase, which takes
+// about a second. The error is an *Error.
+func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
+	const anew = "seal the keys anew on the build machine"
+	s, err := secrets.ParseSealed(sealed)
+	if err != nil {
+		return Keys{}, Usage(anew, "the sealed keys cannot be read: %v", err)
+	}
+	b, err := s.OpenWithPassphrase(passphrase)
+	switch {
+	case errors.Is(err, secrets.ErrWrongPassphrase):
+		return Keys{}, Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+	case err != nil:
+		return Keys{}, Usage(anew, "the sealed keys cannot be opened: %v", err)
+	}
+	defer b.Wipe()
+	if b.Host != host {
+		return Keys{}, Usage("use the medium, or the file, of this host", "these are the keys of %s, not of %s", sys.Clean(b.Host), host)
+	}
+	k := Keys{AgeIdentity: bytes.Clone(b.Identity.File())}
+	if b.DeployKey != nil {
+		k.DeployKey = bytes.Clone(b.DeployKey.Bytes())
+	}
+	return k, nil
+}

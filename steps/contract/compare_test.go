@@ -1,0 +1,381 @@
+package contract
+
+import (
+	"strings"
+	"testing"
+)
+
+// made has everything that can be made at once.
+func made() Made {
+	return Made{
+		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
+		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
+	}
+}
+
+func plainMade() Made {
+	m := made()
+	m.LUKS, m.Mapper, m.RandomSwap = "", "cryptroot", false
+	return m
+}
+
+func uid(n int) *int { return &n }
+
+// fitting is a configuration that fits made.
+func fitting() *Facts {
+	return &Facts{
+		FileSystems: map[string]FileSystem{
+			"/":     {Device: "/dev/disk/by-label/T-ROOT", FSType: "ext4"},
+			"/boot": {Device: "/dev/disk/by-label/T-EFI", FSType: "vfat"},
+		},
+		SwapDevices: []SwapDevice{{Device: "/dev/disk/by-partlabel/T-SWAP", RandomEncryption: true}},
+		LUKSDevices: map[string]LUKSDevice{"crypt": {Device: "/dev/disk/by-partlabel/T-LUKS"}},
+		Keymap:      "de",
+		Loader:      Loader{SystemdBoot: true, EFISysMountPoint: "/boot"},
+		Users:       map[string]User{"ann": {UID: uid(1000), Home: "/home/ann"}},
+	}
+}
+
+func plainFitting() *Facts {
+	f := fitting()
+	f.LUKSDevices = nil
+	f.SwapDevices = []SwapDevice{{Device: "/dev/disk/by-label/T-SWAP"}}
+	return f
+}
+
+func (f *Facts) set(point, device, fsType string, options ...string) *Facts {
+	f.FileSystems[point] = FileSystem{device, fsType, options}
+	return f
+}
+
+// there are the devices of other disks, and of the one to be erased.
+func there(r reference) place {
+	switch r.name {
+	case "DATA", "0000-DATA":
+		return attached
+	case "OLD":
+		return onTarget
+	}
+	return nowhere
+}
+
+func TestWhatFits(t *testing.T) {
+	alike := func(change func(*Facts)) *Facts {
+		f := fitting()
+		change(f)
+		return f
+	}
+	for name, c := range map[string]struct {
+		made  Made
+		facts *Facts
+	}{
+		"all at once":          {made(), fitting()},
+		"plain":                {plainMade(), plainFitting()},
+		"root by its mapper":   {made(), fitting().set("/", "/dev/mapper/crypt", "ext4")},
+		"root by dm-name":      {made(), fitting().set("/", "/dev/disk/by-id/dm-name-crypt", "ext4")},
+		"root by LABEL=":       {made(), fitting().set("/", "LABEL=T-ROOT", "auto")},
+		"root by partlabel":    {plainMade(), plainFitting().set("/", "/dev/disk/by-partlabel/T-ROOT", "ext4")},
+		"ESP by PARTLABEL=":    {made(), fitting().set("/boot", "PARTLABEL=T-EFI", "vfat")},
+		"LUKS by its label":    {made(), alike(func(f *Facts) { f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-label/T-LUKS"} })},
+		"another LUKS, there":  {made(), alike(func(f *Facts) { f.LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-data"} })},
+		"swap file beside":     {made(), alike(func(f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/var/swap"}) })},
+		"swap elsewhere":       {made(), alike(func(f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "LABEL=DATA"}) })},
+		"tmpfs":                {made(), fitting().set("/tmp", "tmpfs", "tmpfs")},
+		"bind":                 {made(), fitting().set("/a", "/persist/a", "none", "bind")},
+		"network":              {made(), fitting().set("/n", "server:/x", "nfs")},
+		"data, attached":       {made(), fitting().set("/data", "/dev/disk/by-label/DATA", "ext4")},
+		"data by UUID":         {made(), fitting().set("/data", "/dev/disk/by-uuid/0000-DATA", "xfs")},
+		"data, may be missing": {made(), fitting().set("/data", "/dev/disk/by-label/GONE", "ext4", "nofail")},
+		"root twice":           {made(), fitting().set("/again", "/dev/disk/by-label/T-ROOT", "ext4")},
+		"uid is chosen":        {made(), alike(func(f *Facts) { f.Users["ann"] = User{Home: "/home/ann"} })},
+		"no user":              {Made{}.with(made(), func(m *Made) { m.User = "" }), alike(func(f *Facts) { f.Users = nil })},
+		"GRUB, removable": {made(), alike(func(f *Facts) {
+			f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true, EFIInstallAsRemovable: true, Devices: []string{"nodev"}}}
+		})},
+		"GRUB, boot entry": {made(), alike(func(f *Facts) {
+			f.Loader = Loader{CanTouchEFIVariables: true, Grub: Grub{Enable: true, EFISupport: true}}
+		})},
+		"GRUB beside systemd-boot": {made(), alike(func(f *Facts) { f.Loader.Grub.Enable = true })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c := compare(c.made, c.facts, upper); len(c.bad)+len(c.notes) > 0 {
+				t.Errorf("%q, %q", c.bad, c.notes)
+			}
+		})
+	}
+}
+
+// upper takes UUIDs in either case, as udev's and a person's.
+func upper(r reference) place {
+	r.name = strings.ToUpper(r.name)
+	return there(r)
+}
+
+func (Made) with(m Made, change func(*Made)) Made {
+	change(&m)
+	return m
+}
+
+// Each mismatch is refused, both sides and a way out are named, and nothing
+// else is complained of.
+func TestWhatDoesNotFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		made   func(*Made)
+		facts  func(*Facts)
+		plain  bool
+		host   string // what the host's side says
+		makes  string // what host.toml's side says
+		fix    string
+		others []string // further words of the message
+	}{
+		"root label": {
+			facts: func(f *Facts) { f.set("/", "/dev/disk/by-label/NIXOS", "ext4") },
+			host:  `fileSystems."/".device is "/dev/disk/by-label/NIXOS"`, makes: "labels.root makes it /dev/disk/by-label/T-ROOT",
+			fix: `set fileSystems."/".device = "/dev/disk/by-label/T-ROOT"`,
+		},
+		"root UUID": {
+			facts: func(f *Facts) { f.set("/", "/dev/disk/by-uuid/1234", "ext4") },
+			host:  "by-uuid/1234", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT", others: []string{"a UUID is new with every install"},
+		},
+		"root PARTUUID": {
+			facts: func(f *Facts) { f.set("/", "PARTUUID=1234", "ext4") },
+			host:  "PARTUUID=1234", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT", others: []string{"a UUID is new with every install"},
+		},
+		"root by kernel name": {
+			facts: func(f *Facts) { f.set("/", "/dev/nvme0n1p2", "ext4") },
+			host:  "/dev/nvme0n1p2", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT", others: []string{"another disk's"},
+		},
+		"root by the container's partition label": {
+			facts: func(f *Facts) { f.set("/", "/dev/disk/by-partlabel/T-ROOT", "ext4") },
+			host:  "by-partlabel/T-ROOT", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
+		},
+		"root by another mapper": {
+			facts: func(f *Facts) { f.set("/", "/dev/mapper/cryptroot", "ext4") },
+			host:  "/dev/mapper/cryptroot", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
+		},
+		"root by mapper without LUKS": {
+			plain: true, facts: func(f *Facts) { f.set("/", "/dev/mapper/cryptroot", "ext4") },
+			host: "/dev/mapper/cryptroot", makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
+		},
+		"root without device": {
+			facts: func(f *Facts) { f.set("/", "", "ext4") },
+			host:  `fileSystems."/".device is not set`, makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
+		},
+		"no root": {
+			facts: func(f *Facts) { delete(f.FileSystems, "/") },
+			host:  `no fileSystems."/"`, makes: "by-label/T-ROOT", fix: `fsType = "ext4"`,
+		},
+		"root is btrfs": {
+			facts: func(f *Facts) { f.set("/", "/dev/disk/by-label/T-ROOT", "btrfs") },
+			host:  `fileSystems."/".fsType is "btrfs"`, makes: "the installer makes ext4", fix: `fsType = "ext4"`,
+		},
+		"root is tmpfs": {
+			facts: func(f *Facts) { f.set("/", "none", "tmpfs") },
+			host:  `fileSystems."/".fsType is "tmpfs"`, makes: "ext4", fix: `fsType = "ext4"`,
+		},
+		"ESP label": {
+			facts: func(f *Facts) { f.set("/boot", "/dev/disk/by-label/BOOT", "vfat") },
+			host:  `fileSystems."/boot".device is "/dev/disk/by-label/BOOT"`, makes: "labels.efi makes it /dev/disk/by-label/T-EFI", fix: "by-label/T-EFI",
+		},
+		"ESP elsewhere": {
+			facts: func(f *Facts) {
+				f.Loader.EFISysMountPoint = "/efi"
+			},
+			host: `efiSysMountPoint is "/efi"`, makes: "/boot", fix: `efiSysMountPoint = "/boot"`,
+		},
+		"no ESP": {
+			facts: func(f *Facts) { delete(f.FileSystems, "/boot") },
+			host:  `no fileSystems."/boot"`, makes: "by-label/T-EFI", fix: `fsType = "vfat"`,
+		},
+		"a file system that is erased": {
+			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/OLD", "ext4") },
+			host:  `fileSystems."/home".device is "/dev/disk/by-label/OLD"`, makes: "the disk that will be erased", fix: "choose another disk",
+		},
+		"a file system that is nowhere": {
+			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/HOME", "ext4") },
+			host:  `fileSystems."/home".device is "/dev/disk/by-label/HOME"`, makes: "the installer does not make it", fix: `"nofail"`,
+		},
+		"a subvolume of root": {
+			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/T-ROOT", "btrfs", "subvol=home") },
+			host:  `fileSystems."/home" is btrfs on "/dev/disk/by-label/T-ROOT"`, makes: "ext4", fix: "ext4",
+		},
+		"LUKS label": {
+			facts: func(f *Facts) { f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/X"} },
+			host:  `boot.initrd.luks.devices."crypt".device is "/dev/disk/by-partlabel/X"`, makes: "labels.luks makes it /dev/disk/by-partlabel/T-LUKS",
+			fix: "by-partlabel/T-LUKS",
+		},
+		"LUKS UUID": {
+			facts: func(f *Facts) { f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-uuid/12"} },
+			host:  "by-uuid/12", makes: "by-partlabel/T-LUKS", fix: "by-partlabel/T-LUKS", others: []string{"a UUID is new"},
+		},
+		"no LUKS": {
+			facts: func(f *Facts) { f.LUKSDevices = nil },
+			host:  `opens no LUKS device as "crypt"`, makes: "luks.mapperName makes it that", fix: "by-partlabel/T-LUKS",
+		},
+		"LUKS under another name": {
+			facts: func(f *Facts) {
+				f.LUKSDevices = map[string]LUKSDevice{"cryptroot": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
+			},
+			host: `opens /dev/disk/by-partlabel/T-LUKS as "cryptroot"`, makes: `luks.mapperName makes it "crypt"`, fix: `luks.mapperName = "cryptroot"`,
+		},
+		"detached header": {
+			facts: func(f *Facts) {
+				f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/T-LUKS", Header: "/h.img"}
+			},
+			host: `header is "/h.img"`, makes: "the installer keeps the header", fix: "remove its header",
+		},
+		"LUKS is not made": {
+			plain: true, facts: func(f *Facts) { f.LUKSDevices = map[string]LUKSDevice{"x": {Device: "/dev/disk/by-partlabel/X"}} },
+			host: `boot.initrd.luks.devices."x".device is "/dev/disk/by-partlabel/X"`, makes: "luks.enable is false", fix: "luks.enable = true",
+		},
+		"another LUKS that is nowhere": {
+			facts: func(f *Facts) { f.LUKSDevices["data"] = LUKSDevice{Device: "/dev/disk/by-uuid/77"} },
+			host:  `boot.initrd.luks.devices."data".device is "/dev/disk/by-uuid/77"`, makes: "the installer does not make it", fix: "attach the disk",
+		},
+		"swap label": {
+			facts: func(f *Facts) { f.SwapDevices[0].Device = "/dev/disk/by-partlabel/SW" },
+			host:  `swapDevices.*.device is "/dev/disk/by-partlabel/SW"`, makes: "labels.swap makes it /dev/disk/by-partlabel/T-SWAP", fix: "by-partlabel/T-SWAP",
+		},
+		"swap UUID": {
+			plain: true, facts: func(f *Facts) { f.SwapDevices[0].Device = "/dev/disk/by-uuid/5" },
+			host: "by-uuid/5", makes: "by-label/T-SWAP", fix: "by-label/T-SWAP", others: []string{"a UUID is new"},
+		},
+		"no swap": {
+			facts: func(f *Facts) { f.SwapDevices = nil },
+			host:  "swapDevices do not use /dev/disk/by-partlabel/T-SWAP", makes: "labels.swap makes", fix: "swap.enable = false",
+		},
+		"plain swap beside LUKS": {
+			facts: func(f *Facts) { f.SwapDevices[0].RandomEncryption = false },
+			host:  "without randomEncryption", makes: "the installer leaves it unformatted", fix: "randomEncryption.enable = true",
+		},
+		"random swap by a label that it erases": {
+			plain: true, facts: func(f *Facts) { f.SwapDevices[0].RandomEncryption = true },
+			host: `"/dev/disk/by-label/T-SWAP" with randomEncryption`, makes: "labels.swap is the partition's label too", fix: "by-partlabel/T-SWAP",
+		},
+		"swap is not made": {
+			plain: true, made: func(m *Made) { m.Swap = "" },
+			host: `swapDevices has "/dev/disk/by-label/T-SWAP"`, makes: "swap.enable is false", fix: "swap.enable = true",
+		},
+		"BIOS GRUB": {
+			facts: func(f *Facts) { f.Loader = Loader{Grub: Grub{Enable: true, Devices: []string{"/dev/sda"}}} },
+			host:  "efiSupport is false", makes: "a disk for UEFI", fix: "systemd-boot.enable = true",
+		},
+		"GRUB writes to another disk": {
+			facts: func(f *Facts) {
+				f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true, EFIInstallAsRemovable: true, Devices: []string{"/dev/sda"}}}
+			},
+			host: "boot.loader.grub writes to /dev/sda", makes: "the installer writes to no disk but the one that was chosen", fix: `"nodev"`,
+		},
+		"GRUB that nothing starts": {
+			facts: func(f *Facts) { f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true}} },
+			host:  "neither to be installed as removable", makes: "the new disk", fix: "efiInstallAsRemovable = true",
+		},
+		"extlinux": {
+			facts: func(f *Facts) { f.Loader = Loader{Extlinux: true} },
+			host:  "generic-extlinux-compatible", makes: "a disk for UEFI", fix: "systemd-boot",
+		},
+		"no loader": {
+			facts: func(f *Facts) { f.Loader = Loader{} },
+			host:  "no boot loader", makes: "UEFI firmware starts", fix: "systemd-boot",
+		},
+		"keymap": {
+			facts: func(f *Facts) { f.Keymap = "us" },
+			host:  `console.keyMap is "us"`, makes: `keymap makes it "de"`, fix: `keymap = "us"`,
+		},
+		"no such user": {
+			facts: func(f *Facts) { f.Users = map[string]User{"bob": {}} },
+			host:  `no users.users."ann"`, makes: "targetUser gives it a home", fix: "targetUser",
+		},
+		"uid": {
+			facts: func(f *Facts) { f.Users["ann"] = User{UID: uid(1001), Home: "/home/ann"} },
+			host:  "uid is 1001", makes: "targetUid makes it 1000", fix: "targetUid = 1001",
+		},
+		"home": {
+			facts: func(f *Facts) { f.Users["ann"] = User{Home: "/srv/ann"} },
+			host:  `home is "/srv/ann"`, makes: `targetUser makes it "/home/ann"`, fix: "/home/ann",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, f := made(), fitting()
+			if c.plain {
+				m, f = plainMade(), plainFitting()
+			}
+			if c.made != nil {
+				c.made(&m)
+			}
+			if c.facts != nil {
+				c.facts(f)
+			}
+			got := compare(m, f, there)
+			if len(got.bad) != 1 || len(got.fixes) != 1 {
+				t.Fatalf("%q, %q", got.bad, got.fixes)
+			}
+			for _, words := range append([]string{c.host, c.makes}, c.others...) {
+				if !strings.Contains(got.bad[0], words) {
+					t.Errorf("no %q in %q", words, got.bad[0])
+				}
+			}
+			if !strings.Contains(got.fixes[0], c.fix) {
+				t.Errorf("no %q in %q", c.fix, got.fixes[0])
+			}
+		})
+	}
+}
+
+func TestNotes(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Made, *Facts)
+		words  string
+	}{
+		"keyFile": {func(_ *Made, f *Facts) {
+			f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/T-LUKS", KeyFile: "/key"}
+		}, `keyFile is "/key"`},
+		"keymap not told":      {func(_ *Made, f *Facts) { f.Keymap = "" }, "does not tell its console keymap"},
+		"keymap made by Nix":   {func(_ *Made, f *Facts) { f.Keymap = "/nix/store/x-keymap" }, "/nix/store/x-keymap"},
+		"lanzaboote":           {func(_ *Made, f *Facts) { f.Loader = Loader{Lanzaboote: true} }, "boot.lanzaboote"},
+		"limine":               {func(_ *Made, f *Facts) { f.Loader = Loader{Limine: true} }, "not systemd-boot or GRUB"},
+		"resume, nowhere":      {func(_ *Made, f *Facts) { f.ResumeDevice = "/dev/disk/by-uuid/1" }, "boot.resumeDevice"},
+		"resume, random":       {func(_ *Made, f *Facts) { f.ResumeDevice = "/dev/disk/by-partlabel/T-SWAP" }, "new key at each start"},
+		"keymap without LUKS":  {func(m *Made, f *Facts) { *m, *f = plainMade(), *plainFitting(); f.Keymap = "us" }, `the installer's keymap is "de"`},
+		"a loader of the host": {func(_ *Made, f *Facts) { f.Loader = Loader{External: true} }, "not systemd-boot or GRUB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, f := made(), fitting()
+			c.change(&m, f)
+			got := compare(m, f, there)
+			if len(got.bad) != 0 || len(got.notes) != 1 || !strings.Contains(got.notes[0], c.words) {
+				t.Errorf("%q, %q", got.bad, got.notes)
+			}
+		})
+	}
+}
+
+func TestRefer(t *testing.T) {
+	for device, want := range map[string]reference{
+		"/dev/disk/by-label/A":                {byLabel, "A"},
+		`/dev/disk/by-label/a\x20b`:           {byLabel, "a b"},
+		`LABEL=a\040b`:                        {byLabel, "a b"},
+		`LABEL="A"`:                           {byLabel, "A"},
+		`/dev/disk/by-label/a\zz`:             {byLabel, `a\zz`},
+		"/dev/disk/by-partlabel/A":            {byPartLabel, "A"},
+		"PARTLABEL=A":                         {byPartLabel, "A"},
+		"/dev/disk/by-uuid/A":                 {byUUID, "A"},
+		"UUID=A":                              {byUUID, "A"},
+		"/dev/disk/by-partuuid/A":             {byPartUUID, "A"},
+		"PARTUUID=A":                          {byPartUUID, "A"},
+		"/dev/mapper/A":                       {byMapper, "A"},
+		"/dev/disk/by-id/dm-name-A":           {byMapper, "A"},
+		"/dev/disk/by-id/nvme-A-part2":        {byOther, "disk/by-id/nvme-A-part2"},
+		"/dev/sda2":                           {byOther, "sda2"},
+		"tmpfs":                               {notDevice, "tmpfs"},
+		"/persist/home":                       {notDevice, "/persist/home"},
+		"":                                    {notDevice, ""},
+		"server:/x":                           {notDevice, "server:/x"},
+		"/dev/disk/by-label/":                 {byLabel, ""},
+		`/dev/disk/by-label/` + `a\x2fb\x5cc`: {byLabel, `a/b\c`},
+	} {
+		if got := refer(device); got != want {
+			t.Errorf("%q: %q", device, got)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/internal/sys"
+)
+
+const (
+	stateDir = "auto-installer"
+	// patience is how long another transaction may take to let go.
+	patience = 10 * time.Second
+)
+
+// stateOf is the folder for transactions: in the git folder of the work tree,
+// which a file .git may name (gitrepository-layout(5)), or else in the root.
+func stateOf(root string) (string, error) {
+	git := filepath.Join(root, ".git")
+	info, err := os.Stat(git)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		git, err = filepath.Join(root, "."+stateDir), nil
+		return git, os.MkdirAll(git, 0o700)
+	case err == nil && !info.IsDir():
+		var data []byte
+		if data, err = os.ReadFile(git); err != nil {
+			break
+		}
+		name, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "gitdir: ")
+		if !ok {
+			return "", fmt.Errorf("%s names no git folder", git)
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(root, name)
+		}
+		git = name
+	}
+	if err != nil {
+		return "", err
+	}
+	state := filepath.Join(git, stateDir)
+	return state, os.MkdirAll(state, 0o700)
+}
+
+// Private is the path of a file for notes of this program's own, which git
+// does not see; empty if the tree has no git folder. It may not be there yet.
+func Private(root, name string) string {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		return ""
+	}
+	state, err := stateOf(root)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(state, name)
+}
+
+// takeLock holds the lock for as long as the file is open, here and in the
+// process that finishes.
+func takeLock(state string) (*os.File, error) {
+	name := filepath.Join(state, "lock")
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && isAt(f, name) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, err
+		}
+		if time.Now().After(end) {
+			return nil, sys.Faultf(sys.CodeBusy, "wait until it has ended", "another command is changing the files of this repo")
+		}
+	}
+}
+
+// isAt tells whether a file is still what its name stands for: who held the
+// lock before may have removed it.
+func isAt(f *os.File, name string) bool {
+	a, err1 := f.Stat()
+	b, err2 := os.Stat(name)
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
+}
+
+// sameDevice makes sure that a rename from state to a place below root can be
+// atomic.
+func sameDevice(dir, state string) error {
+	a, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	b, err := os.Stat(state)
+	if err != nil {
+		return err
+	}
+	if a.Sys().(*syscall.Stat_t).Dev != b.Sys().(*syscall.Stat_t).Dev {
+		return sys.Faultf(sys.CodeUsage, "use a clone that is on one file system with its .git folder",
+			"%s and %s are on different file systems: files could not be replaced all at once", dir, state)
+	}
+	return nil
+}
+
+// dropState removes the folder of a tree without git, if nothing is in it but
+// the lock.
+func dropState(state string) {
+	if filepath.Base(state) != "."+stateDir {
+		return
+	}
+	if entries, err := os.ReadDir(state); err == nil && len(entries) == 1 {
+		os.Remove(filepath.Join(state, "lock"))
+		os.Remove(state)
+	}
+}

@@ -1,0 +1,101 @@
+// Package newhost adds a host to a config repo: its keys, its definition, its
+// sealed bundle, and the secrets encrypted anew.
+//
+// Everything is made in memory and proven in a copy of the repo; then all files
+// are put in their places as one.
+package newhost
+
+import (
+	"context"
+	"path"
+
+	"auto-installer/hosts"
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+// Options says which host to add to which repo.
+type Options struct {
+	Repo string // top folder of the git work tree, absolute
+	Host hosts.Host
+	// Keys and Rules are keys.nix and agenix' secrets.nix, below Repo. A repo
+	// without either has no secrets.
+	Keys, Rules string
+	// Passphrase and Recipients are what the bundle is sealed to.
+	Passphrase []byte
+	Recipients []*secrets.Recipient
+	// Replace gives a host that is there already new keys, and leaves its
+	// definition.
+	Replace bool
+	// AllowDirty edits a keys.nix that has changes which are not committed.
+	AllowDirty bool
+	// Evaluate makes nix evaluate the result before anything is written.
+	Evaluate bool
+	// Rekey encrypts anew what the rules want otherwise in a copy of the repo:
+	// the new content of files, by their paths in it.
+	Rekey func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error)
+
+	Draft *Draft
+}
+
+// Draft is what the steps make together.
+type Draft struct {
+	before    map[string][]byte // of the files that are edited
+	files     map[string]file   // by path below the repo
+	deployKey string            // public half
+	recipient string
+}
+
+type file struct {
+	data  []byte
+	isNew bool
+}
+
+// NewDraft is an empty one.
+func NewDraft() *Draft {
+	return &Draft{before: map[string][]byte{}, files: map[string]file{}}
+}
+
+// dir is the host's folder, below the repo.
+func (o Options) dir() string { return path.Join("hosts", o.Host.TargetHost) }
+
+func (o Options) in(name string) string { return path.Join(o.dir(), name) }
+
+// LookActions is what Look will do.
+func LookActions(o Options) []sys.Action {
+	return append(sys.Actions(status(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " is not there yet"})
+}
+
+// MakeActions is what Make will do.
+func MakeActions(o Options) []sys.Action {
+	as := []sys.Action{
+		{Does: "make an age identity and an ssh-ed25519 deploy key"},
+		{Does: "seal both in " + o.in("bundle.age")},
+		{Does: "write " + o.in("deploy.pub")},
+	}
+	if !o.Replace {
+		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")},
+			sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
+	}
+	if o.Keys != "" {
+		as = append(as, sys.Action{Does: "put the recipient into " + o.Keys + ", every other byte kept"})
+	}
+	return as
+}
+
+// ProveActions is what Prove will do.
+func ProveActions(o Options) []sys.Action {
+	as := []sys.Action{{Does: "copy the repo, with the new files, to a temporary folder"}}
+	if o.Rules != "" {
+		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and encrypt anew the secrets whose recipients change"})
+	}
+	if o.Evaluate {
+		as = append(as, sys.Actions(configurations(o, "COPY"), drvPath(o, "COPY"))...)
+	}
+	return as
+}
+
+// WriteActions is what Write will do.
+func WriteActions(o Options) []sys.Action {
+	return []sys.Action{{Does: "put all files in their places at once"}, add(o, []string{"…"}).Action()}
+}

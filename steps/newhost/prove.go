@@ -1,0 +1,147 @@
+package newhost
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"auto-installer/steps/internal/nixlog"
+	"auto-installer/steps/internal/sys"
+)
+
+func nix(does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
+}
+
+func configurations(o Options, dir string) sys.Cmd {
+	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", "path:"+dir+"#nixosConfigurations",
+		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
+}
+
+func drvPath(o Options, dir string) sys.Cmd {
+	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
+		"path:"+dir+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
+}
+
+// Prove makes a copy of the repo with the drafted files, and sees there that
+// the rules give the secrets to the host and that nix can evaluate it.
+func Prove(ctx context.Context, s sys.System, o Options) error {
+	dir, err := os.MkdirTemp("", "auto-installer-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := o.copyTo(ctx, s, dir); err != nil {
+		return err
+	}
+	if err := o.rekey(ctx, s, dir); err != nil {
+		return err
+	}
+	if !o.Evaluate {
+		return nil
+	}
+	return o.evaluate(ctx, s, dir)
+}
+
+// copyTo copies what git knows of the repo, as it is in the work tree, and the
+// draft over it.
+func (o Options) copyTo(ctx context.Context, s sys.System, dir string) error {
+	list := git(o, "list the files", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Quiet = true
+	out, err := s.Output(ctx, list)
+	if err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		if name == "" {
+			continue
+		}
+		if err := copyFile(filepath.Join(o.Repo, name), filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return o.Draft.writeTo(dir)
+}
+
+// copyFile copies a file or a link. A folder, which is a repo of its own, is
+// left out, as flakes do.
+func copyFile(from, to string) error {
+	info, err := os.Lstat(from)
+	if err != nil || info.IsDir() {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	if info.Mode()&os.ModeSymlink != 0 {
+		target, err := os.Readlink(from)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(target, to)
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, info.Mode().Perm()|0o600)
+}
+
+func (d *Draft) writeTo(dir string) error {
+	for name, f := range d.files {
+		full := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(full, f.data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rekey drafts the secrets whose recipients change.
+func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
+	if o.Rules == "" {
+		return nil
+	}
+	changed, err := o.Rekey(ctx, s, dir)
+	if err != nil {
+		return err
+	}
+	for name, data := range changed {
+		if _, err := o.read(name); err != nil {
+			return err
+		}
+		o.Draft.files[name] = file{data: data}
+	}
+	return o.Draft.writeTo(dir)
+}
+
+// evaluate sees that the flake has the host and its installer.
+func (o Options) evaluate(ctx context.Context, s sys.System, dir string) error {
+	const hint = "correct the flake; or leave the evaluation for later with --no-eval"
+	name := o.Host.TargetHost
+	out, err := s.Output(ctx, configurations(o, dir))
+	if err != nil {
+		return sys.Faultf(sys.CodeSource, hint, "the flake cannot be evaluated: %w", err)
+	}
+	var has struct{ Host, Installer bool }
+	if err := json.Unmarshal(out, &has); err != nil {
+		return sys.Faultf(sys.CodeSource, hint, "the flake's nixosConfigurations: %w", err)
+	}
+	if !has.Host {
+		s.Warn("the flake has no nixosConfigurations." + name + " yet: the installer has nothing to install until it does")
+	}
+	if !has.Installer {
+		return sys.Faultf(sys.CodeSource, hint, "the flake makes no installer of hosts/%s: nixosConfigurations.%s-installer is missing", name, name)
+	}
+	if err := nixlog.Run(ctx, s, drvPath(o, dir)); err != nil {
+		return sys.Faultf(sys.CodeSource, hint, "the installer of %s cannot be evaluated: %w", name, err)
+	}
+	s.Log("the installer of " + name + " evaluates")
+	return nil
+}

@@ -1,0 +1,84 @@
+package newhost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
+)
+
+func add(o Options, names []string) sys.Cmd {
+	return git(o, "let git, and so the flake, know them", append([]string{"add", "--"}, names...)...)
+}
+
+// Write puts all that was drafted in its place, or nothing, and says what is
+// next.
+func Write(ctx context.Context, s sys.System, o Options) error {
+	names := slices.Sorted(maps.Keys(o.Draft.files))
+	if err := o.commit(ctx, names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		verb := "changed "
+		if o.Draft.files[name].isNew {
+			verb = "new     "
+		}
+		s.Log(verb + name)
+	}
+	if err := s.Run(ctx, add(o, names)); err != nil {
+		return sys.Faultf(sys.CodeUnexpected, "the files are there; run `git add` yourself", "git does not take them: %w", err)
+	}
+	o.next(s)
+	return nil
+}
+
+func (o Options) commit(ctx context.Context, names []string) error {
+	tx, err := tree.Begin(o.Repo)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f := o.Draft.files[name]
+		if !f.isNew {
+			now, err := tx.Read(name)
+			if err != nil {
+				return errors.Join(err, tx.Rollback())
+			}
+			if !bytes.Equal(now, o.Draft.before[name]) {
+				return errors.Join(sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name), tx.Rollback())
+			}
+		}
+		if err := tx.Write(name, 0, f.data); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+func (o Options) next(s sys.System) {
+	name := o.Host.TargetHost
+	s.Log("")
+	s.Log("INSTALLER SSH PUBLIC KEY for " + name + ":")
+	s.Log(o.Draft.deployKey)
+	s.Log("")
+	s.Log("next:")
+	s.Log("  make it a deploy key of " + orThe(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
+	verb := "Add"
+	if o.Replace {
+		verb = "New keys for"
+	}
+	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
+	s.Log("  auto-installer iso " + name)
+}
+
+func orThe(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

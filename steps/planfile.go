@@ -1,0 +1,190 @@
+package steps
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// PlanSchema is the form of an install plan's JSON, as docs/plan.schema.json
+// describes it.
+const PlanSchema = "auto-installer/plan/1"
+
+// sum is the SHA-256 over all that the plan's JSON says, but for itself.
+func (p Plan) sum() string {
+	p.Hash = ""
+	data, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // there is nothing in a plan that JSON cannot hold
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// maxPlan is more than any plan takes, in bytes.
+const maxPlan = 4 << 20
+
+// ReadPlan reads the plan of an install that `plan --json` has written. The
+// error is an *Error.
+func ReadPlan(name string) (*Plan, error) {
+	data, err := os.ReadFile(name)
+	switch {
+	case err != nil:
+		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
+	case len(data) > maxPlan:
+		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %s is not a plan: it is too large", name)
+	}
+	p, err := parsePlan(data)
+	if err != nil {
+		return nil, Usage("make the plan anew with `auto-installer plan --json`", "--plan: %s %v", name, err)
+	}
+	return p, nil
+}
+
+// parsePlan reads a plan and sees that it is one, and as it was written.
+func parsePlan(data []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("is not a plan: %w", err)
+	}
+	switch {
+	case p.Schema != PlanSchema:
+		return nil, fmt.Errorf("has the schema %q, and this program knows %s", sys.Clean(p.Schema), PlanSchema)
+	case p.Hash != p.sum():
+		return nil, errors.New("was edited: its hash is not that of what it says")
+	case len(p.Partitions) < 2 || len(p.Partitions) > 3:
+		return nil, fmt.Errorf("has %d partitions", len(p.Partitions))
+	}
+	guids := p.guids()
+	for _, guid := range guids[:len(p.Partitions)+1] {
+		if id, err := uuid.Parse(guid); err != nil || id.String() != guid {
+			return nil, fmt.Errorf("has %q for a GUID", sys.Clean(guid))
+		}
+	}
+	return &p, nil
+}
+
+// guids are those of the disk and its partitions.
+func (p *Plan) guids() [4]string {
+	all := [4]string{p.DiskGUID}
+	for i, part := range p.Partitions {
+		all[i+1] = part.GUID
+	}
+	return all
+}
+
+// PlanAgain makes the very plan that was read, with its GUIDs, from answers
+// and a machine that must lead to it. If they do not, the error tells what
+// differs. It is an *Error.
+func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
+	p, err := b.plan()
+	if err != nil {
+		return nil, err
+	}
+	// The kernel counts devices anew at each start.
+	seen := *was
+	if same, _ := seen.Disk.Same(p.Disk); same {
+		seen.Disk.DevNo = p.Disk.DevNo
+	}
+	if seen.sum() == p.sum() {
+		return p, nil
+	}
+	e := Usage("look at what differs; if it is right so, make the plan anew", "this is not the plan that was made:")
+	for _, d := range differences(seen, *p) {
+		e.Cause += "\n  " + d
+	}
+	return nil, e
+}
+
+// maxDifferences is how many are told.
+const maxDifferences = 8
+
+// differences are the places in which two plans say other things.
+func differences(was, is Plan) []string {
+	was.Hash, is.Hash = "", ""
+	var list []string
+	compare("", asJSON(was), asJSON(is), func(at string, was, is any) {
+		list = append(list, fmt.Sprintf("%s was %s and is %s", at, brief(was), brief(is)))
+	})
+	if n := len(list); n > maxDifferences {
+		list = append(list[:maxDifferences], fmt.Sprintf("and %d more", n-maxDifferences))
+	}
+	return list
+}
+
+// asJSON is a plan as its JSON has it.
+func asJSON(p Plan) (v any) {
+	data, err := json.Marshal(p)
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		err = d.Decode(&v)
+	}
+	if err != nil {
+		panic(err) // as in sum
+	}
+	return v
+}
+
+// compare calls differs for the smallest parts of two JSON trees that are not
+// equal; a part that is missing is nil.
+func compare(at string, was, is any, differs func(at string, was, is any)) {
+	if reflect.DeepEqual(was, is) {
+		return
+	}
+	switch a := was.(type) {
+	case map[string]any:
+		if b, ok := is.(map[string]any); ok {
+			keys := slices.Sorted(maps.Keys(a))
+			for k := range b {
+				if _, both := a[k]; !both {
+					keys = append(keys, k)
+				}
+			}
+			for _, k := range keys {
+				name := k
+				if at != "" {
+					name = at + "." + k
+				}
+				compare(name, a[k], b[k], differs)
+			}
+			return
+		}
+	case []any:
+		if b, ok := is.([]any); ok && len(a) == len(b) {
+			for i := range a {
+				compare(fmt.Sprintf("%s[%d]", at, i), a[i], b[i], differs)
+			}
+			return
+		}
+	}
+	differs(at, was, is)
+}
+
+// brief is a part of a plan, short enough for a line.
+func brief(v any) string {
+	if v == nil {
+		return "absent"
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // as in sum
+	}
+	s := sys.Clean(string(data))
+	if len(s) > 100 {
+		s = s[:97] + "..."
+	}
+	return s
+}

@@ -1,0 +1,181 @@
+package steps
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"auto-installer/steps/internal/sys"
+)
+
+// written is a plan as a file, as `plan --json` writes it.
+func written(t *testing.T, p *Plan) string {
+	t.Helper()
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "plan.json")
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Every kind of plan is as the schema says, and is made again from its file.
+func TestPlanAgain(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("../docs/plan.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, a := range answers(t) {
+		t.Run(name, func(t *testing.T) {
+			paths := Paths{Dir: "/run/auto-installer"}
+			p, err := InstallPlan(a, paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := written(t, p)
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			doc, err := jsonschema.UnmarshalJSON(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(doc); err != nil {
+				t.Error(err)
+			}
+			was, err := ReadPlan(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Disk.identity.Serial != "" {
+				a.Disk.identity.DevNo = "259:7" // after a restart
+			}
+			again, err := PlanAgain(a, paths, was)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.DiskGUID != p.DiskGUID || again.Disk.DevNo != a.Disk.identity.DevNo {
+				t.Errorf("%+v", again)
+			}
+			// It can be run: what was read has no code.
+			for _, s := range again.Steps {
+				if s.run == nil {
+					t.Errorf("%s does nothing", s.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestPlanThatDiffers(t *testing.T) {
+	paths := Paths{Dir: "/run/auto-installer"}
+	for name, tt := range map[string]struct {
+		change func(*Answers)
+		words  []string
+	}{
+		"another disk of the same kind": {func(a *Answers) { a.Disk.identity.Serial = "S2" }, []string{`disk.serial was "S1" and is "S2"`}},
+		"a table since":                 {func(a *Answers) { a.Disk.identity.PTUUID = "1234" }, []string{`disk.ptUUID was absent and is "1234"`}},
+		"another path": {
+			func(a *Answers) { a.Disk.Path, a.Disk.identity.Path = "/dev/nvme1n1", "/dev/nvme1n1" },
+			[]string{`disk.path was "/dev/nvme0n1" and is "/dev/nvme1n1"`, "and "},
+		},
+		"another label": {func(a *Answers) { a.Host.Labels.Root = "OTHER-ROOT" }, []string{`partitions[1].name was`, `and is "OTHER-ROOT"`}},
+		"power":         {func(a *Answers) { a.Power = !a.Power }, []string{"steps["}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := answers(t)["plain"]
+			p, err := InstallPlan(a, paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was, err := ReadPlan(written(t, p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(&a)
+			_, err = PlanAgain(a, paths, was)
+			e := NewError("", err)
+			if err == nil || e.Code != sys.CodeUsage || e.Hint == "" {
+				t.Fatalf("%+v", err)
+			}
+			for _, w := range tt.words {
+				if !strings.Contains(e.Cause, w) {
+					t.Errorf("no %q in\n%s", w, e.Cause)
+				}
+			}
+			if n := strings.Count(e.Cause, "\n"); n > maxDifferences+1 {
+				t.Errorf("%d lines\n%s", n, e.Cause)
+			}
+		})
+	}
+}
+
+func TestReadPlanRefuses(t *testing.T) {
+	p, err := InstallPlan(answers(t)["plain"], Paths{Dir: "/run/auto-installer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(written(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rehash := func(change func(*Plan)) []byte {
+		q := *p
+		q.Partitions = append(q.Partitions[:0:0], p.Partitions...)
+		change(&q)
+		q.Hash = q.sum()
+		data, err := json.Marshal(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for name, tt := range map[string]struct {
+		data  []byte
+		words string
+	}{
+		"edited":          {bytes.Replace(good, []byte("/dev/nvme0n1"), []byte("/dev/nvme0n2"), 1), "was edited"},
+		"a newer form":    {bytes.Replace(good, []byte(PlanSchema), []byte("auto-installer/plan/2"), 1), "auto-installer/plan/2"},
+		"no plan":         {[]byte("{}"), "has the schema"},
+		"no JSON":         {[]byte("hello"), "is not a plan"},
+		"cut short":       {good[:len(good)/2], "is not a plan"},
+		"no partitions":   {rehash(func(q *Plan) { q.Partitions = nil }), "has 0 partitions"},
+		"a GUID of words": {rehash(func(q *Plan) { q.DiskGUID = "x\nlabel: dos" }), "for a GUID"},
+	} {
+		file := filepath.Join(t.TempDir(), "plan.json")
+		if err := os.WriteFile(file, tt.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ReadPlan(file)
+		if e := NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, tt.words) {
+			t.Errorf("%s: %+v", name, err)
+		}
+	}
+	if _, err := ReadPlan("/no/such/file"); err == nil {
+		t.Error("read what is not there")
+	}
+}
+
+func FuzzParsePlan(f *testing.F) {
+	f.Add([]byte("{}"))
+	f.Add([]byte(`{"schema":"auto-installer/plan/1","partitions":[{},{}],"steps":[{"actions":[{"argv":[]}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := parsePlan(data)
+		if err != nil {
+			return
+		}
+		if p.Hash != p.sum() || len(p.Partitions) < 2 {
+			t.Errorf("taken: %+v", p)
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"auto-installer/secrets"
+	worktree "auto-installer/steps/internal/tree"
+	"auto-installer/steps/rekey"
+)
+
+// Rekey says which secrets are to be encrypted to whom their rules name.
+type Rekey struct {
+	Dir   string // where the command was run: paths of the rules are relative to it
+	Rules string // agenix' secrets.nix, or JSON
+	Held  []*secrets.Held
+	Check bool // only see that all can open what the rules give them
+	// Looking: nothing is to be done after all.
+	Looking bool
+}
+
+// RekeyPlan reads the rules and the files' headers, and makes the plan of what
+// is to be done. The error is an *Error.
+func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
+	w, err := r.look(ctx)
+	if err != nil {
+		return nil, NewError("", err)
+	}
+	if r.Check {
+		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
+			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
+	}
+	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
+		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
+		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
+}
+
+func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
+	dir, err := filepath.Abs(r.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Check && !r.Looking {
+		root, err := worktree.Root(dir)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := worktree.Recover(root); err != nil {
+			return nil, err
+		}
+	}
+	rules, err := rekey.Rules(ctx, looking(), r.Rules)
+	if err != nil {
+		return nil, err
+	}
+	file, err := filepath.Abs(r.Rules)
+	if err != nil {
+		return nil, err
+	}
+	base := rekey.Base(dir, file, rules)
+	return rekey.Look(ctx, rekey.Options{
+		Dir: base, Rules: rules, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
+	})
+}
+
+// FinishTree is the hidden command that finishes a change of several files. It
+// returns the exit code.
+func FinishTree(journal string, stderr io.Writer) int { return worktree.Main(journal, stderr) }
+
+// FinishTreeCommand is that command's name.
+const FinishTreeCommand = worktree.Command

@@ -1,0 +1,289 @@
+// Package rekey encrypts the secrets of a flake anew to the recipients that its
+// rules name, as `agenix --rekey` does, but all of them or none: everything is
+// decrypted and encrypted in memory before the first file is replaced.
+package rekey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
+)
+
+// Options says which files are to be for whom.
+type Options struct {
+	Dir   string         // that the rules' paths are relative to
+	Rules []secrets.Rule // see Rules
+	Held  []*secrets.Held
+	// Names are what people call the holders of keys, by the keys' ID.
+	Names map[string]string
+	// Record is a file that tells of files what their stanzas do not, see
+	// Look; empty: there is none.
+	Record string
+}
+
+// Work is what Look found out, and what the steps make of it.
+type Work struct {
+	o      Options
+	Files  []*File
+	record record
+}
+
+// File is a file of the rules.
+type File struct {
+	secrets.Rule
+	Missing bool   // the rules name it, and it is not there
+	Why     string // it is to be encrypted anew; empty: it stays as it is
+
+	header  *secrets.Header
+	sum     string // hash of the file
+	before  []byte // what it was when it was opened
+	content []byte // decrypted; wiped when it is encrypted
+	after   []byte
+}
+
+// Look reads the files' headers and judges which are to be encrypted anew:
+// all but those that are shown to be for exactly the wanted recipients. For ssh
+// and tagged recipients the stanzas show it. For age1… recipients it takes the
+// private key of each, or the record of what an earlier run has encrypted to
+// whom.
+func Look(ctx context.Context, o Options) (*Work, error) {
+	w := &Work{o: o, record: readRecord(o.Record)}
+	for _, r := range o.Rules {
+		w.Files = append(w.Files, &File{Rule: r})
+	}
+	err := w.each(ctx, w.Files, func(f *File) error { return w.judge(f) })
+	return w, err
+}
+
+func (w *Work) judge(f *File) error {
+	data, err := w.read(f)
+	if errors.Is(err, fs.ErrNotExist) {
+		f.Missing = true
+		return nil
+	}
+	if err != nil {
+		return sys.Faultf(sys.CodeUsage, "make it a file that can be read, or take it out of the rules", "%w", err)
+	}
+	f.sum = hashOf(data)
+	if f.header, err = readHeader(data); err != nil {
+		return sys.Faultf(sys.CodeUsage, "get it back from git, or take it out of the rules", "%s: %w", f.File, err)
+	}
+	switch is := f.header.IsFor(f.Recipients, w.o.Held...); {
+	case f.header.Armored != f.Armor && f.Armor:
+		f.Why = "the rules want it armored"
+	case f.header.Armored != f.Armor:
+		f.Why = "the rules do not want it armored"
+	case is == secrets.No:
+		f.Why = "it is for others"
+	case is == secrets.Unknown && !w.record.has(f):
+		f.Why = "it does not show for whom it is"
+	}
+	return nil
+}
+
+func (w *Work) read(f *File) ([]byte, error) {
+	return os.ReadFile(filepath.Join(w.o.Dir, f.File))
+}
+
+// changed are the files to encrypt anew.
+func (w *Work) changed() []*File {
+	var list []*File
+	for _, f := range w.Files {
+		if f.Why != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// OpenActions is what Open will do.
+func OpenActions(w *Work) []sys.Action {
+	as := []sys.Action{}
+	for _, f := range w.changed() {
+		as = append(as, sys.Action{Does: "decrypt " + f.File + " in memory"})
+	}
+	return as
+}
+
+// Open decrypts what is to be encrypted anew. If one file cannot be, that is
+// the end, with all of those named.
+func Open(ctx context.Context, s sys.System, w *Work) error {
+	for _, f := range w.Files {
+		if f.Missing {
+			s.Warn(f.File + " is not there, though the rules name it")
+		}
+	}
+	files := w.changed()
+	var done atomic.Int64
+	closed := make([]error, len(files)) // why it does not open
+	err := w.eachIndex(ctx, len(files), func(i int) error {
+		f := files[i]
+		var err error
+		if f.before, err = w.read(f); err != nil {
+			return err
+		}
+		f.content, err = decrypt(f.before, w.o.Held)
+		if errors.Is(err, secrets.ErrCannotOpen) {
+			closed[i] = err
+			err = nil
+		}
+		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "decrypting"})
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.File, err)
+		}
+		return nil
+	})
+	var names []string
+	for i, f := range files {
+		if closed[i] != nil {
+			names = append(names, f.File)
+		}
+	}
+	switch {
+	case len(names) > 0:
+		err = sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
+			"none of the keys at hand opens %s", strings.Join(names, ", "))
+	case errors.Is(err, secrets.ErrNeedsPassphrase), errors.Is(err, secrets.ErrWrongPassphrase):
+		err = sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+	}
+	if err != nil {
+		w.Wipe()
+	}
+	return err
+}
+
+// WriteActions is what Write will do.
+func WriteActions(w *Work) []sys.Action {
+	as := []sys.Action{}
+	for _, f := range w.changed() {
+		as = append(as, sys.Action{Does: fmt.Sprintf("encrypt %s to %s: %s", f.File, recipients(len(f.Recipients)), f.Why)})
+	}
+	if len(as) == 0 {
+		return []sys.Action{{Does: "nothing: all are for whom the rules name"}}
+	}
+	return append(as, sys.Action{Does: "replace all of them at once"})
+}
+
+func recipients(n int) string {
+	if n == 1 {
+		return "1 recipient"
+	}
+	return fmt.Sprintf("%d recipients", n)
+}
+
+// seal encrypts what Open has decrypted.
+func (w *Work) seal(ctx context.Context, s sys.System) error {
+	defer w.Wipe()
+	files := w.changed()
+	var done atomic.Int64
+	return w.each(ctx, files, func(f *File) error {
+		var err error
+		f.after, err = encrypt(f.content, f.Recipients, f.Armor)
+		clear(f.content)
+		if err != nil {
+			return sys.WithHint(err, sys.CodeUsage, "nothing was changed; correct the rules", f.File)
+		}
+		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "encrypting"})
+		return nil
+	})
+}
+
+// Write encrypts and replaces the files, all at once.
+func Write(ctx context.Context, s sys.System, w *Work) error {
+	if err := w.seal(ctx, s); err != nil {
+		return err
+	}
+	files := w.changed()
+	if len(files) > 0 {
+		if err := w.replace(ctx, files); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		s.Log(fmt.Sprintf("%s: encrypted to %s: %s", f.File, recipients(len(f.Recipients)), f.Why))
+	}
+	if err := w.note(); err != nil {
+		s.Warn("what was encrypted to whom could not be noted, so the next run will do it again: " + err.Error())
+	}
+	there := 0
+	for _, f := range w.Files {
+		if !f.Missing {
+			there++
+		}
+	}
+	s.Log(fmt.Sprintf("%d of %d files encrypted anew, the others are as they were", len(files), there))
+	return nil
+}
+
+func (w *Work) replace(ctx context.Context, files []*File) error {
+	root, err := tree.Root(w.o.Dir)
+	if err != nil {
+		return err
+	}
+	tx, err := tree.Begin(root)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := w.stage(tx, root, f); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+func (w *Work) stage(tx *tree.Tx, root string, f *File) error {
+	dir, err := filepath.EvalSymlinks(w.o.Dir)
+	if err != nil {
+		return err
+	}
+	name, err := filepath.Rel(root, filepath.Join(dir, f.File))
+	if err != nil {
+		return err
+	}
+	now, err := tx.Read(name)
+	if err != nil {
+		return err
+	}
+	if string(now) != string(f.before) {
+		return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", f.File)
+	}
+	return tx.Write(name, 0, f.after)
+}
+
+// Changed is the new content of the files below dir that the rules want for
+// others than they are for, by their names in the rules. It writes none of them.
+func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, error) {
+	w, err := Look(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := Open(ctx, s, w); err != nil {
+		return nil, err
+	}
+	if err := w.seal(ctx, s); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, f := range w.changed() {
+		files[f.File] = f.after
+	}
+	return files, nil
+}
+
+// Wipe forgets what was decrypted.
+func (w *Work) Wipe() {
+	for _, f := range w.Files {
+		clear(f.content)
+		f.content = nil
+	}
+}

@@ -1,0 +1,99 @@
+package rekey
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
+)
+
+// Evaluation is the command that makes JSON of a rules file.
+func Evaluation(file string) sys.Cmd {
+	return sys.Cmd{Does: "ask the rules for whom the secrets are", Argv: []string{
+		"nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", file, "--apply", secrets.RulesExpression,
+	}}
+}
+
+// Rules reads a rules file: agenix' secrets.nix, by one evaluation of nix, or
+// the same as plain JSON if its name ends in .json.
+func Rules(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error) {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, sys.Faultf(sys.CodeUsage, "run it beside secrets.nix, or name that with --rules or RULES", "there are no rules at %s", file)
+	}
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err != nil {
+		return nil, sys.Faultf(sys.CodeUsage, "name a file that can be read", "the rules at %s: %w", file, err)
+	}
+	var data []byte
+	if strings.HasSuffix(file, ".json") {
+		data, err = os.ReadFile(file)
+	} else {
+		data, err = s.Output(ctx, Evaluation(file))
+	}
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, sys.Faultf(sys.CodeMachine, "install nix, or give the same rules as JSON: --rules FILE.json", "nix is needed to evaluate %s", file)
+	case err != nil && ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		return nil, sys.Faultf(sys.CodeSource, "correct it; `nix eval --file "+sys.Quote([]string{file})+"` shows the whole error", "the rules cannot be evaluated: %w", err)
+	}
+	rules, err := secrets.ParseRules(data)
+	if err != nil {
+		return nil, sys.WithHint(err, sys.CodeUsage, "correct the rules", file)
+	}
+	return rules, nil
+}
+
+// Base is the folder that the paths of rules are relative to: dir, where agenix
+// would be run, or else, if none of the files is there, that of the rules file.
+func Base(dir, file string, rules []secrets.Rule) string {
+	for _, base := range []string{dir, filepath.Dir(file)} {
+		for _, r := range rules {
+			if _, err := os.Stat(filepath.Join(base, r.File)); err == nil {
+				return base
+			}
+		}
+	}
+	return dir
+}
+
+// RecordOf is where the record for a folder's files is kept: in its git
+// folder, or nowhere if it has none.
+func RecordOf(dir string) string {
+	root, err := tree.Root(dir)
+	if err != nil {
+		return ""
+	}
+	return tree.Private(root, "rekeyed.json")
+}
+
+// Names reads what people call the holders of keys from keys.nix beside the
+// rules. It is for messages alone: what cannot be read has no names.
+func Names(rules string) map[string]string {
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(rules), "keys.nix"))
+	if err != nil {
+		return nil
+	}
+	keys, err := secrets.Keys(data)
+	if err != nil {
+		return nil
+	}
+	names := map[string]string{}
+	for _, k := range keys {
+		if r, err := secrets.ParseRecipient(k.Recipient); err == nil {
+			names[r.ID()] = k.Name
+		}
+	}
+	return names
+}
