@@ -23,6 +23,7 @@ type installFlags struct {
 	bundle, bundlePassFile             string
 	bundlePassFD                       int
 	noAge, noPower, resume             bool
+	unattended                         bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
 	expect, ref, proveBoot             string
@@ -77,7 +78,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
 	a := steps.Answers{
 		Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge,
-		SkipVerify: f.skipVerify, ProveBoot: f.proveBoot,
+		Unattended: f.unattended, SkipVerify: f.skipVerify, ProveBoot: f.proveBoot,
 	}
 	var err error
 	var bundlePass []byte
@@ -143,6 +144,9 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 const maxSecret = 64 << 10
 
 func readSecretFile(flag, name string) ([]byte, error) {
+	if err := inStore(flag, name, nixStore); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)

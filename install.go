@@ -22,10 +22,14 @@ func installCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "install --host HOST --confirm yes", Short: "Install a host to a disk, without questions",
 		Long: "Install a host to a disk, without questions. EVERYTHING ON THE DISK IS LOST.\n" +
-			"All that can fail is tried before the first write. `plan` shows what will be done.",
+			"All that can fail is tried before the first write. `plan` shows what will be done.\n\n" +
+			"--unattended stands for --confirm yes, for a machine that nobody attends. The disk must be blank, or named\n" +
+			"by /dev/disk/by-id, and must not hold this host already; secrets come from files that root alone can read;\n" +
+			"a host that needs an age identity must be given it, or told to go without. Without --host, the only host\n" +
+			"of the medium is taken.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			if confirm != "yes" {
+			if confirm != "yes" && (confirm != "" || !what.unattended) {
 				return steps.Usage("look at `auto-installer plan`; if that is what you want, add --confirm yes",
 					"not confirmed: --confirm must be the word yes")
 			}
@@ -40,6 +44,7 @@ func installCommand() *cobra.Command {
 	c.Flags().StringVar(&confirm, "confirm", "", "must be the word yes")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
 	c.Flags().StringVar(&what.planFile, "plan", "", "do exactly the plan in this file, which `plan --json` wrote, or refuse and say what differs")
+	c.Flags().BoolVar(&what.unattended, "unattended", false, "nobody is there: stands for --confirm yes, and refuses what somebody should look at")
 	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
 }
@@ -60,6 +65,9 @@ func watcher(w io.Writer, format string) (func(steps.Event), error) {
 // install is the engine: from the answers to a machine that powers off.
 func (f *installFlags) install(ctx context.Context, show func(steps.Event)) error {
 	if err := f.readPlan(); err != nil {
+		return err
+	}
+	if err := f.unattendedAnswers(); err != nil {
 		return err
 	}
 	host, err := loadHost(f.host)
@@ -122,6 +130,11 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	}
 	if err := a.Disk.Expect(f.expect, f.resume); err != nil {
 		return nil, err
+	}
+	if f.unattended {
+		if err := a.Unattendable(f.disk); err != nil {
+			return nil, err
+		}
 	}
 	if a.Disk.IsImage {
 		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)

@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 			"sparse":  sparse,
 			"fill":    fill,
 			"notroot": notRoot,
+			"mbr":     mbr,
+			"asroot":  asRoot,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -116,6 +118,15 @@ func hash(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, "%x %d %s\n", h.Sum(nil), info.Size(), info.ModTime()), 0o600))
 }
 
+// mbr makes an image of this many MiB with the signature of an MBR: mbr FILE MIB.
+func mbr(ts *testscript.TestScript, neg bool, args []string) {
+	sparse(ts, neg, args)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte{0x55, 0xaa}, 510)
+	ts.Check(errors.Join(err, f.Close()))
+}
+
 // fill makes a file of this many x: fill FILE BYTES.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
@@ -129,6 +140,15 @@ func notRoot(ts *testscript.TestScript, _ bool, args []string) {
 	if os.Geteuid() != 0 {
 		exits(ts, false, append([]string{"5"}, args...))
 	}
+}
+
+// asRoot is exits for a refusal that only root gets to: asroot 2
+// auto-installer ... For others, the want of root comes first.
+func asRoot(ts *testscript.TestScript, _ bool, args []string) {
+	if os.Geteuid() != 0 {
+		args = append([]string{"5"}, args[1:]...)
+	}
+	exits(ts, false, args)
 }
 
 // Every exit code is in the one table.

@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,9 @@ func TestRefusals(t *testing.T) {
 	wrong := i.write("/run/wrong.toml", strings.NewReplacer("LUKS1-ROOT", "OTHER-ROOT", "demo-crypt", "cryptroot", "prebuilt = true",
 		"keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\"").Replace(i.hostTOML("demo-luks")))
 
+	sealed := i.sealedForAnother()
+	i.contractCases()
+
 	for _, c := range []struct {
 		name  string
 		exit  int
@@ -158,6 +162,8 @@ func TestRefusals(t *testing.T) {
 		{"too small", 5, "too small", installArgs("demo", small), nil},
 		{"clone fails", 6, "clone", installArgs("demo", target, "--remote", "git://10.0.2.100/nosuchrepo.git"), nil},
 		{"wrong labels and keymap", 7, "3 things do not fit: ", append(installArgs(wrong, target), "--passphrase-file", i.write("/run/passphrase", passphrase)), nil},
+		{"a secret that does not open", 7, "does not open secrets/wifi.age", installArgs("demo", target, "--source", sealed, "--age-identity", "/run/host.agekey"), nil},
+		{"unattended, a disk with data", 4, "holds data", []string{"install", "--unattended", "--host", "demo", "--disk", "/dev/nvme0n1", "--no-power"}, nil},
 		{"does not evaluate", 6, "nowhere", installArgs(nowhere, target), nil},
 		{"no network", 6, "no network", installArgs("demo", target), func() {
 			if err := i.SetLink(t.Context(), false); err != nil {
@@ -178,6 +184,40 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sealedForAnother makes a config repo, as plain files, whose host demo has a
+// secret that is not encrypted to /run/host.agekey, and returns its folder.
+func (i *installer) sealedForAnother() string {
+	i.t.Helper()
+	shell(i.t, i.Machine, `
+		umask 077
+		cp -R -T /iso/auto-installer/nix-config /run/sealed
+		cd /run/sealed; rm -rf .git; chmod -R u+w .
+		age-keygen -o /run/host.agekey 2>/dev/null
+		age-keygen -o /run/other.agekey 2>/dev/null
+		mkdir -p secrets
+		echo hunter2 | age -r "$(age-keygen -y /run/other.agekey)" -o secrets/wifi.age
+		grep -q 'inherit fileSystems swapDevices;' system/host.nix
+		sed -i 's|inherit fileSystems swapDevices;|&\n    age.secrets.wifi.file = ../secrets/wifi.age;|' system/host.nix`)
+	return "/run/sealed"
+}
+
+// contract.nix, which evaluates what the host expects, by the nix that a
+// medium has.
+func (i *installer) contractCases() {
+	i.t.Helper()
+	shell(i.t, i.Machine, "mkdir -p /run/modules")
+	for _, name := range []string{"contract.nix", "contract-cases.nix"} {
+		data, err := os.ReadFile("../modules/" + name)
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		i.write("/run/modules/"+name, string(data))
+	}
+	if failed := strings.TrimSpace(shell(i.t, i.Machine, "nix eval --json --file /run/modules/contract-cases.nix")); failed != "[]" {
+		i.t.Errorf("contract.nix: %s", failed)
 	}
 }
 

@@ -16,6 +16,7 @@ let
     filter
     head
     isString
+    listToAttrs
     map
     mapAttrs
     match
@@ -60,16 +61,23 @@ let
     else
       toString (text k);
 
+  fileSystems = config.fileSystems or { };
   grub = config.boot.loader.grub or { };
 in
 {
   hostName = config.networking.hostName or null;
 
-  fileSystems = mapAttrs (_: fs: {
-    device = device fs;
-    fsType = fs.fsType or "auto";
-    options = texts (fs.options or [ ]);
-  }) (config.fileSystems or { });
+  # By mount point, which need not be the attribute's name.
+  fileSystems = listToAttrs (
+    map (name: {
+      name = fileSystems.${name}.mountPoint or name;
+      value = {
+        device = device fileSystems.${name};
+        fsType = fileSystems.${name}.fsType or "auto";
+        options = texts (fileSystems.${name}.options or [ ]);
+      };
+    }) (attrNames fileSystems)
+  );
 
   swapDevices = map (s: {
     device = device s;

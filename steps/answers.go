@@ -31,6 +31,8 @@ type Answers struct {
 	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
 	// answered with TakeKeys.
 	Bundle []byte
+	// Unattended: nobody is there to be asked, or to send what is missing.
+	Unattended bool
 	// NoAgeIdentity goes without: nothing waits for one at the end.
 	NoAgeIdentity bool
 
@@ -52,6 +54,7 @@ type Answers struct {
 // medium is what the installer medium tells about the host.
 type medium struct {
 	revision string // commit of the config repo that it was built from, or empty
+	changed  string // what it says instead of a commit: it was built from changed files
 	plain    bool   // Source is a folder of files without git's own
 	contract string // file with what the prebuilt system expects, or empty
 }
@@ -68,6 +71,8 @@ const Medium = "/iso/auto-installer"
 func (a *Answers) FromMedium(dir, hosts string) {
 	if rev := MediumRevision(dir); commit.MatchString(rev) {
 		a.medium.revision = rev
+	} else {
+		a.medium.changed = rev
 	}
 	if a.Host.Prebuilt {
 		a.prebuilt(dir, hosts)

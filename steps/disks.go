@@ -3,6 +3,9 @@ package steps
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"auto-installer/steps/contract"
 	"auto-installer/steps/detect"
@@ -22,6 +25,8 @@ type Disk struct {
 
 	byID     string // path in /dev/disk/by-id, or empty
 	identity block.Identity
+	holds    string // what is on it, in words
+	labels   string // of file systems and partitions on it, a line each
 }
 
 // looking is a System for looking at disks: it starts commands and reports
@@ -48,14 +53,42 @@ func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	if err != nil {
 		return Disk{}, NewError("", err)
 	}
-	return diskOf(found.Chosen.Device), nil
+	d := diskOf(found.Chosen.Device)
+	d.holds = strings.Join(found.Chosen.Holds, ", ")
+	return d, nil
 }
 
 func diskOf(d block.Device) Disk {
-	return Disk{
+	disk := Disk{
 		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
 		IsImage: d.Type == block.TypeFile, byID: d.ByID, identity: block.IdentityOf(d),
 	}
+	for _, b := range d.Below() {
+		disk.labels += b.Label + "\n" + b.PartLabel + "\n"
+	}
+	return disk
+}
+
+// Unattendable checks that nobody would be surprised by an install to the
+// disk, of which named is the name that was given for it, or empty. The error
+// is an *Error.
+//
+// A machine whose firmware starts the medium again after the install must not
+// start over by itself: what has the host's own root on it is left alone.
+func (a Answers) Unattendable(named string) error {
+	root := a.Host.Labels.Root
+	if a.Host.LUKS.Enable {
+		root = a.Host.Labels.LUKS
+	}
+	switch {
+	case slices.Contains(strings.Split(a.Disk.labels, "\n"), root):
+		return NewError("", fault(sys.CodeDisk, "take the medium out to start it; to install anew, do it attended (--confirm yes), or blank the disk",
+			"%s holds %s: %s is installed there already, or was begun", a.Disk.Path, root, a.Host.TargetHost))
+	case a.Disk.holds != "" && !strings.HasPrefix(filepath.Clean(named), "/dev/disk/by-id/"):
+		return NewError("", fault(sys.CodeDisk, "name it if it may be erased: --disk "+a.Disk.stablePath(),
+			"%s holds data, and is not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
+	}
+	return nil
 }
 
 // Expect checks that this is the disk that someone has confirmed, as seen

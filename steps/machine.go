@@ -18,6 +18,7 @@ import (
 	"auto-installer/steps/console"
 	"auto-installer/steps/detect"
 	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/keymap"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/uevent"
 	"auto-installer/steps/network"
@@ -122,6 +123,22 @@ func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin
 // OpenBundle is OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	return OpenBundle(host, sealed, passphrase)
+}
+
+// Typing is how a text can be typed with a keymap.
+type Typing = keymap.Typing
+
+// Typing tells how a passphrase, typed with one keymap, is typed with the boot
+// prompt's. The first may be empty: it is not known.
+func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
+	if typed == "" {
+		table, err := keymap.Read(ctx, m.sys, boot)
+		if err != nil {
+			return Typing{}, err
+		}
+		return table.Of(passphrase), nil
+	}
+	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
 // NetworkState is what the network screen shows.

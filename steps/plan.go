@@ -235,6 +235,9 @@ func (b *builder) warnings() []string {
 	default:
 		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
 	}
+	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
+	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}
@@ -428,7 +431,9 @@ func (b *builder) contract(src *source.Options) contract.Options {
 
 // secrets is what the host must open, which the contract step tells.
 func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
-	o := agecheck.Options{Host: b.h.TargetHost, Key: b.a.AgeIdentity, Found: &agecheck.Found{}}
+	o := agecheck.Options{
+		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Found: &agecheck.Found{},
+	}
 	if b.hasRepo() {
 		o.Repo = src.Dir
 	}

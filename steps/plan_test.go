@@ -360,7 +360,19 @@ func TestFromMedium(t *testing.T) {
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(dir, hosts)
-	if !a.medium.plain || a.medium.revision != "" {
+	if !a.medium.plain || a.medium.revision != "" || a.medium.changed != rev+"-dirty" {
 		t.Errorf("%+v", a.medium)
+	}
+	a = Answers{Host: load(t, "demo"), Disk: nvme}
+	a.FromMedium(dir, hosts)
+	for ref, warned := range map[string]bool{"": true, "main": false} {
+		a.Ref = ref
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(p.Warnings, "\n"), rev+"-dirty"); got != warned {
+			t.Errorf("ref %q: %q", ref, p.Warnings)
+		}
 	}
 }

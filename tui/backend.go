@@ -21,6 +21,9 @@ type Backend interface {
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
+	// Typing tells how a passphrase, typed with one keymap, is typed with the
+	// boot prompt's. The first may be empty: it is not known.
+	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
 
 	// OpenBundle opens the sealed keys of a host.
 	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)

@@ -20,6 +20,7 @@ type fake struct {
 	checks   map[string]steps.Checked
 	keymaps  []string
 	caps     bool
+	typing   steps.Typing // of a passphrase with another keymap
 	network  steps.NetworkState
 	aps      []steps.AccessPoint
 	disks    []steps.Verdict
@@ -91,6 +92,14 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 }
 
 func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
+
+func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
+	if typed == boot {
+		return steps.Typing{}, nil
+	}
+	f.calls = append(f.calls, "typing "+typed+" "+boot)
+	return f.typing, nil
+}
 
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {

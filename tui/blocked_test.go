@@ -24,6 +24,10 @@ func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
 func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) Typing(context.Context, []byte, string, string) (steps.Typing, error) {
+	return forever[steps.Typing](), nil
+}
+
 func (stuck) OpenBundle(string, []byte, []byte) (steps.Keys, error) {
 	return forever[steps.Keys](), nil
 }

@@ -19,6 +19,8 @@ type passphrase struct {
 	problem       string
 	caps, known   bool
 	looking       bool // at Caps Lock
+	trying        bool // whether the boot prompt's keymap has the same keys
+	doubt         string
 }
 
 func newPassphrase(s *session) *passphrase { return &passphrase{session: s} }
@@ -36,13 +38,16 @@ var (
 )
 
 func (p *passphrase) keys() []binding {
+	if p.doubt != "" {
+		return []binding{keyNext.explained("go on with it all the same"), keyRetype, keyField, keyShow, keyErase, keyBack}
+	}
 	return []binding{keyNext, keyField, keyShow, keyErase, keyBack}
 }
 
 type capsMsg struct{ on, known bool }
 
 func (p *passphrase) enter() tea.Cmd {
-	p.at, p.problem, p.show = 0, "", false
+	p.at, p.problem, p.show, p.trying, p.doubt = 0, "", false, false, ""
 	return p.lookAtCaps()
 }
 
@@ -71,9 +76,13 @@ func (p *passphrase) update(msg tea.Msg) (tea.Cmd, turn) {
 		p.caps, p.known, p.looking = msg.on, msg.known, false
 	case tickMsg:
 		return p.lookAtCaps(), stay
+	case typingMsg:
+		return nil, p.tried(msg)
+	case bootKeymapMsg:
+		p.retype(msg)
 	case tea.PasteMsg:
 		p.field().insert(msg.Content)
-		p.problem = ""
+		p.problem, p.doubt = "", ""
 	case tea.KeyPressMsg:
 		return p.key(msg)
 	}
@@ -84,20 +93,24 @@ func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
+	case p.trying:
+	case p.doubt != "" && keyRetype.is(msg):
+		return p.loadBoot(), stay
 	case keyShow.is(msg):
 		p.show = !p.show
 	case keyField.is(msg):
 		p.at = 1 - p.at
 	case keyNext.is(msg):
-		return nil, p.submit()
+		return p.submit()
 	case p.field().key(msg):
-		p.problem = ""
+		p.problem, p.doubt = "", ""
 	}
 	return nil, stay
 }
 
-// submit goes on if both fields agree.
-func (p *passphrase) submit() turn {
+// submit goes on if both fields agree, and the boot prompt's keymap has their
+// characters on the same keys.
+func (p *passphrase) submit() (tea.Cmd, turn) {
 	switch {
 	case p.first.empty():
 		p.problem, p.at = "the passphrase is empty", 0
@@ -108,12 +121,18 @@ func (p *passphrase) submit() turn {
 	case !p.first.equal(&p.second):
 		p.problem = mismatch(p.first.bytes(), p.second.bytes())
 		p.second.wipe()
+	case p.doubt != "" || p.keymap == p.host().Keymap:
+		return nil, p.take()
 	default:
-		clear(p.answers.Passphrase)
-		p.answers.Passphrase = slices.Clone(p.first.bytes())
-		return next
+		return p.tryKeys(), stay
 	}
-	return stay
+	return nil, stay
+}
+
+func (p *passphrase) take() turn {
+	clear(p.answers.Passphrase)
+	p.answers.Passphrase = slices.Clone(p.first.bytes())
+	return next
 }
 
 // mismatch says how two passphrases differ, without showing them.
@@ -162,6 +181,9 @@ func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
 	pg.gap()
 	if p.field().full {
 		pg.marked("!", c.warn, "no more fits: the boot prompt takes 512 bytes")
+	}
+	if p.doubt != "" {
+		pg.marked("!", c.warn, p.doubt)
 	}
 	if p.problem != "" {
 		pg.marked("!", c.bad, p.problem)

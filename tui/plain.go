@@ -209,7 +209,7 @@ func (p *Plain) tellPlan(context.Context) error {
 	return nil
 }
 
-func (p *Plain) askPassphrase(context.Context) error {
+func (p *Plain) askPassphrase(ctx context.Context) error {
 	for p.host().LUKS.Enable {
 		first, err := p.askSecret("Passphrase for the disk, not shown")
 		if err != nil {
@@ -229,13 +229,52 @@ func (p *Plain) askPassphrase(context.Context) error {
 		why := mismatch(first, second)
 		clear(second)
 		if same {
-			p.answers.Passphrase = first
-			return nil
+			good, err := p.tryKeys(ctx, first)
+			if good && err == nil {
+				p.answers.Passphrase = first
+				return nil
+			}
+			clear(first)
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		clear(first)
 		p.say("%s.", why)
 	}
 	return nil
+}
+
+// tryKeys tells whether to go on with a passphrase, as to the keymap of the
+// boot prompt.
+func (p *Plain) tryKeys(ctx context.Context, passphrase []byte) (good bool, err error) {
+	boot := p.host().Keymap
+	if p.keymap == boot {
+		return true, nil
+	}
+	got, problem := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	if problem != nil {
+		got = steps.Typing{} // the engine warns of it
+	}
+	switch {
+	case got.Missing > 0:
+		p.say("It will not do: %s.", missing(got, steps.CleanText(boot)))
+		return false, nil
+	case got.Moved > 0:
+		p.say("Beware: %s.", elsewhere(got, steps.CleanText(boot)))
+		again, err := p.line("Load that keymap and type it again, y or n", "y")
+		if err != nil || again == "n" {
+			return err == nil, err
+		}
+		if err := p.backend.SetKeymap(ctx, boot); err != nil {
+			p.say("It is not loaded: %s.", steps.NewError("", err).Cause)
+			return false, nil
+		}
+		p.keymap = boot
+		return false, nil
+	}
+	return true, nil
 }
 
 func (p *Plain) askSecret(question string) ([]byte, error) {

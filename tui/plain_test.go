@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,32 @@ func TestPlainAsksEverything(t *testing.T) {
 	}
 	if strings.Contains(said, "horse") || strings.Contains(said, "\x1b") {
 		t.Errorf("it said too much:\n%s", said)
+	}
+}
+
+// A passphrase that is typed with another keymap than the boot prompt's.
+func TestPlainRetypes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		typing  steps.Typing
+		lines   []string
+		secrets []string
+		loaded  []string
+		says    string
+	}{
+		{"again, with the boot prompt's", steps.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Beware: 2 of its characters are"},
+		{"all the same", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Beware"},
+		{"not to be typed", steps.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "It will not do: 1 of its characters is on no key"},
+		{"the same keys", steps.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake(t)
+			f.typing = c.typing
+			said, err := converse(t, f, "stygianlibrary", c.lines, c.secrets)
+			if !errors.Is(err, errLeft) || !slices.Equal(f.loaded, c.loaded) || !strings.Contains(said, c.says) {
+				t.Errorf("%v, loaded %q\n%s", err, f.loaded, said)
+			}
+		})
 	}
 }
 

@@ -92,6 +92,8 @@ func scenes() []scene {
 			p.enterText("correct horse battery staple")
 			p.press("tab")
 		}},
+		{name: "passphrase-moved", fake: func(f *fake) { f.typing = steps.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-missing", fake: func(f *fake) { f.typing = steps.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
 		{name: "recovery-offer", play: walk(stateRecovery)},
 		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
 		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},

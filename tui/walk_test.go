@@ -57,6 +57,13 @@ func (p *pilot) secret(text string) {
 	p.press("enter", "enter")
 }
 
+// dvorak goes to the passphrase with another keymap than the host's.
+func dvorak(p *pilot) {
+	walk(stateKeyboard)(p)
+	p.enterText("dvorak")
+	walk(statePassphrase)(p)
+}
+
 // offline looks for Wi-Fi networks, as the network screen does by itself.
 func offline(p *pilot) { walk(stateNetwork)(p) }
 

@@ -22,6 +22,8 @@ type Options struct {
 	Host string
 	Repo string // the config repo in RAM, or empty: there is none
 	Key  []byte // age identity file, or nil: none was given
+	// Must: a host with secrets needs the identity now, none can come later.
+	Must bool
 	// Named are the secrets that the host's configuration names. known is
 	// false if it does not use agenix, or nothing tells.
 	Named func() (list []Secret, known bool)
@@ -76,6 +78,10 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		s.Warn(u + " is not here to be looked at, so nothing tells whether the age identity opens it")
 	}
 	o.paths(s)
+	if o.Key == nil && o.Must {
+		return sys.Faultf(sys.CodeUsage, "give it with --age-identity or the host's sealed keys, or go without: --no-age-identity",
+			"%s has %d secrets and no age identity to open them, and nobody is there to send it", o.Host, len(o.Found.Files)+len(o.Found.Unread))
+	}
 	if o.Key == nil {
 		s.Log(fmt.Sprintf("%s has %d secrets, and no age identity was given to open them", o.Host, len(o.Found.Files)+len(o.Found.Unread)))
 		return nil

@@ -165,6 +165,20 @@ func TestWithoutIdentity(t *testing.T) {
 	}
 }
 
+func TestNobodyCanSendIt(t *testing.T) {
+	o := options(t, Secret{"a", "", "a.age"})
+	o.Must = true
+	seal(t, o.Repo, "a.age", false, identity(t))
+	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
+		t.Errorf("%+v", fault)
+	}
+	o.Named = func() ([]Secret, bool) { return nil, true } // it needs none
+	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoSecrets(t *testing.T) {
 	o := options(t)
 	o.Named = func() ([]Secret, bool) { return nil, true }
@@ -233,7 +247,7 @@ func TestByRules(t *testing.T) {
 		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity was given"},
 		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
 		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
-		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "cannot be told"},
+		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "which cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(t)
@@ -280,7 +294,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 		f := sys.NewFake(t)
 		f.Expect(evaluate(file).Argv...).Prints(printed)
-		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "cannot be read, so the age identity is not tried") {
+		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
 			t.Errorf("%v, %q", err, f.Logged)
 		}
 	}

@@ -3,6 +3,7 @@ package agecheck
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -24,39 +25,48 @@ func evaluate(file string) sys.Cmd {
 }
 
 // byRules finds the files that agenix' rules encrypt to the host, for hosts
-// whose own configuration does not tell.
+// whose own configuration does not tell. Rules that cannot be read are told of
+// and do not hold up the install.
 func byRules(ctx context.Context, s sys.System, o Options) error {
-	if o.Repo == "" {
+	file := o.rules()
+	if file == "" {
 		return nil
 	}
+	if err := o.follow(ctx, s, file); err != nil && ctx.Err() == nil {
+		s.Warn("the age identity is not tried on the files of " + filepath.Base(file) + ", which cannot be read: " + err.Error())
+	}
+	return context.Cause(ctx)
+}
+
+// rules is the repo's rules file, or empty.
+func (o Options) rules() string {
 	for _, name := range rulesFiles {
 		file := filepath.Join(o.Repo, name)
-		if _, err := os.Stat(file); err != nil {
-			continue
+		if _, err := os.Stat(file); err == nil && o.Repo != "" {
+			return file
 		}
-		to, err := o.recipient(filepath.Dir(file))
-		if err != nil {
-			s.Warn("whether " + o.Host + " has secrets cannot be told: " + err.Error())
-			return nil
-		}
-		if to == nil {
-			return nil // the rules have no key for this host
-		}
-		out, err := s.Output(ctx, evaluate(file))
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var rules []secrets.Rule
-		if err == nil {
-			rules, err = secrets.ParseRules(out)
-		}
-		if err != nil {
-			s.Warn("the rules of the secrets cannot be read, so the age identity is not tried on them: " + err.Error())
-			return nil
-		}
-		o.apply(filepath.Dir(name), rules, to)
-		return nil
 	}
+	return ""
+}
+
+func (o Options) follow(ctx context.Context, s sys.System, file string) error {
+	to, err := o.recipient(filepath.Dir(file))
+	if err != nil || to == nil { // nil: there is no key for this host
+		return err
+	}
+	out, err := s.Output(ctx, evaluate(file))
+	if err != nil {
+		return err
+	}
+	rules, err := secrets.ParseRules(out)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Rel(o.Repo, filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	o.apply(dir, rules, to)
 	return nil
 }
 
@@ -89,8 +99,11 @@ func (o Options) recipient(dir string) (*secrets.Recipient, error) {
 		return secrets.ParseRecipient(id.Recipient())
 	}
 	src, err := os.ReadFile(filepath.Join(dir, "keys.nix"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, nil //nolint:nilerr // many have none
+		return nil, err
 	}
 	key, err := secrets.KeyOf(src, o.Host)
 	if errors.Is(err, secrets.ErrNoHost) {

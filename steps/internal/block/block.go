@@ -35,10 +35,12 @@ type Device struct {
 	Removable      bool   `json:"removable"` // the medium can be taken out
 	Hotplug        bool   `json:"hotplug"`   // the device itself can
 	Transport      string `json:"transport,omitempty"`
-	Model          string `json:"model,omitempty"`
-	Serial         string `json:"serial,omitempty"`
-	WWN            string `json:"wwn,omitempty"`
-	ByID           string `json:"byID,omitempty"` // /dev/disk/by-id/...
+	// Card is the kind of a memory card, SD, or MMC if it may be soldered in.
+	Card   string `json:"card,omitempty"`
+	Model  string `json:"model,omitempty"`
+	Serial string `json:"serial,omitempty"`
+	WWN    string `json:"wwn,omitempty"`
+	ByID   string `json:"byID,omitempty"` // /dev/disk/by-id/...
 
 	PTType string `json:"ptType,omitempty"` // gpt, dos
 	PTUUID string `json:"ptUUID,omitempty"`

@@ -11,11 +11,13 @@ import (
 
 // mount is one line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
 type mount struct {
-	devNo  string // major:minor; major 0 for what has no single device
-	point  string
-	fsType string
-	source string
-	super  []string // per-superblock options
+	devNo   string // major:minor; major 0 for what has no single device
+	root    string // what of the file system is mounted
+	point   string
+	options []string // of this mount
+	fsType  string
+	source  string
+	super   []string // per-superblock options
 }
 
 // parseMounts reads mountinfo. A line that cannot be read is an error: it
@@ -30,7 +32,10 @@ func parseMounts(b []byte) ([]mount, error) {
 		if !ok || len(f) < 6 || len(g) < 2 {
 			return nil, fmt.Errorf("mountinfo has an unknown line: %q", lines.Text())
 		}
-		m := mount{devNo: f[2], point: unescape(f[4]), fsType: g[0], source: unescape(g[1])}
+		m := mount{
+			devNo: f[2], root: unescape(f[3]), point: unescape(f[4]), options: strings.Split(f[5], ","),
+			fsType: g[0], source: unescape(g[1]),
+		}
 		if len(g) > 2 {
 			m.super = splitEscaped(g[2], ',')
 		}

@@ -103,6 +103,10 @@ func (v *survey) readSysfs(tree []Device) error {
 		d.Slaves = list(v.sysfs(d.Name, "slaves"))
 		d.BackingFile = readText(v.sysfs(d.Name, "loop/backing_file"))
 		d.ByID = byID[d.Name]
+		if strings.HasPrefix(d.Name, "mmcblk") && d.Type == TypeDisk {
+			// Kernel: drivers/mmc/core/bus.c, type_show.
+			d.Card = readText(v.sysfs(d.Name, "device/type"))
+		}
 		if d.FSType == "zfs_member" && d.Label != "" {
 			// OpenZFS has a folder there for every imported pool.
 			pool := filepath.Join(v.root, "proc/spl/kstat/zfs", filepath.Base(d.Label))

@@ -51,7 +51,7 @@ var Codes = []struct {
 	{CodeHost, "the host is unknown or its host.toml is invalid"},
 	{CodeDisk, "no disk can be chosen without asking, or the named disk is refused"},
 	{CodeMachine, "the machine does not fit: no UEFI, not root, too little memory, disk too small, a command missing"},
-	{CodeSource, "the system to install cannot be had: no network, clone or evaluation failed, closure missing"},
+	{CodeSource, "the system to install cannot be had: no network, clone or evaluation failed, closure missing, image damaged"},
 	{CodeContract, "the host's own configuration does not fit what would be created, or its age identity does not open its secrets"},
 	{CodeBusy, "another install is running on this machine"},
 	{CodeGate, "the disk is no longer the one that was confirmed, or is in use"},

@@ -1,0 +1,224 @@
+# Cases of contract.nix: `nix eval --json --file modules/contract-cases.nix`
+# lists those that fail, with what came out. None: [ ].
+let
+  contract = import ./contract.nix;
+  absent = contract { };
+  # What a configuration says, and what of the facts that decides.
+  cases = [
+    {
+      name = "nothing at all";
+      is = absent;
+      want = {
+        hostName = null;
+        fileSystems = { };
+        swapDevices = [ ];
+        luksDevices = { };
+        resumeDevice = "";
+        keymap = null;
+        loader = {
+          systemdBoot = false;
+          lanzaboote = false;
+          limine = false;
+          refind = false;
+          extlinux = false;
+          external = false;
+          grub = {
+            enable = false;
+            efiSupport = false;
+            efiInstallAsRemovable = false;
+            devices = [ ];
+          };
+          efiSysMountPoint = "/boot";
+          canTouchEfiVariables = false;
+        };
+        initrd = {
+          systemd = false;
+          availableKernelModules = [ ];
+        };
+        secrets = null;
+        ageIdentityPaths = null;
+        users = { };
+      };
+    }
+    {
+      name = "file systems by device and by label";
+      is =
+        (contract {
+          fileSystems."/" = {
+            device = null;
+            label = "ROOT";
+            fsType = "ext4";
+            options = [ "defaults" ];
+          };
+          fileSystems.esp = {
+            mountPoint = "/boot";
+            device = "/dev/disk/by-label/EFI";
+          };
+          fileSystems."/none" = { };
+        }).fileSystems;
+      want = {
+        "/" = {
+          device = "/dev/disk/by-label/ROOT";
+          fsType = "ext4";
+          options = [ "defaults" ];
+        };
+        "/boot" = {
+          device = "/dev/disk/by-label/EFI";
+          fsType = "auto";
+          options = [ ];
+        };
+        "/none" = {
+          device = null;
+          fsType = "auto";
+          options = [ ];
+        };
+      };
+    }
+    {
+      name = "swap, whose label has no default in NixOS";
+      is =
+        (contract {
+          swapDevices = [
+            {
+              device = "/dev/disk/by-label/SWAP";
+              label = throw "accessed but has no value defined";
+              randomEncryption.enable = true;
+            }
+            {
+              device = "/swapfile";
+              randomEncryption = false;
+            }
+            { label = "S"; }
+          ];
+        }).swapDevices;
+      want = [
+        {
+          device = "/dev/disk/by-label/SWAP";
+          randomEncryption = true;
+        }
+        {
+          device = "/swapfile";
+          randomEncryption = false;
+        }
+        {
+          device = "/dev/disk/by-label/S";
+          randomEncryption = false;
+        }
+      ];
+    }
+    {
+      name = "LUKS";
+      is =
+        (contract {
+          boot.initrd.luks.devices.crypt = {
+            device = "/dev/disk/by-partlabel/L";
+            keyFile = null;
+            header = ./contract.nix;
+          };
+        }).luksDevices;
+      want.crypt = {
+        device = "/dev/disk/by-partlabel/L";
+        keyFile = null;
+        header = toString ./contract.nix;
+      };
+    }
+    {
+      name = "a keymap by name";
+      is = (contract { console.keyMap = "de"; }).keymap;
+      want = "de";
+    }
+    {
+      name = "a keymap that Nix makes";
+      is = (contract { console.keyMap.outPath = "/nix/store/x-keymap"; }).keymap;
+      want = "/nix/store/x-keymap";
+    }
+    {
+      name = "no console of its own";
+      is =
+        (contract {
+          console.enable = false;
+          console.keyMap = "de";
+        }).keymap;
+      want = "us";
+    }
+    {
+      name = "GRUB with one device";
+      is =
+        (contract {
+          boot.loader.grub = {
+            enable = true;
+            device = "nodev";
+            devices = [ ];
+          };
+        }).loader.grub;
+      want = {
+        enable = true;
+        efiSupport = false;
+        efiInstallAsRemovable = false;
+        devices = [ "nodev" ];
+      };
+    }
+    {
+      name = "initrd modules as a list and as a set";
+      is = map (m: (contract { boot.initrd.availableKernelModules = m; }).initrd.availableKernelModules) [
+        [ "nvme" ]
+        {
+          nvme = true;
+          ahci = false;
+        }
+      ];
+      want = [
+        [ "nvme" ]
+        [ "nvme" ]
+      ];
+    }
+    {
+      name = "secrets, by their files alone";
+      is =
+        (contract {
+          age.secrets.wifi = {
+            file = "${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/secrets/wifi.age";
+            path = throw "not looked at";
+          };
+          age.secrets.local.file = ./contract.nix;
+        }).secrets;
+      want = [
+        {
+          name = "local";
+          file = toString ./contract.nix;
+          inSource =
+            let
+              m = builtins.match "${builtins.storeDir}/[^/]+/(.+)" (toString ./contract.nix);
+            in
+            if m == null then null else builtins.head m;
+        }
+        {
+          name = "wifi";
+          file = "${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/secrets/wifi.age";
+          inSource = "secrets/wifi.age";
+        }
+      ];
+    }
+    {
+      name = "agenix without secrets";
+      is = (contract { age.secrets = { }; }).secrets;
+      want = [ ];
+    }
+    {
+      name = "users without their passwords";
+      is =
+        (contract {
+          users.users.ann = {
+            uid = null;
+            home = "/home/ann";
+            hashedPassword = throw "not looked at";
+          };
+        }).users;
+      want.ann = {
+        uid = null;
+        home = "/home/ann";
+      };
+    }
+  ];
+in
+map (c: { inherit (c) name is; }) (builtins.filter (c: c.is != c.want) cases)

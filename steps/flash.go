@@ -1,0 +1,181 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/detect"
+	"auto-installer/steps/flash"
+	"auto-installer/steps/gate"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+// Image is an image of a disk, in a file.
+type Image = flash.Image
+
+// InspectImage recognizes an image. The error is an *Error.
+func InspectImage(path string) (Image, error) {
+	i, err := flash.Inspect(path)
+	if err != nil {
+		return i, NewError("", err)
+	}
+	return i, nil
+}
+
+// Stick is a disk that an image can be written to.
+type Stick struct {
+	Path    string
+	ByID    string   // a path that stays the same when it is plugged in again
+	Name    string   // path, model, serial number, size and bus
+	Mounted []string // what must be unmounted first
+	Holds   []string // what is on it
+
+	identity block.Identity
+	numbers  []string // device numbers, of its partitions too
+}
+
+func stickOf(s detect.Stick) Stick {
+	stick := Stick{
+		Path: s.Device.Path, ByID: cmp.Or(s.Device.ByID, s.Device.Path), Name: detect.DescribeStick(s), Mounted: s.Mounted, Holds: s.Holds,
+		identity: block.IdentityOf(s.Device),
+	}
+	for _, b := range s.Device.Below() {
+		stick.numbers = append(stick.numbers, b.DevNo)
+	}
+	return stick
+}
+
+// Sticks lists the disks that an image can be written to.
+func Sticks(ctx context.Context) ([]Stick, error) {
+	inv, err := block.Survey(ctx, looking(), "/")
+	if err != nil {
+		return nil, NewError("", err)
+	}
+	var all []Stick
+	for _, s := range detect.Sticks(inv) {
+		if s.Refused == "" {
+			all = append(all, stickOf(s))
+		}
+	}
+	return all, nil
+}
+
+// ChooseStick finds the disk that the operator named, by a path of any kind.
+// With reading set it is not to be written to: then any disk will do. The error
+// is an *Error.
+func ChooseStick(ctx context.Context, want string, reading bool) (Stick, error) {
+	inv, err := block.Survey(ctx, looking(), "/")
+	if err != nil {
+		return Stick{}, NewError("", err)
+	}
+	if real, err := block.Resolve("/", want); err == nil {
+		want = real
+	}
+	s, err := detect.ChooseStick(inv, want, reading)
+	if err != nil {
+		return Stick{}, NewError("", err)
+	}
+	return stickOf(s), nil
+}
+
+// Flash is what to write where.
+type Flash struct {
+	Image  Image
+	Stick  Stick
+	SHA256 string // that the image must have, in hex; empty: what is beside it
+	Eject  bool
+	// VerifyOnly compares the stick with the image and writes nothing.
+	VerifyOnly bool
+}
+
+// FlashPlan makes the plan of writing an image to a stick, or of comparing
+// them. The error is an *Error.
+func FlashPlan(f Flash) (*Plan, error) {
+	if f.Image.Size() > f.Stick.identity.Size {
+		return nil, NewError("", fault(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
+			f.Image.Path, Size(f.Image.Size()), f.Stick.Name))
+	}
+	if err := f.onStick(); err != nil {
+		return nil, err
+	}
+	want, err := flash.Expect(f.Image.Path, f.SHA256)
+	if err != nil {
+		return nil, NewError("", err)
+	}
+	o := flash.Options{
+		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &flash.Job{},
+	}
+	name := filepath.Base(f.Image.Path)
+	check := step("image", "read the image to its end", before, o, flash.CheckActions, flash.Check)
+	verify := step("verify", "read the stick back", after, o, flash.VerifyActions, flash.Verify)
+	if f.VerifyOnly {
+		verify.Writes = false
+		return task(fmt.Sprintf("comparing %s with %s", f.Stick.Name, name), check, verify), nil
+	}
+	list := []Step{check}
+	if len(f.Stick.Mounted) > 0 {
+		list = append(list, step("unmount", "let go of the stick", before, flash.Unmount{Points: f.Stick.Mounted}, flash.UnmountActions, flash.RunUnmount))
+	}
+	list = append(list,
+		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
+			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick}, gate.Actions, gate.Run),
+		step("write", "write the image", after, o, flash.WriteActions, flash.Write),
+		verify)
+	p := task(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)
+	if !f.Image.Hybrid {
+		p.Warnings = append(p.Warnings, "the image has no partition table: most machines do not start it from a stick")
+	}
+	return p, nil
+}
+
+// refusedStick tells why a disk may not be written to now, or is empty.
+func refusedStick(inv *block.Inventory, path string) string {
+	for _, s := range detect.Sticks(inv) {
+		switch {
+		case s.Device.Path != path:
+		case s.Refused == "" && len(s.Mounted) > 0:
+			return "it is mounted at " + strings.Join(s.Mounted, ", ")
+		default:
+			return s.Refused
+		}
+	}
+	return "it is not there"
+}
+
+// onStick refuses an image that lies on the stick itself.
+func (f Flash) onStick() error {
+	var st unix.Stat_t
+	if err := unix.Stat(f.Image.Path, &st); err != nil {
+		return NewError("", fault(sys.CodeUsage, "name the image again", "%s: %w", f.Image.Path, err))
+	}
+	number := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	if !f.VerifyOnly && slices.Contains(f.Stick.numbers, number) {
+		return NewError("", fault(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", f.Image.Path, f.Stick.Path))
+	}
+	return nil
+}
+
+// NeedAccess makes sure that this user may open a disk, before anything is
+// asked. The error is an *Error.
+func NeedAccess(s Stick, write bool) error {
+	mode := uint32(unix.R_OK)
+	if write {
+		mode |= unix.W_OK
+	}
+	if unix.Access(s.Path, mode) != nil {
+		return NewError("", flash.NoPermission(s.Path))
+	}
+	return nil
+}
+
+// NoStick is an error of the choice of a stick.
+func NoStick(hint, format string, args ...any) *Error {
+	return NewError("", fault(sys.CodeDisk, hint, format, args...))
+}

@@ -1,0 +1,91 @@
+package flash
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// chunkSize is how much is read and written at once, in bytes: what sticks are
+// fastest with, and their erase blocks divide.
+const chunkSize = 4 << 20
+
+// depth is how many chunks are under way: one is read while another is written.
+const depth = 3
+
+// pump reads chunk after chunk and gives them to use, in order, while the next
+// is read. All chunks but the last are full, see fill. The buffers are on page boundaries, as O_DIRECT wants them (open(2)).
+//
+// When pump returns, neither function is running. If ctx ended, the error is
+// its cause.
+func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) error) error {
+	memory, err := unix.Mmap(-1, 0, depth*chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Munmap(memory) }() // it was mapped above
+
+	type chunk struct {
+		buf []byte
+		n   int
+		err error
+	}
+	free, full, stop := make(chan []byte, depth), make(chan chunk, depth), make(chan struct{})
+	for i := range depth {
+		free <- memory[i*chunkSize:][:chunkSize:chunkSize]
+	}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case b := <-free:
+				n, err := read(b)
+				full <- chunk{b, n, err} // never more than there are buffers
+				if err != nil {
+					return
+				}
+			case <-stop:
+				return
+			}
+		}
+	})
+	defer reader.Wait()
+	defer close(stop)
+	for {
+		c := <-full
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		ended := c.err == io.EOF //nolint:errorlint // what wraps it is a failure
+		if c.err != nil && !ended {
+			return c.err
+		}
+		if c.n > 0 {
+			if err := use(c.buf[:c.n]); err != nil {
+				return err
+			}
+		}
+		if ended {
+			return nil
+		}
+		free <- c.buf
+	}
+}
+
+// fill reads from r until b is full. At the end of r the error is io.EOF, with
+// what was left of it. It is not io.ReadFull, after which a decompressor's
+// io.ErrUnexpectedEOF, for an archive that was cut short, would look like the
+// end.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = r.Read(b[n:])
+		n += more
+	}
+	if n == len(b) {
+		err = nil
+	}
+	return n, err
+}

@@ -1,0 +1,133 @@
+package steps
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block/blocktest"
+	"auto-installer/steps/internal/sys"
+)
+
+// sticks are those of a made-up machine, by serial number.
+func sticks(t *testing.T) map[string]Stick {
+	t.Helper()
+	found := map[string]Stick{}
+	for _, s := range detect.Sticks(blocktest.Inventory(t, "sticks")) {
+		found[s.Device.Serial] = stickOf(s)
+	}
+	return found
+}
+
+func imageFile(t *testing.T, size int64) Image {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "nixos.iso")
+	data := make([]byte, 64<<10)
+	copy(data[32769:], "CD001")
+	if err := errors.Join(os.WriteFile(path, data, 0o600), os.Truncate(path, size)); err != nil {
+		t.Fatal(err)
+	}
+	i, err := InspectImage(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func stepNames(p *Plan) string {
+	var names []string
+	for _, s := range p.Steps {
+		names = append(names, fmt.Sprintf("%s:%v", s.Name, s.Writes))
+	}
+	return strings.Join(names, " ")
+}
+
+func TestFlashPlan(t *testing.T) {
+	all, image := sticks(t), imageFile(t, 1<<20)
+	for _, c := range []struct {
+		flash Flash
+		steps string
+		words []string // in the dry run
+	}{
+		{
+			Flash{Image: image, Stick: all["OLDISO"], Eject: true},
+			"image:false gate:false write:true verify:true",
+			[]string{"flashing nixos.iso to /dev/sda (Cruzer Blade, serial OLDISO, 14.4 GiB, USB)", "most machines do not start it", "there is no checksum", "eject it"},
+		},
+		{
+			Flash{Image: image, Stick: all["MOUNTED"], SHA256: strings.Repeat("Ab", 32)},
+			"image:false unmount:false gate:false write:true verify:true",
+			[]string{"$ umount /run/media/ann/PHOTOS/inner\n      $ umount /run/media/ann/PHOTOS\n", strings.Repeat("ab", 32) + " (--sha256)", "read its new partition table"},
+		},
+		{
+			Flash{Image: image, Stick: all["MOUNTED"], VerifyOnly: true},
+			"image:false verify:false",
+			[]string{"comparing /dev/sdb"},
+		},
+	} {
+		p, err := FlashPlan(c.flash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := stepNames(p); got != c.steps {
+			t.Errorf("the steps are %s, not %s", got, c.steps)
+		}
+		var shown bytes.Buffer
+		WritePlan(&shown, p)
+		for _, w := range c.words {
+			if !strings.Contains(shown.String(), w) {
+				t.Errorf("no %q in\n%s", w, shown.String())
+			}
+		}
+	}
+}
+
+func TestFlashPlanRefuses(t *testing.T) {
+	all, image := sticks(t), imageFile(t, 1<<20)
+	var st unix.Stat_t
+	if err := unix.Stat(image.Path, &st); err != nil {
+		t.Fatal(err)
+	}
+	itself := all["OLDISO"]
+	itself.numbers = append(slices.Clone(itself.numbers), fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))
+	for _, c := range []struct {
+		flash Flash
+		code  Code
+		words string
+	}{
+		{Flash{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
+		{Flash{Image: image, Stick: itself}, sys.CodeDisk, "lies on /dev/sda itself"},
+		{Flash{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is no SHA-256`},
+	} {
+		_, err := FlashPlan(c.flash)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Code != c.code || e.Hint == "" || !strings.Contains(e.Cause, c.words) {
+			t.Errorf("want %q, got %v", c.words, err)
+		}
+	}
+}
+
+// What was mounted, or turned out to be something else, between the question
+// and the first write stops it.
+func TestRefusedStick(t *testing.T) {
+	inv := blocktest.Inventory(t, "sticks")
+	for path, want := range map[string]string{
+		"/dev/sda":     "",
+		"/dev/mmcblk0": "",
+		"/dev/sdb":     "it is mounted at /run/media/ann/PHOTOS/inner, /run/media/ann/PHOTOS",
+		"/dev/sdi":     "it is no stick: neither removable nor on USB (sata)",
+		"/dev/sdz":     "it is not there",
+	} {
+		if got := refusedStick(inv, path); got != want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}
