@@ -225,6 +225,7 @@ func TestFailureThenSuccess(t *testing.T) {
 	host := i.write("/run/fails.toml", `extraPostMountCommands = [
   "test -e /run/mended-command || exit 3",
   "test -e /run/mended-loader || mount -o remount,ro /mnt/boot",
+  "test -e /run/mended-esp || sh /run/sabotage >/dev/null 2>&1 &",
 ]
 `+i.hostTOML("demo"))
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
@@ -239,6 +240,22 @@ func TestFailureThenSuccess(t *testing.T) {
 	i.logKept(target, "Read-only file system")
 	shell(t, i.Machine, "touch /run/mended-loader")
 	lap(t, i.Machine, "failed twice")
+
+	// The boot loader is installed, and then spoiled: every spoiled thing is
+	// named, and the machine stays on.
+	i.write("/run/sabotage", `
+		until [ -e /mnt/boot/loader/loader.conf ]; do sleep 0.05; done
+		cd /mnt/boot/EFI
+		for f in nixos/*initrd*; do truncate -s 100000 "$f"; done
+		rm BOOT/BOOTX64.EFI
+		printf x | dd of="$(echo /mnt/nix/store/*-demo-boot/initrd)" bs=1 seek=5000 conv=notrunc
+		sync`)
+	i.refused(11, "none of its initrds", args...)
+	i.logKept(target, "there is no loader at the removable path")
+	i.letGo()
+	i.logKept(target, "-demo-boot' was modified")
+	shell(t, i.Machine, "touch /run/mended-esp")
+	lap(t, i.Machine, "not proven")
 
 	for _, c := range []struct {
 		signal string

@@ -17,6 +17,7 @@ import (
 	"auto-installer/modules"
 	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
+	"auto-installer/steps/bootvm"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/encrypt"
@@ -323,11 +324,13 @@ func (b *builder) steps() []Step {
 		RecoveryKey: b.a.RecoveryKey,
 	}
 	proof := bootproof.Options{
-		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/", RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Root: Target, Toplevel: sysOpts.Toplevel, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
+		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 	}
 	if b.h.LUKS.Enable {
-		proof.LUKS, proof.LUKSLabel = luks.Device, luks.Label
+		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
 		proof.Passphrase, proof.RecoveryKey = luks.Passphrase, luks.RecoveryKey
+		proof.LUKSDevices = agreed.Found.LUKSDevices
 	}
 
 	table := partition.Options{
@@ -381,6 +384,14 @@ func (b *builder) steps() []Step {
 	add(step("opened", "prove that the host's secrets open on the target", after,
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
+	if b.a.ProveBoot == ProveVM {
+		vm := vmSteps(bootvm.Options{
+			Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+			Mounted: []string{Target, Target + "/boot"}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
+		})
+		list = slices.Insert(list, 0, vm[0])
+		add(vm[1])
+	}
 	add(step("finish", "keep the logs and let go of the disk", after,
 		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
 	if b.a.Power {
