@@ -35,14 +35,15 @@ func newHostCommand() *cobra.Command {
 			"passphrase, enter the recipient in keys.nix, write hosts/NAME, encrypt the secrets anew that\n" +
 			"it may read, and evaluate the result. All of it is done, or nothing. Without NAME it asks.",
 		Args: cobra.MaximumNArgs(1),
-		RunE: does(func(cmd *cobra.Command, args []string) (err error) {
-			name := ""
-			if len(args) > 0 {
-				name = args[0]
-			} else if name, err = f.ask(cmd); err != nil {
-				return err
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				name, err := f.ask(cmd)
+				if err != nil {
+					return err
+				}
+				args = []string{name}
 			}
-			return f.add(cmd, name)
+			return f.add(cmd, args[0])
 		}),
 	}
 	f.register(c)

@@ -73,7 +73,7 @@ func confirmYes(cmd *cobra.Command, flag string, say ...string) error {
 	for _, line := range say {
 		fmt.Fprintln(out, steps.CleanText(line))
 	}
-	fmt.Fprint(out, "Type yes to go on: ")
+	_, _ = fmt.Fprint(out, "Type yes to go on: ")
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != "yes" {
 		return steps.Usage("nothing was done; type the whole word yes next time", "not confirmed")

@@ -93,8 +93,8 @@ func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
 // take puts a key in place if it is the right one. What is still coming in
 // looks like a wrong one at first, and is looked at again when it has grown.
 func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done bool, err error) {
-	if err := Check(key); err != nil {
-		s.Log("what came so far is " + err.Error())
+	if bad := Check(key); bad != nil {
+		s.Log("what came so far is " + bad.Error())
 		return false, nil
 	}
 	if err := o.Fits(ctx, s, key); err != nil {

@@ -26,8 +26,8 @@ func (o Options) flake(s sys.System) error {
 	if err != nil {
 		return err
 	}
-	masked, err := mask(src)
-	if err == nil && made.Match(masked) || bytes.Contains(src, []byte(o.Host.TargetHost+"-installer")) {
+	masked, bad := mask(src)
+	if bad == nil && made.Match(masked) || bytes.Contains(src, []byte(o.Host.TargetHost+"-installer")) {
 		return nil
 	}
 	name := o.Host.TargetHost
@@ -38,17 +38,12 @@ func (o Options) flake(s sys.System) error {
 		"};",
 	}
 	inPackages := []string{name + "InstallerIso = self.nixosConfigurations." + name + "-installer.config.system.build.isoImage;"}
-	edited := src
-	for _, e := range []struct {
-		set   *regexp.Regexp
-		lines []string
-	}{{definitions, inDefinitions}, {packages, inPackages}} {
-		if err == nil {
-			edited, err = insert(edited, e.set, e.lines)
-		}
+	edited, bad := insert(src, definitions, inDefinitions)
+	if bad == nil {
+		edited, bad = insert(edited, packages, inPackages)
 	}
-	if err != nil {
-		s.Warn("flake.nix is left as it is: " + err.Error())
+	if bad != nil {
+		s.Warn("flake.nix is left as it is: " + bad.Error())
 		s.Warn("if it does not make the installer of " + name + " by itself, add to nixosHostDefinitions: " + strings.Join(inDefinitions, " "))
 		s.Warn("and to packages.x86_64-linux: " + inPackages[0])
 		return nil
@@ -105,7 +100,7 @@ func mask(src []byte) ([]byte, error) {
 		}
 	}
 	for at := 0; at < len(src); {
-		end := at + 1
+		var end int
 		var err error
 		switch rest := src[at:]; {
 		case rest[0] == '#':
