@@ -15,9 +15,10 @@ import (
 	"time"
 )
 
-// The live system's own image is flashed to another stick, which then boots. The stick that is booted from and a disk that is no stick are refused
-// and stay as they are. A second stick, of those that do not call themselves
-// removable, gets a packed image: once stopped in the middle, once to its end.
+// The live system's own image is flashed to another stick, which then boots. The
+// stick that was booted from and a disk that is no stick are refused and stay as
+// they are. A second stick, of those that do not call themselves removable, gets
+// a packed image: once stopped in the middle, once to its end.
 func TestFlash(t *testing.T) {
 	t.Parallel()
 	system := disk(t, "SYSTEM", NVMe, 512, 1*gib)
