@@ -131,3 +131,21 @@ func TestRefusedStick(t *testing.T) {
 		}
 	}
 }
+
+// The gate of the plan has all that it needs: whatever disk of that name this
+// machine has, it comes to an answer.
+func TestFlashGate(t *testing.T) {
+	fake, _ := blocktest.Machine(t, "sticks")
+	p, err := FlashPlan(Flash{Image: imageFile(t, 1<<20), Stick: sticks(t)["OLDISO"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Steps {
+		if s.Name != "gate" {
+			continue
+		}
+		if err := s.run(t.Context(), fake); err != nil && NewError("", err).Code != sys.CodeGate {
+			t.Error(err)
+		}
+	}
+}
