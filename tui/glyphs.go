@@ -186,7 +186,9 @@ func wrap(s string, w int) []string {
 	}
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
-		lines = append(lines, strings.Split(ansi.Wrap(clean(line), w, ""), "\n")...)
+		// A hyphen is no place to break an option or a path.
+		line = ansi.Wrap(strings.ReplaceAll(clean(line), "-", "\u2011"), w, "")
+		lines = append(lines, strings.Split(strings.ReplaceAll(line, "\u2011", "-"), "\n")...)
 	}
 	return lines
 }
