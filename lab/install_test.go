@@ -95,7 +95,7 @@ func TestLUKS(t *testing.T) {
 	host := i.host("demo-luks")
 	i.write("/run/passphrase", passphrase)
 
-	spy := i.spyOnProcesses()
+	spy := i.spyOnProcesses("luksFormat", "nixos-install")
 	out := shell(t, i.Machine, "auto-installer install --host "+host+" --disk "+target.ID()+
 		" --confirm yes --no-power --passphrase-fd 3 3</run/passphrase 2>&1")
 	processes := spy()
@@ -133,8 +133,8 @@ func TestLUKS(t *testing.T) {
 }
 
 // spyOnProcesses keeps what every process shows of itself, several times a
-// second, until the returned function is called.
-func (i *installer) spyOnProcesses() func() string {
+// second, until the returned function is called. It must have seen the words.
+func (i *installer) spyOnProcesses(words ...string) func() string {
 	i.t.Helper()
 	p, err := i.Agent.Start(i.t.Context(), nil, "bash", "-c", `
 		until [ -e /run/spy-stop ]; do
@@ -148,7 +148,7 @@ func (i *installer) spyOnProcesses() func() string {
 		i.t.Helper()
 		seen := shell(i.t, i.Machine, "touch /run/spy-stop; sleep 1; sort -u /run/spy")
 		_ = p
-		for _, word := range []string{"luksFormat", "nixos-install"} {
+		for _, word := range words {
 			if !strings.Contains(seen, word) {
 				i.t.Errorf("the process list snapshots missed %s", word)
 			}

@@ -4,11 +4,13 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // builder is the machine on which hosts are prepared: this one, with the lab's
@@ -153,6 +155,7 @@ func TestNewHost(t *testing.T) {
 	shell(t, i.Machine, "mkdir -p /etc/auto-installer/hosts/vega")
 	i.write("/etc/auto-installer/hosts/vega/host.toml", definition)
 	i.write("/etc/auto-installer/hosts/vega/bundle.age", string(sealed))
+	spy := i.spyOnProcesses("nixos-install")
 	o := i.operator()
 	i.must(o.Welcome(ctx))
 	i.must(o.Keyboard(ctx))
@@ -164,7 +167,8 @@ func TestNewHost(t *testing.T) {
 	lap(t, i.Machine, "done")
 	i.letGo()
 	private := i.privateLines("/mnt-look", target)
-	i.secretless(map[string]string{"build machine's output": b.spoken.String()}, append(private, bundlePassphrase, greeting)...)
+	i.secretless(map[string]string{"build machine's output": b.spoken.String(), "processes": spy()}, append(private, bundlePassphrase, greeting)...)
+	i.notInFiles(append(private, bundlePassphrase, greeting)...)
 	i.ends(o, target)
 	for _, secret := range []string{bundlePassphrase, greeting} {
 		notIn(t, i.Out, secret)
@@ -181,6 +185,25 @@ func TestNewHost(t *testing.T) {
 	}
 	if !decrypted(m) {
 		t.Errorf("the secrets are %+v", m.Secrets)
+	}
+}
+
+// notInFiles searches what the live system keeps in memory: its temporary
+// files, and all that it has written over the stick's.
+func (i *installer) notInFiles(secrets ...string) {
+	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), 2*time.Minute)
+	defer cancel()
+	r, err := i.Agent.Run(ctx, []byte(strings.Join(secrets, "\n")+"\n"), "bash", "-c", `
+		cat >/dev/shm/patterns
+		grep -rIlsF -f /dev/shm/patterns /tmp /run /var /root /etc /home --exclude-dir=udev
+		grep -lsF -f /dev/shm/patterns /dev/shm/[!p]* || true
+		rm /dev/shm/patterns`)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if found := strings.TrimSpace(string(r.Stdout)); found != "" {
+		i.t.Errorf("secrets are in\n%s", found)
 	}
 }
 
