@@ -37,6 +37,10 @@ e2e scenario='.':
 fuzz time='30s':
     lab/fuzz {{time}}
 
+# made-up machines through the choice of the disk, the plan and the gate
+topology machines='10000':
+    go test -count 1 -timeout 60m -v -run TestTopology ./steps -rapid.checks=$(({{machines}} / 4))
+
 # the Nix side, without nixpkgs; NIXPKGS_LIB=FOLDER with its lib too
 nix-check:
     lab/nix-check
@@ -53,7 +57,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/nix-check lab/nix/scripts-check lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/nix-check lab/nix/scripts-check lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

@@ -272,6 +272,34 @@ func TestParseHeld(t *testing.T) {
 	}
 }
 
+// As `age-keygen | age --passphrase` makes it.
+func TestEncryptedIdentityFile(t *testing.T) {
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := age.NewScryptRecipient("horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetWorkFactor(10)
+	file := sealRaw(t, string(id.File()), r)
+	asked := 0
+	ks, err := ParseHeld(file, Ask{Passphrase: answer("horse", &asked)})
+	if err != nil || len(ks) != 1 || asked != 1 {
+		t.Fatal(err, asked)
+	}
+	if err := CanOpen(bytes.NewReader(encrypt(t, false, id.Recipient())), ks[0]); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseHeld(file, Ask{Passphrase: answer("donkey", &asked)}); !errors.Is(err, ErrWrongPassphrase) || asked != 1+tries {
+		t.Error(err, asked)
+	}
+	if _, err := ParseHeld(file, Ask{}); !errors.Is(err, ErrNeedsPassphrase) {
+		t.Error(err)
+	}
+}
+
 func TestParseRecipients(t *testing.T) {
 	_, public := newKey(t, "")
 	rs, err := ParseRecipients([]string{keyA, public + " me@here", " " + keyA + "\n", public})

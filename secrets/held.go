@@ -3,9 +3,11 @@ package secrets
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 
 	"filippo.io/age"
+	"filippo.io/age/armor"
 	"filippo.io/age/plugin"
 )
 
@@ -31,17 +33,72 @@ type Ask struct {
 }
 
 // ParseHeld reads the private keys of a file: age identities, plugin
-// identities among them, one a line; or one ssh key. An ed25519 key of ssh also
+// identities among them, one a line; those encrypted to a passphrase, as `age
+// --passphrase` does; or one ssh key. An ed25519 key of ssh also
 // opens what was encrypted to the age key that ssh-to-age makes of it. data is
 // left as it is.
 func ParseHeld(data []byte, ask Ask) ([]*Held, error) {
-	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("-----BEGIN ")) {
+	start := bytes.TrimLeft(data, " \t\r\n")
+	if bytes.HasPrefix(start, []byte("age-encryption.org/")) || bytes.HasPrefix(start, []byte(armor.Header)) {
+		plain, err := decryptHeld(data, ask.Passphrase)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(plain)
+		return parseHeldLines(plain, ask)
+	}
+	if bytes.HasPrefix(start, []byte("-----BEGIN ")) {
 		id, err := newSSHIdentity(data, ask.Passphrase)
 		if err != nil {
 			return nil, err
 		}
 		return []*Held{{id, id.recipients()}}, nil
 	}
+	return parseHeldLines(data, ask)
+}
+
+// decryptHeld opens an identity file that is encrypted to a passphrase.
+func decryptHeld(data []byte, ask func() ([]byte, error)) ([]byte, error) {
+	if ask == nil {
+		return nil, ErrNeedsPassphrase
+	}
+	h, err := ReadHeader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	for range tries {
+		pass, err := ask()
+		if err != nil {
+			return nil, err
+		}
+		id, err := age.NewScryptIdentity(string(pass))
+		clear(pass)
+		if err != nil {
+			continue // an empty one
+		}
+		var in io.Reader = bytes.NewReader(data)
+		if h.Armored {
+			in = armor.NewReader(in)
+		}
+		out, err := age.Decrypt(in, id)
+		if _, wrong := errors.AsType[*age.NoIdentityMatchError](err); wrong {
+			continue
+		}
+		if err != nil {
+			return nil, malformed("identity file", "%v", err)
+		}
+		plain := make([]byte, len(data))
+		n, err := io.ReadFull(out, plain)
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			clear(plain)
+			return nil, malformed("identity file", "it is damaged")
+		}
+		return plain[:n], nil
+	}
+	return nil, ErrWrongPassphrase
+}
+
+func parseHeldLines(data []byte, ask Ask) ([]*Held, error) {
 	var list []*Held
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimSpace(line)

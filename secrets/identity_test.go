@@ -73,3 +73,27 @@ func TestParseIdentity(t *testing.T) {
 		}
 	}
 }
+
+func TestBuffer(t *testing.T) {
+	data := []byte("correct horse")
+	b, err := NewBuffer(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(b.Bytes()) != "correct horse" || bytes.Contains(data, []byte("horse")) {
+		t.Error("it was not moved")
+	}
+	if err := b.Unlocked(); err != nil {
+		t.Logf("not locked here: %v", err)
+	}
+	b.Wipe()
+	b.Wipe()
+	if len(b.Bytes()) != 0 {
+		t.Error("it is there after it was wiped")
+	}
+	var none *Buffer
+	none.Wipe()
+	if none.Bytes() != nil {
+		t.Error("no buffer has bytes")
+	}
+}

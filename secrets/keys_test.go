@@ -193,6 +193,29 @@ in {
 	}
 }
 
+// The sibling with the most keys is the pattern, and what is named after it is
+// pointed out.
+func TestBorrowedKeys(t *testing.T) {
+	src := keysText(`let
+  hosts = {
+    one = "@A";
+    two = "@B";
+  };
+  users = {
+    "me@one" = "@S";
+    me = "@P";
+  };
+in {
+  one = [ hosts.one users."me@one" users.me ];
+  two = [ hosts.two users.me ];
+}
+`)
+	e, err := AddHost([]byte(src), "new", keyN)
+	if err != nil || e.Added[1] != `  new = [ hosts.new users."me@one" users.me ];` || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], `"me@one"`) {
+		t.Errorf("%v, %+v", err, e)
+	}
+}
+
 func TestHostNames(t *testing.T) {
 	src := []byte(keysText("{\n  one = \"@A\";\n}\n"))
 	for name, want := range map[string]string{"in": `"in"`, "9p": `"9p"`, "a-b": "a-b", "_x": "_x", "or": `"or"`} {

@@ -43,6 +43,7 @@ func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 	if err != nil {
 		return nil, withLines(err, byHand)
 	}
+	var notes []string
 	key := []change{{like.key.from, like.key.to, `"` + recipient + `"`}}
 	changes := []change{k.copyOf(like.attr, k.lastBeside(like.attr, true), host, key)}
 	if e, ok := k.entry(like); ok {
@@ -54,9 +55,10 @@ func AddHost(src []byte, host, recipient string) (*KeysEdit, error) {
 			return nil, &ShapeError{lineOf(src, e.from), "the entry of " + like.last() + " names it in more than one way", byHand}
 		}
 		changes = append(changes, k.copyOf(e, k.lastBeside(e, false), host, refs))
+		notes = k.borrowed(e, like.last(), host)
 	}
 	edit := k.apply(changes)
-	edit.Notes = k.lists(host)
+	edit.Notes = slices.Concat(notes, k.lists(like.attr, host))
 	return edit, k.verify(edit, host, recipient)
 }
 
@@ -140,8 +142,8 @@ func withLines(err error, lines []string) error {
 func (k *keysFile) sibling() (keyAttr, error) {
 	rank := func(a keyAttr) int {
 		r := a.n
-		if _, ok := k.entry(a); ok {
-			r += 1 << 20
+		if e, ok := k.entry(a); ok {
+			r += 1<<20 + elements(e)
 		}
 		if a.inHostSet() {
 			r += 1 << 10
@@ -167,6 +169,29 @@ func (k *keysFile) sibling() (keyAttr, error) {
 		}
 	}
 	return like, nil
+}
+
+// elements is how many keys and lists of keys a value names.
+func elements(a attr) int {
+	n := 0
+	for i, t := range a.value {
+		if (t.kind == tokIdent || t.kind == tokString) && (i == 0 || !a.value[i-1].is(".")) {
+			n++
+		}
+	}
+	return n
+}
+
+// borrowed are notes about what an entry has that is named after its host, such
+// as users."me@laptop".
+func (k *keysFile) borrowed(e attr, like, host string) []string {
+	var notes []string
+	for _, t := range e.value {
+		if s, ok := t.plain(); ok && s != like && strings.Contains(s, like) {
+			notes = append(notes, fmt.Sprintf("the entry of %s has %s in it, as that of %s: change it if %s has one of its own", host, t.text, like, host))
+		}
+	}
+	return notes
 }
 
 func (a attr) inUserSet() bool {
@@ -209,7 +234,7 @@ func (k *keysFile) mentions(a attr, host string, known int) bool {
 }
 
 // lists are notes about bindings that name hosts one by one.
-func (k *keysFile) lists(host string) []string {
+func (k *keysFile) lists(like attr, host string) []string {
 	var notes []string
 	for _, a := range k.attrs {
 		if isSet(a) || a.inUserSet() {
@@ -217,7 +242,7 @@ func (k *keysFile) lists(host string) []string {
 		}
 		others := 0
 		for _, key := range k.keys {
-			if key.last() != a.last() && len(k.references(a, key)) > 0 {
+			if key.beside(like) && key.last() != a.last() && len(k.references(a, key)) > 0 {
 				others++
 			}
 		}

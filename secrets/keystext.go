@@ -72,7 +72,7 @@ func (k *keysFile) comments(a attr) []change {
 	at := a.from
 	for _, t := range append(slices.Clone(a.value), token{from: a.to - 1, to: a.to}) {
 		for i := at; i < t.from; i++ {
-			end := i
+			var end int
 			switch {
 			case k.src[i] == '#' && i >= nameEnd(a):
 				end = lineEnd(k.src, i)

@@ -8,6 +8,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/rules"
 	"auto-installer/steps/internal/sys"
 	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/newhost"
@@ -54,13 +55,13 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 }
 
 // rekey gives the secrets of a copy of the repo to whom the rules name there.
-func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, rules string) (map[string][]byte, error) {
-	file := filepath.Join(dir, rules)
-	list, err := rekey.Rules(ctx, s, file)
+func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string) (map[string][]byte, error) {
+	file := filepath.Join(dir, name)
+	list, err := rules.Read(ctx, s, file)
 	if err != nil {
 		return nil, err
 	}
-	base := rekey.Base(dir, file, list)
+	base := rules.Base(dir, file, list)
 	changed, err := rekey.Changed(ctx, s, rekey.Options{
 		Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordOf(root),
 	})

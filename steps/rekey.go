@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/rules"
 	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/rekey"
 )
@@ -32,6 +33,11 @@ func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
 		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
 			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
 	}
+	if !r.Looking {
+		if err := rekey.Unlock(w); err != nil {
+			return nil, NewError("", err)
+		}
+	}
 	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
 		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
 		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
@@ -51,7 +57,7 @@ func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
 			return nil, err
 		}
 	}
-	rules, err := rekey.Rules(ctx, looking(), r.Rules)
+	list, err := rules.Read(ctx, looking(), r.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +65,9 @@ func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := rekey.Base(dir, file, rules)
+	base := rules.Base(dir, file, list)
 	return rekey.Look(ctx, rekey.Options{
-		Dir: base, Rules: rules, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
+		Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
 	})
 }
 

@@ -272,6 +272,23 @@ func TestByRules(t *testing.T) {
 	}
 }
 
+// Many repos keep the rules in a folder and run agenix at the top.
+func TestRulesThatNameFromTheTop(t *testing.T) {
+	host := identity(t)
+	o := options(t)
+	o.Key = host.File()
+	file := put(t, o.Repo+"/secrets/secrets.nix", nil, 0o644)
+	seal(t, o.Repo+"/secrets", "hosts/mine.age", false, host)
+	f := sys.NewFake(t)
+	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	if err := Run(t.Context(), f, o); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(names(o.Found), []string{"secrets/hosts/mine.age"}) {
+		t.Errorf("found are %v", names(o.Found))
+	}
+}
+
 // Rules say who may open a file; whether it was encrypted so is another thing.
 func TestRulesThatWereNotFollowed(t *testing.T) {
 	host, other := identity(t), identity(t)

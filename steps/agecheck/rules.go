@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/rules"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -15,13 +16,9 @@ import (
 var rulesFiles = []string{"secrets/secrets.nix", "secrets.nix"}
 
 func evaluate(file string) sys.Cmd {
-	return sys.Cmd{
-		Does: "read the rules of the secrets",
-		Argv: []string{
-			"nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", file, "--apply", secrets.RulesExpression,
-		},
-		Quiet: true, // it is not known beforehand whether there are any
-	}
+	c := rules.Evaluation(file)
+	c.Quiet = true // it is not known beforehand whether there are any
+	return c
 }
 
 // byRules finds the files that agenix' rules encrypt to the host, for hosts
@@ -58,27 +55,27 @@ func (o Options) follow(ctx context.Context, s sys.System, file string) error {
 	if err != nil {
 		return err
 	}
-	rules, err := secrets.ParseRules(out)
+	list, err := secrets.ParseRules(out)
 	if err != nil {
 		return err
 	}
-	dir, err := filepath.Rel(o.Repo, filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	o.apply(dir, rules, to)
+	o.apply(rules.Base(o.Repo, file, list), list, to)
 	return nil
 }
 
-// apply takes the files of the rules that are encrypted to a recipient.
-func (o Options) apply(dir string, rules []secrets.Rule, to *secrets.Recipient) {
-	for _, r := range rules {
+// apply takes the files of the rules that are encrypted to a recipient. Rules
+// name them from their own folder, or from the repo's.
+func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) {
+	for _, r := range list {
 		for _, has := range r.Recipients {
 			if has.ID() != to.ID() {
 				continue
 			}
-			name := filepath.Join(dir, r.File)
-			path := filepath.Join(o.Repo, name)
+			path := filepath.Join(base, r.File)
+			name, err := filepath.Rel(o.Repo, path)
+			if err != nil {
+				break
+			}
 			if _, err := os.Stat(path); err == nil {
 				o.Found.Files = append(o.Found.Files, File{name, path})
 			} // else it was never made

@@ -75,11 +75,15 @@ func (w *Work) lacks(f *File) (says string, certain bool) {
 			unsure++
 		}
 	}
-	if len(out) > 0 {
+	// By their number alone: it does not show who it is.
+	more := f.header.Lacking(f.Recipients) - len(out)
+	switch {
+	case len(out) > 0 && more > 0:
+		return fmt.Sprintf("%s and %d more of %s cannot open it", strings.Join(out, ", "), more, recipients(len(f.Recipients))), true
+	case len(out) > 0:
 		return strings.Join(out, ", ") + " cannot open it", true
-	}
-	if n := f.header.Lacking(f.Recipients); n > 0 {
-		return fmt.Sprintf("%d of %d recipients cannot open it", n, len(f.Recipients)), true
+	case more > 0:
+		return fmt.Sprintf("%d of %s cannot open it", more, recipients(len(f.Recipients))), true
 	}
 	return "", unsure == 0
 }

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age/armor"
 
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
 )
 
 func readHeader(data []byte) (*secrets.Header, error) {
@@ -80,29 +81,31 @@ func encrypt(content []byte, to []*secrets.Recipient, armored bool) ([]byte, err
 }
 
 // each does something with every file, several at once, and returns the first
-// error by the files' order.
-func (w *Work) each(ctx context.Context, files []*File, do func(*File) error) error {
-	return w.eachIndex(ctx, len(files), func(i int) error { return do(files[i]) })
-}
-
-func (w *Work) eachIndex(ctx context.Context, n int, do func(int) error) error {
+// error by the files' order. done is called after each, one at a time.
+func (w *Work) each(ctx context.Context, files []*File, done func(n int), do func(*File) error) error {
 	workers := runtime.GOMAXPROCS(0)
 	for _, k := range w.o.Held {
 		if k.IsPlugin() { // it may ask for a touch, one at a time
 			workers = 1
 		}
 	}
-	errs := make([]error, n)
+	errs := make([]error, len(files))
 	next := make(chan int)
 	var group sync.WaitGroup
-	for range min(workers, n) {
+	var mu sync.Mutex
+	n := 0
+	for range min(workers, len(files)) {
 		group.Go(func() {
 			for i := range next {
-				errs[i] = do(i)
+				errs[i] = do(files[i])
+				mu.Lock()
+				n++
+				done(n)
+				mu.Unlock()
 			}
 		})
 	}
-	for i := range n {
+	for i := range files {
 		if ctx.Err() != nil {
 			break
 		}
@@ -119,4 +122,11 @@ func (w *Work) eachIndex(ctx context.Context, n int, do func(int) error) error {
 		}
 	}
 	return nil
+}
+
+// progress reports how many of the files are done.
+func progress(s sys.System, files []*File, label string) func(int) {
+	return func(n int) {
+		s.Progress(sys.Progress{Done: int64(n), Total: int64(len(files)), Unit: "files", Label: label})
+	}
 }

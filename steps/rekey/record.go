@@ -3,6 +3,7 @@ package rekey
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"auto-installer/secrets"
@@ -58,6 +59,9 @@ func (w *Work) note() error {
 	}
 	data, err := json.Marshal(r)
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(w.o.Record), 0o700); err != nil {
 		return err
 	}
 	return sys.WriteFile(w.o.Record, data, 0o600)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
@@ -20,8 +19,8 @@ import (
 
 // Options says which files are to be for whom.
 type Options struct {
-	Dir   string         // that the rules' paths are relative to
-	Rules []secrets.Rule // see Rules
+	Dir   string // that the rules' paths are relative to
+	Rules []secrets.Rule
 	Held  []*secrets.Held
 	// Names are what people call the holders of keys, by the keys' ID.
 	Names map[string]string
@@ -47,6 +46,7 @@ type File struct {
 	sum     string // hash of the file
 	before  []byte // what it was when it was opened
 	content []byte // decrypted; wiped when it is encrypted
+	closed  bool   // none of the keys opens it
 	after   []byte
 }
 
@@ -60,7 +60,7 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 	for _, r := range o.Rules {
 		w.Files = append(w.Files, &File{Rule: r})
 	}
-	err := w.each(ctx, w.Files, func(f *File) error { return w.judge(f) })
+	err := w.each(ctx, w.Files, func(int) {}, func(f *File) error { return w.judge(f) })
 	return w, err
 }
 
@@ -83,9 +83,9 @@ func (w *Work) judge(f *File) error {
 	case f.header.Armored != f.Armor:
 		f.Why = "the rules do not want it armored"
 	case is == secrets.No:
-		f.Why = "it is for others"
+		f.Why = "its recipients were others"
 	case is == secrets.Unknown && !w.record.has(f):
-		f.Why = "it does not show for whom it is"
+		f.Why = "it did not show for whom it was"
 	}
 	return nil
 }
@@ -123,42 +123,53 @@ func Open(ctx context.Context, s sys.System, w *Work) error {
 		}
 	}
 	files := w.changed()
-	var done atomic.Int64
-	closed := make([]error, len(files)) // why it does not open
-	err := w.eachIndex(ctx, len(files), func(i int) error {
-		f := files[i]
+	err := w.each(ctx, files, progress(s, files, "decrypting"), func(f *File) error {
 		var err error
 		if f.before, err = w.read(f); err != nil {
 			return err
 		}
 		f.content, err = decrypt(f.before, w.o.Held)
-		if errors.Is(err, secrets.ErrCannotOpen) {
-			closed[i] = err
-			err = nil
+		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
+			return nil
 		}
-		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "decrypting"})
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.File, err)
-		}
-		return nil
+		return fmt.Errorf("%s: %w", f.File, err)
 	})
 	var names []string
-	for i, f := range files {
-		if closed[i] != nil {
+	for _, f := range files {
+		if f.closed {
 			names = append(names, f.File)
 		}
 	}
 	switch {
-	case len(names) > 0:
+	case len(names) > 0 && ctx.Err() == nil:
 		err = sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
 			"none of the keys at hand opens %s", strings.Join(names, ", "))
-	case errors.Is(err, secrets.ErrNeedsPassphrase), errors.Is(err, secrets.ErrWrongPassphrase):
-		err = sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+	case isPassphrase(err):
+		err = noPassphrase(err)
 	}
 	if err != nil {
 		w.Wipe()
 	}
 	return err
+}
+
+func isPassphrase(err error) bool {
+	return errors.Is(err, secrets.ErrNeedsPassphrase) || errors.Is(err, secrets.ErrWrongPassphrase)
+}
+
+func noPassphrase(err error) error {
+	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+}
+
+// Unlock has the passphrases asked for that Open will need: nothing else is
+// shown meanwhile.
+func Unlock(w *Work) error {
+	for _, f := range w.changed() {
+		if err := f.header.CanOpen(secrets.Identities(w.o.Held)...); isPassphrase(err) {
+			return noPassphrase(err)
+		}
+	}
+	return nil
 }
 
 // WriteActions is what Write will do.
@@ -184,15 +195,13 @@ func recipients(n int) string {
 func (w *Work) seal(ctx context.Context, s sys.System) error {
 	defer w.Wipe()
 	files := w.changed()
-	var done atomic.Int64
-	return w.each(ctx, files, func(f *File) error {
+	return w.each(ctx, files, progress(s, files, "encrypting"), func(f *File) error {
 		var err error
 		f.after, err = encrypt(f.content, f.Recipients, f.Armor)
 		clear(f.content)
 		if err != nil {
 			return sys.WithHint(err, sys.CodeUsage, "nothing was changed; correct the rules", f.File)
 		}
-		s.Progress(sys.Progress{Done: done.Add(1), Total: int64(len(files)), Unit: "files", Label: "encrypting"})
 		return nil
 	})
 }
@@ -261,7 +270,8 @@ func (w *Work) stage(tx *tree.Tx, root string, f *File) error {
 }
 
 // Changed is the new content of the files below dir that the rules want for
-// others than they are for, by their names in the rules. It writes none of them.
+// others than they are for, by their names in the rules. It writes none of them,
+// but notes in the record for whom that content is.
 func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, error) {
 	w, err := Look(ctx, o)
 	if err != nil {
@@ -272,6 +282,9 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	}
 	if err := w.seal(ctx, s); err != nil {
 		return nil, err
+	}
+	if err := w.note(); err != nil {
+		s.Log("what is encrypted to whom could not be noted: " + err.Error())
 	}
 	files := map[string][]byte{}
 	for _, f := range w.changed() {

@@ -25,7 +25,7 @@ func marshal(t *testing.T, v any) []byte {
 	return data
 }
 
-const changed = 12 // files that the change is of
+const changed = 8 // files that the change is of
 
 // change is the program that is killed: it changes many files of a tree.
 func change(root string) int {
@@ -57,7 +57,7 @@ func change(root string) int {
 func kills(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS"))
 	if err != nil {
-		return 24
+		return 8
 	}
 	t.Logf("%d kills", n)
 	return n
@@ -143,7 +143,7 @@ func killFinisher(t *testing.T, root string) {
 func waitForLock(t *testing.T, root string) {
 	t.Helper()
 	state, err := stateOf(root)
-	no(t, err)
+	no(t, err, os.MkdirAll(state, 0o700))
 	lock, err := takeLock(state)
 	no(t, err, lock.Close())
 }

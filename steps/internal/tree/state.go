@@ -22,14 +22,14 @@ const (
 )
 
 // stateOf is the folder for transactions: in the git folder of the work tree,
-// which a file .git may name (gitrepository-layout(5)), or else in the root.
+// which a file .git may name (gitrepository-layout(5)), or else in the root. It may
+// not be there yet.
 func stateOf(root string) (string, error) {
 	git := filepath.Join(root, ".git")
 	info, err := os.Stat(git)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		git, err = filepath.Join(root, "."+stateDir), nil
-		return git, os.MkdirAll(git, 0o700)
+		return filepath.Join(root, "."+stateDir), nil
 	case err == nil && !info.IsDir():
 		var data []byte
 		if data, err = os.ReadFile(git); err != nil {
@@ -47,12 +47,12 @@ func stateOf(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	state := filepath.Join(git, stateDir)
-	return state, os.MkdirAll(state, 0o700)
+	return filepath.Join(git, stateDir), nil
 }
 
 // Private is the path of a file for notes of this program's own, which git
-// does not see; empty if the tree has no git folder. It may not be there yet.
+// does not see; empty if the tree has no git folder. Neither it
+// nor its folder may be there yet.
 func Private(root, name string) string {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
 		return ""

@@ -87,6 +87,9 @@ func Begin(root string) (*Tx, error) {
 		return nil, err
 	}
 	state, err := stateOf(root)
+	if err == nil {
+		err = os.MkdirAll(state, 0o700)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +111,8 @@ func Begin(root string) (*Tx, error) {
 }
 
 // Recover carries out to the end what a program that was killed had begun, and
-// clears away what it had only prepared. It returns how many changes of which
-// files there were to finish.
+// clears away what it had only prepared. It returns how many changes there were to
+// finish.
 func Recover(root string) (finished int, err error) {
 	root, err = filepath.EvalSymlinks(root)
 	if err != nil {
@@ -119,11 +122,15 @@ func Recover(root string) (finished int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if _, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
 	lock, err := takeLock(state)
 	if err != nil {
 		return 0, err
 	}
 	defer lock.Close()
+	defer dropState(state)
 	return recoverAll(root, state)
 }
 

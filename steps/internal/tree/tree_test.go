@@ -130,6 +130,9 @@ func TestCommit(t *testing.T) {
 			if n, err := Recover(dir); n != 0 || err != nil {
 				t.Errorf("there was something to recover: %d, %v", n, err)
 			}
+			if _, err := os.Stat(filepath.Join(dir, ".auto-installer")); !os.IsNotExist(err) {
+				t.Errorf("a folder of ours is left in the tree: %v", err)
+			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".git/auto-installer/tree-*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}

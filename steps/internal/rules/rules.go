@@ -1,4 +1,5 @@
-package rekey
+// Package rules reads agenix' rules: which secret is encrypted to whom.
+package rules
 
 import (
 	"context"
@@ -11,7 +12,6 @@ import (
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/internal/tree"
 )
 
 // Evaluation is the command that makes JSON of a rules file.
@@ -21,9 +21,9 @@ func Evaluation(file string) sys.Cmd {
 	}}
 }
 
-// Rules reads a rules file: agenix' secrets.nix, by one evaluation of nix, or
+// Read reads a rules file: agenix' secrets.nix, by one evaluation of nix, or
 // the same as plain JSON if its name ends in .json.
-func Rules(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error) {
+func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error) {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, sys.Faultf(sys.CodeUsage, "run it beside secrets.nix, or name that with --rules or RULES", "there are no rules at %s", file)
@@ -66,34 +66,4 @@ func Base(dir, file string, rules []secrets.Rule) string {
 		}
 	}
 	return dir
-}
-
-// RecordOf is where the record for a folder's files is kept: in its git
-// folder, or nowhere if it has none.
-func RecordOf(dir string) string {
-	root, err := tree.Root(dir)
-	if err != nil {
-		return ""
-	}
-	return tree.Private(root, "rekeyed.json")
-}
-
-// Names reads what people call the holders of keys from keys.nix beside the
-// rules. It is for messages alone: what cannot be read has no names.
-func Names(rules string) map[string]string {
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(rules), "keys.nix"))
-	if err != nil {
-		return nil
-	}
-	keys, err := secrets.Keys(data)
-	if err != nil {
-		return nil
-	}
-	names := map[string]string{}
-	for _, k := range keys {
-		if r, err := secrets.ParseRecipient(k.Recipient); err == nil {
-			names[r.ID()] = k.Name
-		}
-	}
-	return names
 }

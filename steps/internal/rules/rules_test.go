@@ -1,0 +1,111 @@
+package rules
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+)
+
+func recipient(t *testing.T) string {
+	t.Helper()
+	id, err := secrets.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.Recipient()
+}
+
+func TestRules(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	key := recipient(t)
+	good := write("rules.json", `{"a.age": {"publicKeys": ["`+key+`"]}}`)
+	if rules, err := Read(t.Context(), sys.NewFake(t), good); err != nil || len(rules) != 1 {
+		t.Error(err)
+	}
+	nix := write("secrets.nix", "{ }")
+	s := sys.NewFake(t)
+	s.Expect("nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", nix, "--apply", secrets.RulesExpression).
+		Prints(`{"a.age":{"armor":true,"publicKeys":["` + key + `"]}}`)
+	if rules, err := Read(t.Context(), s, nix); err != nil || !rules[0].Armor {
+		t.Error(err)
+	}
+	s = sys.NewFake(t)
+	s.Expect(Evaluation(nix).Argv...).Fails(1, "error: undefined variable 'x'")
+	for file, code := range map[string]sys.Code{
+		filepath.Join(dir, "gone.nix"):      sys.CodeUsage,
+		dir:                                 sys.CodeUsage,
+		nix:                                 sys.CodeSource,
+		write("bad.json", "{"):              sys.CodeUsage,
+		write("none.json", `{"a.age": {}}`): sys.CodeUsage,
+	} {
+		_, err := Read(t.Context(), s, file)
+		if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != code || fault.Hint == "" {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	t.Setenv("PATH", "")
+	_, err := Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, nix)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Hint, ".json") {
+		t.Errorf("without nix: %v", err)
+	}
+}
+
+// Real nix evaluates rules as agenix' manual writes them.
+func TestRulesByNix(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Fatal("nix is needed in PATH: lab/test brings it along")
+	}
+	dir := filepath.Join(t.TempDir(), "with ${a} space's")
+	me, one := recipient(t), recipient(t)
+	for name, text := range map[string]string{
+		"keys.nix":    `let hosts = { one = "` + one + `"; }; me = "` + me + `"; in { one = [ hosts.one ] ++ [ me ]; inherit me; }`,
+		"secrets.nix": `let keys = import ./keys.nix; in { "b.age" = { publicKeys = keys.one; armor = true; }; "a.age".publicKeys = [ keys.me ]; }`,
+	} {
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("NIX_REMOTE", "dummy://")
+	rules, err := Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
+	if err != nil || len(rules) != 2 || rules[0].File != "a.age" || rules[0].Armor || !rules[1].Armor || len(rules[1].Recipients) != 2 {
+		t.Errorf("%v, %+v", err, rules)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secrets.nix"), []byte("{ a = nothing; }"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
+	if err == nil || !strings.Contains(err.Error(), "undefined variable") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBase(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "secrets/secrets.nix")
+	made := filepath.Join(dir, "secrets/a.age")
+	if err := errors.Join(os.Mkdir(filepath.Dir(made), 0o755), os.WriteFile(made, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"secrets/a.age": dir,
+		"a.age":         filepath.Dir(file),
+		"nowhere.age":   dir,
+	} {
+		if got := Base(dir, file, []secrets.Rule{{File: "gone.age"}, {File: name}}); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

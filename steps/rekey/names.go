@@ -1,0 +1,39 @@
+package rekey
+
+import (
+	"os"
+	"path/filepath"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/tree"
+)
+
+// RecordOf is where the record for a folder's files is kept: in its git
+// folder, or nowhere if it has none.
+func RecordOf(dir string) string {
+	root, err := tree.Root(dir)
+	if err != nil {
+		return ""
+	}
+	return tree.Private(root, "rekeyed.json")
+}
+
+// Names reads what people call the holders of keys from keys.nix beside the
+// rules. It is for messages alone: what cannot be read has no names.
+func Names(rules string) map[string]string {
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(rules), "keys.nix"))
+	if err != nil {
+		return nil
+	}
+	keys, err := secrets.Keys(data)
+	if err != nil {
+		return nil
+	}
+	names := map[string]string{}
+	for _, k := range keys {
+		if r, err := secrets.ParseRecipient(k.Recipient); err == nil {
+			names[r.ID()] = k.Name
+		}
+	}
+	return names
+}

@@ -1,0 +1,380 @@
+package rekey
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == tree.Command {
+		os.Exit(tree.Main(os.Args[2], os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// flake is a repo with secrets, and the keys of those who open them.
+type flake struct {
+	t    *testing.T
+	dir  string
+	keys map[string]*secrets.Identity
+	rule []secrets.Rule
+	held []string
+}
+
+func newFlake(t *testing.T, names ...string) *flake {
+	f := &flake{t: t, dir: t.TempDir(), keys: map[string]*secrets.Identity{}}
+	if err := os.Mkdir(filepath.Join(f.dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		id, err := secrets.NewIdentity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.keys[n] = id
+	}
+	return f
+}
+
+func (f *flake) recipients(names string) []*secrets.Recipient {
+	f.t.Helper()
+	var list []*secrets.Recipient
+	for _, n := range strings.Fields(names) {
+		r, err := secrets.ParseRecipient(f.keys[n].Recipient())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// add makes a secret that is for some and is wanted for others.
+func (f *flake) add(name, isFor, wanted string, isArmored, armored bool) {
+	f.t.Helper()
+	data, err := encrypt([]byte("content of "+name), f.recipients(isFor), isArmored)
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(f.dir, name)), 0o755), os.WriteFile(filepath.Join(f.dir, name), data, 0o640))
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.rule = append(f.rule, secrets.Rule{File: name, Recipients: f.recipients(wanted), Armor: armored})
+}
+
+func (f *flake) options() Options {
+	o := Options{Dir: f.dir, Rules: f.rule, Record: RecordOf(f.dir), Names: map[string]string{}}
+	for n, id := range f.keys {
+		o.Names[id.Recipient()] = n
+	}
+	for _, n := range f.held {
+		k, err := secrets.ParseHeld(f.keys[n].File(), secrets.Ask{})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		o.Held = append(o.Held, k...)
+	}
+	return o
+}
+
+// run does all that the task does.
+func (f *flake) run(s sys.System) error {
+	w, err := Look(f.t.Context(), f.options())
+	if err == nil {
+		err = Open(f.t.Context(), s, w)
+	}
+	if err == nil {
+		err = Write(f.t.Context(), s, w)
+	}
+	return err
+}
+
+func (f *flake) file(name string) []byte {
+	f.t.Helper()
+	data, err := os.ReadFile(filepath.Join(f.dir, name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return data
+}
+
+// opens wants a secret to be for exactly these.
+func (f *flake) opens(name, names string, armored bool) {
+	f.t.Helper()
+	data := f.file(name)
+	for n, id := range f.keys {
+		var in io.Reader = bytes.NewReader(data)
+		if armored {
+			in = armor.NewReader(in)
+		}
+		want := slices.Contains(strings.Fields(names), n)
+		out, err := age.Decrypt(in, id.Age())
+		if want != (err == nil) {
+			f.t.Errorf("%s opens %s: %v", n, name, err)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		if got, err := io.ReadAll(out); err != nil || string(got) != "content of "+name {
+			f.t.Errorf("%s is %q, %v", name, got, err)
+		}
+	}
+}
+
+func TestRekey(t *testing.T) {
+	f := newFlake(t, "me", "one", "two", "old")
+	f.held = []string{"me"}
+	f.add("a.age", "me", "me one", false, false)
+	f.add("sub/b.age", "me old", "me two", false, false)
+	f.add("armored.age", "me one", "me one two", false, true)
+	f.add("mine.age", "me", "me", true, true)
+	mine := f.file("mine.age")
+	s := sys.NewFake(t)
+	if err := f.run(s); err != nil {
+		t.Fatal(err)
+	}
+	f.opens("a.age", "me one", false)
+	f.opens("sub/b.age", "me two", false)
+	f.opens("armored.age", "me one two", true)
+	if !bytes.Equal(mine, f.file("mine.age")) {
+		t.Error("a file that was for the right ones was changed")
+	}
+	if info, err := os.Stat(filepath.Join(f.dir, "a.age")); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+	if last := s.Logged[len(s.Logged)-1]; last != "3 of 4 files encrypted anew, the others are as they were" {
+		t.Errorf("it says %q", last)
+	}
+	if n := len(s.Reports); n != 6 {
+		t.Errorf("%d reports of progress", n)
+	}
+
+	if text := fmt.Sprint(s.Logged, s.Reports); strings.Contains(text, "content of") || strings.Contains(text, "SECRET") {
+		t.Error("a secret was logged")
+	}
+
+	// Again: all are for the right ones, by the record.
+	var before [][]byte
+	for _, r := range f.rule {
+		before = append(before, f.file(r.File))
+	}
+	if err := f.run(sys.NewFake(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range f.rule {
+		if !bytes.Equal(before[i], f.file(r.File)) {
+			t.Errorf("%s was encrypted once more", r.File)
+		}
+	}
+	// And without: what its stanzas do not tell is encrypted again.
+	if err := os.Remove(RecordOf(f.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.run(sys.NewFake(t)); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(before[0], f.file("a.age")) || !bytes.Equal(before[3], f.file("mine.age")) {
+		t.Error("without a record")
+	}
+}
+
+// If one cannot be opened, all stay, and all such are named.
+func TestAllOrNothing(t *testing.T) {
+	for name, spoil := range map[string]func(f *flake){
+		"two.age, x/three.age": func(f *flake) {
+			f.add("two.age", "one", "me one", false, false)
+			f.add("x/three.age", "one", "me one", true, true)
+		},
+		"damaged.age": func(f *flake) {
+			f.add("damaged.age", "me", "me one", false, false)
+			data := f.file("damaged.age")
+			data[len(data)-1] ^= 1
+			_ = os.WriteFile(filepath.Join(f.dir, "damaged.age"), data, 0o600)
+		},
+		"empty.age": func(f *flake) {
+			f.add("empty.age", "me", "me one", false, false)
+			_ = os.WriteFile(filepath.Join(f.dir, "empty.age"), nil, 0o600)
+		},
+		"folder.age": func(f *flake) {
+			f.add("folder.age/x", "me", "me", false, false)
+			f.rule[len(f.rule)-1].File = "folder.age"
+		},
+		"mixed.age": func(f *flake) {
+			f.add("mixed.age", "me", "me one", false, false)
+			pq, err := age.GenerateHybridIdentity()
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			r, err := secrets.ParseRecipient(pq.Recipient().String())
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			f.rule[len(f.rule)-1].Recipients = append(f.rule[len(f.rule)-1].Recipients, r)
+		},
+		"link.age": func(f *flake) {
+			f.add("link.age", "me", "me one", false, false)
+			file := filepath.Join(f.dir, "link.age")
+			_ = os.Rename(file, file+".real")
+			_ = os.Symlink("link.age.real", file)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlake(t, "me", "one")
+			f.held = []string{"me"}
+			f.add("good.age", "me", "me one", false, false)
+			good := f.file("good.age")
+			spoil(f)
+			err := f.run(sys.NewFake(t))
+			if err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%v", err)
+			}
+			if !bytes.Equal(good, f.file("good.age")) {
+				t.Error("another file was changed all the same")
+			}
+		})
+	}
+}
+
+func TestChangedWhileItRan(t *testing.T) {
+	f := newFlake(t, "me", "one")
+	f.held = []string{"me"}
+	f.add("a.age", "me", "me one", false, false)
+	f.add("b.age", "me", "me one", false, false)
+	s := sys.NewFake(t)
+	w, err := Look(t.Context(), f.options())
+	if err == nil {
+		err = Open(t.Context(), s, w)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := f.file("a.age")
+	if err := os.WriteFile(filepath.Join(f.dir, "b.age"), []byte("someone's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = Write(t.Context(), s, w)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || !strings.Contains(fault.Cause, "b.age was changed") {
+		t.Errorf("%v", err)
+	}
+	if !bytes.Equal(a, f.file("a.age")) || string(f.file("b.age")) != "someone's" {
+		t.Error("something was written")
+	}
+	for _, file := range w.Files {
+		if file.content != nil {
+			t.Error("a content was not wiped")
+		}
+	}
+}
+
+func TestStopped(t *testing.T) {
+	f := newFlake(t, "me", "one")
+	f.held = []string{"me"}
+	f.add("a.age", "me", "me one", false, false)
+	w, err := Look(t.Context(), f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped)
+	if err := Open(ctx, sys.NewFake(t), w); !errors.Is(err, stopped) {
+		t.Error(err)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	f := newFlake(t, "me", "one")
+	f.held = []string{"me"}
+	f.add("a.age", "me", "me one", false, false)
+	f.add("b.age", "me", "me", false, false)
+	a := f.file("a.age")
+	files, err := Changed(t.Context(), sys.NewFake(t), f.options())
+	if err != nil || len(files) != 1 || !bytes.Equal(a, f.file("a.age")) {
+		t.Fatal(err, len(files))
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "a.age"), files["a.age"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.opens("a.age", "me one", false)
+	if files, err := Changed(t.Context(), sys.NewFake(t), f.options()); err != nil || len(files) != 0 {
+		t.Errorf("once more: %d, %v", len(files), err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	f := newFlake(t, "me", "one", "two", "old")
+	f.add("fewer.age", "me", "me one", false, false)
+	f.add("other.age", "me old", "me one", false, false)
+	f.add("more.age", "me one old", "me one", false, false)
+	f.add("good.age", "me", "me", false, false)
+	f.rule = append(f.rule, secrets.Rule{File: "gone.age", Recipients: f.recipients("me")})
+	check := func() (said []string, err error) {
+		w, err := Look(t.Context(), f.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sys.NewFake(t)
+		err = Check(t.Context(), s, w)
+		return s.Logged, err
+	}
+	wants := func(err error, said []string, bad int, lines ...string) {
+		t.Helper()
+		fault, ok := errors.AsType[*sys.Fault](err)
+		if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, fmt.Sprintf("%d of 5 files", bad)) {
+			t.Errorf("%v", err)
+		}
+		for _, l := range lines {
+			if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, l) }) {
+				t.Errorf("it does not say %q but\n%s", l, strings.Join(said, "\n"))
+			}
+		}
+	}
+	said, err := check()
+	wants(err, said, 1, "fewer.age: 1 of 2 recipients cannot open it", "gone.age is not there", "not certain of 3", "more.age is for someone too")
+	f.held = []string{"one"}
+	said, err = check()
+	wants(err, said, 2, "fewer.age: one (age1", "other.age: one (age1")
+	f.held = []string{"me", "one", "old"}
+	if err := f.run(sys.NewFake(t)); err != nil {
+		t.Fatal(err)
+	}
+	f.held = nil
+	if said, err = check(); err != nil || said[len(said)-1] != "no file of 5 lacks a recipient" {
+		t.Errorf("%v\n%s", err, strings.Join(said, "\n"))
+	}
+	// Another rule: the record knows whom the file is for.
+	f.rule[0].Recipients = f.recipients("me two")
+	said, err = check()
+	wants(err, said, 1, "fewer.age: two (age1")
+}
+
+func TestNames(t *testing.T) {
+	f := newFlake(t, "me", "one")
+	me, one := f.keys["me"].Recipient(), f.keys["one"].Recipient()
+	text := `let hosts = { one = "` + one + `"; }; me = "` + me + `"; in { one = [ hosts.one ] ++ [ me ]; inherit me; }`
+	if err := os.WriteFile(filepath.Join(f.dir, "keys.nix"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names := Names(filepath.Join(f.dir, "secrets.nix")); names[one] != "one" || names[me] != "me" {
+		t.Errorf("the names are %v", names)
+	}
+	if names := Names("/nowhere/secrets.nix"); len(names) > 0 {
+		t.Errorf("the names are %v", names)
+	}
+}
