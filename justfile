@@ -45,7 +45,7 @@ topology machines='10000':
 nix-check:
     lab/nix-check
 
-# the options' reference in docs/nixos.md, from the modules
+# what is made from the modules: the options' reference, and cases for the program's tests
 options-doc:
     lab/nix-check --options
 

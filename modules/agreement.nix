@@ -233,9 +233,9 @@ let
       name = host.targetUser;
       option = "users.users.${quote name}";
       found = facts.users.${name} or null;
-      home = if name == "root" then "/root" else "/home/${name}";
+      home = "/home/${name}";
     in
-    if name == "" || facts.users == { } then
+    if name == "" || name == "root" || facts.users == { } then
       [ ]
     else if found == null then
       [

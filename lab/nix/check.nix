@@ -40,8 +40,24 @@ let
     ++ map said cases.messages
     ++ map (c: if c ? check then named c.name c.check else rendered c) cases.values
     ++ map (c: named c.name c.check) cases.others;
+
+  # What contract.nix tells of each case's host and what agreement.nix says of
+  # it: a test of steps/contract holds the program to the same.
+  compared =
+    case:
+    let
+      host = (installer case.set).autoInstaller.settings;
+      facts = import (root + "/modules/contract.nix") case.set.target.config;
+    in
+    {
+      inherit (case) name;
+      host = { inherit (host) labels luks swap keymap targetUser targetUid; };
+      inherit facts;
+      inherit (import (root + "/modules/agreement.nix") { inherit lib; } host facts) bad;
+    };
 in
 rec {
+  agreements = map compared (builtins.filter (c: (c.set.target or null) != null) cases.messages);
   passed = builtins.length (builtins.filter (c: c.value == true) all);
   failed = map (c: "${c.name}: ${toString c.value}") (builtins.filter (c: c.value != true) all);
   # Each is to be evaluated alone, since it stops the evaluation.

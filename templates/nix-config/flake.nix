@@ -18,8 +18,10 @@
     }:
     let
       inherit (nixpkgs) lib;
-      # Every folder of hosts/ is a host: nothing to add here for a new one.
-      hosts = lib.filterAttrs (_: type: type == "directory") (builtins.readDir ./hosts);
+      # Every folder with a host.toml is a host: nothing to add here for a new one.
+      hosts = lib.filterAttrs (name: _: builtins.pathExists (./hosts + "/${name}/host.toml")) (
+        builtins.readDir ./hosts
+      );
       installers = auto-installer.lib.mkInstallers { inherit self; };
     in
     {
