@@ -125,7 +125,7 @@ in
         "-c"
         "echo; echo \"$1\"; echo; exec \"$0\" -l"
         shell
-        "This is a rescue shell. The installer is on ${tty}, its log on ${logTTY}: Ctrl+Alt+F-key."
+        "Rescue shell. The installer is on ${tty}, its log on ${logTTY}: Alt+F-key."
       ];
       StandardError = "inherit"; # the prompt is written there
     };
