@@ -26,7 +26,8 @@ type installFlags struct {
 	unattended                         bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
-	expect, ref                        string
+	expect, ref, proveBoot             string
+	skipVerify                         bool
 	events, log                        string
 }
 
@@ -53,6 +54,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
+	fl.BoolVar(&f.skipVerify, "skip-verify", false, "do not read and hash the installed store paths again at the end")
+	fl.StringVar(&f.proveBoot, "prove-boot", "", "vm: at the end, start the installed disk in a virtual machine, which writes nothing to it; needs qemu and OVMF")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
 	_ = fl.MarkHidden("expect") // it exists: it was added just now
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
@@ -73,7 +76,10 @@ func (f *installFlags) paths() steps.Paths {
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge, Unattended: f.unattended}
+	a := steps.Answers{
+		Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge,
+		Unattended: f.unattended, SkipVerify: f.skipVerify, ProveBoot: f.proveBoot,
+	}
 	var err error
 	var bundlePass []byte
 	defer func() { clear(bundlePass) }()

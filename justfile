@@ -37,6 +37,10 @@ e2e scenario='.':
 fuzz time='30s':
     lab/fuzz {{time}}
 
+# made-up machines through the choice of the disk, the plan and the gate
+topology machines='10000':
+    go test -count 1 -timeout 60m -v -run TestTopology ./steps -rapid.checks=$(({{machines}} / 4))
+
 # the Nix side, without nixpkgs; NIXPKGS_LIB=FOLDER with its lib too
 nix-check:
     lab/nix-check

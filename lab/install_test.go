@@ -41,6 +41,7 @@ func TestPlain(t *testing.T) {
 	}
 	i.untouched()
 	i.clean(target)
+	i.startsInVM(target)
 	m := i.boots(target, "demo", nil)
 	if m.RootLabel != "DEMO-ROOT" || m.Mapper != nil || m.Swap != nil || m.RootDevice != "/dev/nvme0n1p2" {
 		t.Errorf("the marker is %+v", m)
@@ -124,6 +125,7 @@ func TestLUKS(t *testing.T) {
 		notIn(t, file, passphrase)
 	}
 
+	i.startsInVM(target, "--passphrase-file", i.keepFile("passphrase", passphrase))
 	m := i.boots(target, "demo-luks", typed)
 	if m.Mapper == nil || *m.Mapper != "demo-crypt" || m.RootLabel != "LUKS1-ROOT" {
 		t.Errorf("the marker is %+v", m)

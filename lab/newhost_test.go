@@ -35,7 +35,7 @@ func newBuilder(t *testing.T, image Image) *builder {
 		}
 	}
 	b.env = append(os.Environ(),
-		"PATH="+filepath.Join(image.Dir, "nix/bin")+":"+os.Getenv("PATH"), "HOME="+b.home, "XDG_RUNTIME_DIR="+dir,
+		"PATH="+filepath.Join(image.Dir, "nix/bin")+":"+os.Getenv("PATH"), "HOME="+b.home, "XDG_RUNTIME_DIR="+b.home,
 		"NIX_REMOTE="+filepath.Join(dir, "store"), "NIX_CONFIG=experimental-features = nix-command flakes\nsubstituters =\nbuild-users-group =\n",
 		"GIT_AUTHOR_NAME=me", "GIT_AUTHOR_EMAIL=me@localhost", "GIT_COMMITTER_NAME=me", "GIT_COMMITTER_EMAIL=me@localhost",
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")

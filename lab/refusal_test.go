@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,7 +141,6 @@ func TestRefusals(t *testing.T) {
 		"keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\"").Replace(i.hostTOML("demo-luks")))
 
 	sealed := i.sealedForAnother()
-	i.contractCases()
 
 	for _, c := range []struct {
 		name  string
@@ -198,27 +196,10 @@ func (i *installer) sealedForAnother() string {
 		age-keygen -o /run/host.agekey 2>/dev/null
 		age-keygen -o /run/other.agekey 2>/dev/null
 		mkdir -p secrets
-		echo hunter2 | age -r "$(age-keygen -y /run/other.agekey)" -o secrets/wifi.age
-		grep -q 'inherit fileSystems swapDevices;' system/host.nix
-		sed -i 's|inherit fileSystems swapDevices;|&\n    age.secrets.wifi.file = ../secrets/wifi.age;|' system/host.nix`)
+		printf '{ demo = [ "%s" ]; }\n' "$(age-keygen -y /run/host.agekey)" >secrets/keys.nix
+		echo '{ "wifi.age".publicKeys = (import ./keys.nix).demo; }' >secrets/secrets.nix
+		echo hunter2 | age -r "$(age-keygen -y /run/other.agekey)" -o secrets/wifi.age`)
 	return "/run/sealed"
-}
-
-// contract.nix, which evaluates what the host expects, by the nix that a
-// medium has.
-func (i *installer) contractCases() {
-	i.t.Helper()
-	shell(i.t, i.Machine, "mkdir -p /run/modules")
-	for _, name := range []string{"contract.nix", "contract-cases.nix"} {
-		data, err := os.ReadFile("../modules/" + name)
-		if err != nil {
-			i.t.Fatal(err)
-		}
-		i.write("/run/modules/"+name, string(data))
-	}
-	if failed := strings.TrimSpace(shell(i.t, i.Machine, "nix eval --json --file /run/modules/contract-cases.nix")); failed != "[]" {
-		i.t.Errorf("contract.nix: %s", failed)
-	}
 }
 
 // Scenario 6, on a machine that was not started by UEFI firmware.
@@ -244,6 +225,7 @@ func TestFailureThenSuccess(t *testing.T) {
 	host := i.write("/run/fails.toml", `extraPostMountCommands = [
   "test -e /run/mended-command || exit 3",
   "test -e /run/mended-loader || mount -o remount,ro /mnt/boot",
+  "test -e /run/mended-esp || sh /run/sabotage >/dev/null 2>&1 &",
 ]
 `+i.hostTOML("demo"))
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
@@ -258,6 +240,22 @@ func TestFailureThenSuccess(t *testing.T) {
 	i.logKept(target, "Read-only file system")
 	shell(t, i.Machine, "touch /run/mended-loader")
 	lap(t, i.Machine, "failed twice")
+
+	// The boot loader is installed, and then spoiled: every spoiled thing is
+	// named, and the machine stays on.
+	i.write("/run/sabotage", `
+		until [ -e /mnt/boot/loader/loader.conf ]; do sleep 0.05; done
+		cd /mnt/boot/EFI
+		for f in nixos/*initrd*; do truncate -s 100000 "$f"; done
+		rm BOOT/BOOTX64.EFI
+		printf x | dd of="$(echo /mnt/nix/store/*-demo-boot/initrd)" bs=1 seek=5000 conv=notrunc
+		sync`)
+	i.refused(11, "none of its initrds", args...)
+	i.logKept(target, "there is no loader at the removable path")
+	i.letGo()
+	i.logKept(target, "-demo-boot' was modified")
+	shell(t, i.Machine, "touch /run/mended-esp")
+	lap(t, i.Machine, "not proven")
 
 	for _, c := range []struct {
 		signal string

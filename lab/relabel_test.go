@@ -97,7 +97,7 @@ func (i *installer) prepareRelabel(d Disk, host, root string) {
 		mkdir -p /mnt/lab/bin /mnt/lib64 /mnt/usr/lib/udev
 		cd /mnt/lab
 		cp /run/new.toml /run/relabel.sh /lab/auto-installer .
-		for tool in lsblk blkid e2label fatlabel swaplabel sfdisk udevadm mount umount cryptsetup dmsetup; do
+		for tool in lsblk blkid e2label fatlabel swaplabel sfdisk udevadm mount umount swapoff swapon cryptsetup; do
 			cp -L "$(command -v $tool)" bin/
 			ldd "$(command -v $tool)"
 		done | grep -o '/[^ ]*\.so[^ ]*' | sort -u | while read -r lib; do
@@ -108,7 +108,6 @@ func (i *installer) prepareRelabel(d Disk, host, root string) {
 		ln -s usr/lib /mnt/lib
 		ln -s udevadm bin/systemd-udevd
 		cp -a /usr/lib/udev/rules.d /usr/lib/udev/*_id /mnt/usr/lib/udev/
-		mkdir -p /mnt/sbin && ln -s /lab/bin/dmsetup /mnt/sbin/dmsetup
 
 		cp -r /iso/auto-installer/nix-config /run/nix-config
 		cd /run/nix-config
@@ -130,10 +129,7 @@ const relabelScript = `
 export PATH=/lab/bin:/lab:$PATH
 mkdir -p /run/udev
 systemd-udevd --daemon
-udevadm trigger --action=add
-udevadm settle
-# A mapper is known to udev only from when it was opened, which was before.
-for mapper in $(dmsetup ls | grep '(' | cut -f 1); do dmsetup suspend --noflush $mapper; dmsetup resume $mapper; done
+udevadm trigger --action=change
 udevadm settle
 labels() { for d in /dev/nvme0n1p? /dev/mapper/demo-crypt; do [ -e $d ] && blkid --probe --output full --match-tag LABEL $d; done; ls /dev/disk/by-label /dev/disk/by-partlabel; }
 ask() { echo; echo "# auto-installer relabel $*"; auto-installer relabel --host /lab/new.toml "$@" 2>&1; echo "# exit code $?"; }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +73,11 @@ func (i *installer) mustRun(args ...string) []byte {
 func (i *installer) install(host string, disk Disk, more ...string) {
 	i.t.Helper()
 	i.mustRun(installArgs(host, disk, more...)...)
+	for _, e := range i.events() {
+		if e.Event == "finished" && e.Step == "bootproof" {
+			i.t.Logf("the boot proof took %.1f s", e.Seconds)
+		}
+	}
 	i.planHeld(host, disk, more...)
 	i.letGo()
 }
@@ -129,6 +135,7 @@ type event struct {
 	Action            struct{ Argv []string }
 	Error             struct{ Step, Cause, Hint string }
 	Exit              *int
+	Seconds           float64
 }
 
 // undo tells whether the command takes something back, which the plan shows
@@ -245,6 +252,41 @@ func (i *installer) boots(target Disk, host string, dialogue func(context.Contex
 		i.t.Errorf("the marker is %+v", m)
 	}
 	return m
+}
+
+var oneProof sync.Mutex
+
+// startsInVM has the program start the disk in a virtual machine of its own, on
+// the host, and makes sure that it writes nothing to it.
+func (i *installer) startsInVM(target Disk, more ...string) {
+	i.t.Helper()
+	before := hash(i.t, target)
+	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
+	defer cancel()
+	args := append([]string{"prove-boot", target.Path, "--accel", Accel(ctx, i.Image)}, more...)
+	oneProof.Lock() // as with every task, there is one at a time
+	defer oneProof.Unlock()
+	out, err := exec.CommandContext(ctx, filepath.Join(i.share, "auto-installer"), args...).CombinedOutput()
+	lap(i.t, i.Machine, "started in a virtual machine")
+	if err != nil || !strings.Contains(string(out), "proven: the disk starts in a virtual machine, from the firmware to its init") {
+		i.t.Errorf("auto-installer %s: %v\n%s", args, err, out)
+	}
+	if strings.Contains(string(out), passphrase) {
+		i.t.Error("the passphrase is in the output")
+	}
+	if hash(i.t, target) != before {
+		i.t.Error("prove-boot wrote to the disk")
+	}
+}
+
+// keepFile writes a file on the host and returns its path.
+func (i *installer) keepFile(name, data string) string {
+	i.t.Helper()
+	file := filepath.Join(i.t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
+		i.t.Fatal(err)
+	}
+	return file
 }
 
 // fact finds what the marker says of a path.

@@ -32,7 +32,21 @@ let
   # partition's.
   isRandomSwap = isEncrypted && host.swap.enable;
 
-  isDevice = device: device != null && hasPrefix "/dev/" device;
+  # What fstab(5) and crypttab(5) take for a device, as the path of it.
+  canonical =
+    device:
+    let
+      forms = [
+        [ "LABEL=" "/dev/disk/by-label/" ]
+        [ "PARTLABEL=" "/dev/disk/by-partlabel/" ]
+        [ "UUID=" "/dev/disk/by-uuid/" ]
+        [ "PARTUUID=" "/dev/disk/by-partuuid/" ]
+        [ "/dev/disk/by-id/dm-name-" "/dev/mapper/" ]
+      ];
+      form = lib.findFirst (f: hasPrefix (head f) device) null forms;
+    in
+    if device == null || form == null then device else lib.last form + lib.removePrefix (head form) device;
+  isDevice = device: device != null && hasPrefix "/dev/" (canonical device);
   isUUID = device: hasPrefix "/dev/disk/by-uuid/" device || hasPrefix "/dev/disk/by-partuuid/" device;
   isName =
     device: hasPrefix "/dev/disk/by-label/" device || hasPrefix "/dev/disk/by-partlabel/" device || hasPrefix "/dev/mapper/" device;
@@ -43,13 +57,13 @@ let
     let
       fix = "set ${name} = ${quote (head makes)} in the host's configuration";
     in
-    if elem device makes then
+    if elem (canonical device) makes then
       [ ]
     else if device == null || device == "" then
       [ (bad "${name} is not set; ${key} makes it ${head makes}" fix) ]
-    else if isUUID device then
+    else if isUUID (canonical device) then
       [ (bad "${name} is ${quote device}; ${key} makes it ${head makes}: a UUID is new with every install" fix) ]
-    else if isName device then
+    else if isName (canonical device) then
       [ (bad "${name} is ${quote device}; ${key} makes it ${head makes}" "${fix}, or change ${key} in host.toml") ]
     else
       [
@@ -85,7 +99,7 @@ let
       ];
       devices = facts.luksDevices;
       name = "boot.initrd.luks.devices.${quote host.luks.mapperName}.device";
-      others = filter (n: elem devices.${n}.device makes) (attrNames devices);
+      others = filter (n: elem (canonical devices.${n}.device) makes) (attrNames devices);
       foreign = filter (n: !isEncrypted || n != host.luks.mapperName && !elem n others) (attrNames devices);
     in
     (
@@ -123,11 +137,11 @@ let
       partitions = filter (s: isDevice s.device) facts.swapDevices;
       label = host.labels.swap;
       # By either name; which of them is right is a question of its own.
-      isOurs = s: host.swap.enable && elem s.device [ (byLabel label) (byPartLabel label) ];
+      isOurs = s: host.swap.enable && elem (canonical s.device) [ (byLabel label) (byPartLabel label) ];
       makes = if isRandomSwap then [ (byPartLabel label) ] else [ (byLabel label) (byPartLabel label) ];
       ours =
         s:
-        if !elem s.device makes then
+        if !elem (canonical s.device) makes then
           compareDevice "swapDevices.*.device" "labels.swap" makes s.device
         else if isRandomSwap && !s.randomEncryption then
           [
@@ -135,7 +149,7 @@ let
               "set its randomEncryption.enable = true in the host's configuration"
             )
           ]
-        else if s.randomEncryption && s.device == byLabel label then
+        else if s.randomEncryption && canonical s.device == byLabel label then
           [
             (bad
               "swapDevices has ${quote s.device} with randomEncryption, which erases that label at the first start; labels.swap is the partition's label too"
@@ -169,6 +183,51 @@ let
     else
       [ (note "has console.keyMap = ${quote theirs}, and the installer's keymap is ${quote host.keymap}") ];
 
+  loader =
+    let
+      l = facts.loader;
+      use = "set boot.loader.systemd-boot.enable = true";
+      there = " in the host's configuration";
+      disks = filter (d: d != "nodev") l.grub.devices;
+    in
+    optional (!elem l.efiSysMountPoint [ null "" "/boot" ]) (
+      bad "boot.loader.efi.efiSysMountPoint is ${quote l.efiSysMountPoint}; the installer mounts the ESP at /boot"
+        ''set boot.loader.efi.efiSysMountPoint = "/boot"${there}''
+    )
+    ++ (
+      if l.systemdBoot then
+        [ ]
+      else if l.lanzaboote then
+        [ (note "has boot.lanzaboote, which signs what it installs: without its keys on the target, that fails") ]
+      else if l.limine || l.refind || l.external then
+        [ (note "starts by another boot loader than systemd-boot or GRUB: what the firmware starts is proven as far as that is known") ]
+      else if l.grub.enable && !l.grub.efiSupport then
+        [
+          (bad "the host starts by GRUB for BIOS (boot.loader.grub.efiSupport is false); the installer makes a disk for UEFI"
+            ''${use}${there}, or boot.loader.grub.efiSupport = true with device = "nodev"''
+          )
+        ]
+      else if l.grub.enable then
+        optional (disks != [ ]) (
+          bad
+            "boot.loader.grub writes to ${lib.concatStringsSep ", " disks} as well; the installer writes to no disk but the one that was chosen"
+            ''set boot.loader.grub.device = "nodev"${there}''
+        )
+        ++ optional (!l.grub.efiInstallAsRemovable && !l.canTouchEfiVariables) (
+          bad
+            "boot.loader.grub is neither to be installed as removable nor to make a boot entry; the firmware would not find it on the new disk"
+            "set boot.loader.grub.efiInstallAsRemovable = true, or boot.loader.efi.canTouchEfiVariables = true,${there}"
+        )
+      else if l.extlinux then
+        [
+          (bad "the host starts by extlinux (boot.loader.generic-extlinux-compatible); the installer makes a disk for UEFI"
+            "${use}${there}"
+          )
+        ]
+      else
+        [ (bad "the host has no boot loader on; the installer makes a disk that UEFI firmware starts" "${use}${there}") ]
+    );
+
   user =
     let
       name = host.targetUser;
@@ -199,6 +258,7 @@ let
     ++ fileSystem "/boot" "labels.efi" [ (byLabel host.labels.efi) (byPartLabel host.labels.efi) ] "vfat"
     ++ luks
     ++ swap
+    ++ loader
     ++ keymap
     ++ user;
 in

@@ -8,30 +8,22 @@
 h:
 let
   inherit (builtins)
-    any
     concatLists
     elem
     elemAt
     filter
     genList
-    length
     match
     stringLength
     substring
     ;
   inherit (lib)
-    concatStrings
-    drop
-    escapeRegex
-    findFirst
     hasInfix
     hasPrefix
     hasSuffix
     imap1
     optional
-    removePrefix
     splitString
-    stringToCharacters
     toLower
     toUpper
     ;

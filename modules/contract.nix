@@ -40,11 +40,11 @@ let
       null;
 
   # Where a file lies in the flake that it came with: what comes after the
-  # source's own store path.
+  # source's own store path, which may be below another root.
   inSource =
     file:
     let
-      m = match "${storeDir}/[^/]+/(.+)" file;
+      m = match ".*${storeDir}/[^/]+/(.+)" file;
     in
     if m == null then null else head m;
 

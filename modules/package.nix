@@ -28,7 +28,7 @@ buildGoModule {
     );
   };
   # `just vendor-hash` writes it, `just nix-check` compares it.
-  vendorHash = "sha256-DEH9/i3tW1XqJgYSGjzFcSfXkDmOAIz+PPAs/9pApQ4=";
+  vendorHash = "sha256-yCxaEFYptv59+c11+K1ak5sYrwaVnfUuL91G1Q0nMxs=";
   subPackages = [ "." ];
   env.CGO_ENABLED = "0";
   ldflags = [

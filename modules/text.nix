@@ -13,7 +13,7 @@ let
     substring
     toJSON
     ;
-  inherit (lib) foldl' findFirst stringToCharacters take;
+  inherit (lib) foldl' findFirst stringToCharacters;
 
   isWithin = low: high: c: !lessThan c low && !lessThan high c;
   # The bytes 0x80 to 0xbf, which go on with a character.

@@ -42,6 +42,11 @@ type Answers struct {
 	System string   // prebuilt toplevel
 	expect []string // flags by which an engine knows the disk that was confirmed
 	Power  bool     // power off or reboot at the end, as the host says
+	// SkipVerify leaves out hashing the installed store paths again.
+	SkipVerify bool
+	// ProveBoot is how the installed system is started at the end to prove
+	// that it does: ProveVM, or empty for not at all.
+	ProveBoot string
 
 	medium medium
 }
@@ -53,6 +58,9 @@ type medium struct {
 	plain    bool   // Source is a folder of files without git's own
 	contract string // file with what the prebuilt system expects, or empty
 }
+
+// ProveVM starts the installed disk in a virtual machine, see Answers.ProveBoot.
+const ProveVM = "vm"
 
 // Medium is where an installer ISO carries what a prebuilt install needs: the
 // toplevel's store path in toplevel/HOST, the config repo in nix-config.
@@ -126,6 +134,8 @@ func (a Answers) Validate() error {
 		return Usage("use one line of at most 512 bytes", "the recovery key could not be typed at the boot prompt")
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
 		return Usage("use another one", "the recovery key is the passphrase")
+	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
+		return Usage("use vm, or leave it out", "--prove-boot: %q is no way to start a system", a.ProveBoot)
 	case len(a.Passphrase) > maxPassphrase:
 		return Usage("choose a shorter one", "the passphrase is longer than %d bytes, which is all that the boot prompt takes", maxPassphrase)
 	case bytes.ContainsAny(a.Passphrase, "\n\r\x00"):

@@ -44,13 +44,16 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			secrets = append(secrets, s.value)
 		}
 	}
-	for _, s := range [][2]string{{"--remote", a.Remote}, {"--ref", a.Ref}, {"--source", a.Source}, {"--system", a.System}} {
+	for _, s := range [][2]string{{"--remote", a.Remote}, {"--ref", a.Ref}, {"--source", a.Source}, {"--system", a.System}, {"--prove-boot", a.ProveBoot}} {
 		if s[1] != "" {
 			args = append(args, s[0], s[1])
 		}
 	}
 	if a.NoAgeIdentity {
 		args = append(args, "--no-age-identity")
+	}
+	if a.SkipVerify {
+		args = append(args, "--skip-verify")
 	}
 	return args, secrets
 }

@@ -1,10 +1,7 @@
 package steps
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,10 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"auto-installer/hosts"
-	"auto-installer/modules"
 	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
+	"auto-installer/steps/bootvm"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/encrypt"
@@ -27,7 +23,6 @@ import (
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
-	"auto-installer/steps/network"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
@@ -140,161 +135,6 @@ func (b builder) plan() (*Plan, error) {
 	return p, nil
 }
 
-// builder binds the options of every step to what the host and the answers
-// say. It is the only place that knows both.
-type builder struct {
-	a          Answers
-	h          hosts.Host
-	paths      Paths
-	disk       string
-	swap       int64     // bytes, 0: none
-	guids      [4]string // of the disk and its partitions
-	diskGUID   string
-	partitions []partition.Partition
-}
-
-func (b *builder) layout() error {
-	if b.h.Swap.Enable {
-		n, err := b.h.SwapBytes()
-		if err != nil {
-			return err
-		}
-		b.swap = n
-	}
-	w := partition.Want{
-		DiskSize: b.a.Disk.Size, SectorSize: int64(b.a.Disk.LogicalSector),
-		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap,
-	}
-	if b.h.LUKS.Enable {
-		w.Root = b.h.Labels.LUKS
-	}
-	w.GUIDs = b.guids
-	b.diskGUID = w.GUIDs[0]
-	var err error
-	b.partitions, err = partition.Layout(w)
-	return err
-}
-
-func (b *builder) mode() string {
-	if b.a.System != "" {
-		return "prebuilt"
-	}
-	return "flake"
-}
-
-func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
-
-// room is what the root file system will have for a closure, in bytes: ext4
-// keeps inodes and 5 % for root (mke2fs(8), -i and -m).
-func (b *builder) room() int64 { return b.partitions[1].Size * 9 / 10 }
-
-// rootDevice is what holds the root file system.
-func (b *builder) rootDevice() string {
-	if b.h.LUKS.Enable {
-		return "/dev/mapper/" + b.h.LUKS.MapperName
-	}
-	return b.part(2)
-}
-
-// swapDevice is the swap to format and switch on, or empty: beside LUKS it is
-// left for the installed system, which encrypts it with a new key each boot.
-func (b *builder) swapDevice() string {
-	if b.swap == 0 || b.h.SwapIsRandomEncrypted() {
-		return ""
-	}
-	return b.part(3)
-}
-
-func (b *builder) home() string {
-	if b.h.TargetUser == "" {
-		return ""
-	}
-	if b.h.TargetUser == "root" {
-		return filepath.Join(Target, "root")
-	}
-	return filepath.Join(Target, "home", b.h.TargetUser)
-}
-
-func (b *builder) labels() []string {
-	var ls []string
-	for _, l := range []string{b.h.Labels.EFI, b.h.Labels.Root, b.h.Labels.LUKS, b.h.Labels.Swap} {
-		if l != "" {
-			ls = append(ls, l)
-		}
-	}
-	return ls
-}
-
-func (b *builder) warnings() []string {
-	ws := []string{}
-	switch {
-	case b.a.AgeIdentity != nil:
-	case b.a.NoAgeIdentity:
-		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
-	default:
-		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
-	}
-	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
-		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
-	}
-	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
-		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
-	}
-	return ws
-}
-
-func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
-
-// gitEnv is for git's ssh, and nix's: nobody is there to be asked, a new host
-// is trusted, and the deploy key is used, which source has put in RAM.
-func (b *builder) gitEnv() []string {
-	ssh := []string{
-		"ssh", "-o", "BatchMode=yes",
-		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
-	}
-	if b.a.DeployKey != nil {
-		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")
-	}
-	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
-}
-
-func (b *builder) power() sys.Cmd {
-	if b.h.PowerOff {
-		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
-	}
-	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
-}
-
-// again is what to do instead of a step that an earlier engine has finished.
-// A step without it is simply run once more.
-func again[O any](s Step, o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Step {
-	s.again = func(s Step) Step {
-		s.Does += " (already done)"
-		s.Actions = actions(o)
-		s.run = func(ctx context.Context, m sys.System) error { return run(ctx, m, o) }
-		return s
-	}
-	return s
-}
-
-// nothing is again's for a step whose work stays.
-func nothing[O any](O) []sys.Action { return []sys.Action{{Does: "nothing: it was done before"}} }
-
-func keep[O any](_ context.Context, s sys.System, _ O) error {
-	s.Log("done before, and kept")
-	return nil
-}
-
-// step makes a Step of a step package: its two functions and its options.
-func step[O any](name, does string, writes bool, o O,
-	actions func(O) []sys.Action, run func(context.Context, sys.System, O) error,
-) Step {
-	return Step{
-		Name: name, Does: does, Writes: writes, Actions: actions(o),
-		run: func(ctx context.Context, s sys.System) error { return run(ctx, s, o) },
-	}
-}
-
 const (
 	before = false // before the gate: writes to no disk
 	after  = true
@@ -323,11 +163,13 @@ func (b *builder) steps() []Step {
 		RecoveryKey: b.a.RecoveryKey,
 	}
 	proof := bootproof.Options{
-		Root: Target, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/", RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Root: Target, Toplevel: sysOpts.Toplevel, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
+		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 	}
 	if b.h.LUKS.Enable {
-		proof.LUKS, proof.LUKSLabel = luks.Device, luks.Label
+		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
 		proof.Passphrase, proof.RecoveryKey = luks.Passphrase, luks.RecoveryKey
+		proof.LUKSDevices = agreed.Found.LUKSDevices
 	}
 
 	table := partition.Options{
@@ -381,6 +223,14 @@ func (b *builder) steps() []Step {
 	add(step("opened", "prove that the host's secrets open on the target", after,
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
+	if b.a.ProveBoot == ProveVM {
+		vm := vmSteps(bootvm.Options{
+			Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+			Mounted: []string{Target, Target + "/boot"}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
+		})
+		list = slices.Insert(list, 0, vm[0])
+		add(vm[1])
+	}
 	add(step("finish", "keep the logs and let go of the disk", after,
 		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
 	if b.a.Power {
@@ -388,75 +238,6 @@ func (b *builder) steps() []Step {
 		last.Actions = append(last.Actions, b.power().Action())
 	}
 	return list
-}
-
-// contract is what is compared before the gate. The source step evaluates what
-// the medium does not tell.
-func (b *builder) contract(src *source.Options) contract.Options {
-	o := contract.Options{
-		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.contract, Found: &contract.Found{},
-		Made: contract.Made{
-			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
-			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),
-		},
-	}
-	if b.h.TargetUser == "root" {
-		o.Made.User = ""
-	}
-	if b.h.LUKS.Enable {
-		o.Made.LUKS, o.Made.Mapper = b.h.Labels.LUKS, b.h.LUKS.MapperName
-		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})
-		if b.a.RecoveryKey != nil {
-			o.Typed = append(o.Typed, contract.Typed{Name: "recovery key", Text: b.a.RecoveryKey})
-		}
-	}
-	if o.Medium == "" {
-		o.Evaluated = &[]byte{}
-		src.Facts, src.Evaluated = modules.Contract, o.Evaluated
-	}
-	return o
-}
-
-// secrets is what the host must open, which the contract step tells.
-func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
-	o := agecheck.Options{
-		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Found: &agecheck.Found{},
-	}
-	if b.hasRepo() {
-		o.Repo = src.Dir
-	}
-	o.Named = func() (list []agecheck.Secret, known bool) {
-		if agreed.Facts == nil || agreed.Facts.Secrets == nil {
-			return nil, false
-		}
-		for _, s := range agreed.Facts.Secrets {
-			list = append(list, agecheck.Secret(s))
-		}
-		return list, true
-	}
-	o.Paths = func() []string {
-		if agreed.Facts == nil {
-			return nil
-		}
-		return agreed.Facts.IdentityPaths
-	}
-	return o
-}
-
-// await is an identity that comes over the network, when the system is there.
-func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
-	return identity.AwaitOptions{
-		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity,
-		Fits: func(_ context.Context, _ sys.System, key []byte) error {
-			why, err := agecheck.Opens(found, key)
-			if err == nil && why != nil {
-				err = errors.New("it does not open " + strings.Join(why, "; "))
-			}
-			return err
-		},
-		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
-	}
 }
 
 // preflight goes first, and is made last: it looks for the commands that the
@@ -488,14 +269,4 @@ func (p *Plan) commands() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// gitHost is the host of a git URL, as an ssh config names it, or empty for a
-// path.
-func gitHost(remote string) string {
-	host, _, err := net.SplitHostPort(source.Address(remote))
-	if err != nil {
-		return ""
-	}
-	return host
 }

@@ -25,6 +25,36 @@ type Step struct {
 	again func(Step) Step // what is left of it when it was done before
 }
 
+// again is what to do instead of a step that an earlier engine has finished.
+// A step without it is simply run once more.
+func again[O any](s Step, o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Step {
+	s.again = func(s Step) Step {
+		s.Does += " (already done)"
+		s.Actions = actions(o)
+		s.run = func(ctx context.Context, m sys.System) error { return run(ctx, m, o) }
+		return s
+	}
+	return s
+}
+
+// nothing is again's for a step whose work stays.
+func nothing[O any](O) []sys.Action { return []sys.Action{{Does: "nothing: it was done before"}} }
+
+func keep[O any](_ context.Context, s sys.System, _ O) error {
+	s.Log("done before, and kept")
+	return nil
+}
+
+// step makes a Step of a step package: its two functions and its options.
+func step[O any](name, does string, writes bool, o O,
+	actions func(O) []sys.Action, run func(context.Context, sys.System, O) error,
+) Step {
+	return Step{
+		Name: name, Does: does, Writes: writes, Actions: actions(o),
+		run: func(ctx context.Context, s sys.System) error { return run(ctx, s, o) },
+	}
+}
+
 // Action is one thing a step will do: a command line, or something done in
 // process.
 type Action = sys.Action

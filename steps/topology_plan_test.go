@@ -136,7 +136,7 @@ func drawAnswers(t *rapid.T) Answers {
 // gate confirms a disk, lets something happen to the machine, or nothing, and
 // goes through the gate.
 func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirmed Disk, dir string) {
-	now, target, what := m.Later(t, n)
+	now, what := m.Later(t, n)
 	laterRoot := lay(t, now, dir)
 	err := gate.Run(context.Background(), now.System(now.Tops), gate.Options{
 		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot,
@@ -149,7 +149,7 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 		},
 	})
 	at := now.At(confirmed.Path)
-	isSame := at != nil && target != nil && at.Body == n.Body && at.PTUUID == n.PTUUID
+	isSame := at != nil && now.Is(n, at) && at.PTUUID == n.PTUUID
 	if err == nil {
 		c.passed.Add(1)
 		if !isSame || !at.Takable() || at.Busy {
@@ -183,7 +183,7 @@ func engine(t *rapid.T, now *topology.Machine, root string, confirmed Disk, n *t
 	if diskOf(found.Chosen.Device).Expect(string(seen), false) != nil {
 		return
 	}
-	if at := now.At("/dev/" + found.Chosen.Device.Name); at.Body != n.Body || !at.Takable() {
+	if at := now.At("/dev/" + found.Chosen.Device.Name); !now.Is(n, at) || !at.Takable() {
 		t.Fatalf("%s: %s was confirmed, and the engine takes %+v", what, confirmed.Path, at)
 	}
 }

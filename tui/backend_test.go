@@ -241,9 +241,14 @@ func story(p *steps.Plan, until func(steps.Event) bool) []steps.Event {
 		}
 		if s.Name == "bootproof" {
 			for _, l := range []string{
-				"/boot is /dev/nvme1n1p1", "EFI/BOOT/BOOTX64.EFI is a loader",
-				"entry nixos-generation-1.conf starts /EFI/nixos/kernel.efi with /EFI/nixos/initrd.efi and init /nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-stygianlibrary/init",
-				"/dev/nvme1n1p1 is vfat STYGIAN-EFI", "/dev/mapper/stygiancrypt is ext4 STYGIAN-ROOT", "the passphrase opens it",
+				"the firmware starts it first (Boot0004, Linux Boot Manager)", "EFI/BOOT/BOOTX64.EFI is systemd-boot 257.9 for amd64",
+				"nixos-generation-1.conf is started by default: loader.conf's default, of 1",
+				"kernel and initrd on the ESP are the system's own, byte by byte",
+				"init= leads to the system that was installed, /nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-stygianlibrary",
+				"/dev/nvme1n1p1 is vfat STYGIAN-EFI", "/dev/mapper/stygiancrypt is ext4 STYGIAN-ROOT",
+				"found on this disk alone: / by label STYGIAN-ROOT, /boot by label STYGIAN-EFI",
+				"/dev/nvme1n1p2 is crypto_LUKS STYGIAN-LUKS", "the passphrase opens /dev/nvme1n1p2", "the recovery key opens /dev/nvme1n1p2",
+				"its 1204 store paths are on the disk as they were built",
 			} {
 				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: "proven: " + l}, 100*time.Millisecond)
 			}

@@ -88,7 +88,7 @@ func (r *run) apply(e steps.Event) {
 		r.log.add("$ " + steps.Quote(e.Action.Argv))
 	case steps.KindLog:
 		r.log.add(e.Line)
-		if p, ok := cutProven(e.Line); ok && e.Step == "bootproof" {
+		if p, ok := cutProven(e.Line); ok && proof(e.Step) {
 			r.proven = append(r.proven, p)
 		}
 	case steps.KindEnded:
@@ -169,8 +169,11 @@ func (f *feed) shed() {
 // those.
 func proves(e steps.Event) bool {
 	_, ok := cutProven(e.Line)
-	return ok && e.Step == "bootproof"
+	return ok && proof(e.Step)
 }
+
+// proof tells whether it is one of the steps that prove the boot chain.
+func proof(step string) bool { return step == "bootproof" || step == "bootvm" }
 
 func (f *feed) signal() {
 	select {

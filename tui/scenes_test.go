@@ -150,6 +150,7 @@ func scenes() []scene {
 		{name: "help-install", play: func(p *pilot) { p.install(progress); p.press("?") }},
 		{name: "failure-before", play: func(p *pilot) { p.fail("contract") }},
 		{name: "failure-after", play: func(p *pilot) { p.fail("closure") }},
+		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
 		{name: "failure-found", play: func(p *pilot) {
 			p.fail("closure")

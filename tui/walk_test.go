@@ -120,6 +120,14 @@ func (p *pilot) fail(step string) {
 	if step == "contract" {
 		err.Cause, err.Hint = "/dev/sdc2 carries the label STYGIAN-ROOT too", "unplug that disk, or give it another label"
 	}
+	if step == "bootproof" {
+		err.Code = 11
+		err.Cause = "the machine might not start, 2 of 13 checks failed:\n" +
+			"the loader: EFI/BOOT/BOOTX64.EFI: not an EFI program: it is cut short: section \".text\" ends at byte 65536 of 4096\n" +
+			"where the system looks for its root: /: /dev/disk/by-label/STYGIAN-ROOT names 2 devices, /dev/mapper/stygiancrypt and /dev/sdc2: the system may start from the wrong one"
+		err.Hint = "the boot loader did not install as it should: the log of the step before says more; " +
+			"detach the other disk that carries the label, or give the host labels of its own; then try again from here (--resume)"
+	}
 	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: step, Time: epoch.Add(time.Minute), Error: err}}})
 	p.at(stateFailure)
 }

@@ -44,6 +44,7 @@ let
   targetOf = settings: changes: {
     config = evaluate [
       (import (root + "/modules/layout.nix") settings)
+      { boot.loader.systemd-boot.enable = lib.mkDefault true; }
       changes
     ];
   };
@@ -146,7 +147,7 @@ in
     )
     {
       name = "no root, no ESP";
-      set = base // { target.config = { }; };
+      set = base // { target.config.boot.loader.systemd-boot.enable = true; };
       says = map fitting [
         ''the host has no fileSystems."/"; the installer makes it, as /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = "/dev/disk/by-label/DEMO-ROOT" and fsType = "ext4" in the host's configuration''
         ''the host has no fileSystems."/boot"; the installer makes it, as /dev/disk/by-label/DEMO-EFI; to fix it, set fileSystems."/boot".device = "/dev/disk/by-label/DEMO-EFI" and fsType = "vfat" in the host's configuration''
@@ -181,6 +182,50 @@ in
     )
     (differs "no swap" (on swap { swapDevices = force [ ]; })
       ''the host's swapDevices do not use /dev/disk/by-label/DEMO-SWAP, which labels.swap makes; to fix it, add { device = "/dev/disk/by-label/DEMO-SWAP"; } to swapDevices in the host's configuration, or set swap.enable = false in host.toml''
+    )
+    (says "devices as fstab writes them"
+      (on swap {
+        fileSystems."/".device = force "LABEL=DEMO-ROOT";
+        fileSystems."/boot".device = force "PARTLABEL=DEMO-EFI";
+        swapDevices = force [ { device = "LABEL=DEMO-SWAP"; } ];
+      })
+      [ ]
+    )
+    (differs "no boot loader" (on base { boot.loader.systemd-boot.enable = false; })
+      "the host has no boot loader on; the installer makes a disk that UEFI firmware starts; to fix it, set boot.loader.systemd-boot.enable = true in the host's configuration"
+    )
+    (differs "GRUB for BIOS"
+      (on base {
+        boot.loader.systemd-boot.enable = false;
+        boot.loader.grub.enable = true;
+      })
+      ''the host starts by GRUB for BIOS (boot.loader.grub.efiSupport is false); the installer makes a disk for UEFI; to fix it, set boot.loader.systemd-boot.enable = true in the host's configuration, or boot.loader.grub.efiSupport = true with device = "nodev"''
+    )
+    (differs "GRUB that the firmware does not find"
+      (on base {
+        boot.loader.systemd-boot.enable = false;
+        boot.loader.grub = {
+          enable = true;
+          efiSupport = true;
+          device = "nodev";
+        };
+      })
+      "boot.loader.grub is neither to be installed as removable nor to make a boot entry; the firmware would not find it on the new disk; to fix it, set boot.loader.grub.efiInstallAsRemovable = true, or boot.loader.efi.canTouchEfiVariables = true, in the host's configuration"
+    )
+    (differs "GRUB that writes to another disk"
+      (on base {
+        boot.loader.systemd-boot.enable = false;
+        boot.loader.efi.canTouchEfiVariables = true;
+        boot.loader.grub = {
+          enable = true;
+          efiSupport = true;
+          device = "/dev/sda";
+        };
+      })
+      ''boot.loader.grub writes to /dev/sda as well; the installer writes to no disk but the one that was chosen; to fix it, set boot.loader.grub.device = "nodev" in the host's configuration''
+    )
+    (differs "an ESP elsewhere" (on base { boot.loader.efi.efiSysMountPoint = "/efi"; })
+      ''boot.loader.efi.efiSysMountPoint is "/efi"; the installer mounts the ESP at /boot; to fix it, set boot.loader.efi.efiSysMountPoint = "/boot" in the host's configuration''
     )
     (says "a swap file" (on base { swapDevices = [ { device = "/var/swap"; } ]; }) [ ])
     (differs "swap in the clear beside LUKS"

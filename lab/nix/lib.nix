@@ -14,7 +14,6 @@ let
     filter
     foldl'
     genList
-    hasAttr
     head
     intersectAttrs
     isAttrs
@@ -29,7 +28,6 @@ let
     map
     mapAttrs
     match
-    pathExists
     readFile
     removeAttrs
     replaceStrings
@@ -38,7 +36,6 @@ let
     tail
     toJSON
     toString
-    typeOf
     ;
 
   # --- lists, sets, strings ---
@@ -58,7 +55,6 @@ let
       head list
     else
       findFirst want default (tail list);
-  sortPriority = builtins.sort (a: b: a.priority < b.priority);
 
   nameValuePair = name: value: { inherit name value; };
   mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));

@@ -149,6 +149,15 @@ func (n Secret) path(repo string) string {
 	return ""
 }
 
+// Fits tells what is wrong with an identity that came later, if anything is.
+func (f *Found) Fits(_ context.Context, _ sys.System, key []byte) error {
+	why, err := Opens(f, key)
+	if err == nil && why != nil {
+		err = fmt.Errorf("it does not open %s", strings.Join(why, "; "))
+	}
+	return err
+}
+
 // Opens tries an age identity on every file that was found, and says for each
 // that it does not open, why. The error is of the identity itself, and never
 // quotes it.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 
 	"auto-installer/steps/internal/sys"
@@ -34,7 +33,7 @@ func InstalledActions(o InstalledOptions) []sys.Action {
 const maxKey = 64 << 10
 
 // Installed proves the identity from where the host will find it.
-func Installed(_ context.Context, s sys.System, o InstalledOptions) error {
+func Installed(ctx context.Context, s sys.System, o InstalledOptions) error {
 	if !o.Found.NeedsIdentity() {
 		s.Log(o.Host + " has no secrets that an age identity would open")
 		return nil
@@ -44,13 +43,9 @@ func Installed(_ context.Context, s sys.System, o InstalledOptions) error {
 		s.Warn(fmt.Sprintf("%s has no age identity: it cannot open its secrets until /%s is put there", o.Host, o.file()))
 		return nil
 	}
-	var why []string
 	if err == nil {
-		why, err = Opens(o.Found, key)
+		err = o.Found.Fits(ctx, s, key)
 		clear(key)
-	}
-	if err == nil && why != nil {
-		err = fmt.Errorf("it does not open %s", strings.Join(why, "; "))
 	}
 	if err != nil {
 		return sys.WithHint(err, sys.CodeBootProof, "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",

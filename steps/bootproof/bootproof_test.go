@@ -1,184 +1,368 @@
 package bootproof
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
+	"auto-installer/steps/internal/efi/efitest"
 	"auto-installer/steps/internal/sys"
 )
 
-const secret = "correct horse battery staple"
-
-func options(root string) Options {
-	return Options{
-		Root: root, ESP: "/dev/x1", ESPLabel: "T-EFI", RootFS: "/dev/mapper/c", RootLabel: "T-ROOT",
-		LUKS: "/dev/x2", LUKSLabel: "T-LUKS", Passphrase: []byte(secret),
+// What is as it should be is proven, and said.
+func TestSound(t *testing.T) {
+	const own = "kernel and initrd on the ESP are the system's own, byte by byte"
+	const uki = "EFI/Linux/nixos-generation-10.efi"
+	sections := func(more ...efitest.Section) string {
+		return string(efitest.Program(machineType, append([]efitest.Section{
+			{Name: ".osrel", Data: []byte("ID=nixos\nPRETTY_NAME=NixOS\nVERSION_ID=10\n")},
+			{Name: ".cmdline", Data: []byte("init=" + toplevel + "/init quiet")},
+		}, more...)...))
+	}
+	unified := sections(efitest.Section{Name: ".initrd", Data: []byte(initrd)}, efitest.Section{Name: ".linux", Data: []byte(kernel)})
+	hash := func(s string) []byte { h := sha256.Sum256([]byte(s)); return h[:] }
+	thin := sections(
+		efitest.Section{Name: ".linux", Data: []byte(`\EFI\nixos\kernel.efi`)}, efitest.Section{Name: ".linuxh", Data: hash(kernel)},
+		efitest.Section{Name: ".initrd", Data: []byte(`\EFI\nixos\initrd.efi`)}, efitest.Section{Name: ".initrdh", Data: hash(initrd)})
+	grub := "set default=0\nmenuentry \"NixOS\" {\n  search --set=drive1 --fs-uuid AB-CD\n  linux ($drive1)/kernels/k-bzImage init=" + toplevel +
+		"/init quiet\n  initrd ($drive1)//kernels/i-initrd\n}\nmenuentry old {\n linux ($drive1)/kernels/gone\n}\n"
+	noLoader := map[string]string{
+		"loader/loader.conf": "", "loader/entries/nixos-generation-9.conf": "", "loader/entries/nixos-generation-10.conf": "",
+	}
+	for _, c := range []struct {
+		name string
+		g    *target
+		saw  []string
+	}{
+		{"systemd-boot", sound(), []string{
+			"the firmware starts it first (Boot0002, Linux Boot Manager)", removable + " is systemd-boot 257.9 for ",
+			"nixos-generation-10.conf is started by default: loader.conf's default, of 2",
+			"read to the end: kernel.efi, initrd.efi", own, "init= leads to the system that was installed, " + toplevel,
+			"found on this disk alone: / by label T-ROOT, /boot by label T-EFI", "is vfat T-EFI", "/dev/mapper/c is ext4 T-ROOT",
+			"/dev/x2 is crypto_LUKS T-LUKS", "the passphrase opens /dev/x2", "its 3 store paths are on the disk as they were built",
+		}},
+		{"secrets after the initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": initrd + "secrets"}), []string{own}},
+		{"microcode in an initrd before it", sound().with(map[string]string{
+			"loader/entries/nixos-generation-10.conf": "initrd /EFI/nixos/ucode\n" + entryText("/EFI/nixos/kernel.efi"), "EFI/nixos/ucode": "u",
+		}), []string{"read to the end: kernel.efi, ucode, initrd.efi", own}},
+		{"a store without kernel and initrd", sound().rooted(map[string]string{toplevel + "/kernel": "", toplevel + "/initrd": ""}), []string{"kernel and initrd on the ESP can be read to the end\n"}},
+		{"boots are counted", sound().with(map[string]string{
+			"loader/entries/nixos-generation-10.conf": "", "loader/entries/nixos-generation-10+3.conf": entryText("/EFI/nixos/kernel.efi"),
+		}), []string{"nixos-generation-10+3.conf is started"}},
+		{"no entry in the firmware", func() *target {
+			g := sound()
+			delete(g.vars, "Boot0002-8be4df61-93ca-11d2-aa0d-00e098032b8c")
+			return g
+		}(), []string{
+			"it will look on the disk by itself",
+		}},
+		{"the firmware cannot be read", func() *target { g := sound(); g.vars = nil; return g }(), []string{"the firmware's boot menu cannot be read"}},
+		{"only an entry in the firmware", sound().with(map[string]string{removable: ""}), []string{
+			"the disk starts only where the firmware has its entry Boot0002", "EFI/systemd/systemd-boot.efi is systemd-boot",
+		}},
+		{"another disk first", func() *target {
+			g := sound()
+			g.vars["BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c"] = []byte{3, 0, 2, 0}
+			g.vars["Boot0003-8be4df61-93ca-11d2-aa0d-00e098032b8c"] = loadOption("Windows", "88888888-2222-4333-8444-555555555555", `\w.efi`)
+			return g
+		}(), []string{"the firmware starts Boot0003 (Windows) first"}},
+		{"a unified kernel in an entry", sound().with(map[string]string{
+			"loader/entries/nixos-generation-10.conf": "title NixOS\nuki /EFI/Linux/x.efi\n", "EFI/Linux/x.efi": unified,
+		}), []string{"read to the end: x.efi", own, "init= leads to"}},
+		{"a unified kernel", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: unified}), []string{
+			"nixos-generation-10.efi is started by default: the first of the menu, of 1", own,
+		}},
+		{"Lanzaboote", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: thin}), []string{
+			own,
+		}},
+		{"a unified kernel instead of a loader", sound().with(noLoader).with(map[string]string{removable: unified}), []string{
+			removable + " is a unified kernel", "the firmware starts the unified kernel",
+		}},
+		{"GRUB", sound().with(noLoader).with(map[string]string{
+			removable: string(efitest.Program(machineType)), "grub/grub.cfg": grub, "kernels/k-bzImage": kernel, "kernels/i-initrd": initrd,
+		}), []string{
+			removable + " is a loader", "GRUB's menu was read, not run", "the first entry of grub/grub.cfg starts /kernels/k-bzImage",
+			"read to the end: k-bzImage, i-initrd", own, "init= leads to",
+		}},
+		{"GRUB that reads the root", sound().with(noLoader).with(map[string]string{
+			removable:       string(efitest.Program(machineType)),
+			"grub/grub.cfg": "linux ($drive2)/nix/store/k/bzImage init=" + toplevel + "/init\ninitrd ($drive2)/nix/store/i/initrd\n",
+		}), []string{own}},
+		{"another program", sound().with(map[string]string{
+			"loader/entries/nixos-generation-10.conf": "title x\nefi /EFI/shell.efi\noptions init=" + toplevel + "/init\n", "EFI/shell.efi": sdBoot,
+		}), []string{"is an EFI program of its own: what it starts is not proven"}},
+		{"by UUID and root=", sound().rooted(map[string]string{
+			"nix/store/e/etc/fstab": "UUID=1234-root / ext4 defaults 0 1\nPARTUUID=" + strings.ToUpper(espGUID) + " /boot vfat defaults\n",
+		}).with(map[string]string{
+			"loader/entries/nixos-generation-10.conf": strings.Replace(entryText("/EFI/nixos/kernel.efi"), "root=fstab", "root=/dev/mapper/c", 1),
+		}), []string{"root= by /dev/mapper/c, / by UUID=1234-root, /boot by PARTUUID="}},
+		{"no fstab", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "", "nix/store/e/etc/x": "x"}), []string{
+			"the system has no etc/fstab", "found on this disk alone: / by LABEL=T-ROOT",
+		}},
+		{"a data disk that is not there", sound().rooted(map[string]string{
+			"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\nLABEL=data /data ext4 defaults\nLABEL=gone /x ext4 nofail\n/data /srv none bind\n",
+		}), []string{"not proven: /data of the installed system is on LABEL=data, which is not attached"}},
+		{"what the initrd opens", func() *target {
+			g := sound()
+			g.options = func(o *Options) {
+				o.LUKSDevices, o.RecoveryKey = initrdOpens("c", "/dev/disk/by-partlabel/T-LUKS"), []byte("key")
+			}
+			return g
+		}(), []string{"the initrd opens /dev/x2 as c", "the recovery key opens /dev/x2"}},
+		{"not hashed again", func() *target {
+			g := sound()
+			g.options = func(o *Options) { o.SkipContents = true }
+			return g
+		}(), []string{"the passphrase opens"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.g.prove(t)
+			if r.fault != nil {
+				t.Fatalf("%s\n%s", r.fault.Cause, r.log)
+			}
+			for _, want := range c.saw {
+				if !strings.Contains(r.log+"\n", want) {
+					t.Errorf("no %q in\n%s", want, r.log)
+				}
+			}
+			if len(r.fake.Reports) < 8 || r.fake.Reports[0].Unit != "checks" {
+				t.Errorf("progress: %+v", r.fake.Reports)
+			}
+		})
 	}
 }
 
-func pe() string {
-	b := make([]byte, 0x84)
-	copy(b, "MZ")
-	b[60] = 0x80
-	copy(b[0x80:], "PE\x00\x00")
-	return string(b)
+// initrdOpens is a host with one container.
+func initrdOpens(name, device string) func() map[string]string {
+	return func() map[string]string { return map[string]string{name: device} }
 }
 
-const init1 = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos/init"
+// Each thing that keeps a machine from starting is found, and named.
+func TestBroken(t *testing.T) {
+	const nine, ten = "loader/entries/nixos-generation-9.conf", "loader/entries/nixos-generation-10.conf"
+	vars := func(name string, b []byte) *target {
+		g := sound()
+		g.vars[name+"-8be4df61-93ca-11d2-aa0d-00e098032b8c"] = b
+		return g
+	}
+	disk := func(json string) *target { g := sound(); g.devices = "," + json; return g }
+	opt := func(f func(*Options)) *target { g := sound(); g.options = f; return g }
+	arm := string(efitest.Program(other))
+	uki := func(sections ...efitest.Section) *target {
+		return sound().with(map[string]string{
+			"EFI/Linux/x.efi": string(efitest.Program(machineType, sections...)), ten: "title x\nuki /EFI/Linux/x.efi\n",
+		})
+	}
+	osrel := efitest.Section{Name: ".osrel", Data: []byte("NAME=a\nVERSION=1\n")}
+	cmdline := efitest.Section{Name: ".cmdline", Data: []byte("init=" + toplevel + "/init")}
+	linux := efitest.Section{Name: ".linux", Data: []byte(kernel)}
+	for _, c := range []struct {
+		name string
+		g    *target
+		bad  string
+	}{
+		{"no loader", sound().with(map[string]string{removable: "", "EFI/systemd/systemd-boot.efi": ""}), "no loader on the ESP at " + removable},
+		{"a loader for another processor", sound().with(map[string]string{removable: arm}), removable + " is for "},
+		{"a loader that is text", sound().with(map[string]string{removable: strings.Repeat("x", 4096)}), removable + ": not an EFI program"},
+		{"a loader cut short", sound().with(map[string]string{removable: sdBoot[:len(sdBoot)-200]}), "cut short"},
+		{"an empty loader", sound().with(map[string]string{removable: "\x00"}), "not an EFI program"},
+		{"only a loader for another processor", sound().with(map[string]string{removable: "", "EFI/systemd/systemd-boot.efi": "", "EFI/BOOT/BOOTEBC.EFI": arm}), "only BOOTEBC.EFI"},
+		{"the firmware's entry names a file that is not there", vars("Boot0002", loadOption("Linux", espGUID, `\EFI\gone.efi`)), "Boot0002 (Linux): EFI/gone.efi is not on the ESP"},
+		{"the firmware's entry names no program", vars("Boot0002", loadOption("Linux", espGUID, `\loader\loader.conf`)), "loader/loader.conf: not an EFI program"},
+		{"Secure Boot without a signature", vars("SecureBoot", []byte{1}), "Secure Boot is on, and " + removable + " has no signature"},
 
-// target is a tree as nixos-install leaves it: name to content, or to the
-// target of a symbolic link after "->".
-func target() map[string]string {
-	return map[string]string{
-		"boot/EFI/BOOT/BOOTX64.EFI":                    pe(),
-		"boot/loader/loader.conf":                      "timeout 5\ndefault nixos-generation-*.conf\nconsole-mode keep\n",
-		"boot/loader/entries/nixos-generation-9.conf":  entryText("/EFI/nixos/old.efi"),
-		"boot/loader/entries/nixos-generation-10.conf": entryText("/EFI/nixos/kernel.efi"),
-		"boot/loader/entries/windows.conf":             "title Windows\nefi /EFI/w.efi\n",
-		"boot/EFI/nixos/kernel.efi":                    "kernel",
-		"boot/EFI/nixos/initrd.efi":                    "initrd",
-		init1[1:]:                                      "-> /nix/store/sh/init.sh",
-		"nix/store/sh/init.sh":                         "#!/bin/sh",
+		{"no loader.conf", sound().with(map[string]string{"loader/loader.conf": ""}), "loader/loader.conf is not on the ESP"},
+		{"nothing of a loader", sound().with(map[string]string{"loader/loader.conf": "", nine: "", ten: ""}), "there is no configuration of systemd-boot"},
+		{"no entries", sound().with(map[string]string{nine: "", ten: ""}), "there is no boot entry"},
+		{"a default of nothing", sound().with(map[string]string{"loader/loader.conf": "default arch-*"}), `no boot entry matches loader.conf's default "arch-*"`},
+		{"a bad pattern", sound().with(map[string]string{"loader/loader.conf": "default nixos-[.conf"}), "bad pattern"},
+		{"a bad timeout", sound().with(map[string]string{"loader/loader.conf": "timeout soon\n"}), "timeout \"soon\""},
+		{"an entry that names nothing", sound().with(map[string]string{ten: "title x\n"}), "entry nixos-generation-10.conf: it names neither"},
+		{"an entry of zeros", sound().with(map[string]string{ten: strings.Repeat("\x00", 300)}), "NUL byte"},
+		{"another entry that is broken", sound().with(map[string]string{nine: "title x\nlinux /EFI/nixos/gone.efi\n"}), "entry nixos-generation-9.conf: /EFI/nixos/gone.efi is not on the ESP"},
+
+		{"no kernel", sound().with(map[string]string{"EFI/nixos/kernel.efi": ""}), "/EFI/nixos/kernel.efi is not on the ESP"},
+		{"a kernel for another processor", sound().with(map[string]string{"EFI/nixos/kernel.efi": arm}), "/EFI/nixos/kernel.efi is for "},
+		{"another kernel", sound().with(map[string]string{"EFI/nixos/kernel.efi": kernel + "x"}), "/EFI/nixos/kernel.efi is not the system's kernel"},
+		{"a kernel with a wrong byte", sound().with(map[string]string{"EFI/nixos/kernel.efi": strings.Replace(kernel, "the kernel", "the kernal", 1)}), "is not the system's kernel"},
+		{"a truncated kernel", sound().with(map[string]string{"EFI/nixos/kernel.efi": kernel[:len(kernel)-100]}), "cut short"},
+		{"no initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": ""}), "/EFI/nixos/initrd.efi is not on the ESP"},
+		{"a truncated initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": initrd[:20000]}), "none of its initrds (/EFI/nixos/initrd.efi) is the system's"},
+		{"no initrd in the entry", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), "initrd ", "#")}), "none of its initrds"},
+		{"the second initrd missing", sound().with(map[string]string{ten: entryText("/EFI/nixos/kernel.efi") + "initrd /more\n"}), "/more is not on the ESP"},
+		{"a kernel that is a folder", sound().with(map[string]string{ten: entryText("/EFI/nixos")}), "/EFI/nixos is a folder"},
+
+		{"a kernel that the store has lost", sound().rooted(map[string]string{"nix/store/k/bzImage": ""}), "for want of /nix/store/k"},
+
+		{"no init=", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), "init=", "xinit=")}), "no init= on its command line"},
+		{"init missing", sound().rooted(map[string]string{"nix/store/sh/init.sh": ""}), "/init is not there, for want of /nix/store/sh"},
+		{"init in a circle", sound().rooted(map[string]string{"nix/store/sh/init.sh": "-> " + toplevel + "/init"}), "too many symbolic links"},
+		{"init is a folder", sound().rooted(map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/init.sh/x": "x"}), "is not a file"},
+		{"init is empty", sound().rooted(map[string]string{toplevel + "/init": "-> /empty", "/empty": "-> /dev/null"}), "for want of /dev"},
+		{"init of another system", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), toplevel, "/nix/store/other")}).
+			rooted(map[string]string{"nix/store/other/init": "#!/bin/sh"}), "init= of the default entry is of /nix/store/other, not of the system that was installed"},
+		{"the profile of another system", sound().rooted(map[string]string{"nix/var/nix/profiles/system-1-link": "-> /nix/store/other", "nix/store/other/init": "x"}), "the system profile is of /nix/store/other"},
+		{"no profile", sound().rooted(map[string]string{"nix/var/nix/profiles/system": ""}), "the system profile: /nix/var/nix/profiles/system is not there"},
+
+		{"the root by another label", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "/dev/disk/by-label/ELSE / ext4\n"}), "/: no attached device is /dev/disk/by-label/ELSE"},
+		{"/boot by another label", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\nLABEL=X /boot vfat\n"}), "/boot: no attached device is LABEL=X"},
+		{"the root by a wrong root=", sound().with(map[string]string{ten: strings.Replace(entryText("/EFI/nixos/kernel.efi"), "root=fstab", "root=LABEL=ELSE", 1)}), "root=: no attached device is LABEL=ELSE"},
+		{"two disks with one label", disk(`{"name":"y1","kname":"y1","path":"/dev/y1","maj:min":"252:1","type":"part","size":1,"fstype":"ext4","label":"T-ROOT"}`), "names 2 devices, /dev/mapper/c and /dev/y1"},
+		{"two ESPs with one label", disk(`{"name":"y1","kname":"y1","path":"/dev/y1","maj:min":"252:1","type":"part","size":1,"fstype":"vfat","label":"T-EFI"}`), "/boot: /dev/disk/by-label/T-EFI names 2 devices"},
+		{"the root on another disk", func() *target {
+			g := disk(`{"name":"y1","kname":"y1","path":"/dev/y1","maj:min":"252:1","type":"part","size":1,"fstype":"ext4","label":"OTHER"}`)
+			return g.rooted(map[string]string{"nix/store/e/etc/fstab": "LABEL=OTHER / ext4\n"})
+		}(), "/: LABEL=OTHER is /dev/y1, not /dev/mapper/c"},
+		{"another label on the ESP", func() *target { g := sound(); g.blkid = map[string]string{"vfat": "TYPE=vfat\nLABEL=ELSE\n"}; return g }(), `label "ELSE", not vfat with label T-EFI`},
+		{"no file system on the root", func() *target { g := sound(); g.blkid = map[string]string{"ext4": ""}; return g }(), `/dev/mapper/c holds "" with label ""`},
+		{"the passphrase does not open it", func() *target {
+			g := sound()
+			g.luks = func(c *sys.Call) { c.Fails(2, "No key available with this passphrase.") }
+			return g
+		}(), "the passphrase: it does not open /dev/x2: cryptsetup failed (exit code 2): No key available"},
+		{"the initrd opens another name", opt(func(o *Options) { o.LUKSDevices = initrdOpens("cryptroot", "/dev/x2") }), `it opens ["cryptroot"], and the container was opened as c`},
+		{"the initrd opens another device", opt(func(o *Options) { o.LUKSDevices = initrdOpens("c", "/dev/disk/by-partlabel/ELSE") }), "c: no attached device is /dev/disk/by-partlabel/ELSE"},
+		{"a store path was changed", func() *target {
+			g := sound()
+			g.nix = func(c *sys.Call) {
+				c.Says(`@nix {"action":"msg","level":0,"msg":"path '/nix/store/a' was modified! expected hash 'x', got 'y'"}`).Fails(1, "")
+			}
+			return g
+		}(), "path '/nix/store/a' was modified!"},
+
+		{"a unified kernel without a kernel", uki(osrel, cmdline, efitest.Section{Name: ".linux", Data: []byte("no kernel")}), "x.efi (.linux): not an EFI program"},
+		{"a unified kernel without an initrd", uki(osrel, cmdline, linux), "has no initrd"},
+		{"a unified kernel without a name", uki(cmdline, linux), "its .osrel section has no name"},
+		{"a unified kernel without a command line", uki(osrel, linux, efitest.Section{Name: ".initrd", Data: []byte(initrd)}), "no init= on its command line"},
+		{"Lanzaboote with another kernel", uki(osrel, cmdline, efitest.Section{Name: ".linux", Data: []byte(`\EFI\nixos\old.efi`)},
+			efitest.Section{Name: ".linuxh", Data: make([]byte, 32)}), "old.efi is not the file that the image was made for"},
+		{"GRUB without its kernel", sound().with(map[string]string{
+			"loader/loader.conf": "", nine: "", ten: "", "grub/grub.cfg": "linux ($drive1)/kernels/gone init=/x\n",
+		}), "/kernels/gone is not there"},
+		{"GRUB without anything", sound().with(map[string]string{"loader/loader.conf": "", nine: "", ten: "", "grub/grub.cfg": "set timeout=5\n"}), "grub/grub.cfg starts no kernel"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.g.prove(t)
+			if r.fault == nil || !strings.Contains(r.fault.Cause, c.bad) {
+				t.Errorf("%v; want %q\n%s", r.fault, c.bad, r.log)
+			}
+		})
 	}
 }
 
-func entryText(kernel string) string {
-	return "title NixOS\nversion Generation 1\nlinux " + kernel + "\ninitrd /EFI/nixos/initrd.efi\noptions init=" + init1 + " quiet loglevel=4\nmachine-id 0\n"
+// All that fails is told at once, each with what to do about it.
+func TestEverythingIsToldAtOnce(t *testing.T) {
+	g := sound().with(map[string]string{removable: "x", "EFI/nixos/initrd.efi": "short"}).rooted(map[string]string{"nix/store/sh/init.sh": ""})
+	g.luks = func(c *sys.Call) { c.Fails(2, "No key available with this passphrase.") }
+	r := g.prove(t)
+	if r.fault == nil || !strings.HasPrefix(r.fault.Cause, "the machine might not start, 4 of 13 checks failed:\n") {
+		t.Fatalf("%v", r.fault)
+	}
+	for _, want := range []string{"the loader: ", "kernel and initrd: ", "init: ", "the passphrase: "} {
+		if !strings.Contains(r.fault.Cause, "\n"+want) {
+			t.Errorf("no %q in %s", want, r.fault.Cause)
+		}
+	}
+	if !strings.Contains(r.fault.Hint, "boot loader did not install") || !strings.Contains(r.fault.Hint, "; the LUKS header") {
+		t.Error(r.fault.Hint)
+	}
+	// What goes by the ESP is skipped without it, and the rest is looked at.
+	g = sound()
+	g.options = func(o *Options) {
+		f, err := os.OpenFile(o.ESP, os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.Write(make([]byte, 512))
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.rooted(map[string]string{"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\n"})
+	r = g.prove(t)
+	if r.fault == nil || !strings.Contains(r.fault.Cause, "the ESP itself: ") || !strings.Contains(r.fault.Cause, "not a FAT32 file system") ||
+		!strings.Contains(r.log, "not looked at, for what failed before: kernel and initrd") || strings.Contains(r.fault.Cause, "\n") {
+		t.Errorf("%v\n%s", r.fault, r.log)
+	}
 }
 
-func tree(t *testing.T, files map[string]string) string {
-	t.Helper()
+func TestActionsAreWhatRunRuns(t *testing.T) {
+	for _, luks := range []bool{true, false} {
+		o := Options{
+			Root: "/mnt", Toplevel: "/run/toplevel", ESP: "/dev/x1", ESPLabel: "E", RootFS: "/dev/mapper/c", RootLabel: "R",
+			LUKS: "/dev/x2", LUKSLabel: "L", Passphrase: []byte(secret),
+		}
+		if !luks {
+			o.LUKS, o.LUKSLabel, o.Passphrase = "", "", nil
+		}
+		actions := Actions(o)
+		want := [][]string{
+			{"sync", "--file-system", "/mnt", "/mnt/boot"},
+			{"blkid", "--probe", "--output", "export", "/dev/x1"},
+			{"blkid", "--probe", "--output", "export", "/dev/mapper/c"},
+		}
+		if luks {
+			want = append(want, []string{"blkid", "--probe", "--output", "export", "/dev/x2"},
+				[]string{"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", "/dev/x2"})
+		}
+		want = append(want, []string{
+			"nix", "--extra-experimental-features", "nix-command", "store", "verify", "--store", "/mnt",
+			"--no-trust", "--recursive", "--log-format", "internal-json", "-v", "<toplevel>",
+		})
+		var got [][]string
+		for _, a := range actions {
+			if a.Argv != nil {
+				got = append(got, a.Argv)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		told, err := json.Marshal(actions)
+		if err != nil || strings.Contains(string(told), "horse") || !strings.Contains(string(told), "look at the boot entries") {
+			t.Errorf("%s, %v", told, err)
+		}
+	}
+}
+
+// A boot loader that went into a folder of the root starts nothing.
+func TestESPThatIsNotMounted(t *testing.T) {
 	root := t.TempDir()
-	for name, content := range files {
-		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if to, ok := strings.CutPrefix(content, "-> "); ok {
-			err = os.Symlink(to, file)
-		} else {
-			err = os.WriteFile(file, []byte(content), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	tree(t, root, map[string]string{"boot/x": "x"})
+	p := newProof(Options{Root: root, ESP: "/dev/null"})
+	if _, err := p.espIsMounted(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "/dev/null is not mounted at "+root+"/boot") {
+		t.Errorf("%v", err)
 	}
-	return root
-}
-
-func TestChain(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		change map[string]string // "" removes
-		saw    string            // in what is proven
-		bad    string            // in the error, if it is one
-	}{
-		{name: "as it should be", saw: "entry nixos-generation-10.conf starts /EFI/nixos/kernel.efi with /EFI/nixos/initrd.efi and init " + init1},
-		{name: "the default without .conf", change: map[string]string{"boot/loader/loader.conf": "default nixos-generation-10"}, saw: "nixos-generation-10.conf"},
-		{name: "an exact default", change: map[string]string{
-			"boot/loader/loader.conf": "default nixos-generation-9.conf\n", "boot/EFI/nixos/old.efi": "k",
-		}, saw: "nixos-generation-9.conf starts /EFI/nixos/old.efi"},
-		{name: "no default means any", change: map[string]string{
-			"boot/loader/loader.conf": "timeout 3\n", "boot/loader/entries/windows.conf": "",
-		}, saw: "nixos-generation-10.conf"},
-		{name: "tabs between words", change: map[string]string{
-			"boot/loader/loader.conf":                      "default\tnixos-*\n",
-			"boot/loader/entries/nixos-generation-10.conf": "linux\t/EFI/nixos/kernel.efi\ninitrd \t /EFI/nixos/initrd.efi\noptions\tinit=" + init1 + "\n",
-		}, saw: "kernel.efi with /EFI/nixos/initrd.efi"},
-		{name: "two initrds", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "initrd /EFI/nixos/ucode\n" + entryText("/EFI/nixos/kernel.efi"), "boot/EFI/nixos/ucode": "u",
-		}, saw: "with /EFI/nixos/ucode, /EFI/nixos/initrd.efi"},
-		{name: "the last init counts", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "options init=/bad\n" + entryText("/EFI/nixos/kernel.efi"),
-		}, saw: "init " + init1},
-
-		{name: "no loader.conf", change: map[string]string{"boot/loader/loader.conf": ""}, bad: "no configuration of systemd-boot"},
-		{name: "default of nothing", change: map[string]string{"boot/loader/loader.conf": "default arch-*"}, bad: `no boot entry matches loader.conf's default "arch-*"`},
-		{name: "bad pattern", change: map[string]string{"boot/loader/loader.conf": "default nixos-[.conf"}, bad: "bad pattern"},
-		{name: "kernel missing", change: map[string]string{"boot/EFI/nixos/kernel.efi": ""}, bad: "/boot/EFI/nixos/kernel.efi is not there"},
-		{name: "kernel empty", change: map[string]string{"boot/EFI/nixos/kernel.efi": "empty"}, bad: "kernel.efi is empty"},
-		{name: "initrd missing", change: map[string]string{"boot/EFI/nixos/initrd.efi": ""}, bad: "initrd.efi is not there"},
-		{name: "initrd empty", change: map[string]string{"boot/EFI/nixos/initrd.efi": "empty"}, bad: "initrd.efi is empty"},
-		{name: "the second initrd missing", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": entryText("/EFI/nixos/kernel.efi") + "initrd /EFI/nixos/more\n",
-		}, bad: "more is not there"},
-		{name: "no initrd", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\noptions init=" + init1 + "\n",
-		}, bad: "no kernel or no initrd"},
-		{name: "no init=", change: map[string]string{
-			"boot/loader/entries/nixos-generation-10.conf": "linux /EFI/nixos/kernel.efi\ninitrd /EFI/nixos/initrd.efi\noptions quiet\n",
-		}, bad: "no init="},
-		{name: "init missing", change: map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/x": "x"}, bad: "/nix/store/sh/init.sh is not there"},
-		{name: "init's link loops", change: map[string]string{"nix/store/sh/init.sh": "-> " + init1}, bad: "too many symbolic links"},
-		{name: "init is a folder", change: map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/init.sh/x": "x"}, bad: "is a directory"},
-		{name: "the newest entry is empty", change: map[string]string{"boot/loader/entries/nixos-generation-11.conf": "empty"}, bad: "nixos-generation-11.conf names no kernel"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			files := target()
-			for name, content := range c.change {
-				switch content {
-				case "":
-					delete(files, name)
-				case "empty":
-					files[name] = ""
-				default:
-					files[name] = content
-				}
-			}
-			saw, err := entry(options(tree(t, files)))
-			if c.bad != "" {
-				if err == nil || !strings.Contains(err.Error(), c.bad) {
-					t.Errorf("%q, %v; want the error %q", saw, err, c.bad)
-				}
-			} else if err != nil || !strings.Contains(saw, c.saw) {
-				t.Errorf("%q, %v; want %q", saw, err, c.saw)
-			}
-		})
+	// Another file system is there, and it is not that device.
+	root = t.TempDir()
+	if err := os.Symlink("/proc", filepath.Join(root, "boot")); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestLoader(t *testing.T) {
-	for _, c := range []struct {
-		name, content, bad string
-	}{
-		{"sound", pe(), ""},
-		{"missing", "", "no loader on the ESP"},
-		{"not PE", strings.Repeat("x", 4096), "is not an EFI program"},
-		{"no PE signature", "MZ" + strings.Repeat("\x00", 200), "is not an EFI program"},
-		{"no MZ", "XX" + pe()[2:], "is not an EFI program"},
-		{"cut after MZ", "MZ", "is cut short"},
-		{"cut before PE", pe()[:0x82], "is not an EFI program"},
-		{"PE header past the end", pe()[:60] + "\xff\xff\xff\xff" + pe()[64:], "is not an EFI program"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			files := map[string]string{"boot/EFI/BOOT/other": "x"}
-			if c.content != "" {
-				files["boot/EFI/BOOT/BOOTX64.EFI"] = c.content
-			}
-			_, err := loader(options(tree(t, files)))
-			if (err == nil) != (c.bad == "") || err != nil && !strings.Contains(err.Error(), c.bad) {
-				t.Errorf("%v", err)
-			}
-		})
+	p.o.Root = root
+	if _, err := p.espIsMounted(t.Context(), nil); err == nil {
+		t.Error("/proc is taken for the ESP")
 	}
-	if saw, err := loader(options(tree(t, map[string]string{"boot/EFI/BOOT/BOOTAA64.EFI": pe()}))); err != nil || !strings.Contains(saw, "BOOTAA64") {
-		t.Errorf("%q, %v", saw, err)
+	p.o.ESP = filepath.Join(root, "gone")
+	if _, err := p.espIsMounted(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("%v", err)
 	}
-	if _, err := loader(options(tree(t, map[string]string{"boot/EFI/BOOT/BOOTX64.EFI": "empty"[:0]}))); err == nil {
-		t.Error("an empty loader is taken")
+	// Run goes through it, and through the flush before.
+	f := sys.NewFake(t)
+	f.Expect("sync", "--file-system", root, root+"/boot").Fails(1, "sync: error syncing: Input/output error")
+	err := Run(t.Context(), f, p.o)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Cause, "Input/output error") {
+		t.Errorf("%v", err)
 	}
 }
 
 func TestResolve(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := t.TempDir()
+	tree(t, root, map[string]string{
 		"a/file": "x", "abs": "-> /a/file", "rel": "-> a/file", "up": "-> ../../../a/file", "a/back": "-> ../abs",
 		"dir": "-> /a", "chain": "-> dir/back", "loop": "-> loop", "loop1": "-> /loop2", "loop2": "-> loop1",
 		"host": "-> /etc/hostname-of-the-live-system", "dangling": "-> /gone", "through": "-> a/file/more",
@@ -198,157 +382,22 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestCompareVersions(t *testing.T) {
-	ordered := []string{
-		"", "a", "nixos-generation-1.conf", "nixos-generation-2.conf", "nixos-generation-09.conf", "nixos-generation-10.conf",
-		"nixos-generation-99999999999999999999998.conf", "nixos-generation-99999999999999999999999.conf",
-		"nixos-generation-100000000000000000000000.conf", "o",
-	}
-	for i, a := range ordered {
-		for j, b := range ordered {
-			if got := compareVersions(a, b); (got < 0) != (i < j) || (got > 0) != (i > j) {
-				t.Errorf("compareVersions(%q, %q) = %d", a, b, got)
+func FuzzFstab(f *testing.F) {
+	f.Add("/dev/disk/by-label/A\\040B / ext4 defaults,nofail 0 1\n# x\n", "by")
+	f.Add("LABEL= /\n\"\\", "grub")
+	f.Fuzz(func(t *testing.T, text, spec string) {
+		for _, l := range parseFstab(text) {
+			if l.spec == "" || l.at == "" || l.fsType == "" {
+				t.Fatalf("%+v", l)
 			}
+			_, _ = l.onDevice(), l.optional()
+			find(nil, l.spec)
 		}
-	}
-	if compareVersions("a-01", "a-1") != 0 {
-		t.Error("leading zeros count")
-	}
-	// The entry of the generation, not of a specialisation in it.
-	if compareVersions("nixos-generation-5.conf", "nixos-generation-5-specialisation-x.conf") <= 0 {
-		t.Error("a specialisation is taken for the default")
-	}
-}
-
-func TestActionsAreWhatRunRuns(t *testing.T) {
-	for _, luks := range []bool{true, false} {
-		o := options(t.TempDir())
-		if !luks {
-			o.LUKS, o.LUKSLabel, o.Passphrase = "", "", nil
+		if e := grubEntry(text); e.Linux == "" && e.Initrds != nil {
+			t.Fatalf("%+v", e)
 		}
-		actions := Actions(o)
-		want := [][]string{
-			{"sync", "--file-system", o.Root, o.Root + "/boot"},
-			nil,
-			{"blkid", "--probe", "--output", "export", "/dev/x1"},
-			{"blkid", "--probe", "--output", "export", "/dev/mapper/c"},
-		}
-		if luks {
-			want = append(want, []string{"blkid", "--probe", "--output", "export", "/dev/x2"},
-				[]string{"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", "/dev/x2"})
-		}
-		var got [][]string
-		for _, a := range actions {
-			got = append(got, a.Argv)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
-		told, err := json.Marshal(actions)
-		if err != nil || strings.Contains(string(told), "horse") {
-			t.Errorf("%s, %v", told, err)
-		}
-	}
-	c := try(options("/"), "passphrase", options("/").Passphrase)
-	if string(c.Stdin) != secret || c.Secret == "" || strings.Contains(c.String(), "horse") {
-		t.Errorf("%+v", c.Action())
-	}
-}
-
-func TestLabel(t *testing.T) {
-	for _, c := range []struct {
-		name, out, bad string
-	}{
-		{"as planned", "DEVNAME=/dev/x1\nLABEL=T-EFI\nTYPE=vfat\n", ""},
-		{"with spaces", "LABEL=T-EFI \nTYPE=vfat", ""},
-		{"another label", "LABEL=ELSE\nTYPE=vfat\n", `label "ELSE"`},
-		{"another file system", "LABEL=T-EFI\nTYPE=ext4\n", `holds "ext4"`},
-		{"partition label only", "PART_ENTRY_NAME=T-EFI\nTYPE=vfat\n", `label ""`},
-		{"nothing", "", `holds ""`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := sys.NewFake(t)
-			f.Expect("blkid", "--probe", "--output", "export", "/dev/x1").Prints(c.out)
-			saw, err := label(t.Context(), f, "/dev/x1", "vfat", "T-EFI")
-			if c.bad == "" && (err != nil || saw != "/dev/x1 is vfat T-EFI") || c.bad != "" && (err == nil || !strings.Contains(err.Error(), c.bad)) {
-				t.Errorf("%q, %v", saw, err)
-			}
-		})
-	}
-	f := sys.NewFake(t)
-	f.Expect("blkid", "--probe", "--output", "export", "/dev/x1").Fails(2, "")
-	if _, err := label(t.Context(), f, "/dev/x1", "vfat", "T-EFI"); err == nil {
-		t.Error("no error")
-	}
-}
-
-// A boot loader that went into a folder of the root starts nothing. The
-// target here is one file system, so Run stops at its first link.
-func TestESPThatIsNotMounted(t *testing.T) {
-	o := options(tree(t, target()))
-	o.ESP = "/dev/null"
-	f := sys.NewFake(t)
-	f.Expect("sync", "--file-system", o.Root, o.Root+"/boot")
-	err := Run(t.Context(), f, o)
-	fault, ok := errors.AsType[*sys.Fault](err)
-	if !ok || fault.Code != sys.CodeBootProof || fault.Hint == "" || !strings.Contains(fault.Cause, "/dev/null is not mounted at") {
-		t.Errorf("%+v", err)
-	}
-	if strings.Contains(fmt.Sprintf("%#v", err), "horse") || len(f.Logged) != 0 {
-		t.Errorf("%#v, %q", err, f.Logged)
-	}
-	// Another file system is there, and it is not that device.
-	root := t.TempDir()
-	if err := os.Symlink("/proc", filepath.Join(root, "boot")); err != nil {
-		t.Fatal(err)
-	}
-	o.Root = root
-	if _, err := espIsMounted(o); err == nil {
-		t.Error("/proc is taken for the ESP")
-	}
-	o.ESP = filepath.Join(root, "gone")
-	if _, err := espIsMounted(o); err == nil || !strings.Contains(err.Error(), "gone") {
-		t.Errorf("%v", err)
-	}
-}
-
-func FuzzParseEntry(f *testing.F) {
-	for _, s := range []string{entryText("/k"), "", "linux", "linux \n", "initrd /a\ninitrd /b\nefi /k", "options init=", "tr\x85 /b\nefi /", "uki /EFI/Linux/a.efi\n", "options\tinit=/a init=/b\nlinux\t/k\ninitrd\t/i", "\x00"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		e, err := parseEntry("x.conf", text)
-		if err == nil && (e.kernel == "" || len(e.initrds) == 0 && !e.unified) {
-			t.Fatalf("%q passes as %+v", text, e)
-		}
-		for _, value := range append([]string{e.kernel, e.init}, e.initrds...) {
-			if !strings.Contains(text, value) || strings.Contains(value, "\n") {
-				t.Fatalf("%q is read from %q", value, text)
-			}
-		}
-		if slices.Contains(e.initrds, "") && err == nil {
-			t.Fatalf("%q has an initrd without a name", text)
+		if err := resolves(nil, fmt.Sprint("LABEL=", spec), "/dev/x"); err == nil {
+			t.Fatal("found")
 		}
 	})
-}
-
-// Boot counting changes an entry's file name, a unified kernel image needs no
-// initrd line.
-func TestCountedAndUnifiedEntries(t *testing.T) {
-	root := t.TempDir()
-	for name, text := range map[string]string{
-		"boot/loader/loader.conf":                         "default nixos-generation-2.conf\n",
-		"boot/loader/entries/nixos-generation-2+3-1.conf": "uki /EFI/Linux/nixos.efi\n",
-		"boot/loader/entries/nixos-generation-1.conf":     entryText("/k"),
-		"boot/EFI/Linux/nixos.efi":                        "MZ",
-	} {
-		file := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	saw, err := entry(Options{Root: root})
-	if err != nil || !strings.Contains(saw, "nixos-generation-2+3-1.conf starts /EFI/Linux/nixos.efi") {
-		t.Errorf("%q, %v", saw, err)
-	}
 }

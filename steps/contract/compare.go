@@ -130,10 +130,11 @@ func (c *comparison) fileSystem(f *Facts, point string, o option, fsType string)
 			"the host has no fileSystems.%q; the installer makes it, as %s", point, o.makes[0])
 		return
 	}
-	if refer(fs.Device).kind != notDevice || fs.FSType == fsType {
+	fits := fs.FSType == fsType || fs.FSType == "auto"
+	if fits || refer(fs.Device).kind != notDevice { // a tmpfs has no device
 		c.device(o, fs.Device)
 	}
-	if fs.FSType != fsType && fs.FSType != "auto" {
+	if !fits {
 		c.differs(fmt.Sprintf("set fileSystems.%q.fsType = %q in the host's configuration", point, fsType),
 			"fileSystems.%q.fsType is %q; the installer makes %s", point, fs.FSType, fsType)
 	}

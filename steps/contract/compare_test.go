@@ -161,6 +161,10 @@ func TestWhatDoesNotFit(t *testing.T) {
 			facts: func(f *Facts) { f.set("/", "", "ext4") },
 			host:  `fileSystems."/".device is not set`, makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
 		},
+		"root without device, of any type": {
+			facts: func(f *Facts) { f.set("/", "", "auto") },
+			host:  `fileSystems."/".device is not set`, makes: "by-label/T-ROOT", fix: "by-label/T-ROOT",
+		},
 		"no root": {
 			facts: func(f *Facts) { delete(f.FileSystems, "/") },
 			host:  `no fileSystems."/"`, makes: "by-label/T-ROOT", fix: `fsType = "ext4"`,

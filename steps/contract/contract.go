@@ -52,6 +52,19 @@ type Found struct {
 	Facts *Facts
 }
 
+// LUKSDevices are the containers that the host's initrd opens, name to device,
+// or nil if nothing tells.
+func (f *Found) LUKSDevices() map[string]string {
+	if f.Facts == nil {
+		return nil
+	}
+	devices := map[string]string{}
+	for name, d := range f.Facts.LUKSDevices {
+		devices[name] = d.Device
+	}
+	return devices
+}
+
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
 	from := "what the config repo evaluates to"

@@ -28,6 +28,7 @@ type Layout struct {
 	Labels []Label        // in the order of writing
 	// Mount is how the ESP is mounted, Point empty if it is not.
 	Mount    Mount
+	Swap     ActiveSwap // how the swap is used
 	Warnings []string
 	Config   []string // the lines of the host's configuration that go by label
 }
@@ -38,6 +39,12 @@ type Mount struct {
 	Point   string
 	Options string // mount(8) -o
 	Auto    bool   // systemd mounts it when it is next looked at
+}
+
+// ActiveSwap is a swap in use.
+type ActiveSwap struct {
+	On       bool
+	Priority int // negative: not chosen by anybody
 }
 
 // Changes are the labels that differ.

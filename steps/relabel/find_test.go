@@ -36,6 +36,9 @@ func TestFindPlain(t *testing.T) {
 	if want := (Mount{Device: "/dev/nvme0n1p1", Point: "/boot", Options: "rw,nosuid,relatime,fmask=0077,errors=remount-ro"}); l.Mount != want {
 		t.Errorf("the ESP is mounted as %+v", l.Mount)
 	}
+	if want := (ActiveSwap{true, 5}); l.Swap != want {
+		t.Errorf("the swap is %+v", l.Swap)
+	}
 	if want := []string{
 		`fileSystems."/".device = "/dev/disk/by-label/T-ROOT";`,
 		`fileSystems."/boot".device = "/dev/disk/by-label/T-EFI";`,
@@ -116,7 +119,7 @@ func TestFindMountedElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Labels) != 6 || l.Mount.Point != "" || unmounts(l) || !strings.Contains(l.Config[1], `"/boot"`) {
+	if len(l.Labels) != 6 || l.Mount.Point != "" || len(holds(l)) > 0 || !strings.Contains(l.Config[1], `"/boot"`) {
 		t.Errorf("%+v", l)
 	}
 }
@@ -181,6 +184,7 @@ func TestRefusals(t *testing.T) {
 			m.swaps = header + "/dev/dm-1 partition 1 0 -2\n"
 		}, plainFind, "the swap on /dev/nvme0n1p3 is encrypted", "", sys.CodeContract},
 		{"no GPT", plain(), func(m *machine) { m.names = nil }, plainFind, "reading the partition table of /dev/nvme0n1", "GPT", sys.CodeContract},
+		{"more swapped than fits", plain(), func(m *machine) { m.swaps = strings.Replace(m.swaps, " 8 ", " 1800000 ", 1) }, plainFind, "the 1.7 GiB in it would not fit in the 2 GiB", "end what", sys.CodeGate},
 		{"the label on another disk", plain(), func(m *machine) { m.lsblk += stick("T-ROOT", "") }, without(plainFind, noSwap), "/dev/sda1 (T-ROOT)", "take that disk out", sys.CodeDisk},
 		{"the name on another disk", plain(), func(m *machine) { m.lsblk += stick("", "T-EFI") }, without(plainFind, noSwap), "/dev/sda1 (T-EFI)", "take that disk out", sys.CodeDisk},
 		{"the label elsewhere on this disk", plain(), nil, without(plainFind, func(f *Find) { f.Root, f.Swap = "T-SWAP", "" }), "/dev/nvme0n1p3 (T-SWAP)", "", sys.CodeDisk},

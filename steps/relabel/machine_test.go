@@ -49,7 +49,7 @@ func plain() machine {
 			dev("nvme0n1p2", "259:2", "part", "ext4", "OLD-ROOT", data, ""),
 			dev("nvme0n1p3", "259:3", "part", "swap", "", swapType, "T-SWAP")),
 		mounts: rootMount + bootMount,
-		swaps:  header + "/dev/nvme0n1p3 partition 1048572 0 -2\n",
+		swaps:  header + "/dev/nvme0n1p3 partition 1048572 8 5\n",
 		fstab:  "/dev/disk/by-label/OLD-ROOT / ext4 defaults 0 1\n/dev/disk/by-uuid/1234-ABCD /boot vfat defaults 0 2\n",
 		names:  []string{"old esp", "", "T-SWAP"},
 	}
@@ -104,6 +104,7 @@ func (m machine) lay(t *testing.T) string {
 	}
 	write(t, fs, "proc/self/mountinfo", m.mounts)
 	write(t, fs, "proc/swaps", m.swaps)
+	write(t, fs, "proc/meminfo", "MemTotal:  4000000 kB\nMemFree:  100 kB\nMemAvailable:  2097152 kB\n")
 	if m.fstab != "" {
 		write(t, fs, "etc/static/fstab", m.fstab)
 		if err := os.Symlink("/etc/static/fstab", filepath.Join(fs, "etc/fstab")); err != nil {

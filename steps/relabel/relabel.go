@@ -2,25 +2,22 @@
 // of its definition, so that its configuration can go by them.
 //
 // It works on the running system. ext4 takes a new label while it is mounted
-// (e2label(8)). So does swap while it is in use: its label lies in the first
-// page, which the kernel reads at swapon only and never swaps to (linux:
-// mm/swapfile.c, setup_swap_map_and_extents). A LUKS2 label lies in the header,
-// which an open container does not use. A partition name lies in the table,
-// where the kernel looks for nothing but places. Only FAT is another matter:
-// its label is an entry of the root directory, beside the kernel's own writes,
-// so the ESP is unmounted for that moment.
+// (e2label(8)). A LUKS2 label lies in the header, which an open container does
+// not use. A partition name lies in the table, where the kernel looks for
+// nothing but places. Two are let go of for that moment: the ESP is unmounted,
+// since FAT's label is an entry of the root directory, beside the kernel's own
+// writes; and swap is switched off, since nobody may write to the device of an
+// active one (linux: block/fops.c, blkdev_write_iter).
 package relabel
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -38,32 +35,21 @@ func Actions(o Options) []sys.Action {
 		return []sys.Action{{Does: "nothing: every label is as it should be"}}
 	}
 	var as []sys.Action
-	unmount := unmounts(o.Layout)
-	if unmount {
-		as = append(as, umount(o.Layout.Mount).Action())
+	held := holds(o.Layout)
+	for _, h := range held {
+		as = append(as, h.release.Action())
 	}
 	for _, l := range changes {
 		as = append(as, l.set(l.To).Action())
 	}
 	as = append(as, trigger(changes).Action(), settle.Action(),
 		sys.Action{Does: "read every label back from the disk, and follow udev's links to it"})
-	if unmount && !o.Layout.Mount.Auto {
-		as = append(as, mount(o.Layout.Mount).Action())
+	for _, h := range held {
+		if h.again != nil {
+			as = append(as, h.again.Action())
+		}
 	}
 	return as
-}
-
-// unmounts tells whether the ESP has to be unmounted.
-func unmounts(l *Layout) bool {
-	return l.Mount.Point != "" && slices.ContainsFunc(l.Changes(), func(l Label) bool { return l.Kind == FAT })
-}
-
-func umount(m Mount) sys.Cmd {
-	return sys.Cmd{Does: "unmount the ESP", Argv: []string{"umount", m.Point}}
-}
-
-func mount(m Mount) sys.Cmd {
-	return sys.Cmd{Does: "mount the ESP again", Argv: []string{"mount", "-t", "vfat", "-o", m.Options, m.Device, m.Point}}
 }
 
 // trigger makes udev look at the devices again: of a label that was changed in
@@ -102,15 +88,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Keep(); err != nil {
 		return err
 	}
-	if unmounts(l) {
-		if l.Mount.Auto {
-			s.Log(l.Mount.Point + " is mounted again when it is next used")
-		} else if err := s.Run(context.WithoutCancel(ctx), mount(l.Mount)); err != nil {
-			return sys.WithHint(err, sys.CodeWritten, "the labels are set and proven; mount it by hand, or restart once the host is rebuilt",
-				"to mount the ESP again")
-		}
-	}
-	return nil
+	return takeBack(context.WithoutCancel(ctx), s, l)
 }
 
 // same compares what was shown with what is there now, but for the values that
@@ -140,8 +118,8 @@ func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 	if err := s.Do(whole, settle, trigger(changes)); err != nil {
 		return err
 	}
-	if unmounts(l) {
-		if err := release(whole, s, fs, l); err != nil {
+	for _, h := range holds(l) {
+		if err := h.letGo(whole, s, fs); err != nil {
 			return err
 		}
 	}
@@ -158,28 +136,6 @@ func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 		return err
 	}
 	return prove(whole, s, fs, l.Labels)
-}
-
-// release unmounts the ESP and makes sure that nothing else holds it.
-func release(ctx context.Context, s sys.System, fs string, l *Layout) error {
-	var err error
-	if l.Mount.Auto {
-		err = s.Run(ctx, umount(l.Mount))
-	} else {
-		err = s.Do(ctx, umount(l.Mount), mount(l.Mount))
-	}
-	hint := "see what uses it with `fuser -vm " + l.Mount.Point + "`, and end that"
-	if err != nil {
-		return sys.WithHint(err, sys.CodeGate, hint, "the ESP cannot be unmounted for its label")
-	}
-	busy, err := block.Busy(filepath.Join(fs, l.Labels[0].Node))
-	if err == nil && busy {
-		err = errors.New("it is in use elsewhere, in another mount namespace perhaps")
-	}
-	if err != nil {
-		return sys.WithHint(err, sys.CodeGate, hint, "the ESP is unmounted and cannot be labelled")
-	}
-	return nil
 }
 
 // prove reads every label from the disk and follows udev's links.
@@ -205,7 +161,7 @@ func restore(ctx context.Context, s sys.System, fs string, changes []Label, why 
 	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
 	s.Log("giving the old labels back")
-	err := s.Unwind(ctx)
+	err := errors.Join(s.Unwind(ctx), s.Run(ctx, settle))
 	var wrong []string
 	for _, c := range changes {
 		if is, rerr := c.read(ctx, s, fs); rerr != nil || is != c.From {

@@ -79,7 +79,7 @@ func (h *host) Run(ctx context.Context, c sys.Cmd) error {
 		if argv[1] == "trigger" {
 			h.links()
 		}
-	case "umount", "mount":
+	case "umount", "mount", "swapoff", "swapon":
 	default:
 		h.t.Errorf("unexpected command: %s", c)
 	}
@@ -161,7 +161,8 @@ func TestRun(t *testing.T) {
 	if ran := h.commands()[1:]; !slices.Equal(said, ran) { // the first only registers the undo
 		t.Errorf("said\n%s\nran\n%s", strings.Join(said, "\n"), strings.Join(ran, "\n"))
 	}
-	if !h.kept || len(said) != 9 || said[0] != "umount /boot" || !strings.HasPrefix(said[8], "mount -t vfat -o rw,nosuid,relatime,fmask=0077") {
+	if !h.kept || len(said) != 11 || said[0] != "umount /boot" || said[1] != "swapoff /dev/nvme0n1p3" ||
+		!strings.HasPrefix(said[9], "mount -t vfat -o rw,nosuid,relatime,fmask=0077") || said[10] != "swapon --priority 5 /dev/nvme0n1p3" {
 		t.Errorf("kept is %v; ran\n%s", h.kept, strings.Join(said, "\n"))
 	}
 	// And now there is nothing to do.
@@ -179,7 +180,7 @@ func TestRun(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for fails, code := range map[string]sys.Code{
-		"umount": sys.CodeGate, "fatlabel": sys.CodeWritten, "e2label": sys.CodeWritten, "swaplabel": sys.CodeWritten,
+		"umount": sys.CodeGate, "swapoff": sys.CodeGate, "fatlabel": sys.CodeWritten, "e2label": sys.CodeWritten, "swaplabel": sys.CodeWritten,
 		"sfdisk --quiet --lock=yes --part-label /dev/nvme0n1 2": sys.CodeWritten, "udevadm trigger": sys.CodeWritten,
 	} {
 		t.Run(fails, func(t *testing.T) {

@@ -2,9 +2,15 @@ package relabel
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
 )
 
 // swapType is the partition type of Linux swap
@@ -41,7 +47,54 @@ func (f *finder) swap(ctx context.Context) error {
 	if f.o.LUKS != "" {
 		return nil // it has a new key at each boot, and so no label
 	}
-	return f.add(ctx, "swap", Swap, found[0], f.o.Swap)
+	if err := f.add(ctx, "swap", Swap, found[0], f.o.Swap); err != nil {
+		return err
+	}
+	if len(plain) == 1 && f.l.Labels[len(f.l.Labels)-1].Differs() {
+		return f.inUse(found[0])
+	}
+	return nil
+}
+
+// inUse notes how the swap is used, and makes sure that what it holds fits in
+// memory: it is switched off for its label.
+func (f *finder) inUse(d block.Device) error {
+	swaps, err := block.Swaps(f.o.FS)
+	if err != nil {
+		return err
+	}
+	free, err := available(f.o.FS)
+	if err != nil {
+		return err
+	}
+	for _, s := range swaps {
+		if path, err := block.Resolve(f.o.FS, s.Path); err != nil || !d.Is(path) {
+			continue
+		}
+		if s.Used > free/4*3 {
+			return sys.Faultf(sys.CodeGate, "end what needs so much memory, and try again",
+				"the swap must be switched off for its label, and the %s in it would not fit in the %s of free memory",
+				block.FormatSize(s.Used), block.FormatSize(free))
+		}
+		f.l.Swap = ActiveSwap{On: true, Priority: s.Priority}
+	}
+	return nil
+}
+
+// available is the memory that can be had without swapping, in bytes
+// (proc_meminfo(5), MemAvailable).
+func available(fs string) (int64, error) {
+	data, err := os.ReadFile(filepath.Join(fs, "proc/meminfo"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
+			return kib << 10, nil
+		}
+	}
+	return 0, errors.New("the kernel does not tell how much memory is free")
 }
 
 // isRandomSwap tells whether a partition lies under a swap that is encrypted

@@ -32,7 +32,7 @@
               ./common.nix
               agenix.nixosModules.default
               auto-installer.nixosModules.age-identity
-              # The filesystems and the swap that the installer makes.
+              # The filesystems, the swap and the keymap that the installer makes.
               (auto-installer.lib.layout (./hosts + "/${name}/host.toml"))
             ]
             ++ lib.filter builtins.pathExists [ (./hosts + "/${name}/configuration.nix") ];

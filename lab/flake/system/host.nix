@@ -137,6 +137,22 @@ let
     secrets='${toString (builtins.attrValues (builtins.mapAttrs (n: s: "${n}=${s.file}") hostSecrets))}'
   '';
 
+  # As NixOS writes it: what the running system mounts.
+  fstab = builtins.toFile "${name}-fstab" (
+    builtins.concatStringsSep "" (
+      map (
+        at:
+        let
+          fs = fileSystems.${at};
+        in
+        "${fs.device} ${at} ${fs.fsType} ${builtins.concatStringsSep "," fs.options} 0 ${if at == "/" then "1" else "2"}\n"
+      ) (builtins.attrNames fileSystems)
+      ++ map (
+        s: "${if randomSwap then "/dev/mapper/swap" else s.device} none swap defaults 0 0\n"
+      ) swapDevices
+    )
+  );
+
   script = file: ''
     sed -e "s|@busybox@|${busybox}|g" -e "s|@tools@|${tools}|g" \
         -e "s|@facts@|${facts}|g" -e "s|@out@|$out|g" ${../system + "/${file}"}'';
@@ -178,6 +194,8 @@ let
     ln -s ${path} $out/sw
     ln -s ${boot}/systemd $out/systemd
     cp ${facts} $out/facts
+    mkdir $out/etc
+    cp ${fstab} $out/etc/fstab
     echo -n "console=tty1 console=ttyS0,115200 quiet loglevel=3 panic=1" > $out/kernel-params
     echo -n "lab" > $out/nixos-version
     echo -n "x86_64-linux" > $out/system

@@ -83,6 +83,13 @@ in
       };
       loader = {
         systemd-boot.enable = bool;
+        grub = {
+          enable = bool;
+          efiSupport = bool;
+          efiInstallAsRemovable = bool;
+          device = option types.str "";
+          devices = strings;
+        };
         efi.canTouchEfiVariables = bool;
         efi.efiSysMountPoint = option types.str "/boot";
       };

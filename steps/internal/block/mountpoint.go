@@ -1,9 +1,13 @@
 package block
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Mount is something that is mounted, in the order of mounting.
@@ -29,6 +33,40 @@ func Mounts(root string) ([]Mount, error) {
 	all := make([]Mount, 0, len(found))
 	for _, m := range found {
 		all = append(all, Mount{DevNo: m.devNo, Root: m.root, Point: m.point, FSType: m.fsType, Options: m.again()})
+	}
+	return all, nil
+}
+
+// ActiveSwap is a device or file that is swapped to.
+type ActiveSwap struct {
+	Path     string
+	Used     int64 // bytes
+	Priority int   // negative: the kernel's own choice
+}
+
+// Swaps lists what is swapped to (proc_swaps(5)). Root is where /proc is. A
+// kernel without swap has none.
+func Swaps(root string) ([]ActiveSwap, error) {
+	b, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []ActiveSwap
+	for i, line := range strings.Split(string(b), "\n") {
+		if i == 0 || line == "" {
+			continue
+		}
+		s := ActiveSwap{}
+		var kind string
+		var size int64
+		if n, _ := fmt.Sscan(line, &s.Path, &kind, &size, &s.Used, &s.Priority); n != 5 {
+			return nil, fmt.Errorf("/proc/swaps has an unknown line: %q", line)
+		}
+		s.Path, s.Used = unescape(s.Path), s.Used<<10
+		all = append(all, s)
 	}
 	return all, nil
 }

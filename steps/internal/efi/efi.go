@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"auto-installer/steps/internal/sys"
 )
 
 var (
@@ -41,6 +43,11 @@ type Boot struct {
 	// LoaderPartUUID is the partition that the boot loader was started from,
 	// where the loader says so (systemd-boot does).
 	LoaderPartUUID string `json:"loaderPartUUID,omitempty"`
+	// LoaderDefault and LoaderOneShot are the entries that systemd-boot starts
+	// whatever its loader.conf says, the second only once
+	// (systemd.io/BOOT_LOADER_INTERFACE).
+	LoaderDefault string `json:"loaderDefault,omitempty"`
+	LoaderOneShot string `json:"loaderOneShot,omitempty"`
 	// Problems are variables that could not be read or understood.
 	Problems []string `json:"problems,omitempty"`
 }
@@ -126,7 +133,10 @@ func variable(path string) ([]byte, error) {
 
 func wanted(name string) bool {
 	_, isEntry := entryNumber(name)
-	return isEntry || slices.Contains([]string{"BootCurrent", "BootOrder", "SecureBoot", "LoaderDevicePartUUID"}, name)
+	return isEntry || slices.Contains([]string{
+		"BootCurrent", "BootOrder", "SecureBoot",
+		"LoaderDevicePartUUID", "LoaderEntryDefault", "LoaderEntryOneShot",
+	}, name)
 }
 
 // entryNumber takes Boot001A apart. The four digits tell it from BootOrder.
@@ -142,12 +152,7 @@ func entryNumber(name string) (uint16, bool) {
 // take adds what one variable says.
 func (b *Boot) take(name, vendor string, data []byte) error {
 	if vendor == systemd {
-		if name == "LoaderDevicePartUUID" {
-			text, _, err := utf16z(data)
-			b.LoaderPartUUID = strings.ToLower(text)
-			return err
-		}
-		return nil
+		return b.takeLoader(name, data)
 	}
 	switch name {
 	case "BootCurrent":
@@ -182,4 +187,19 @@ func (b *Boot) take(name, vendor string, data []byte) error {
 		b.Entries = append(b.Entries, e)
 	}
 	return nil
+}
+
+// takeLoader adds what a variable of systemd-boot says, which is text.
+func (b *Boot) takeLoader(name string, data []byte) error {
+	text, _, err := utf16z(data)
+	text = strings.ToLower(sys.Clean(text))
+	switch name {
+	case "LoaderDevicePartUUID":
+		b.LoaderPartUUID = text
+	case "LoaderEntryDefault":
+		b.LoaderDefault = text
+	case "LoaderEntryOneShot":
+		b.LoaderOneShot = text
+	}
+	return err
 }

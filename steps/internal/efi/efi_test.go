@@ -73,6 +73,8 @@ func TestRead(t *testing.T) {
 		"Timeout" + vendor:                               "07000000" + "0000",
 		"BootOrder-00000000-0000-0000-0000-000000000000": "07000000" + "0900",
 		"LoaderDevicePartUUID-" + systemd:                "06000000" + "41004200" + "0000",
+		"LoaderEntryDefault-" + systemd:                  "07000000" + "4e002d0031000000",
+		"LoaderEntryOneShot-" + systemd:                  "07000000" + "78000000",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data(t, content), 0o600); err != nil {
 			t.Fatal(err)
@@ -82,7 +84,8 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Current == nil || *b.Current != 2 || b.SecureBoot == nil || !*b.SecureBoot || b.LoaderPartUUID != "ab" {
+	if b.Current == nil || *b.Current != 2 || b.SecureBoot == nil || !*b.SecureBoot || b.LoaderPartUUID != "ab" ||
+		b.LoaderDefault != "n-1" || b.LoaderOneShot != "x" {
 		t.Errorf("%+v", b)
 	}
 	if !reflect.DeepEqual(b.Order, []uint16{0x1a, 2}) {
@@ -103,6 +106,23 @@ func FuzzLoadOption(f *testing.F) {
 		e, err := ParseLoadOption(b)
 		if err == nil && len(e.Description)+len(e.Path) > 3*len(b) {
 			t.Fatalf("%+v", e)
+		}
+	})
+}
+
+// Whatever a variable holds, reading it ends, and what it says has no control
+// characters.
+func FuzzVariables(f *testing.F) {
+	f.Add("BootOrder", global, data(f, "01000200"))
+	f.Add("Boot0001", global, data(f, linux))
+	f.Add("LoaderEntryDefault", systemd, data(f, "61001b000000"))
+	f.Fuzz(func(t *testing.T, name, vendor string, b []byte) {
+		var boot Boot
+		_ = boot.take(name, vendor, b) // an error is fine
+		for _, text := range []string{boot.LoaderDefault, boot.LoaderOneShot} {
+			if strings.ContainsAny(text, "\x1b\n\x00") {
+				t.Fatalf("%q", text)
+			}
 		}
 	})
 }

@@ -19,6 +19,7 @@ const (
 	actCopyPaths  = 103
 	actBuilds     = 104
 	actBuild      = 105
+	actVerify     = 107
 	actSubstitute = 108
 
 	resBuildLogLine = 101
@@ -170,7 +171,7 @@ func (l *Log) result(m message) {
 		switch a.typ {
 		case actCopyPath:
 			l.copied(a, done, total)
-		case actCopyPaths:
+		case actCopyPaths, actVerify:
 			l.paths = counter{done, total}
 		case actBuilds:
 			l.builds = counter{done, total}

@@ -198,3 +198,24 @@ func FuzzFeed(f *testing.F) {
 		}
 	})
 }
+
+// What `nix store verify` tells: counts of paths, and what it found.
+func TestVerifyLog(t *testing.T) {
+	l, lines, progress := heard(t)
+	for _, line := range []string{
+		`{"action":"start","id":1,"level":0,"parent":0,"text":"","type":107}`,
+		`{"action":"result","fields":[0,2,1,0],"id":1,"type":105}`,
+		`{"action":"start","id":2,"level":3,"parent":0,"text":"checking '` + path + `'","type":0}`,
+		`{"action":"msg","level":0,"msg":"path '` + path + `' was modified! expected hash 'sha256:a', got 'sha256:b'"}`,
+		`{"action":"result","fields":[2,2,0,0],"id":1,"type":105}`,
+	} {
+		l.Feed("@nix " + line)
+	}
+	if !strings.Contains(l.Error, "was modified") || len(*lines) != 2 {
+		t.Errorf("%q, %q", l.Error, *lines)
+	}
+	last := (*progress)[len(*progress)-1]
+	if last.Done != 2 || last.Total != 2 || last.Unit != "paths" {
+		t.Errorf("%+v", *progress)
+	}
+}

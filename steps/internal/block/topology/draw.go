@@ -21,7 +21,8 @@ type draw struct {
 // Draw makes up a machine.
 func Draw(t *rapid.T) *Machine {
 	d := &draw{t: t, m: &Machine{First: map[string]int{}}}
-	d.m.OldLsblk = d.chance("old lsblk", 5)
+	d.m.OldLinux = d.chance("old Linux", 4)
+	d.m.OldLsblk, d.m.Blind = d.chance("old lsblk", 5), d.chance("blind lsblk", 4)
 	for _, kind := range []string{"sd", "nvme", "dm-", "md"} {
 		d.m.First[kind] = pick(d, "first "+kind, 0, 0, 1, 9, 24)
 	}

@@ -7,14 +7,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Later is the machine after something has happened to it, or nothing. It
-// returns what became of the disk n, or nil if it is gone, and what happened.
-// Devices of m and of what is returned have the same names until one of them
-// is laid out again.
-func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, target *Node, what string) {
+// Later is the machine after something has happened to it and to the disk n, or
+// nothing, and what that was.
+func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, what string) {
 	later, all := m.copy()
 	d := &draw{t: t, m: later, serial: 5000}
-	target = all[n]
+	target := all[n]
 	place := slices.Index(later.Tops, target)
 	what = pick(d, "happens", "nothing", "nothing", "another attached before", "in another order", "unplugged", "replaced", "partitioned", "wiped",
 		"mounted", "opened", "read-only", "busy", "other in use")
@@ -35,10 +33,8 @@ func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, target *Node, what
 			break
 		}
 		later.Tops = slices.Delete(later.Tops, place, place+1)
-		target = nil
 	case "replaced":
 		later.Tops[place] = d.like(target)
-		target = nil
 	case "partitioned":
 		d.table(target)
 	case "wiped":
@@ -56,7 +52,7 @@ func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, target *Node, what
 		d.use(d.free(), 0)
 	}
 	later.twins()
-	return later, target, what
+	return later, what
 }
 
 func last(n *Node) *Node { return append([]*Node{n}, n.Parts...)[len(n.Parts)] }

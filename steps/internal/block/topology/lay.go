@@ -19,7 +19,7 @@ import (
 // one of writing files.
 func (m *Machine) Lay(root string) error {
 	m.name()
-	l := layer{root: root}
+	l := layer{root: root, oldLinux: m.OldLinux}
 	for _, dir := range []string{"sys/class/block", "dev/disk/by-id", "dev/mapper"} {
 		l.dir(dir)
 	}
@@ -165,8 +165,9 @@ func (m *Machine) mountinfo() string {
 
 // layer writes files until one cannot be written.
 type layer struct {
-	root string
-	err  error
+	root     string
+	oldLinux bool
+	err      error
 }
 
 func (l *layer) node(n *Node) {
@@ -181,7 +182,7 @@ func (l *layer) node(n *Node) {
 	if n.Number > 0 {
 		l.file(dir+"/partition", fmt.Sprintf("%d\n", n.Number))
 		l.file(dir+"/start", "2048\n")
-	} else {
+	} else if !l.oldLinux {
 		l.file(dir+"/diskseq", fmt.Sprintf("%d\n", n.Seq))
 	}
 	if n.Kind == "mmcblk" && n.Beside == nil {

@@ -56,6 +56,9 @@ func (m *Machine) entry(n *Node) map[string]any {
 			points = append(points, "[SWAP]")
 		}
 	}
+	if m.Blind {
+		points = []any{nil}
+	}
 	e := map[string]any{
 		"name": n.Name, "kname": n.Name, "path": n.Path, "maj:min": n.DevNo, "type": n.Type, "size": n.Size, "log-sec": n.Sector,
 		"phy-sec": n.Sector, "ro": n.RO, "rm": n.RM, "hotplug": n.Hotplug, "tran": orNull(n.Tran), "model": orNull(n.Model),

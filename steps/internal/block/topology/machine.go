@@ -91,6 +91,8 @@ type Machine struct {
 	Pools    []string // imported ZFS pools
 	Firmware *Firmware
 	OldLsblk bool           // one that prints numbers as strings, and one mount point
+	OldLinux bool           // one without disk sequence numbers
+	Blind    bool           // lsblk tells of no mounts and no swap: what /proc says must do
 	First    map[string]int // number of the first device of a kind
 
 	seq int // the newest disk sequence number
@@ -99,6 +101,13 @@ type Machine struct {
 // IsDisk tells whether a node is a whole disk of a kind that systems are
 // installed to.
 func (n *Node) IsDisk() bool { return n.Type == "disk" && n.Below == nil && !n.Why[NoDisk] }
+
+// Is tells whether o is the same physical disk as n, or nothing that the
+// machine shows could tell the two from one another.
+func (m *Machine) Is(n, o *Node) bool {
+	return n.Body == o.Body || m.OldLinux && n.Serial == o.Serial && n.WWN == o.WWN && n.Model == o.Model && n.Size == o.Size &&
+		n.Sector == o.Sector && n.PTUUID == o.PTUUID
+}
 
 // External tells whether a disk is one that people plug and unplug.
 func (n *Node) External() bool { return n.Tran == "usb" || n.Card }

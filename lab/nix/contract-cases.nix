@@ -1,9 +1,8 @@
-# Cases of contract.nix: `nix eval --json --file modules/contract-cases.nix`
-# lists those that fail, with what came out. None: [ ].
+# Cases of modules/contract.nix: what a configuration says, and what of the
+# facts that decides. Those that fail come with what came out.
 let
-  contract = import ./contract.nix;
+  contract = import ../../modules/contract.nix;
   absent = contract { };
-  # What a configuration says, and what of the facts that decides.
   cases = [
     {
       name = "nothing at all";
@@ -113,13 +112,13 @@ let
           boot.initrd.luks.devices.crypt = {
             device = "/dev/disk/by-partlabel/L";
             keyFile = null;
-            header = ./contract.nix;
+            header = ./contract-cases.nix;
           };
         }).luksDevices;
       want.crypt = {
         device = "/dev/disk/by-partlabel/L";
         keyFile = null;
-        header = toString ./contract.nix;
+        header = toString ./contract-cases.nix;
       };
     }
     {
@@ -180,17 +179,23 @@ let
             file = "${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/secrets/wifi.age";
             path = throw "not looked at";
           };
-          age.secrets.local.file = ./contract.nix;
+          age.secrets.local.file = ./contract-cases.nix;
+          age.secrets.rooted.file = "/mnt${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/a.age";
         }).secrets;
       want = [
         {
           name = "local";
-          file = toString ./contract.nix;
+          file = toString ./contract-cases.nix;
           inSource =
             let
-              m = builtins.match "${builtins.storeDir}/[^/]+/(.+)" (toString ./contract.nix);
+              m = builtins.match ".*${builtins.storeDir}/[^/]+/(.+)" (toString ./contract-cases.nix);
             in
             if m == null then null else builtins.head m;
+        }
+        {
+          name = "rooted";
+          file = "/mnt${builtins.storeDir}/0123456789abcdfghijklmnpqrsvwxyz-source/a.age";
+          inSource = "a.age";
         }
         {
           name = "wifi";
@@ -220,5 +225,9 @@ let
       };
     }
   ];
+  failed = builtins.filter (c: c.is != c.want) cases;
 in
-map (c: { inherit (c) name is; }) (builtins.filter (c: c.is != c.want) cases)
+{
+  passed = builtins.length cases - builtins.length failed;
+  failed = map (c: "${c.name}: ${builtins.toJSON c.is}") failed;
+}

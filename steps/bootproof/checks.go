@@ -1,0 +1,174 @@
+package bootproof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/bls"
+	"auto-installer/steps/internal/efi"
+	"auto-installer/steps/internal/fat"
+	"auto-installer/steps/internal/sys"
+)
+
+// proof is what the checks have found so far.
+type proof struct {
+	o        Options
+	toplevel string // store path
+
+	device *block.Direct
+	esp    *fat.FS
+	boot   efi.Boot   // the firmware's menu
+	byMenu *efi.Entry // of it, the one that starts the new disk
+	entry  *bls.Entry // the default entry
+	grub   bool       // it is GRUB's
+	line   string     // the kernel's command line
+}
+
+func newProof(o Options) *proof { return &proof{o: o, toplevel: installed(o)} }
+
+// installed follows the out-link. What is there now may be of an earlier
+// install, so the dry run shows words instead, see Actions.
+func installed(o Options) string {
+	if isStorePath(o.Toplevel) {
+		return o.Toplevel
+	}
+	to, err := os.Readlink(o.Toplevel)
+	if err != nil {
+		return ""
+	}
+	return to
+}
+
+func isStorePath(name string) bool { return strings.HasPrefix(name, "/nix/store/") }
+
+func (p *proof) close() {
+	if p.device != nil {
+		_ = p.device.Close() // it was read
+	}
+}
+
+const (
+	hintLoader = "the boot loader did not install as it should: the log of the step before says more"
+	hintDisk   = "the disk does not return what was written to it: look at its cable and its health, and start over, on another disk if it happens again"
+	hintHost   = "mend the host's configuration"
+	hintLabels = "detach the other disk that carries the label, or give the host labels of its own"
+)
+
+// checks are all links of the chain, in the order of the boot.
+func (p *proof) checks() []Check {
+	o := p.o
+	list := []Check{
+		{Name: "the mount of the ESP", Hint: "mount nothing else at /boot: see extraPostMountCommands", Prove: p.espIsMounted},
+		{Name: "the ESP itself", Hint: hintDisk, Prove: p.openESP},
+		{Name: "the firmware's boot menu", Hint: hintLoader, Prove: p.firmware},
+		{Name: "the loader", Hint: hintLoader, Prove: p.loader},
+		{Name: "the boot entries", Hint: hintLoader, Prove: p.menu},
+		{Name: "kernel and initrd", Hint: hintLoader, Prove: p.kernel},
+		{Name: "init", Hint: hintLoader, Prove: p.init},
+		labelCheck(o.ESP, "vfat", o.ESPLabel),
+		labelCheck(o.RootFS, "ext4", o.RootLabel),
+		{Name: "where the system looks for its root", Hint: hintLabels, Prove: p.mounts},
+	}
+	if o.LUKS != "" {
+		list = append(list,
+			labelCheck(o.LUKS, "crypto_LUKS", o.LUKSLabel),
+			try(o, "passphrase", o.Passphrase))
+	}
+	if o.RecoveryKey != nil {
+		list = append(list, try(o, "recovery key", o.RecoveryKey))
+	}
+	if o.LUKS != "" {
+		list = append(list, Check{Name: "what the initrd opens", Hint: hintHost, Prove: p.initrdOpens})
+	}
+	if !o.SkipContents {
+		list = append(list, p.contents())
+	}
+	return list
+}
+
+// espIsMounted makes sure that /boot is the ESP, and not a folder of the root
+// that a boot loader was happily installed into.
+func (p *proof) espIsMounted(context.Context, sys.System) (string, error) {
+	var boot, parent, dev unix.Stat_t
+	for _, f := range []struct {
+		name string
+		st   *unix.Stat_t
+	}{{p.o.Root + "/boot", &boot}, {p.o.Root, &parent}, {p.o.ESP, &dev}} {
+		if err := unix.Stat(f.name, f.st); err != nil {
+			return "", fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	if boot.Dev == parent.Dev || boot.Dev != dev.Rdev {
+		return "", fmt.Errorf("%s is not mounted at %s/boot", p.o.ESP, p.o.Root)
+	}
+	return "", nil // what is on it will say so
+}
+
+func (p *proof) openESP(context.Context, sys.System) (string, error) {
+	d, err := block.OpenDirect(p.o.ESP)
+	if err != nil {
+		return "", err
+	}
+	p.device = d
+	p.esp, err = fat.Open(d, d.Size())
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", p.o.ESP, err)
+	}
+	return "", nil // what is on it will say so
+}
+
+// try tests a secret on the header as it is on the disk.
+func try(o Options, what string, secret []byte) Check {
+	c := sys.Cmd{
+		Does: "try the " + what + " on the header",
+		Argv: []string{
+			"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", o.LUKS,
+		},
+		Stdin: secret, Secret: what,
+	}
+	return Check{
+		Name: "the " + what, Hint: "the LUKS header on the disk does not take it: start over", Does: []sys.Action{c.Action()},
+		Prove: func(ctx context.Context, s sys.System) (string, error) {
+			if err := s.Run(ctx, c); err != nil {
+				return "", fmt.Errorf("it does not open %s: %w", o.LUKS, err)
+			}
+			return "the " + what + " opens " + o.LUKS, nil
+		},
+	}
+}
+
+// labelCheck makes sure of what blkid's low-level probe sees on a device.
+func labelCheck(device, fs, want string) Check {
+	c := sys.Cmd{
+		Does: "read the signature of " + device,
+		Argv: []string{"blkid", "--probe", "--output", "export", device},
+	}
+	return Check{
+		Name: "the signature of " + device, Hint: "something else wrote to the disk: start over", Does: []sys.Action{c.Action()},
+		Prove: func(ctx context.Context, s sys.System) (string, error) {
+			out, err := s.Output(ctx, c)
+			if err != nil {
+				return "", err
+			}
+			seen := map[string]string{}
+			for line := range strings.Lines(string(out)) {
+				if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+					seen[k] = v
+				}
+			}
+			if seen["TYPE"] != fs || seen["LABEL"] != want {
+				return "", fmt.Errorf("%s holds %q with label %q, not %s with label %s", device, seen["TYPE"], seen["LABEL"], fs, want)
+			}
+			return fmt.Sprintf("%s is %s %s", device, fs, want), nil
+		},
+	}
+}
+
+// all joins errors one below the other, or is nil.
+func all(errs []error) error { return errors.Join(errs...) }

@@ -1,0 +1,87 @@
+package bootproof
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"auto-installer/steps/internal/bls"
+	"auto-installer/steps/internal/efi"
+	"auto-installer/steps/internal/fat"
+	"auto-installer/steps/internal/sys"
+)
+
+// otherMenu is for an ESP without systemd-boot's files: GRUB, or a unified
+// kernel that the firmware starts itself.
+func (p *proof) otherMenu(s sys.System) (string, error) {
+	for _, name := range []string{"grub/grub.cfg", "EFI/BOOT/grub.cfg"} {
+		f, _, err := p.open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_ = f
+		return p.grubMenu(s, name)
+	}
+	name := efi.Removable(p.arch())
+	if i, err := p.program(name); err == nil && i.Unified() {
+		p.line = strings.Trim(string(i.Text(".cmdline")), " \t\r\n\x00")
+		p.entry = &bls.Entry{File: name, UKI: "/" + name, Unified: true, TriesLeft: -1}
+		return "the firmware starts the unified kernel " + name + " itself", nil
+	}
+	return "", errors.New("there is no configuration of systemd-boot (loader/loader.conf) or GRUB (grub/grub.cfg) on the ESP")
+}
+
+// grubMenu finds the first entry of a grub.cfg, as NixOS writes it. It is a
+// program, and what GRUB makes of it is not known here; so that is said.
+func (p *proof) grubMenu(s sys.System, name string) (string, error) {
+	text, err := p.text(name)
+	if err != nil {
+		return "", err
+	}
+	e := grubEntry(text)
+	if e.Linux == "" {
+		return "", fmt.Errorf("%s starts no kernel", name)
+	}
+	e.File = "of " + name
+	p.entry, p.line, p.grub = &e, e.Options, true
+	s.Warn("GRUB's menu was read, not run: that GRUB finds its " + name + " and starts the first entry is not proven")
+	return fmt.Sprintf("the first entry of %s starts %s", name, e.Linux), nil
+}
+
+// grubEntry is the first kernel of a grub.cfg with its initrds.
+func grubEntry(text string) bls.Entry {
+	e := bls.Entry{TriesLeft: -1}
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
+		}
+		switch words[0] {
+		case "linux", "linuxefi":
+			if e.Linux != "" {
+				return e
+			}
+			e.Linux, e.Options = grubPath(words[1]), strings.Join(words[2:], " ")
+		case "initrd", "initrdefi":
+			if e.Linux == "" {
+				continue
+			}
+			for _, w := range words[1:] {
+				e.Initrds = append(e.Initrds, grubPath(w))
+			}
+		}
+	}
+	return e
+}
+
+// grubPath leaves out the device before a path: ($drive1)/kernels/k.
+func grubPath(word string) string {
+	if i := strings.IndexByte(word, ')'); strings.HasPrefix(word, "(") && i > 0 {
+		word = word[i+1:]
+	}
+	return "/" + fat.Path(word)
+}

@@ -1,0 +1,252 @@
+package bootproof
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/bls"
+	"auto-installer/steps/internal/sys"
+)
+
+// mounts follows root= and the system's fstab to devices: each must be exactly
+// one of those that are attached, and the right one.
+func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
+	inv, err := block.Survey(ctx, s, "/")
+	if err != nil {
+		return "", err
+	}
+	devices := every(inv)
+	fstab, known, err := p.fstab()
+	if err != nil {
+		return "", err
+	}
+	var errs []error
+	var saw []string
+	is := func(what, spec, want string) {
+		if err := resolves(devices, spec, want); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+			return
+		}
+		if link, ok := strings.CutPrefix(spec, "/dev/disk/by-"); ok {
+			spec = strings.Replace(link, "/", " ", 1)
+		}
+		saw = append(saw, what+" by "+spec)
+	}
+	switch root := bls.Param(p.line, "root"); root {
+	case "", "fstab": // see fstab
+	case "gpt-auto":
+		s.Warn("root=gpt-auto: that the initrd finds the root by its partition type is not proven")
+	default:
+		is("root=", root, p.o.RootFS)
+	}
+	for _, m := range fstab {
+		switch {
+		case m.at == "/":
+			is("/", m.spec, p.o.RootFS)
+		case m.at == "/boot" || m.at == "/efi":
+			is(m.at, m.spec, p.o.ESP)
+		case !m.onDevice():
+		default:
+			if n := len(find(devices, m.spec)); n != 1 && !m.optional() {
+				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which %s", m.at, m.spec, count(n)))
+			}
+		}
+	}
+	if err := all(errs); err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(saw, func(s string) bool { return strings.HasPrefix(s, "/ by ") || strings.HasPrefix(s, "root= by ") }) {
+		// Nothing says how it looks for its root. By label is what the
+		// installer prepared.
+		if known {
+			s.Warn("the system's fstab has no root: where it will look for it is not proven")
+		} else {
+			s.Log("the system has no etc/fstab that says where its root is")
+		}
+		is("/", "LABEL="+p.o.RootLabel, p.o.RootFS)
+		if err := all(errs); err != nil {
+			return "", err
+		}
+	}
+	return "found on this disk alone: " + strings.Join(saw, ", "), nil
+}
+
+// initrdOpens compares the containers that the initrd will open with the one
+// that was made.
+func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
+	var known map[string]string
+	if p.o.LUKSDevices != nil {
+		known = p.o.LUKSDevices()
+	}
+	if known == nil {
+		s.Log("the host's luks.devices are not known, and not compared")
+		return "", nil
+	}
+	spec, ok := known[p.o.Mapper]
+	if !ok {
+		names := slices.Sorted(maps.Keys(known))
+		return "", fmt.Errorf("it opens %q, and the container was opened as %s", names, p.o.Mapper)
+	}
+	inv, err := block.Survey(ctx, s, "/")
+	if err != nil {
+		return "", err
+	}
+	if err := resolves(every(inv), spec, p.o.LUKS); err != nil {
+		return "", fmt.Errorf("%s: %w", p.o.Mapper, err)
+	}
+	return fmt.Sprintf("the initrd opens %s as %s", p.o.LUKS, p.o.Mapper), nil
+}
+
+// fsLine is a line of fstab(5).
+type fsLine struct {
+	spec, at, fsType string
+	options          []string
+}
+
+// onDevice tells whether it needs a block device.
+func (l fsLine) onDevice() bool {
+	return (strings.HasPrefix(l.spec, "/dev/") || tagOf(l.spec) != "") && !slices.Contains(l.options, "bind")
+}
+
+// optional tells whether the system starts without it (systemd.mount(5)).
+func (l fsLine) optional() bool {
+	return l.fsType == "swap" || slices.ContainsFunc(l.options, func(o string) bool {
+		return o == "nofail" || o == "noauto" || o == "x-systemd.automount"
+	})
+}
+
+// fstab reads the fstab that the system will have, if it brings one.
+func (p *proof) fstab() (lines []fsLine, known bool, err error) {
+	if has, err := p.storeHas("etc/fstab"); !has || err != nil {
+		return nil, false, err
+	}
+	f, size, err := openStore(p.o.Root, path.Join(p.toplevel, "etc/fstab"))
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	if size > bls.MaxFile {
+		return nil, false, fmt.Errorf("etc/fstab has %d bytes", size)
+	}
+	b, err := io.ReadAll(f)
+	return parseFstab(string(b)), true, err
+}
+
+func parseFstab(text string) []fsLine {
+	var lines []fsLine
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 3 || strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		l := fsLine{spec: unescape.Replace(f[0]), at: unescape.Replace(f[1]), fsType: f[2]}
+		if len(f) > 3 {
+			l.options = strings.Split(f[3], ",")
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// unescape undoes the octal escapes of fstab(5), and those that udev writes
+// into the names of its links.
+var (
+	unescape  = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	unescaped = strings.NewReplacer(`\x20`, " ", `\x2f`, "/", `\x5c`, `\`)
+)
+
+// tags are the ways to name a device by what it carries (mount(8), udev's
+// 60-persistent-storage.rules).
+var tags = []struct {
+	tag, dir string
+	of       func(block.Device) string
+}{
+	{"LABEL=", "/dev/disk/by-label/", func(d block.Device) string { return d.Label }},
+	{"UUID=", "/dev/disk/by-uuid/", func(d block.Device) string { return d.UUID }},
+	{"PARTLABEL=", "/dev/disk/by-partlabel/", func(d block.Device) string { return d.PartLabel }},
+	{"PARTUUID=", "/dev/disk/by-partuuid/", func(d block.Device) string { return d.PartUUID }},
+}
+
+func tagOf(spec string) string {
+	for _, t := range tags {
+		if strings.HasPrefix(spec, t.tag) {
+			return t.tag
+		}
+	}
+	return ""
+}
+
+// every is each attached device once, partitions and mappers included.
+func every(inv *block.Inventory) []block.Device {
+	var list []block.Device
+	seen := map[string]bool{}
+	for _, top := range inv.Devices {
+		for _, d := range top.Below() {
+			if !seen[d.Name] {
+				seen[d.Name] = true
+				list = append(list, d)
+			}
+		}
+	}
+	return list
+}
+
+// find are the devices that a spec of root= or fstab names.
+func find(devices []block.Device, spec string) []block.Device {
+	match := func(d block.Device) bool { return d.Is(spec) }
+	for _, t := range tags {
+		value, ok := strings.CutPrefix(spec, t.tag)
+		if link, isLink := strings.CutPrefix(spec, t.dir); isLink {
+			value, ok = unescaped.Replace(link), true
+		}
+		if value = strings.Trim(value, `"`); ok && value != "" {
+			isID := t.tag == "UUID=" || t.tag == "PARTUUID="
+			match = func(d block.Device) bool { return t.of(d) == value || isID && strings.EqualFold(t.of(d), value) }
+		}
+	}
+	var found []block.Device
+	for _, d := range devices {
+		if match(d) {
+			found = append(found, d)
+		}
+	}
+	if len(found) == 0 && strings.HasPrefix(spec, "/dev/disk/") { // by-id and by-path
+		if at, err := block.Resolve("/", spec); err == nil && at != spec {
+			return find(devices, at)
+		}
+	}
+	return found
+}
+
+// resolves makes sure that a spec names exactly one attached device, and that
+// one.
+func resolves(devices []block.Device, spec, want string) error {
+	found := find(devices, spec)
+	if len(found) != 1 {
+		var paths []string
+		for _, d := range found {
+			paths = append(paths, d.Path)
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("no attached device is %s", spec)
+		}
+		return fmt.Errorf("%s names %d devices, %s: the system may start from the wrong one", spec, len(found), strings.Join(paths, " and "))
+	}
+	if !found[0].Is(want) {
+		return fmt.Errorf("%s is %s, not %s", spec, found[0].Path, want)
+	}
+	return nil
+}
+
+func count(n int) string {
+	if n == 0 {
+		return "is not attached"
+	}
+	return fmt.Sprintf("names %d devices", n)
+}

@@ -1,0 +1,148 @@
+package steps
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/partition"
+	"auto-installer/steps/source"
+)
+
+// builder binds the options of every step to what the host and the answers
+// say. It is the only place that knows both.
+type builder struct {
+	a          Answers
+	h          hosts.Host
+	paths      Paths
+	disk       string
+	swap       int64     // bytes, 0: none
+	guids      [4]string // of the disk and its partitions
+	diskGUID   string
+	partitions []partition.Partition
+}
+
+func (b *builder) layout() error {
+	if b.h.Swap.Enable {
+		n, err := b.h.SwapBytes()
+		if err != nil {
+			return err
+		}
+		b.swap = n
+	}
+	w := partition.Want{
+		DiskSize: b.a.Disk.Size, SectorSize: int64(b.a.Disk.LogicalSector),
+		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap,
+	}
+	if b.h.LUKS.Enable {
+		w.Root = b.h.Labels.LUKS
+	}
+	w.GUIDs = b.guids
+	b.diskGUID = w.GUIDs[0]
+	var err error
+	b.partitions, err = partition.Layout(w)
+	return err
+}
+
+func (b *builder) mode() string {
+	if b.a.System != "" {
+		return "prebuilt"
+	}
+	return "flake"
+}
+
+func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
+
+// room is what the root file system will have for a closure, in bytes: ext4
+// keeps inodes and 5 % for root (mke2fs(8), -i and -m).
+func (b *builder) room() int64 { return b.partitions[1].Size * 9 / 10 }
+
+// rootDevice is what holds the root file system.
+func (b *builder) rootDevice() string {
+	if b.h.LUKS.Enable {
+		return "/dev/mapper/" + b.h.LUKS.MapperName
+	}
+	return b.part(2)
+}
+
+// swapDevice is the swap to format and switch on, or empty: beside LUKS it is
+// left for the installed system, which encrypts it with a new key each boot.
+func (b *builder) swapDevice() string {
+	if b.swap == 0 || b.h.SwapIsRandomEncrypted() {
+		return ""
+	}
+	return b.part(3)
+}
+
+func (b *builder) home() string {
+	if b.h.TargetUser == "" {
+		return ""
+	}
+	if b.h.TargetUser == "root" {
+		return filepath.Join(Target, "root")
+	}
+	return filepath.Join(Target, "home", b.h.TargetUser)
+}
+
+func (b *builder) labels() []string {
+	var ls []string
+	for _, l := range []string{b.h.Labels.EFI, b.h.Labels.Root, b.h.Labels.LUKS, b.h.Labels.Swap} {
+		if l != "" {
+			ls = append(ls, l)
+		}
+	}
+	return ls
+}
+
+func (b *builder) warnings() []string {
+	ws := []string{}
+	switch {
+	case b.a.AgeIdentity != nil:
+	case b.a.NoAgeIdentity:
+		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
+	default:
+		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
+	}
+	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
+	}
+	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
+		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
+	}
+	return ws
+}
+
+func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
+
+// gitEnv is for git's ssh, and nix's: nobody is there to be asked, a new host
+// is trusted, and the deploy key is used, which source has put in RAM.
+func (b *builder) gitEnv() []string {
+	ssh := []string{
+		"ssh", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
+	}
+	if b.a.DeployKey != nil {
+		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")
+	}
+	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
+}
+
+func (b *builder) power() sys.Cmd {
+	if b.h.PowerOff {
+		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
+	}
+	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
+}
+
+// gitHost is the host of a git URL, as an ssh config names it, or empty for a
+// path.
+func gitHost(remote string) string {
+	host, _, err := net.SplitHostPort(source.Address(remote))
+	if err != nil {
+		return ""
+	}
+	return host
+}

@@ -1,0 +1,38 @@
+package contract
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// Whatever a medium's contract says, the comparison ends, and what it says fits
+// only if root and ESP are those that are made.
+func FuzzFacts(f *testing.F) {
+	for _, facts := range []*Facts{fitting(), plainFitting(), {}, nil} {
+		data, err := json.Marshal(facts)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, true)
+	}
+	f.Add([]byte(`{"fileSystems":{"/":{"device":"LABEL=\"\\04\"","options":null}},"users":{"ann":{"uid":-1}}}`), false)
+	f.Fuzz(func(t *testing.T, data []byte, luks bool) {
+		facts, err := parse(data)
+		if err != nil || facts == nil {
+			return
+		}
+		m := plainMade()
+		if luks {
+			m = made()
+		}
+		c := compare(m, facts, there)
+		if (len(c.bad) == 0) != (len(c.fixes) == 0) {
+			t.Errorf("%q, %q", c.bad, c.fixes)
+		}
+		for _, point := range []string{"/", "/boot"} {
+			if fs, ok := facts.FileSystems[point]; len(c.bad) == 0 && (!ok || refer(fs.Device).kind == notDevice) {
+				t.Errorf("%s is %+v and fits", point, fs)
+			}
+		}
+	})
+}

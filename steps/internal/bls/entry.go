@@ -1,0 +1,194 @@
+// Package bls reads what tells a boot loader what to start: entries of the Boot
+// Loader Specification (UAPI.1) and systemd-boot's loader.conf(5). It knows
+// which entry systemd-boot takes.
+package bls
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MaxFile is more than any file that is read here needs, in bytes.
+const MaxFile = 64 << 10
+
+// Entry is one entry of the boot menu: a Type #1 file in loader/entries, or a
+// unified kernel image in EFI/Linux (Type #2).
+type Entry struct {
+	File string // its name in that folder
+	ID   string // the file's name without the counter of boot attempts, in lower case
+
+	Title, Version, SortKey, MachineID, Architecture string
+
+	// One of these is what it starts, a path on the ESP.
+	Linux, EFI, UKI string
+	Initrds         []string
+	DeviceTree      string
+	Options         string // the kernel's command line
+
+	Unified bool // Type #2
+	// TriesLeft is how often it may still be tried; -1: it is not counted
+	// (systemd.io/AUTOMATIC_BOOT_ASSESSMENT).
+	TriesLeft, TriesDone int
+	// Unknown are fields that are not in the specification. Loaders ignore
+	// them.
+	Unknown []string
+}
+
+// counter is how a file's name counts boot attempts.
+var counter = regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`)
+
+func named(file string) Entry {
+	e := Entry{File: file, ID: strings.ToLower(counter.ReplaceAllString(file, "$3")), TriesLeft: -1}
+	if m := counter.FindStringSubmatch(file); m != nil {
+		e.TriesLeft, _ = strconv.Atoi(m[1]) // digits
+		e.TriesDone, _ = strconv.Atoi(m[2]) // or nothing
+	}
+	return e
+}
+
+// known are fields that need not be looked at here.
+var known = []string{"title", "version", "machine-id", "sort-key", "architecture", "devicetree-overlay", "grub_users", "grub_hotkey", "grub_class", "grub_arg", "profile", "uki-url", "extra"}
+
+// ParseEntry reads a Type #1 entry. It fails if the entry could start nothing.
+func ParseEntry(file, text string) (Entry, error) {
+	e := named(file)
+	if err := plain(text); err != nil {
+		return e, err
+	}
+	var options []string
+	for key, value := range fields(text) {
+		switch key {
+		case "title":
+			e.Title = value
+		case "version":
+			e.Version = value
+		case "sort-key":
+			e.SortKey = value
+		case "machine-id":
+			e.MachineID = value
+		case "architecture":
+			e.Architecture = value
+		case "linux":
+			e.Linux = value
+		case "efi":
+			e.EFI = value
+		case "uki":
+			e.UKI = value
+		case "initrd":
+			e.Initrds = append(e.Initrds, value)
+		case "devicetree":
+			e.DeviceTree = value
+		case "options":
+			options = append(options, value)
+		default:
+			if !slices.Contains(known, key) {
+				e.Unknown = append(e.Unknown, key)
+			}
+		}
+	}
+	e.Options = strings.Join(options, " ")
+	n := 0
+	for _, what := range []string{e.Linux, e.EFI, e.UKI} {
+		if what != "" {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return e, errors.New("it names neither linux nor efi nor uki")
+	case n > 1:
+		return e, errors.New("it names more than one of linux, efi and uki")
+	}
+	return e, nil
+}
+
+// ParseUnified makes the entry of a unified kernel image: of its .osrel and
+// .cmdline sections (UAPI.5). It fails if systemd-boot would not list it.
+func ParseUnified(file, osrel, cmdline string) (Entry, error) {
+	e := named(file)
+	e.Unified, e.UKI = true, "/EFI/Linux/"+file
+	e.Options = strings.Trim(cmdline, " \t\r\n\x00")
+	if err := plain(e.Options); err != nil {
+		return e, fmt.Errorf(".cmdline: %w", err)
+	}
+	rel := map[string]string{}
+	for line := range strings.Lines(osrel) {
+		k, v, ok := strings.Cut(strings.Trim(line, " \t\r\n\x00"), "=")
+		if ok && !strings.HasPrefix(k, "#") {
+			rel[k] = strings.Trim(v, `"'`)
+		}
+	}
+	first := func(keys ...string) string {
+		for _, k := range keys {
+			if rel[k] != "" {
+				return rel[k]
+			}
+		}
+		return ""
+	}
+	e.Title = first("PRETTY_NAME", "IMAGE_ID", "NAME", "ID")
+	e.Version = first("IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID")
+	e.SortKey = first("IMAGE_ID", "ID")
+	if e.Title == "" || e.Version == "" {
+		return e, errors.New("its .osrel section has no name or no version, so systemd-boot does not list it")
+	}
+	return e, nil
+}
+
+// InitPath is the last init= of a kernel command line, which is the one that
+// counts, or empty.
+func InitPath(cmdline string) string { return Param(cmdline, "init") }
+
+// Param is the last value of a parameter of a kernel command line, or empty. A
+// value may be in double quotes (kernel: admin-guide/kernel-parameters.rst).
+func Param(cmdline, name string) string {
+	value := ""
+	quoted := false
+	for word := range strings.FieldsFuncSeq(cmdline, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && (r == ' ' || r == '\t' || r == '\n')
+	}) {
+		if v, ok := strings.CutPrefix(strings.ReplaceAll(word, `"`, ""), name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// fields gives each line's key and value. Empty values and comments are left
+// out, as systemd-boot does.
+func fields(text string) func(func(key, value string) bool) {
+	return func(yield func(string, string) bool) {
+		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			line = strings.Trim(line, " \t")
+			i := strings.IndexAny(line, " \t")
+			if strings.HasPrefix(line, "#") || i < 0 {
+				continue
+			}
+			value := strings.TrimLeft(line[i:], " \t")
+			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+				value = value[1 : n-1]
+			}
+			if value != "" && !yield(line[:i], value) {
+				return
+			}
+		}
+	}
+}
+
+// plain refuses what no such file holds.
+func plain(text string) error {
+	switch {
+	case len(text) > MaxFile:
+		return fmt.Errorf("it has more than %d bytes", MaxFile)
+	case strings.ContainsRune(text, 0):
+		return errors.New("there is a NUL byte in it")
+	}
+	return nil
+}

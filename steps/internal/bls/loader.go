@@ -1,0 +1,174 @@
+package bls
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Config is loader.conf.
+type Config struct {
+	Default, Preferred string // patterns of an entry's ID; @saved: the one of the last boot
+	Timeout            string
+	Unknown            []string // fields that systemd-boot does not know
+}
+
+// configKeys are the fields that need not be looked at here (loader.conf(5)).
+var configKeys = []string{
+	"console-mode", "editor", "auto-entries", "auto-firmware", "auto-poweroff", "auto-reboot", "beep", "secure-boot-enroll",
+	"secure-boot-enroll-action", "secure-boot-enroll-timeout-sec", "reboot-for-bitlocker", "reboot-on-error", "log-level", "random-seed-mode",
+}
+
+// ParseConfig reads loader.conf.
+func ParseConfig(text string) (Config, error) {
+	var c Config
+	if err := plain(text); err != nil {
+		return c, err
+	}
+	for key, value := range fields(text) {
+		switch key {
+		case "default":
+			c.Default = value
+		case "preferred":
+			c.Preferred = value
+		case "timeout":
+			_, err := strconv.ParseUint(value, 10, 32)
+			if err != nil && !slices.Contains([]string{"menu-force", "menu-hidden", "menu-disabled"}, value) {
+				return c, fmt.Errorf("timeout %q is neither a number of seconds nor a word that systemd-boot knows", value)
+			}
+			c.Timeout = value
+		default:
+			if !slices.Contains(configKeys, key) {
+				c.Unknown = append(c.Unknown, key)
+			}
+		}
+	}
+	for _, p := range []string{c.Default, c.Preferred} {
+		if _, err := path.Match(p, ""); err != nil {
+			return c, fmt.Errorf("bad pattern %q", p)
+		}
+	}
+	return c, nil
+}
+
+// Choose is the entry that systemd-boot starts if nobody touches a key, and why
+// that one. OneShot and efiDefault are what the firmware keeps of it, see
+// efi.Boot; where they match no entry, systemd-boot goes on without them.
+//
+// It fails if there is no entry, or if loader.conf asks for one that is not
+// there: systemd-boot would start another one then.
+func (c Config) Choose(entries []Entry, oneShot, efiDefault string) (e Entry, why string, err error) {
+	list := slices.Clone(entries)
+	slices.SortStableFunc(list, compare)
+	find := func(pattern string, bad bool) bool {
+		i := slices.IndexFunc(list, func(e Entry) bool {
+			ok, err := path.Match(strings.ToLower(pattern), e.ID)
+			return err == nil && ok && (bad || e.TriesLeft != 0)
+		})
+		if pattern == "" || i < 0 {
+			return false
+		}
+		e = list[i]
+		return true
+	}
+	switch {
+	case len(list) == 0:
+		return e, "", fmt.Errorf("there is no boot entry")
+	case find(oneShot, true):
+		return e, "the firmware's LoaderEntryOneShot", nil
+	case efiDefault != "@saved" && find(efiDefault, true):
+		return e, "the firmware's LoaderEntryDefault", nil
+	case c.Preferred != "" && find(c.Preferred, false):
+		return e, "loader.conf's preferred one", nil
+	case c.Default != "" && c.Default != "@saved":
+		if !find(c.Default, true) {
+			return e, "", fmt.Errorf("no boot entry matches loader.conf's default %q", c.Default)
+		}
+		return e, "loader.conf's default", nil
+	}
+	// What is bad comes last in the list.
+	return list[0], "the first of the menu", nil
+}
+
+// compare orders entries as systemd-boot's menu does (UAPI.1, "Sorting").
+func compare(a, b Entry) int {
+	flag := func(x, y bool) int { // what is false comes first
+		switch {
+		case x == y:
+			return 0
+		case x:
+			return 1
+		}
+		return -1
+	}
+	if c := cmp.Or(flag(a.TriesLeft == 0, b.TriesLeft == 0), flag(a.SortKey == "", b.SortKey == "")); c != 0 {
+		return c
+	}
+	if a.SortKey != "" {
+		c := cmp.Or(strings.Compare(a.SortKey, b.SortKey), strings.Compare(a.MachineID, b.MachineID), -CompareVersions(a.Version, b.Version))
+		if c != 0 {
+			return c
+		}
+	}
+	c := -CompareVersions(a.ID, b.ID)
+	if c == 0 && a.TriesLeft >= 0 && b.TriesLeft >= 0 {
+		c = cmp.Or(cmp.Compare(b.TriesLeft, a.TriesLeft), cmp.Compare(a.TriesDone, b.TriesDone))
+	}
+	return c
+}
+
+// CompareVersions orders versions (UAPI.10 Version Format Specification):
+// numbers by their value, and what is after ~ before what is without it.
+func CompareVersions(a, b string) int {
+	for {
+		a, b = skip(a), skip(b)
+		for _, mark := range []string{"~", "", "-", "^", "."} {
+			x, y := strings.HasPrefix(a, mark), strings.HasPrefix(b, mark)
+			if mark == "" { // the end of a version
+				x, y = a == "", b == ""
+				if x && y {
+					return 0
+				}
+			}
+			switch {
+			case x && y:
+				if mark != "" {
+					a, b = a[1:], b[1:]
+				}
+			case x:
+				return -1
+			case y:
+				return 1
+			}
+		}
+		da, db := prefix(a, isDigit), prefix(b, isDigit)
+		if da != "" || db != "" {
+			na, nb := strings.TrimLeft(da, "0"), strings.TrimLeft(db, "0")
+			if c := cmp.Or(cmp.Compare(len(na), len(nb)), strings.Compare(na, nb)); c != 0 {
+				return c
+			}
+			a, b = a[len(da):], b[len(db):]
+			continue
+		}
+		la, lb := prefix(a, isLetter), prefix(b, isLetter)
+		if c := strings.Compare(la, lb); c != 0 {
+			return c
+		}
+		a, b = a[len(la):], b[len(lb):]
+	}
+}
+
+func isDigit(r rune) bool  { return r >= '0' && r <= '9' }
+func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+
+// skip leaves out what means nothing in a version.
+func skip(s string) string {
+	return strings.TrimLeftFunc(s, func(r rune) bool { return !isDigit(r) && !isLetter(r) && !strings.ContainsRune("~-^.", r) })
+}
+
+func prefix(s string, is func(rune) bool) string {
+	return s[:len(s)-len(strings.TrimLeftFunc(s, is))]
+}

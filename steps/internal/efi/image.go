@@ -1,0 +1,141 @@
+package efi
+
+import (
+	"debug/pe"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"runtime"
+)
+
+// Image is an EFI program, as the firmware would load it.
+type Image struct {
+	Arch   string // as Go names it: amd64, arm64
+	Signed bool   // it carries a signature; whose is not looked at
+	// Loader is the name and version of a systemd-boot or systemd-stub, such
+	// as "systemd-boot 257.9", or empty.
+	Loader   string
+	sections []*pe.Section
+}
+
+// ErrNotProgram: it is no EFI program, or a part of one.
+var ErrNotProgram = errors.New("not an EFI program")
+
+// arches are the processors of PE images (Microsoft PE format, "Machine
+// types"), and what the removable path calls them (UEFI 2.10 table 3.2).
+var arches = map[uint16]struct{ goarch, removable string }{
+	pe.IMAGE_FILE_MACHINE_AMD64:   {"amd64", "X64"},
+	pe.IMAGE_FILE_MACHINE_ARM64:   {"arm64", "AA64"},
+	pe.IMAGE_FILE_MACHINE_I386:    {"386", "IA32"},
+	pe.IMAGE_FILE_MACHINE_RISCV64: {"riscv64", "RISCV64"},
+}
+
+// Removable is where firmware of this architecture looks on a disk that it has
+// no entry for (UEFI 2.10 §3.5.1.1), or empty for one that has no UEFI.
+func Removable(goarch string) string {
+	for _, a := range arches {
+		if a.goarch == goarch {
+			return "EFI/BOOT/BOOT" + a.removable + ".EFI"
+		}
+	}
+	return ""
+}
+
+// Arch is the architecture of this machine's processor.
+const Arch = runtime.GOARCH
+
+// maxSection bounds what is read of a section for people, in bytes.
+const maxSection = 64 << 10
+
+// magic is what systemd's loader and stub say of themselves.
+var magic = regexp.MustCompile(`^#### LoaderInfo: ([ -~]{1,60}?) ####`)
+
+// ReadImage reads the headers of a program of size bytes, and makes sure that
+// all that they speak of is there. The error wraps ErrNotProgram, or is one of
+// reading.
+func ReadImage(r io.ReaderAt, size int64) (Image, error) {
+	bad := func(format string, args ...any) (Image, error) {
+		return Image{}, fmt.Errorf("%w: %s", ErrNotProgram, fmt.Sprintf(format, args...))
+	}
+	head := make([]byte, 2)
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return Image{}, err
+	}
+	if string(head) != "MZ" {
+		return bad("it does not begin with MZ")
+	}
+	f, err := pe.NewFile(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return bad("%v", err)
+	}
+	var subsystem uint16
+	var certificates pe.DataDirectory
+	const certificateTable = 4
+	switch h := f.OptionalHeader.(type) {
+	case *pe.OptionalHeader64:
+		subsystem, certificates = h.Subsystem, h.DataDirectory[certificateTable]
+	case *pe.OptionalHeader32:
+		subsystem, certificates = h.Subsystem, h.DataDirectory[certificateTable]
+	default:
+		return bad("it has no optional header")
+	}
+	arch, known := arches[f.Machine]
+	switch {
+	case subsystem != pe.IMAGE_SUBSYSTEM_EFI_APPLICATION:
+		return bad("its subsystem is %d", subsystem)
+	case !known:
+		return bad("it is for a machine of type %#x", f.Machine)
+	case len(f.Sections) == 0:
+		return bad("it has no sections")
+	}
+	for _, s := range f.Sections {
+		if end := int64(s.Offset) + int64(s.Size); s.Size > 0 && end > size {
+			return bad("it is cut short: section %q ends at byte %d of %d", s.Name, end, size)
+		}
+	}
+	// The certificates' address is an offset in the file.
+	if end := int64(certificates.VirtualAddress) + int64(certificates.Size); end > size {
+		return bad("it is cut short: its signature ends at byte %d of %d", end, size)
+	}
+	i := Image{Arch: arch.goarch, Signed: certificates.Size > 0, sections: f.Sections}
+	if m := magic.FindSubmatch(i.Text(".sdmagic")); m != nil {
+		i.Loader = string(m[1])
+	}
+	return i, nil
+}
+
+// Section is the contents of a section of the base profile of a unified kernel
+// image (UAPI.5), or nil if there is none.
+func (i Image) Section(name string) *io.SectionReader {
+	for _, s := range i.sections {
+		switch s.Name {
+		case ".profile": // what follows belongs to another profile
+			return nil
+		case name:
+			size := s.Size
+			if s.VirtualSize > 0 && s.VirtualSize < size { // the file's is padded
+				size = s.VirtualSize
+			}
+			return io.NewSectionReader(s, 0, int64(size))
+		}
+	}
+	return nil
+}
+
+// Text is what a short section holds, or nil.
+func (i Image) Text(name string) []byte {
+	s := i.Section(name)
+	if s == nil || s.Size() > maxSection {
+		return nil
+	}
+	b, err := io.ReadAll(s)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// Unified tells whether it is a unified kernel image: a kernel with all that it
+// needs in one file.
+func (i Image) Unified() bool { return i.Section(".linux") != nil }

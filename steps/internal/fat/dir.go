@@ -1,0 +1,186 @@
+package fat
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf16"
+)
+
+// entry is what a folder says of a file or folder in it.
+type entry struct {
+	name  string
+	short string
+	dir   bool
+	first uint32
+	size  int64 // bytes
+}
+
+// Name and the others implement fs.FileInfo and fs.DirEntry.
+func (e entry) Name() string { return e.name }
+
+func (e entry) Size() int64 { return e.size }
+
+func (e entry) Mode() fs.FileMode {
+	if e.dir {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+func (e entry) Type() fs.FileMode          { return e.Mode().Type() }
+func (e entry) ModTime() time.Time         { return time.Time{} } // not needed here
+func (e entry) IsDir() bool                { return e.dir }
+func (e entry) Sys() any                   { return nil }
+func (e entry) Info() (fs.FileInfo, error) { return e, nil }
+func (e entry) String() string             { return fs.FormatDirEntry(e) }
+
+// Attributes of an entry (FAT specification, "Directory structure").
+const (
+	attrVolume = 0x08
+	attrDir    = 0x10
+	attrLong   = 0x0f
+)
+
+// maxDir is the largest folder that there can be, in bytes.
+const maxDir = 65536 * 32
+
+// readDir reads a folder, sorted by name, without . and .. entries.
+func (f *FS) readDir(first uint32) ([]entry, error) {
+	most := min((maxDir+f.cluster-1)/f.cluster, int64(f.clusters))
+	runs, n, err := f.follow(first, most)
+	if err != nil {
+		return nil, err
+	}
+	if round(runs) {
+		return nil, fmt.Errorf("%w: it goes round", errChain)
+	}
+	all := make([]byte, n*f.cluster)
+	if n, err := (extents{f, runs}).ReadAt(all, 0); n < len(all) {
+		return nil, fmt.Errorf("reading a folder: %w", err)
+	}
+	var list []entry
+	var long longName
+	for b := range slices.Chunk(all, 32) {
+		if b[0] == 0 {
+			break
+		}
+		switch {
+		case b[0] == 0xe5: // deleted
+			long = longName{}
+		case b[11]&0x3f == attrLong:
+			long.add(b)
+		case b[11]&attrVolume != 0:
+			long = longName{}
+		default:
+			if e, ok := parse(b, long); ok {
+				list = append(list, e)
+			}
+			long = longName{}
+		}
+	}
+	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	// Two of one name cannot both be found.
+	return slices.CompactFunc(list, func(a, b entry) bool { return a.name == b.name }), nil
+}
+
+// round tells whether a chain comes to the same place twice.
+func round(runs []run) bool {
+	sorted := slices.Clone(runs)
+	slices.SortFunc(sorted, func(a, b run) int { return cmp.Compare(a.at, b.at) })
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i].at < sorted[i-1].at+sorted[i-1].length {
+			return true
+		}
+	}
+	return false
+}
+
+// parse reads a short entry; long is the name that stood before it.
+func parse(b []byte, long longName) (entry, bool) {
+	le := binary.LittleEndian
+	e := entry{
+		dir: b[11]&attrDir != 0, size: int64(le.Uint32(b[28:])),
+		first: uint32(le.Uint16(b[20:]))<<16 | uint32(le.Uint16(b[26:])),
+	}
+	base, ext := strings.TrimRight(string(b[:8]), " "), strings.TrimRight(string(b[8:11]), " ")
+	if b[12]&0x08 != 0 { // written in lower case, by Windows NT and Linux
+		base = strings.ToLower(base)
+	}
+	if b[12]&0x10 != 0 {
+		ext = strings.ToLower(ext)
+	}
+	if base == "." || base == ".." {
+		return e, false
+	}
+	e.short = base
+	if ext != "" {
+		e.short += "." + ext
+	}
+	e.name = long.text(b[:11])
+	if e.name == "" {
+		e.name = e.short
+	}
+	if e.dir {
+		e.size = 0
+	}
+	return e, usable(e.name)
+}
+
+// usable tells whether a name can be part of a path.
+func usable(name string) bool {
+	return name != "." && name != ".." && fs.ValidPath(name) && !strings.ContainsAny(name, "/\\\x00")
+}
+
+// longName gathers the pieces of a long name, which precede the short entry,
+// the last piece first.
+type longName struct {
+	units []uint16
+	next  byte // the number that must follow
+	sum   byte
+}
+
+func (l *longName) add(b []byte) {
+	const last, perPiece = 0x40, 13
+	n := b[0] &^ last
+	if b[0]&last != 0 {
+		*l = longName{units: make([]uint16, int(n)*perPiece), next: n, sum: b[13]}
+	}
+	if n == 0 || n > 20 || n != l.next || b[13] != l.sum {
+		*l = longName{}
+		return
+	}
+	at := l.units[int(n-1)*perPiece:]
+	for i := range perPiece {
+		// Five units, then six, then two, with other fields between.
+		off := 1 + 2*i
+		if i >= 5 {
+			off = 14 + 2*(i-5)
+		}
+		if i >= 11 {
+			off = 28 + 2*(i-11)
+		}
+		at[i] = binary.LittleEndian.Uint16(b[off:])
+	}
+	l.next--
+}
+
+// text is the long name, or nothing if it does not belong to the short one.
+func (l *longName) text(short []byte) string {
+	var sum byte
+	for _, c := range short {
+		sum = sum>>1 | sum<<7
+		sum += c
+	}
+	if l.next != 0 || len(l.units) == 0 || sum != l.sum {
+		return ""
+	}
+	units := l.units
+	if end := slices.Index(units, 0); end >= 0 {
+		units = units[:end]
+	}
+	return string(utf16.Decode(units))
+}

@@ -1,0 +1,90 @@
+package relabel
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/sys"
+)
+
+// hold is a use of a device that its label cannot be written beside.
+type hold struct {
+	what    string // for people
+	node    string
+	release sys.Cmd
+	again   *sys.Cmd // nil: whoever uses it next brings it back
+	hint    string   // if it cannot be let go of
+}
+
+// holds are those that are in the way of what changes.
+func holds(l *Layout) []hold {
+	var hs []hold
+	for _, c := range l.Changes() {
+		switch m := l.Mount; {
+		case c.Kind == FAT && m.Point != "":
+			h := hold{
+				what: "the ESP", node: c.Node,
+				release: sys.Cmd{Does: "unmount the ESP", Argv: []string{"umount", m.Point}},
+				hint:    "see what uses it with `fuser -vm " + m.Point + "`, and end that",
+			}
+			if !m.Auto {
+				h.again = &sys.Cmd{Does: "mount the ESP again", Argv: []string{"mount", "-t", "vfat", "-o", m.Options, m.Device, m.Point}}
+			}
+			hs = append(hs, h)
+		case c.Kind == Swap && l.Swap.On:
+			again := sys.Cmd{Does: "switch the swap on again", Argv: []string{"swapon", c.Device}}
+			if l.Swap.Priority >= 0 { // others are the kernel's own choice
+				again.Argv = slices.Insert(again.Argv, 1, "--priority", strconv.Itoa(l.Swap.Priority))
+			}
+			hs = append(hs, hold{
+				what: "the swap", node: c.Node,
+				release: sys.Cmd{Does: "switch the swap off", Argv: []string{"swapoff", c.Device}},
+				again:   &again,
+				hint:    "end what needs so much memory, and try again",
+			})
+		}
+	}
+	return hs
+}
+
+// letGo ends the use and makes sure that there is no other.
+func (h hold) letGo(ctx context.Context, s sys.System, fs string) error {
+	var err error
+	if h.again == nil {
+		err = s.Run(ctx, h.release)
+	} else {
+		err = s.Do(ctx, h.release, *h.again)
+	}
+	if err != nil {
+		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" cannot be let go of for its label")
+	}
+	busy, err := block.Busy(filepath.Join(fs, h.node))
+	if err == nil && busy {
+		err = errors.New("something else holds it, in another mount namespace perhaps")
+	}
+	if err != nil {
+		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" was let go of and cannot be labelled")
+	}
+	return nil
+}
+
+// takeBack brings back what was let go of, once the labels are set.
+func takeBack(ctx context.Context, s sys.System, l *Layout) error {
+	var errs []error
+	for _, h := range holds(l) {
+		if h.again == nil {
+			s.Log(h.what + " is mounted again when it is next used")
+		} else if err := s.Run(ctx, *h.again); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return sys.WithHint(err, sys.CodeWritten, "the labels are set and proven; do that by hand, or restart once the host is rebuilt",
+			"to bring back what was let go of")
+	}
+	return nil
+}
