@@ -57,7 +57,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/nix-check lab/nix/scripts-check lab/live/build lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

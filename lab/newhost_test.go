@@ -45,10 +45,10 @@ func newBuilder(t *testing.T, image Image) *builder {
 }
 
 // run runs a command in the config repo and returns its exit code.
-func (b *builder) run(stdin string, argv ...string) (exit int, out string) {
+func (b *builder) run(argv ...string) (exit int, out string) {
 	b.t.Helper()
 	cmd := exec.CommandContext(b.t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdin = b.repo, b.env, strings.NewReader(stdin)
+	cmd.Dir, cmd.Env = b.repo, b.env
 	said, err := cmd.CombinedOutput()
 	b.spoken.Write(said)
 	if cmd.ProcessState == nil {
@@ -58,9 +58,9 @@ func (b *builder) run(stdin string, argv ...string) (exit int, out string) {
 }
 
 // must runs a command that has to succeed.
-func (b *builder) must(stdin string, argv ...string) string {
+func (b *builder) must(argv ...string) string {
 	b.t.Helper()
-	exit, out := b.run(stdin, argv...)
+	exit, out := b.run(argv...)
 	if exit != 0 {
 		b.t.Fatalf("%s: exit code %d\n%s", argv, exit, out)
 	}
@@ -69,7 +69,7 @@ func (b *builder) must(stdin string, argv ...string) string {
 
 func (b *builder) shell(script string) string {
 	b.t.Helper()
-	return b.must("", "bash", "-euo", "pipefail", "-c", script)
+	return b.must("bash", "-euo", "pipefail", "-c", script)
 }
 
 // fromTemplate makes the config repo of the project's template. What the
@@ -122,7 +122,7 @@ func TestNewHost(t *testing.T) {
 		printf secret | age -R ` + b.home + `/key.pub -o secrets/sample/wifi.age
 		git add --all
 		git commit --quiet -m 'From the template'`)
-	out := b.must("", "bash", "-c", `exec "$@" 3<<<"`+bundlePassphrase+`"`, "new-host",
+	out := b.must("bash", "-c", `exec "$@" 3<<<"`+bundlePassphrase+`"`, "new-host",
 		b.program, "new-host", "vega", "--user", "me", "--remote", "git://10.0.2.100/nix-config.git",
 		"--bundle-passphrase-fd", "3", "--identity", b.home+"/key")
 	if !strings.Contains(out, "the installer of vega evaluates") || !strings.Contains(out, "INSTALLER SSH PUBLIC KEY for vega:\nssh-ed25519 ") {
@@ -133,11 +133,11 @@ func TestNewHost(t *testing.T) {
 		sed -i 's|^}$|  "greeting.age".publicKeys = keys.vega;\n}|' secrets/secrets.nix
 		echo '{ age.secrets.greeting.file = ../../secrets/greeting.age; }' >hosts/vega/configuration.nix
 		git add --all`)
-	if exit, out := b.run("", b.program, "rekey", "--check", "--identity", b.home+"/key"); exit != 7 || !strings.Contains(out, "greeting.age") {
+	if exit, out := b.run(b.program, "rekey", "--check", "--identity", b.home+"/key"); exit != 7 || !strings.Contains(out, "greeting.age") {
 		t.Errorf("before rekey, --check: exit code %d\n%s", exit, out)
 	}
-	b.must("", b.program, "rekey", "--identity", b.home+"/key")
-	b.must("", b.program, "rekey", "--check", "--identity", b.home+"/key")
+	b.must(b.program, "rekey", "--identity", b.home+"/key")
+	b.must(b.program, "rekey", "--check", "--identity", b.home+"/key")
 	served := t.TempDir()
 	b.shell(`
 		git add --all

@@ -95,7 +95,7 @@ func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
 func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done bool, err error) {
 	if bad := Check(key); bad != nil {
 		s.Log("what came so far is " + bad.Error())
-		return false, nil
+		return false, nil //nolint:nilerr // more of it, or another, may come
 	}
 	if err := o.Fits(ctx, s, key); err != nil {
 		if ctx.Err() != nil {

@@ -46,7 +46,7 @@ func (o Options) flake(s sys.System) error {
 		s.Warn("flake.nix is left as it is: " + bad.Error())
 		s.Warn("if it does not make the installer of " + name + " by itself, add to nixosHostDefinitions: " + strings.Join(inDefinitions, " "))
 		s.Warn("and to packages.x86_64-linux: " + inPackages[0])
-		return nil
+		return nil //nolint:nilerr // it is told, and by hand it is soon done
 	}
 	s.Log("flake.nix gains  " + name + "-installer, " + name + "InstallerIso")
 	o.Draft.files["flake.nix"] = file{data: edited}
