@@ -99,12 +99,8 @@ func (b *builder) labels() []string {
 
 func (b *builder) warnings() []string {
 	ws := []string{}
-	switch {
-	case b.a.AgeIdentity != nil:
-	case b.a.NoAgeIdentity:
+	if b.a.NoAgeIdentity {
 		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
-	default:
-		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
 	}
 	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
 		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
@@ -113,6 +109,13 @@ func (b *builder) warnings() []string {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}
 	return ws
+}
+
+func (b *builder) notes() []string {
+	if b.a.AgeIdentity != nil || b.a.NoAgeIdentity {
+		return nil
+	}
+	return []string{fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost)}
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
