@@ -232,4 +232,3 @@ func (p *heldPartition) release() error {
 	p.claim = nil
 	return err
 }
-

@@ -2,7 +2,6 @@ package block
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -76,13 +75,7 @@ func (h *Held) around(ctx context.Context, c sys.Cmd, run func() error) error {
 	if err := run(); err != nil || h.shell {
 		return err
 	}
-	for i := range h.parts {
-		err = errors.Join(err, h.claim(ctx, &h.parts[i]))
-	}
-	if err == nil {
-		err = h.judge()
-	}
-	return h.fault(err)
+	return h.fault(h.claimAll(ctx))
 }
 
 // given tells whether a command is given the disk or something of it. A shell

@@ -39,6 +39,8 @@ type Held struct {
 	// shell: the host's own commands ran, and what they made of the disk is
 	// not known.
 	shell bool
+
+	between func() // in tests: called while nothing is claimed
 }
 
 // Extent is where the kernel has a partition. Start and Size are bytes.
@@ -54,14 +56,12 @@ type heldPartition struct {
 	claim *os.File // nil while a command or the install itself uses it
 }
 
-// patience is how long udev or another reader may be in the way: variables only
-// for tests.
-var (
+// How long udev or another that only looks may be in the way.
+const (
 	lockPatience  = 10 * time.Second
-	claimPatience = 3 * time.Second
+	claimPatience = 2 * time.Second
+	patienceStep  = 50 * time.Millisecond
 )
-
-const patienceStep = 50 * time.Millisecond
 
 // Take opens a disk exclusively for writing, and keeps udev from looking at it
 // (systemd: docs/BLOCK_DEVICE_LOCKING.md). Nothing is written.
@@ -168,11 +168,11 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	}
 	err = h.whole.Close()
 	h.whole, h.parts = nil, parts
-	for i := range h.parts {
-		err = errors.Join(err, h.claim(ctx, &h.parts[i]))
+	if h.between != nil {
+		h.between()
 	}
 	if err == nil {
-		err = h.judge()
+		err = h.claimAll(ctx)
 	}
 	// Closing a descriptor that could write is what udev takes as the sign to
 	// look again, and the claims keep it from reading the table anew, which
@@ -183,6 +183,17 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 		return h.fault(err)
 	}
 	return nil
+}
+
+// claimAll takes every partition that the install does not use, and sees that
+// nobody else does.
+func (h *Held) claimAll(ctx context.Context) error {
+	for i := range h.parts {
+		if err := h.claim(ctx, &h.parts[i]); err != nil {
+			return err
+		}
+	}
+	return h.judge()
 }
 
 // claim takes a partition, unless the install itself uses it.
