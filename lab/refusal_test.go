@@ -324,7 +324,7 @@ func (i *installer) comesIn(target Disk, args []string) {
 		i.t.Errorf("while the disk was held: %q", had)
 	}
 	i.letGo()
-	shell(i.t, i.Machine, "pkill -f 'sleep 1234'; until blockdev --rereadpt "+target.ID()+"; do sleep 0.2; done; udevadm settle")
+	shell(i.t, i.Machine, "pkill -f '[s]leep 1234'; until blockdev --rereadpt "+target.ID()+"; do sleep 0.2; done; udevadm settle")
 }
 
 // stopped sends a signal to an install that has the target mounted.

@@ -76,7 +76,12 @@ func (h *Held) Take(ctx context.Context, path string) (Facts, error) {
 }
 
 func (h *Held) take(ctx context.Context) (err error) {
-	if h.whole, err = os.OpenFile(h.path, os.O_RDWR|os.O_EXCL, 0); err != nil {
+	// udev claims a disk for a moment when it reads the table again.
+	err = retry(ctx, claimPatience, unix.EBUSY, func() (err error) {
+		h.whole, err = os.OpenFile(h.path, os.O_RDWR|os.O_EXCL, 0)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if h.facts, err = factsOf(h.whole); err != nil {
