@@ -308,8 +308,8 @@ func (i *installer) comesIn(target Disk, args []string) {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	if r.Exit != 10 || !strings.Contains(string(r.Stderr), "something else holds /dev/") {
-		i.t.Errorf("exit code %d\n%s%s", r.Exit, r.Stdout, r.Stderr)
+	if all := string(r.Stdout) + string(r.Stderr); r.Exit != 10 || !strings.Contains(all, "something else holds /dev/") {
+		i.t.Errorf("exit code %d\n%s", r.Exit, all)
 	}
 	last := ""
 	for _, e := range i.events() {
