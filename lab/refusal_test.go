@@ -230,6 +230,9 @@ func TestFailureThenSuccess(t *testing.T) {
 `+i.hostTOML("demo"))
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
 
+	i.comesIn(target, args)
+	lap(t, i.Machine, "others came in")
+
 	i.refused(10, "extraPostMountCommands", args...)
 	i.letGo()
 	i.logKept(target, "exit 3")
@@ -270,6 +273,58 @@ func TestFailureThenSuccess(t *testing.T) {
 	i.install(host, target)
 	i.off(target)
 	i.boots(target, "demo", nil)
+}
+
+// comesIn lets others try to use the disk. While the table is written they
+// cannot; and one that mounts the root in a mount namespace of its own, where it
+// cannot be seen, as soon as there is a file system, stops the install.
+func (i *installer) comesIn(target Disk, args []string) {
+	i.t.Helper()
+	shell(i.t, i.Machine, "mkdir -p /run/in /srv/in; touch /run/in/had")
+	i.write("/run/in/sfdisk", `#!/bin/sh
+		PATH=${PATH#/run/in:}
+		sfdisk "$@" || exit
+		case " $* " in *" --json "*) exit ;; esac
+		for disk; do :; done
+		exec >>/run/in/had 2>/dev/null
+		flock --shared --nonblock "$disk" echo udev may look
+		blockdev --rereadpt "$disk" && echo the table was read
+		wipefs --all "$disk" && echo the disk was wiped
+		echo tried`)
+	i.write("/run/in/mkfs.ext4", `#!/bin/sh
+		PATH=${PATH#/run/in:}
+		mkfs.ext4 "$@" || exit
+		for part; do :; done
+		unshare --mount sh -c 'mount "$1" /srv/in && touch /run/in/there && exec sleep 1234' sh "$part" >/dev/null 2>&1 </dev/null &
+		for _ in $(seq 100); do
+			[ -e /run/in/there ] && exit
+			sleep 0.1
+		done
+		exit 1`)
+	shell(i.t, i.Machine, "chmod +x /run/in/sfdisk /run/in/mkfs.ext4")
+	ctx, cancel := context.WithTimeout(i.t.Context(), 5*time.Minute)
+	defer cancel()
+	r, err := i.Agent.Run(ctx, nil, append([]string{"sh", "-c", `PATH=/run/in:$PATH exec auto-installer "$@"`, "sh"}, args...)...)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if all := string(r.Stdout) + string(r.Stderr); r.Exit != 10 || !strings.Contains(all, "something else holds /dev/") {
+		i.t.Errorf("exit code %d\n%s", r.Exit, all)
+	}
+	last := ""
+	for _, e := range i.events() {
+		if e.Event == "command" {
+			last = e.Action.Argv[0]
+		}
+	}
+	if last != "mkfs.ext4" {
+		i.t.Errorf("the last command was %s", last)
+	}
+	if had := shell(i.t, i.Machine, "cat /run/in/had"); had != "tried\n" {
+		i.t.Errorf("while the disk was held: %q", had)
+	}
+	i.letGo()
+	shell(i.t, i.Machine, "pkill -f '[s]leep 1234'; until blockdev --rereadpt "+target.ID()+"; do sleep 0.2; done; udevadm settle")
 }
 
 // stopped sends a signal to an install that has the target mounted.

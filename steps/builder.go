@@ -23,6 +23,7 @@ type builder struct {
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []partition.Partition
+	held       *block.Held // from the gate on
 }
 
 func (b *builder) layout() error {

@@ -110,7 +110,7 @@ func FlashPlan(f Flash) (*Plan, error) {
 		return nil, NewError("", err)
 	}
 	o := flash.Options{
-		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &flash.Job{},
+		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &flash.Job{}, Held: &block.Held{},
 	}
 	name := filepath.Base(f.Image.Path)
 	check := step("image", "read the image to its end", before, o, flash.CheckActions, flash.Check)
@@ -125,10 +125,11 @@ func FlashPlan(f Flash) (*Plan, error) {
 	}
 	list = append(list,
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Busy: block.Busy}, gate.Actions, gate.Run),
+			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Hold: o.Held.Take}, gate.Actions, gate.Run),
 		step("write", "write the image", after, o, flash.WriteActions, flash.Write),
 		verify)
 	p := task(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)
+	p.held = o.Held
 	if !f.Image.Hybrid {
 		p.Warnings = append(p.Warnings, "the image has no partition table: most machines do not start it from a stick")
 	}
@@ -170,7 +171,7 @@ func NeedAccess(s Stick, write bool) error {
 		mode |= unix.W_OK
 	}
 	if unix.Access(s.Path, mode) != nil {
-		return NewError("", flash.NoPermission(s.Path))
+		return NewError("", block.NoPermission(s.Path))
 	}
 	return nil
 }

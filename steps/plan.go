@@ -54,6 +54,7 @@ type Plan struct {
 	root    string
 	power   sys.Cmd
 	journal *journal // of an install: what another engine can continue
+	held    *block.Held
 }
 
 // Target is where the new system is mounted. Paths in a host's definition
@@ -121,7 +122,9 @@ func (b builder) plan() (*Plan, error) {
 	if err := b.layout(); err != nil {
 		return nil, NewError("", err)
 	}
+	b.held = &block.Held{}
 	p := &Plan{
+		held:  b.held,
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
 		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(),
@@ -175,7 +178,7 @@ func (b *builder) steps() []Step {
 	}
 
 	table := partition.Options{
-		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions,
+		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: b.held,
 	}
 	fs := format.Options{
 		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
@@ -187,7 +190,7 @@ func (b *builder) steps() []Step {
 			agreed, contract.Actions, contract.Run),
 		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Busy: block.Busy}, gate.Actions, gate.Run),
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	}
@@ -238,6 +241,11 @@ func (b *builder) steps() []Step {
 	if b.a.Power {
 		last := &list[len(list)-1]
 		last.Actions = append(last.Actions, b.power().Action())
+	}
+	for i, s := range list {
+		if s.Writes {
+			list[i] = guarded(s, b.held)
+		}
 	}
 	return list
 }

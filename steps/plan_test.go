@@ -376,3 +376,29 @@ func TestFromMedium(t *testing.T) {
 		}
 	}
 }
+
+// No step that writes runs anything before the gate has the disk, nor does what
+// is left of it when an install is continued.
+func TestNothingIsWrittenUnheld(t *testing.T) {
+	for name, a := range answers(t) {
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range p.Steps {
+			if !s.Writes {
+				continue
+			}
+			steps := []Step{s}
+			if s.again != nil {
+				steps = append(steps, s.again(s), s.again(s).again(s))
+			}
+			for _, s := range steps {
+				err := s.run(t.Context(), sys.NewFake(t)) // which expects no command
+				if f, ok := errors.AsType[*sys.Fault](err); !ok || f.Code != sys.CodeGate || !strings.Contains(f.Cause, "is not held") {
+					t.Errorf("%s: %s: %v", name, s.Name, err)
+				}
+			}
+		}
+	}
+}

@@ -147,6 +147,7 @@ func writeAt(f *os.File, text string) error {
 // Run executes the plan and returns an *Error if it fails. Whatever happens,
 // nothing stays mounted.
 func (e *Engine) Run(ctx context.Context, p *Plan) error {
+	defer func() { _ = p.held.Close() }() // nothing of it is left to write
 	e.sink.emit(Event{Kind: KindPlan, Plan: p})
 	for _, w := range p.Warnings {
 		e.sink.Warn(w)

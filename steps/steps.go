@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -53,6 +54,22 @@ func step[O any](name, does string, writes bool, o O,
 		Name: name, Does: does, Writes: writes, Actions: actions(o),
 		run: func(ctx context.Context, s sys.System) error { return run(ctx, s, o) },
 	}
+}
+
+// guarded makes a step run its commands on the disk that the gate has held, and
+// on no other: see block.Held.
+func guarded(s Step, held *block.Held) Step {
+	run, again := s.run, s.again
+	s.run = func(ctx context.Context, m sys.System) error {
+		if err := held.Identify(); err != nil {
+			return err
+		}
+		return run(ctx, held.Guard(m))
+	}
+	if again != nil {
+		s.again = func(s Step) Step { return guarded(again(s), held) }
+	}
+	return s
 }
 
 // Action is one thing a step will do: a command line, or something done in

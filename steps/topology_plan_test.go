@@ -13,6 +13,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/steps/gate"
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/block/topology"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/preflight"
@@ -140,12 +141,19 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 	laterRoot := lay(t, now, dir)
 	err := gate.Run(context.Background(), now.System(now.Tops), gate.Options{
 		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot,
-		Busy: func(path string) (bool, error) {
+		Hold: func(_ context.Context, path string) (block.Facts, error) {
 			at := now.At(path)
-			if at == nil {
-				return false, errors.New("no such device")
+			switch {
+			case at == nil:
+				return block.Facts{}, errors.New("no such device")
+			case at.Busy:
+				return block.Facts{}, errors.New("in use")
 			}
-			return at.Busy, nil
+			f := block.Facts{DevNo: at.DevNo, Size: at.Size, LogicalSector: at.Sector, ReadOnly: at.RO, Serial: at.Serial}
+			if !now.OldLinux {
+				f.DiskSeq = uint64(at.Seq)
+			}
+			return f, nil
 		},
 	})
 	at := now.At(confirmed.Path)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,87 +23,38 @@ type disk struct {
 	sector int   // bytes
 }
 
-// lockPatience is how long udev may take to look at a disk.
-const lockPatience = 10 * time.Second
-
-// openDisk opens a disk. For writing it is held such that nobody can mount it
-// or a part of it (open(2), O_EXCL of a block device), and udev does not look
-// at it before it is let go of (systemd: docs/BLOCK_DEVICE_LOCKING.md). Nothing
-// was written if it fails.
-func openDisk(ctx context.Context, path string, write bool) (*disk, error) {
-	flags := os.O_RDONLY
-	if write {
-		flags = os.O_RDWR | os.O_EXCL
+// held is the disk that Held has open for writing. Nobody can mount it or a
+// part of it, and udev does not look at it, before it is let go of.
+func held(h *block.Held) (*disk, error) {
+	f := h.File()
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT)
 	}
-	f, err := os.OpenFile(path, flags|unix.O_DIRECT, 0)
+	return &disk{File: f, size: h.Facts().Size, sector: h.Facts().LogicalSector}, err
+}
+
+// openDisk opens a disk for reading.
+func openDisk(path string) (*disk, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
 	if err != nil {
-		return nil, openFault(path, err)
+		return nil, block.OpenFault(path, err)
 	}
 	d := &disk{File: f}
 	if d.size, err = f.Seek(0, io.SeekEnd); err == nil {
 		d.sector, err = unix.IoctlGetInt(d.fd(), unix.BLKSSZGET)
 	}
-	if err == nil && write {
-		err = d.lock(ctx)
-	}
 	if err != nil {
-		return nil, errors.Join(openFault(path, err), f.Close())
+		return nil, errors.Join(block.OpenFault(path, err), f.Close())
 	}
 	return d, nil
 }
 
 func (d *disk) fd() int { return int(d.Fd()) }
 
-func (d *disk) lock(ctx context.Context) error {
-	for deadline := time.Now().Add(lockPatience); ; {
-		err := unix.Flock(d.fd(), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return unix.EBUSY
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func openFault(path string, err error) error {
-	switch {
-	case errors.Is(err, unix.EBUSY):
-		return sys.Faultf(sys.CodeGate, "`lsblk` and `fuser` show what uses it; let go of it and start over", "%s is in use", path)
-	case errors.Is(err, fs.ErrPermission):
-		return NoPermission(path)
-	case errors.Is(err, unix.EROFS):
-		return sys.Faultf(sys.CodeDisk, "look for a switch on it, or take another", "%s is write-protected", path)
-	case errors.Is(err, unix.ENOMEDIUM):
-		return sys.Faultf(sys.CodeDisk, "put one in", "%s has no medium in it", path)
-	}
-	return sys.WithHint(err, sys.CodeGate, "if it was pulled out, plug it in and start over; nothing was written", "opening "+path)
-}
-
-// NoPermission is the error of a disk that this user may not open.
-func NoPermission(path string) error {
-	return sys.Faultf(sys.CodeMachine, "run it with sudo, or as root", "%s cannot be opened by this user", path)
-}
-
-// identify makes sure that the open device is the disk that was confirmed: no
-// other can take its number while it is open, so what is found by that number
-// now is what will be written to.
-func (d *disk) identify(ctx context.Context, s sys.System, id block.Identity) error {
+// identify makes sure that the disk which is held is the one that was confirmed.
+func identify(ctx context.Context, s sys.System, h *block.Held, id block.Identity) error {
 	const hint = "look at the disks again and confirm anew; nothing was written"
-	var st unix.Stat_t
-	if err := unix.Fstat(d.fd(), &st); err != nil {
-		return sys.WithHint(err, sys.CodeGate, hint, "looking at "+d.Name())
-	}
-	number := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
-	if st.Mode&unix.S_IFMT != unix.S_IFBLK || d.size != id.Size || d.sector != id.LogicalSector {
-		return sys.Faultf(sys.CodeGate, hint, "%s is not the disk that was confirmed: it has %d bytes in sectors of %d, not %d in sectors of %d",
-			d.Name(), d.size, d.sector, id.Size, id.LogicalSector)
-	}
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
 		return err
@@ -113,8 +63,8 @@ func (d *disk) identify(ctx context.Context, s sys.System, id block.Identity) er
 	if err != nil {
 		return sys.Faultf(sys.CodeGate, hint, "%w", err)
 	}
-	if found.DevNo != number {
-		return sys.Faultf(sys.CodeGate, hint, "%s is not the disk that was confirmed: that is device %s, and this %s", d.Name(), found.DevNo, number)
+	if why := h.Facts().Differ(found); why != "" {
+		return sys.Faultf(sys.CodeGate, hint, "%s", why)
 	}
 	return nil
 }

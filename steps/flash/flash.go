@@ -27,12 +27,14 @@ type Options struct {
 	// Job carries what one step finds out to the next. It is to be made anew
 	// for each plan.
 	Job *Job
+	// Held is the disk, from the gate to the end of Verify.
+	Held *block.Held
 }
 
 // Job is what one step leaves for the next.
 type Job struct {
 	content *content // of the image, from Check
-	disk    *disk    // held from Write to the end of Verify
+	disk    *disk    // what Write has written to
 }
 
 // Unmount is the step before the others if something of the disk is mounted.

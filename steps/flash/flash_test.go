@@ -132,7 +132,7 @@ func options(t testing.TB, data []byte, disk block.Identity) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Image: image, Disk: disk, Eject: true, Job: &Job{}}
+	return Options{Image: image, Disk: disk, Eject: true, Job: &Job{}, Held: &block.Held{}}
 }
 
 // all runs the steps up to the first that fails.
@@ -142,11 +142,37 @@ func all(ctx context.Context, r *report, o Options) error {
 		return err
 	}
 	if !o.VerifyOnly {
+		// As the gate does.
+		if _, err := o.Held.Take(ctx, o.Disk.Path); err != nil {
+			return err
+		}
+		defer o.Held.Close()
 		if err := Write(ctx, s, o); err != nil {
 			return err
 		}
 	}
 	return Verify(ctx, s, o)
+}
+
+// hold does what the gate does.
+func hold(t *testing.T, o Options) {
+	t.Helper()
+	if _, err := o.Held.Take(t.Context(), o.Disk.Path); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { o.Held.Close() })
+}
+
+// What the gate does not hold is not written to.
+func TestNotHeld(t *testing.T) {
+	dev, file := loop(t, 16<<20, 512)
+	o := options(t, pattern(chunkSize), identity(t, dev))
+	s := &sys.Machine{Reporter: &report{}}
+	wantCode(t, errors.Join(Check(t.Context(), s, o), Write(t.Context(), s, o)), sys.CodeGate, "is not held")
+	got, err := os.ReadFile(file)
+	if err != nil || len(bytes.Trim(got, "\xaa")) > 0 {
+		t.Errorf("something was written: %v", err)
+	}
 }
 
 func wantCode(t *testing.T, err error, code sys.Code, words string) {
@@ -302,9 +328,9 @@ func TestNothingWritten(t *testing.T) {
 		{"cut short", packed[:len(packed)-8], id, "", sys.CodeSource, "unexpected EOF"},
 		{"flipped", flipped, id, "", sys.CodeSource, "reading "},
 		{"wrong checksum", good, id, strings.Repeat("0", 64), sys.CodeSource, "the list says 0000"},
-		{"another size", good, other(func(i *block.Identity) { i.Size += 512 }), "", sys.CodeGate, "not the disk that was confirmed"},
+		{"another size", good, other(func(i *block.Identity) { i.Size += 512 }), "", sys.CodeGate, "its size was"},
 		{"another serial", good, other(func(i *block.Identity) { i.Serial = "X" }), "", sys.CodeGate, "serial number"},
-		{"another sector size", good, other(func(i *block.Identity) { i.LogicalSector = 4096 }), "", sys.CodeGate, "sectors of"},
+		{"another sector size", good, other(func(i *block.Identity) { i.LogicalSector = 4096 }), "", sys.CodeGate, "its sector size was"},
 		{"another device", good, other(func(i *block.Identity) { i.DevNo = "1:1" }), "", sys.CodeGate, "device number"},
 		{"no device", good, other(func(i *block.Identity) { i.Path = filepath.Join(t.TempDir(), "gone") }), "", sys.CodeGate, "no such file"},
 	} {
@@ -346,7 +372,9 @@ func TestImageChanges(t *testing.T) {
 			if err := os.WriteFile(o.Image.Path, change, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			hold(t, o)
 			wantCode(t, Write(t.Context(), s, o), sys.CodeWritten, "has changed")
+			o.Held.Close()
 			got, err := os.ReadFile(file)
 			if err != nil || len(bytes.Trim(got[:chunkSize], "\x00")) > 0 {
 				t.Errorf("it looks as if it were whole: %v", err)
@@ -370,6 +398,7 @@ func TestVerify(t *testing.T) {
 		dev, file := loop(t, size, 512)
 		o := options(t, image, identity(t, dev))
 		s := &sys.Machine{Reporter: &report{}}
+		hold(t, o)
 		if err := errors.Join(Check(t.Context(), s, o), Write(t.Context(), s, o)); err != nil {
 			t.Fatal(err)
 		}

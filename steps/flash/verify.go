@@ -35,11 +35,13 @@ func Verify(ctx context.Context, s sys.System, o Options) error {
 	d := o.Job.disk
 	if o.VerifyOnly {
 		var err error
-		if d, err = openDisk(ctx, o.Disk.Path, false); err != nil {
+		if d, err = openDisk(o.Disk.Path); err != nil {
 			return err
 		}
+		defer d.Close()
+	} else {
+		defer func() { _ = o.Held.Close() }() // all is written and read back
 	}
-	defer d.Close()
 	start := time.Now()
 	c := o.Job.content
 	err := d.compare(ctx, s, c)

@@ -23,34 +23,37 @@ const tailSize = 1 << 20
 // WriteActions is what Write will do.
 func WriteActions(o Options) []sys.Action {
 	return []sys.Action{
-		{Does: fmt.Sprintf("open %s exclusively and see through the open device that it is the confirmed one", o.Disk.Path)},
+		{Does: fmt.Sprintf("see once more that what the gate holds is %s, the confirmed disk", o.Disk.Path)},
 		{Does: "wipe its first 4 MiB and its last MiB, so that no old table is left, and none is there before all is written"},
 		{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
 	}
 }
 
-// Write writes the image. The disk stays open for Verify: nobody can mount what
-// has not been read back.
+// Write writes the image to the disk that the gate holds. It stays held for
+// Verify: nobody can mount what has not been read back.
 //
 // The first chunk is written last. A stick that was not written to its end has
 // no partition table, and nobody takes it for a good one.
 func Write(ctx context.Context, s sys.System, o Options) error {
-	d, err := openDisk(ctx, o.Disk.Path, true)
+	if o.Held.File() == nil {
+		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", o.Disk.Path)
+	}
+	if err := identify(ctx, s, o.Held, o.Disk); err != nil {
+		return err
+	}
+	d, err := held(o.Held)
 	if err != nil {
 		return err
 	}
-	if err := d.identify(ctx, s, o.Disk); err != nil {
-		return errors.Join(err, d.Close())
-	}
 	src, err := o.Image.open()
 	if err != nil {
-		return errors.Join(damaged(o.Image, err), d.Close())
+		return damaged(o.Image, err)
 	}
 	defer src.close()
 	start := time.Now()
 	if err := d.write(ctx, s, src, o.Job.content); err != nil {
 		s.Warn(o.Disk.Path + " is not whole and cannot be used as it is: flash it again")
-		return errors.Join(writeFault(ctx, o.Disk.Path, err), d.Close())
+		return writeFault(ctx, o.Disk.Path, err)
 	}
 	s.Log(fmt.Sprintf("wrote %s, %s", block.FormatSize(o.Job.content.size), rate(o.Job.content.size, time.Since(start))))
 	o.Job.disk = d

@@ -15,20 +15,23 @@ type Options struct {
 	Disk block.Identity
 	// Refusal tells why a disk may not be written to now, or is empty.
 	Refusal func(inv *block.Inventory, path string) string
-	// Busy tells whether the kernel lets nobody open the disk exclusively. It
-	// is block.Busy but in tests.
-	Busy func(path string) (bool, error)
+	// Hold opens the disk exclusively, and tells what it says of itself. It is
+	// (*block.Held).Take but in tests.
+	Hold func(ctx context.Context, path string) (block.Facts, error)
 	Root string // where /proc, /sys and /dev are; empty is "/"
 }
 
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf("identify %s again and open it exclusively", o.Disk.Path)}}
+	return []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device", o.Disk.Path)}}
 }
 
-// Run identifies the disk again. If it is not the very disk that was
-// confirmed, or something uses it by now, the plan stops here.
+// Run opens the disk, and identifies it again by the open descriptor. If it is
+// not the very disk that was confirmed, or something uses it by now, the plan
+// stops here. All looking is done while the disk is held, so that nothing can
+// change between the look and the first write.
 func Run(ctx context.Context, s sys.System, o Options) error {
+	facts, notHeld := o.Hold(ctx, o.Disk.Path)
 	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
 		return stop("`lsblk` shows what is wrong; nothing was written", "the disks cannot be looked at again: %w", err)
@@ -43,14 +46,14 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if why := o.Refusal(inv, dev.Path); why != "" {
 		return stop("let go of the disk and start over", "%s cannot be written to: %s", dev.Path, why)
 	}
-	busy, err := o.Busy(dev.Path)
-	if err != nil {
-		return stop("the disk may be failing: see the kernel's messages", "%s cannot be opened: %w", dev.Path, err)
+	// Only now: what the survey says of a disk in use says more.
+	if notHeld != nil {
+		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "holding "+dev.Path)
 	}
-	if busy {
-		return stop("`lsblk` and `fuser` show what uses it; let go of it and start over", "%s is in use", dev.Path)
+	if why := facts.Differ(dev); why != "" {
+		return stop("look at the disks again and confirm anew", "%s", why)
 	}
-	s.Log(o.Disk.Path + " is the disk that was confirmed, and nothing uses it")
+	s.Log(fmt.Sprintf("%s (device %s) is the disk that was confirmed, nothing uses it, and it is held", o.Disk.Path, facts.DevNo))
 	return nil
 }
 

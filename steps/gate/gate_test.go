@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -36,7 +37,24 @@ func confirmed(path string) Options {
 			Path: path, DevNo: "259:7", Size: 8 << 30, LogicalSector: 512, Serial: "S1", WWN: "eui.1", Model: "M", PTUUID: "aaaa",
 		},
 		Refusal: func(*block.Inventory, string) string { return "" },
-		Busy:    block.Busy,
+		Hold: func(_ context.Context, path string) (block.Facts, error) {
+			if _, err := os.Stat(path); err != nil {
+				return block.Facts{}, err
+			}
+			return block.Facts{DevNo: "259:7", Size: 8 << 30, LogicalSector: 512, Serial: "S1", WWN: "eui.1"}, nil
+		},
+	}
+}
+
+// opens makes the open disk tell something else than the survey.
+func opens(change func(*block.Facts)) func(*Options) {
+	return func(o *Options) {
+		hold := o.Hold
+		o.Hold = func(ctx context.Context, path string) (block.Facts, error) {
+			f, err := hold(ctx, path)
+			change(&f)
+			return f, err
+		}
 	}
 }
 
@@ -60,8 +78,13 @@ func TestGate(t *testing.T) {
 			o.Refusal = func(*block.Inventory, string) string { return "it is mounted at /data" }
 		}, bad: "cannot be written to: it is mounted at /data"},
 		{name: "held by something unseen", options: func(o *Options) {
-			o.Busy = func(string) (bool, error) { return true, nil }
+			o.Hold = func(context.Context, string) (block.Facts, error) { return block.Facts{}, errors.New("it is in use") }
 		}, bad: "is in use"},
+		{name: "what is open is another device", options: opens(func(f *block.Facts) { f.DevNo = "259:8" }), bad: "device number is 259:8"},
+		{name: "what is open is larger", options: opens(func(f *block.Facts) { f.Size++ }), bad: "its size in bytes"},
+		{name: "what is open has another serial", options: opens(func(f *block.Facts) { f.Serial = "S2" }), bad: "its serial number is S2"},
+		{name: "what is open has another WWN", options: opens(func(f *block.Facts) { f.WWN = "eui.2" }), bad: "its WWN is eui.2"},
+		{name: "what is open cannot be written to", options: opens(func(f *block.Facts) { f.ReadOnly = true }), bad: "write-protected"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk")
@@ -70,16 +93,15 @@ func TestGate(t *testing.T) {
 			}
 			o := confirmed(path)
 			asked := ""
+			o.Refusal = func(_ *block.Inventory, path string) string { asked = path; return "" }
 			if c.options != nil {
 				c.options(&o)
-			} else {
-				o.Refusal = func(inv *block.Inventory, path string) string { asked = path; return "" }
 			}
 			f := sys.NewFake(t)
 			f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, c.change))
 			err := Run(t.Context(), f, o)
 			if c.bad == "" {
-				if err != nil || asked != path || !strings.Contains(strings.Join(f.Logged, "\n"), path+" is the disk that was confirmed") {
+				if err != nil || asked != path || !strings.Contains(strings.Join(f.Logged, "\n"), path+" (device 259:7) is the disk that was confirmed") {
 					t.Errorf("%v, asked for %q, logged %q", err, asked, f.Logged)
 				}
 			} else {
@@ -104,7 +126,7 @@ func TestDiskThatCannotBeOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gone")
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, nil))
-	isShut(t, Run(t.Context(), f, confirmed(path)), "cannot be opened")
+	isShut(t, Run(t.Context(), f, confirmed(path)), "no such file")
 }
 
 // A gate that cannot look is shut.

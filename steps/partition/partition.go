@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/gpt"
 	"auto-installer/steps/internal/sys"
 )
@@ -17,6 +18,16 @@ type Options struct {
 	SectorSize int64  // logical, bytes
 	DiskGUID   string
 	Partitions []Partition
+	Held       Held // the disk, as the gate left it
+}
+
+// Held is the disk that the gate has opened exclusively: *block.Held.
+type Held interface {
+	// Reread makes the kernel read the table.
+	Reread(ctx context.Context) error
+	// HandOver makes of the claim to the disk one to each partition, which
+	// the kernel must have exactly so.
+	HandOver(ctx context.Context, want []block.Extent) error
 }
 
 // write and settle are separate from verify so that the dry run shows them.
@@ -24,7 +35,9 @@ func write(o Options) sys.Cmd {
 	return sys.Cmd{
 		Does: "write the partition table",
 		Argv: []string{
-			"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--lock=yes", o.Disk,
+			// The gate's descriptor claims and locks the disk: the kernel reads
+			// the table by that one alone.
+			"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk,
 		},
 		Stdin: []byte(script(o)),
 	}
@@ -40,7 +53,14 @@ func dump(o Options) sys.Cmd {
 }
 
 // Actions is what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(write(o), settle, dump(o)) }
+func Actions(o Options) []sys.Action {
+	return append([]sys.Action{write(o).Action(), reread}, AgainActions(o)...)
+}
+
+var (
+	reread   = sys.Action{Does: "let the kernel read the table by the descriptor that holds the disk"}
+	handOver = sys.Action{Does: "claim each partition instead of the whole disk, and see that nobody came in"}
+)
 
 // Run writes the table and checks that two independent readers, sfdisk and
 // go-diskfs, see exactly what was asked for.
@@ -49,15 +69,27 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		return sys.WithHint(err, sys.CodeWritten,
 			"the disk may be in use or failing; see the log above, then start again", "writing the partition table")
 	}
+	if err := o.Held.Reread(ctx); err != nil {
+		return sys.WithHint(err, sys.CodeWritten, "restart the machine and start again", "after writing the partition table")
+	}
 	return Again(ctx, s, o)
 }
 
 // AgainActions is what Again will do.
-func AgainActions(o Options) []sys.Action { return sys.Actions(settle, dump(o)) }
+func AgainActions(o Options) []sys.Action {
+	return append([]sys.Action{handOver}, sys.Actions(settle, dump(o))...)
+}
 
 // Again checks the table that is there: it was written just now, or by an
 // earlier Run.
 func Again(ctx context.Context, s sys.System, o Options) error {
+	want := make([]block.Extent, len(o.Partitions))
+	for i, p := range o.Partitions {
+		want[i] = block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}
+	}
+	if err := o.Held.HandOver(ctx, want); err != nil {
+		return err
+	}
 	if err := s.Run(ctx, settle); err != nil {
 		return sys.Incomplete(err, "to "+settle.Does)
 	}

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -164,7 +166,7 @@ func options(t *testing.T, w Want, disk string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Disk: disk, SectorSize: w.SectorSize, DiskGUID: w.GUIDs[0], Partitions: ps}
+	return Options{Disk: disk, SectorSize: w.SectorSize, DiskGUID: w.GUIDs[0], Partitions: ps, Held: &held{}}
 }
 
 func TestScript(t *testing.T) {
@@ -187,6 +189,24 @@ func TestScript(t *testing.T) {
 			t.Errorf("%s: got\n%swant\n%s", name, got, golden)
 		}
 	}
+}
+
+// held notes what is asked of it, or fails.
+type held struct {
+	asked            []string
+	given            []block.Extent
+	reread, handOver error
+}
+
+func (h *held) Reread(context.Context) error {
+	h.asked = append(h.asked, "reread")
+	return h.reread
+}
+
+func (h *held) HandOver(_ context.Context, want []block.Extent) error {
+	h.asked = append(h.asked, "hand over")
+	h.given = want
+	return h.handOver
 }
 
 // asDump is what sfdisk --json says of a disk that holds the options.
@@ -314,7 +334,7 @@ func TestRealTable(t *testing.T) {
 }
 
 func expect(f *sys.Fake, o Options, dump string) {
-	f.Expect("sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--lock=yes", o.Disk)
+	f.Expect("sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk)
 	f.Expect("udevadm", "settle", "--timeout=30")
 	f.Expect("sfdisk", "--json", o.Disk).Prints(dump)
 }
@@ -327,8 +347,23 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 	if err := Run(t.Context(), f, o); err != nil {
 		t.Fatal(err)
 	}
-	if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(o)) {
-		t.Errorf("ran\n%+v, said\n%+v", got, Actions(o))
+	var said []sys.Action
+	for _, a := range Actions(o) {
+		if a.Argv != nil {
+			said = append(said, a)
+		}
+	}
+	if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, said) {
+		t.Errorf("ran\n%+v, said\n%+v", got, said)
+	}
+	h := o.Held.(*held)
+	if !slices.Equal(h.asked, []string{"reread", "hand over"}) {
+		t.Errorf("of what is held was asked %q", h.asked)
+	}
+	for i, p := range o.Partitions {
+		if h.given[i] != (block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}) {
+			t.Errorf("%+v was to be claimed, %+v was written", h.given[i], p)
+		}
 	}
 	if string(f.Ran[0].Stdin) != script(o) {
 		t.Error("sfdisk did not get the script")
@@ -346,7 +381,7 @@ func TestFailures(t *testing.T) {
 	}
 	const write = 0
 	steps := [][]string{
-		{"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--lock=yes", good.Disk},
+		{"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", good.Disk},
 		{"udevadm", "settle", "--timeout=30"},
 		{"sfdisk", "--json", good.Disk},
 	}
@@ -361,6 +396,20 @@ func TestFailures(t *testing.T) {
 			isFault(t, Run(t.Context(), f, good), "error: broken")
 		})
 	}
+	t.Run("the kernel does not read it", func(t *testing.T) {
+		o := good
+		o.Held = &held{reread: errors.New("busy")}
+		f := sys.NewFake(t)
+		f.Expect(steps[write]...)
+		isFault(t, Run(t.Context(), f, o), "busy")
+	})
+	t.Run("someone came in", func(t *testing.T) {
+		o := good
+		o.Held = &held{handOver: sys.Faultf(sys.CodeWritten, "let go", "held by another")}
+		f := sys.NewFake(t)
+		f.Expect(steps[write]...)
+		isFault(t, Run(t.Context(), f, o), "held by another")
+	})
 	for name, dump := range map[string]string{
 		"other disk GUID":  other(func(o *Options) { o.DiskGUID = guids[1] }),
 		"other name":       other(func(o *Options) { o.Partitions[1].Name = "ELSE" }),
