@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
+	"auto-installer/steps/encrypt"
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/partition"
@@ -23,6 +24,8 @@ type builder struct {
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []partition.Partition
+	begun      *journal // what is continued, or nil
+	mend       bool     // the machine was started anew since that was begun
 }
 
 func (b *builder) layout() error {
@@ -99,6 +102,9 @@ func (b *builder) labels() []string {
 
 func (b *builder) warnings() []string {
 	ws := []string{}
+	if b.a.unfinished != nil && b.begun == nil {
+		ws = append(ws, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
+	}
 	switch {
 	case b.a.AgeIdentity != nil:
 	case b.a.NoAgeIdentity:
@@ -113,6 +119,15 @@ func (b *builder) warnings() []string {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}
 	return ws
+}
+
+// unlock is the step that tries, before anything else, whether the keys are
+// those of the container that is there. It is of no use without one.
+func (b *builder) unlock(luks encrypt.Options) []Step {
+	if b.begun == nil || !b.begun.done("encrypt") {
+		return nil
+	}
+	return []Step{step("unlock", "try the keys on the LUKS2 container that is there", before, luks, encrypt.TryActions, encrypt.Try)}
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }

@@ -3,7 +3,11 @@ package mount
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -64,7 +68,11 @@ func Actions(o Options) []sys.Action {
 
 // Run mounts. What it mounted is unmounted by the undo list.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	for _, c := range cmds(o) {
+	return run(ctx, s, cmds(o))
+}
+
+func run(ctx context.Context, s sys.System, cmds []cmd) error {
+	for _, c := range cmds {
 		var err error
 		if c.undo != nil {
 			err = s.Do(ctx, c.do, *c.undo)
@@ -80,4 +88,34 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		}
 	}
 	return nil
+}
+
+// seed is what systemd writes when a system goes down, or is up
+// (systemd-random-seed.service(8)), and no install does.
+const seed = "var/lib/systemd/random-seed"
+
+// AgainActions is what Again will do.
+func AgainActions(o Options) []sys.Action {
+	as := Actions(o)
+	return slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
+}
+
+// rootMounted is how many of the commands it takes to have the root mounted.
+const rootMounted = 2
+
+// Again mounts what an earlier install has filled in part. A system that was
+// started since is somebody's by now: nothing is done to it.
+func Again(ctx context.Context, s sys.System, o Options) error {
+	all := cmds(o)
+	if err := run(ctx, s, all[:rootMounted]); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(o.At, seed)); !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return sys.Incomplete(err, "looking whether the system was started")
+		}
+		return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
+			"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
+	}
+	return run(ctx, s, all[rootMounted:])
 }
