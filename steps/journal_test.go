@@ -26,8 +26,12 @@ func TestResumePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The disk now has the table that was written.
 	a.Disk.identity.PTUUID = "some-other-table"
+	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "partitioned anew") {
+		t.Errorf("another table: %v", err)
+	}
+	// The disk has the table that was written.
+	a.Disk.identity.PTUUID = first.DiskGUID
 	again, err := ResumePlan(a, paths)
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +58,11 @@ func TestResumePlan(t *testing.T) {
 		}
 		return ns
 	}
-	if !slices.Equal(names(again), names(first)) {
-		t.Errorf("steps %v, %v", names(again), names(first))
+	if want := slices.Insert(names(first), 1, "unlock"); !slices.Equal(names(again), want) {
+		t.Errorf("steps %v, %v", names(again), want)
+	}
+	if slices.Contains(commandsOf(again), "nix-store") {
+		t.Error("the store is looked through, though what was written is all there without a restart")
 	}
 }
 
