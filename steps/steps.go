@@ -96,6 +96,9 @@ func NewError(step string, err error) *Error {
 // IsBusy tells whether an error is that another install runs.
 func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBusy }
 
+// IsUsage tells whether an error is that of a wrong answer.
+func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
+
 // clean keeps the lines of a message and nothing else that moves a terminal.
 func clean(s string) string {
 	lines := strings.Split(s, "\n")

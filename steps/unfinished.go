@@ -27,6 +27,8 @@ type Unfinished struct {
 	Of   int       // such steps in all
 	Last string    // name of the one that was finished last
 	Time time.Time // when it was
+	// Encrypted: there is a LUKS container, which the passphrase must open.
+	Encrypted bool
 	// FromDisk: the machine was started anew since, so it is the disk that
 	// tells.
 	FromDisk bool
@@ -48,6 +50,7 @@ func FindUnfinished(a Answers, p Paths) *Unfinished {
 	j := plan.journal
 	return &Unfinished{
 		Host: j.Host, Done: len(j.Done), Of: j.Steps, Last: j.Done[len(j.Done)-1], Time: j.Time, FromDisk: plan.fromDisk,
+		Encrypted: j.done("encrypt"),
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *Plain) ask(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	for _, question := range []func(context.Context) error{
-		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
+		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.askUnfinished, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
 	} {
 		if err := question(ctx); err != nil {
 			return err
@@ -193,6 +193,40 @@ func (p *Plain) askDisk(ctx context.Context) error {
 	return nil
 }
 
+func (p *Plain) askUnfinished(context.Context) error {
+	if p.begun = p.backend.Unfinished(p.answers); p.begun == nil {
+		return nil
+	}
+	p.say("There is %s.", p.begun)
+	for {
+		text, err := p.line("Continue it, c, or start over, s", "c")
+		if err != nil {
+			return err
+		}
+		if text == "c" || text == "s" {
+			p.resume(text == "c")
+			return nil
+		}
+	}
+}
+
+// reopen asks for the passphrase of the container that is there.
+func (p *Plain) reopen(ctx context.Context) error {
+	for {
+		text, err := p.askSecret("Passphrase of the disk, with which the install was begun, not shown")
+		if err != nil {
+			return err
+		}
+		p.answers.Passphrase = text
+		if err = p.backend.TryPassphrase(ctx, p.answers); err == nil {
+			return nil
+		}
+		clear(text)
+		p.answers.Passphrase = nil
+		p.say("It does not open the disk: %s.", steps.NewError("", err).Cause)
+	}
+}
+
 func (p *Plain) tellPlan(context.Context) error {
 	plan, err := p.backend.Plan(p.answers)
 	if err != nil {
@@ -210,6 +244,9 @@ func (p *Plain) tellPlan(context.Context) error {
 }
 
 func (p *Plain) askPassphrase(ctx context.Context) error {
+	if p.once() {
+		return p.reopen(ctx)
+	}
 	for p.host().LUKS.Enable {
 		first, err := p.askSecret("Passphrase for the disk, not shown")
 		if err != nil {
@@ -288,7 +325,7 @@ func (p *Plain) askSecret(question string) ([]byte, error) {
 }
 
 func (p *Plain) askRecovery(context.Context) error {
-	if !p.host().LUKS.Enable {
+	if !p.host().LUKS.Enable || p.once() {
 		return nil
 	}
 	want, err := p.line("Make a recovery key, y or n", "n")
@@ -318,10 +355,14 @@ func (p *Plain) askRecovery(context.Context) error {
 func (p *Plain) askConfirm(context.Context) error {
 	v, _ := p.verdict(p.answers.Disk.Path)
 	d := v.Device
-	p.say("Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", d.Path, or(steps.CleanText(d.Model), "no model"),
+	say, question := "Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", "Type yes to install "+p.host().TargetHost+" on it"
+	if p.answers.Resume {
+		say, question = "The install on %s will be continued: %s, serial %s, %s. On it: %s.", "Type yes to continue installing "+p.host().TargetHost
+	}
+	p.say(say, d.Path, or(steps.CleanText(d.Model), "no model"),
 		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), or(strings.Join(v.Holds, ", "), "nothing that is known"))
 	for {
-		text, err := p.line("Type yes to install "+p.host().TargetHost+" on it", "")
+		text, err := p.line(question, "")
 		if err != nil {
 			return err
 		}
