@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"auto-installer/steps/internal/sys"
@@ -97,7 +98,8 @@ const seed = "var/lib/systemd/random-seed"
 // AgainActions is what Again will do.
 func AgainActions(o Options) []sys.Action {
 	as := Actions(o)
-	return slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
+	as = slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
+	return append(as, sys.Action{Does: "remove what the check has salvaged on the ESP: FSCK*.REC"})
 }
 
 // rootMounted is how many of the commands it takes to have the root mounted.
@@ -117,5 +119,30 @@ func Again(ctx context.Context, s sys.System, o Options) error {
 		return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
 			"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
 	}
-	return run(ctx, s, all[rootMounted:])
+	if err := run(ctx, s, all[rootMounted:]); err != nil {
+		return err
+	}
+	if err := sweep(filepath.Join(o.At, "boot")); err != nil {
+		return sys.Incomplete(err, "removing what the check has salvaged on the ESP")
+	}
+	return nil
+}
+
+// salvaged is how fsck.fat(8) calls clusters that no file has.
+var salvaged = regexp.MustCompile(`(?i)^fsck[0-9]{4}\.rec$`)
+
+// sweep removes pieces of files that are written again.
+func sweep(esp string) error {
+	entries, err := os.ReadDir(esp)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && salvaged.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(esp, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
