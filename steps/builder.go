@@ -25,7 +25,6 @@ type builder struct {
 	diskGUID   string
 	partitions []partition.Partition
 	begun      *journal // what is continued, or nil
-	mend       bool     // the machine was started anew since that was begun
 }
 
 func (b *builder) layout() error {

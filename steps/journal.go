@@ -38,6 +38,9 @@ type journal struct {
 	Steps      int                   `json:"steps"` // how many write
 	Done       []string              `json:"done"`  // names of the finished ones
 	Time       time.Time             `json:"time"`  // when the last of them was
+	// Cut: the machine was started anew since, and what was in the target's
+	// store then has not been looked through yet.
+	Cut bool `json:"cut,omitempty"`
 }
 
 // journalSchema is the form of a journal. Another program's form is not
@@ -159,6 +162,9 @@ func (j journal) done(step string) bool { return slices.Contains(j.Done, step) }
 func (j *journal) note(p Paths, step string) error {
 	if !j.done(step) {
 		j.Done = append(j.Done, step)
+	}
+	if step == "closure" {
+		j.Cut = false
 	}
 	j.Time = time.Now().UTC().Truncate(time.Second)
 	data, err := j.encode()

@@ -1,12 +1,18 @@
 package steps
 
 import (
+	"context"
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/partition"
 )
 
 // A resumed install has the same GUIDs, opens what it made instead of making
@@ -119,6 +125,34 @@ func TestPassphraseStrength(t *testing.T) {
 	} {
 		if got := PassphraseStrength([]byte(p)); got.Score != want || got.Advice == "" {
 			t.Errorf("%q: %+v, want %d", p, got, want)
+		}
+	}
+}
+
+// A start that does not come to its first write leaves what can be continued;
+// one that does has only itself to continue.
+func TestJournalUntilTheFirstWrite(t *testing.T) {
+	p := newPaths(t)
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := journal{
+		Schema: journalSchema, Host: "demo", Mode: "flake", Steps: 2,
+		GUIDs: [4]string{uuid.NewString(), uuid.NewString(), uuid.NewString()},
+	}
+	old.Partitions = []partition.Partition{{Number: 1, GUID: old.GUIDs[1]}, {Number: 2, GUID: old.GUIDs[2]}}
+	if err := old.note(p, "partition"); err != nil {
+		t.Fatal(err)
+	}
+	fails := func(context.Context, sys.System) error { return errors.New("odd") }
+	for _, writes := range []bool{false, true} {
+		e := open(t, p)
+		plan := testPlan(t, doing("odd", writes, fails))
+		plan.journal = &journal{Host: "demo"}
+		_ = e.Close(e.Run(t.Context(), plan))
+		j, err := readJournal(p)
+		if writes && !errors.Is(err, errNoJournal) || !writes && (err != nil || !j.done("partition")) {
+			t.Errorf("a step that writes: %v; the journal is %+v, %v", writes, j, err)
 		}
 	}
 }

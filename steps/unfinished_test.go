@@ -164,6 +164,20 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 	if u := FindUnfinished(b.a, b.paths); u == nil || u.Done != 5 || u.FromDisk {
 		t.Errorf("%+v", u)
 	}
+	// A second try after a restart: the store has not been looked through yet.
+	for _, c := range []struct {
+		step  string
+		mends bool
+	}{{"repo", true}, {"closure", false}} {
+		ram.Cut = true
+		if err := ram.note(b.paths, c.step); err != nil {
+			t.Fatal(err)
+		}
+		p, err := ResumePlan(b.a, b.paths)
+		if err != nil || slices.Contains(commandsOf(p), "nix-store") != c.mends {
+			t.Errorf("after %s: %v, %q", c.step, err, commandsOf(p))
+		}
+	}
 	ram.Host = "elsewhere"
 	if err := ram.note(b.paths, "repo"); err != nil {
 		t.Fatal(err)

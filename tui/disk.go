@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,41 +28,6 @@ var keyDetails = bind("d", "details", "d", "space").explained("more about this d
 func (d *diskScreen) keys() []binding {
 	return append(slices.Clone(moves),
 		keyNext.explained("choose this disk; nothing is written yet"), keyDetails, keyBack)
-}
-
-type disksMsg struct {
-	disks []steps.Verdict
-	err   error
-}
-
-// disksChangedMsg: a disk came or went.
-type disksChangedMsg struct{ changes <-chan struct{} }
-
-func listDisks(b Backend) tea.Cmd {
-	return func() tea.Msg {
-		vs, err := b.Disks(context.Background())
-		return disksMsg{vs, err}
-	}
-}
-
-// watchDisks starts to listen for disks that come and go.
-func watchDisks(b Backend) tea.Cmd {
-	return func() tea.Msg {
-		changes, err := b.WatchDisks(context.Background())
-		if err != nil {
-			return nil // the list is still read at each visit
-		}
-		return awaitDisks(changes)()
-	}
-}
-
-func awaitDisks(changes <-chan struct{}) tea.Cmd {
-	return func() tea.Msg {
-		if _, ok := <-changes; !ok {
-			return nil
-		}
-		return disksChangedMsg{changes}
-	}
 }
 
 // foundDisks takes a new list. If the disk that was chosen is gone or refused
