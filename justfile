@@ -33,6 +33,10 @@ unit *args:
 e2e scenario='.':
     go test -tags e2e -count 1 -timeout 60m -parallel 2 -v -run '{{scenario}}' ./lab/...
 
+# kill the commands that change a repo, at any moment, 200 times each
+kills:
+    AUTO_INSTALLER_KILLS=200 go test -count 1 -v -run KilledAtAnyMoment . ./steps/internal/tree
+
 # every fuzz target for a while
 fuzz time='30s':
     lab/fuzz {{time}}

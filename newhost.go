@@ -67,7 +67,7 @@ func newHostCommand() *cobra.Command {
 }
 
 func (f *newHost) add(cmd *cobra.Command, name string) error {
-	o := steps.NewHost{Dir: f.repo, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval}
+	o := steps.NewHost{Dir: f.repo, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
 	var err error
 	if o.Host, err = f.definition(cmd, name); err != nil {
 		return err

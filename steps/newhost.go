@@ -25,6 +25,8 @@ type NewHost struct {
 	Replace    bool
 	AllowDirty bool
 	Evaluate   bool
+	// Looking: nothing is to be done after all.
+	Looking bool
 }
 
 // NewHostPlan adds a host to a config repo. The error is an *Error.
@@ -32,6 +34,11 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 	root, err := worktree.Root(n.Dir)
 	if err != nil {
 		return nil, Usage("name a folder that is there", "--repo: %v", err)
+	}
+	if !n.Looking { // what a program that was killed had begun comes first
+		if _, err := worktree.Recover(root); err != nil {
+			return nil, NewError("", err)
+		}
 	}
 	o := newhost.Options{
 		Repo: root, Host: n.Host, Keys: keysFile(root), Rules: rulesFile(root),
