@@ -92,7 +92,7 @@ func journalOf(d Disk) (journal, error) {
 	if err != nil {
 		return journal{}, fmt.Errorf("%w, and %s cannot be read: %w", errNoJournal, d.Path, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was read
 	return journalOn(r, r.Size(), d.LogicalSector)
 }
 
