@@ -31,7 +31,7 @@ func TestPowerCut(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	journal := onESP(t, target, "mtype", "auto-installer/journal.json")
+	journal := onESP(t, target, "mtype", "auto-installer/journal-?.json")
 	if !strings.Contains(journal, `"mount"`) || strings.Contains(journal, `"closure"`) {
 		t.Errorf("the journal on the disk is\n%s", journal)
 	}

@@ -38,6 +38,8 @@ type journal struct {
 	Steps      int                   `json:"steps"` // how many write
 	Done       []string              `json:"done"`  // names of the finished ones
 	Time       time.Time             `json:"time"`  // when the last of them was
+	// Serial counts how often it was written: of two, the higher is the newer.
+	Serial int `json:"serial"`
 	// Cut: the machine was started anew since, and what was in the target's
 	// store then has not been looked through yet.
 	Cut bool `json:"cut,omitempty"`
@@ -112,6 +114,8 @@ func (j journal) sane() error {
 		return errors.New("its mode is none")
 	case len(j.Partitions) < 2 || len(j.Partitions) > 3:
 		return fmt.Errorf("it has %d partitions", len(j.Partitions))
+	case j.Serial < 1:
+		return errors.New("it was never written")
 	case j.Steps < len(j.Done) || j.Steps > maxSteps:
 		return fmt.Errorf("it has %d steps, of which %d are done", j.Steps, len(j.Done))
 	}
@@ -166,6 +170,7 @@ func (j *journal) note(p Paths, step string) error {
 	if step == "closure" {
 		j.Cut = false
 	}
+	j.Serial++
 	j.Time = time.Now().UTC().Truncate(time.Second)
 	data, err := j.encode()
 	if err != nil {

@@ -96,13 +96,12 @@ func journalOf(d Disk) (journal, error) {
 	return journalOn(r, r.Size(), d.LogicalSector)
 }
 
-// The journal on the ESP. A rename on FAT may be seen in half after a power
-// cut; of the two names, one then leads to a whole journal.
-const (
-	journalDir  = "auto-installer"
-	journalName = "journal.json"
-	journalNew  = "journal.new"
-)
+// The journal on the ESP is two files, of which the older one is written: FAT
+// does not rename one over another in a way that a power cut leaves either
+// whole (Linux writes the new entry's cluster and size later).
+const journalDir = "auto-installer"
+
+var journalNames = [2]string{"journal-a.json", "journal-b.json"}
 
 // journalOn reads the journal on a disk's ESP without mounting it. It counts
 // only if the disk has the very table that it tells of.
@@ -120,29 +119,40 @@ func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 	if err != nil {
 		return none(err)
 	}
-	var newest journal
-	for _, name := range []string{journalName, journalNew} {
-		f, problem := files.Open(path.Join(journalDir, name))
-		if problem == nil {
-			var j journal
-			if j, problem = parseJournal(f); problem == nil && !j.isOf(table) {
-				problem = errors.New("the journal on the disk is of another partition table")
-			}
-			if problem == nil && j.Time.After(newest.Time) {
-				newest = j
-			}
+	newest, _, err := newestJournal(func(name string) (journal, error) {
+		f, err := files.Open(path.Join(journalDir, name))
+		if err != nil {
+			return journal{}, err
 		}
-		if err == nil {
+		j, err := parseJournal(f)
+		if err == nil && !j.isOf(table) {
+			err = errors.New("the journal on the disk is of another partition table")
+		}
+		return j, err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return none(err)
+	}
+	return newest, err
+}
+
+// newestJournal reads the two files, and returns the newer one and the name of
+// the other. The error tells of the first that is there, if none is good.
+func newestJournal(read func(name string) (journal, error)) (newest journal, other string, err error) {
+	other = journalNames[0]
+	for i, name := range journalNames {
+		j, problem := read(name)
+		if problem == nil && j.Serial > newest.Serial {
+			newest, other = j, journalNames[1-i]
+		}
+		if err == nil || errors.Is(err, os.ErrNotExist) && problem != nil {
 			err = problem
 		}
 	}
-	switch {
-	case newest.Schema != "":
-		return newest, nil
-	case errors.Is(err, os.ErrNotExist):
-		return none(err)
+	if newest.Serial > 0 {
+		err = nil
 	}
-	return journal{}, err
+	return newest, other, err
 }
 
 // isOf tells whether a table is the one that the journal tells of.
@@ -163,18 +173,20 @@ func (j journal) keep(boot string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, journalNew), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	_, older, _ := newestJournal(func(name string) (journal, error) { // which one it is matters, why does not
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			return journal{}, err
+		}
+		defer f.Close()
+		return parseJournal(f)
+	})
+	f, err := os.OpenFile(filepath.Join(dir, older), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close(), syncDir(dir)); err != nil {
-		return err
-	}
-	if err := os.Rename(filepath.Join(dir, journalNew), filepath.Join(dir, journalName)); err != nil {
-		return err
-	}
-	return errors.Join(syncDir(dir), syncDir(boot))
+	return errors.Join(err, f.Sync(), f.Close(), syncDir(dir), syncDir(boot))
 }
 
 func syncDir(name string) error {

@@ -58,6 +58,7 @@ func begin(t *testing.T) *begun {
 	b.mkfs()
 	b.j = *p.journal
 	b.j.Done, b.j.Time = []string{"partition", "encrypt", "format", "mount"}, time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
+	b.j.Serial = 4
 	// After the restart, the disk is called otherwise and has the new table.
 	b.a.Disk.identity.PTUUID, b.a.Disk.identity.DevNo = p.DiskGUID, "259:7"
 	return b
@@ -95,7 +96,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	if u := FindUnfinished(b.a, b.paths); u != nil {
 		t.Fatalf("found on an empty ESP: %v", u)
 	}
-	b.put(journalName, b.encoded(b.j))
+	b.put(journalNames[0], b.encoded(b.j))
 	noPassphrase := b.a
 	noPassphrase.Passphrase = nil
 	u := FindUnfinished(noPassphrase, b.paths)
@@ -156,7 +157,7 @@ func commandsOf(p *Plan) (words []string) {
 // install.
 func TestUnfinishedInMemoryFirst(t *testing.T) {
 	b := begin(t)
-	b.put(journalName, b.encoded(b.j))
+	b.put(journalNames[0], b.encoded(b.j))
 	ram := b.j
 	if err := ram.note(b.paths, "repo"); err != nil {
 		t.Fatal(err)
@@ -187,31 +188,36 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 	}
 }
 
-// A rename may be seen in half: one of the two names leads to a whole journal.
+// The power may be cut while the journal is written: the older one is still
+// whole.
 func TestUnfinishedTornJournal(t *testing.T) {
 	b := begin(t)
 	newer := b.j
-	newer.Done, newer.Time = append(slices.Clone(newer.Done), "repo"), newer.Time.Add(time.Minute)
+	newer.Done, newer.Serial = append(slices.Clone(newer.Done), "repo"), newer.Serial+1
 	whole, newest := b.encoded(b.j), b.encoded(newer)
 	for _, c := range []struct {
-		name     string
-		old, new []byte // of the two names; nil: not there
-		done     int    // 0: none is found
+		name  string
+		files [2][]byte // nil: not there
+		done  int       // 0: none is found
 	}{
-		{"before the rename", whole, newest, 5},
-		{"half of the new one is written", whole, newest[:len(newest)/2], 4},
-		{"the old name leads nowhere", make([]byte, 512), newest, 5},
-		{"only the new name", nil, newest, 5},
-		{"both damaged", whole[:100], newest[:100], 0},
+		{"the second is newer", [2][]byte{whole, newest}, 5},
+		{"the first is newer", [2][]byte{newest, whole}, 5},
+		{"half of the second is written", [2][]byte{whole, newest[:len(newest)/2]}, 4},
+		{"none of the first is written", [2][]byte{{}, whole}, 4},
+		{"zeros", [2][]byte{make([]byte, 512), newest}, 5},
+		{"only the first", [2][]byte{whole, nil}, 4},
+		{"only the second", [2][]byte{nil, whole}, 4},
+		{"both damaged", [2][]byte{whole[:100], newest[:100]}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := *b
 			b.t = t
 			b.mkfs()
-			if c.old != nil {
-				b.put(journalName, c.old)
+			for i, data := range c.files {
+				if data != nil {
+					b.put(journalNames[i], data)
+				}
 			}
-			b.put(journalNew, c.new)
 			u := FindUnfinished(b.a, b.paths)
 			if (u == nil) != (c.done == 0) || u != nil && u.Done != c.done {
 				t.Errorf("%+v", u)
@@ -258,13 +264,14 @@ func TestUnfinishedOfAnother(t *testing.T) {
 		{"something behind it", append(slices.Clone(whole), "{}"...), b.a, "damaged"},
 		{"nothing done", changed(func(j *journal) { j.Done = nil }), b.a, "no unfinished install"},
 		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "its host is none"},
+		{"never written", changed(func(j *journal) { j.Serial = 0 }), b.a, "damaged"},
 		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "a step is none"},
 		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1 steps, of which 4 are done"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := *b
 			b.t = t
-			b.put(journalName, c.data)
+			b.put(journalNames[0], c.data)
 			if u := FindUnfinished(c.a, b.paths); u != nil {
 				t.Errorf("found %v", u)
 			}
@@ -279,7 +286,7 @@ func TestUnfinishedOfAnother(t *testing.T) {
 // A disk without any of it is no trouble.
 func TestNothingUnfinished(t *testing.T) {
 	b := begin(t)
-	b.put(journalName, b.encoded(b.j))
+	b.put(journalNames[0], b.encoded(b.j))
 	none := func(what string) {
 		t.Helper()
 		_, err := ResumePlan(b.a, b.paths)
@@ -308,28 +315,40 @@ func TestNothingUnfinished(t *testing.T) {
 	none("gone")
 }
 
-// What keep writes is what is found, and nothing but it is in the folder.
+// What keep writes last is what is found, and what it wrote before is whole
+// meanwhile.
 func TestJournalIsKept(t *testing.T) {
 	b := begin(t)
 	esp := t.TempDir()
-	for _, step := range []string{"repo", "closure"} {
-		b.j.Done = append(b.j.Done, step)
+	dir := filepath.Join(esp, journalDir)
+	read := func(name string) (journal, error) {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			return journal{}, err
+		}
+		defer f.Close()
+		return parseJournal(f)
+	}
+	for i, step := range []string{"repo", "closure", "system", "system"} {
+		if err := b.j.note(b.paths, step); err != nil {
+			t.Fatal(err)
+		}
+		before, older, _ := newestJournal(read)
 		if err := b.j.keep(esp); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(filepath.Join(esp, journalDir, journalName))
-		if err != nil {
-			t.Fatal(err)
+		j, next, err := newestJournal(read)
+		if err != nil || !slices.Equal(j.Done, b.j.Done) || j.Serial != b.j.Serial || next == older {
+			t.Errorf("%+v, %v, next is %s", j, err, next)
 		}
-		j, err := parseJournal(bytes.NewReader(data))
-		if err != nil || !slices.Equal(j.Done, b.j.Done) {
-			t.Errorf("%+v, %v", j, err)
+		if still, err := read(next); i > 0 && (err != nil || still.Serial != before.Serial) {
+			t.Errorf("%+v, %v", still, err)
 		}
 	}
-	if names, _ := filepath.Glob(filepath.Join(esp, "*", "*")); len(names) != 1 {
+	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 2 {
 		t.Errorf("%q", names)
 	}
-	if err := b.j.keep(filepath.Join(esp, journalDir, journalName)); err == nil {
+	if err := b.j.keep(filepath.Join(dir, journalNames[0])); err == nil {
 		t.Error("kept in a file")
 	}
 }
@@ -339,7 +358,7 @@ func FuzzJournal(f *testing.F) {
 		`"guids": ["00000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", ""],` +
 		`"partitions": [{"number": 1, "start": 1048576, "size": 1073741824, "type": "", "guid": "00000000-0000-4000-8000-000000000001", "name": "E"},` +
 		`{"number": 2, "start": 1074790400, "size": 3219128320, "type": "", "guid": "00000000-0000-4000-8000-000000000002", "name": "R"}],` +
-		`"steps": 11, "done": ["partition"], "time": "2026-05-04T21:30:00Z"}`))
+		`"steps": 11, "done": ["partition"], "time": "2026-05-04T21:30:00Z", "serial": 1}`))
 	f.Add([]byte(`{"schema": "auto-installer/journal/1"}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
