@@ -31,7 +31,7 @@ unit *args:
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
-    go test -tags e2e -count 1 -timeout 60m -parallel 2 -v -run '{{scenario}}' ./lab/...
+    go test -tags e2e -count 1 -timeout 60m -parallel 3 -v -run '{{scenario}}' ./lab/...
 
 # kill the commands that change a repo, at any moment, 200 times each
 kills:

@@ -101,15 +101,8 @@ func (b *builder) labels() []string {
 
 func (b *builder) warnings() []string {
 	ws := []string{}
-	if b.a.unfinished != nil && b.begun == nil {
-		ws = append(ws, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
-	}
-	switch {
-	case b.a.AgeIdentity != nil:
-	case b.a.NoAgeIdentity:
+	if b.a.NoAgeIdentity {
 		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
-	default:
-		ws = append(ws, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
 	}
 	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
 		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
@@ -127,6 +120,17 @@ func (b *builder) unlock(luks encrypt.Options) []Step {
 		return nil
 	}
 	return []Step{step("unlock", "try the keys on the LUKS2 container that is there", before, luks, encrypt.TryActions, encrypt.Try)}
+}
+
+// notes are told before an install, and are over with it.
+func (b *builder) notes() (list []string) {
+	if b.a.unfinished != nil && b.begun == nil {
+		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
+	}
+	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
+	}
+	return list
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }

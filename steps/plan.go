@@ -45,7 +45,9 @@ type Plan struct {
 	DiskGUID   string                `json:"diskGuid,omitempty"` // of the table to be written
 	Partitions []partition.Partition `json:"partitions,omitempty"`
 	Warnings   []string              `json:"warnings"`
-	Steps      []Step                `json:"steps"`
+	// Notes are for before the install alone: nothing to be told of at its end.
+	Notes []string `json:"notes,omitempty"`
+	Steps []Step   `json:"steps"`
 	// Resumed: an earlier install has written to the disk already.
 	Resumed bool `json:"resumed,omitempty"`
 
@@ -121,7 +123,7 @@ func (b builder) plan() (*Plan, error) {
 	p := &Plan{
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
 		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
-		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Resumed: b.begun != nil,
+		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(), Resumed: b.begun != nil,
 		root: Target,
 		journal: &journal{
 			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions,

@@ -162,6 +162,9 @@ func WritePlan(w io.Writer, p *Plan) {
 	for _, warning := range p.Warnings {
 		t.line("warning: %s", warning)
 	}
+	for _, note := range p.Notes {
+		t.line("note: %s", note)
+	}
 	past := false
 	for i, s := range p.Steps {
 		if s.Writes && !past && isInstall {

@@ -134,12 +134,12 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(over.Warnings, func(w string) bool { return strings.Contains(w, "--resume") }) || over.DiskGUID == b.j.GUIDs[0] {
-		t.Errorf("%q, table %s", over.Warnings, over.DiskGUID)
+	if !slices.ContainsFunc(over.Notes, func(w string) bool { return strings.Contains(w, "--resume") }) || over.DiskGUID == b.j.GUIDs[0] {
+		t.Errorf("%q, table %s", over.Notes, over.DiskGUID)
 	}
 	p, err = ResumePlan(b.a, b.paths)
-	if err != nil || slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "--resume") }) {
-		t.Errorf("%v, %q", err, p.Warnings)
+	if err != nil || slices.ContainsFunc(p.Notes, func(w string) bool { return strings.Contains(w, "--resume") }) {
+		t.Errorf("%v, %q", err, p.Notes)
 	}
 }
 

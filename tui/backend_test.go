@@ -160,7 +160,7 @@ func preview(a steps.Answers) (*steps.Plan, error) {
 		return nil, err
 	}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s steps.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
-	p.Warnings = []string{"no age identity yet: if " + a.Host.TargetHost + " has secrets, the install waits at its end until one is sent"}
+	p.Warnings = nil
 	if a.Host.Swap.Enable {
 		p.Warnings = append(p.Warnings, "the swap partition is left unformatted: the host must use it with randomEncryption")
 	}

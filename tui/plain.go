@@ -202,6 +202,9 @@ func (p *Plain) tellPlan(context.Context) error {
 	for _, w := range plan.Warnings {
 		p.say("Warning: %s.", w)
 	}
+	for _, n := range plan.Notes {
+		p.say("Note: %s.", n)
+	}
 	for _, part := range plan.Partitions {
 		p.say("Partition %d: %s, %s.", part.Number, part.Name, steps.Size(part.Size))
 	}

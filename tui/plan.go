@@ -143,11 +143,12 @@ func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
 	var warned page
 	warned.c = c
-	for _, w := range append(slices.Clone(s.plan.Warnings), s.twins()...) {
+	all := slices.Concat(s.plan.Warnings, s.twins(), s.plan.Notes)
+	for _, w := range all {
 		warned.marked("!", c.warn, clean(w))
 	}
 	lines := warned.lines
-	switch n := len(s.plan.Warnings) + len(s.twins()); {
+	switch n := len(all); {
 	case n > 0 && c.low():
 		lines = []string{c.warn.Render("! " + count(n, "warning") + " below")}
 	case n > 0:
