@@ -54,7 +54,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk, also after a power cut; the passphrase is needed again")
-	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and not warned of")
+	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and the plan does not speak of it")
 	fl.BoolVar(&f.skipVerify, "skip-verify", false, "do not read and hash the installed store paths again at the end")
 	fl.StringVar(&f.proveBoot, "prove-boot", "", "vm: at the end, start the installed disk in a virtual machine, which writes nothing to it; needs qemu and OVMF")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")

@@ -152,6 +152,9 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 	for _, w := range p.Warnings {
 		e.sink.Warn(w)
 	}
+	for _, n := range p.Notes {
+		e.logLines("note: " + n)
+	}
 	if p.Resumed && p.journal != nil {
 		e.sink.Log("continuing what was begun: done are " + p.journal.hasRun())
 	}
