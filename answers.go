@@ -22,7 +22,7 @@ type installFlags struct {
 	ageFD, deployFD                    int
 	bundle, bundlePassFile             string
 	bundlePassFD                       int
-	noAge, noPower, resume             bool
+	noAge, noPower, resume, startOver  bool
 	unattended                         bool
 	planFile                           string
 	planned                            *steps.Plan // of that file
@@ -53,7 +53,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
 	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
-	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk")
+	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk, also after a power cut; the passphrase is needed again")
+	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and the plan does not speak of it")
 	fl.BoolVar(&f.skipVerify, "skip-verify", false, "do not read and hash the installed store paths again at the end")
 	fl.StringVar(&f.proveBoot, "prove-boot", "", "vm: at the end, start the installed disk in a virtual machine, which writes nothing to it; needs qemu and OVMF")
 	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
@@ -64,6 +65,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("age-identity", "age-identity-fd")
 	c.MarkFlagsMutuallyExclusive("bundle-passphrase-file", "bundle-passphrase-fd")
 	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity", "age-identity-fd", "bundle-passphrase-file", "bundle-passphrase-fd")
+	c.MarkFlagsMutuallyExclusive("resume", "start-over")
 	c.MarkFlagsMutuallyExclusive("deploy-key", "deploy-key-fd")
 	c.MarkFlagsMutuallyExclusive("recovery-key-file", "recovery-key-fd")
 }

@@ -131,7 +131,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 	if err := a.Disk.Expect(f.expect, f.resume); err != nil {
 		return nil, err
 	}
-	if f.unattended {
+	if f.unattended && !f.resume {
 		if err := a.Unattendable(f.disk); err != nil {
 			return nil, err
 		}
@@ -140,10 +140,21 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
 	}
 	if f.planned != nil {
+		if !f.startOver {
+			a.WarnOfUnfinished(f.paths()) // as when it was made
+		}
 		return steps.PlanAgain(*a, f.paths(), f.planned)
 	}
+	return f.makePlan(a)
+}
+
+// makePlan makes the plan of the install, or of what is left of one.
+func (f *installFlags) makePlan(a *steps.Answers) (*steps.Plan, error) {
 	if f.resume {
 		return steps.ResumePlan(*a, f.paths())
+	}
+	if !f.startOver {
+		a.WarnOfUnfinished(f.paths())
 	}
 	return steps.InstallPlan(*a, f.paths())
 }

@@ -105,7 +105,7 @@ func (f *installFlags) plan(cmd *cobra.Command) (*steps.Plan, error) {
 	if a.Disk, err = steps.ChooseDisk(cmd.Context(), f.disk); err != nil {
 		return nil, err
 	}
-	return steps.InstallPlan(a, f.paths())
+	return f.makePlan(&a)
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -38,7 +38,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 	if err := Binary(t.Context(), share); err != nil {
 		t.Fatal(err)
 	}
-	c.Name = strings.ReplaceAll(t.Name(), "/", "-")
+	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
 	m := start(t, c)
 	awaitLive(t, m)

@@ -42,13 +42,17 @@ type Answers struct {
 	System string   // prebuilt toplevel
 	expect []string // flags by which an engine knows the disk that was confirmed
 	Power  bool     // power off or reboot at the end, as the host says
+	// Resume continues the unfinished install of the same host on the same
+	// disk. The screens' plans are then ResumePlan's.
+	Resume bool
 	// SkipVerify leaves out hashing the installed store paths again.
 	SkipVerify bool
 	// ProveBoot is how the installed system is started at the end to prove
 	// that it does: ProveVM, or empty for not at all.
 	ProveBoot string
 
-	medium medium
+	medium     medium
+	unfinished *Unfinished // it could be continued, and is not
 }
 
 // medium is what the installer medium tells about the host.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
+	"auto-installer/steps/encrypt"
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/partition"
@@ -24,6 +25,7 @@ type builder struct {
 	diskGUID   string
 	partitions []partition.Partition
 	held       *block.Held // from the gate on
+	begun      *journal    // what is continued, or nil
 }
 
 func (b *builder) layout() error {
@@ -112,11 +114,24 @@ func (b *builder) warnings() []string {
 	return ws
 }
 
-func (b *builder) notes() []string {
-	if b.a.AgeIdentity != nil || b.a.NoAgeIdentity {
+// unlock is the step that tries, before anything else, whether the keys are
+// those of the container that is there. It is of no use without one.
+func (b *builder) unlock(luks encrypt.Options) []Step {
+	if b.begun == nil || !b.begun.done("encrypt") {
 		return nil
 	}
-	return []string{fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost)}
+	return []Step{step("unlock", "try the keys on the LUKS2 container that is there", before, luks, encrypt.TryActions, encrypt.Try)}
+}
+
+// notes are told before an install, and are over with it.
+func (b *builder) notes() (list []string) {
+	if b.a.unfinished != nil && b.begun == nil {
+		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
+	}
+	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
+	}
+	return list
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }

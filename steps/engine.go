@@ -55,6 +55,9 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 	if a.SkipVerify {
 		args = append(args, "--skip-verify")
 	}
+	if a.Resume {
+		args = append(args, "--resume")
+	}
 	return args, secrets
 }
 
@@ -138,15 +141,13 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 		return err
 	}
 	a.expect = []string{"--expect", string(seen)}
+	a.Resume = a.Resume || resume
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	args, secrets := a.Arguments(3)
 	args = append(args, "--no-power", "--events", p.Paths.Events, "--log-file", p.Paths.Log)
-	if resume {
-		args = append(args, "--resume")
-	}
 	cmd := exec.Command(self, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stderr := &bytes.Buffer{}

@@ -1,12 +1,18 @@
 package steps
 
 import (
+	"context"
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/partition"
 )
 
 // A resumed install has the same GUIDs, opens what it made instead of making
@@ -26,8 +32,12 @@ func TestResumePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The disk now has the table that was written.
 	a.Disk.identity.PTUUID = "some-other-table"
+	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "partitioned anew") {
+		t.Errorf("another table: %v", err)
+	}
+	// The disk has the table that was written.
+	a.Disk.identity.PTUUID = first.DiskGUID
 	again, err := ResumePlan(a, paths)
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +64,11 @@ func TestResumePlan(t *testing.T) {
 		}
 		return ns
 	}
-	if !slices.Equal(names(again), names(first)) {
-		t.Errorf("steps %v, %v", names(again), names(first))
+	if want := slices.Insert(names(first), 1, "unlock"); !slices.Equal(names(again), want) {
+		t.Errorf("steps %v, %v", names(again), want)
+	}
+	if slices.Contains(commandsOf(again), "nix-store") {
+		t.Error("the store is looked through, though what was written is all there without a restart")
 	}
 }
 
@@ -112,6 +125,34 @@ func TestPassphraseStrength(t *testing.T) {
 	} {
 		if got := PassphraseStrength([]byte(p)); got.Score != want || got.Advice == "" {
 			t.Errorf("%q: %+v, want %d", p, got, want)
+		}
+	}
+}
+
+// A start that does not come to its first write leaves what can be continued;
+// one that does has only itself to continue.
+func TestJournalUntilTheFirstWrite(t *testing.T) {
+	p := newPaths(t)
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := journal{
+		Schema: journalSchema, Host: "demo", Mode: "flake", Steps: 2,
+		GUIDs: [4]string{uuid.NewString(), uuid.NewString(), uuid.NewString()},
+	}
+	old.Partitions = []partition.Partition{{Number: 1, GUID: old.GUIDs[1]}, {Number: 2, GUID: old.GUIDs[2]}}
+	if err := old.note(p, "partition"); err != nil {
+		t.Fatal(err)
+	}
+	fails := func(context.Context, sys.System) error { return errors.New("odd") }
+	for _, writes := range []bool{false, true} {
+		e := open(t, p)
+		plan := testPlan(t, doing("odd", writes, fails))
+		plan.journal = &journal{Host: "demo"}
+		_ = e.Close(e.Run(t.Context(), plan))
+		j, err := readJournal(p)
+		if writes && !errors.Is(err, errNoJournal) || !writes && (err != nil || !j.done("partition")) {
+			t.Errorf("a step that writes: %v; the journal is %+v, %v", writes, j, err)
 		}
 	}
 }

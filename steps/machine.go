@@ -234,6 +234,12 @@ func (m *Machine) Plan(a Answers) (*Plan, error) {
 	return Preview(a, m.Paths)
 }
 
+// Unfinished is FindUnfinished.
+func (m *Machine) Unfinished(a Answers) *Unfinished { return FindUnfinished(a, m.Paths) }
+
+// TryPassphrase is TryPassphrase.
+func (m *Machine) TryPassphrase(ctx context.Context, a Answers) error { return TryPassphrase(ctx, a) }
+
 // Follow is EngineProcess.Follow; it notes which disk is installed to.
 func (m *Machine) Follow(ctx context.Context, each func(Event)) error {
 	return m.EngineProcess.Follow(ctx, func(e Event) {
@@ -248,8 +254,8 @@ func (m *Machine) Follow(ctx context.Context, each func(Event)) error {
 
 // Preview makes a plan for showing: the passphrase need not be there yet.
 func Preview(a Answers, p Paths) (*Plan, error) {
-	if a.Host.LUKS.Enable && a.Passphrase == nil {
-		a.Passphrase = []byte("asked for later")
+	if a = standIn(a); a.Resume {
+		return ResumePlan(a, p)
 	}
 	return InstallPlan(a, p)
 }

@@ -55,11 +55,16 @@ type Plan struct {
 	power   sys.Cmd
 	journal *journal // of an install: what another engine can continue
 	held    *block.Held
+	// fromDisk: what is continued was read from the disk.
+	fromDisk bool
 }
 
 // Target is where the new system is mounted. Paths in a host's definition
 // start with it.
 const Target = "/mnt"
+
+// espMount is where its ESP is.
+const espMount = Target + "/boot"
 
 const (
 	// minMemory is the least memory that a clone and an evaluation fit in,
@@ -81,22 +86,21 @@ func InstallPlan(a Answers, paths Paths) (*Plan, error) {
 	return b.plan()
 }
 
-// ResumePlan makes the plan that continues what an earlier engine began: the
-// same GUIDs, and for each step that it finished what is left to do of it. The
-// error is an *Error.
+// ResumePlan makes the plan that continues what an earlier engine began, as the
+// journal in memory or the one on the disk tells: the same GUIDs, and for each
+// step that it finished what is left to do of it. It reads the disk. The error
+// is an *Error.
 func ResumePlan(a Answers, paths Paths) (*Plan, error) {
-	j, err := readJournal(paths)
+	j, fromDisk, err := findJournal(a, paths)
 	if err != nil {
-		return nil, NewError("", err)
-	}
-	if err := j.fits(a); err != nil {
 		return nil, NewError("", err)
 	}
 	// The disk carries the table that the earlier engine wrote.
 	if j.done("partition") {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	j.Cut = j.Cut || fromDisk
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs, begun: &j}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err
@@ -104,13 +108,8 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 	if !slices.Equal(p.Partitions, j.Partitions) {
 		return nil, NewError("", fault(sys.CodeUsage, "leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install"))
 	}
-	for i, s := range p.Steps {
-		if s.again != nil && j.done(s.Name) {
-			p.Steps[i] = s.again(s)
-		}
-	}
-	p.journal, p.Resumed = &j, true
-	p.Hash = p.sum()
+	j.Steps = p.journal.Steps
+	p.journal, p.fromDisk = &j, fromDisk
 	return p, nil
 }
 
@@ -127,10 +126,24 @@ func (b builder) plan() (*Plan, error) {
 		held:  b.held,
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
 		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
-		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(),
-		root: Target, journal: &journal{Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions},
+		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(), Resumed: b.begun != nil,
+		root: Target,
+		journal: &journal{
+			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions,
+		},
+	}
+	if p.Resumed {
+		p.Title = fmt.Sprintf("continuing to install %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode())
 	}
 	p.Steps = b.steps()
+	for i, s := range p.Steps {
+		if s.again != nil && b.begun != nil && b.begun.done(s.Name) {
+			p.Steps[i] = s.again(s)
+		}
+		if s.Writes {
+			p.journal.Steps++
+		}
+	}
 	if a.Power {
 		p.power = b.power()
 	}
@@ -157,7 +170,7 @@ func (b *builder) steps() []Step {
 	agreed := b.contract(&src)
 	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
-	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv()}
+	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv(), Mend: b.begun != nil && b.begun.Cut}
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
 	if b.a.System != "" {
 		build.Installable, build.Prebuilt = b.a.System, true
@@ -184,7 +197,8 @@ func (b *builder) steps() []Step {
 		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
 		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
 	}
-	list := []Step{
+	list := b.unlock(luks)
+	list = append(list,
 		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
 		step("contract", "compare what will be made with the host's own configuration and the other disks", before,
 			agreed, contract.Actions, contract.Run),
@@ -193,17 +207,18 @@ func (b *builder) steps() []Step {
 			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
-	}
+	)
 	add := func(s Step) { list = append(list, s) }
 	if b.h.LUKS.Enable {
 		add(again(step("encrypt", "make the LUKS2 container and open it", after, luks, encrypt.Actions, encrypt.Run),
 			luks, encrypt.AgainActions, encrypt.Again))
 	}
-	add(again(step("format", "make the file systems", after, fs, format.Actions, format.Run), fs, nothing, keep))
-	add(step("mount", "mount them below "+Target, after, mount.Options{
+	add(again(step("format", "make the file systems", after, fs, format.Actions, format.Run), fs, format.AgainActions, format.Again))
+	at := mount.Options{
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
 		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands,
-	}, mount.Actions, mount.Run))
+	}
+	add(again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again))
 	if b.hasRepo() {
 		clone := repo.Options{
 			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
@@ -237,7 +252,9 @@ func (b *builder) steps() []Step {
 		add(vm[1])
 	}
 	add(step("finish", "keep the logs and let go of the disk", after,
-		finish.Options{Root: Target, Logs: []string{b.paths.Log, b.paths.Events}}, finish.Actions, finish.Run))
+		finish.Options{
+			Root: Target, Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
+		}, finish.Actions, finish.Run))
 	if b.a.Power {
 		last := &list[len(list)-1]
 		last.Actions = append(last.Actions, b.power().Action())

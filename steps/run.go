@@ -43,6 +43,7 @@ type Engine struct {
 	sink    *sink
 	machine *sys.Machine
 	began   time.Time
+	unkept  bool // it was said that the journal cannot be kept on the ESP
 
 	// LogProblem is why the log is not whole, if it is not; after Close.
 	LogProblem error
@@ -152,21 +153,28 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 	for _, w := range p.Warnings {
 		e.sink.Warn(w)
 	}
-	if p.journal != nil && len(p.journal.Done) == 0 {
-		// A new start: what was left of another one cannot be continued.
-		if err := p.journal.drop(e.paths); err != nil {
-			return NewError("", err)
-		}
+	for _, n := range p.Notes {
+		e.logLines("note: " + n)
+	}
+	if p.Resumed && p.journal != nil {
+		e.sink.Log("continuing what was begun: done are " + p.journal.hasRun())
 	}
 	for _, step := range p.Steps {
 		start := time.Now()
 		e.sink.emit(Event{Kind: KindStarted, Step: step.Name})
+		if step.Writes && p.journal != nil && len(p.journal.Done) == 0 {
+			// A new start, and from here on what was left of another one
+			// cannot be continued. Its journal on the disk goes with the table.
+			if err := p.journal.drop(e.paths); err != nil {
+				return e.fail(ctx, p, step, err)
+			}
+		}
 		if err := step.run(ctx, e.machine); err != nil {
 			return e.fail(ctx, p, step, err)
 		}
 		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
 		if step.Writes && p.journal != nil {
-			if err := p.journal.note(e.paths, step.Name); err != nil {
+			if err := e.note(p, step.Name); err != nil {
 				return e.fail(ctx, p, step, err)
 			}
 		}
@@ -179,6 +187,28 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 	return nil
 }
 
+// note brings the journal up to date, in memory and, while the target is
+// mounted, on its ESP. Without the second an install is only worse off after a
+// power cut.
+func (e *Engine) note(p *Plan, step string) error {
+	if err := p.journal.note(e.paths, step); err != nil {
+		return err
+	}
+	if !e.ownsTarget(p.root) || !sys.Mounted(filepath.Join(p.root, "boot")).Holds() {
+		return nil
+	}
+	if err := p.journal.keep(filepath.Join(p.root, "boot")); err != nil && !e.unkept {
+		e.unkept = true
+		e.sink.Warn("the journal cannot be kept on the ESP, so after a power cut the install could not be continued: " + err.Error())
+	}
+	return nil
+}
+
+// ownsTarget tells whether it was this install that mounted the target.
+func (e *Engine) ownsTarget(root string) bool {
+	return e.machine.Undos.Holds("umount") && sys.Mounted(root).Holds()
+}
+
 func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -189,7 +219,7 @@ func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error 
 	}
 	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
 	// Only what this install mounted there is the target.
-	if e.machine.Undos.Holds("umount") && sys.Mounted(p.root).Holds() {
+	if e.ownsTarget(p.root) {
 		if err := finish.KeepLogs(e.logs(p)); err != nil {
 			e.sink.Log("the log could not be kept on the target: " + err.Error())
 		}

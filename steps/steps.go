@@ -38,14 +38,6 @@ func again[O any](s Step, o O, actions func(O) []sys.Action, run func(context.Co
 	return s
 }
 
-// nothing is again's for a step whose work stays.
-func nothing[O any](O) []sys.Action { return []sys.Action{{Does: "nothing: it was done before"}} }
-
-func keep[O any](_ context.Context, s sys.System, _ O) error {
-	s.Log("done before, and kept")
-	return nil
-}
-
 // step makes a Step of a step package: its two functions and its options.
 func step[O any](name, does string, writes bool, o O,
 	actions func(O) []sys.Action, run func(context.Context, sys.System, O) error,
@@ -120,6 +112,9 @@ func NewError(step string, err error) *Error {
 
 // IsBusy tells whether an error is that another install runs.
 func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBusy }
+
+// IsUsage tells whether an error is that of a wrong answer.
+func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
 
 // clean keeps the lines of a message and nothing else that moves a terminal.
 func clean(s string) string {

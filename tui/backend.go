@@ -38,6 +38,13 @@ type Backend interface {
 	// WatchDisks sends whenever a disk comes or goes, until ctx ends.
 	WatchDisks(ctx context.Context) (<-chan struct{}, error)
 
+	// Unfinished tells of the install on the disk that these answers could
+	// continue, or is nil.
+	Unfinished(a steps.Answers) *steps.Unfinished
+	// TryPassphrase fails if the passphrase does not open what an unfinished
+	// install has encrypted.
+	TryPassphrase(ctx context.Context, a steps.Answers) error
+
 	Plan(a steps.Answers) (*steps.Plan, error)
 	// SavePlan writes the plan as JSON and returns where.
 	SavePlan(p *steps.Plan) (string, error)

@@ -27,6 +27,7 @@ type fake struct {
 	aps      []steps.AccessPoint
 	disks    []steps.Verdict
 	changes  chan struct{}
+	begun    *steps.Unfinished // on any disk
 	planErr  error
 	startErr error
 	events   []steps.Event
@@ -124,6 +125,15 @@ func (f *fake) Disks(context.Context) ([]steps.Verdict, error) { return f.disks,
 
 func (f *fake) WatchDisks(context.Context) (<-chan struct{}, error) { return f.changes, nil }
 
+func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.begun }
+
+func (f *fake) TryPassphrase(_ context.Context, a steps.Answers) error {
+	if string(a.Passphrase) != "correct horse battery" {
+		return steps.Usage("give another", "the passphrase does not open /dev/vda2")
+	}
+	return f.fails
+}
+
 func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
 	if f.planErr != nil {
 		return nil, f.planErr
@@ -134,10 +144,13 @@ func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
 // preview is a plan whose words are those of testdata/steps.json, so that the
 // frames change when the screens do, and not when a step's wording does.
 func preview(a steps.Answers) (*steps.Plan, error) {
+	resumed := a.Resume
+	a.Resume = false // there is no disk to read
 	p, err := steps.Preview(a, steps.DefaultPaths())
 	if err != nil {
 		return nil, err
 	}
+	p.Resumed = resumed
 	data, err := os.ReadFile("testdata/steps.json")
 	if err != nil {
 		return nil, err

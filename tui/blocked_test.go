@@ -47,7 +47,10 @@ func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 	return forever[chan struct{}](), nil
 }
 
-func (stuck) Plan(steps.Answers) (*steps.Plan, error)              { return forever[*steps.Plan](), nil }
+func (stuck) Plan(steps.Answers) (*steps.Plan, error) { return forever[*steps.Plan](), nil }
+
+func (stuck) Unfinished(steps.Answers) *steps.Unfinished           { return forever[*steps.Unfinished]() }
+func (stuck) TryPassphrase(context.Context, steps.Answers) error   { return forever[error]() }
 func (stuck) SavePlan(*steps.Plan) (string, error)                 { return forever[string](), nil }
 func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
 func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }

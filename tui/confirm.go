@@ -71,7 +71,11 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
-	p.head("This disk will be erased", "What is on it cannot be brought back. After this nobody needs to stand here.")
+	if f.answers.Resume {
+		p.head("This install will be continued", "What was done on the disk is kept. After this nobody needs to stand here.")
+	} else {
+		p.head("This disk will be erased", "What is on it cannot be brought back. After this nobody needs to stand here.")
+	}
 	fact := func(name, value string) string { return c.dim.Render(pad(name, 8)) + cut(value, c.w-12) }
 	lines := []string{
 		fact("disk", c.strong.Render(clean(d.Path)+"  "+steps.Size(d.Size))),
@@ -81,13 +85,19 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	if !c.low() {
 		lines = append(lines, "")
 	}
-	box := "everything on it is lost"
+	box, holds := "everything on it is lost", c.warn
 	switch {
+	case f.answers.Resume:
+		box, holds = "what is on it is kept", c.dim
 	case v.Blank:
 		box = "nothing is on it"
 		lines = append(lines, c.good.Render("the disk is blank"))
 	case len(v.Holds) == 0:
 		lines = append(lines, c.warn.Render("nothing that is known is on it"))
+	}
+	mark := glyphBad
+	if f.answers.Resume {
+		mark = glyphSmall
 	}
 	room := max(1, p.left()-len(lines)-6)
 	if c.low() {
@@ -95,19 +105,23 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	}
 	for i, h := range v.Holds {
 		if i == room-1 && len(v.Holds) > room {
-			lines = append(lines, c.warn.Render("and "+itoa(len(v.Holds)-i)+" more"))
+			lines = append(lines, holds.Render("and "+itoa(len(v.Holds)-i)+" more"))
 			break
 		}
-		lines = append(lines, c.warn.Render(cut(glyphBad+" "+clean(h), c.w-4)))
+		lines = append(lines, holds.Render(cut(mark+" "+clean(h), c.w-4)))
 	}
 	if c.low() && len(v.Holds) > 1 {
-		lines[len(lines)-1] = c.warn.Render(cut(glyphBad+" "+clean(strings.Join(v.Holds, ", ")), c.w-4))
+		lines[len(lines)-1] = holds.Render(cut(mark+" "+clean(strings.Join(v.Holds, ", ")), c.w-4))
 	}
 	p.add(c.box(box, c.w, lines...)...)
 	p.gap()
 	prompt := "Type yes to install " + f.host().TargetHost + " on it: "
+	short := "Type yes to install: "
+	if f.answers.Resume {
+		prompt, short = "Type yes to continue installing "+f.host().TargetHost+": ", "Type yes to continue: "
+	}
 	if width(prompt) > c.w-13 {
-		prompt = "Type yes to install: "
+		prompt = short
 	}
 	typed := clean(string(f.typed))
 	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())

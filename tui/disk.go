@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 type diskScreen struct {
 	*session
 	details bool
+	looking bool // at what was begun on the disk that was chosen
 	err     error
 }
 
@@ -28,41 +28,6 @@ var keyDetails = bind("d", "details", "d", "space").explained("more about this d
 func (d *diskScreen) keys() []binding {
 	return append(slices.Clone(moves),
 		keyNext.explained("choose this disk; nothing is written yet"), keyDetails, keyBack)
-}
-
-type disksMsg struct {
-	disks []steps.Verdict
-	err   error
-}
-
-// disksChangedMsg: a disk came or went.
-type disksChangedMsg struct{ changes <-chan struct{} }
-
-func listDisks(b Backend) tea.Cmd {
-	return func() tea.Msg {
-		vs, err := b.Disks(context.Background())
-		return disksMsg{vs, err}
-	}
-}
-
-// watchDisks starts to listen for disks that come and go.
-func watchDisks(b Backend) tea.Cmd {
-	return func() tea.Msg {
-		changes, err := b.WatchDisks(context.Background())
-		if err != nil {
-			return nil // the list is still read at each visit
-		}
-		return awaitDisks(changes)()
-	}
-}
-
-func awaitDisks(changes <-chan struct{}) tea.Cmd {
-	return func() tea.Msg {
-		if _, ok := <-changes; !ok {
-			return nil
-		}
-		return disksChangedMsg{changes}
-	}
 }
 
 // foundDisks takes a new list. If the disk that was chosen is gone or refused
@@ -97,7 +62,10 @@ func (m *model) foundDisks(msg disksMsg) tea.Cmd {
 	return m.set(stateDisk)
 }
 
-func (d *diskScreen) enter() tea.Cmd { return listDisks(d.backend) }
+func (d *diskScreen) enter() tea.Cmd {
+	d.looking = false
+	return listDisks(d.backend)
+}
 
 func (d *diskScreen) at() int {
 	for i, v := range d.disks {
@@ -109,17 +77,22 @@ func (d *diskScreen) at() int {
 }
 
 func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
+	if msg, ok := msg.(begunMsg); ok && d.looking && msg.disk == d.answers.Disk.Path {
+		d.begun, d.looking = msg.begun, false
+		return nil, next
+	}
 	key, ok := msg.(tea.KeyPressMsg)
 	if !ok {
 		return nil, stay
 	}
 	if to := moved(key, d.at(), len(d.disks)); len(d.disks) > 0 && to != d.at() {
+		d.looking = false
 		d.diskAt = d.disks[to].Device.Path
 		return nil, stay
 	}
 	switch {
 	case keyBack.is(key):
-		d.notice = ""
+		d.notice, d.looking = "", false
 		return nil, back
 	case keyDetails.is(key):
 		d.details = !d.details
@@ -135,8 +108,10 @@ func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
 		}
 		d.notice = ""
 		d.answers.Disk = steps.DiskOf(v)
-		d.plan = nil
-		return nil, next
+		d.begun = nil
+		d.resume(false)
+		d.looking = true
+		return d.lookForBegun(), stay
 	}
 	return nil, stay
 }
@@ -146,6 +121,10 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	p.head("Which disk?", "Everything on it will be replaced, but nothing before you have confirmed.")
 	if d.notice != "" {
 		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
+		p.gap()
+	}
+	if d.looking {
+		p.add(c.dim.Render(c.spin() + " looking at what was begun on it"))
 		p.gap()
 	}
 	switch {

@@ -23,6 +23,7 @@ const (
 	stateBundle
 	stateNetwork
 	stateDisk
+	stateUnfinished
 	statePlan
 	statePassphrase
 	stateRecovery
@@ -116,6 +117,7 @@ func newModel(b Backend, o Options) *model {
 		stateBundle:     newBundle(s),
 		stateNetwork:    newNetwork(s),
 		stateDisk:       newDisk(s),
+		stateUnfinished: newUnfinished(s),
 		statePlan:       newPlan(s),
 		statePassphrase: newPassphrase(s),
 		stateRecovery:   newRecovery(s),

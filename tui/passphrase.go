@@ -19,7 +19,8 @@ type passphrase struct {
 	problem       string
 	caps, known   bool
 	looking       bool // at Caps Lock
-	trying        bool // whether the boot prompt's keymap has the same keys
+	trying        bool // whether the boot prompt's keymap has the same keys, or whether it opens the container
+	tries         int  // how often it was tried on the container
 	doubt         string
 }
 
@@ -40,6 +41,9 @@ var (
 func (p *passphrase) keys() []binding {
 	if p.doubt != "" {
 		return []binding{keyNext.explained("go on with it all the same"), keyRetype, keyField, keyShow, keyErase, keyBack}
+	}
+	if p.once() {
+		return []binding{keyNext, keyShow, keyErase, keyBack}
 	}
 	return []binding{keyNext, keyField, keyShow, keyErase, keyBack}
 }
@@ -78,9 +82,14 @@ func (p *passphrase) update(msg tea.Msg) (tea.Cmd, turn) {
 		return p.lookAtCaps(), stay
 	case typingMsg:
 		return nil, p.tried(msg)
+	case openedMsg:
+		return nil, p.opened(msg)
 	case bootKeymapMsg:
 		p.retype(msg)
 	case tea.PasteMsg:
+		if p.once() && p.trying {
+			break
+		}
 		p.field().insert(msg.Content)
 		p.problem, p.doubt = "", ""
 	case tea.KeyPressMsg:
@@ -99,7 +108,9 @@ func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyShow.is(msg):
 		p.show = !p.show
 	case keyField.is(msg):
-		p.at = 1 - p.at
+		if !p.once() {
+			p.at = 1 - p.at
+		}
 	case keyNext.is(msg):
 		return p.submit()
 	case p.field().key(msg):
@@ -114,6 +125,8 @@ func (p *passphrase) submit() (tea.Cmd, turn) {
 	switch {
 	case p.first.empty():
 		p.problem, p.at = "the passphrase is empty", 0
+	case p.once():
+		return p.open(), stay
 	case p.at == 0:
 		p.at = 1
 	case p.second.empty():
@@ -154,6 +167,9 @@ func (p *passphrase) wipe() {
 
 func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
 	pg := newPage(c)
+	if p.once() {
+		return p.viewOnce(pg)
+	}
 	pg.head("Passphrase for the disk", "It is asked for at every start. Without it, or a recovery key, nobody gets at what is on the disk.")
 	var cursor *tea.Cursor
 	room := min(48, c.w-16)

@@ -46,7 +46,7 @@ func (p *Plain) ask(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	for _, question := range []func(context.Context) error{
-		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
+		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.askUnfinished, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
 	} {
 		if err := question(ctx); err != nil {
 			return err
@@ -213,6 +213,9 @@ func (p *Plain) tellPlan(context.Context) error {
 }
 
 func (p *Plain) askPassphrase(ctx context.Context) error {
+	if p.once() {
+		return p.reopen(ctx)
+	}
 	for p.host().LUKS.Enable {
 		first, err := p.askSecret("Passphrase for the disk, not shown")
 		if err != nil {
@@ -291,7 +294,7 @@ func (p *Plain) askSecret(question string) ([]byte, error) {
 }
 
 func (p *Plain) askRecovery(context.Context) error {
-	if !p.host().LUKS.Enable {
+	if !p.host().LUKS.Enable || p.once() {
 		return nil
 	}
 	want, err := p.line("Make a recovery key, y or n", "n")
@@ -321,10 +324,14 @@ func (p *Plain) askRecovery(context.Context) error {
 func (p *Plain) askConfirm(context.Context) error {
 	v, _ := p.verdict(p.answers.Disk.Path)
 	d := v.Device
-	p.say("Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", d.Path, or(steps.CleanText(d.Model), "no model"),
+	say, question := "Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", "Type yes to install "+p.host().TargetHost+" on it"
+	if p.answers.Resume {
+		say, question = "The install on %s will be continued: %s, serial %s, %s. On it: %s.", "Type yes to continue installing "+p.host().TargetHost
+	}
+	p.say(say, d.Path, or(steps.CleanText(d.Model), "no model"),
 		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), or(strings.Join(v.Holds, ", "), "nothing that is known"))
 	for {
-		text, err := p.line("Type yes to install "+p.host().TargetHost+" on it", "")
+		text, err := p.line(question, "")
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (r *recovery) name() string { return "Recovery key" }
 
 func (r *recovery) typing() bool { return r.stage == recoveryConfirm }
 
-func (r *recovery) skip() bool { return r.chosen && !r.host().LUKS.Enable }
+func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.once()) }
 
 var (
 	keyMake  = bind("m", "make one", "m").explained("make one: it is shown once, as text and as a QR code")

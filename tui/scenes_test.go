@@ -63,6 +63,21 @@ func scenes() []scene {
 			walk(stateDisk)(p)
 			p.send(disksMsg{err: errors.New("lsblk: cannot open /sys/block: no such file or directory")})
 		}},
+		{name: "disk-looking", play: func(p *pilot) { walk(stateDisk)(p); p.screens[stateDisk].(*diskScreen).looking = true }},
+		{name: "unfinished", fake: interrupted, play: walk(stateUnfinished)},
+		{name: "unfinished-over", fake: interrupted, play: func(p *pilot) { walk(stateUnfinished)(p); p.press("down") }},
+		{name: "unfinished-plain", hosts: []string{"demo"}, fake: func(f *fake) {
+			interrupted(f)
+			f.begun.Host, f.begun.Encrypted, f.begun.Done, f.begun.Of, f.begun.Last = "demo", false, 1, 9, "partition"
+		}, play: walk(stateUnfinished)},
+		{name: "unfinished-passphrase", fake: interrupted, play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
+		{name: "unfinished-trying", fake: interrupted, play: func(p *pilot) {
+			walk(statePassphrase)(p)
+			p.enterText("correct horse battery")
+			_, _ = p.Update(keyMsg("enter")) // it takes a while
+		}},
+		{name: "unfinished-wrong", fake: interrupted, play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct donkey"); p.press("enter") }},
+		{name: "unfinished-confirm", fake: interrupted, play: func(p *pilot) { p.diskAt = "/dev/sdd"; walk(stateConfirm)(p) }},
 		{name: "plan-luks", play: walk(statePlan)},
 		{name: "plan-end", play: func(p *pilot) { walk(statePlan)(p); p.View(); p.press("end") }},
 		{name: "plan-plain", hosts: []string{"demo"}, play: walk(statePlan)},
@@ -175,6 +190,11 @@ func scenes() []scene {
 				steps.Event{Kind: steps.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
 		}},
 	}
+}
+
+// interrupted is a machine whose power was cut in the middle of an install.
+func interrupted(f *fake) {
+	f.begun = &steps.Unfinished{Host: "stygianlibrary", Done: 5, Of: 12, Last: "repo", Time: epoch, Encrypted: true, FromDisk: true}
 }
 
 // sealed is a medium with keys for the host.

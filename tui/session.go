@@ -21,6 +21,7 @@ type session struct {
 	diskAt string // path of the disk under the cursor
 	notice string // why the screen changed by itself, shown once on the disk screen
 	plan   *steps.Plan
+	begun  *steps.Unfinished // on the disk that was chosen, or nil
 
 	keymap string // as it is loaded now
 
@@ -43,7 +44,7 @@ func (s *session) setHost(h hosts.Host) {
 	}
 	s.answers = steps.Answers{Host: h, Power: true}
 	s.opts.Fill(&s.answers)
-	s.plan, s.chosen = nil, true
+	s.plan, s.begun, s.chosen = nil, nil, true
 }
 
 // join lets go of the answers for an install that another console has started,

@@ -47,6 +47,11 @@ func walk(s state) func(*pilot) {
 
 // secret types a passphrase twice, unless it has been typed before.
 func (p *pilot) secret(text string) {
+	if p.once() {
+		p.enterText(text)
+		p.press("enter")
+		return
+	}
 	if s := p.screens[statePassphrase].(*passphrase); s.first.empty() {
 		p.enterText(text)
 		p.press("enter")

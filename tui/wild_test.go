@@ -65,6 +65,9 @@ func (p *pilot) taint() {
 		}
 		p.plan.Steps[0].Does = long
 	}
+	if p.begun != nil {
+		p.begun.Host, p.begun.Last = long, long
+	}
 	r := &p.model.run
 	for range 50 {
 		r.log.add(long)

@@ -23,6 +23,10 @@ type Options struct {
 	OutLink  string // symbolic link to make to the toplevel
 	Live     string // the live system's root, normally "/"
 	Env      []string
+	// Mend looks first at what an install before a power cut has brought: nix'
+	// database outlives one, and may then call paths valid whose files were
+	// never written out (nix.conf(5), fsync-metadata and fsync-store-paths).
+	Mend bool
 }
 
 func (o Options) tmp() string { return filepath.Join(o.Root, ".auto-installer-build") }
@@ -53,8 +57,34 @@ func build(o Options) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...)}
 }
 
+// mend hashes every path of the target's store, and brings those anew that are
+// not as they were built. What was copied in half is not in the database, and
+// is nobody's business but nix' own: it begins such a path from scratch.
+func mend(o Options) sys.Cmd {
+	argv := []string{
+		"nix-store", "--store", o.Root, "--verify", "--check-contents", "--repair",
+		"--option", "substitute", "true",
+	}
+	if o.Prebuilt {
+		argv = append(argv, "--option", "substituters", "auto?trusted=1")
+	} else {
+		argv = append(argv, "--option", "extra-substituters", "auto?trusted=1")
+	}
+	return sys.Cmd{
+		Does: "see that what the target's store has is whole, and mend it",
+		Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...),
+	}
+}
+
+func cmds(o Options) []sys.Cmd {
+	if o.Mend {
+		return []sys.Cmd{mend(o), build(o)}
+	}
+	return []sys.Cmd{build(o)}
+}
+
 // Actions is what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
+func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
 
 // Run builds or copies, with real progress.
 func Run(ctx context.Context, s sys.System, o Options) error {
@@ -65,6 +95,11 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	// readlink -f of an out-link is empty where the live system has no store.
 	if err := os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755); err != nil {
 		return sys.Incomplete(err, "making /nix/store")
+	}
+	if o.Mend {
+		if err := s.Run(ctx, mend(o)); err != nil {
+			return sys.WithHint(err, sys.CodeWritten, "start over (--start-over): the store is then made anew", "to "+mend(o).Does)
+		}
 	}
 	if err := nixlog.Run(ctx, s, build(o)); err != nil {
 		return sys.Incomplete(err, "to "+build(o).Does)

@@ -46,6 +46,36 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 	})
 }
 
+// After a power cut, what nix takes for valid is looked at first.
+func TestMend(t *testing.T) {
+	for _, prebuilt := range []bool{false, true} {
+		o, _ := flake(t)
+		o.Mend, o.Prebuilt = true, prebuilt
+		mends := []string{
+			"nix-store", "--store", o.Root, "--verify", "--check-contents", "--repair", "--option", "substitute", "true",
+			"--option", "extra-substituters", "auto?trusted=1",
+		}
+		if prebuilt {
+			mends[len(mends)-2] = "substituters" // and no others: there is no network
+		}
+		f := sys.NewFake(t)
+		f.Expect(mends...)
+		f.Expect(build(o).Argv...)
+		if err := Run(t.Context(), f, o); err != nil {
+			t.Fatal(err)
+		}
+		if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(o)) {
+			t.Errorf("ran\n%+v, said\n%+v", got, Actions(o))
+		}
+		f = sys.NewFake(t)
+		f.Expect(mends...).Fails(1, "not all store errors were fixed")
+		fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+		if !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Hint, "--start-over") || !strings.Contains(fault.Cause, "not all") {
+			t.Errorf("%+v", fault)
+		}
+	}
+}
+
 func run(t *testing.T, o Options, argv []string) {
 	t.Helper()
 	f := sys.NewFake(t)

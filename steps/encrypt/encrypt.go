@@ -6,6 +6,7 @@ package encrypt
 
 import (
 	"context"
+	"errors"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -97,6 +98,43 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 func reopen(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Do(ctx, openCmd(o), closeCmd(o)); err != nil {
 		return sys.Incomplete(err, "opening the LUKS container")
+	}
+	return nil
+}
+
+// keys are the tests that Try makes.
+func keys(o Options) []sys.Cmd {
+	cmds := []sys.Cmd{testCmd(o, "passphrase", o.Passphrase)}
+	if o.RecoveryKey != nil {
+		cmds = append(cmds, testCmd(o, "recovery key", o.RecoveryKey))
+	}
+	return cmds
+}
+
+// TryActions is what Try will do.
+func TryActions(o Options) []sys.Action { return sys.Actions(keys(o)...) }
+
+// noKey is cryptsetup's exit code for a passphrase that opens no keyslot
+// (cryptsetup(8), "Return codes").
+const noKey = 2
+
+// Try makes sure that the container which an earlier Run made opens with the
+// keys. It writes nothing; a key that does not open it is a wrong answer.
+func Try(ctx context.Context, s sys.System, o Options) error {
+	for i, c := range keys(o) {
+		err := s.Run(ctx, c)
+		exit, failed := errors.AsType[*sys.ExitError](err)
+		switch {
+		case err == nil:
+		case !failed || exit.Exit != noKey:
+			return sys.WithHint(err, sys.CodeUnexpected, "start over (--start-over): the container is then made anew", "to "+c.Does)
+		case i == 0:
+			return sys.Faultf(sys.CodeUsage, "give the passphrase that the install was begun with, or start over (--start-over)",
+				"the passphrase does not open %s, which the unfinished install has encrypted", o.Device)
+		default:
+			return sys.Faultf(sys.CodeUsage, "leave it out: a recovery key that the install was begun with stays; or start over (--start-over)",
+				"the recovery key does not open %s, which the unfinished install has encrypted", o.Device)
+		}
 	}
 	return nil
 }

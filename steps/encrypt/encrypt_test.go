@@ -153,3 +153,41 @@ func (l *lines) Log(line string)       { *l = append(*l, line) }
 func (l *lines) Warn(line string)      { *l = append(*l, line) }
 func (l *lines) Waiting(sys.Waiting)   {}
 func (*lines) Progress(_ sys.Progress) {}
+
+// A key that does not open the container that is there is a wrong answer; any
+// other failure is not.
+func TestTry(t *testing.T) {
+	o := options()
+	o.RecoveryKey = []byte("cbdefghijklnrtuvcbdefghijklnrtuv")
+	argv := testCmd(o, "", nil).Argv
+	for _, c := range []struct {
+		name  string
+		exits []int // of the tests in turn
+		code  sys.Code
+		say   string
+	}{
+		{"both open it", []int{0, 0}, sys.CodeOK, ""},
+		{"a wrong passphrase", []int{2}, sys.CodeUsage, "the passphrase does not open"},
+		{"a wrong recovery key", []int{0, 2}, sys.CodeUsage, "the recovery key does not open"},
+		{"no container", []int{1}, sys.CodeUnexpected, "to try the passphrase"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := sys.NewFake(t)
+			for _, exit := range c.exits {
+				if call := f.Expect(argv...); exit != 0 {
+					call.Fails(exit, "")
+				}
+			}
+			err := Try(t.Context(), f, o)
+			if c.code == sys.CodeOK {
+				if got := sys.Actions(f.Ran...); err != nil || !reflect.DeepEqual(got, TryActions(o)) {
+					t.Errorf("%v: ran\n%+v, said\n%+v", err, got, TryActions(o))
+				}
+				return
+			}
+			if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != c.code || fault.Hint == "" || !strings.Contains(fault.Cause, c.say) {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+}

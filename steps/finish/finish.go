@@ -16,6 +16,9 @@ import (
 type Options struct {
 	Root string // the target's mount point
 	Logs []string
+	// Journal is the folder on the ESP in which the install's journal is, or
+	// empty.
+	Journal string
 }
 
 // Dir is where the logs are kept, below the target's root. It is on the root
@@ -28,11 +31,14 @@ func sync(o Options) sys.Cmd {
 
 // Actions is what Run will do.
 func Actions(o Options) []sys.Action {
-	return []sys.Action{
+	as := []sys.Action{
 		{Does: fmt.Sprintf("keep the logs in %s/%s", o.Root, Dir)},
 		sync(o).Action(),
-		{Does: "swap off, unmount and close everything"},
 	}
+	if o.Journal != "" {
+		as = append(as, sys.Action{Does: "forget the journal: remove " + o.Journal})
+	}
+	return append(as, sys.Action{Does: "swap off, unmount and close everything"})
 }
 
 // Run keeps the logs, syncs, and takes back every mount, swap and mapper. A
@@ -45,11 +51,31 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Run(ctx, sync(o)); err != nil {
 		return sys.Incomplete(err, "writing everything out")
 	}
+	// Only now: until everything is proven and on the disk, a start after a
+	// power cut goes on from the journal. What was proven is not touched.
+	if err := forget(o.Journal); err != nil {
+		return sys.Incomplete(err, "forgetting the journal")
+	}
 	if err := s.Unwind(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeWritten,
 			"something still uses the target: leave it on every console; the next start lets go of it", "letting go of the disk")
 	}
 	return nil
+}
+
+// forget removes the journal, and brings that to the disk.
+func forget(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	esp, err := os.Open(path.Dir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(esp.Sync(), esp.Close())
 }
 
 // KeepLogs copies the logs to the target, readable by root alone.

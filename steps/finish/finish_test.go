@@ -121,3 +121,35 @@ func TestLinksOutAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// The journal goes when everything is on the disk, and not before.
+func TestJournalIsForgotten(t *testing.T) {
+	o := options(t)
+	esp := filepath.Join(o.Root, "boot")
+	o.Journal = filepath.Join(esp, "auto-installer")
+	file := filepath.Join(o.Journal, "journal.json")
+	if err := errors.Join(os.MkdirAll(o.Journal, 0o700), os.WriteFile(file, []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f := sys.NewFake(t)
+	f.Expect("sync", "--file-system", o.Root).Fails(1, "i/o error")
+	if err := Run(t.Context(), f, o); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("forgotten too early: %v", err)
+	}
+	for range 2 { // also without one
+		f = sys.NewFake(t)
+		f.Expect("sync", "--file-system", o.Root)
+		if err := Run(t.Context(), f, o); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(esp); len(left) > 0 {
+			t.Errorf("left on the ESP: %v", left)
+		}
+	}
+	if as := Actions(o); len(as) != 4 || !strings.Contains(as[2].Does, o.Journal) {
+		t.Errorf("%+v", as)
+	}
+}

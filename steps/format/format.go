@@ -3,6 +3,7 @@ package format
 
 import (
 	"context"
+	"errors"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -35,4 +36,40 @@ func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
 // another disk carries too is of no consequence here.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	return sys.RunAll(ctx, s, cmds(o))
+}
+
+// checks mend what a power cut left of the file systems: the ESP's dirty flag
+// and lost clusters, the root's journal. The ESP is then read once more, for
+// fsck.fat does not tell whether it has mended all that it found.
+func checks(o Options) []sys.Cmd {
+	return []sys.Cmd{
+		{Does: "check the ESP", Argv: []string{"fsck.fat", "-a", o.ESP}},
+		{Does: "see that the ESP is sound", Argv: []string{"fsck.fat", "-n", o.ESP}},
+		{Does: "check the root", Argv: []string{"e2fsck", "-p", o.Root}},
+	}
+}
+
+// mended is the exit code of fsck.fat(8) and e2fsck(8) if they found something
+// and mended it.
+const mended = 1
+
+// AgainActions is what Again will do.
+func AgainActions(o Options) []sys.Action { return sys.Actions(checks(o)...) }
+
+// Again keeps the file systems that an earlier Run made, and checks them. What
+// can only be mended by a person is an error: on a disk that holds nothing of
+// worth yet, starting over is safer.
+func Again(ctx context.Context, s sys.System, o Options) error {
+	for _, c := range checks(o) {
+		err := s.Run(ctx, c)
+		exit, failed := errors.AsType[*sys.ExitError](err)
+		if failed && exit.Exit == mended && c.Argv[1] != "-n" {
+			s.Log("found damage, and mended it")
+			continue
+		}
+		if err != nil {
+			return sys.WithHint(err, sys.CodeWritten, "start over (--start-over): the file systems are then made anew", "to "+c.Does)
+		}
+	}
+	return nil
 }

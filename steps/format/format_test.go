@@ -3,6 +3,9 @@ package format
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -67,5 +70,91 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%+v", fault)
 			}
 		})
+	}
+}
+
+// What an earlier Run made is checked, and kept.
+func TestAgain(t *testing.T) {
+	o := cases[1].o
+	check, sound, root := []string{"fsck.fat", "-a", o.ESP}, []string{"fsck.fat", "-n", o.ESP}, []string{"e2fsck", "-p", o.Root}
+	for _, c := range []struct {
+		name  string
+		exits [3]int
+		hurts bool
+	}{
+		{"sound", [3]int{}, false},
+		{"mended", [3]int{1, 0, 1}, false},
+		{"the ESP is not mended", [3]int{1, 1, 0}, true},
+		{"the root is not mended", [3]int{0, 0, 4}, true},
+		{"the ESP cannot be read", [3]int{2, 0, 0}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := sys.NewFake(t)
+			for i, argv := range [][]string{check, sound, root} {
+				call := f.Expect(argv...)
+				if c.exits[i] == 0 {
+					continue
+				}
+				if call.Fails(c.exits[i], "broken"); c.hurts && (i > 0 || c.exits[i] > 1) {
+					break
+				}
+			}
+			err := Again(t.Context(), f, o)
+			fault, _ := errors.AsType[*sys.Fault](err)
+			if (err != nil) != c.hurts || c.hurts && (fault == nil || fault.Code != sys.CodeWritten || !strings.Contains(fault.Hint, "--start-over")) {
+				t.Errorf("%+v", err)
+			}
+			if got := sys.Actions(f.Ran...); !c.hurts && !reflect.DeepEqual(got, AgainActions(o)) {
+				t.Errorf("ran\n%+v, said\n%+v", got, AgainActions(o))
+			}
+		})
+	}
+}
+
+// The tools themselves, on what a power cut leaves: the ESP's dirty flag,
+// clusters that no file has, and a root that was not unmounted.
+func TestAgainMends(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{ESP: filepath.Join(dir, "esp.img"), Root: filepath.Join(dir, "root.img")}
+	for name, argv := range map[string][]string{o.ESP: {"mkfs.vfat", "-F32", o.ESP}, o.Root: {"mkfs.ext4", "-q", o.Root}} {
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Truncate(name, 40<<20)); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s is needed: ./bootstrap installs it: %v\n%s", argv[0], err, out)
+		}
+	}
+	write := func(name string, at int64, data ...byte) {
+		t.Helper()
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(data, at); errors.Join(err, f.Close()) != nil {
+			t.Fatal(err)
+		}
+	}
+	const reserved = 32 // sectors before the first FAT, of a new file system
+	write(o.ESP, 0x41, 1)
+	write(o.ESP, reserved*512+100*4, 101, 0, 0, 0, 0xff, 0xff, 0xff, 0x0f)
+	if out, err := exec.Command("debugfs", "-w", "-R", "set_super_value state 0", o.Root).CombinedOutput(); err != nil {
+		t.Fatalf("debugfs is needed: ./bootstrap installs it: %v\n%s", err, out)
+	}
+	m := &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}
+	sound := func(argv ...string) bool { return exec.Command(argv[0], argv[1:]...).Run() == nil }
+	if sound("fsck.fat", "-n", o.ESP) {
+		t.Fatal("the ESP is not damaged")
+	}
+	for range 2 { // the second time there is nothing to mend
+		if err := Again(t.Context(), m, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !sound("fsck.fat", "-n", o.ESP) || !sound("e2fsck", "-fn", o.Root) {
+		t.Error("not mended")
+	}
+	write(o.Root, 1024, make([]byte, 1024)...)
+	if err := Again(t.Context(), m, o); err == nil {
+		t.Error("a root without a superblock is sound")
 	}
 }

@@ -3,7 +3,12 @@ package mount
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -64,7 +69,11 @@ func Actions(o Options) []sys.Action {
 
 // Run mounts. What it mounted is unmounted by the undo list.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	for _, c := range cmds(o) {
+	return run(ctx, s, cmds(o))
+}
+
+func run(ctx context.Context, s sys.System, cmds []cmd) error {
+	for _, c := range cmds {
 		var err error
 		if c.undo != nil {
 			err = s.Do(ctx, c.do, *c.undo)
@@ -77,6 +86,62 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 				f.Hint = "mend extraPostMountCommands in the host's definition, then start again: " + c.do.Argv[2]
 			}
 			return f
+		}
+	}
+	return nil
+}
+
+// seed is what systemd writes when a system goes down, or is up
+// (systemd-random-seed.service(8)), and no install does.
+const seed = "var/lib/systemd/random-seed"
+
+// AgainActions is what Again will do.
+func AgainActions(o Options) []sys.Action {
+	as := Actions(o)
+	as = slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
+	return append(as, sys.Action{Does: "remove what the check has salvaged on the ESP: FSCK*.REC"})
+}
+
+// rootMounted is how many of the commands it takes to have the root mounted.
+const rootMounted = 2
+
+// Again mounts what an earlier install has filled in part. A system that was
+// started since is somebody's by now: nothing is done to it.
+func Again(ctx context.Context, s sys.System, o Options) error {
+	all := cmds(o)
+	if err := run(ctx, s, all[:rootMounted]); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(o.At, seed)); !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return sys.Incomplete(err, "looking whether the system was started")
+		}
+		return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
+			"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
+	}
+	if err := run(ctx, s, all[rootMounted:]); err != nil {
+		return err
+	}
+	if err := sweep(filepath.Join(o.At, "boot")); err != nil {
+		return sys.Incomplete(err, "removing what the check has salvaged on the ESP")
+	}
+	return nil
+}
+
+// salvaged is how fsck.fat(8) calls clusters that no file has.
+var salvaged = regexp.MustCompile(`(?i)^fsck[0-9]{4}\.rec$`)
+
+// sweep removes pieces of files that are written again.
+func sweep(esp string) error {
+	entries, err := os.ReadDir(esp)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && salvaged.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(esp, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package mount
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -96,5 +98,52 @@ func TestFailures(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A system that was started since it was installed is left alone.
+func TestAgain(t *testing.T) {
+	for _, started := range []bool{false, true} {
+		o := full
+		o.At = t.TempDir()
+		f := sys.NewFake(t)
+		f.Expect("mkdir", "-p", o.At)
+		f.Expect("mount", "-t", "ext4", o.Root, o.At)
+		if started {
+			if err := errors.Join(os.MkdirAll(filepath.Join(o.At, filepath.Dir(seed)), 0o755), os.WriteFile(filepath.Join(o.At, seed), nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			for _, c := range cmds(o)[rootMounted:] {
+				f.Expect(c.do.Argv...)
+			}
+			esp := filepath.Join(o.At, "boot")
+			if err := os.Mkdir(esp, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"FSCK0000.REC", "fsck0012.rec", "loader.conf", "myfsck0000.rec"} {
+				if err := os.WriteFile(filepath.Join(esp, name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		err := Again(t.Context(), f, o)
+		fault, _ := errors.AsType[*sys.Fault](err)
+		if (err != nil) != started || started && (fault == nil || fault.Code != sys.CodeUsage || fault.Hint == "") {
+			t.Errorf("started %v: %+v", started, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(o.At, "boot", "*")); !started && len(left) != 2 {
+			t.Errorf("on the ESP are %q", left)
+		}
+		as := AgainActions(o)
+		if as[rootMounted-1].Argv[0] != "mount" || as[rootMounted].Argv != nil || len(as) != len(Actions(o))+2 {
+			t.Errorf("%+v", as)
+		}
+		if started { // and the root is not left mounted
+			f.Expect("umount", "--recursive", o.At)
+			if err := f.Unwind(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

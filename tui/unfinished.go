@@ -1,0 +1,104 @@
+package tui
+
+import (
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/steps"
+)
+
+// unfinished is shown if an install of the same host was begun on the disk, and
+// did not come to its end: continue it, or start over.
+type unfinished struct {
+	*session
+	at int
+}
+
+func newUnfinished(s *session) *unfinished { return &unfinished{session: s} }
+
+func (u *unfinished) name() string { return "Unfinished" }
+
+func (u *unfinished) skip() bool { return u.begun == nil }
+
+func (u *unfinished) keys() []binding {
+	return append(slices.Clone(moves), keyNext.explained("take what is chosen; nothing is written yet"), keyBack)
+}
+
+// begunMsg is what was begun on a disk, or nil.
+type begunMsg struct {
+	disk  string
+	begun *steps.Unfinished
+}
+
+// lookForBegun looks whether something was begun on the disk that was chosen.
+func (s *session) lookForBegun() tea.Cmd {
+	b, a := s.backend, s.answers
+	return func() tea.Msg { return begunMsg{a.Disk.Path, b.Unfinished(a)} }
+}
+
+// once tells whether the passphrase is that of a container which is there.
+func (s *session) once() bool { return s.answers.Resume && s.begun != nil && s.begun.Encrypted }
+
+func (u *unfinished) enter() tea.Cmd { return nil }
+
+func (u *unfinished) update(msg tea.Msg) (tea.Cmd, turn) {
+	key, ok := msg.(tea.KeyPressMsg)
+	if !ok {
+		return nil, stay
+	}
+	if to := moved(key, u.at, 2); to != u.at {
+		u.at = to
+		return nil, stay
+	}
+	switch {
+	case keyBack.is(key):
+		return nil, back
+	case keyNext.is(key):
+		u.resume(u.at == 0)
+		return nil, next
+	}
+	return nil, stay
+}
+
+// resume decides. A container that is there has its keys already.
+func (s *session) resume(yes bool) {
+	s.answers.Resume, s.plan = yes, nil
+	if s.once() {
+		clear(s.answers.RecoveryKey)
+		s.answers.RecoveryKey = nil
+	}
+}
+
+func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
+	p := newPage(c)
+	p.head("An install was begun on this disk", "It did not come to its end. What was done can be kept.")
+	b := u.begun
+	if b == nil {
+		return p.String(), nil
+	}
+	fact := func(name, value string) { p.add(c.dim.Render(pad(name, 8)) + cut(clean(value), c.w-8)) }
+	fact("host", b.Host)
+	fact("done", itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+b.Last)
+	fact("on", b.Time.UTC().Format("2006-01-02 15:04")+" UTC")
+	p.gap()
+	for i, row := range [][2]string{
+		{"Continue", "keeps what is done; the rest is done, and all is proven"},
+		{"Start over", "makes everything on the disk anew"},
+	} {
+		mark, style := "  ", c.text
+		if i == u.at {
+			mark, style = glyphCursor+" ", c.selected
+		}
+		about := ""
+		if c.w >= 60 {
+			about = c.dim.Render(cut(row[1], c.w-18))
+		}
+		p.add(style.Render(mark+pad(row[0], 16)) + about)
+	}
+	p.gap()
+	if b.Encrypted && u.at == 0 {
+		p.para(c.dim, "The passphrase is asked for once, and must be the one that it was begun with.")
+	}
+	return p.String(), nil
+}

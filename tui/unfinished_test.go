@@ -1,0 +1,139 @@
+package tui
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/steps"
+)
+
+// TestContinue: of an install that was begun, the passphrase is asked for once,
+// must open the container, and the engine is told to go on.
+func TestContinue(t *testing.T) {
+	f := newFake(t)
+	interrupted(f)
+	p := fly(t, f, "stygianlibrary")
+	walk(statePassphrase)(p)
+	if !p.answers.Resume || !strings.Contains(f.CommandLine(p.answers), "--resume") {
+		t.Error("continuing is not what is offered first")
+	}
+	p.enterText("correct donkey")
+	p.press("enter")
+	p.at(statePassphrase)
+	if s := p.screens[statePassphrase].(*passphrase); !s.first.empty() || !strings.Contains(s.problem, "does not open") {
+		t.Errorf("%q", s.problem)
+	}
+	f.fails = errors.New("cryptsetup failed (exit code 4)")
+	p.enterText("correct horse battery")
+	p.press("enter")
+	p.at(statePassphrase)
+	if s := p.screens[statePassphrase].(*passphrase); !strings.Contains(s.problem, "exit code 4") {
+		t.Errorf("%q", s.problem)
+	}
+	f.fails = nil
+	p.enterText("correct horse battery")
+	p.press("enter")
+	p.at(stateConfirm) // the keys of the container stay as they are
+	p.enterText("yes")
+	p.press("enter")
+	if len(f.started) != 1 || !f.started[0].Resume || f.seen != "correct horse battery" || f.started[0].RecoveryKey != nil {
+		t.Errorf("started %+v with %q", f.started, f.seen)
+	}
+}
+
+// TestStartOver: the other choice asks all that a first install asks.
+func TestStartOver(t *testing.T) {
+	f := newFake(t)
+	interrupted(f)
+	p := fly(t, f, "stygianlibrary")
+	walk(stateUnfinished)(p)
+	p.press("down", "enter")
+	walk(stateRecovery)(p)
+	p.at(stateRecovery)
+	if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume || strings.Contains(f.CommandLine(f.started[0]), "--resume") {
+		t.Errorf("started %+v", f.started)
+	}
+}
+
+// TestContinueIsOfOneDisk: what was chosen for one disk does not count for
+// another, and a recovery key that was made is not for a container that is there.
+func TestContinueIsOfOneDisk(t *testing.T) {
+	f := newFake(t)
+	p := fly(t, f, "stygianlibrary")
+	walk(stateRecovery)(p)
+	p.press("m", "enter")
+	p.enterText(fixedKey[24:])
+	p.press("enter", "esc", "esc", "esc", "esc")
+	p.at(stateDisk)
+	interrupted(f)
+	p.press("enter")
+	p.at(stateUnfinished)
+	p.press("enter")
+	p.at(statePlan)
+	if p.answers.RecoveryKey != nil || !p.answers.Resume {
+		t.Errorf("%+v", p.answers)
+	}
+	p.press("esc", "esc")
+	p.at(stateDisk)
+	f.begun = nil
+	p.press("enter")
+	p.at(statePlan)
+	if p.answers.Resume {
+		t.Error("it would be continued")
+	}
+}
+
+// TestLateAnswers: what was asked about one disk or passphrase says nothing
+// about the next.
+func TestLateAnswers(t *testing.T) {
+	f := newFake(t)
+	p := fly(t, f, "stygianlibrary")
+	walk(stateDisk)(p)
+	p.diskAt = "/dev/vda"
+	_, _ = p.Update(keyMsg("enter"))
+	p.at(stateDisk)
+	late := begunMsg{p.answers.Disk.Path, &steps.Unfinished{}}
+	p.press("up") // to another disk
+	p.send(late)
+	p.at(stateDisk)
+	if p.begun != nil {
+		t.Error("a late answer counts")
+	}
+	interrupted(f)
+	p.diskAt = "/dev/vda"
+	walk(statePassphrase)(p)
+	p.enterText("correct horse battery")
+	_, first := p.Update(keyMsg("enter"))
+	p.press("esc", "enter")
+	p.at(statePassphrase)
+	p.press("backspace")
+	_, _ = p.Update(keyMsg("enter"))
+	p.run(first)
+	p.at(statePassphrase)
+}
+
+// TestPlainContinues: the same with simple prompts.
+func TestPlainContinues(t *testing.T) {
+	f := newFake(t)
+	interrupted(f)
+	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "", "yes"}, []string{"correct donkey", "correct horse battery"})
+	for _, want := range []string{"5 of 12 steps are done", "does not open", "will be continued", "--resume"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "recovery key") || strings.Contains(said, "destroyed") {
+		t.Error(said)
+	}
+	if len(f.started) != 1 || !f.started[0].Resume || f.seen != "correct horse battery" {
+		t.Errorf("%+v", f.started)
+	}
+	f = newFake(t)
+	interrupted(f)
+	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "s", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
+	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "destroyed") {
+		t.Errorf("%+v\n%s", f.started, said)
+	}
+}
