@@ -34,7 +34,9 @@ func FuzzKeys(f *testing.F) {
 			}
 		}
 		for _, k := range keys {
-			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(k.Recipient)+len(keyN) {
+			// Of two keys of a name, it is the host's own that is replaced.
+			own, _ := KeyOf(src, k.Name)
+			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(own.Recipient)+len(keyN) {
 				t.Error("replacing a key changed something else")
 			}
 			if e, err := RemoveHost(src, k.Name); err == nil && len(e.Data) >= len(src) {
