@@ -41,7 +41,7 @@ func Make(_ context.Context, s sys.System, o Options) error {
 	if err := o.put("deploy.pub", []byte(d.deployKey+"\n")); err != nil {
 		return err
 	}
-	if !o.Replace {
+	if o.defines() {
 		if err := o.definition(); err != nil {
 			return err
 		}
