@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-
 	"auto-installer/steps"
 )
 

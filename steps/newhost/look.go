@@ -34,6 +34,9 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 			"%s is not a flake: %w", o.Repo, err)
 	}
 	dirty, err := s.Output(ctx, status(o))
+	if _, is := os.Lstat(filepath.Join(o.Repo, ".git")); err != nil && is == nil {
+		return sys.Faultf(sys.CodeUsage, "see what "+sys.Quote([]string{"git", "-C", o.Repo, "status"})+" says", "git does not tell what is committed in %s: %w", o.Repo, err)
+	}
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "run `git init` there: flakes see what git knows", "%s is not a git repo: %w", o.Repo, err)
 	}

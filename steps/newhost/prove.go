@@ -41,7 +41,7 @@ func Prove(ctx context.Context, s sys.System, o Options) error {
 	}
 	defer os.RemoveAll(dir)
 	if err := o.copyTo(ctx, s, dir); err != nil {
-		return err
+		return sys.WithHint(err, sys.CodeUnexpected, "nothing was changed; TMPDIR names another folder for it", "copying the repo")
 	}
 	if err := o.rekey(ctx, s, dir); err != nil {
 		return err

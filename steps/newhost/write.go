@@ -21,7 +21,7 @@ func add(o Options, names []string) sys.Cmd {
 func Write(ctx context.Context, s sys.System, o Options) error {
 	names := slices.Sorted(maps.Keys(o.Draft.files))
 	if err := o.commit(ctx, names); err != nil {
-		return err
+		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "putting the files in their places")
 	}
 	for _, name := range names {
 		verb := "changed "

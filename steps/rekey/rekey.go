@@ -216,7 +216,7 @@ func Write(ctx context.Context, s sys.System, w *Work) error {
 	files := w.changed()
 	if len(files) > 0 {
 		if err := w.replace(ctx, files); err != nil {
-			return err
+			return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "replacing the files")
 		}
 	}
 	for _, f := range files {
