@@ -38,8 +38,7 @@ const maxPlan = 4 << 20
 // error is an *Error.
 func ReadPlan(name string) (*Plan, error) {
 	data, err := sys.ReadAtMost(name, maxPlan)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
 	}
 	p, err := parsePlan(data)

@@ -3,7 +3,6 @@ package newhost
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,8 +67,8 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it a new key with --replace", "%s has a key of %s already", o.Keys, name)
 	case err == nil:
 		return nil
-	case !errors.Is(err, secrets.ErrNoHost):
-		return shape(o, err)
+	case !errors.Is(err, secrets.ErrNoHost) && misshapen(err) == nil:
+		return sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", o.Keys, err)
 	}
 	return o.replaceable(made != "")
 }
@@ -129,7 +128,7 @@ func (o Options) plain(name string) error {
 		at = filepath.Join(at, part)
 		info, err := os.Lstat(at)
 		if err != nil {
-			return nil //nolint:nilerr // it is to be made; any other failure shows when it is read
+			return nil // it is to be made; any other failure shows when it is read
 		}
 		if info.Mode()&os.ModeSymlink != 0 {
 			return sys.Faultf(sys.CodeUsage, "put in its place what it leads to", "%s is a symbolic link, and %s would be changed through it", at, name)
@@ -148,18 +147,8 @@ func (o Options) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// shape is the error of a keys.nix that cannot be edited.
-func shape(o Options, err error) error {
-	hint := "edit it by hand, and run this again with the key in it"
-	if e, ok := errors.AsType[*secrets.ShapeError](err); ok {
-		where := o.Keys
-		if e.Line > 0 {
-			where = fmt.Sprintf("%s:%d", o.Keys, e.Line)
-		}
-		if len(e.ByHand) > 0 {
-			hint = "nothing was changed; what belongs there is:\n" + strings.Join(e.ByHand, "\n")
-		}
-		return sys.Faultf(sys.CodeUsage, hint, "%s is not understood: %s", where, e.Why)
-	}
-	return sys.Faultf(sys.CodeUsage, hint, "%s: %w", o.Keys, err)
+// misshapen is the error of a keys.nix whose shape is not understood, or nil.
+func misshapen(err error) *secrets.ShapeError {
+	e, _ := errors.AsType[*secrets.ShapeError](err)
+	return e
 }

@@ -45,6 +45,7 @@ type Draft struct {
 	before    map[string][]byte // of the files that are edited
 	files     map[string]file   // by path below the repo
 	deployKey string            // public half
+	byHand    string            // line that belongs into keys.nix
 	recipient string
 }
 

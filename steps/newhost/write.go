@@ -67,6 +67,10 @@ func (o Options) next(s sys.System) {
 	s.Log(o.Draft.deployKey)
 	s.Log("")
 	s.Log("next:")
+	if o.Draft.byHand != "" {
+		s.Log("  enter the recipient in " + o.Keys + ", then `auto-installer rekey`:")
+		s.Log("    " + o.Draft.byHand)
+	}
 	s.Log("  make it a deploy key of " + orThe(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {
