@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"auto-installer/secrets"
 	"auto-installer/steps"
+	"auto-installer/tui"
 )
 
 func ageFromSSHCommand() *cobra.Command {
@@ -79,5 +79,5 @@ func askPassphrase(question string) ([]byte, error) {
 	}
 	fmt.Fprintf(os.Stderr, "%s: ", steps.CleanText(question))
 	defer fmt.Fprintln(os.Stderr)
-	return term.ReadPassword(os.Stdin.Fd())
+	return tui.ReadHidden(os.Stdin)
 }

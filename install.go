@@ -71,6 +71,9 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		return err
 	}
 	host, err := loadHost(f.host)
+	if e, ok := errors.AsType[*steps.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
+		e.Hint = "the plan names the host alone: if `plan` was given the path of a host.toml, add --host with that path"
+	}
 	if err != nil {
 		return err
 	}

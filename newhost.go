@@ -101,6 +101,9 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 	if err := hosts.CheckName(name); err != nil {
 		return h, steps.Usage("choose another name", "%v", err)
 	}
+	if _, err := os.Stat(f.repo); err != nil {
+		return h, steps.Usage("name a folder that is there", "--repo: %v", err)
+	}
 	if f.replace {
 		file := filepath.Join(f.repo, "hosts", name, "host.toml")
 		if _, err := os.Stat(file); err == nil {
@@ -118,6 +121,10 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 	h.RepoRemote = f.remote
 	if h.RepoRemote == "" {
 		h.RepoRemote = steps.Origin(cmd.Context(), f.repo)
+	}
+	if h.RepoRemote == "" && !f.prebuilt {
+		return h, steps.Usage("`git remote add origin URL` in the config repo, or --remote URL: the machine clones it from there",
+			"%s has no remote called origin, and there is no --remote", f.repo)
 	}
 	if f.user != "" && f.user != "root" {
 		h.RepoClonePath = "/mnt/home/" + f.user + "/nix-config"

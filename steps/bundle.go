@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"auto-installer/secrets"
@@ -41,11 +40,14 @@ func (a *Answers) TakeKeys(k Keys) {
 	}
 }
 
+// maxBundle is more than any sealed bundle takes, in bytes.
+const maxBundle = 1 << 20
+
 // ReadBundle reads a sealed bundle: the file, or without one what the medium
 // has for the host, which may be nothing.
 func ReadBundle(file, host string) ([]byte, error) {
 	name := cmp.Or(file, filepath.Join(MediumHosts, host, "bundle.age"))
-	data, err := os.ReadFile(name)
+	data, err := sys.ReadAtMost(name, maxBundle)
 	switch {
 	case file == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, nil

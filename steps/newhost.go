@@ -35,8 +35,9 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 	if err != nil {
 		return nil, Usage("name a folder that is there", "--repo: %v", err)
 	}
+	finished := 0
 	if !n.Looking { // what a program that was killed had begun comes first
-		if _, err := worktree.Recover(root); err != nil {
+		if finished, err = worktree.Recover(root); err != nil {
 			return nil, NewError("", err)
 		}
 	}
@@ -53,12 +54,16 @@ func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
 	if n.Replace {
 		verb = "new keys for "
 	}
-	return task(verb+name+" to "+root,
+	p := task(verb+name+" to "+root,
 		step("look", "see that it can be added", before, o, newhost.LookActions, newhost.Look),
 		step("keys", "make its keys and seal them, write its definition", before, o, newhost.MakeActions, newhost.Make),
 		step("prove", "encrypt the secrets anew, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
 		step("write", "put the files in their places", before, o, newhost.WriteActions, newhost.Write),
-	), nil
+	)
+	if finished > 0 {
+		p.Warnings = append(p.Warnings, "what a command that was killed had begun here is done now: `git status` shows it, `git add` is left to you, and a new host's deploy key is in its deploy.pub")
+	}
+	return p, nil
 }
 
 // rekey gives the secrets of a copy of the repo to whom the rules name there.

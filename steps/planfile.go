@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 
@@ -38,12 +37,9 @@ const maxPlan = 4 << 20
 // ReadPlan reads the plan of an install that `plan --json` has written. The
 // error is an *Error.
 func ReadPlan(name string) (*Plan, error) {
-	data, err := os.ReadFile(name)
-	switch {
-	case err != nil:
+	data, err := sys.ReadAtMost(name, maxPlan)
+	if err != nil {
 		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
-	case len(data) > maxPlan:
-		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %s is not a plan: it is too large", name)
 	}
 	p, err := parsePlan(data)
 	if err != nil {

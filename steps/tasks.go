@@ -47,6 +47,12 @@ func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error 
 	done := ShowEvents(paths.Events, show)
 	err = engine.Close(engine.Run(ctx, p))
 	done()
+	if engine.LogProblem != nil {
+		show(Event{
+			Time: time.Now(), Kind: KindWarning, Step: "-",
+			Line: "what was shown of it is not all: " + sys.Clean(engine.LogProblem.Error()),
+		})
+	}
 	return err
 }
 

@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/charmbracelet/x/term"
-
 	"auto-installer/steps"
 )
 
@@ -32,7 +30,7 @@ var errLeft = &steps.Error{
 func RunPlain(ctx context.Context, b Backend, o Options) error {
 	p := &Plain{
 		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: os.Stdout,
-		secret: func() ([]byte, error) { return term.ReadPassword(os.Stdin.Fd()) },
+		secret: func() ([]byte, error) { return ReadHidden(os.Stdin) },
 	}
 	defer p.answers.Wipe()
 	return p.ask(ctx)

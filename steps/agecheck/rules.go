@@ -95,7 +95,7 @@ func (o Options) recipient(dir string) (*secrets.Recipient, error) {
 		defer id.Wipe()
 		return secrets.ParseRecipient(id.Recipient())
 	}
-	src, err := os.ReadFile(filepath.Join(dir, "keys.nix"))
+	src, err := sys.ReadRegular(filepath.Join(dir, "keys.nix"), 4<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

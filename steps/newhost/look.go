@@ -3,7 +3,6 @@ package newhost
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,23 +33,30 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 			"%s is not a flake: %w", o.Repo, err)
 	}
 	dirty, err := s.Output(ctx, status(o))
+	if _, is := os.Lstat(filepath.Join(o.Repo, ".git")); err != nil && is == nil {
+		return sys.Faultf(sys.CodeUsage, "see what "+sys.Quote([]string{"git", "-C", o.Repo, "status"})+" says", "git does not tell what is committed in %s: %w", o.Repo, err)
+	}
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "run `git init` there: flakes see what git knows", "%s is not a git repo: %w", o.Repo, err)
 	}
 	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !o.AllowDirty {
 		return sys.Faultf(sys.CodeUsage, "commit them, or say --allow-dirty", "there are changes that are not committed:\n%s", text)
 	}
-	_, err = os.Lstat(filepath.Join(o.Repo, o.dir()))
-	there := err == nil
-	switch {
-	case there && !o.Replace:
-		return sys.Faultf(sys.CodeUsage, "choose another name, or give it new keys with --replace", "%s is there already", o.dir())
-	case !there && o.Replace:
-		return sys.Faultf(sys.CodeUsage, "leave out --replace", "there is no %s whose keys could be replaced", o.dir())
+	for _, path := range []string{o.dir(), o.Keys} {
+		if err := o.plain(path); err != nil {
+			return err
+		}
+	}
+	if err := o.known(ctx, s); err != nil {
+		return err
+	}
+	made := o.made()
+	if made != "" && !o.Replace {
+		return sys.Faultf(sys.CodeUsage, "choose another name, or give it new keys with --replace", "%s is there already", made)
 	}
 	if o.Keys == "" {
 		s.Warn("there is no keys.nix: the recipient of " + name + " is entered nowhere")
-		return nil
+		return o.replaceable(made != "")
 	}
 	src, err := o.read(o.Keys)
 	if err != nil {
@@ -59,15 +65,81 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 	switch _, err := secrets.KeyOf(src, name); {
 	case err == nil && !o.Replace:
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it a new key with --replace", "%s has a key of %s already", o.Keys, name)
-	case err != nil && !errors.Is(err, secrets.ErrNoHost):
-		return shape(o, err)
+	case err == nil:
+		return nil
+	case !errors.Is(err, secrets.ErrNoHost) && misshapen(err) == nil:
+		return sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", o.Keys, err)
+	}
+	return o.replaceable(made != "")
+}
+
+// files are those that new-host makes in the host's folder. Others may be there
+// already: a host's configuration is often written first.
+var files = []string{"host.toml", "installer.nix", "bundle.age", "deploy.pub"}
+
+// made is the first of them that is there already, or empty.
+func (o Options) made() string {
+	for _, name := range files {
+		if _, err := os.Lstat(filepath.Join(o.Repo, o.in(name))); err == nil {
+			return o.in(name)
+		}
+	}
+	return ""
+}
+
+// replaceable refuses to replace what is not there.
+func (o Options) replaceable(there bool) error {
+	if o.Replace && !there {
+		return sys.Faultf(sys.CodeUsage, "leave out --replace", "there are no keys of %s that could be replaced", o.Host.TargetHost)
+	}
+	return nil
+}
+
+// ignored lists which of the files git would not take.
+func ignored(o Options) sys.Cmd {
+	argv := []string{"check-ignore", "--no-index", "--"}
+	for _, name := range files {
+		argv = append(argv, o.in(name))
+	}
+	c := git(o, "see that git takes the new files", argv...)
+	c.Quiet = true
+	return c
+}
+
+// known sees that no .gitignore keeps the new files out of the repo: the flake
+// would not see them. git has exit code 1 if none does (git-check-ignore(1)).
+func (o Options) known(ctx context.Context, s sys.System) error {
+	out, err := s.Output(ctx, ignored(o))
+	if err != nil {
+		return ctx.Err()
+	}
+	return sys.Faultf(sys.CodeUsage, "take the line that matches out of .gitignore: the keys in bundle.age are sealed, and belong into the repo",
+		"git ignores %s", strings.Join(strings.Fields(string(out)), ", "))
+}
+
+// maxFile bounds a file of the repo that is edited, in bytes.
+const maxFile = 64 << 20
+
+// plain refuses a path of the repo in which there is a symbolic link: git takes
+// no file beyond one, and what lies outside of the repo is not ours to change.
+func (o Options) plain(name string) error {
+	at := o.Repo
+	for part := range strings.SplitSeq(name, "/") {
+		at = filepath.Join(at, part)
+		info, err := os.Lstat(at)
+		if err != nil {
+			return nil // it is to be made; any other failure shows when it is read
+		}
+		if info.Mode()&os.ModeSymlink != 0 {
+			return sys.Faultf(sys.CodeUsage, "put in its place what it leads to", "%s is a symbolic link, and %s would be changed through it", at, name)
+		}
 	}
 	return nil
 }
 
 // read reads a file of the repo that will be edited.
 func (o Options) read(name string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(o.Repo, name))
+	data, err := sys.ReadRegular(filepath.Join(o.Repo, name), maxFile)
 	if err != nil {
 		return nil, sys.Faultf(sys.CodeUsage, "make it a file that can be read", "%w", err)
 	}
@@ -75,18 +147,8 @@ func (o Options) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// shape is the error of a keys.nix that cannot be edited.
-func shape(o Options, err error) error {
-	hint := "edit it by hand, and run this again with the key in it"
-	if e, ok := errors.AsType[*secrets.ShapeError](err); ok {
-		where := o.Keys
-		if e.Line > 0 {
-			where = fmt.Sprintf("%s:%d", o.Keys, e.Line)
-		}
-		if len(e.ByHand) > 0 {
-			hint = "nothing was changed; what belongs there is:\n" + strings.Join(e.ByHand, "\n")
-		}
-		return sys.Faultf(sys.CodeUsage, hint, "%s is not understood: %s", where, e.Why)
-	}
-	return sys.Faultf(sys.CodeUsage, hint, "%s: %w", o.Keys, err)
+// misshapen is the error of a keys.nix whose shape is not understood, or nil.
+func misshapen(err error) *secrets.ShapeError {
+	e, _ := errors.AsType[*secrets.ShapeError](err)
+	return e
 }

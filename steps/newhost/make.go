@@ -41,7 +41,7 @@ func Make(_ context.Context, s sys.System, o Options) error {
 	if err := o.put("deploy.pub", []byte(d.deployKey+"\n")); err != nil {
 		return err
 	}
-	if !o.Replace {
+	if o.defines() {
 		if err := o.definition(); err != nil {
 			return err
 		}
@@ -132,8 +132,12 @@ func (o Options) enter(s sys.System) error {
 		edit = secrets.ReplaceHost
 	}
 	e, err := edit(src, o.Host.TargetHost, o.Draft.recipient)
+	if bad := misshapen(err); bad != nil {
+		o.leave(s, bad)
+		return nil
+	}
 	if err != nil {
-		return shape(o, err)
+		return sys.Faultf(sys.CodeUsage, "choose another name, or take what is there out of it", "%s: %w", o.Keys, err)
 	}
 	for _, line := range e.Removed {
 		s.Log(o.Keys + " loses  " + strings.TrimSpace(line))
@@ -146,4 +150,15 @@ func (o Options) enter(s sys.System) error {
 	}
 	o.Draft.files[o.Keys] = file{data: e.Data}
 	return nil
+}
+
+// leave tells that keys.nix stays as it is, and what belongs there: nothing but
+// this run knows the recipient.
+func (o Options) leave(s sys.System, bad *secrets.ShapeError) {
+	where := o.Keys
+	if bad.Line > 0 {
+		where = fmt.Sprintf("%s:%d", o.Keys, bad.Line)
+	}
+	s.Warn(where + " is not understood, and left as it is: " + bad.Why)
+	o.Draft.byHand = fmt.Sprintf("%s = %q;", o.Host.TargetHost, o.Draft.recipient)
 }

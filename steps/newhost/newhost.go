@@ -7,7 +7,9 @@ package newhost
 
 import (
 	"context"
+	"os"
 	"path"
+	"path/filepath"
 
 	"auto-installer/hosts"
 	"auto-installer/secrets"
@@ -43,6 +45,7 @@ type Draft struct {
 	before    map[string][]byte // of the files that are edited
 	files     map[string]file   // by path below the repo
 	deployKey string            // public half
+	byHand    string            // line that belongs into keys.nix
 	recipient string
 }
 
@@ -61,9 +64,15 @@ func (o Options) dir() string { return path.Join("hosts", o.Host.TargetHost) }
 
 func (o Options) in(name string) string { return path.Join(o.dir(), name) }
 
+// defines tells whether the host gets a definition: one that is there stays.
+func (o Options) defines() bool {
+	_, err := os.Lstat(filepath.Join(o.Repo, o.in("host.toml")))
+	return err != nil
+}
+
 // LookActions is what Look will do.
 func LookActions(o Options) []sys.Action {
-	return append(sys.Actions(status(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " is not there yet"})
+	return append(sys.Actions(status(o), ignored(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " is not there yet"})
 }
 
 // MakeActions is what Make will do.
@@ -73,7 +82,7 @@ func MakeActions(o Options) []sys.Action {
 		{Does: "seal both in " + o.in("bundle.age")},
 		{Does: "write " + o.in("deploy.pub")},
 	}
-	if !o.Replace {
+	if o.defines() {
 		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")},
 			sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
 	}

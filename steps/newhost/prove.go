@@ -3,7 +3,10 @@ package newhost
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,14 +19,17 @@ func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
 }
 
+// flakeOf is the URL of a folder's flake (nix3-flake(1), "path").
+func flakeOf(dir string) string { return "path:" + (&url.URL{Path: dir}).EscapedPath() }
+
 func configurations(o Options, dir string) sys.Cmd {
-	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", "path:"+dir+"#nixosConfigurations",
+	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flakeOf(dir)+"#nixosConfigurations",
 		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
 }
 
 func drvPath(o Options, dir string) sys.Cmd {
 	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
-		"path:"+dir+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
+		flakeOf(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
 }
 
 // Prove makes a copy of the repo with the drafted files, and sees there that
@@ -31,11 +37,11 @@ func drvPath(o Options, dir string) sys.Cmd {
 func Prove(ctx context.Context, s sys.System, o Options) error {
 	dir, err := os.MkdirTemp("", "auto-installer-")
 	if err != nil {
-		return err
+		return sys.Faultf(sys.CodeUnexpected, "nothing was changed; name a folder that can be written to with TMPDIR", "there is no place for a copy of the repo: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	if err := o.copyTo(ctx, s, dir); err != nil {
-		return err
+		return sys.WithHint(err, sys.CodeUnexpected, "nothing was changed; TMPDIR names another folder for it", "copying the repo")
 	}
 	if err := o.rekey(ctx, s, dir); err != nil {
 		return err
@@ -83,21 +89,36 @@ func copyFile(from, to string) error {
 		}
 		return os.Symlink(target, to)
 	}
-	data, err := os.ReadFile(from)
+	if !info.Mode().IsRegular() {
+		return nil // git does not know it either
+	}
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, info.Mode().Perm()|0o600)
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
+// writeTo writes the draft into a copy of the repo, and never through a link
+// out of it: that would lead to where the repo's own links lead.
 func (d *Draft) writeTo(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for name, f := range d.files {
-		full := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
+		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(full, f.data, 0o600); err != nil {
-			return err
+		if err := root.WriteFile(name, f.data, 0o600); err != nil {
+			return sys.Faultf(sys.CodeUsage, "put a plain file there, within the repo", "%s is no place to write to: %w", name, err)
 		}
 	}
 	return nil

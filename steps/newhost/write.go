@@ -21,7 +21,7 @@ func add(o Options, names []string) sys.Cmd {
 func Write(ctx context.Context, s sys.System, o Options) error {
 	names := slices.Sorted(maps.Keys(o.Draft.files))
 	if err := o.commit(ctx, names); err != nil {
-		return err
+		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "putting the files in their places")
 	}
 	for _, name := range names {
 		verb := "changed "
@@ -67,6 +67,10 @@ func (o Options) next(s sys.System) {
 	s.Log(o.Draft.deployKey)
 	s.Log("")
 	s.Log("next:")
+	if o.Draft.byHand != "" {
+		s.Log("  enter the recipient in " + o.Keys + ", then `auto-installer rekey`:")
+		s.Log("    " + o.Draft.byHand)
+	}
 	s.Log("  make it a deploy key of " + orThe(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {

@@ -1,10 +1,10 @@
 package rekey
 
 import (
-	"os"
 	"path/filepath"
 
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/tree"
 )
 
@@ -21,7 +21,7 @@ func RecordOf(dir string) string {
 // Names reads what people call the holders of keys from keys.nix beside the
 // rules. It is for messages alone: what cannot be read has no names.
 func Names(rules string) map[string]string {
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(rules), "keys.nix"))
+	data, err := sys.ReadRegular(filepath.Join(filepath.Dir(rules), "keys.nix"), 4<<20)
 	if err != nil {
 		return nil
 	}

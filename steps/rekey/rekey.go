@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -90,8 +89,11 @@ func (w *Work) judge(f *File) error {
 	return nil
 }
 
+// maxFile bounds a secret, in bytes: it is decrypted in memory.
+const maxFile = 256 << 20
+
 func (w *Work) read(f *File) ([]byte, error) {
-	return os.ReadFile(filepath.Join(w.o.Dir, f.File))
+	return sys.ReadRegular(filepath.Join(w.o.Dir, f.File), maxFile)
 }
 
 // changed are the files to encrypt anew.
@@ -214,7 +216,7 @@ func Write(ctx context.Context, s sys.System, w *Work) error {
 	files := w.changed()
 	if len(files) > 0 {
 		if err := w.replace(ctx, files); err != nil {
-			return err
+			return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "replacing the files")
 		}
 	}
 	for _, f := range files {

@@ -21,6 +21,9 @@ func Evaluation(file string) sys.Cmd {
 	}}
 }
 
+// maxRules bounds rules as JSON, in bytes.
+const maxRules = 64 << 20
+
 // Read reads a rules file: agenix' secrets.nix, by one evaluation of nix, or
 // the same as plain JSON if its name ends in .json.
 func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error) {
@@ -36,7 +39,9 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 	}
 	var data []byte
 	if strings.HasSuffix(file, ".json") {
-		data, err = os.ReadFile(file)
+		if data, err = sys.ReadAtMost(file, maxRules); err != nil {
+			return nil, sys.Faultf(sys.CodeUsage, "name a file that can be read", "the rules: %w", err)
+		}
 	} else {
 		data, err = s.Output(ctx, Evaluation(file))
 	}
