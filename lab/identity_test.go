@@ -82,6 +82,7 @@ func TestIdentityBySCP(t *testing.T) {
 	}
 
 	shell(t, i.Machine, "rm /run/auto-installer/events.jsonl")
+	spy := i.spyOnProcesses("nixos-install")
 	p, err := i.Agent.Start(t.Context(), nil, append([]string{"auto-installer"}, installArgs("demo", target, "--source", "/run/config")...)...)
 	i.must(err)
 	how := i.waiting()
@@ -122,7 +123,9 @@ func TestIdentityBySCP(t *testing.T) {
 			lines = append(lines, line)
 		}
 	}
-	i.secretless(nil, append(lines, greeting)...)
+	i.secretless(map[string]string{"processes": spy()}, append(lines, greeting)...)
+	shell(t, i.Machine, "rm -r /run/*.agekey /run/sender")
+	i.notInFiles(append(lines, greeting)...)
 	i.off(target)
 	m := i.boots(target, "demo", nil)
 	if got := fact(m, "/etc/age/demo.agekey"); got != "600 0:0 in 700" || !decrypted(m) {
