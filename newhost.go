@@ -88,7 +88,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 			return err
 		}
 	}
-	plan, err := steps.NewHostPlan(cmd.Context(), o)
+	plan, err := steps.NewHostPlan(o)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"errors"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,10 +82,7 @@ func (g *growing) has(host string) (n, of int) {
 // Killed at any moment, new-host has added a host, or has not;
 // AUTO_INSTALLER_KILLS=200 for a thorough look.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
-	kills := 6
-	if n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS")); err == nil {
-		kills = n
-	}
+	kills := killCount()
 	whole := newGrowing(t)
 	start := time.Now()
 	if out, err := whole.add("vega").CombinedOutput(); err != nil {
@@ -101,18 +96,8 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	for i := range kills {
 		g := newGrowing(t)
 		cmd := g.add("vega")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(rand.N(takes))
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		r := &killedRepo{t: t, dir: g.dir}
 		both := i%2 == 1
-		if both {
-			r.killFinisher()
-		}
-		_ = cmd.Wait()
-		r.settled()
+		(&killedRepo{t: t, dir: g.dir}).killed(cmd, takes, both)
 		if both {
 			// The next start finishes first, whatever comes of itself.
 			_ = g.add("no/name").Run()

@@ -117,13 +117,33 @@ func (r *killedRepo) killFinisher() {
 	}
 }
 
+// killCount is how often a command is killed; AUTO_INSTALLER_KILLS=200 for a
+// thorough look.
+func killCount() int {
+	if n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS")); err == nil {
+		return n
+	}
+	return 6
+}
+
+// killed starts a command and kills it within a time; both: what finishes its
+// work as well. Nothing works on the repo any more afterwards.
+func (r *killedRepo) killed(cmd *exec.Cmd, within time.Duration, both bool) {
+	r.t.Helper()
+	r.ok(cmd.Start())
+	time.Sleep(rand.N(within))
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if both {
+		r.killFinisher()
+	}
+	_ = cmd.Wait()
+	r.settled()
+}
+
 // Killed at any moment, rekey leaves all secrets as they were, or all as they
 // are to be; AUTO_INSTALLER_KILLS=200 for a thorough look.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
-	kills := 6
-	if n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS")); err == nil {
-		kills = n
-	}
+	kills := killCount()
 	whole := newKilledRepo(t)
 	start := time.Now()
 	if out, err := whole.rekey(whole.identity).CombinedOutput(); err != nil || whole.after() != killedFiles {
@@ -134,15 +154,8 @@ func TestRekeyKilledAtAnyMoment(t *testing.T) {
 	for i := range kills {
 		r := newKilledRepo(t)
 		cmd := r.rekey(r.identity)
-		r.ok(cmd.Start())
-		time.Sleep(rand.N(takes))
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		both := i%2 == 1
-		if both {
-			r.killFinisher()
-		}
-		_ = cmd.Wait()
-		r.settled()
+		r.killed(cmd, takes, both)
 		if both {
 			// The next start finishes first, even if it can open nothing then.
 			_ = r.rekey(filepath.Join(r.dir, "other")).Run()

@@ -30,7 +30,7 @@ type NewHost struct {
 }
 
 // NewHostPlan adds a host to a config repo. The error is an *Error.
-func NewHostPlan(_ context.Context, n NewHost) (*Plan, error) {
+func NewHostPlan(n NewHost) (*Plan, error) {
 	root, err := worktree.Root(n.Dir)
 	if err != nil {
 		return nil, Usage("name a folder that is there", "--repo: %v", err)

@@ -2,6 +2,7 @@ package newhost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,18 +72,11 @@ func (o Options) next(s sys.System) {
 		s.Log("  enter the recipient in " + o.Keys + ", then `auto-installer rekey`:")
 		s.Log("    " + o.Draft.byHand)
 	}
-	s.Log("  make it a deploy key of " + orThe(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
+	s.Log("  make it a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {
 		verb = "New keys for"
 	}
 	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
 	s.Log("  auto-installer iso " + name)
-}
-
-func orThe(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

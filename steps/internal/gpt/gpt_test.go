@@ -153,7 +153,7 @@ func TestReadRefusesNonsense(t *testing.T) {
 func TestReadFile(t *testing.T) {
 	sfdisk, err := exec.LookPath("sfdisk")
 	if err != nil {
-		t.Skip("no sfdisk")
+		t.Fatal("sfdisk is needed: ./bootstrap installs it")
 	}
 	for _, ss := range []int{512, 4096} {
 		path := filepath.Join(t.TempDir(), "disk")
