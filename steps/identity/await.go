@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,14 +124,7 @@ func arrived(o AwaitOptions) ([]byte, error) {
 	}
 	defer f.Close()
 	buf := make([]byte, maxKey)
-	n := 0
-	for n < len(buf) {
-		m, err := f.Read(buf[n:])
-		n += m
-		if err != nil || m == 0 {
-			break
-		}
-	}
+	n, _ := io.ReadFull(f, buf) // what cannot be read is still to come
 	return buf[:n], nil
 }
 
