@@ -33,6 +33,10 @@ unit *args:
 e2e scenario='.':
     go test -tags e2e -count 1 -timeout 60m -parallel 3 -v -run '{{scenario}}' ./lab/...
 
+# every fault in every step of an install, in the lab; takes hours
+campaign *tests:
+    lab/campaign {{tests}}
+
 # kill the commands that change a repo, at any moment, 200 times each
 kills:
     AUTO_INSTALLER_KILLS=200 go test -count 1 -v -run KilledAtAnyMoment . ./steps/internal/tree
@@ -61,7 +65,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

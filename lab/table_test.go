@@ -1,0 +1,111 @@
+//go:build e2e
+
+package lab
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// full is what `just campaign` asks for. Without it the campaign is a small part
+// of itself.
+var full = flag.Bool("full", false, "every fault, in every step")
+
+// cell is what came of one fault at one place.
+type cell struct {
+	fault, place string
+	outcome      string // in a few words
+	failed       bool
+}
+
+// table gathers cells, whatever machine and test they come from.
+type table struct {
+	mu    sync.Mutex
+	cells []cell
+}
+
+// The two halves of the campaign: what happens in the midst of an install, and
+// what is wrong before it.
+var struck, seeded table
+
+func (t *table) add(c cell) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cells = append(t.cells, c)
+}
+
+// grid is the table in Markdown: a row a place, a column a fault, both in the
+// order given.
+func (t *table) grid(places, faults []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| step | %s |\n|---|%s\n", strings.Join(faults, " | "), strings.Repeat("---|", len(faults)))
+	for _, place := range places {
+		fmt.Fprintf(&b, "| `%s` |", place)
+		for _, fault := range faults {
+			text := "–"
+			if n := slices.IndexFunc(t.cells, func(c cell) bool { return c.fault == fault && c.place == place }); n >= 0 {
+				text = t.cells[n].text()
+			}
+			fmt.Fprintf(&b, " %s |", text)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// list is the table in Markdown: a row a cell.
+func (t *table) list() string {
+	var b strings.Builder
+	b.WriteString("| fault | refused in | outcome |\n|---|---|---|\n")
+	for _, c := range t.cells {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.fault, c.place, c.text())
+	}
+	return b.String()
+}
+
+func (c cell) text() string {
+	if c.failed {
+		return "**FAILED** " + c.outcome
+	}
+	return c.outcome
+}
+
+func (t *table) count() (passed, failed int) {
+	for _, c := range t.cells {
+		if c.failed {
+			failed++
+		} else {
+			passed++
+		}
+	}
+	return passed, failed
+}
+
+// TestMain writes the campaign's tables to lab/out/campaign.md.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if len(struck.cells)+len(seeded.cells) > 0 {
+		if err := writeTables(); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func writeTables() error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	p1, f1 := struck.count()
+	p2, f2 := seeded.count()
+	text := fmt.Sprintf("%s\n%s\n%d passed, %d failed\n", struck.grid(stepNames, faultNames), seeded.list(), p1+p2, f1+f2)
+	return os.WriteFile(filepath.Join(root, "lab/out/campaign.md"), []byte(text), 0o644)
+}
