@@ -2,10 +2,131 @@
 
 package lab
 
-// The steps of an install, in their order.
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The steps of an install, in their order: that of a prebuilt host with all
+// there is.
 var stepNames = []string{
 	"preflight", "source", "contract", "secrets", "gate", "partition", "encrypt", "format", "mount", "repo",
 	"identity", "closure", "system", "sshkey", "opened", "bootproof", "finish",
 }
 
-var faultNames = []string{}
+// The campaign: in the midst of every step something goes wrong. Whatever it
+// is, nothing stays behind, no other disk is written to, and the next start
+// comes to its end: by continuing, and, after the same once more, by starting
+// over.
+//
+// Without -full, a few of them.
+func TestCampaign(t *testing.T) {
+	for _, f := range faults {
+		t.Run(f.id(), func(t *testing.T) {
+			places := f.slice
+			if *full {
+				places = stepNames
+			}
+			if places = slices.DeleteFunc(slices.Clone(places), func(step string) bool { return !f.can(step) }); len(places) == 0 {
+				return
+			}
+			t.Parallel()
+			r := newRig(t, f)
+			for _, step := range places {
+				// One that fails leaves the machine as nobody knows.
+				if t.Failed() {
+					r = newRig(t, f)
+				}
+				t.Run(step, func(t *testing.T) { r.on(t).strikes(f, step) })
+			}
+		})
+	}
+}
+
+// strikes makes a cell of the table.
+func (r *rig) strikes(f *fault, step string) {
+	c := cell{fault: f.name, place: step, failed: true}
+	defer func() {
+		c.failed = r.t.Failed()
+		struck.add(c)
+	}()
+	say := func(format string, args ...any) {
+		c.outcome = strings.TrimPrefix(c.outcome+"; "+fmt.Sprintf(format, args...), "; ")
+		r.t.Log(fmt.Sprintf(format, args...))
+	}
+	host := r.host(f, step)
+
+	// In its beginning, and then the install is continued.
+	begun := r.strike(f, host, step, 0)
+	say("%s", begun)
+	switch {
+	case begun.exit == 0:
+		return // it could do without
+	case begun.written:
+		if r.resume(f, host, begun) {
+			say("continued")
+		} else {
+			r.finishes(host, "--start-over")
+			say("begun anew")
+			return
+		}
+		// In its midst, and then it is begun anew.
+		again := r.strike(f, host, step, r.seconds[step]*0.4)
+		if again.String() != begun.String() {
+			say("later: %s", again)
+		}
+		if again.exit == 0 {
+			return
+		}
+	}
+	r.finishes(host, "--start-over")
+	say("begun anew")
+}
+
+// resume continues the install, if there is something to continue. There must
+// be, once what was done is known: in memory as soon as the table is written,
+// on the disk as soon as it is mounted.
+func (r *rig) resume(f *fault, host hostArgs, b blow) bool {
+	r.t.Helper()
+	known := slices.Contains(b.done, "partition")
+	if f.cut {
+		known = slices.Contains(b.done, "mount")
+	}
+	out := r.run(installArgs(host.file, r.target, append(slices.Clone(host.args), "--resume")...)...)
+	switch all := string(out.Stdout) + string(out.Stderr); {
+	case out.Exit == 0:
+		r.finished()
+		return true
+	case out.Exit == 2 && strings.Contains(all, "no unfinished install") && (!known || b.step == "finish"):
+		r.letGo()
+		return false
+	default:
+		r.t.Fatalf("--resume after %s: exit code %d\n%s", b, out.Exit, all)
+		return false
+	}
+}
+
+// finishes runs an install to its end, which must be a good one.
+func (r *rig) finishes(host hostArgs, more ...string) {
+	r.t.Helper()
+	start := time.Now()
+	r.mustRun(installArgs(host.file, r.target, slices.Concat(host.args, more)...)...)
+	r.t.Logf("an install of %.0f s: %v", time.Since(start).Seconds(), r.seconds)
+	for _, e := range r.events() {
+		if e.Event == "finished" {
+			r.seconds[e.Step] = e.Seconds
+		}
+	}
+	r.finished()
+}
+
+// finished checks what an install that came to its end has left.
+func (r *rig) finished() {
+	r.t.Helper()
+	r.letGo()
+	r.clean(r.target)
+	r.othersUntouched()
+}

@@ -56,6 +56,7 @@ const (
 // Disk is a disk of a machine, backed by a raw image file.
 type Disk struct {
 	Path     string
+	NBD      string // the socket of an NBD server that has the image, to go by it
 	Serial   string // also the disk's id for Machine.Unplug
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096

@@ -283,6 +283,19 @@ func (m *Machine) Unplug(ctx context.Context, serial string) error {
 	return err
 }
 
+// Plug puts a USB disk back that was unplugged.
+func (m *Machine) Plug(ctx context.Context, d Disk) error {
+	node := "again-" + d.Serial
+	return errors.Join(
+		m.Monitor.Execute(ctx, "blockdev-add", map[string]any{
+			"node-name": node, "driver": "raw", "cache": map[string]any{"no-flush": true},
+			"file": map[string]any{"driver": "file", "filename": d.Path, "discard": "unmap"},
+		}, nil),
+		m.Monitor.Execute(ctx, "device_add", map[string]any{
+			"driver": "usb-storage", "bus": "xhci.0", "id": d.Serial, "drive": node, "serial": d.Serial, "removable": d.Bus == USBRemov,
+		}, nil))
+}
+
 // StickChanged tells whether anything was written to the stick.
 func (m *Machine) StickChanged() (bool, error) {
 	err := exec.Command("qemu-img", "compare", "-q", "-U", "-f", "raw", "-F", "qcow2",

@@ -1,0 +1,174 @@
+//go:build e2e
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// fault is a way in which an install is struck in a step.
+type fault struct {
+	name  string
+	luks  bool     // it is tried on an encrypted host, else on a plain one if that has the step
+	flake bool     // on a host that is not prebuilt
+	usb   bool     // the disk is on USB, else NVMe
+	dies  bool     // the disk is behind a server that can let it die
+	cut   bool     // the machine is off afterwards
+	hangs bool     // a command hangs, and then the signal is sent
+	slice []string // the steps that are tried without -full
+
+	// can tells whether it can strike in a step.
+	can func(step string) bool
+	// signal is sent to the program; "STOP" holds it for strike.
+	signal string
+	// arm is called before the install, and what it makes ready only counts in
+	// that step.
+	arm func(r *rig, step string)
+	// strike is called while the program is held, and mend after its end.
+	strike, mend func(r *rig, step string)
+}
+
+// id is the name in one word, for files and tests.
+func (f *fault) id() string { return strings.NewReplacer(" ", "-", "/", "").Replace(f.name) }
+
+func after(first string) func(string) bool {
+	return func(step string) bool { return slices.Index(stepNames, step) >= slices.Index(stepNames, first) }
+}
+
+func everyStep(string) bool { return true }
+
+// tools are commands that the program runs in one step, and in none before it.
+var tools = map[string]string{
+	"partition": "sfdisk", "encrypt": "cryptsetup", "format": "mkfs.ext4", "mount": "mount", "repo": "cp",
+	"closure": "nix", "system": "nixos-install", "bootproof": "blkid", "finish": "umount",
+}
+
+func runsTool(step string) bool { return tools[step] != "" }
+
+var faults = []*fault{
+	{name: "kill -9", luks: true, can: everyStep, signal: "KILL", slice: []string{"gate", "encrypt"}},
+	{name: "SIGINT", can: everyStep, signal: "INT", slice: []string{"bootproof"}},
+	{name: "power cut", luks: true, can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
+	{
+		name: "I/O error", luks: true, dies: true, can: after("gate"), signal: "STOP", slice: []string{"format"},
+		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
+		mend:   func(r *rig, _ string) { r.must(os.Remove(r.dying)) },
+	},
+	{
+		name: "disk full", can: func(step string) bool { return step == "source" || after("repo")(step) }, signal: "STOP",
+		strike: (*rig).fill, mend: (*rig).empty,
+	},
+	{
+		name: "disk unplugged", usb: true, can: everyStep, signal: "STOP",
+		strike: func(r *rig, _ string) { r.must(r.Unplug(r.t.Context(), r.target.Serial)) },
+		mend:   (*rig).plug,
+	},
+	{
+		name: "network cut", flake: true, can: func(step string) bool { return step != "encrypt" && step != "sshkey" }, signal: "STOP",
+		strike: func(r *rig, _ string) { r.must(r.SetLink(r.t.Context(), false)) },
+		mend:   (*rig).linkUp,
+	},
+	{name: "command missing", can: runsTool, signal: "CONT", arm: func(r *rig, step string) { r.hide(step, "/dev/null") }, mend: (*rig).show},
+	{name: "command hangs", can: runsTool, signal: "INT", hangs: true, arm: func(r *rig, step string) { r.hide(step, r.hanging()) }, mend: (*rig).show},
+}
+
+var faultNames = func() (names []string) {
+	for _, f := range faults {
+		names = append(names, f.name)
+	}
+	return names
+}()
+
+// fill leaves no room on the target, or in memory before there is one.
+func (r *rig) fill(string) {
+	shell(r.t, r.Machine, `
+		fill() { dd if=/dev/zero of="$1/filler" bs="$2" oflag=append conv=notrunc status=none 2>/dev/null || true; }
+		if ! mountpoint --quiet /mnt; then
+			fill /run 64k
+			exit
+		fi
+		fallocate --length $(($(stat --file-system --format '%f*%S' /mnt) - 1048576)) /mnt/filler || true
+		fill /mnt 1M
+		fill /mnt 512
+		fill /mnt/boot 1M
+		fill /mnt/boot 512`)
+}
+
+// empty takes back what fill did, as somebody would who makes room.
+func (r *rig) empty(string) {
+	shell(r.t, r.Machine, `
+		rm -f /run/filler
+		mkdir -p /srv/target
+		root=`+r.target.ID()+`-part2
+		if cryptsetup isLuks $root 2>/dev/null; then
+			cryptsetup open --key-file /run/passphrase $root emptied
+			root=/dev/mapper/emptied
+		fi
+		for part in `+r.target.ID()+`-part1 $root; do
+			mount $part /srv/target 2>/dev/null || continue
+			rm -f /srv/target/filler
+			umount /srv/target
+		done
+		[ ! -e /dev/mapper/emptied ] || cryptsetup close emptied`)
+}
+
+func (r *rig) plug(string) {
+	r.must(r.Plug(r.t.Context(), r.target))
+	shell(r.t, r.Machine, `
+		for _ in $(seq 100); do [ -e `+r.target.ID()+` ] && break; sleep 0.1; done
+		udevadm settle`)
+}
+
+func (r *rig) linkUp(string) {
+	r.must(r.SetLink(r.t.Context(), true))
+	shell(r.t, r.Machine, `for _ in $(seq 300); do ip route | grep -q 10.0.2 && exit; sleep 0.1; done; exit 1`)
+}
+
+// hide puts something else in the place of a step's tool.
+func (r *rig) hide(step, by string) {
+	r.armed = fmt.Sprintf("path=$(readlink -f $(type -P %s)); echo $path >/run/hidden; busybox mount -o bind %s $path", tools[step], by)
+}
+
+func (r *rig) show(string) {
+	shell(r.t, r.Machine, `busybox umount "$(cat /run/hidden)"; rm /run/hidden`)
+}
+
+// hanging is a command that hangs, and does not mind being asked to end.
+func (r *rig) hanging() string {
+	file := r.write("/run/hanging", "#!/bin/sh\ntrap '' INT TERM HUP\ntouch /run/hangs\nwhile :; do sleep 1; done\n")
+	shell(r.t, r.Machine, "chmod +x "+file+"; rm -f /run/hangs")
+	return file
+}
+
+// watcher is a script for the live system. It waits for the step and a while
+// longer, and then sends the signal. What is armed is done before the disk is
+// looked at for the last time; a command that hangs is waited for.
+func (f *fault) watcher(r *rig, step string, wait time.Duration) string {
+	then := ""
+	if wait > 0 {
+		then = fmt.Sprintf("sleep %.2f", wait.Seconds())
+	}
+	if f.arm != nil {
+		step, then = "contract", r.armed
+	}
+	if f.hangs {
+		then += `
+			until [ -e /run/hangs ] || grep -qs '"event":"ended"' $events; do sleep 0.1; done
+			sleep 2`
+	}
+	// The shorter the way from the event to the signal, the nearer the blow.
+	return strings.NewReplacer("STEP", step, "THEN", then, "SIGNAL", f.signal).Replace(`
+		events=/run/auto-installer/events.jsonl
+		mkdir -p /run/auto-installer
+		exec 4< <(exec tail -n +1 -F $events 2>/dev/null)
+		tail=$!
+		seen=$(grep -m 1 -e '"event":"started","step":"STEP"' -e '"event":"ended"' <&4)
+		THEN
+		read -r engine </run/auto-installer/lock
+		[[ $seen == *ended* ]] || ! kill -SIGNAL $engine || echo struck
+		kill $tail`)
+}

@@ -1,0 +1,257 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// rig is a machine whose installs are struck by a fault, again and again.
+type rig struct {
+	*installer
+	group  *testing.T // of all its installs
+	fault  *fault
+	target Disk
+	other  Disk   // another one, with data
+	before string // its hash
+	dying  string // a file: while it is there, the target cannot be read or written
+	armed  string // what the watcher does, see fault.arm
+
+	keys       string // of the host, as a base64 tar
+	plain, all hostArgs
+	seconds    map[string]float64 // that a step took
+	boots      int
+}
+
+// hostArgs are a host and what its install is given.
+type hostArgs struct {
+	file string
+	args []string
+}
+
+func newRig(t *testing.T, f *fault) *rig {
+	t.Helper()
+	r := &rig{group: t, fault: f, seconds: map[string]float64{}}
+	bus := NVMe
+	if f.usb {
+		bus = USB
+	}
+	r.target = disk(t, "TARGET", bus, 512, 5*gib)
+	if f.dies {
+		r.target.NBD, r.dying = serve(t, r.target.Path)
+	}
+	r.other = disk(t, "OTHER", VirtioBlk, 512, 1*gib)
+	r.boot()
+	shell(t, r.Machine, "mkfs.ext4 -q -L other "+r.other.ID()+"; sync")
+	r.before = hash(t, r.other)
+	r.keys = shell(t, r.Machine, `
+		umask 077
+		age-keygen -o /run/host.agekey 2>/dev/null
+		ssh-keygen -q -t ed25519 -N '' -C campaign -f /run/deploy
+		tar -c -C /run host.agekey deploy | base64`)
+	return r
+}
+
+// boot starts the live system.
+func (r *rig) boot() {
+	r.group.Helper()
+	r.boots++
+	r.installer = liveMachine(r.group, Config{
+		Name:    fmt.Sprintf("campaign-%s-%d", r.fault.id(), r.boots),
+		Network: GitServer, Disks: []Disk{r.target, r.other},
+		Memory: 1536, // argon2 takes half of it, and in emulation its time
+	})
+	i := r.installer
+	i.write("/run/passphrase", passphrase)
+	if r.keys != "" {
+		i.write("/run/keys", r.keys)
+		shell(r.group, r.Machine, "umask 077; base64 -d /run/keys | tar -x -C /run; rm /run/keys")
+	}
+	identity := []string{"--age-identity", "/run/host.agekey"}
+	r.plain = hostArgs{file: i.host("demo-swap"), args: identity}
+	if r.fault.flake {
+		r.plain = hostArgs{file: "demo", args: identity}
+	}
+	r.all = hostArgs{file: i.host("demo-full"), args: append(slices.Clone(identity), "--deploy-key", "/run/deploy", "--passphrase-file", "/run/passphrase")}
+}
+
+// on makes the rig that of one test of its group.
+func (r *rig) on(t *testing.T) *rig {
+	r.installer.t = t
+	return r
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// host is the one to install so that a step is struck.
+func (r *rig) host(f *fault, step string) hostArgs {
+	if f.luks || step == "encrypt" || step == "sshkey" {
+		return r.all
+	}
+	return r.plain
+}
+
+// serve has a server give out a disk image, which fails every request while
+// the file dying is there.
+func serve(t *testing.T, image string) (socket, dying string) {
+	t.Helper()
+	dir := t.TempDir()
+	socket, dying = filepath.Join(dir, "nbd"), filepath.Join(dir, "dying")
+	cmd := exec.Command("nbdkit", "--foreground", "--unix", socket, "--filter=error", "file", image,
+		"error=EIO", "error-rate=100%", "error-file="+dying)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("nbdkit is needed: ./bootstrap installs it: %v", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for range 100 {
+		if _, err := os.Stat(socket); err == nil {
+			return socket, dying
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("nbdkit does not serve")
+	return "", ""
+}
+
+// blow is what an install was when it was struck.
+type blow struct {
+	aimed   string   // at this step
+	step    string   // and this was the one it was in
+	done    []string // steps that were finished
+	exit    int
+	written bool // the disk was
+	cut     bool
+}
+
+func (b blow) String() string {
+	text := fmt.Sprintf("exit %d", b.exit)
+	if b.cut {
+		text = "off"
+	}
+	if b.step != b.aimed {
+		text += " in " + b.step
+	}
+	return text
+}
+
+// strike begins an install and strikes it in a step, after a while.
+func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Minute)
+	defer cancel()
+	before := hash(r.t, r.target)
+	if f.arm != nil {
+		f.arm(r, step)
+	}
+	shell(r.t, r.Machine, "rm -f /run/auto-installer/events.jsonl")
+	watch, err := r.Agent.Start(ctx, nil, "bash", "-c", f.watcher(r, step, time.Duration(seconds*float64(time.Second))))
+	r.must(err)
+	engine, err := r.Agent.Start(ctx, nil, append([]string{"auto-installer"}, installArgs(host.file, r.target, host.args...)...)...)
+	r.must(err)
+	seen, err := watch.Wait(ctx)
+	r.must(err)
+	if !strings.Contains(string(seen.Stdout), "struck") {
+		end, _ := engine.Wait(ctx)
+		r.t.Fatalf("it was not struck: %s%s\nexit code %d\n%s%s", seen.Stdout, seen.Stderr, end.Exit, end.Stdout, end.Stderr)
+	}
+	b := blow{aimed: step, cut: f.cut}
+	if f.cut {
+		r.look(&b)
+	}
+	if f.strike != nil {
+		f.strike(r, step)
+	}
+	if f.cut {
+		r.boot()
+		r.installer.t = r.t
+		b.written = hash(r.t, r.target) != before
+		r.othersUntouched()
+		return b
+	}
+	if f.signal == "STOP" {
+		shell(r.t, r.Machine, `kill -CONT "$(cat /run/auto-installer/lock)"`)
+	}
+	end, err := engine.Wait(ctx)
+	r.must(err)
+	b.exit = end.Exit
+	r.look(&b)
+	if f.mend != nil {
+		f.mend(r, step)
+	}
+	r.judge(f, &b, end)
+	shell(r.t, r.Machine, "sync")
+	b.written = hash(r.t, r.target) != before
+	if first := slices.Index(stepNames, "partition"); b.written && slices.Index(stepNames, b.step) < first {
+		r.t.Errorf("the disk was written to in the step %s", b.step)
+	}
+	r.othersUntouched()
+	return b
+}
+
+// look reads from the events how far the install is.
+func (r *rig) look(b *blow) {
+	r.t.Helper()
+	for _, e := range r.events() {
+		switch e.Event {
+		case "started":
+			b.step = e.Step
+		case "finished":
+			b.done = append(b.done, e.Step)
+		}
+	}
+}
+
+// judge checks how an install that was struck has ended, and what it left. One
+// that was killed, or whose umount is gone, cannot let go: its next start does.
+func (r *rig) judge(f *fault, b *blow, end Result) {
+	r.t.Helper()
+	all := string(end.Stdout) + string(end.Stderr)
+	switch f.signal {
+	case "KILL":
+		if b.exit != 137 {
+			r.t.Errorf("exit code %d\n%s", b.exit, all)
+		}
+		return
+	case "INT":
+		if b.exit != 130 {
+			r.t.Errorf("exit code %d\n%s", b.exit, all)
+		}
+	default:
+		if b.exit == 0 && !f.flake {
+			r.t.Errorf("the install came to its end\n%s", all)
+		}
+		if b.exit != 0 && (!strings.Contains(all, "error: ") || !strings.Contains(all, "hint: ") || b.exit == 1) {
+			r.t.Errorf("exit code %d\n%s", b.exit, all)
+		}
+	}
+	if f.arm == nil || b.step != "finish" {
+		r.letGo()
+	}
+}
+
+// cutPower ends the machine as it is.
+func (r *rig) cutPower() { r.must(r.Close()) }
+
+// othersUntouched checks every disk but the target.
+func (r *rig) othersUntouched() {
+	r.t.Helper()
+	r.untouched()
+	if hash(r.t, r.other) != r.before {
+		r.t.Error("another disk was written to")
+	}
+}
