@@ -189,10 +189,10 @@ func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow
 	end, err := engine.Wait(ctx)
 	r.must(err)
 	b.exit = end.Exit
-	r.look(&b)
 	if f.mend != nil {
 		f.mend(r, step)
 	}
+	r.look(&b)
 	r.judge(f, &b, end)
 	shell(r.t, r.Machine, "sync")
 	b.written = hash(r.t, r.target) != before

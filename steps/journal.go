@@ -40,9 +40,6 @@ type journal struct {
 	Time       time.Time             `json:"time"`  // when the last of them was
 	// Serial counts how often it was written: of two, the higher is the newer.
 	Serial int `json:"serial"`
-	// Cut: the machine was started anew since, and what was in the target's
-	// store then has not been looked through yet.
-	Cut bool `json:"cut,omitempty"`
 }
 
 // journalSchema is the form of a journal. Another program's form is not
@@ -166,9 +163,6 @@ func (j journal) done(step string) bool { return slices.Contains(j.Done, step) }
 func (j *journal) note(p Paths, step string) error {
 	if !j.done(step) {
 		j.Done = append(j.Done, step)
-	}
-	if step == "closure" {
-		j.Cut = false
 	}
 	j.Serial++
 	j.Time = time.Now().UTC().Truncate(time.Second)

@@ -99,7 +99,6 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 	if j.done("partition") {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
-	j.Cut = j.Cut || fromDisk
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs, begun: &j}
 	p, err := b.plan()
 	if err != nil {
@@ -170,7 +169,7 @@ func (b *builder) steps() []Step {
 	agreed := b.contract(&src)
 	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
-	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv(), Mend: b.begun != nil && b.begun.Cut}
+	build := closure.Options{Installable: src.Installable(), Root: Target, OutLink: outLink, Live: "/", Env: b.gitEnv(), Mend: b.begun != nil && b.begun.done("mount")}
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
 	if b.a.System != "" {
 		build.Installable, build.Prebuilt = b.a.System, true

@@ -23,9 +23,10 @@ type Options struct {
 	OutLink  string // symbolic link to make to the toplevel
 	Live     string // the live system's root, normally "/"
 	Env      []string
-	// Mend looks first at what an install before a power cut has brought: nix'
-	// database outlives one, and may then call paths valid whose files were
-	// never written out (nix.conf(5), fsync-metadata and fsync-store-paths).
+	// Mend looks first at what an unfinished install has brought: nix' database
+	// outlives a power cut and a disk that fails to write, and may then call
+	// paths valid whose files were never written out (nix.conf(5),
+	// fsync-metadata and fsync-store-paths).
 	Mend bool
 }
 
