@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -77,6 +78,8 @@ func clone(o Options) []sys.Cmd {
 		Does: "clone the config repo into memory",
 		Argv: []string{"git", "clone", "--progress", "--", from, o.Dir},
 		Env:  env,
+		// A connection that is dead tells nobody: git would wait for hours.
+		Silence: 2 * time.Minute,
 	}}
 	if o.Ref != "" {
 		c = append(c, sys.Cmd{

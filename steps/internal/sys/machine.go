@@ -163,6 +163,8 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	if !c.Quiet {
 		m.Reporter.Command(c)
 	}
+	ctx, heard, deaf := listen(ctx, c)
+	defer deaf()
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdin = bytes.NewReader(c.Stdin)
@@ -181,6 +183,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		return &lineWriter{each: func(line string) {
 			mu.Lock()
 			defer mu.Unlock()
+			heard()
 			tail.add(line)
 			to(line)
 		}}
@@ -224,6 +227,19 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		return nil
 	}
 	return exitError(ctx, c, err, tail.lines)
+}
+
+// listen ends a command that is silent for too long: heard is to be called at
+// each line, deaf at the end.
+func listen(ctx context.Context, c Cmd) (_ context.Context, heard, deaf func()) {
+	if c.Silence == 0 {
+		return ctx, func() {}, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(c.Silence, func() {
+		cancel(fmt.Errorf("%s has printed nothing for %v, and was ended", c.Argv[0], c.Silence))
+	})
+	return ctx, func() { timer.Reset(c.Silence) }, func() { timer.Stop(); cancel(nil) }
 }
 
 // notStarted is the error of a command that never ran.

@@ -206,6 +206,19 @@ func TestCommandThatIsMissing(t *testing.T) {
 
 // A daemon that a command leaves behind keeps its output open. The command
 // succeeded all the same.
+func TestSilentCommandIsEnded(t *testing.T) {
+	m, _ := newMachine(t)
+	c := Cmd{Argv: []string{"sh", "-c", "for n in 1 2 3 4; do echo $n; sleep 0.2; done; echo on; sleep 60"}, Silence: time.Second}
+	err := m.Run(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "sh has printed nothing for 1s") {
+		t.Errorf("%v", err)
+	}
+	c.Argv[2] = "for n in 1 2 3 4; do echo $n; sleep 0.4; done"
+	if err := m.Run(t.Context(), c); err != nil {
+		t.Errorf("it was not silent: %v", err)
+	}
+}
+
 func TestDaemonLeftBehind(t *testing.T) {
 	m, r := newMachine(t)
 	if err := m.Run(t.Context(), sh(`sleep 30 & echo $!`)); err != nil {

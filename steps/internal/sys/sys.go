@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // System is what a step may do to the machine, and how it tells of it.
@@ -67,6 +68,9 @@ type Cmd struct {
 	Long  string   `json:",omitempty"`
 	Env   []string // additions to the environment, NAME=value; no secrets
 	Quiet bool     // looking, not doing: not worth an event
+	// Silence is how long it may print nothing before it is ended: what it
+	// speaks with is gone. 0: it may be silent for as long as it likes.
+	Silence time.Duration `json:",omitempty"`
 	// While says, of an undo command, what must be there for it to be needed:
 	// one of the conditions below. Empty: it always is.
 	While Condition `json:",omitempty"`
