@@ -21,8 +21,9 @@ type fault struct {
 	hangs bool     // a command hangs, and then the signal is sent
 	slice []string // the steps that are tried without -full
 
-	// can tells whether it can strike in a step.
-	can func(step string) bool
+	// can tells whether it can strike in a step, spares whether the install may
+	// come to its end all the same.
+	can, spares func(step string) bool
 	// signal is sent to the program; "STOP" holds it for strike.
 	signal string
 	// arm is called before the install, and what it makes ready only counts in

@@ -155,6 +155,9 @@ func (i *installer) events() []event {
 	}
 	var all []event
 	for line := range bytes.Lines(data) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // it had no room, or is just being written
+		}
 		var e event
 		if err := json.Unmarshal(line, &e); err != nil {
 			i.t.Fatalf("%v: %s", err, line)
