@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The steps of an install, in their order: that of a prebuilt host with all
@@ -57,7 +56,7 @@ func (r *rig) strikes(f *fault, step string) {
 		c.outcome = strings.TrimPrefix(c.outcome+"; "+fmt.Sprintf(format, args...), "; ")
 		r.t.Log(fmt.Sprintf(format, args...))
 	}
-	host := r.host(f, step)
+	host := r.host(step)
 
 	// In its beginning, and then the install is continued.
 	begun := r.strike(f, host, step, 0)
@@ -66,12 +65,13 @@ func (r *rig) strikes(f *fault, step string) {
 	case begun.exit == 0:
 		return // it could do without
 	case begun.written:
-		if r.resume(f, host, begun) {
-			say("continued")
-		} else {
-			r.finishes(host, "--start-over")
-			say("begun anew")
-			return
+		if !r.resume(f, host, begun) {
+			break
+		}
+		say("continued")
+		if f.cut {
+			r.putBack(begun)
+			break
 		}
 		// In its midst, and then it is begun anew.
 		again := r.strike(f, host, step, r.seconds[step]*0.4)
@@ -82,7 +82,7 @@ func (r *rig) strikes(f *fault, step string) {
 			return
 		}
 	}
-	r.finishes(host, "--start-over")
+	r.startOver(host)
 	say("begun anew")
 }
 
@@ -109,12 +109,12 @@ func (r *rig) resume(f *fault, host hostArgs, b blow) bool {
 	}
 }
 
-// finishes runs an install to its end, which must be a good one.
-func (r *rig) finishes(host hostArgs, more ...string) {
+// startOver runs an install from its beginning to its end. The store is not
+// hashed once more: that is most of the time, and the one that was continued
+// has been.
+func (r *rig) startOver(host hostArgs) {
 	r.t.Helper()
-	start := time.Now()
-	r.mustRun(installArgs(host.file, r.target, slices.Concat(host.args, more)...)...)
-	r.t.Logf("an install of %.0f s: %v", time.Since(start).Seconds(), r.seconds)
+	r.mustRun(installArgs(host.file, r.target, append(slices.Clone(host.args), "--start-over", "--skip-verify")...)...)
 	for _, e := range r.events() {
 		if e.Event == "finished" {
 			r.seconds[e.Step] = e.Seconds

@@ -13,8 +13,7 @@ import (
 // fault is a way in which an install is struck in a step.
 type fault struct {
 	name  string
-	luks  bool     // it is tried on an encrypted host, else on a plain one if that has the step
-	flake bool     // on a host that is not prebuilt
+	flake bool     // it is tried on a host that is not prebuilt
 	usb   bool     // the disk is on USB, else NVMe
 	dies  bool     // the disk is behind a server that can let it die
 	cut   bool     // the machine is off afterwards
@@ -51,11 +50,11 @@ var tools = map[string]string{
 func runsTool(step string) bool { return tools[step] != "" }
 
 var faults = []*fault{
-	{name: "kill -9", luks: true, can: everyStep, signal: "KILL", slice: []string{"gate", "encrypt"}},
+	{name: "power cut", can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
+	{name: "kill -9", can: everyStep, signal: "KILL", slice: []string{"gate", "encrypt"}},
 	{name: "SIGINT", can: everyStep, signal: "INT", slice: []string{"bootproof"}},
-	{name: "power cut", luks: true, can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
 	{
-		name: "I/O error", luks: true, dies: true, can: after("gate"), signal: "STOP", slice: []string{"format"},
+		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"format"},
 		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
 		mend:   func(r *rig, _ string) { r.must(os.Remove(r.dying)) },
 	},

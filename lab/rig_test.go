@@ -97,9 +97,10 @@ func (r *rig) must(err error) {
 	}
 }
 
-// host is the one to install so that a step is struck.
-func (r *rig) host(f *fault, step string) hostArgs {
-	if f.luks || step == "encrypt" || step == "sshkey" {
+// host is the one to install so that a step is struck: the one that is soon
+// installed, unless it has no such step.
+func (r *rig) host(step string) hostArgs {
+	if step == "encrypt" || step == "sshkey" {
 		return r.all
 	}
 	return r.plain
@@ -136,6 +137,7 @@ type blow struct {
 	exit    int
 	written bool // the disk was
 	cut     bool
+	disk    string // a copy of it, as it then was
 }
 
 func (b blow) String() string {
@@ -177,6 +179,8 @@ func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow
 		f.strike(r, step)
 	}
 	if f.cut {
+		b.disk = filepath.Join(r.t.TempDir(), "disk")
+		r.copyDisk(r.target.Path, b.disk)
 		r.boot()
 		r.installer.t = r.t
 		b.written = hash(r.t, r.target) != before
@@ -242,6 +246,24 @@ func (r *rig) judge(f *fault, b *blow, end Result) {
 	if f.arm == nil || b.step != "finish" {
 		r.letGo()
 	}
+}
+
+// copyDisk copies an image, in place if there is one.
+func (r *rig) copyDisk(from, to string) {
+	r.t.Helper()
+	_, err := tool(r.t.Context(), "cp", "--sparse=always", from, to)
+	r.must(err)
+}
+
+// putBack makes the disk what it was when it was struck, under a system that
+// runs, and has that forget what it knew of it.
+func (r *rig) putBack(b blow) {
+	r.t.Helper()
+	r.copyDisk(b.disk, r.target.Path)
+	shell(r.t, r.Machine, `
+		for dev in `+r.target.ID()+` `+r.target.ID()+`-part?; do blockdev --flushbufs $dev; done
+		blockdev --rereadpt `+r.target.ID()+`
+		udevadm settle`)
 }
 
 // cutPower ends the machine as it is.
