@@ -33,13 +33,17 @@ func TestCampaign(t *testing.T) {
 				return
 			}
 			t.Parallel()
-			r := newRig(t, f)
+			var r *rig
 			for _, step := range places {
-				// One that fails leaves the machine as nobody knows.
-				if t.Failed() {
-					r = newRig(t, f)
+				held := t.Run(step, func(st *testing.T) {
+					if r == nil {
+						r = newRig(t, f)
+					}
+					r.on(st).strikes(f, step)
+				})
+				if !held { // and left the machine as nobody knows
+					r = nil
 				}
-				t.Run(step, func(t *testing.T) { r.on(t).strikes(f, step) })
 			}
 		})
 	}
