@@ -66,7 +66,7 @@ func (r *rig) strikes(f *fault, step string) {
 	begun := r.strike(f, host, step, 0)
 	say("%s", begun)
 	switch {
-	case begun.exit == 0:
+	case begun.exit == 0 && !f.cut:
 		return // it could do without
 	case begun.written:
 		if !r.resume(f, host, begun) {
