@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
@@ -19,17 +19,14 @@ func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
 }
 
-// flakeOf is the URL of a folder's flake (nix3-flake(1), "path").
-func flakeOf(dir string) string { return "path:" + (&url.URL{Path: dir}).EscapedPath() }
-
 func configurations(o Options, dir string) sys.Cmd {
-	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flakeOf(dir)+"#nixosConfigurations",
+	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
 		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
 }
 
 func drvPath(o Options, dir string) sys.Cmd {
 	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
-		flakeOf(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
+		flake.Path(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
 }
 
 // Prove makes a copy of the repo with the drafted files, and sees there that

@@ -38,9 +38,3 @@ func TestDraftStaysInCopy(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestFlakeOf(t *testing.T) {
-	if got, want := flakeOf("/tmp/a b#c?d/x"), "path:/tmp/a%20b%23c%3Fd/x"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}
