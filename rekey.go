@@ -89,6 +89,8 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 		switch {
 		case err == nil:
 			held = append(held, keys...)
+		case errors.Is(err, errNotTyped):
+			return nil, steps.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
 		case named:
 			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
