@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,15 +78,15 @@ func lockedKey(t *testing.T) string {
 	return key
 }
 
-// told is what a terminal shows.
-func told(t *testing.T, person *os.File) string {
+// told is all that a terminal shows, to the end of those who write to it.
+func told(t *testing.T, person, program *os.File) string {
 	t.Helper()
-	said := make([]byte, 4096)
-	n, err := person.Read(said)
-	if err != nil {
+	program.Close()
+	said, err := io.ReadAll(person)
+	if !errors.Is(err, unix.EIO) { // what a terminal says that nobody has open
 		t.Fatal(err)
 	}
-	return string(said[:n])
+	return string(said)
 }
 
 // Ctrl+C at the question for a passphrase leaves a terminal that shows again
@@ -101,7 +103,7 @@ func TestCtrlCAtPassphrase(t *testing.T) {
 	if !echoes(t, program) {
 		t.Error("the terminal shows nothing any more")
 	}
-	if said := told(t, person); strings.Contains(said, "half") {
+	if said := told(t, person, program); strings.Contains(said, "half") {
 		t.Errorf("it shows %q", said)
 	}
 }
@@ -132,7 +134,7 @@ func TestCtrlDAtPassphrase(t *testing.T) {
 			if !echoes(t, program) {
 				t.Error("the terminal shows nothing any more")
 			}
-			said := told(t, person)
+			said := told(t, person, program)
 			if strings.Contains(said, "begun") || !strings.Contains(said, "no passphrase was typed") {
 				t.Errorf("it shows %q", said)
 			}
