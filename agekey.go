@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -66,11 +67,22 @@ func notSSH(err error) error {
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
 		return steps.Usage("type it again", "%v", err)
+	case errors.Is(err, errNotTyped):
+		return steps.Usage("run it again, or give the public half with --public", "%v", err)
 	case errors.Is(err, secrets.ErrNeedsPassphrase):
 		return steps.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
 	}
 	return steps.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
 }
+
+// errNotTyped is the error of a passphrase that somebody was asked for, who left
+// the question with Ctrl+D. It is missing, as if nobody had been there.
+var errNotTyped error = notTyped{}
+
+type notTyped struct{}
+
+func (notTyped) Error() string { return "no passphrase was typed" }
+func (notTyped) Unwrap() error { return secrets.ErrNeedsPassphrase }
 
 // askPassphrase asks for one on the terminal, and does not show it.
 func askPassphrase(question string) ([]byte, error) {
@@ -79,5 +91,9 @@ func askPassphrase(question string) ([]byte, error) {
 	}
 	fmt.Fprintf(os.Stderr, "%s: ", steps.CleanText(question))
 	defer fmt.Fprintln(os.Stderr)
-	return tui.ReadHidden(os.Stdin)
+	pass, err := tui.ReadHidden(os.Stdin)
+	if errors.Is(err, io.EOF) {
+		return nil, errNotTyped
+	}
+	return pass, err
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,15 +49,11 @@ func echoes(t *testing.T, tty *os.File) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// Ctrl+C at the question for a passphrase leaves a terminal that shows again
-// what is typed.
-func TestCtrlCAtPassphrase(t *testing.T) {
-	key := filepath.Join(t.TempDir(), "key")
-	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", key).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	person, program := terminal(t)
-	cmd := exec.Command("auto-installer", "age-from-ssh", key)
+// atQuestion starts a command on a terminal, that asks for a passphrase there.
+func atQuestion(t *testing.T, args ...string) (cmd *exec.Cmd, person, program *os.File) {
+	t.Helper()
+	person, program = terminal(t)
+	cmd = exec.Command("auto-installer", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -63,9 +61,38 @@ func TestCtrlCAtPassphrase(t *testing.T) {
 	}
 	for end := time.Now().Add(20 * time.Second); echoes(t, program); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
+			_ = cmd.Process.Kill() // it may have ended
 			t.Fatal("it asks for no passphrase")
 		}
 	}
+	return cmd, person, program
+}
+
+// lockedKey is an ssh key that a passphrase protects.
+func lockedKey(t *testing.T) string {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "key")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", key).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return key
+}
+
+// told is all that a terminal shows, to the end of those who write to it.
+func told(t *testing.T, person, program *os.File) string {
+	t.Helper()
+	program.Close()
+	said, err := io.ReadAll(person)
+	if !errors.Is(err, unix.EIO) { // what a terminal says that nobody has open
+		t.Fatal(err)
+	}
+	return string(said)
+}
+
+// Ctrl+C at the question for a passphrase leaves a terminal that shows again
+// what is typed.
+func TestCtrlCAtPassphrase(t *testing.T) {
+	cmd, person, program := atQuestion(t, "age-from-ssh", lockedKey(t))
 	if _, err := person.WriteString("half of it\x03"); err != nil {
 		t.Fatal(err)
 	}
@@ -76,9 +103,41 @@ func TestCtrlCAtPassphrase(t *testing.T) {
 	if !echoes(t, program) {
 		t.Error("the terminal shows nothing any more")
 	}
-	said := make([]byte, 4096)
-	n, _ := person.Read(said)
-	if strings.Contains(string(said[:n]), "half") {
-		t.Errorf("it shows %q", said[:n])
+	if said := told(t, person, program); strings.Contains(said, "half") {
+		t.Errorf("it shows %q", said)
+	}
+}
+
+// Ctrl+D ends the question, as if nobody were there to answer it.
+func TestCtrlDAtPassphrase(t *testing.T) {
+	for name, tt := range map[string]struct {
+		typed string
+		args  []string
+	}{
+		"at once":             {"\x04", []string{"age-from-ssh", lockedKey(t)}},
+		"a part, then twice":  {"begun\x04\x04", []string{"age-from-ssh", lockedKey(t)}},
+		"of a new host":       {"\x04", []string{"new-host", "vega", "--remote", "https://example.org/x.git", "--repo", t.TempDir()}},
+		"the second time too": {"a passphrase\n\x04", []string{"new-host", "vega", "--remote", "https://example.org/x.git", "--repo", t.TempDir()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd, person, program := atQuestion(t, tt.args...)
+			if _, err := person.WriteString(tt.typed); err != nil {
+				t.Fatal(err)
+			}
+			stop := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+			defer stop.Stop()
+			err := cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 2 {
+				t.Errorf("it ends with %v", err)
+			}
+			if !echoes(t, program) {
+				t.Error("the terminal shows nothing any more")
+			}
+			said := told(t, person, program)
+			if strings.Contains(said, "begun") || !strings.Contains(said, "no passphrase was typed") {
+				t.Errorf("it shows %q", said)
+			}
+		})
 	}
 }

@@ -27,6 +27,9 @@ func hostsCommand() *cobra.Command {
 				names = nil
 			}
 			for _, arg := range args {
+				if arg == "" {
+					return steps.Usage(hostHint(), "a host's name is empty")
+				}
 				h, err := loadHost(arg)
 				if err != nil {
 					return err
@@ -123,9 +126,13 @@ func width() int {
 	return 80
 }
 
+func hostHint() string {
+	return "one of: " + strings.Join(hosts.Names(), ", ") + "; or a path to a host.toml"
+}
+
 func loadHost(name string) (hosts.Host, error) {
 	if name == "" {
-		return hosts.Host{}, steps.Usage("one of: "+strings.Join(hosts.Names(), ", ")+"; or a path to a host.toml", "--host is missing")
+		return hosts.Host{}, steps.Usage(hostHint(), "--host is missing")
 	}
 	h, err := hosts.Load(name)
 	if err != nil {

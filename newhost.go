@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -170,15 +171,19 @@ func (f *newHost) passphrase(name string) ([]byte, error) {
 
 // askTwice asks for a new passphrase on the terminal.
 func askTwice(question string) ([]byte, error) {
+	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or seal to a --recipient"
 	first, err := askPassphrase(question)
-	if err != nil {
-		return nil, steps.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd, or seal to a --recipient",
-			"there is no terminal to ask for a passphrase on")
+	switch {
+	case errors.Is(err, errNotTyped):
+		return nil, steps.Usage(hint, "%v", err)
+	case err != nil:
+		return nil, steps.Usage(hint, "there is no terminal to ask for a passphrase on")
 	}
 	second, err := askPassphrase("Once more")
 	defer clear(second)
 	switch {
 	case err != nil:
+		err = steps.Usage(hint, "%v", err)
 	case len(first) == 0:
 		err = steps.Usage("type one", "the passphrase is empty")
 	case !bytes.Equal(first, second):

@@ -18,6 +18,7 @@ type growing struct {
 	t         *testing.T
 	dir       string
 	recipient string
+	run, temp string // what all commands on it share
 }
 
 const someKeys = "{\n  me = \"age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4\"; # mine\n}\n"
@@ -32,7 +33,7 @@ func newGrowing(t *testing.T) *growing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &growing{t, dir, id.Recipient()}
+	g := &growing{t, dir, id.Recipient(), t.TempDir(), t.TempDir()}
 	id.Wipe()
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(dir, "flake.nix"), []byte("{ outputs = _: { }; }\n"), 0o600),
@@ -51,7 +52,7 @@ func newGrowing(t *testing.T) *growing {
 func (g *growing) add(host string) *exec.Cmd {
 	cmd := exec.Command("auto-installer", "new-host", host, "--repo", g.dir, "--no-eval", "--allow-dirty",
 		"--remote", "git@example.org:me/x", "--recipient", g.recipient)
-	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.t.TempDir())
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
@@ -102,6 +103,9 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 			// The next start finishes first, whatever comes of itself.
 			_ = g.add("no/name").Run()
 			_ = g.add("me").Run()
+			if left, err := os.ReadDir(g.temp); err != nil || len(left) > 0 {
+				t.Errorf("kill %d: in the temporary folder are %v, %v", i, left, err)
+			}
 		}
 		switch n, of := g.has("vega"); n {
 		case 0:

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -26,7 +24,7 @@ func rekeyCommand() *cobra.Command {
 			"the right recipients already stay as they are.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			r := steps.Rekey{Dir: ".", Rules: rulesFile(rules), Check: check, Looking: f.dryRun}
+			r := steps.Rekey{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
 			var err error
 			if check { // worth no question: most of it shows without a key
 				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
@@ -48,22 +46,6 @@ func rekeyCommand() *cobra.Command {
 	c.Flags().StringVar(&rules, "rules", "", "agenix' rules, or the same as .json; default $RULES, else secrets.nix, else secrets/secrets.nix")
 	c.Flags().BoolVar(&check, "check", false, "only see that everyone can open what the rules give them; exit code 7 if not")
 	return c
-}
-
-// rulesFile is where the rules are: as agenix looks for them, and then where
-// most repos have them.
-func rulesFile(flag string) string {
-	if file := cmp.Or(flag, os.Getenv("RULES")); file != "" {
-		return file
-	}
-	const file = "secrets.nix"
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		below := filepath.Join("secrets", file)
-		if _, err := os.Stat(below); err == nil {
-			return below
-		}
-	}
-	return file
 }
 
 // heldKeys reads the private keys that are to open secrets, or agenix' default
@@ -89,6 +71,8 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 		switch {
 		case err == nil:
 			held = append(held, keys...)
+		case errors.Is(err, errNotTyped):
+			return nil, steps.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
 		case named:
 			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}

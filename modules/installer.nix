@@ -141,6 +141,12 @@ in
       nixpkgs.config.allowUnfree = true;
       hardware.enableAllFirmware = true;
       boot.initrd.kernelModules = cfg.extraInitrdKernelModules;
+      # The keys would restart the machine in the midst of an install: they start
+      # a target that does nothing. Ctrl+C in the screens offers to restart; and
+      # seven times within 2 s still does (systemd-system.conf(5),
+      # CtrlAltDelBurstAction=).
+      systemd.targets.auto-installer-ctrl-alt-del.description = "Ctrl+Alt+Del, which the installer ignores";
+      systemd.ctrlAltDelUnit = mkDefault "auto-installer-ctrl-alt-del.target";
       # Kernel messages would go over the screens; the log has them.
       boot.consoleLogLevel = mkDefault 1;
       boot.kernelParams = [

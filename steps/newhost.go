@@ -94,16 +94,16 @@ func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string
 // keysFile is where a repo has its keys, below root, or empty.
 func keysFile(root string) string { return firstOf(root, "secrets/keys.nix", "keys.nix") }
 
-// rulesFile is agenix' rules of a repo, below root, or empty. agenix itself is
-// told by RULES.
+// rulesFile is agenix' rules of a repo, below root, or empty. Those that RULES
+// names elsewhere are not of this repo.
 func rulesFile(root string) string {
-	if r := os.Getenv("RULES"); r != "" {
-		full, err := filepath.Abs(r)
-		if rel, relErr := filepath.Rel(root, full); err == nil && relErr == nil && filepath.IsLocal(rel) {
+	for _, file := range []string{rules.Find(root), rules.In(root)} {
+		full, err := filepath.Abs(file)
+		if rel, relErr := filepath.Rel(root, full); file != "" && err == nil && relErr == nil && filepath.IsLocal(rel) {
 			return rel
 		}
 	}
-	return firstOf(root, "secrets/secrets.nix", "secrets.nix")
+	return ""
 }
 
 func firstOf(root string, names ...string) string {

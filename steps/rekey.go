@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 // Rekey says which secrets are to be encrypted to whom their rules name.
 type Rekey struct {
 	Dir   string // where the command was run: paths of the rules are relative to it
-	Rules string // agenix' secrets.nix, or JSON
+	Rules string // agenix' secrets.nix, or JSON; empty: found in Dir, or by RULES
 	Held  []*secrets.Held
 	Check bool // only see that all can open what the rules give them
 	// Looking: nothing is to be done after all.
@@ -25,6 +26,7 @@ type Rekey struct {
 // RekeyPlan reads the rules and the files' headers, and makes the plan of what
 // is to be done. The error is an *Error.
 func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
+	r.Rules = cmp.Or(r.Rules, rules.Find(r.Dir), "secrets.nix")
 	w, err := r.look(ctx)
 	if err != nil {
 		return nil, NewError("", err)

@@ -81,10 +81,10 @@ func (e *Engine) open(ctx context.Context) error {
 		Reporter: e.sink, Undos: undos, Sessions: sys.Sessions(filepath.Join(e.paths.Dir, "running")),
 	}
 	if n := e.machine.Sessions.End(endTime); n > 0 {
-		e.sink.Log(fmt.Sprintf("an earlier install was killed: %d of its processes ended", n))
+		e.sink.Log(fmt.Sprintf("an earlier run was killed: %d of its processes ended", n))
 	}
 	if undos.Len() > 0 {
-		e.sink.Log("an earlier install was killed: undoing its mounts")
+		e.sink.Log("an earlier run was killed: undoing what it left")
 		// What is not there any more cannot be undone; whatever is really
 		// in the way is found when the disks are looked at.
 		if err := e.machine.Unwind(ctx); err != nil {

@@ -1,16 +1,23 @@
 package tui
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/charmbracelet/x/term"
+	"golang.org/x/sys/unix"
 )
 
-// ReadHidden reads a line from a terminal that does not show it. A signal that
-// ends the program meanwhile ends it as always, but not before the terminal
-// shows again what is typed.
+// maxHidden is the most of a line that a terminal keeps before Enter, in bytes
+// (termios(3), "Canonical and noncanonical mode").
+const maxHidden = 4096
+
+// ReadHidden reads a line from a terminal that does not show it. Its end,
+// Ctrl+D, is io.EOF. A signal that ends the program meanwhile ends it as always,
+// but not before the terminal shows again what is typed.
 func ReadHidden(tty *os.File) ([]byte, error) {
 	fd := tty.Fd()
 	before, err := term.GetState(fd)
@@ -32,5 +39,38 @@ func ReadHidden(tty *os.File) ([]byte, error) {
 		case <-done:
 		}
 	}()
-	return term.ReadPassword(fd)
+	hidden := *before
+	hidden.Lflag &^= unix.ECHO
+	hidden.Lflag |= unix.ICANON | unix.ISIG
+	hidden.Iflag |= unix.ICRNL
+	if err := term.Restore(fd, &hidden); err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(fd, before) }() // as above
+	return hiddenLine(int(fd))
+}
+
+// hiddenLine reads to the end of the line. The library's ReadPassword reads on
+// when Ctrl+D was pressed. What is read is never copied by growing.
+func hiddenLine(fd int) ([]byte, error) {
+	buf := make([]byte, maxHidden+1)
+	for n := 0; n < len(buf); {
+		got, err := unix.Read(fd, buf[n:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err == nil && got == 0:
+			err = io.EOF
+		}
+		if err != nil {
+			clear(buf)
+			return nil, err
+		}
+		if n += got; buf[n-1] == '\n' {
+			n--
+			return buf[:n:n], nil
+		}
+	}
+	clear(buf)
+	return nil, errors.New("the line is too long")
 }

@@ -348,6 +348,13 @@ in
       login = "root";
       help = "`auto-installer` starts the installer.";
     })
+    (gives "Ctrl+Alt+Del starts nothing that is there to restart" (base // { kiosk.enable = false; }) (c: {
+      inherit (c.systemd) ctrlAltDelUnit;
+      targets = attrNames c.systemd.targets;
+    }) {
+      ctrlAltDelUnit = "auto-installer-ctrl-alt-del.target";
+      targets = [ "auto-installer-ctrl-alt-del" ];
+    })
     (gives "an unattended install" (luks // {
       prebuilt = true;
       source = "/nix/store/source";

@@ -12,9 +12,6 @@ import (
 	"auto-installer/steps/internal/sys"
 )
 
-// rulesFiles is where agenix' rules are, in the order of trial.
-var rulesFiles = []string{"secrets/secrets.nix", "secrets.nix"}
-
 func evaluate(file string) sys.Cmd {
 	c := rules.Evaluation(file)
 	c.Quiet = true // it is not known beforehand whether there are any
@@ -25,7 +22,10 @@ func evaluate(file string) sys.Cmd {
 // whose own configuration does not tell. Rules that cannot be read are told of
 // and do not hold up the install.
 func byRules(ctx context.Context, s sys.System, o Options) error {
-	file := o.rules()
+	if o.Repo == "" {
+		return nil
+	}
+	file := rules.In(o.Repo)
 	if file == "" {
 		return nil
 	}
@@ -33,17 +33,6 @@ func byRules(ctx context.Context, s sys.System, o Options) error {
 		s.Warn("the age identity is not tried on the files of " + filepath.Base(file) + ", which cannot be read: " + err.Error())
 	}
 	return context.Cause(ctx)
-}
-
-// rules is the repo's rules file, or empty.
-func (o Options) rules() string {
-	for _, name := range rulesFiles {
-		file := filepath.Join(o.Repo, name)
-		if _, err := os.Stat(file); err == nil && o.Repo != "" {
-			return file
-		}
-	}
-	return ""
 }
 
 func (o Options) follow(ctx context.Context, s sys.System, file string) error {

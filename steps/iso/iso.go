@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"auto-installer/steps/internal/block"
+	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
@@ -25,7 +26,7 @@ type Options struct {
 // Attribute is the flake's output that is built.
 func (o Options) Attribute() string { return o.Host + "InstallerIso" }
 
-func (o Options) installable() string { return o.Flake + "#" + o.Attribute() }
+func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
 
 func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}

@@ -13,8 +13,8 @@ import (
 
 const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK demo-installer"
 
-// flake is a config repo, and what nix would link to.
-func flake(t *testing.T, images ...string) Options {
+// repo is a config repo, and what nix would link to.
+func repo(t *testing.T, images ...string) Options {
 	t.Helper()
 	dir := t.TempDir()
 	o := Options{Flake: dir, Host: "demo", OutLink: filepath.Join(dir, "result")}
@@ -40,7 +40,7 @@ func TestRun(t *testing.T) {
 		"no log":               {fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := flake(t, "demo-installer.iso")
+			o := repo(t, "demo-installer.iso")
 			f := sys.NewFake(t)
 			f.Expect(build(o).Argv...).Says(`@nix {"action":"start","id":3,"type":103}`)
 			if tt.file != "" {
@@ -77,13 +77,13 @@ func TestRefusals(t *testing.T) {
 		fault(t, Run(t.Context(), sys.NewFake(t), Options{Flake: t.TempDir(), Host: "demo"}), sys.CodeUsage, "is not a flake")
 	})
 	t.Run("nix fails", func(t *testing.T) {
-		o := flake(t)
+		o := repo(t)
 		f := sys.NewFake(t)
 		f.Expect(build(o).Argv...).Says(`@nix {"action":"msg","level":0,"msg":"error: flake does not provide attribute demoInstallerIso"}`).Fails(1, "")
 		fault(t, Run(t.Context(), f, o), sys.CodeSource, "does not provide attribute")
 	})
 	for _, images := range [][]string{nil, {"a.iso", "b.iso"}} {
-		o := flake(t, images...)
+		o := repo(t, images...)
 		f := sys.NewFake(t)
 		f.Expect(build(o).Argv...)
 		fault(t, Run(t.Context(), f, o), sys.CodeSource, "nix built no ISO")

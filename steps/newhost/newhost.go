@@ -94,7 +94,7 @@ func MakeActions(o Options) []sys.Action {
 
 // ProveActions is what Prove will do.
 func ProveActions(o Options) []sys.Action {
-	as := []sys.Action{{Does: "copy the repo, with the new files, to a temporary folder"}}
+	as := []sys.Action{makeCopy("COPY").Action(), {Does: "copy the repo there, with the new files"}}
 	if o.Rules != "" {
 		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and encrypt anew the secrets whose recipients change"})
 	}

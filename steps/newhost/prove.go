@@ -2,15 +2,17 @@ package newhost
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
@@ -19,28 +21,47 @@ func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
 }
 
-// flakeOf is the URL of a folder's flake (nix3-flake(1), "path").
-func flakeOf(dir string) string { return "path:" + (&url.URL{Path: dir}).EscapedPath() }
-
 func configurations(o Options, dir string) sys.Cmd {
-	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flakeOf(dir)+"#nixosConfigurations",
+	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
 		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
 }
 
 func drvPath(o Options, dir string) sys.Cmd {
 	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
-		flakeOf(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath")
+		flake.Path(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath",
+		// All of it is evaluated, and nothing printed.
+		"--apply", `path: builtins.seq path ""`)
 }
 
 // Prove makes a copy of the repo with the drafted files, and sees there that
 // the rules give the secrets to the host and that nix can evaluate it.
 func Prove(ctx context.Context, s sys.System, o Options) error {
-	dir, err := os.MkdirTemp("", "auto-installer-")
+	const where = "nothing was changed; TMPDIR names another folder for it"
+	temp, err := filepath.Abs(os.TempDir()) // the next start may remove it, from elsewhere
 	if err != nil {
-		return sys.Faultf(sys.CodeUnexpected, "nothing was changed; name a folder that can be written to with TMPDIR", "there is no place for a copy of the repo: %w", err)
+		return sys.WithHint(err, sys.CodeUnexpected, where, "finding a place for a copy of the repo")
 	}
-	defer os.RemoveAll(dir)
-	if err := o.copyTo(ctx, s, dir); err != nil {
+	dir := filepath.Join(temp, "auto-installer-"+rand.Text())
+	if err := s.Do(ctx, makeCopy(dir), dropCopy(dir)); err != nil {
+		return sys.WithHint(err, sys.CodeUnexpected, where, "making a folder for a copy of the repo")
+	}
+	if err := o.proveIn(ctx, s, dir); err != nil {
+		return err
+	}
+	return s.Unwind(ctx)
+}
+
+func makeCopy(dir string) sys.Cmd {
+	return sys.Cmd{Does: "make a folder for a copy of the repo", Argv: []string{"mkdir", "-m", "0700", "--", dir}, Quiet: true}
+}
+
+func dropCopy(dir string) sys.Cmd {
+	return sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", dir}, Quiet: true}
+}
+
+func (o Options) proveIn(ctx context.Context, s sys.System, dir string) error {
+	unknown, err := o.copyTo(ctx, s, dir)
+	if err != nil {
 		return sys.WithHint(err, sys.CodeUnexpected, "nothing was changed; TMPDIR names another folder for it", "copying the repo")
 	}
 	if err := o.rekey(ctx, s, dir); err != nil {
@@ -49,27 +70,59 @@ func Prove(ctx context.Context, s sys.System, o Options) error {
 	if !o.Evaluate {
 		return nil
 	}
-	return o.evaluate(ctx, s, dir)
+	if unknown, err = o.forget(dir, unknown); err != nil {
+		return err
+	}
+	return o.evaluate(ctx, s, dir, unknown)
 }
 
-// copyTo copies what git knows of the repo, as it is in the work tree, and the
-// draft over it.
-func (o Options) copyTo(ctx context.Context, s sys.System, dir string) error {
-	list := git(o, "list the files", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+// copyTo copies the repo, as it is in the work tree, without what git ignores,
+// and the draft over it. It returns the files that git does not know.
+func (o Options) copyTo(ctx context.Context, s sys.System, dir string) (unknown []string, err error) {
+	known, err := o.list(ctx, s, "--cached")
+	if err != nil {
+		return nil, err
+	}
+	if unknown, err = o.list(ctx, s, "--others", "--exclude-standard"); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Concat(known, unknown) {
+		if err := copyFile(filepath.Join(o.Repo, name), filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
+			return nil, err
+		}
+	}
+	return unknown, o.Draft.writeTo(dir)
+}
+
+// list is the files of the work tree that git ls-files tells.
+func (o Options) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
+	list := git(o, "list the files", append([]string{"ls-files", "-z"}, which...)...)
 	list.Quiet = true
 	out, err := s.Output(ctx, list)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		if name == "" {
-			continue
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
+}
+
+// forget removes from the copy what a flake does not see: what git will not
+// know when the draft is added. That is what it returns.
+func (o Options) forget(dir string, unknown []string) ([]string, error) {
+	unknown = slices.DeleteFunc(unknown, func(name string) bool {
+		_, drafted := o.Draft.files[name]
+		return drafted
+	})
+	for _, name := range unknown {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return nil, err
 		}
-		if err := copyFile(filepath.Join(o.Repo, name), filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
-			return err
+		for up := filepath.Dir(name); up != "."; up = filepath.Dir(up) {
+			if os.Remove(filepath.Join(dir, up)) != nil {
+				break // it holds more
+			}
 		}
 	}
-	return o.Draft.writeTo(dir)
+	return unknown, nil
 }
 
 // copyFile copies a file or a link. A folder, which is a repo of its own, is
@@ -143,8 +196,15 @@ func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
 }
 
 // evaluate sees that the flake has the host and its installer.
-func (o Options) evaluate(ctx context.Context, s sys.System, dir string) error {
-	const hint = "correct the flake; or leave the evaluation for later with --no-eval"
+func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown []string) error {
+	hint := "correct the flake; or leave the evaluation for later with --no-eval"
+	if len(unknown) > 0 {
+		hint = "a flake sees only what git knows, and so not " + sys.Clean(unknown[0])
+		if n := len(unknown) - 1; n > 0 {
+			hint += fmt.Sprintf(" and %d more", n)
+		}
+		hint += ": `git add` what is needed. Else correct the flake; or leave the evaluation for later with --no-eval"
+	}
 	name := o.Host.TargetHost
 	out, err := s.Output(ctx, configurations(o, dir))
 	if err != nil {

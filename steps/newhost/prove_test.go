@@ -1,9 +1,18 @@
 package newhost
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/internal/sys"
 )
 
 // The copy of a repo has the repo's links, and some lead out of it: what is
@@ -39,8 +48,94 @@ func TestDraftStaysInCopy(t *testing.T) {
 	}
 }
 
-func TestFlakeOf(t *testing.T) {
-	if got, want := flakeOf("/tmp/a b#c?d/x"), "path:/tmp/a%20b%23c%3Fd/x"; got != want {
-		t.Errorf("%s, want %s", got, want)
+// nixLooks is a machine whose nix only notes which files the flake has.
+type nixLooks struct {
+	*sys.Machine
+	sees  []string
+	fails error
+}
+
+func (n *nixLooks) look(c sys.Cmd) error {
+	n.sees = nil
+	for _, word := range c.Argv {
+		ref, ok := strings.CutPrefix(word, "path:")
+		if !ok {
+			continue
+		}
+		dir, _, _ := strings.Cut(ref, "#")
+		return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && path != dir {
+				n.sees = append(n.sees, strings.TrimPrefix(path, dir+"/"))
+			}
+			return err
+		})
+	}
+	return errors.New("it is given no flake")
+}
+
+func (n *nixLooks) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
+	if c.Argv[0] == "nix" {
+		return []byte(`{"host": true, "installer": true}`), n.look(c)
+	}
+	return n.Machine.Output(ctx, c)
+}
+
+func (n *nixLooks) Lines(_ context.Context, c sys.Cmd, _ func(string)) error {
+	return errors.Join(n.look(c), n.fails)
+}
+
+// Nix evaluates what git, and so the flake, will know; the copy goes away.
+func TestProvesWhatGitKnows(t *testing.T) {
+	repo, temp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for name, text := range map[string]string{
+		".gitignore": "*.log", "flake.nix": "{ }", "hosts/sun/default.nix": "{ }", "gone.nix": "{ }",
+	} {
+		put(t, repo, name, text)
+	}
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}} {
+		if out, err := exec.Command("git", append([]string{"-C", repo}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	for name, text := range map[string]string{
+		"hosts/left/over/x.nix": "{ }", "hosts/sun/new.nix": "{ }", "keys.nix": "{ }", "build.log": "",
+	} {
+		put(t, repo, name, text)
+	}
+	if err := os.Remove(filepath.Join(repo, "gone.nix")); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Evaluate: true, Draft: NewDraft(), Rules: "secrets.nix"}
+	o.Draft.files["hosts/vega/host.toml"] = file{}
+	o.Draft.files["keys.nix"] = file{data: []byte("{ vega = 1; }")}
+	o.Rekey = func(_ context.Context, _ sys.System, dir string) (map[string][]byte, error) {
+		_, err := os.Stat(filepath.Join(dir, "hosts/left/over/x.nix")) // agenix sees all
+		return nil, err
+	}
+	n := &nixLooks{Machine: &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}}
+	if err := Prove(t.Context(), n, o); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{".gitignore", "flake.nix", "hosts", "hosts/sun", "hosts/sun/default.nix", "hosts/vega", "hosts/vega/host.toml", "keys.nix"}
+	if !slices.Equal(n.sees, want) {
+		t.Errorf("nix sees %q", n.sees)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	n.fails = errors.New("hosts/sun/new.nix does not exist")
+	err := Prove(t.Context(), n, o)
+	f, ok := errors.AsType[*sys.Fault](err)
+	if !ok || !strings.Contains(f.Hint, "not hosts/left/over/x.nix and 1 more: `git add`") {
+		t.Errorf("%+v", err)
+	}
+}
+
+func put(t *testing.T, dir, name, text string) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -152,7 +152,11 @@ in
       build = option (types.attrsOf types.raw) { };
       stateVersion = option types.str "26.05";
     };
-    systemd.services = option (types.attrsOf service) { };
+    systemd = {
+      ctrlAltDelUnit = option types.str "reboot.target";
+      services = option (types.attrsOf service) { };
+      targets = option (types.attrsOf (types.submodule { options.description = option types.str ""; })) { };
+    };
     users.users = option (types.attrsOf (
       types.submodule {
         options = {

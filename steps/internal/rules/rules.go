@@ -21,6 +21,27 @@ func Evaluation(file string) sys.Cmd {
 	}}
 }
 
+// Find is the rules that a command is to use in dir: those that RULES names, as
+// for agenix, else those of the folder. Empty: there are none.
+func Find(dir string) string {
+	if file := os.Getenv("RULES"); file != "" {
+		return file
+	}
+	return In(dir)
+}
+
+// In is the rules of a folder: where agenix looks for them, else where most
+// repos have them. Empty: there are none.
+func In(dir string) string {
+	for _, name := range []string{"secrets.nix", "secrets/secrets.nix"} {
+		file := filepath.Join(dir, name)
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+	}
+	return ""
+}
+
 // maxRules bounds rules as JSON, in bytes.
 const maxRules = 64 << 20
 

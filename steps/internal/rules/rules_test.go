@@ -109,3 +109,32 @@ func TestBase(t *testing.T) {
 		}
 	}
 }
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	finds := func(want string) {
+		t.Helper()
+		if want != "" {
+			want = filepath.Join(dir, want)
+		}
+		if got := In(dir); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	finds("")
+	for _, name := range []string{"secrets/secrets.nix", "secrets.nix"} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		finds(name)
+	}
+	t.Setenv("RULES", "")
+	if got := Find(dir); got != filepath.Join(dir, "secrets.nix") {
+		t.Errorf("without RULES %q", got)
+	}
+	t.Setenv("RULES", "elsewhere.nix")
+	if got := Find(dir); got != "elsewhere.nix" {
+		t.Errorf("with RULES %q", got)
+	}
+}

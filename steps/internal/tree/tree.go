@@ -9,20 +9,12 @@
 package tree
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
-
-	"auto-installer/steps/internal/sys"
 )
 
 // Tx is a change of a tree that is being prepared. It is not safe for use by
@@ -54,9 +46,6 @@ const (
 	planName    = "plan.json"    // nothing is changed yet
 	journalName = "journal.json" // it is to be carried out to the end
 )
-
-// maxFile bounds a file of a transaction, in bytes.
-const maxFile = 256 << 20
 
 // Root is the work tree that dir lies in: the nearest folder above with a .git,
 // or dir itself if there is none. The path is absolute and without links.
@@ -134,123 +123,6 @@ func Recover(root string) (finished int, err error) {
 	return recoverAll(root, state)
 }
 
-// rel checks a path of a file below the root.
-func (t *Tx) rel(name string) (string, error) {
-	name = filepath.Clean(name)
-	if !filepath.IsLocal(name) || name == "." || name == ".git" || strings.HasPrefix(name, ".git/") || strings.HasPrefix(name, "."+stateDir+"/") {
-		return "", sys.Faultf(sys.CodeUsage, "name a file of the repo", "%s is no place for a file of %s", name, t.root)
-	}
-	return name, nil
-}
-
-// Read reads a file. If it changes before Commit, Commit fails.
-func (t *Tx) Read(name string) ([]byte, error) {
-	name, err := t.rel(name)
-	if err != nil {
-		return nil, err
-	}
-	data, err := readRegular(t.root, name)
-	if err != nil {
-		return nil, err
-	}
-	t.seen[name] = hashOf(data)
-	return data, nil
-}
-
-// Write stages a file's new content. mode 0 keeps that of the file there is,
-// or is 0644. Nothing is changed before Commit.
-func (t *Tx) Write(name string, mode fs.FileMode, data []byte) error {
-	name, err := t.rel(name)
-	if err != nil {
-		return err
-	}
-	o := op{Path: name, After: hashOf(data), Staged: strconv.Itoa(len(t.ops))}
-	if o.Before, err = t.before(name); err != nil {
-		return err
-	}
-	owner, err := t.nearest(name)
-	if err != nil {
-		return err
-	}
-	if mode == 0 {
-		mode = 0o644
-		if o.Before != "" {
-			mode = owner.Mode().Perm()
-		}
-	}
-	staged := filepath.Join(t.dir, o.Staged)
-	if err := sys.WriteFile(staged, data, mode); err != nil {
-		return err
-	}
-	if os.Geteuid() == 0 { // whose repo it is stays whose it is
-		s := owner.Sys().(*syscall.Stat_t)
-		if err := os.Chown(staged, int(s.Uid), int(s.Gid)); err != nil {
-			return err
-		}
-	}
-	return t.add(o)
-}
-
-// Remove stages the removal of a file.
-func (t *Tx) Remove(name string) error {
-	name, err := t.rel(name)
-	if err != nil {
-		return err
-	}
-	o := op{Path: name}
-	if o.Before, err = t.before(name); err != nil {
-		return err
-	}
-	if o.Before == "" {
-		return fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
-	return t.add(o)
-}
-
-func (t *Tx) add(o op) error {
-	for _, other := range t.ops {
-		if other.Path == o.Path {
-			return fmt.Errorf("%s is changed twice", o.Path)
-		}
-	}
-	t.ops = append(t.ops, o)
-	return nil
-}
-
-// Changes tells how many files are to be changed.
-func (t *Tx) Changes() int { return len(t.ops) }
-
-// before is the hash of what Read returned, or else of what is there now.
-func (t *Tx) before(name string) (string, error) {
-	if h, ok := t.seen[name]; ok {
-		return h, nil
-	}
-	return current(t.root, name)
-}
-
-// nearest is the file, or the nearest folder above that there is; it must be
-// on the file system of the transaction.
-func (t *Tx) nearest(name string) (fs.FileInfo, error) {
-	root, err := os.OpenRoot(t.root)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	for at := name; ; at = filepath.Dir(at) {
-		info, err := root.Stat(at)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if at != name && !info.IsDir() {
-			return nil, fmt.Errorf("%s is not a folder", at)
-		}
-		return info, sameDevice(filepath.Join(t.root, at), t.dir)
-	}
-}
-
 // Rollback forgets what was staged. After Commit it does nothing.
 func (t *Tx) Rollback() error {
 	if t.lock == nil {
@@ -260,49 +132,6 @@ func (t *Tx) Rollback() error {
 	t.lock = nil
 	dropState(t.state)
 	return err
-}
-
-func hashOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// current is the hash of a file's content, empty if it is not there.
-func current(root, name string) (string, error) {
-	data, err := readRegular(root, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return hashOf(data), nil
-}
-
-// readRegular reads a file below root, without following a link out of it.
-func readRegular(root, name string) ([]byte, error) {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	info, err := r.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, sys.Faultf(sys.CodeUsage, "put a plain file there", "%s is not a regular file", name)
-	}
-	f, err := r.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
-	}
-	return data, err
 }
 
 func readPlan(file string) (*plan, error) {
