@@ -95,8 +95,12 @@ func (d Disk) arguments(i, boot int) []string {
 	if d.ReadOnly {
 		readonly = ",readonly=on"
 	}
+	file := d.Path
+	if d.NBD != "" {
+		file = "nbd+unix:///?socket=" + d.NBD
+	}
 	args := []string{"-drive", fmt.Sprintf("if=none,id=%s,format=raw,cache=unsafe,discard=unmap,file=%s%s",
-		drive, strings.ReplaceAll(d.Path, ",", ",,"), readonly)}
+		drive, strings.ReplaceAll(file, ",", ",,"), readonly)}
 	sector := or(d.Sector, 512)
 	common := fmt.Sprintf("id=%s,drive=%s,serial=%s,logical_block_size=%d,physical_block_size=%d,bootindex=%d",
 		d.Serial, drive, d.Serial, sector, sector, boot)

@@ -53,13 +53,14 @@ const (
 	USBRemov  Bus = "usb-removable" // with RM=1
 )
 
-// Disk is a disk of a machine, backed by a raw image file.
+// Disk is a disk of a machine, backed by a raw image file or an NBD server.
 type Disk struct {
 	Path     string
 	Serial   string // also the disk's id for Machine.Unplug
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
 	ReadOnly bool
+	NBD      string // unix socket of an NBD server, in place of Path
 	Hotplug  bool // can be pulled out while the machine runs (USB always can)
 }
 
