@@ -164,7 +164,7 @@ func (b *builder) steps() []Step {
 	src := source.Options{
 		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
 		Ref: b.a.ref(), Pin: b.a.medium.revision,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(),
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
 	agreed := b.contract(&src)
