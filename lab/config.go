@@ -61,7 +61,7 @@ type Disk struct {
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
 	ReadOnly bool
 	NBD      string // unix socket of an NBD server, in place of Path
-	Hotplug  bool // can be pulled out while the machine runs (USB always can)
+	Hotplug  bool   // can be pulled out while the machine runs (USB always can)
 }
 
 // ID is the disk's name in /dev/disk/by-id of the live system.
