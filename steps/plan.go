@@ -204,7 +204,7 @@ func (b *builder) steps() []Step {
 			agreed, contract.Actions, contract.Run),
 		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take}, gate.Actions, gate.Run),
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	)
