@@ -151,7 +151,9 @@ func (m *seeding) refuses(s seed) {
 		}
 		t.Logf("%.1f s, %s", time.Since(began).Seconds(), c.outcome)
 	})
-	seeded.add(c)
+	if c.outcome != "" || c.failed { // else it was not among those asked for
+		seeded.add(c)
+	}
 }
 
 // startedBy runs the program under another command.
