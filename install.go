@@ -107,6 +107,9 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		fmt.Fprintf(os.Stderr, "warning: the log is not whole: %v\n", engine.LogProblem)
 	}
 	if e, ok := errors.AsType[*steps.Error](err); ok {
+		if engine.LogProblem != nil { // perhaps not: its event may be what is missing
+			return e
+		}
 		return alreadyShown{e.Code} // among the events
 	}
 	return steps.Power(context.WithoutCancel(ctx), plan)

@@ -53,7 +53,7 @@ const (
 	USBRemov  Bus = "usb-removable" // with RM=1
 )
 
-// Disk is a disk of a machine, backed by a raw image file.
+// Disk is a disk of a machine, backed by a raw image file or an NBD server.
 type Disk struct {
 	Path     string
 	NBD      string // the socket of an NBD server that has the image, to go by it
@@ -61,7 +61,8 @@ type Disk struct {
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
 	ReadOnly bool
-	Hotplug  bool // can be pulled out while the machine runs (USB always can)
+	NBD      string // unix socket of an NBD server, in place of Path
+	Hotplug  bool   // can be pulled out while the machine runs (USB always can)
 }
 
 // ID is the disk's name in /dev/disk/by-id of the live system.

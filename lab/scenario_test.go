@@ -188,7 +188,12 @@ func (i *installer) letGo() {
 // standard error.
 func (i *installer) refused(exit int, words string, args ...string) {
 	i.t.Helper()
-	r := i.run(args...)
+	i.judge(i.run(args...), exit, words, args)
+}
+
+// judge sees that a run was refused so.
+func (i *installer) judge(r Result, exit int, words string, args []string) {
+	i.t.Helper()
 	all := string(r.Stdout) + string(r.Stderr)
 	if r.Exit != exit {
 		i.t.Errorf("auto-installer %s: exit code %d, want %d\n%s", args, r.Exit, exit, all)

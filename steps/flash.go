@@ -125,7 +125,7 @@ func FlashPlan(f Flash) (*Plan, error) {
 	}
 	list = append(list,
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Hold: o.Held.Take}, gate.Actions, gate.Run),
+			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Hold: o.Held.Take, Read: o.Held.Sample}, gate.Actions, gate.Run),
 		step("write", "write the image", after, o, flash.WriteActions, flash.Write),
 		verify)
 	p := task(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)

@@ -163,7 +163,7 @@ func (b *builder) steps() []Step {
 	src := source.Options{
 		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
 		Ref: b.a.ref(), Pin: b.a.medium.revision,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(),
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
 	agreed := b.contract(&src)
@@ -203,7 +203,7 @@ func (b *builder) steps() []Step {
 			agreed, contract.Actions, contract.Run),
 		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take}, gate.Actions, gate.Run),
+			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	)

@@ -56,17 +56,26 @@ const endTime = 10 * time.Second
 // left behind.
 func Open(ctx context.Context, p Paths) (*Engine, error) {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
-		return nil, err
+		return nil, noFiles(err)
 	}
 	lock, err := takeLock(filepath.Join(p.Dir, "lock"))
 	if err != nil {
-		return nil, err
+		return nil, noFiles(err)
 	}
 	e := &Engine{paths: p, lock: lock, began: time.Now()}
 	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, noFiles(errors.Join(err, lock.Close()))
 	}
 	return e, nil
+}
+
+// noFiles is the fault of an engine that cannot have its files. One that has
+// words already keeps them.
+func noFiles(err error) error {
+	if _, ok := errors.AsType[*sys.Fault](err); ok {
+		return err
+	}
+	return sys.WithHint(err, sys.CodeMachine, "see that there is room there (`df -h`) and that it can be written to", "the log and what belongs to it cannot be kept")
 }
 
 func (e *Engine) open(ctx context.Context) error {

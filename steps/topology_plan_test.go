@@ -140,7 +140,7 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 	now, what := m.Later(t, n)
 	laterRoot := lay(t, now, dir)
 	err := gate.Run(context.Background(), now.System(now.Tops), gate.Options{
-		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot,
+		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot, Read: func(context.Context) error { return nil },
 		Hold: func(_ context.Context, path string) (block.Facts, error) {
 			at := now.At(path)
 			switch {

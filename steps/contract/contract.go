@@ -27,6 +27,8 @@ type Options struct {
 	Evaluated *[]byte
 	// Carriers finds the other disks that carry one of the labels.
 	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
+	// Firmware is where /sys is, normally "/", or empty: it is not looked at.
+	Firmware string
 	// Typed is what is typed at the boot prompt: passphrase and recovery key.
 	Typed []Typed
 	// Found is filled with what was found.
@@ -75,6 +77,9 @@ func Actions(o Options) []sys.Action {
 		{Does: "compare the host's own file systems, swap, LUKS, boot loader, keymap and user with what will be made: " + from},
 		{Does: "look for the labels " + strings.Join(o.Labels, ", ") + " on every other disk"},
 	}
+	if o.Firmware != "" {
+		as = append(as, sys.Action{Does: "see that the firmware will start the host's boot loader: Secure Boot, and room for its variables"})
+	}
 	for _, t := range o.Typed {
 		as = append(as, sys.Action{Does: "see that the " + t.Name + " can be typed with the keymap " + o.Made.Keymap})
 	}
@@ -96,6 +101,13 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	c := &comparison{}
 	if facts != nil {
 		c = compare(o.Made, facts, finder(inv, o.Disk))
+	}
+	if facts != nil && o.Firmware != "" {
+		f, err := readFirmware(o.Firmware)
+		if err != nil {
+			return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "looking at the firmware's variables")
+		}
+		c.starts(facts.Loader, f)
 	}
 	c.carriers(o.Carriers(inv, o.Disk, o.Labels), facts != nil, s)
 	if err := c.typed(ctx, s, o.Made.Keymap, o.Typed); err != nil {

@@ -18,12 +18,15 @@ type Options struct {
 	// Hold opens the disk exclusively, and tells what it says of itself. It is
 	// (*block.Held).Take but in tests.
 	Hold func(ctx context.Context, path string) (block.Facts, error)
+	// Read reads here and there of the disk that is held. It is
+	// (*block.Held).Sample but in tests.
+	Read func(ctx context.Context) error
 	Root string // where /proc, /sys and /dev are; empty is "/"
 }
 
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device", o.Disk.Path)}}
+	return []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device, and see that it can be read", o.Disk.Path)}}
 }
 
 // Run opens the disk, and identifies it again by the open descriptor. If it is
@@ -52,6 +55,9 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	}
 	if why := facts.Differ(dev); why != "" {
 		return stop("look at the disks again and confirm anew", "%s", why)
+	}
+	if err := o.Read(ctx); err != nil {
+		return sys.WithHint(err, sys.CodeGate, "the disk is failing, or its cable: `dmesg` says more; take another disk", dev.Path+" cannot be read")
 	}
 	s.Log(fmt.Sprintf("%s (device %s) is the disk that was confirmed, nothing uses it, and it is held", o.Disk.Path, facts.DevNo))
 	return nil

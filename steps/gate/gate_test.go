@@ -43,6 +43,7 @@ func confirmed(path string) Options {
 			}
 			return block.Facts{DevNo: "259:7", Size: 8 << 30, LogicalSector: 512, Serial: "S1", WWN: "eui.1"}, nil
 		},
+		Read: func(context.Context) error { return nil },
 	}
 }
 
@@ -85,6 +86,9 @@ func TestGate(t *testing.T) {
 		{name: "what is open has another serial", options: opens(func(f *block.Facts) { f.Serial = "S2" }), bad: "its serial number is S2"},
 		{name: "what is open has another WWN", options: opens(func(f *block.Facts) { f.WWN = "eui.2" }), bad: "its WWN is eui.2"},
 		{name: "what is open cannot be written to", options: opens(func(f *block.Facts) { f.ReadOnly = true }), bad: "write-protected"},
+		{name: "it cannot be read", options: func(o *Options) {
+			o.Read = func(context.Context) error { return errors.New("input/output error") }
+		}, bad: "cannot be read: input/output error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk")

@@ -4,8 +4,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,6 +39,8 @@ type Options struct {
 	DeployKey     []byte
 	DeployKeyFile string
 	Env           []string
+	// Live is the root of the store that has the prebuilt system, normally "/".
+	Live string
 	// Room is what a prebuilt closure may take, in bytes; 0: not checked.
 	Room int64
 }
@@ -104,15 +104,6 @@ func clone(o Options) []sys.Cmd {
 
 func revision(o Options) sys.Cmd {
 	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}}
-}
-
-func pathInfo(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "find the prebuilt closure",
-		Argv: []string{
-			"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--closure-size", o.System,
-		},
-	}
 }
 
 // Actions is what Run will do.
@@ -184,48 +175,4 @@ func hint(o Options, c sys.Cmd) string {
 		return "the medium may be damaged: build or write it anew"
 	}
 	return "check the address, that the deploy key may read it, and that the branch or commit exists"
-}
-
-func prebuilt(ctx context.Context, s sys.System, o Options) error {
-	out, err := s.Output(ctx, pathInfo(o))
-	var size int64
-	if err == nil {
-		size, err = closureSize(out, o.System)
-	}
-	if err != nil {
-		return sys.WithHint(err, sys.CodeSource, "build the installer medium with prebuilt = true, or name a toplevel of this store with --system",
-			"finding the prebuilt system "+o.System)
-	}
-	if need := size + size/10; o.Room > 0 && need > o.Room {
-		return sys.Faultf(sys.CodeMachine, "use a larger disk", "the system needs %d MiB with some margin, the root will have %d MiB", need>>20, o.Room>>20)
-	}
-	s.Log(fmt.Sprintf("prebuilt system %s, closure of %d MiB", o.System, size>>20))
-	return nil
-}
-
-// closureSize reads nix path-info --json --closure-size: a list before nix
-// 2.19, a map from store path since.
-func closureSize(out []byte, path string) (int64, error) {
-	type info struct {
-		Path        string
-		ClosureSize int64
-		Valid       *bool
-	}
-	var list []info
-	if json.Unmarshal(out, &list) == nil && len(list) == 1 {
-		if list[0].Valid != nil && !*list[0].Valid {
-			return 0, errors.New("the path is not valid in this store")
-		}
-		return list[0].ClosureSize, nil
-	}
-	var byPath map[string]*info
-	if err := json.Unmarshal(out, &byPath); err != nil {
-		return 0, fmt.Errorf("nix path-info's answer is not understood: %w", err)
-	}
-	for p, i := range byPath {
-		if i != nil && (p == path || p == filepath.Base(path)) { // newest: no folder
-			return i.ClosureSize, nil
-		}
-	}
-	return 0, errors.New("the path is not valid in this store")
 }

@@ -56,35 +56,6 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestClosureSize(t *testing.T) {
-	for _, c := range []struct {
-		name, out string
-		size      int64
-		bad       bool
-	}{
-		{name: "nix 2.8", out: `[{"path":"` + path + `","narSize":1,"closureSize":52428800,"valid":true}]`, size: 52428800},
-		{name: "nix 2.18 without valid", out: `[{"path":"` + path + `","closureSize":7}]`, size: 7},
-		{name: "nix 2.18, not there", out: `[{"path":"` + path + `","valid":false}]`, bad: true},
-		{name: "nix 2.19", out: `{"` + path + `":{"closureSize":52428800,"narSize":1}}`, size: 52428800},
-		{name: "nix 2.19, not there", out: `{"` + path + `":null}`, bad: true},
-		{name: "newest, without the folder", out: `{"` + filepath.Base(path) + `":{"closureSize":9}}`, size: 9},
-		{name: "another path", out: `{"/nix/store/x-other":{"closureSize":9}}`, bad: true},
-		{name: "a key that is only the end", out: `{"":{"closureSize":9},"toplevel":{"closureSize":9}}`, bad: true},
-		{name: "empty list", out: `[]`, bad: true},
-		{name: "empty map", out: `{}`, bad: true},
-		{name: "null", out: `null`, bad: true},
-		{name: "nothing", out: ``, bad: true},
-		{name: "text", out: `error: no`, bad: true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			size, err := closureSize([]byte(c.out), path)
-			if size != c.size || (err != nil) != c.bad {
-				t.Errorf("%d, %v", size, err)
-			}
-		})
-	}
-}
-
 type want struct {
 	name  string
 	o     Options
@@ -106,7 +77,7 @@ func cases(dir string) []want {
 	commands := func(argvs ...[]string) [][]string { return argvs }
 	git := func(argv ...string) []string { return append([]string{"git", "-C", clone}, argv...) }
 	const rev40 = "0123456789012345678901234567890123456789"
-	pathInfo := []string{"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--closure-size", path}
+	pathInfo := []string{"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--recursive", path}
 	rev := []string{"git", "-C", clone, "rev-parse", "HEAD"}
 	return []want{
 		{"flake", Options{Host: "demo", Remote: "git://h/x", Dir: clone}, [][]string{
@@ -193,7 +164,7 @@ func (w want) expect(f *sys.Fake, n int) (last *sys.Call) {
 		case slices.Contains(argv, "eval"):
 			last.Prints(`{"drvPath":"/nix/store/x.drv","facts":{"keymap":"us"}}`)
 		case slices.Contains(argv, "path-info"):
-			last.Prints(`{"` + path + `":{"closureSize":3145728}}`)
+			last.Prints(`{"` + path + `":{"narSize":3145728}}`)
 		case slices.Contains(argv, "rev-parse"):
 			last.Prints("0123abc\n")
 		}
@@ -208,6 +179,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(c.o.Dir, 0o700), os.WriteFile(c.o.Dir+"/old", nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
+			c.o.Live = inStore(t, path)
 			f := sys.NewFake(t)
 			c.expect(f, len(c.argvs))
 			for _, argv := range c.undos {

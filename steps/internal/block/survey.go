@@ -132,6 +132,13 @@ func (v *survey) readSysfs(tree []Device) error {
 		}
 		v.byName[d.Name] = d
 	})
+	// A loop device upon a disk holds it, which the kernel does not show.
+	for name, d := range v.byName {
+		if below, ok := v.name(d.BackingFile); ok {
+			holds := v.byName[below]
+			holds.Holders = union(holds.Holders, []string{name})
+		}
+	}
 	return nil
 }
 
@@ -274,6 +281,7 @@ func (v *survey) annotate(tree []Device) {
 		if d.Type == TypeDisk && d.unmarked() {
 			d.Content = content(filepath.Join(v.root, "dev", d.Name), d.Size, d.PTType != "")
 		}
+		d.Holders = union(d.Holders, full.Holders)
 		d.Mountpoints = union(union(d.Mountpoints, full.Mountpoints), v.mounted[d.Name])
 	})
 }

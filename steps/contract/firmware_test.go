@@ -1,0 +1,68 @@
+package contract
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"auto-installer/steps/internal/sys"
+)
+
+func TestStarts(t *testing.T) {
+	systemdBoot, grub := Loader{SystemdBoot: true}, Loader{Grub: Grub{Enable: true, EFISupport: true}}
+	touches := Loader{SystemdBoot: true, CanTouchEFIVariables: true}
+	good := firmware{variables: true, room: 30000}
+	secure := firmware{variables: true, room: 30000, secureBoot: true}
+	for _, c := range []struct {
+		name string
+		l    Loader
+		f    firmware
+		bad  string
+	}{
+		{"as it should be", touches, good, ""},
+		{"Secure Boot, systemd-boot", systemdBoot, secure, "the host's systemd-boot has no signature"},
+		{"Secure Boot, GRUB", grub, secure, "the host's GRUB has no signature"},
+		{"Secure Boot, signed", Loader{Lanzaboote: true}, secure, ""},
+		{"Secure Boot, a loader that is not known", Loader{Limine: true}, secure, ""},
+		{"no variables, and they are not touched", systemdBoot, firmware{room: -1}, ""},
+		{"no variables", touches, firmware{room: -1}, "variables cannot be seen"},
+		{"no room, and none is needed", systemdBoot, firmware{variables: true}, ""},
+		{"no room", touches, firmware{variables: true, room: minVariables - 1}, "2047 bytes for variables are left"},
+		{"just enough room", touches, firmware{variables: true, room: minVariables}, ""},
+		{"room that is not known", touches, firmware{variables: true, room: -1}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := &comparison{}
+			got.starts(c.l, c.f)
+			said := strings.Join(got.bad, "; ")
+			if c.bad == "" && said != "" || !strings.Contains(said, c.bad) || len(got.fixes) != len(got.bad) {
+				t.Errorf("%q, %q", got.bad, got.fixes)
+			}
+		})
+	}
+}
+
+func TestFirmwareIsRead(t *testing.T) {
+	o := options(t, fitting())
+	o.Firmware = t.TempDir()
+	vars := filepath.Join(o.Firmware, "sys/firmware/efi/efivars")
+	file := filepath.Join(vars, "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
+	for name, on := range map[string]byte{"on": 1, "off": 0} {
+		if err := errors.Join(os.MkdirAll(vars, 0o755), os.WriteFile(file, []byte{6, 0, 0, 0, on}, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		said, err := run(t, o)
+		fault, refused := errors.AsType[*sys.Fault](err)
+		if refused != (on == 1) || refused && (fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "Secure Boot is on")) {
+			t.Errorf("%s: %+v\n%s", name, err, said)
+		}
+	}
+	// Without UEFI, or where its variables cannot be seen, nothing tells.
+	for _, root := range []string{t.TempDir(), filepath.Join(o.Firmware, "sys")} {
+		if f, err := readFirmware(root); err != nil || f != (firmware{room: -1}) {
+			t.Errorf("%+v, %v", f, err)
+		}
+	}
+}
