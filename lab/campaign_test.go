@@ -88,6 +88,7 @@ func (r *rig) strikes(f *fault, step string) {
 	}
 	r.startOver(host)
 	say("begun anew")
+	r.untouched()
 }
 
 // resume continues the install, if there is something to continue. There must

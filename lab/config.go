@@ -56,13 +56,12 @@ const (
 // Disk is a disk of a machine, backed by a raw image file or an NBD server.
 type Disk struct {
 	Path     string
-	NBD      string // the socket of an NBD server that has the image, to go by it
+	NBD      string // unix socket of an NBD server that has the image, to go by it
 	Serial   string // also the disk's id for Machine.Unplug
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
 	ReadOnly bool
-	NBD      string // unix socket of an NBD server, in place of Path
-	Hotplug  bool   // can be pulled out while the machine runs (USB always can)
+	Hotplug  bool // can be pulled out while the machine runs (USB always can)
 }
 
 // ID is the disk's name in /dev/disk/by-id of the live system.

@@ -51,10 +51,10 @@ func runsTool(step string) bool { return tools[step] != "" }
 
 var faults = []*fault{
 	{name: "power cut", can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
-	{name: "kill -9", can: everyStep, signal: "KILL", slice: []string{"gate", "encrypt"}},
-	{name: "SIGINT", can: everyStep, signal: "INT", slice: []string{"bootproof"}},
+	{name: "kill -9", can: everyStep, signal: "KILL", slice: []string{"closure"}},
+	{name: "SIGINT", can: everyStep, signal: "INT"},
 	{
-		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"format"},
+		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"system"},
 		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
 		mend:   func(r *rig, _ string) { r.must(os.Remove(r.dying)) },
 	},

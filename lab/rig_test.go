@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -47,7 +48,7 @@ func newRig(t *testing.T, f *fault) *rig {
 	}
 	r.target = disk(t, "TARGET", bus, 512, 5*gib)
 	if f.dies {
-		r.target.NBD, r.dying = serve(t, r.target.Path)
+		r.target, r.dying = failing(t, r.target)
 	}
 	r.other = disk(t, "OTHER", VirtioBlk, 512, 1*gib)
 	r.boot()
@@ -106,27 +107,34 @@ func (r *rig) host(step string) hostArgs {
 	return r.plain
 }
 
-// serve has a server give out a disk image, which fails every request while
-// the file dying is there.
-func serve(t *testing.T, image string) (socket, dying string) {
+// failing backs a disk by a server that fails every request while the returned
+// file is there.
+func failing(t *testing.T, d Disk) (Disk, string) {
 	t.Helper()
-	dir := t.TempDir()
-	socket, dying = filepath.Join(dir, "nbd"), filepath.Join(dir, "dying")
-	cmd := exec.Command("nbdkit", "--foreground", "--unix", socket, "--filter=error", "file", image,
-		"error=EIO", "error-rate=100%", "error-file="+dying)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	dir, err := os.MkdirTemp("", "nbd-") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	d.NBD = filepath.Join(dir, "socket")
+	file := filepath.Join(dir, "fail")
+	var log bytes.Buffer
+	cmd := exec.Command("nbdkit", "--foreground", "--exit-with-parent", "--unix", d.NBD, "--filter=error", "file", d.Path,
+		"error=EIO", "error-rate=100%", "error-file="+file)
+	cmd.Stderr = &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("nbdkit is needed: ./bootstrap installs it: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for range 100 {
-		if _, err := os.Stat(socket); err == nil {
-			return socket, dying
+		if _, err := os.Stat(d.NBD); err == nil {
+			return d, file
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatal("nbdkit does not serve")
-	return "", ""
+	t.Fatalf("nbdkit does not listen:\n%s", log.String())
+	return d, file
 }
 
 // blow is what an install was when it was struck.
@@ -174,6 +182,7 @@ func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow
 	b := blow{aimed: step, cut: f.cut}
 	if f.cut {
 		r.look(&b)
+		r.untouched()
 	}
 	if f.strike != nil {
 		f.strike(r, step)
@@ -269,10 +278,9 @@ func (r *rig) putBack(b blow) {
 // cutPower ends the machine as it is.
 func (r *rig) cutPower() { r.must(r.Close()) }
 
-// othersUntouched checks every disk but the target.
+// othersUntouched checks the disk that was not chosen.
 func (r *rig) othersUntouched() {
 	r.t.Helper()
-	r.untouched()
 	if hash(r.t, r.other) != r.before {
 		r.t.Error("another disk was written to")
 	}

@@ -3,14 +3,8 @@
 package lab
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"auto-installer/modules"
 	"auto-installer/secrets"
@@ -76,36 +70,6 @@ func sealedBundle(t *testing.T, host string) []byte {
 		t.Fatal(err)
 	}
 	return sealed
-}
-
-// failing backs a disk by a server that fails every read while the returned
-// file is there.
-func failing(t *testing.T, d Disk) (Disk, string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "nbd-") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	d.NBD = filepath.Join(dir, "socket")
-	file := filepath.Join(dir, "fail")
-	var log bytes.Buffer
-	cmd := exec.Command("nbdkit", "--foreground", "--exit-with-parent", "--unix", d.NBD, "--filter=error", "file", d.Path,
-		"error=EIO", "error-pread-rate=100%", "error-file="+file)
-	cmd.Stderr = &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("nbdkit is needed: ./bootstrap installs it: %v", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 100 {
-		if _, err := os.Stat(d.NBD); err == nil {
-			return d, file
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("nbdkit does not listen:\n%s", log.String())
-	return d, file
 }
 
 // with are the arguments of an install of demo to the target, with more.

@@ -1,0 +1,50 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// SetLink plugs the network cable in, or pulls it.
+func (m *Machine) SetLink(ctx context.Context, up bool) error {
+	return m.Monitor.Execute(ctx, "set_link", map[string]any{"name": "nic", "up": up}, nil)
+}
+
+// Unplug pulls a disk (by its serial) or the stick ("LABSTICK") out of the
+// running machine.
+func (m *Machine) Unplug(ctx context.Context, serial string) error {
+	if err := m.Monitor.Execute(ctx, "device_del", map[string]any{"id": serial}, nil); err != nil {
+		return err
+	}
+	_, err := m.Monitor.AwaitEvent(ctx, func(e Event) bool {
+		return e.Name == "DEVICE_DELETED" && strings.Contains(string(e.Data), `"device": "`+serial+`"`)
+	})
+	return err
+}
+
+// Plug puts a USB disk back that was unplugged.
+func (m *Machine) Plug(ctx context.Context, d Disk) error {
+	node := "again-" + d.Serial
+	return errors.Join(
+		m.Monitor.Execute(ctx, "blockdev-add", map[string]any{
+			"node-name": node, "driver": "raw", "cache": map[string]any{"no-flush": true},
+			"file": map[string]any{"driver": "file", "filename": d.Path, "discard": "unmap"},
+		}, nil),
+		m.Monitor.Execute(ctx, "device_add", map[string]any{
+			"driver": "usb-storage", "bus": "xhci.0", "id": d.Serial, "drive": node, "serial": d.Serial, "removable": d.Bus == USBRemov,
+		}, nil))
+}
+
+// StickChanged tells whether anything was written to the stick.
+func (m *Machine) StickChanged() (bool, error) {
+	err := exec.Command("qemu-img", "compare", "-q", "-U", "-f", "raw", "-F", "qcow2",
+		m.Image.Stick(), filepath.Join(m.dir, "stick.qcow2")).Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		return true, nil
+	}
+	return false, err
+}
