@@ -66,8 +66,10 @@ func (r *rig) strikes(f *fault, step string) {
 	begun := r.strike(f, host, step, 0)
 	say("%s", begun)
 	switch {
-	case begun.exit == 0 && !f.cut:
-		return // it could do without
+	case begun.exit == 0 && !f.cut: // it could do without
+		r.finished()
+		r.untouched()
+		return
 	case begun.written:
 		if !r.resume(f, host, begun) {
 			break
@@ -82,9 +84,6 @@ func (r *rig) strikes(f *fault, step string) {
 		if again.String() != begun.String() {
 			say("later: %s", again)
 		}
-		if again.exit == 0 {
-			return
-		}
 	}
 	r.startOver(host)
 	say("begun anew")
@@ -96,9 +95,9 @@ func (r *rig) strikes(f *fault, step string) {
 // on the disk as soon as it is mounted.
 func (r *rig) resume(f *fault, host hostArgs, b blow) bool {
 	r.t.Helper()
-	known := slices.Contains(b.done, "partition")
+	known := b.past("partition")
 	if f.cut {
-		known = slices.Contains(b.done, "mount")
+		known = b.past("mount")
 	}
 	out := r.run(installArgs(host.file, r.target, append(slices.Clone(host.args), "--resume")...)...)
 	switch all := string(out.Stdout) + string(out.Stderr); {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // SetLink plugs the network cable in, or pulls it.
@@ -28,6 +29,15 @@ func (m *Machine) Unplug(ctx context.Context, serial string) error {
 // Plug puts a USB disk back that was unplugged.
 func (m *Machine) Plug(ctx context.Context, d Disk) error {
 	node := "again-" + d.Serial
+	// QEMU keeps what an earlier Plug made, which the device may not have let go
+	// of yet.
+	for range 50 {
+		err := m.Monitor.Execute(ctx, "blockdev-del", map[string]any{"node-name": node}, nil)
+		if err == nil || strings.Contains(err.Error(), "Failed to find") {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	return errors.Join(
 		m.Monitor.Execute(ctx, "blockdev-add", map[string]any{
 			"node-name": node, "driver": "raw", "cache": map[string]any{"no-flush": true},
