@@ -58,7 +58,7 @@ func (r *rig) strikes(f *fault, step string) {
 	}()
 	say := func(format string, args ...any) {
 		c.outcome = strings.TrimPrefix(c.outcome+"; "+fmt.Sprintf(format, args...), "; ")
-		r.t.Log(fmt.Sprintf(format, args...))
+		r.t.Logf(format, args...)
 	}
 	host := r.host(step)
 

@@ -87,7 +87,7 @@ func (r *rig) boot() {
 
 // on makes the rig that of one test of its group.
 func (r *rig) on(t *testing.T) *rig {
-	r.installer.t = t
+	r.t = t
 	return r
 }
 
@@ -192,8 +192,9 @@ func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow
 	if f.cut {
 		b.disk = filepath.Join(r.t.TempDir(), "disk")
 		r.copyDisk(r.target.Path, b.disk)
+		t := r.t
 		r.boot()
-		r.installer.t = r.t
+		r.on(t)
 		b.written = hash(r.t, r.target) != before
 		r.othersUntouched()
 		return b
