@@ -3,9 +3,7 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,11 +71,7 @@ func (i *installer) mustRun(args ...string) []byte {
 func (i *installer) install(host string, disk Disk, more ...string) {
 	i.t.Helper()
 	i.mustRun(installArgs(host, disk, more...)...)
-	for _, e := range i.events() {
-		if e.Event == "finished" && e.Step == "bootproof" {
-			i.t.Logf("the boot proof took %.1f s", e.Seconds)
-		}
-	}
+	i.timed()
 	i.planHeld(host, disk, more...)
 	i.letGo()
 }
@@ -88,83 +82,6 @@ func installArgs(host string, disk Disk, more ...string) []string {
 		args = append(args, "--disk", disk.ID())
 	}
 	return append(args, more...)
-}
-
-// planHeld checks that the commands which ran are those that the plan showed,
-// in that order.
-func (i *installer) planHeld(host string, disk Disk, more ...string) {
-	i.t.Helper()
-	var plan struct {
-		Steps []struct {
-			Name    string
-			Actions []struct{ Argv []string }
-		}
-	}
-	// After the install the disk has another table, but the same place.
-	out := i.mustRun(append([]string{"plan", "--json", "--host", host, "--no-power", "--disk", disk.ID()}, more...)...)
-	if err := json.Unmarshal(out, &plan); err != nil {
-		i.t.Fatal(err)
-	}
-	var want, got []string
-	for _, s := range plan.Steps {
-		for _, a := range s.Actions {
-			if len(a.Argv) > 0 {
-				want = append(want, s.Name+" "+strings.Join(a.Argv, " "))
-			}
-		}
-	}
-	toplevel := ""
-	for _, e := range i.events() {
-		if line, ok := strings.CutPrefix(e.Line, "toplevel is "); ok {
-			toplevel = line
-		}
-		if e.Event == "command" && !e.undo() {
-			got = append(got, e.Step+" "+strings.Join(e.Action.Argv, " "))
-		}
-	}
-	for n, w := range want {
-		want[n] = strings.ReplaceAll(w, "<toplevel>", toplevel)
-	}
-	if !slices.Equal(want, got) {
-		i.t.Errorf("the plan was\n  %s\nand what ran was\n  %s", strings.Join(want, "\n  "), strings.Join(got, "\n  "))
-	}
-}
-
-type event struct {
-	Event, Step, Line string
-	Action            struct{ Argv []string }
-	Error             struct{ Step, Cause, Hint string }
-	Exit              *int
-	Seconds           float64
-}
-
-// undo tells whether the command takes something back, which the plan shows
-// in words only.
-func (e event) undo() bool {
-	argv := e.Action.Argv
-	return argv[0] == "umount" || argv[0] == "swapoff" || argv[0] == "rm" && argv[1] == "-f" ||
-		argv[0] == "cryptsetup" && argv[1] == "close"
-}
-
-// events are those of the newest install.
-func (i *installer) events() []event {
-	i.t.Helper()
-	data, err := i.Agent.ReadFile(i.t.Context(), "/run/auto-installer/events.jsonl")
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	var all []event
-	for line := range bytes.Lines(data) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // it had no room, or is just being written
-		}
-		var e event
-		if err := json.Unmarshal(line, &e); err != nil {
-			i.t.Fatalf("%v: %s", err, line)
-		}
-		all = append(all, e)
-	}
-	return all
 }
 
 // letGo checks that an install left nothing behind in the live system.
