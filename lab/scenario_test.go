@@ -90,7 +90,8 @@ func (i *installer) letGo() {
 	left := shell(i.t, i.Machine, `
 		findmnt --noheadings --list --output TARGET,SOURCE | grep -E '^/mnt' || true
 		dmsetup ls | grep -v 'No devices' || true
-		swapon --noheadings --show || true
+		# On a disk that was pulled out it cannot be taken back.
+		swapon --noheadings --show=NAME | while read -r swap; do [ ! -e "$swap" ] || echo "$swap is swapped to"; done
 		losetup --noheadings --list --output NAME,BACK-FILE | grep -v squashfs || true
 		pgrep -a 'cryptsetup|nix|ssh-agent|git|sfdisk|mkfs' || true
 		ls /run/auto-installer/deploy-key /run/auto-installer/running/* 2>/dev/null || true

@@ -3,6 +3,7 @@ package closure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,6 +78,25 @@ func mend(o Options) sys.Cmd {
 	}
 }
 
+// mendOrForget leaves a store that nix can go on with. A database that was torn
+// itself, or a path that cannot be brought anew by itself, costs the whole copy:
+// what nix does not know of, it makes anew.
+func mendOrForget(ctx context.Context, s sys.System, o Options) error {
+	err := s.Run(ctx, mend(o))
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	s.Log("that cannot be mended, so all is brought anew: " + err.Error())
+	root, err := os.OpenRoot(o.Root)
+	if err == nil {
+		err = errors.Join(root.RemoveAll("nix/var/nix/db"), root.Close())
+	}
+	if err != nil {
+		return sys.WithHint(err, sys.CodeWritten, "start over (--start-over): the store is then made anew", "to forget what the target's store has")
+	}
+	return nil
+}
+
 func cmds(o Options) []sys.Cmd {
 	if o.Mend {
 		return []sys.Cmd{mend(o), build(o)}
@@ -98,8 +118,8 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		return sys.Incomplete(err, "making /nix/store")
 	}
 	if o.Mend {
-		if err := s.Run(ctx, mend(o)); err != nil {
-			return sys.WithHint(err, sys.CodeWritten, "start over (--start-over): the store is then made anew", "to "+mend(o).Does)
+		if err := mendOrForget(ctx, s, o); err != nil {
+			return err
 		}
 	}
 	if err := nixlog.Run(ctx, s, build(o)); err != nil {

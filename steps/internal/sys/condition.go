@@ -16,7 +16,8 @@ func Mounted(dir string) Condition { return Condition("mounted " + dir) }
 // Exists holds while there is a file of that name, such as a mapper's node.
 func Exists(name string) Condition { return Condition("exists " + name) }
 
-// SwapOn holds while the device is swapped to.
+// SwapOn holds while the device is swapped to and there. On one that was pulled
+// out nobody can take it back: swapoff(2) asks for its node.
 func SwapOn(device string) Condition { return Condition("swapon " + device) }
 
 // Holds looks whether the condition holds now. What cannot be read counts as
@@ -47,7 +48,8 @@ func (c Condition) holds(root string) bool {
 		}
 		for line := range strings.Lines(string(data)) {
 			if f := strings.Fields(line); len(f) > 0 && f[0] == name {
-				return true
+				_, err := os.Lstat(filepath.Join(root, name))
+				return !os.IsNotExist(err)
 			}
 		}
 		return false
