@@ -71,6 +71,7 @@ var faults = []*fault{
 	{
 		name: "network cut", flake: true, can: func(step string) bool { return step != "encrypt" && step != "sshkey" }, signal: "STOP",
 		strike: func(r *rig, _ string) { r.must(r.SetLink(r.t.Context(), false)) },
+		spares: after("contract"), // by then all is here
 		mend:   (*rig).linkUp,
 	},
 	{name: "command missing", can: runsTool, signal: "CONT", arm: func(r *rig, step string) { r.hide(step, "/dev/null") }, mend: (*rig).show},

@@ -4,13 +4,11 @@ package lab
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -135,131 +133,6 @@ func failing(t *testing.T, d Disk) (Disk, string) {
 	}
 	t.Fatalf("nbdkit does not listen:\n%s", log.String())
 	return d, file
-}
-
-// blow is what an install was when it was struck.
-type blow struct {
-	aimed   string // at this step
-	step    string // and this was the one it was in
-	exit    int
-	written bool // the disk was
-	cut     bool
-	disk    string // a copy of it, as it then was
-}
-
-func (b blow) String() string {
-	text := fmt.Sprintf("exit %d", b.exit)
-	switch {
-	case b.cut:
-		text = "off"
-	case b.exit == 0:
-		return "installed all the same"
-	}
-	if b.step != b.aimed {
-		text += " in " + b.step
-	}
-	return text
-}
-
-// strike begins an install and strikes it in a step, after a while.
-func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Minute)
-	defer cancel()
-	before := hash(r.t, r.target)
-	if f.arm != nil {
-		f.arm(r, step)
-	}
-	shell(r.t, r.Machine, "rm -f /run/auto-installer/events.jsonl")
-	watch, err := r.Agent.Start(ctx, nil, "bash", "-c", f.watcher(r, step, time.Duration(seconds*float64(time.Second))))
-	r.must(err)
-	engine, err := r.Agent.Start(ctx, nil, append([]string{"auto-installer"}, installArgs(host.file, r.target, host.args...)...)...)
-	r.must(err)
-	seen, err := watch.Wait(ctx)
-	r.must(err)
-	if !strings.Contains(string(seen.Stdout), "struck") {
-		end, _ := engine.Wait(ctx)
-		r.t.Fatalf("it was not struck: %s%s\nexit code %d\n%s%s", seen.Stdout, seen.Stderr, end.Exit, end.Stdout, end.Stderr)
-	}
-	b := blow{aimed: step, cut: f.cut}
-	if f.cut {
-		r.look(&b)
-		r.untouched()
-	}
-	if f.strike != nil {
-		f.strike(r, step)
-	}
-	if f.cut {
-		b.disk = filepath.Join(r.t.TempDir(), "disk")
-		r.copyDisk(r.target.Path, b.disk)
-		t := r.t
-		r.boot()
-		r.on(t)
-		b.written = hash(r.t, r.target) != before
-		r.othersUntouched()
-		return b
-	}
-	if f.signal == "STOP" {
-		shell(r.t, r.Machine, `kill -CONT "$(cat /run/auto-installer/lock)"`)
-	}
-	end, err := engine.Wait(ctx)
-	r.must(err)
-	b.exit = end.Exit
-	if f.mend != nil {
-		f.mend(r, step)
-	}
-	r.look(&b)
-	r.judge(f, &b, end)
-	shell(r.t, r.Machine, "sync")
-	b.written = hash(r.t, r.target) != before
-	if b.written && !b.past("gate") {
-		r.t.Errorf("the disk was written to in the step %s", b.step)
-	}
-	r.othersUntouched()
-	return b
-}
-
-// past tells whether a step was begun after this one.
-func (b blow) past(step string) bool {
-	return slices.Index(stepNames, b.step) > slices.Index(stepNames, step)
-}
-
-// look reads from the events how far the install is.
-func (r *rig) look(b *blow) {
-	r.t.Helper()
-	for _, e := range r.events() {
-		if e.Event == "started" {
-			b.step = e.Step
-		}
-	}
-}
-
-// judge checks how an install that was struck has ended, and what it left. One
-// that was killed, or whose umount is gone, cannot let go: its next start does.
-func (r *rig) judge(f *fault, b *blow, end Result) {
-	r.t.Helper()
-	all := string(end.Stdout) + string(end.Stderr)
-	switch f.signal {
-	case "KILL":
-		if b.exit != 137 {
-			r.t.Errorf("exit code %d\n%s", b.exit, all)
-		}
-		return
-	case "INT":
-		if b.exit != 130 {
-			r.t.Errorf("exit code %d\n%s", b.exit, all)
-		}
-	default:
-		if b.exit == 0 && (f.spares == nil || !f.spares(b.aimed)) {
-			r.t.Errorf("the install came to its end\n%s", all)
-		}
-		if b.exit != 0 && (!strings.Contains(all, "error: ") || !strings.Contains(all, "hint: ") || b.exit == 1) {
-			r.t.Errorf("exit code %d\n%s", b.exit, all)
-		}
-	}
-	if f.arm == nil || b.step != "finish" {
-		r.letGo()
-	}
 }
 
 // copyDisk copies an image, in place if there is one.
