@@ -23,6 +23,7 @@ var stepNames = []string{
 //
 // Without -full, a few of them.
 func TestCampaign(t *testing.T) {
+	t.Parallel()
 	for _, f := range faults {
 		t.Run(f.id(), func(t *testing.T) {
 			places := f.slice
