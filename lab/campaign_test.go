@@ -40,7 +40,7 @@ func TestCampaign(t *testing.T) {
 					if r == nil {
 						r = newRig(t, f)
 					}
-					r.on(st).strikes(f, step)
+					r.on(st).strikes(step)
 				})
 				if !held { // and left the machine as nobody knows
 					r = nil
@@ -51,7 +51,8 @@ func TestCampaign(t *testing.T) {
 }
 
 // strikes makes a cell of the table.
-func (r *rig) strikes(f *fault, step string) {
+func (r *rig) strikes(step string) {
+	f := r.fault
 	c := cell{fault: f.name, place: step, failed: true}
 	defer func() {
 		c.failed = r.t.Failed()
@@ -64,7 +65,7 @@ func (r *rig) strikes(f *fault, step string) {
 	host := r.host(step)
 
 	// In its beginning, and then the install is continued.
-	begun := r.strike(f, host, step, 0)
+	begun := r.strike(host, step, 0)
 	say("%s", begun)
 	switch {
 	case begun.exit == 0 && !f.cut: // it could do without
@@ -72,7 +73,7 @@ func (r *rig) strikes(f *fault, step string) {
 		r.untouched()
 		return
 	case begun.written:
-		if !r.resume(f, host, begun) {
+		if !r.resume(host, begun) {
 			break
 		}
 		say("continued")
@@ -81,7 +82,7 @@ func (r *rig) strikes(f *fault, step string) {
 			break
 		}
 		// In its midst, and then it is begun anew.
-		again := r.strike(f, host, step, r.seconds[step]*0.4)
+		again := r.strike(host, step, r.seconds[step]*0.4)
 		if again.String() != begun.String() {
 			say("later: %s", again)
 		}
@@ -94,10 +95,10 @@ func (r *rig) strikes(f *fault, step string) {
 // resume continues the install, if there is something to continue. There must
 // be, once what was done is known: in memory as soon as the table is written,
 // on the disk as soon as it is mounted.
-func (r *rig) resume(f *fault, host hostArgs, b blow) bool {
+func (r *rig) resume(host hostArgs, b blow) bool {
 	r.t.Helper()
 	known := b.past("partition")
-	if f.cut {
+	if b.cut {
 		known = b.past("mount")
 	}
 	out := r.run(installArgs(host.file, r.target, append(slices.Clone(host.args), "--resume")...)...)

@@ -38,10 +38,10 @@ func (b blow) String() string {
 // strike begins an install and strikes it in a step, after a while. A short step
 // may be over before it is hit, and with the last one the install: then it is
 // begun once more.
-func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow {
+func (r *rig) strike(host hostArgs, step string, seconds float64) blow {
 	r.t.Helper()
 	for range 3 {
-		if b, ok := r.tryToStrike(f, host, step, seconds); ok {
+		if b, ok := r.tryToStrike(host, step, seconds); ok {
 			return b
 		}
 		seconds = 0
@@ -50,8 +50,9 @@ func (r *rig) strike(f *fault, host hostArgs, step string, seconds float64) blow
 	return blow{}
 }
 
-func (r *rig) tryToStrike(f *fault, host hostArgs, step string, seconds float64) (blow, bool) {
+func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bool) {
 	r.t.Helper()
+	f := r.fault
 	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Minute)
 	defer cancel()
 	before := hash(r.t, r.target)
@@ -104,7 +105,7 @@ func (r *rig) tryToStrike(f *fault, host hostArgs, step string, seconds float64)
 		f.mend(r, step)
 	}
 	r.look(&b)
-	r.judge(f, &b, end)
+	r.judge(b, end)
 	shell(r.t, r.Machine, "sync")
 	b.written = hash(r.t, r.target) != before
 	if b.written && !b.past("gate") {
@@ -131,8 +132,9 @@ func (r *rig) look(b *blow) {
 
 // judge checks how an install that was struck has ended, and what it left. One
 // that was killed, or whose umount is gone, cannot let go: its next start does.
-func (r *rig) judge(f *fault, b *blow, end Result) {
+func (r *rig) judge(b blow, end Result) {
 	r.t.Helper()
+	f := r.fault
 	all := string(end.Stdout) + string(end.Stderr)
 	switch f.signal {
 	case "KILL":
