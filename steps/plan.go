@@ -252,7 +252,8 @@ func (b *builder) steps() []Step {
 	}
 	add(step("finish", "keep the logs and let go of the disk", after,
 		finish.Options{
-			Root: Target, Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
+			Root: Target, RootDevice: b.rootDevice(), ESP: espMount, ESPDevice: b.part(1),
+			Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
 		}, finish.Actions, finish.Run))
 	if b.a.Power {
 		last := &list[len(list)-1]

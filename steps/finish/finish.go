@@ -12,10 +12,13 @@ import (
 	"auto-installer/steps/internal/sys"
 )
 
-// Options says what is kept.
+// Options says what is kept, and of what the disk is let go.
 type Options struct {
-	Root string // the target's mount point
-	Logs []string
+	Root       string // the target's mount point
+	RootDevice string
+	ESP        string // the ESP's mount point
+	ESPDevice  string
+	Logs       []string
 	// Journal is the folder on the ESP in which the install's journal is, or
 	// empty.
 	Journal string
@@ -25,36 +28,52 @@ type Options struct {
 // file system, never on the ESP, which is not encrypted.
 const Dir = "var/log/auto-installer"
 
-func sync(o Options) sys.Cmd {
-	return sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", o.Root}}
+// settle brings a file system to the disk and sees that it got there.
+//
+// umount(2) tells nobody of a write that failed, so all is written before it:
+// the files by syncfs(2), and by the change to read-only what a file system
+// writes last, its journal and its superblock. What of that failed is told by
+// fsync(2) of the device.
+func settle(name, at, device string) []sys.Cmd {
+	return []sys.Cmd{
+		{Does: "write out " + name, Argv: []string{"sync", "--file-system", at}},
+		{Does: "make " + name + " read-only", Argv: []string{"mount", "-o", "remount,ro", device, at}},
+		{Does: "see that all of " + name + " is on the disk", Argv: []string{"sync", device}},
+	}
 }
+
+func settleRoot(o Options) []sys.Cmd { return settle("the root", o.Root, o.RootDevice) }
+
+func settleESP(o Options) []sys.Cmd { return settle("the ESP", o.ESP, o.ESPDevice) }
 
 // Actions is what Run will do.
 func Actions(o Options) []sys.Action {
-	as := []sys.Action{
-		{Does: fmt.Sprintf("keep the logs in %s/%s", o.Root, Dir)},
-		sync(o).Action(),
-	}
+	as := []sys.Action{{Does: fmt.Sprintf("keep the logs in %s/%s", o.Root, Dir)}}
+	as = append(as, sys.Actions(settleRoot(o)...)...)
 	if o.Journal != "" {
 		as = append(as, sys.Action{Does: "forget the journal: remove " + o.Journal})
 	}
+	as = append(as, sys.Actions(settleESP(o)...)...)
 	return append(as, sys.Action{Does: "swap off, unmount and close everything"})
 }
 
-// Run keeps the logs, syncs, and takes back every mount, swap and mapper. A
-// file system that cannot be unmounted is a failure: what was written may not
-// be on the disk.
+// Run keeps the logs, brings all to the disk, and takes back every mount, swap
+// and mapper. A file system that cannot be written out or unmounted is a
+// failure.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := KeepLogs(o); err != nil {
 		return sys.Incomplete(err, "keeping the logs on the target")
 	}
-	if err := s.Run(ctx, sync(o)); err != nil {
-		return sys.Incomplete(err, "writing everything out")
+	if err := sys.RunAll(ctx, s, settleRoot(o)); err != nil {
+		return err
 	}
 	// Only now: until everything is proven and on the disk, a start after a
 	// power cut goes on from the journal. What was proven is not touched.
 	if err := forget(o.Journal); err != nil {
 		return sys.Incomplete(err, "forgetting the journal")
+	}
+	if err := sys.RunAll(ctx, s, settleESP(o)); err != nil {
+		return err
 	}
 	if err := s.Unwind(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeWritten,

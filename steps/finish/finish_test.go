@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,11 +15,18 @@ import (
 func options(t *testing.T) Options {
 	t.Helper()
 	dir := t.TempDir()
-	o := Options{Root: filepath.Join(dir, "mnt"), Logs: []string{filepath.Join(dir, "install.log"), filepath.Join(dir, "events.jsonl")}}
+	o := Options{Root: filepath.Join(dir, "mnt"), RootDevice: "/dev/root", ESP: filepath.Join(dir, "mnt/boot"), ESPDevice: "/dev/esp", Logs: []string{filepath.Join(dir, "install.log"), filepath.Join(dir, "events.jsonl")}}
 	if err := errors.Join(os.Mkdir(o.Root, 0o755), os.WriteFile(o.Logs[0], []byte("the log\n"), 0o644), os.WriteFile(o.Logs[1], []byte("{}\n"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// expectSettled is what brings both file systems to the disk.
+func expectSettled(f *sys.Fake, o Options) {
+	for _, c := range slices.Concat(settleRoot(o), settleESP(o)) {
+		f.Expect(c.Argv...)
+	}
 }
 
 func TestActionsAreWhatRunRuns(t *testing.T) {
@@ -28,7 +36,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 	if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount", "x"}}, sys.Cmd{Argv: []string{"umount", "x"}}); err != nil {
 		t.Fatal(err)
 	}
-	f.Expect("sync", "--file-system", o.Root)
+	expectSettled(f, o)
 	f.Expect("umount", "x")
 	for range 2 { // again, over the logs of before; nothing is left to unmount
 		if err := Run(t.Context(), f, o); err != nil {
@@ -49,13 +57,13 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(o.Root, Dir, "install.log"), []byte("a longer one from before\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f.Expect("sync", "--file-system", o.Root)
+		expectSettled(f, o)
 	}
 	if err := Run(t.Context(), f, o); err != nil {
 		t.Fatal(err)
 	}
 	actions := Actions(o)
-	if got := sys.Actions(f.Ran[1])[0]; !reflect.DeepEqual(got, actions[1]) || len(actions) != 3 {
+	if got := sys.Actions(f.Ran[1:7]...); !reflect.DeepEqual(got, actions[1:7]) || len(actions) != 8 {
 		t.Errorf("ran %+v, said %+v", got, actions)
 	}
 	if !strings.Contains(actions[0].Does, o.Root+"/"+Dir) {
@@ -72,18 +80,19 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	o := options(t)
-	f := sys.NewFake(t)
-	f.Expect("sync", "--file-system", o.Root).Fails(1, "i/o error")
-	isFault(Run(t.Context(), f, o), "i/o error")
-
-	f = sys.NewFake(t)
-	f.Expect("mount")
-	f.Expect("sync", "--file-system", o.Root)
-	f.Expect("umount").Fails(32, "target is busy")
-	if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount"}}, sys.Cmd{Argv: []string{"umount"}}); err != nil {
-		t.Fatal(err)
+	all := slices.Concat(settleRoot(o), settleESP(o), []sys.Cmd{{Argv: []string{"umount"}}})
+	for failing := range all {
+		f := sys.NewFake(t)
+		f.Expect("mount")
+		for _, c := range all[:failing] {
+			f.Expect(c.Argv...)
+		}
+		f.Expect(all[failing].Argv...).Fails(1, "i/o error")
+		if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount"}}, sys.Cmd{Argv: []string{"umount"}}); err != nil {
+			t.Fatal(err)
+		}
+		isFault(Run(t.Context(), f, o), "i/o error")
 	}
-	isFault(Run(t.Context(), f, o), "target is busy")
 
 	// One log that is gone keeps no other from being kept.
 	o.Logs = append([]string{filepath.Join(t.TempDir(), "gone.log")}, o.Logs...)
@@ -141,7 +150,7 @@ func TestJournalIsForgotten(t *testing.T) {
 	}
 	for range 2 { // also without one
 		f = sys.NewFake(t)
-		f.Expect("sync", "--file-system", o.Root)
+		expectSettled(f, o)
 		if err := Run(t.Context(), f, o); err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +158,7 @@ func TestJournalIsForgotten(t *testing.T) {
 			t.Errorf("left on the ESP: %v", left)
 		}
 	}
-	if as := Actions(o); len(as) != 4 || !strings.Contains(as[2].Does, o.Journal) {
+	if as := Actions(o); len(as) != 9 || !strings.Contains(as[4].Does, o.Journal) {
 		t.Errorf("%+v", as)
 	}
 }
