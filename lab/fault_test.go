@@ -57,6 +57,7 @@ var faults = []*fault{
 		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"system"},
 		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
 		mend:   func(r *rig, _ string) { r.must(os.Remove(r.dying)) },
+		spares: after("finish"), // all may be on the disk already, which is looked at
 	},
 	{
 		name: "disk full", can: func(step string) bool { return step == "source" || after("repo")(step) }, signal: "STOP",
@@ -67,6 +68,7 @@ var faults = []*fault{
 		name: "disk unplugged", usb: true, can: everyStep, signal: "STOP",
 		strike: func(r *rig, _ string) { r.must(r.Unplug(r.t.Context(), r.target.Serial)) },
 		mend:   (*rig).plug,
+		spares: after("finish"),
 	},
 	{
 		name: "network cut", flake: true, can: func(step string) bool { return step != "encrypt" && step != "sshkey" }, signal: "STOP",

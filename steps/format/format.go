@@ -38,6 +38,12 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	return sys.RunAll(ctx, s, cmds(o))
 }
 
+// stale hears, and so clears, what the kernel has still to tell of writes that
+// failed before (fsync(2)): else the last step would take it for its own.
+func stale(o Options) sys.Cmd {
+	return sys.Cmd{Does: "hear of writes that failed before", Argv: []string{"sync", o.ESP, o.Root}}
+}
+
 // checks mend what a power cut left of the file systems: the ESP's dirty flag
 // and lost clusters, the root's journal. The ESP is then read once more, for
 // fsck.fat does not tell whether it has mended all that it found.
@@ -54,12 +60,20 @@ func checks(o Options) []sys.Cmd {
 const mended = 1
 
 // AgainActions is what Again will do.
-func AgainActions(o Options) []sys.Action { return sys.Actions(checks(o)...) }
+func AgainActions(o Options) []sys.Action {
+	return sys.Actions(append([]sys.Cmd{stale(o)}, checks(o)...)...)
+}
 
 // Again keeps the file systems that an earlier Run made, and checks them. What
 // can only be mended by a person is an error: on a disk that holds nothing of
 // worth yet, starting over is safer.
 func Again(ctx context.Context, s sys.System, o Options) error {
+	if err := s.Run(ctx, stale(o)); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		s.Log("what could not be written before is now looked for")
+	}
 	for _, c := range checks(o) {
 		err := s.Run(ctx, c)
 		exit, failed := errors.AsType[*sys.ExitError](err)

@@ -76,26 +76,28 @@ func TestFailures(t *testing.T) {
 // What an earlier Run made is checked, and kept.
 func TestAgain(t *testing.T) {
 	o := cases[1].o
-	check, sound, root := []string{"fsck.fat", "-a", o.ESP}, []string{"fsck.fat", "-n", o.ESP}, []string{"e2fsck", "-p", o.Root}
+	stale, check := []string{"sync", o.ESP, o.Root}, []string{"fsck.fat", "-a", o.ESP}
+	sound, root := []string{"fsck.fat", "-n", o.ESP}, []string{"e2fsck", "-p", o.Root}
 	for _, c := range []struct {
 		name  string
-		exits [3]int
+		exits [4]int
 		hurts bool
 	}{
-		{"sound", [3]int{}, false},
-		{"mended", [3]int{1, 0, 1}, false},
-		{"the ESP is not mended", [3]int{1, 1, 0}, true},
-		{"the root is not mended", [3]int{0, 0, 4}, true},
-		{"the ESP cannot be read", [3]int{2, 0, 0}, true},
+		{"sound", [4]int{}, false},
+		{"mended", [4]int{0, 1, 0, 1}, false},
+		{"a write failed before", [4]int{1, 0, 0, 0}, false},
+		{"the ESP is not mended", [4]int{0, 1, 1, 0}, true},
+		{"the root is not mended", [4]int{0, 0, 0, 4}, true},
+		{"the ESP cannot be read", [4]int{0, 2, 0, 0}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := sys.NewFake(t)
-			for i, argv := range [][]string{check, sound, root} {
+			for i, argv := range [][]string{stale, check, sound, root} {
 				call := f.Expect(argv...)
 				if c.exits[i] == 0 {
 					continue
 				}
-				if call.Fails(c.exits[i], "broken"); c.hurts && (i > 0 || c.exits[i] > 1) {
+				if call.Fails(c.exits[i], "broken"); c.hurts && (i > 1 || c.exits[i] > 1) {
 					break
 				}
 			}
