@@ -1,0 +1,118 @@
+package steps
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"auto-installer/hosts"
+	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/network"
+)
+
+// address is what an install of the host must reach, or empty.
+func (m *Machine) address(h hosts.Host) string {
+	a := Answers{Host: h}
+	m.fill(&a)
+	defer a.Wipe()
+	return a.network()
+}
+
+// AccessPoint is a Wi-Fi network.
+type AccessPoint = network.AccessPoint
+
+// addresses is the first interface with an address, for the network check.
+func (m *Machine) addresses() string {
+	ifs, err := network.State("/")
+	if err != nil {
+		return ""
+	}
+	for _, i := range ifs {
+		if len(i.Addresses) > 0 {
+			return i.Name + " " + i.Addresses[0].Addr().String() + ", "
+		}
+	}
+	return ""
+}
+
+// NetworkState is what the network screen shows.
+type NetworkState struct {
+	Reachable  bool
+	Interfaces []InterfaceState
+	Problem    string // why the remote is not reached
+	WiFi       string // the manager that joins Wi-Fi networks, or empty
+}
+
+// InterfaceState is a network interface in words.
+type InterfaceState struct{ Name, About string }
+
+// Network looks at the interfaces and tries to reach the host's remote.
+func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
+	var s NetworkState
+	ifs, err := network.State("/")
+	if err != nil {
+		s.Problem = err.Error()
+	}
+	for _, i := range ifs {
+		s.Interfaces = append(s.Interfaces, InterfaceState{i.Name, about(i)})
+	}
+	if w, err := network.WiFi(ctx, m.sys, "/"); err == nil && w != nil {
+		m.mu.Lock()
+		m.wifi, s.WiFi = w, w.Name()
+		m.mu.Unlock()
+	}
+	to := m.address(h)
+	if to == "" {
+		s.Reachable = true
+		return s
+	}
+	if err := network.Reach(ctx, to); err != nil {
+		s.Problem = NewError("", err).Cause
+		return s
+	}
+	s.Reachable = true
+	return s
+}
+
+func about(i network.Interface) string {
+	switch {
+	case len(i.Addresses) > 0:
+		var as []string
+		for _, a := range i.Addresses {
+			as = append(as, netip.Prefix.Addr(a).String())
+		}
+		return i.Kind + ", " + strings.Join(as, " ")
+	case i.Carrier:
+		return i.Kind + ", connected, no address yet"
+	case i.Kind == network.Wired:
+		return i.Kind + ", no cable"
+	}
+	return i.Kind + ", not connected"
+}
+
+// ScanWiFi looks for Wi-Fi networks.
+func (m *Machine) ScanWiFi(ctx context.Context) ([]AccessPoint, error) {
+	w, err := m.manager()
+	if err != nil {
+		return nil, err
+	}
+	return w.Scan(ctx)
+}
+
+// JoinWiFi joins a Wi-Fi network. The passphrase may be nil.
+func (m *Machine) JoinWiFi(ctx context.Context, ap AccessPoint, passphrase []byte) error {
+	w, err := m.manager()
+	if err != nil {
+		return err
+	}
+	return w.Connect(ctx, ap, passphrase)
+}
+
+func (m *Machine) manager() (network.Manager, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wifi == nil {
+		return nil, fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+	}
+	return m.wifi, nil
+}
