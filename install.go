@@ -102,17 +102,20 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		err = engine.Run(ctx, plan)
 	}
 	err = engine.Close(err)
-	shown()
+	all := shown()
 	if engine.LogProblem != nil {
 		fmt.Fprintf(os.Stderr, "warning: the log is not whole: %v\n", engine.LogProblem)
 	}
 	if e, ok := errors.AsType[*steps.Error](err); ok {
-		if engine.LogProblem != nil { // perhaps not: its event may be what is missing
+		if engine.LogProblem != nil || !all { // perhaps not: its event may be what is missing
 			return e
 		}
 		return alreadyShown{e.Code} // among the events
 	}
-	return steps.Power(context.WithoutCancel(ctx), plan)
+	if err := steps.Power(context.WithoutCancel(ctx), plan); err != nil {
+		fmt.Fprintf(os.Stderr, "warning: the install is done; switch the machine off by hand: %v\n", err)
+	}
+	return nil
 }
 
 // readPlan reads the plan that is to be done, which then names host and disk

@@ -224,6 +224,41 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// What a killed install has left in the list does not make somebody's mount the
+// target: before the gate no log is written there.
+func TestNoLogBeforeTheGate(t *testing.T) {
+	for _, writes := range []bool{false, true} {
+		p := newPaths(t)
+		e := open(t, p)
+		umount := sys.Cmd{Argv: []string{"umount", "nowhere"}, While: sys.Exists(filepath.Join(t.TempDir(), "none"))}
+		if err := e.machine.Do(t.Context(), sh("true"), umount); err != nil {
+			t.Fatal(err)
+		}
+		plan := testPlan(t, doing("bad", writes, func(context.Context, sys.System) error { return errors.New("odd") }))
+		plan.root = "/proc" // something that is mounted, and takes no log
+		_ = e.Close(e.Run(t.Context(), plan))
+		log, err := os.ReadFile(p.Log)
+		if tried := strings.Contains(string(log), "could not be kept on the target"); err != nil || tried != writes {
+			t.Errorf("writes %v: tried to keep the log: %v, %v", writes, tried, err)
+		}
+	}
+}
+
+// What cannot be taken back is told.
+func TestUndoThatFails(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p)
+	err := e.Run(t.Context(), testPlan(t, doing("bad", true, func(ctx context.Context, s sys.System) error {
+		return errors.Join(s.Do(ctx, sh("true"), sh("echo busy >&2; exit 32")), errors.New("odd"))
+	})))
+	_ = e.Close(err)
+	if !slices.ContainsFunc(events(t, p), func(e Event) bool {
+		return e.Kind == KindWarning && strings.Contains(e.Line, "could be let go of") && strings.Contains(e.Line, "busy")
+	}) {
+		t.Errorf("no warning in %q", kinds(events(t, p)))
+	}
+}
+
 // What goes wrong before there is a plan ends the events file as well.
 func TestFailureBeforeThePlan(t *testing.T) {
 	p := newPaths(t)

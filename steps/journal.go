@@ -33,8 +33,10 @@ type journal struct {
 	Mode   string         `json:"mode"`
 	Disk   block.Identity `json:"disk"`  // as it was before the first write
 	GUIDs  [4]string      `json:"guids"` // the table's, then the partitions'
-	// Partitions are those that were planned.
+	// Partitions are those that were planned. In a LUKS container the root's
+	// label is none of theirs.
 	Partitions []partition.Partition `json:"partitions"`
+	RootLabel  string                `json:"rootLabel"`
 	Steps      int                   `json:"steps"` // how many write
 	Done       []string              `json:"done"`  // names of the finished ones
 	Time       time.Time             `json:"time"`  // when the last of them was

@@ -98,6 +98,58 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 	}
 }
 
+// In a LUKS container the root's label is none of the table's.
+func TestResumeRefusesAnotherRootLabel(t *testing.T) {
+	paths := Paths{Dir: t.TempDir()}
+	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
+	p, err := InstallPlan(a, paths)
+	if err == nil {
+		err = p.journal.note(paths, "partition")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Disk.identity.PTUUID = p.DiskGUID
+	a.Host.Labels.Root = "OTHER-ROOT"
+	if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage || !strings.Contains(err.Error(), "definition has changed") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A continued install that does less than the first one, such as to bring no
+// deploy key, has a journal that can be read.
+func TestJournalOfFewerSteps(t *testing.T) {
+	paths := Paths{Dir: t.TempDir()}
+	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
+	first, err := InstallPlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := []string{"sshkey", "bootvm"}
+	for _, s := range first.Steps {
+		if s.Writes && s.Name != "finish" {
+			done = append(done, s.Name)
+		}
+	}
+	first.journal.Steps += 2
+	for _, s := range done {
+		if err := first.journal.note(paths, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.Disk.identity.PTUUID = first.DiskGUID
+	again, err := ResumePlan(a, paths)
+	if err == nil {
+		err = again.journal.note(paths, "partition")
+	}
+	if err == nil {
+		_, err = ResumePlan(a, paths)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRecoveryKeys(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {

@@ -104,10 +104,11 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(p.Partitions, j.Partitions) {
+	if !slices.Equal(p.Partitions, j.Partitions) || p.journal.RootLabel != j.RootLabel {
 		return nil, NewError("", fault(sys.CodeUsage, "leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install"))
 	}
-	j.Steps = p.journal.Steps
+	// What was done then need not be part of it now, such as the deploy key.
+	j.Steps = max(p.journal.Steps, len(j.Done))
 	p.journal, p.fromDisk = &j, fromDisk
 	return p, nil
 }
@@ -128,7 +129,8 @@ func (b builder) plan() (*Plan, error) {
 		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(), Resumed: b.begun != nil,
 		root: Target,
 		journal: &journal{
-			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids, Partitions: b.partitions,
+			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
+			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
 		},
 	}
 	if p.Resumed {
@@ -215,7 +217,7 @@ func (b *builder) steps() []Step {
 	add(again(step("format", "make the file systems", after, fs, format.Actions, format.Run), fs, format.AgainActions, format.Again))
 	at := mount.Options{
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
-		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands,
+		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journalDir,
 	}
 	add(again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again))
 	if b.hasRepo() {

@@ -228,13 +228,13 @@ func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error 
 	}
 	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
 	// Only what this install mounted there is the target.
-	if e.ownsTarget(p.root) {
+	if step.Writes && e.ownsTarget(p.root) {
 		if err := finish.KeepLogs(e.logs(p)); err != nil {
 			e.sink.Log("the log could not be kept on the target: " + err.Error())
 		}
 	}
 	if err := e.machine.Unwind(ctx); err != nil {
-		e.logLines("undoing: " + err.Error())
+		e.sink.Warn("not everything could be let go of, the next start tries again: " + err.Error())
 	}
 	return failure
 }
@@ -268,7 +268,7 @@ func Power(ctx context.Context, p *Plan) error {
 		return nil
 	}
 	if err := exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run(); err != nil {
-		return NewError("", fault(sys.CodeWritten, "the install itself is done: switch the machine off by hand", "to %s: %w", p.power.Does, err))
+		return fmt.Errorf("to %s: %w", p.power.Does, err)
 	}
 	return nil
 }

@@ -60,19 +60,22 @@ func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error 
 const showPatience = 2 * time.Second
 
 // ShowEvents shows the events of a file as any follower would: a reader that
-// stalls holds up nothing. The returned function waits for the last one.
-func ShowEvents(file string, show func(Event)) (wait func()) {
+// stalls holds up nothing. The returned function waits for the last one, and
+// tells whether it was shown in time.
+func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(done)
 		_, _ = Follow(ctx, file, show) // all of it is in the log
 	}()
-	return func() {
+	return func() bool {
 		defer cancel()
 		select {
 		case <-done:
+			return true
 		case <-time.After(showPatience):
+			return false
 		}
 	}
 }

@@ -47,6 +47,21 @@ func TestTaskKeeps(t *testing.T) {
 	}
 }
 
+// Whoever waits for what is shown is told if that stalls.
+func TestShownInTime(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p)
+	_ = e.Close(nil)
+	if all := ShowEvents(p.Events, func(Event) {})(); !all {
+		t.Error("not all was shown")
+	}
+	stalled := make(chan struct{})
+	defer close(stalled)
+	if all := ShowEvents(p.Events, func(Event) { <-stalled })(); all {
+		t.Error("all was shown")
+	}
+}
+
 func TestTaskUndoes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mark")
 	paths := taskPaths(t)

@@ -64,7 +64,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := KeepLogs(o); err != nil {
 		return sys.Incomplete(err, "keeping the logs on the target")
 	}
-	if err := sys.RunAll(ctx, s, settleRoot(o)); err != nil {
+	if err := settled(ctx, s, settleRoot(o)); err != nil {
 		return err
 	}
 	// Only now: until everything is proven and on the disk, a start after a
@@ -72,12 +72,29 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := forget(o.Journal); err != nil {
 		return sys.Incomplete(err, "forgetting the journal")
 	}
-	if err := sys.RunAll(ctx, s, settleESP(o)); err != nil {
+	if err := settled(ctx, s, settleESP(o)); err != nil {
 		return err
 	}
 	if err := s.Unwind(ctx); err != nil {
-		return sys.WithHint(err, sys.CodeWritten,
-			"something still uses the target: leave it on every console; the next start lets go of it", "letting go of the disk")
+		return sys.WithHint(err, sys.CodeWritten, hintUsed, "letting go of the disk")
+	}
+	return nil
+}
+
+const hintUsed = "something still uses the target: leave it on every console; the next start lets go of it"
+
+// settled runs what settles a file system. It stays writable as long as a file
+// is open for writing (mount(2), EBUSY).
+func settled(ctx context.Context, s sys.System, cmds []sys.Cmd) error {
+	for _, c := range cmds {
+		run := func() error { return s.Run(ctx, c) }
+		if c.Argv[0] != "mount" {
+			if err := run(); err != nil {
+				return sys.Incomplete(err, "to "+c.Does)
+			}
+		} else if err := sys.Patiently(ctx, run); err != nil {
+			return sys.WithHint(err, sys.CodeWritten, hintUsed, "to "+c.Does)
+		}
 	}
 	return nil
 }

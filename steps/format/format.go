@@ -29,19 +29,35 @@ func cmds(o Options) []sys.Cmd {
 	})
 }
 
+// stale hears, and so clears, what the kernel has still to tell of writes that
+// failed before (fsync(2)): else mkfs or the last step would take it for its own.
+func stale(o Options) sys.Cmd {
+	return sys.Cmd{Does: "hear of writes that failed before", Argv: []string{"sync", o.ESP, o.Root}}
+}
+
+// hearStale forgets what is told: what counts is what is written from now on.
+func hearStale(ctx context.Context, s sys.System, o Options) error {
+	if err := s.Run(ctx, stale(o)); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		s.Log("that was before: what is there now is seen to below")
+	}
+	return nil
+}
+
 // Actions is what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
+func Actions(o Options) []sys.Action {
+	return sys.Actions(append([]sys.Cmd{stale(o)}, cmds(o)...)...)
+}
 
 // Run formats. The devices were named by disk and number, so a label that
 // another disk carries too is of no consequence here.
 func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := hearStale(ctx, s, o); err != nil {
+		return err
+	}
 	return sys.RunAll(ctx, s, cmds(o))
-}
-
-// stale hears, and so clears, what the kernel has still to tell of writes that
-// failed before (fsync(2)): else the last step would take it for its own.
-func stale(o Options) sys.Cmd {
-	return sys.Cmd{Does: "hear of writes that failed before", Argv: []string{"sync", o.ESP, o.Root}}
 }
 
 // checks mend what a power cut left of the file systems: the ESP's dirty flag
@@ -68,11 +84,8 @@ func AgainActions(o Options) []sys.Action {
 // can only be mended by a person is an error: on a disk that holds nothing of
 // worth yet, starting over is safer.
 func Again(ctx context.Context, s sys.System, o Options) error {
-	if err := s.Run(ctx, stale(o)); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		s.Log("what could not be written before is now looked for")
+	if err := hearStale(ctx, s, o); err != nil {
+		return err
 	}
 	for _, c := range checks(o) {
 		err := s.Run(ctx, c)

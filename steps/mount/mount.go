@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"auto-installer/steps/internal/sys"
@@ -21,6 +20,7 @@ type Options struct {
 	At       string // mount point of the root, /mnt
 	Dirs     []string
 	Commands []string // run with sh -c after mounting
+	Journal  string   // name on the ESP of what Again leaves there
 }
 
 // cmd is a command and what takes it back, if anything.
@@ -98,12 +98,16 @@ const seed = "var/lib/systemd/random-seed"
 // AgainActions is what Again will do.
 func AgainActions(o Options) []sys.Action {
 	as := Actions(o)
-	as = slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
-	return append(as, sys.Action{Does: "remove what the check has salvaged on the ESP: FSCK*.REC"})
+	as = slices.Insert(as, espMounted, sys.Action{Does: "empty the ESP but for the journal: the boot loader comes anew"})
+	return slices.Insert(as, rootMounted, sys.Action{Does: "see that the system on it was never started: no " + seed})
 }
 
-// rootMounted is how many of the commands it takes to have the root mounted.
-const rootMounted = 2
+// rootMounted and espMounted are how many of the commands it takes to have
+// each of them mounted.
+const (
+	rootMounted = 2
+	espMounted  = 4
+)
 
 // Again mounts what an earlier install has filled in part. A system that was
 // started since is somebody's by now: nothing is done to it.
@@ -119,29 +123,29 @@ func Again(ctx context.Context, s sys.System, o Options) error {
 		return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
 			"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
 	}
-	if err := run(ctx, s, all[rootMounted:]); err != nil {
+	if err := run(ctx, s, all[rootMounted:espMounted]); err != nil {
 		return err
 	}
-	if err := sweep(filepath.Join(o.At, "boot")); err != nil {
-		return sys.Incomplete(err, "removing what the check has salvaged on the ESP")
+	if err := empty(filepath.Join(o.At, "boot"), o.Journal); err != nil {
+		return sys.Incomplete(err, "emptying the ESP")
 	}
-	return nil
+	return run(ctx, s, all[espMounted:])
 }
 
-// salvaged is how fsck.fat(8) calls clusters that no file has.
-var salvaged = regexp.MustCompile(`(?i)^fsck[0-9]{4}\.rec$`)
-
-// sweep removes pieces of files that are written again.
-func sweep(esp string) error {
+// empty removes everything in the ESP but the journal. A kernel that was
+// copied in part would be taken for whole: installers of boot loaders copy
+// none that is there already.
+func empty(esp, journal string) error {
 	entries, err := os.ReadDir(esp)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() && salvaged.MatchString(e.Name()) {
-			if err := os.Remove(filepath.Join(esp, e.Name())); err != nil {
-				return err
-			}
+		if e.Name() == journal {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(esp, e.Name())); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -105,7 +105,7 @@ func TestFailures(t *testing.T) {
 func TestAgain(t *testing.T) {
 	for _, started := range []bool{false, true} {
 		o := full
-		o.At = t.TempDir()
+		o.At, o.Journal = t.TempDir(), "journals"
 		f := sys.NewFake(t)
 		f.Expect("mkdir", "-p", o.At)
 		f.Expect("mount", "-t", "ext4", o.Root, o.At)
@@ -121,8 +121,9 @@ func TestAgain(t *testing.T) {
 			if err := os.Mkdir(esp, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{"FSCK0000.REC", "fsck0012.rec", "loader.conf", "myfsck0000.rec"} {
-				if err := os.WriteFile(filepath.Join(esp, name), nil, 0o600); err != nil {
+			for _, name := range []string{"FSCK0000.REC", "EFI/nixos/half", "loader/loader.conf", "journals/journal.json"} {
+				file := filepath.Join(esp, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -132,11 +133,11 @@ func TestAgain(t *testing.T) {
 		if (err != nil) != started || started && (fault == nil || fault.Code != sys.CodeUsage || fault.Hint == "") {
 			t.Errorf("started %v: %+v", started, err)
 		}
-		if left, _ := filepath.Glob(filepath.Join(o.At, "boot", "*")); !started && len(left) != 2 {
+		if left, _ := filepath.Glob(filepath.Join(o.At, "boot", "*", "*")); !started && (len(left) != 1 || filepath.Base(left[0]) != "journal.json") {
 			t.Errorf("on the ESP are %q", left)
 		}
 		as := AgainActions(o)
-		if as[rootMounted-1].Argv[0] != "mount" || as[rootMounted].Argv != nil || len(as) != len(Actions(o))+2 {
+		if as[rootMounted-1].Argv[0] != "mount" || as[rootMounted].Argv != nil || as[espMounted].Argv == nil || as[espMounted+1].Argv != nil || len(as) != len(Actions(o))+2 {
 			t.Errorf("%+v", as)
 		}
 		if started { // and the root is not left mounted

@@ -57,8 +57,8 @@ var Codes = []struct {
 	{CodeGate, "the disk is no longer the one that was confirmed, or is in use"},
 	{CodeWritten, "a step failed after the first write: the disk is incomplete, start again"},
 	{CodeBootProof, "everything was written, but the boot chain, or that the secrets open, could not be proven"},
-	{CodeInterrupt, "stopped by Ctrl+C (SIGINT); everything undone and unmounted"},
-	{CodeTerminated, "stopped by SIGTERM; everything undone and unmounted"},
+	{CodeInterrupt, "stopped by Ctrl+C (SIGINT); everything undone and unmounted, or a warning says what is not"},
+	{CodeTerminated, "stopped by SIGTERM; everything undone and unmounted, or a warning says what is not"},
 }
 
 // Faultf makes a Fault with a formatted cause. A %w in it is unwrapped.

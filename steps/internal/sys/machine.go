@@ -112,12 +112,9 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 
 // Unwind implements System. It is not to be cancelled: whoever stops an
 // install wants it let go of. What one command failed at does not keep the
-// next from being tried, and stays in the list for the next start. A busy file
-// system gets some time: the children of a command that was stopped may take a
-// moment to let go of it.
+// next from being tried, and stays in the list for the next start.
 func (m *Machine) Unwind(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	for _, c := range m.Undos.newestFirst() {
 		if err := m.undo(ctx, c); err != nil {
@@ -134,24 +131,38 @@ func (m *Machine) Unwind(ctx context.Context) error {
 // Keep implements System.
 func (m *Machine) Keep() error { return m.Undos.clear() }
 
+// undo runs an undo command. What became of it counts, not what it says: an
+// umount that took too long, with much to write, may have done it all the same.
 func (m *Machine) undo(ctx context.Context, c Cmd) error {
-	for try := 1; ; try++ {
-		if !c.While.Holds() {
+	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	defer cancel()
+	if !c.While.Holds() {
+		return nil
+	}
+	return Patiently(ctx, func() error {
+		err := m.Run(ctx, c)
+		if err != nil && c.While != "" && !c.While.Holds() {
 			return nil
 		}
-		err := m.Run(ctx, c)
-		if err == nil || try == undoTries || ctx.Err() != nil {
-			return err
-		}
-		time.Sleep(undoPause)
-	}
+		return err
+	})
 }
 
-const (
-	undoTries = 6
-	undoPause = 500 * time.Millisecond
-	undoTime  = 2 * time.Minute // for all together
-)
+// undoTime is how long an undo command may take, with all its tries.
+const undoTime = 2 * time.Minute
+
+// Patiently tries something again that fails while others use a file system:
+// the children of a command that was stopped may take a moment to let go.
+func Patiently(ctx context.Context, try func() error) error {
+	const tries, pause = 6, 500 * time.Millisecond
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || n == tries || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
 
 // tailLines is how many last lines an ExitError carries.
 const tailLines = 20

@@ -378,6 +378,20 @@ func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
 	}
 }
 
+// An undo that has done its work is done, whatever its command says.
+func TestUnwindLooksWhatBecameOfIt(t *testing.T) {
+	m, _ := newMachine(t)
+	file := filepath.Join(t.TempDir(), "there")
+	undo := sh(`rm "$1"; exit 9`, file)
+	undo.While = Exists(file)
+	if err := m.Do(t.Context(), sh(`touch "$1"`, file), undo); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Unwind(t.Context()); err != nil || m.Undos.Len() != 0 {
+		t.Errorf("%v, %d left", err, m.Undos.Len())
+	}
+}
+
 // One undo that fails keeps no other from running, and is tried again first:
 // here it works at the third try.
 func TestUnwindGoesOnAfterAFailure(t *testing.T) {
