@@ -28,12 +28,19 @@
         inherit nixpkgs;
         autoInstaller = self;
       };
-      installers = own.mkInstallers {
-        # Alone, this flake knows of no config repo: nothing to compare with, no
-        # revision to pin to.
-        self = if nix-config.outPath == self.outPath then { } else nix-config;
+      # Alone, this flake knows of no config repo: nothing to compare with, no
+      # revision to pin to, and no system for the medium of a prebuilt host.
+      alone = nix-config.outPath == self.outPath;
+      all = own.mkInstallers {
+        self = if alone then { } else nix-config;
         hosts = ./hosts;
       };
+      nixosConfigurations = lib.filterAttrs (
+        _: installer: !(alone && installer.config.autoInstaller.prebuilt)
+      ) all.nixosConfigurations;
+      isos = lib.mapAttrs (
+        _: lib.filterAttrs (name: _: nixosConfigurations ? "${lib.removeSuffix "InstallerIso" name}-installer")
+      ) all.packages;
     in
     {
       lib = own;
@@ -56,7 +63,7 @@
         default = self.nixosModules.installer;
       };
 
-      inherit (installers) nixosConfigurations;
+      inherit nixosConfigurations;
 
       packages = forSystems (
         system:
@@ -66,7 +73,7 @@
           };
           default = programOf system;
         }
-        // installers.packages.${system} or { }
+        // isos.${system} or { }
       );
 
       apps = forSystems (system: {

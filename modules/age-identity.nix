@@ -132,7 +132,11 @@ in
         cfg.sshKey
       ];
       # agenix decrypts after this, so that the first identity is of use at once.
-      system.activationScripts.agenixInstall = mkIf (config.age.secrets != { }) { deps = [ "ageIdentity" ]; };
+      system.activationScripts.agenixInstall = mkIf (config.age.secrets != { }) {
+        deps = [ "ageIdentity" ];
+        # agenix defines none where systemd decrypts (sysusers, userborn).
+        text = "";
+      };
     })
   ]);
 }

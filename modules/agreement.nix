@@ -199,6 +199,19 @@ let
         [ ]
       else if l.lanzaboote then
         [ (note "has boot.lanzaboote, which signs what it installs: without its keys on the target, that fails") ]
+      else if l.limine && !l.limineEfiSupport then
+        [
+          (bad "the host starts by Limine for BIOS (boot.loader.limine.efiSupport is false); the installer makes a disk for UEFI"
+            "set boot.loader.limine.efiSupport = true${there}"
+          )
+        ]
+      else if l.limine && !elem l.limineBiosDevice [ null "nodev" ] then
+        [
+          (bad
+            "boot.loader.limine writes to ${l.limineBiosDevice} as well; the installer writes to no disk but the one that was chosen"
+            "set boot.loader.limine.biosSupport = false${there}"
+          )
+        ]
       else if l.limine || l.refind || l.external then
         [ (note "starts by another boot loader than systemd-boot or GRUB: what the firmware starts is proven as far as that is known") ]
       else if l.grub.enable && !l.grub.efiSupport then
@@ -233,6 +246,19 @@ let
       name = host.targetUser;
       option = "users.users.${quote name}";
       found = facts.users.${name} or null;
+      # Who may get the user's number if NixOS chooses it, as in the program.
+      others = filter (n: n != name) (attrNames facts.users);
+      named = filter (n: facts.users.${n}.uid == host.targetUid) others;
+      chosen = filter (n: found.normal && facts.users.${n}.normal && facts.users.${n}.uid == null) others;
+      rival =
+        if found.normal && host.targetUid != 1000 then
+          "NixOS begins with 1000"
+        else if named != [ ] && (chosen == [ ] || head named < head chosen) then
+          "users.users.${quote (head named)} has ${toString host.targetUid}"
+        else if chosen != [ ] then
+          "nor is that of users.users.${quote (head chosen)}"
+        else
+          null;
       home = "/home/${name}";
     in
     if name == "" || name == "root" || facts.users == { } then
@@ -247,6 +273,10 @@ let
       optional (found.uid != null && found.uid != host.targetUid) (
         bad "${option}.uid is ${toString found.uid}; targetUid makes it ${toString host.targetUid}"
           "set targetUid = ${toString found.uid} in host.toml"
+      )
+      ++ optional (found.uid == null && rival != null) (
+        bad "${option}.uid is not set, and ${rival}; targetUid makes it ${toString host.targetUid}, so its files could be another's"
+          "set ${option}.uid = ${toString host.targetUid} in the host's configuration"
       )
       ++ optional (found.home != null && found.home != "" && found.home != home) (
         bad "${option}.home is ${quote found.home}; targetUser makes it ${quote home}"

@@ -13,7 +13,10 @@ config:
 let
   inherit (builtins)
     attrNames
+    concatMap
+    elem
     filter
+    foldl'
     head
     isString
     listToAttrs
@@ -63,6 +66,7 @@ let
 
   fileSystems = config.fileSystems or { };
   grub = config.boot.loader.grub or { };
+  limine = config.boot.loader.limine or { };
 in
 {
   hostName = config.networking.hostName or null;
@@ -101,7 +105,10 @@ in
   loader = {
     systemdBoot = config.boot.loader.systemd-boot.enable or false;
     lanzaboote = config.boot.lanzaboote.enable or false;
-    limine = config.boot.loader.limine.enable or false;
+    limine = limine.enable or false;
+    limineEfiSupport = limine.efiSupport or true;
+    # The disk that it writes a boot loader for BIOS to.
+    limineBiosDevice = if limine.biosSupport or false then text (limine.biosDevice or null) else null;
     refind = config.boot.loader.refind.enable or false;
     extlinux = config.boot.loader.generic-extlinux-compatible.enable or false;
     # A boot loader's own installer: what that is, the host alone knows.
@@ -110,13 +117,13 @@ in
       enable = grub.enable or false;
       efiSupport = grub.efiSupport or false;
       efiInstallAsRemovable = grub.efiInstallAsRemovable or false;
-      devices = texts (
-        if (grub.devices or [ ]) != [ ] then
-          grub.devices
-        else if (grub.device or "") != "" then
-          [ grub.device ]
-        else
-          [ ]
+      # NixOS installs to those of mirroredBoots, which has the others too.
+      devices = foldl' (ds: d: if elem d ds then ds else ds ++ [ d ]) [ ] (
+        texts (
+          (grub.devices or [ ])
+          ++ (if (grub.device or "") != "" then [ grub.device ] else [ ])
+          ++ concatMap (m: m.devices or [ ]) (grub.mirroredBoots or [ ])
+        )
       );
     };
     efiSysMountPoint = text (config.boot.loader.efi.efiSysMountPoint or "/boot");
@@ -151,9 +158,11 @@ in
       null;
   ageIdentityPaths = if config ? age.identityPaths then texts config.age.identityPaths else null;
 
-  # uid is null where NixOS is to choose it.
+  # uid is null where NixOS is to choose it: from 1000 on for normal users, in
+  # the order of their names.
   users = mapAttrs (_: u: {
     uid = u.uid or null;
+    normal = u.isNormalUser or false;
     home = text (u.home or null);
   }) (config.users.users or { });
 }

@@ -46,7 +46,7 @@ func (b *builder) contract(src *source.Options) contract.Options {
 // secrets is what the host must open, which the contract step tells.
 func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
 	o := agecheck.Options{
-		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Found: &agecheck.Found{},
+		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &agecheck.Found{},
 	}
 	if b.hasRepo() {
 		o.Repo = src.Dir

@@ -129,7 +129,7 @@ func (b *builder) notes() (list []string) {
 		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
 	}
 	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
-		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits at its end until one is sent", b.h.TargetHost))
+		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits near its end until one is sent", b.h.TargetHost))
 	}
 	return list
 }

@@ -184,6 +184,7 @@ func (b *builder) steps() []Step {
 	proof := bootproof.Options{
 		Root: Target, Toplevel: sysOpts.Toplevel, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
+		OtherLoader: agreed.Found.OtherLoader,
 	}
 	if b.h.LUKS.Enable {
 		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
@@ -231,15 +232,17 @@ func (b *builder) steps() []Step {
 			identity.Options{Root: Target, Host: b.h.TargetHost, Key: b.a.AgeIdentity}, identity.Actions, identity.Run))
 	}
 	add(step("closure", "bring the system into the target's store", after, build, closure.Actions, closure.Run))
+	// Before the system is activated: users whose password is a secret would
+	// else be made without one, for good.
+	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+		add(step("identity", "wait for the age identity, if the host has secrets", after, b.await(opens.Found), identity.AwaitActions, identity.Await))
+	}
 	add(step("system", "make it the system, with its boot loader", after, sysOpts, system.Actions, system.Run))
 	if b.a.DeployKey != nil && b.h.TargetUser != "" {
 		add(step("sshkey", "give the deploy key to "+b.h.TargetUser, after, sshkey.Options{
 			Root: Target, Home: strings.TrimPrefix(b.home(), Target+"/"), UID: b.h.TargetUID, GID: b.h.TargetGID,
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
-	}
-	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
-		add(step("identity", "wait for the age identity, if the host has secrets", after, b.await(opens.Found), identity.AwaitActions, identity.Await))
 	}
 	add(step("opened", "prove that the host's secrets open on the target", after,
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))

@@ -224,6 +224,34 @@ in
       })
       ''boot.loader.grub writes to /dev/sda as well; the installer writes to no disk but the one that was chosen; to fix it, set boot.loader.grub.device = "nodev" in the host's configuration''
     )
+    (differs "GRUB that writes to a mirrored disk"
+      (on base {
+        boot.loader.systemd-boot.enable = false;
+        boot.loader.efi.canTouchEfiVariables = true;
+        boot.loader.grub = {
+          enable = true;
+          efiSupport = true;
+          mirroredBoots = [
+            {
+              path = "/boot";
+              devices = [ "/dev/sdb" ];
+            }
+          ];
+        };
+      })
+      ''boot.loader.grub writes to /dev/sdb as well; the installer writes to no disk but the one that was chosen; to fix it, set boot.loader.grub.device = "nodev" in the host's configuration''
+    )
+    (differs "Limine that writes to another disk"
+      (on base {
+        boot.loader.systemd-boot.enable = false;
+        boot.loader.limine = {
+          enable = true;
+          biosSupport = true;
+          biosDevice = "/dev/sda";
+        };
+      })
+      "boot.loader.limine writes to /dev/sda as well; the installer writes to no disk but the one that was chosen; to fix it, set boot.loader.limine.biosSupport = false in the host's configuration"
+    )
     (differs "an ESP elsewhere" (on base { boot.loader.efi.efiSysMountPoint = "/efi"; })
       ''boot.loader.efi.efiSysMountPoint is "/efi"; the installer mounts the ESP at /boot; to fix it, set boot.loader.efi.efiSysMountPoint = "/boot" in the host's configuration''
     )
@@ -251,6 +279,14 @@ in
       (on (base // { targetUser = "me"; }) { users.users.you.isNormalUser = true; })
       ''the host has no users.users."me"; targetUser gives it a home; to fix it, add users.users."me" to the host's configuration, or change targetUser in host.toml''
     )
+    (differs "a number of the user that may be another's"
+      (on (base // { targetUser = "me"; }) {
+        users.users.me.isNormalUser = true;
+        users.users.abe.isNormalUser = true;
+      })
+      ''users.users."me".uid is not set, and nor is that of users.users."abe"; targetUid makes it 1000, so its files could be another's; to fix it, set users.users."me".uid = 1000 in the host's configuration''
+    )
+    (says "the only user's number" (on (base // { targetUser = "me"; }) { users.users.me.isNormalUser = true; }) [ ])
     (differs "another number of the user"
       (on (base // { targetUser = "me"; }) {
         users.users.me = {

@@ -18,6 +18,8 @@ let
           systemdBoot = false;
           lanzaboote = false;
           limine = false;
+          limineEfiSupport = true;
+          limineBiosDevice = null;
           refind = false;
           extlinux = false;
           external = false;
@@ -141,6 +143,41 @@ let
       want = "us";
     }
     {
+      name = "GRUB on mirrored disks";
+      is =
+        (contract {
+          boot.loader.grub = {
+            devices = [ "nodev" ];
+            mirroredBoots = [
+              {
+                path = "/boot";
+                devices = [ "nodev" ];
+              }
+              {
+                path = "/boot2";
+                devices = [ "/dev/sdb" ];
+              }
+            ];
+          };
+        }).loader.grub.devices;
+      want = [
+        "nodev"
+        "/dev/sdb"
+      ];
+    }
+    {
+      name = "Limine for BIOS";
+      is =
+        (contract {
+          boot.loader.limine = {
+            efiSupport = false;
+            biosSupport = true;
+            biosDevice = "/dev/sda";
+          };
+        }).loader.limineBiosDevice;
+      want = "/dev/sda";
+    }
+    {
       name = "GRUB with one device";
       is =
         (contract {
@@ -214,7 +251,8 @@ let
       is =
         (contract {
           users.users.ann = {
-            uid = null;
+            normal = false;
+          uid = null;
             home = "/home/ann";
             hashedPassword = throw "not looked at";
           };

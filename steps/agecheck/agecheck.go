@@ -24,6 +24,8 @@ type Options struct {
 	Key  []byte // age identity file, or nil: none was given
 	// Must: a host with secrets needs the identity now, none can come later.
 	Must bool
+	// Without: the host gets none, and that is wanted.
+	Without bool
 	// Named are the secrets that the host's configuration names. known is
 	// false if it does not use agenix, or nothing tells.
 	Named func() (list []Secret, known bool)
@@ -77,7 +79,9 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	for _, u := range o.Found.Unread {
 		s.Warn(u + " is not here to be looked at, so nothing tells whether the age identity opens it")
 	}
-	o.paths(s)
+	if err := o.paths(); err != nil {
+		return err
+	}
 	if o.Key == nil && o.Must {
 		return sys.Faultf(sys.CodeUsage, "give it with --age-identity or the host's sealed keys, or go without: --no-age-identity",
 			"%s has %d secrets and no age identity to open them, and nobody is there to send it", o.Host, len(o.Found.Files)+len(o.Found.Unread))
@@ -102,12 +106,15 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	return nil
 }
 
-// paths warns if the host would not try the identity that it is given.
-func (o Options) paths(s sys.System) {
+// paths refuses a host that would not try the identity that it is given.
+func (o Options) paths() error {
 	at := "/etc/age/" + o.Host + ".agekey"
-	if ps := o.Paths(); len(ps) > 0 && !slices.Contains(ps, at) {
-		s.Warn(fmt.Sprintf("age.identityPaths are %s: %s is not among them, so the host will not use it", strings.Join(ps, ", "), at))
+	if ps := o.Paths(); !o.Without && len(ps) > 0 && !slices.Contains(ps, at) {
+		return sys.Faultf(sys.CodeContract,
+			fmt.Sprintf("add %q to age.identityPaths in the host's configuration, or go without: --no-age-identity", at),
+			"age.identityPaths are %s: the identity is put at %s, where the host would not look for it", strings.Join(ps, ", "), at)
 	}
+	return nil
 }
 
 // find fills Found, in the order of names.

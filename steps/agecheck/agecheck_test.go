@@ -192,25 +192,30 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
+// A host that would not look where the identity is put is refused, unless it is
+// to go without one.
 func TestIdentityPaths(t *testing.T) {
 	for _, c := range []struct {
-		paths []string
-		warns bool
+		paths   []string
+		without bool
+		refused bool
 	}{
-		{nil, false},
-		{[]string{"/etc/ssh/key"}, true},
-		{[]string{"/etc/ssh/key", "/etc/age/demo.agekey"}, false},
+		{nil, false, false},
+		{[]string{"/etc/ssh/key"}, false, true},
+		{[]string{"/etc/ssh/key"}, true, false},
+		{[]string{"/etc/ssh/key", "/etc/age/demo.agekey"}, false, false},
 	} {
 		o := options(t, Secret{"a", "", "a.age"})
 		host := identity(t)
 		seal(t, o.Repo, "a.age", false, host)
-		o.Key, o.Paths = host.File(), func() []string { return c.paths }
-		f := sys.NewFake(t)
-		if err := Run(t.Context(), f, o); err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(strings.Join(f.Logged, "\n"), "is not among them"); got != c.warns {
-			t.Errorf("%q: %q", c.paths, f.Logged)
+		o.Paths, o.Without = func() []string { return c.paths }, c.without
+		for _, key := range [][]byte{host.File(), nil} { // one that comes later is put there too
+			o.Key = key
+			err := Run(t.Context(), sys.NewFake(t), o)
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if (err != nil) != c.refused || c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Hint, `add "/etc/age/demo.agekey" to age.identityPaths`)) {
+				t.Errorf("%q: %+v", c.paths, err)
+			}
 		}
 	}
 }

@@ -39,6 +39,10 @@ type Options struct {
 	// not compared.
 	LUKSDevices func() map[string]string
 
+	// OtherLoader tells whether the host starts by a boot loader other than
+	// systemd-boot and GRUB, whose menu is not read. Nil: it does not.
+	OtherLoader func() bool
+
 	// DropCaches is the kernel's file that lets go of what is cached
 	// (proc_sys_vm(5)), so that store paths are read from the disk. Empty: it
 	// is left alone.

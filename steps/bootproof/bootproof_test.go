@@ -63,6 +63,11 @@ func TestSound(t *testing.T) {
 			"it will look on the disk by itself",
 		}},
 		{"the firmware cannot be read", func() *target { g := sound(); g.vars = nil; return g }(), []string{"the firmware's boot menu cannot be read"}},
+		{"a boot loader of another kind", func() *target {
+			g := sound().with(noLoader)
+			g.options = func(o *Options) { o.OtherLoader = func() bool { return true } }
+			return g
+		}(), []string{"which kernel it starts is not proven", removable + " is "}},
 		{"only an entry in the firmware", sound().with(map[string]string{removable: ""}), []string{
 			"the disk starts only where the firmware has its entry Boot0002", "EFI/systemd/systemd-boot.efi is systemd-boot",
 		}},

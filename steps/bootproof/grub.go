@@ -32,6 +32,10 @@ func (p *proof) otherMenu(s sys.System) (string, error) {
 		p.entry = &bls.Entry{File: name, UKI: "/" + name, Unified: true, TriesLeft: -1}
 		return "the firmware starts the unified kernel " + name + " itself", nil
 	}
+	if p.o.OtherLoader != nil && p.o.OtherLoader() {
+		s.Warn("the menu of the host's boot loader cannot be read here: which kernel it starts is not proven")
+		return "", nil
+	}
 	return "", errors.New("there is no configuration of systemd-boot (loader/loader.conf) or GRUB (grub/grub.cfg) on the ESP")
 }
 

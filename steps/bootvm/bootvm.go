@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +41,9 @@ var limits = map[string]time.Duration{"kvm": 3 * time.Minute, "tcg": 20 * time.M
 // Firmware is OVMF's program and the variables that it begins with.
 type Firmware struct{ Code, Vars string }
 
+// program is QEMU for this kind of machine.
+const program = "qemu-system-x86_64"
+
 // places are where distributions keep OVMF, without Secure Boot.
 var places = []Firmware{
 	{"usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"},                   // Debian, Ubuntu
@@ -53,7 +58,7 @@ var places = []Firmware{
 
 // Find is the firmware of a system, or empty.
 func Find(root string) Firmware {
-	for _, f := range places {
+	for _, f := range slices.Concat(places, besideQEMU()) {
 		f := Firmware{filepath.Join(root, f.Code), filepath.Join(root, f.Vars)}
 		_, err1 := os.Stat(f.Code)
 		_, err2 := os.Stat(f.Vars)
@@ -62,6 +67,20 @@ func Find(root string) Firmware {
 		}
 	}
 	return Firmware{}
+}
+
+// besideQEMU is what the QEMU in PATH brings along. NixOS links no program's
+// share/qemu to a place that is known.
+func besideQEMU() []Firmware {
+	qemu, err := exec.LookPath(program)
+	if err == nil {
+		qemu, err = filepath.EvalSymlinks(qemu)
+	}
+	if err != nil {
+		return nil
+	}
+	dir := filepath.Join(filepath.Dir(qemu), "../share/qemu")
+	return []Firmware{{filepath.Join(dir, "edk2-x86_64-code.fd"), filepath.Join(dir, "edk2-i386-vars.fd")}}
 }
 
 func (o Options) firmware() Firmware {

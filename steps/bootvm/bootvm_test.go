@@ -323,3 +323,22 @@ func FuzzWatch(f *testing.F) {
 		}
 	})
 }
+
+// On NixOS, OVMF is in the store beside QEMU.
+func TestFirmwareBesideQEMU(t *testing.T) {
+	root := t.TempDir()
+	store := filepath.Join(root, "nix/store/x-qemu")
+	bin := filepath.Join(root, "bin")
+	want := Firmware{filepath.Join(store, "share/qemu/edk2-x86_64-code.fd"), filepath.Join(store, "share/qemu/edk2-i386-vars.fd")}
+	if err := errors.Join(
+		os.MkdirAll(filepath.Join(store, "bin"), 0o755), os.MkdirAll(filepath.Join(store, "share/qemu"), 0o755), os.Mkdir(bin, 0o755),
+		os.WriteFile(filepath.Join(store, "bin", program), nil, 0o755), os.Symlink(filepath.Join(store, "bin", program), filepath.Join(bin, program)),
+		os.WriteFile(want.Code, nil, 0o644), os.WriteFile(want.Vars, nil, 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	if got := besideQEMU(); len(got) != 1 || got[0] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -25,7 +25,7 @@ func machine(o Options, accel string) sys.Cmd {
 	quote := func(text string) string { return strings.ReplaceAll(text, ",", ",,") }
 	in := func(name string) string { return quote(filepath.Join(o.Dir, name)) }
 	argv := []string{
-		"qemu-system-x86_64", "-machine", "q35", "-m", fmt.Sprint(memory),
+		program, "-machine", "q35", "-m", fmt.Sprint(memory),
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-nic", "none", "-device", "virtio-rng-pci",
 	}
 	if accel == "kvm" {

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -128,8 +129,33 @@ func (c *comparison) user(f *Facts) {
 		c.differs(fmt.Sprintf("set targetUid = %d in host.toml", *u.UID),
 			"users.users.%q.uid is %d; targetUid makes it %d", c.made.User, *u.UID, c.made.UID)
 	}
+	if other := f.takes(c.made); u.UID == nil && other != "" {
+		c.differs(fmt.Sprintf("set users.users.%q.uid = %d in the host's configuration", c.made.User, c.made.UID),
+			"users.users.%q.uid is not set, and %s; targetUid makes it %d, so its files could be another's", c.made.User, other, c.made.UID)
+	}
 	if u.Home != "" && u.Home != c.made.Home {
 		c.differs(fmt.Sprintf("set users.users.%q.home = %q in the host's configuration, or leave targetUser out", c.made.User, c.made.Home),
 			"users.users.%q.home is %q; targetUser makes it %q", c.made.User, u.Home, c.made.Home)
 	}
 }
+
+// takes tells who may get the user's number if NixOS chooses it, as far as that
+// can be known (nixpkgs: nixos/modules/config/update-users-groups.pl).
+func (f *Facts) takes(m Made) string {
+	if f.Users[m.User].Normal && m.UID != firstUID {
+		return fmt.Sprintf("NixOS begins with %d", firstUID)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Users)) {
+		switch u := f.Users[name]; {
+		case name == m.User:
+		case u.UID != nil && *u.UID == m.UID:
+			return fmt.Sprintf("users.users.%q has %d", name, m.UID)
+		case u.UID == nil && u.Normal && f.Users[m.User].Normal:
+			return fmt.Sprintf("nor is that of users.users.%q", name)
+		}
+	}
+	return ""
+}
+
+// firstUID is the first number of a normal user.
+const firstUID = 1000

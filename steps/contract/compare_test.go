@@ -86,8 +86,10 @@ func TestWhatFits(t *testing.T) {
 		"data, attached":       {made(), fitting().set("/data", "/dev/disk/by-label/DATA", "ext4")},
 		"data by UUID":         {made(), fitting().set("/data", "/dev/disk/by-uuid/0000-DATA", "xfs")},
 		"data, may be missing": {made(), fitting().set("/data", "/dev/disk/by-label/GONE", "ext4", "nofail")},
+		"data, on demand":      {made(), fitting().set("/data", "/dev/disk/by-label/GONE", "ext4", "x-systemd.automount")},
 		"root twice":           {made(), fitting().set("/again", "/dev/disk/by-label/T-ROOT", "ext4")},
-		"uid is chosen":        {made(), alike(func(f *Facts) { f.Users["ann"] = User{Home: "/home/ann"} })},
+		"uid is chosen":        {made(), alike(func(f *Facts) { f.Users["ann"] = User{Home: "/home/ann", Normal: true} })},
+		"uid is chosen beside a service's": {made(), alike(func(f *Facts) { f.Users["ann"], f.Users["git"] = User{Normal: true}, User{} })},
 		"no user":              {Made{}.with(made(), func(m *Made) { m.User = "" }), alike(func(f *Facts) { f.Users = nil })},
 		"GRUB, removable": {made(), alike(func(f *Facts) {
 			f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true, EFIInstallAsRemovable: true, Devices: []string{"nodev"}}}
@@ -273,6 +275,26 @@ func TestWhatDoesNotFit(t *testing.T) {
 		"GRUB that nothing starts": {
 			facts: func(f *Facts) { f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true}} },
 			host:  "neither to be installed as removable", makes: "the new disk", fix: "efiInstallAsRemovable = true",
+		},
+		"Limine writes to another disk": {
+			facts: func(f *Facts) { f.Loader = Loader{Limine: true, LimineBIOSDevice: "/dev/sda"} },
+			host:  "boot.loader.limine writes to /dev/sda", makes: "the installer writes to no disk but the one that was chosen", fix: "biosSupport = false",
+		},
+		"Limine for BIOS": {
+			facts: func(f *Facts) { f.Loader = Loader{Limine: true, LimineEFISupport: new(false)} },
+			host:  "efiSupport is false", makes: "a disk for UEFI", fix: "efiSupport = true",
+		},
+		"uid beside another that is chosen": {
+			facts: func(f *Facts) { f.Users["ann"], f.Users["abe"] = User{Normal: true}, User{Normal: true} },
+			host:  `users.users."ann".uid is not set, and nor is that of users.users."abe"`, makes: "targetUid makes it 1000", fix: `users.users."ann".uid = 1000`,
+		},
+		"uid of another": {
+			facts: func(f *Facts) { f.Users["ann"], f.Users["abe"] = User{}, User{UID: uid(1000)} },
+			host:  `users.users."abe" has 1000`, makes: "targetUid makes it 1000", fix: `users.users."ann".uid = 1000`,
+		},
+		"uid is chosen, and it is not the first": {
+			made: func(m *Made) { m.UID = 1001 }, facts: func(f *Facts) { f.Users["ann"] = User{Normal: true} },
+			host: "NixOS begins with 1000", makes: "targetUid makes it 1001", fix: `users.users."ann".uid = 1001`,
 		},
 		"extlinux": {
 			facts: func(f *Facts) { f.Loader = Loader{Extlinux: true} },

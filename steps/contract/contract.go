@@ -67,6 +67,10 @@ func (f *Found) LUKSDevices() map[string]string {
 	return devices
 }
 
+// OtherLoader tells whether the host starts by a boot loader whose files
+// nothing is known of.
+func (f *Found) OtherLoader() bool { return f.Facts != nil && f.Facts.Loader.Other() }
+
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
 	from := "what the config repo evaluates to"

@@ -45,12 +45,20 @@ type Loader struct {
 	SystemdBoot          bool   `json:"systemdBoot"`
 	Lanzaboote           bool   `json:"lanzaboote"`
 	Limine               bool   `json:"limine"`
+	LimineEFISupport     *bool  `json:"limineEfiSupport"` // nil: not told
+	LimineBIOSDevice     string `json:"limineBiosDevice"` // that it writes to as well, or empty
 	Refind               bool   `json:"refind"`
 	Extlinux             bool   `json:"extlinux"`
 	External             bool   `json:"external"`
 	Grub                 Grub   `json:"grub"`
 	EFISysMountPoint     string `json:"efiSysMountPoint"`
 	CanTouchEFIVariables bool   `json:"canTouchEfiVariables"`
+}
+
+// Other tells whether the host starts by a boot loader whose files nothing is
+// known of.
+func (l Loader) Other() bool {
+	return !l.SystemdBoot && !l.Lanzaboote && (l.Limine || l.Refind || l.External)
 }
 
 // Grub is boot.loader.grub.
@@ -72,8 +80,9 @@ type Secret struct {
 
 // User is an account of the host.
 type User struct {
-	UID  *int   `json:"uid"` // nil: NixOS chooses it
-	Home string `json:"home"`
+	UID    *int   `json:"uid"`    // nil: NixOS chooses it
+	Normal bool   `json:"normal"` // from 1000 on
+	Home   string `json:"home"`
 }
 
 // parse reads facts. Unknown ones are left out: the medium may be newer.

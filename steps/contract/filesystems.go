@@ -52,7 +52,7 @@ func (c *comparison) fileSystem(f *Facts, point string, o option, fsType string)
 func (c *comparison) otherFileSystem(point string, fs FileSystem) {
 	ref := refer(fs.Device)
 	option := fmt.Sprintf("fileSystems.%q.device", point)
-	for _, o := range []string{"bind", "rbind", "nofail", "noauto"} {
+	for _, o := range []string{"bind", "rbind", "nofail", "noauto", "x-systemd.automount"} {
 		if slices.Contains(fs.Options, o) {
 			return
 		}

@@ -18,7 +18,13 @@ func (c *comparison) loader(l Loader) {
 	case l.SystemdBoot:
 	case l.Lanzaboote:
 		c.note("boot.lanzaboote signs what it installs: without its keys on the target, installing the boot loader fails")
-	case l.Limine, l.Refind, l.External:
+	case l.Limine && l.LimineEFISupport != nil && !*l.LimineEFISupport:
+		c.differs("set boot.loader.limine.efiSupport = true in the host's configuration",
+			"the host starts by Limine for BIOS (boot.loader.limine.efiSupport is false); the installer makes a disk for UEFI")
+	case l.Limine && !slices.Contains([]string{"", "nodev"}, l.LimineBIOSDevice):
+		c.differs("set boot.loader.limine.biosSupport = false in the host's configuration",
+			"boot.loader.limine writes to %s as well; the installer writes to no disk but the one that was chosen", l.LimineBIOSDevice)
+	case l.Other():
 		c.note("the host's boot loader is not systemd-boot or GRUB: what the firmware starts is proven as far as that is known")
 	case l.Grub.Enable && !l.Grub.EFISupport:
 		c.differs(use+", or boot.loader.grub.efiSupport = true with device = \"nodev\"",

@@ -89,6 +89,20 @@ in
           efiInstallAsRemovable = bool;
           device = option types.str "";
           devices = strings;
+          mirroredBoots = option (types.listOf (
+            types.submodule {
+              options = {
+                path = mkOption { type = types.str; };
+                devices = strings;
+              };
+            }
+          )) [ ];
+        };
+        limine = {
+          enable = bool;
+          efiSupport = option types.bool true;
+          biosSupport = bool;
+          biosDevice = option types.str "nodev";
         };
         efi.canTouchEfiVariables = bool;
         efi.efiSysMountPoint = option types.str "/boot";
