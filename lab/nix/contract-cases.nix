@@ -251,14 +251,14 @@ let
       is =
         (contract {
           users.users.ann = {
-            normal = false;
-          uid = null;
+            uid = null;
             home = "/home/ann";
             hashedPassword = throw "not looked at";
           };
         }).users;
       want.ann = {
         uid = null;
+        normal = false;
         home = "/home/ann";
       };
     }
