@@ -3,7 +3,9 @@ package steps
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/modules"
@@ -12,6 +14,8 @@ import (
 	"auto-installer/steps/identity"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/network"
+	"auto-installer/steps/partition"
+	"auto-installer/steps/preflight"
 	"auto-installer/steps/source"
 )
 
@@ -82,4 +86,35 @@ func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
 		},
 		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
 	}
+}
+
+// preflight goes first, and is made last: it looks for the commands that the
+// other steps will run.
+func (p *Plan) preflight(b builder) {
+	o := preflight.Options{
+		FS: "/", EUID: os.Geteuid(), Commands: p.commands(), MinMemory: minMemory,
+		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
+		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
+		Network: b.a.network(), Patience: networkPatience,
+	}
+	if b.h.LUKS.Enable {
+		o.Mapper = b.h.LUKS.MapperName
+	}
+	first := step("preflight", "check the machine", before, o, preflight.Actions, preflight.Run)
+	p.Steps = slices.Insert(p.Steps, 0, first)
+}
+
+// commands are the programs that the plan's steps run, sorted.
+func (p *Plan) commands() []string {
+	// To look at disks, and to take back what was done.
+	names := []string{"lsblk", "rm", "swapoff", "umount"}
+	for _, s := range p.Steps {
+		for _, a := range s.Actions {
+			if len(a.Argv) > 0 {
+				names = append(names, a.Argv[0])
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

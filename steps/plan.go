@@ -2,7 +2,6 @@ package steps
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,7 +23,6 @@ import (
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
-	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
 	"auto-installer/steps/source"
 	"auto-installer/steps/sshkey"
@@ -72,6 +70,8 @@ const (
 	minMemory = 900 << 20
 	// minRun is the least room for a clone and the logs, in bytes.
 	minRun = 64 << 20
+	// minLeft is the least room for the journal and the logs, at the gate.
+	minLeft = 16 << 20
 	// networkPatience is how long the network may take to come up.
 	networkPatience = 20 * time.Second
 )
@@ -206,7 +206,10 @@ func (b *builder) steps() []Step {
 			agreed, contract.Actions, contract.Run),
 		step("secrets", "try the age identity on the host's secrets", before, opens, agecheck.Actions, agecheck.Run),
 		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample}, gate.Actions, gate.Run),
+			gate.Options{
+				Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample,
+				RunDir: b.paths.Dir, MinRun: minLeft,
+			}, gate.Actions, gate.Run),
 		again(step("partition", "write the partition table", after, table, partition.Actions, partition.Run),
 			table, partition.AgainActions, partition.Again),
 	)
@@ -270,35 +273,4 @@ func (b *builder) steps() []Step {
 		}
 	}
 	return list
-}
-
-// preflight goes first, and is made last: it looks for the commands that the
-// other steps will run.
-func (p *Plan) preflight(b builder) {
-	o := preflight.Options{
-		FS: "/", EUID: os.Geteuid(), Commands: p.commands(), MinMemory: minMemory,
-		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
-		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
-		Network: b.a.network(), Patience: networkPatience,
-	}
-	if b.h.LUKS.Enable {
-		o.Mapper = b.h.LUKS.MapperName
-	}
-	first := step("preflight", "check the machine", before, o, preflight.Actions, preflight.Run)
-	p.Steps = slices.Insert(p.Steps, 0, first)
-}
-
-// commands are the programs that the plan's steps run, sorted.
-func (p *Plan) commands() []string {
-	// To look at disks, and to take back what was done.
-	names := []string{"lsblk", "rm", "swapoff", "umount"}
-	for _, s := range p.Steps {
-		for _, a := range s.Actions {
-			if len(a.Argv) > 0 {
-				names = append(names, a.Argv[0])
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -22,11 +22,19 @@ type Options struct {
 	// (*block.Held).Sample but in tests.
 	Read func(ctx context.Context) error
 	Root string // where /proc, /sys and /dev are; empty is "/"
+	// RunDir must have MinRun bytes for the journal and the logs: the source
+	// has come there since that was looked at first. Empty: none are kept.
+	RunDir string
+	MinRun int64
 }
 
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device, and see that it can be read", o.Disk.Path)}}
+	as := []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device, and see that it can be read", o.Disk.Path)}}
+	if o.RunDir != "" {
+		as = append(as, sys.Action{Does: fmt.Sprintf("see that %s still has %d MiB for the journal and the logs", o.RunDir, o.MinRun>>20)})
+	}
+	return as
 }
 
 // Run opens the disk, and identifies it again by the open descriptor. If it is
@@ -59,7 +67,26 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := o.Read(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeGate, "the disk is failing, or its cable: `dmesg` says more; take another disk", dev.Path+" cannot be read")
 	}
+	if o.RunDir != "" {
+		if err := o.room(); err != nil {
+			return err
+		}
+	}
 	s.Log(fmt.Sprintf("%s (device %s) is the disk that was confirmed, nothing uses it, and it is held", o.Disk.Path, facts.DevNo))
+	return nil
+}
+
+// room looks for that of the journal and the logs. Without them, an install
+// would fail after the first write.
+func (o Options) room() error {
+	free, err := sys.Free(o.RunDir)
+	if err != nil {
+		return sys.WithHint(err, sys.CodeMachine, "this needs a writable "+o.RunDir, o.RunDir)
+	}
+	if free < o.MinRun {
+		return sys.Faultf(sys.CodeMachine, "add memory, or remove what fills it",
+			"only %d MiB are left in %s, the journal and the logs need %d MiB", free>>20, o.RunDir, o.MinRun>>20)
+	}
 	return nil
 }
 

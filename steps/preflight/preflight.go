@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"auto-installer/steps/internal/sys"
 )
 
@@ -212,11 +210,10 @@ func mapperFree(_ context.Context, o Options) (string, error) {
 // room looks at the file system that holds the clone and the logs, which is
 // in memory.
 func room(_ context.Context, o Options) (string, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(o.RunDir, &st); err != nil {
+	free, err := sys.Free(o.RunDir)
+	if err != nil {
 		return "", unfit("this needs a writable "+o.RunDir, "%s: %w", o.RunDir, err)
 	}
-	free := int64(st.Bavail) * st.Bsize
 	if free < o.MinRun {
 		return "", unfit("add memory, or remove what fills it", "only %d MiB are free in %s, needed are %d MiB", free>>20, o.RunDir, o.MinRun>>20)
 	}
