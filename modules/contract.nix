@@ -130,15 +130,16 @@ in
     canTouchEfiVariables = config.boot.loader.efi.canTouchEfiVariables or false;
   };
 
-  initrd = {
-    systemd = config.boot.initrd.systemd.enable or false;
-    availableKernelModules =
-      let
-        # A list, or since NixOS 25.11 also a set of name = bool.
-        m = config.boot.initrd.availableKernelModules or [ ];
-      in
-      if builtins.isAttrs m then filter (n: m.${n} == true) (attrNames m) else texts m;
-  };
+  initrd =
+    let
+      # A list, or since NixOS 25.11 also a set of name = bool.
+      names = m: if builtins.isAttrs m then filter (n: m.${n} == true) (attrNames m) else texts m;
+    in
+    {
+      systemd = config.boot.initrd.systemd.enable or false;
+      availableKernelModules = names (config.boot.initrd.availableKernelModules or [ ]);
+      kernelModules = names (config.boot.initrd.kernelModules or [ ]);
+    };
 
   # agenix: what is decrypted at activation, and with which identities. null
   # where the configuration does not use agenix.

@@ -24,7 +24,7 @@ import (
 func (b *builder) contract(src *source.Options) contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.contract, Found: &contract.Found{}, Firmware: "/",
+		Medium: b.a.medium.contract, Found: &contract.Found{}, Sys: "/",
 		Made: contract.Made{
 			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
 			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),

@@ -35,6 +35,7 @@ let
         initrd = {
           systemd = false;
           availableKernelModules = [ ];
+          kernelModules = [ ];
         };
         secrets = null;
         ageIdentityPaths = null;

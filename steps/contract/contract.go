@@ -27,8 +27,9 @@ type Options struct {
 	Evaluated *[]byte
 	// Carriers finds the other disks that carry one of the labels.
 	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
-	// Firmware is where /sys is, normally "/", or empty: it is not looked at.
-	Firmware string
+	// Sys is where /sys is, normally "/", or empty: the firmware and the disk's
+	// drivers are not looked at.
+	Sys string
 	// Typed is what is typed at the boot prompt: passphrase and recovery key.
 	Typed []Typed
 	// Found is filled with what was found.
@@ -81,8 +82,8 @@ func Actions(o Options) []sys.Action {
 		{Does: "compare the host's own file systems, swap, LUKS, boot loader, keymap and user with what will be made: " + from},
 		{Does: "look for the labels " + strings.Join(o.Labels, ", ") + " on every other disk"},
 	}
-	if o.Firmware != "" {
-		as = append(as, sys.Action{Does: "see that the firmware will start the host's boot loader: Secure Boot, and room for its variables"})
+	if o.Sys != "" {
+		as = append(as, sys.Action{Does: "see whether the host's initrd has the drivers of " + o.Disk.Path}, sys.Action{Does: "see that the firmware will start the host's boot loader: Secure Boot, and room for its variables"})
 	}
 	for _, t := range o.Typed {
 		as = append(as, sys.Action{Does: "see that the " + t.Name + " can be typed with the keymap " + o.Made.Keymap})
@@ -106,12 +107,15 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if facts != nil {
 		c = compare(o.Made, facts, finder(inv, o.Disk))
 	}
-	if facts != nil && o.Firmware != "" {
-		f, err := readFirmware(o.Firmware)
+	if facts != nil && o.Sys != "" {
+		f, err := readFirmware(o.Sys)
 		if err != nil {
 			return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "looking at the firmware's variables")
 		}
 		c.starts(facts.Loader, f)
+	}
+	if target, err := inv.Find(o.Disk); facts != nil && o.Sys != "" && err == nil {
+		c.drivers(facts.Initrd, drivers(o.Sys, target.Name), target.Path)
 	}
 	c.carriers(o.Carriers(inv, o.Disk, o.Labels), facts != nil, s)
 	if err := c.typed(ctx, s, o.Made.Keymap, o.Typed); err != nil {

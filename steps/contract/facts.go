@@ -15,6 +15,7 @@ type Facts struct {
 	ResumeDevice  string                `json:"resumeDevice"`
 	Keymap        string                `json:"keymap"` // a name, or the path of one that Nix makes
 	Loader        Loader                `json:"loader"`
+	Initrd        Initrd                `json:"initrd"`
 	Secrets       []Secret              `json:"secrets"` // nil: the host does not use agenix
 	IdentityPaths []string              `json:"ageIdentityPaths"`
 	Users         map[string]User       `json:"users"`
@@ -59,6 +60,12 @@ type Loader struct {
 // known of.
 func (l Loader) Other() bool {
 	return !l.SystemdBoot && !l.Lanzaboote && (l.Limine || l.Refind || l.External)
+}
+
+// Initrd is which kernel modules the initrd has, and which it loads by itself.
+type Initrd struct {
+	Available []string `json:"availableKernelModules"`
+	Loaded    []string `json:"kernelModules"`
 }
 
 // Grub is boot.loader.grub.

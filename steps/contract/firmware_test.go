@@ -46,8 +46,8 @@ func TestStarts(t *testing.T) {
 
 func TestFirmwareIsRead(t *testing.T) {
 	o := options(t, fitting())
-	o.Firmware = t.TempDir()
-	vars := filepath.Join(o.Firmware, "sys/firmware/efi/efivars")
+	o.Sys = t.TempDir()
+	vars := filepath.Join(o.Sys, "sys/firmware/efi/efivars")
 	file := filepath.Join(vars, "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 	for name, on := range map[string]byte{"on": 1, "off": 0} {
 		if err := errors.Join(os.MkdirAll(vars, 0o755), os.WriteFile(file, []byte{6, 0, 0, 0, on}, 0o600)); err != nil {
@@ -60,7 +60,7 @@ func TestFirmwareIsRead(t *testing.T) {
 		}
 	}
 	// Without UEFI, or where its variables cannot be seen, nothing tells.
-	for _, root := range []string{t.TempDir(), filepath.Join(o.Firmware, "sys")} {
+	for _, root := range []string{t.TempDir(), filepath.Join(o.Sys, "sys")} {
 		if f, err := readFirmware(root); err != nil || f != (firmware{room: -1}) {
 			t.Errorf("%+v, %v", f, err)
 		}
