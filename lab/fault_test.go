@@ -52,7 +52,7 @@ func runsTool(step string) bool { return tools[step] != "" }
 var faults = []*fault{
 	{name: "power cut", can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
 	{name: "kill -9", can: everyStep, signal: "KILL", slice: []string{"closure"}},
-	{name: "SIGINT", can: everyStep, signal: "INT"},
+	{name: "SIGINT", can: everyStep, signal: "INT", spares: after("finish")}, // what is being let go of is
 	{
 		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"system"},
 		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
