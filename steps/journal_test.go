@@ -15,15 +15,22 @@ import (
 	"auto-installer/steps/partition"
 )
 
-// A resumed install has the same GUIDs, opens what it made instead of making
-// it anew, and expects its own table on the disk.
-func TestResumePlan(t *testing.T) {
+// firstStart is an install with LUKS, and the plan of its first start.
+func firstStart(t *testing.T) (Paths, Answers, *Plan) {
+	t.Helper()
 	paths := Paths{Dir: t.TempDir()}
 	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
-	first, err := InstallPlan(a, paths)
+	p, err := InstallPlan(a, paths)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return paths, a, p
+}
+
+// A resumed install has the same GUIDs, opens what it made instead of making
+// it anew, and expects its own table on the disk.
+func TestResumePlan(t *testing.T) {
+	paths, a, first := firstStart(t)
 	if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage {
 		t.Errorf("nothing to resume: %v", err)
 	}
@@ -73,12 +80,7 @@ func TestResumePlan(t *testing.T) {
 }
 
 func TestResumeRefusesAnotherInstall(t *testing.T) {
-	paths := Paths{Dir: t.TempDir()}
-	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
-	p, err := InstallPlan(a, paths)
-	if err != nil {
-		t.Fatal(err)
-	}
+	paths, a, p := firstStart(t)
 	if err := p.journal.note(paths, "partition"); err != nil {
 		t.Fatal(err)
 	}
@@ -100,13 +102,8 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 
 // In a LUKS container the root's label is none of the table's.
 func TestResumeRefusesAnotherRootLabel(t *testing.T) {
-	paths := Paths{Dir: t.TempDir()}
-	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
-	p, err := InstallPlan(a, paths)
-	if err == nil {
-		err = p.journal.note(paths, "partition")
-	}
-	if err != nil {
+	paths, a, p := firstStart(t)
+	if err := p.journal.note(paths, "partition"); err != nil {
 		t.Fatal(err)
 	}
 	a.Disk.identity.PTUUID = p.DiskGUID
@@ -119,12 +116,7 @@ func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 // A continued install that does less than the first one, such as to bring no
 // deploy key, has a journal that can be read.
 func TestJournalOfFewerSteps(t *testing.T) {
-	paths := Paths{Dir: t.TempDir()}
-	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
-	first, err := InstallPlan(a, paths)
-	if err != nil {
-		t.Fatal(err)
-	}
+	paths, a, first := firstStart(t)
 	done := []string{"sshkey", "bootvm"}
 	for _, s := range first.Steps {
 		if s.Writes && s.Name != "finish" {
