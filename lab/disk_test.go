@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestHashDisk(t *testing.T) {
@@ -42,6 +45,43 @@ func TestHashDisk(t *testing.T) {
 	write(700<<20+5, "\x00")
 	if hash() != blank {
 		t.Error("the same content has another hash")
+	}
+}
+
+func TestSlice(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "disk.img")
+	if _, err := CreateDisk(image, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(image, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p := Partition{Number: 2, Start: 9<<20 + 512, Size: 40 << 20}
+	for _, at := range []int64{0, p.Start - 3, p.Start + 5<<20, p.Start + p.Size - 4, 60 << 20} {
+		if _, err := file.WriteAt([]byte("a word"), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slice, err := p.Slice(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, p.Size)
+	if _, err := file.ReadAt(want, p.Start); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("the slice is not what the partition has")
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(slice, &st); err != nil || st.Blocks*512 > p.Size/2 {
+		t.Errorf("it is not sparse: %d bytes, %v", st.Blocks*512, err)
 	}
 }
 

@@ -201,7 +201,7 @@ func (i *installer) labelled(d Disk, want map[int][2]string) {
 		i.t.Fatal(err)
 	}
 	for _, p := range parts {
-		slice, err := p.Slice(i.t.Context(), d.Path)
+		slice, err := p.Slice(d.Path)
 		if err != nil {
 			i.t.Fatal(err)
 		}
