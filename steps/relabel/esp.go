@@ -12,14 +12,14 @@ import (
 // espPoints are where an ESP is mounted (systemd: bootctl(1), --esp-path).
 var espPoints = []string{"boot", "efi", "boot/efi"}
 
-// esp finds the ESP: the one that is mounted, or else the only one of the
-// root's disk.
+// esp finds the ESP: the one that is mounted where an ESP is, or else the only
+// one of the root's disk.
 func (f *finder) esp(ctx context.Context) error {
 	var found []block.Device
 	for _, p := range espPoints {
 		m, d, ok := f.mountedAt(filepath.Join(f.o.At, p))
 		if ok && m.FSType == "vfat" {
-			f.l.Mount = Mount{Device: d.Path, Point: m.Point, Options: strings.Join(m.Options, ",")}
+			f.l.Mount = mountOf(m, d)
 			found = append(found, d)
 			break
 		}
@@ -38,10 +38,19 @@ func (f *finder) esp(ctx context.Context) error {
 	if err := f.add(ctx, "ESP", FAT, d, f.o.ESP); err != nil {
 		return err
 	}
+	for _, m := range f.mounts { // it may be mounted at another place than those
+		if m.DevNo == d.DevNo && f.l.Mount.Point == "" {
+			f.l.Mount = mountOf(m, d)
+		}
+	}
 	if !f.l.Labels[0].Differs() || f.l.Mount.Point == "" {
 		return nil
 	}
 	return f.mountedOnce(d)
+}
+
+func mountOf(m block.Mount, d block.Device) Mount {
+	return Mount{Device: d.Path, Point: m.Point, Options: strings.Join(m.Options, ",")}
 }
 
 // mountedOnce: the ESP is unmounted for its label, so whatever else shows it

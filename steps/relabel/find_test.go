@@ -109,33 +109,48 @@ func TestFindMountedElsewhere(t *testing.T) {
 	m := plain()
 	m.mounts = "1 0 0:2 / / rw - tmpfs tmpfs rw\n" + strings.Replace(rootMount, " / / ", " / /mnt ", 1)
 	m.swaps = header
+	l := findOf(t, m, "/mnt")
+	if len(l.Labels) != 6 || l.Mount.Point != "" || len(holds(l)) > 0 || !strings.Contains(l.Config[1], `"/boot"`) {
+		t.Errorf("%+v", l)
+	}
+}
+
+// findOf looks at a machine with the plain layout.
+func findOf(t *testing.T, m machine, at string) *Layout {
+	t.Helper()
 	f, fs := m.fake(t)
 	probed(f, "/dev/nvme0n1p1", "vfat", "FAT32", "OLD-EFI")
 	probed(f, "/dev/nvme0n1p2", "ext4", "1.0", "OLD-ROOT")
 	probed(f, "/dev/nvme0n1p3", "swap", "1", "")
 	o := plainFind
-	o.FS, o.At = fs, "/mnt"
+	o.FS, o.At = fs, at
 	l, err := o.Run(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Labels) != 6 || l.Mount.Point != "" || len(holds(l)) > 0 || !strings.Contains(l.Config[1], `"/boot"`) {
-		t.Errorf("%+v", l)
-	}
+	return l
 }
 
 func TestAutomounted(t *testing.T) {
 	t.Parallel()
 	m := plain()
 	m.mounts = rootMount + "29 24 0:40 / /boot rw - autofs systemd-1 rw\n" + bootMount
-	f, fs := m.fake(t)
-	probed(f, "/dev/nvme0n1p1", "vfat", "FAT32", "OLD-EFI")
-	probed(f, "/dev/nvme0n1p2", "ext4", "1.0", "OLD-ROOT")
-	probed(f, "/dev/nvme0n1p3", "swap", "1", "")
-	o := plainFind
-	o.FS = fs
-	if l, err := o.Run(t.Context(), f); err != nil || !l.Mount.Auto {
-		t.Errorf("%+v, %v", l, err)
+	if l := findOf(t, m, "/"); !l.Mount.Auto {
+		t.Errorf("%+v", l)
+	}
+}
+
+// An ESP that is mounted at a place of the host's own is unmounted all the same.
+func TestFindESPElsewhere(t *testing.T) {
+	t.Parallel()
+	m := plain()
+	m.mounts = rootMount + strings.Replace(bootMount, "/boot", "/boot/esp", 1)
+	l := findOf(t, m, "/")
+	if l.Mount.Point != "/boot/esp" || !strings.Contains(l.Config[1], `"/boot/esp"`) {
+		t.Errorf("%+v", l)
+	}
+	if hs := holds(l); len(hs) == 0 || !slices.Equal(hs[0].release.Argv, []string{"umount", "/boot/esp"}) {
+		t.Errorf("%+v", hs)
 	}
 }
 

@@ -3,6 +3,7 @@ package relabel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 // hold is a use of a device that its label cannot be written beside.
 type hold struct {
 	what    string // for people
-	node    string
 	release sys.Cmd
 	again   *sys.Cmd // nil: whoever uses it next brings it back
 	hint    string   // if it cannot be let go of
@@ -27,7 +27,7 @@ func holds(l *Layout) []hold {
 		switch m := l.Mount; {
 		case c.Kind == FAT && m.Point != "":
 			h := hold{
-				what: "the ESP", node: c.Node,
+				what:    "the ESP",
 				release: sys.Cmd{Does: "unmount the ESP", Argv: []string{"umount", m.Point}},
 				hint:    "see what uses it with `fuser -vm " + m.Point + "`, and end that",
 			}
@@ -41,7 +41,7 @@ func holds(l *Layout) []hold {
 				again.Argv = slices.Insert(again.Argv, 1, "--priority", strconv.Itoa(l.Swap.Priority))
 			}
 			hs = append(hs, hold{
-				what: "the swap", node: c.Node,
+				what:    "the swap",
 				release: sys.Cmd{Does: "switch the swap off", Argv: []string{"swapoff", c.Device}},
 				again:   &again,
 				hint:    "end what needs so much memory, and try again",
@@ -51,8 +51,8 @@ func holds(l *Layout) []hold {
 	return hs
 }
 
-// letGo ends the use and makes sure that there is no other.
-func (h hold) letGo(ctx context.Context, s sys.System, fs string) error {
+// letGo ends the use.
+func (h hold) letGo(ctx context.Context, s sys.System) error {
 	var err error
 	if h.again == nil {
 		err = s.Run(ctx, h.release)
@@ -62,12 +62,22 @@ func (h hold) letGo(ctx context.Context, s sys.System, fs string) error {
 	if err != nil {
 		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" cannot be let go of for its label")
 	}
-	busy, err := block.Busy(filepath.Join(fs, h.node))
+	return nil
+}
+
+// unused makes sure that nothing uses what a label is written to, be it known
+// or not.
+func unused(c Label, fs string) error {
+	if c.Kind != FAT && c.Kind != Swap {
+		return nil
+	}
+	busy, err := block.Busy(filepath.Join(fs, c.Node))
 	if err == nil && busy {
-		err = errors.New("something else holds it, in another mount namespace perhaps")
+		err = errors.New("something holds it, in another mount namespace perhaps")
 	}
 	if err != nil {
-		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" was let go of and cannot be labelled")
+		return sys.WithHint(err, sys.CodeGate, "see what uses it with `fuser -vm "+c.Device+"` and `lsns -t mnt`, and end that",
+			fmt.Sprintf("the %s of %s cannot be set", c.Kind, c.Device))
 	}
 	return nil
 }

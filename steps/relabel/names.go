@@ -60,8 +60,8 @@ func (f *finder) alone(context.Context) error {
 // where its present one goes by a label that is about to change.
 func (f *finder) config(context.Context) error {
 	boot := "/boot"
-	if f.l.Mount.Point != "" {
-		boot = "/" + strings.TrimPrefix(strings.TrimPrefix(f.l.Mount.Point, f.o.At), "/")
+	if at, err := filepath.Rel(f.o.At, f.l.Mount.Point); err == nil && filepath.IsLocal(at) {
+		boot = "/" + at
 	}
 	line := func(format string, args ...any) { f.l.Config = append(f.l.Config, fmt.Sprintf(format, args...)) }
 	line("fileSystems.%q.device = %q;", "/", "/dev/disk/by-label/"+f.o.Root)

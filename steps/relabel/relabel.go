@@ -119,7 +119,12 @@ func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 		return err
 	}
 	for _, h := range holds(l) {
-		if err := h.letGo(whole, s, fs); err != nil {
+		if err := h.letGo(whole, s); err != nil {
+			return err
+		}
+	}
+	for _, c := range changes {
+		if err := unused(c, fs); err != nil {
 			return err
 		}
 	}
