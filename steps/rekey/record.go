@@ -3,11 +3,10 @@ package rekey
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
 )
 
 // record tells to whom this program has encrypted a file, by the file's hash:
@@ -61,8 +60,5 @@ func (w *Work) note() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(w.o.Record), 0o700); err != nil {
-		return err
-	}
-	return sys.WriteFile(w.o.Record, data, 0o600)
+	return tree.WritePrivate(w.o.Record, data)
 }

@@ -88,12 +88,22 @@ func (t *Tx) Remove(name string) error {
 
 func (t *Tx) add(o op) error {
 	for _, other := range t.ops {
-		if other.Path == o.Path {
-			return fmt.Errorf("%s is changed twice", o.Path)
+		if t.place(other.Path) == t.place(o.Path) {
+			return sys.Faultf(sys.CodeUsage, "see that it is named once", "%s and %s are one file, which cannot be changed twice", other.Path, o.Path)
 		}
 	}
 	t.ops = append(t.ops, o)
 	return nil
+}
+
+// place is where a file of the tree lies, when links of folders are followed.
+func (t *Tx) place(name string) string {
+	full := filepath.Join(t.root, name)
+	dir, err := filepath.EvalSymlinks(filepath.Dir(full))
+	if err != nil { // it is not there yet
+		return full
+	}
+	return filepath.Join(dir, filepath.Base(full))
 }
 
 // Changes tells how many files are to be changed.

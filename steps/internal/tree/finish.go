@@ -58,7 +58,7 @@ func (t *Tx) Commit(ctx context.Context) error {
 	}
 	data, err := json.Marshal(plan{t.root, t.ops})
 	if err == nil {
-		err = sys.WriteFile(filepath.Join(t.dir, planName), data, 0o600)
+		err = writeOwned(filepath.Join(t.dir, planName), data)
 	}
 	if err == nil {
 		err = t.spawn(filepath.Join(t.dir, planName))
@@ -75,9 +75,28 @@ func (t *Tx) Commit(ctx context.Context) error {
 // errStarted marks a failure after the first rename: it is for Recover now.
 var errStarted = errors.New("some files are changed and some are not")
 
-// spawn lets a process of its own do it. It is this program once more, in a
-// session of its own: what ends this one does not reach it. It holds the lock.
+// spawn carries out the plan. Once it is the journal there is no way back.
 func (t *Tx) spawn(file string) error {
+	err := t.inItsOwnProcess(file)
+	if err == nil {
+		return nil
+	}
+	says := sys.Clean(err.Error())
+	if _, gone := os.Stat(filepath.Join(t.dir, journalName)); gone == nil {
+		return &sys.Fault{
+			Cause: "replacing the files: " + says, Code: sys.CodeUnexpected, Err: errStarted,
+			Hint: "run the same command again: it begins with finishing this",
+		}
+	}
+	if errors.Is(err, errChanged) {
+		return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s", says)
+	}
+	return fmt.Errorf("replacing the files: %w", err)
+}
+
+// inItsOwnProcess lets this program finish it once more, in a session of its own:
+// what ends this one does not reach it. It holds the lock.
+func (t *Tx) inItsOwnProcess(file string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return finish(file)
@@ -95,17 +114,11 @@ func (t *Tx) spawn(file string) error {
 	if err == nil {
 		return nil
 	}
-	says := sys.Clean(strings.TrimSpace(stderr.String()))
+	says := strings.TrimSpace(stderr.String())
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitChanged {
-		return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s", says)
+		return &sys.Fault{Cause: says, Err: errChanged}
 	}
-	if _, err := os.Stat(filepath.Join(t.dir, journalName)); err == nil {
-		return &sys.Fault{
-			Cause: "replacing the files: " + says, Code: sys.CodeUnexpected, Err: errStarted,
-			Hint: "run the same command again: it begins with finishing this",
-		}
-	}
-	return fmt.Errorf("replacing the files: %w: %s", err, says)
+	return fmt.Errorf("%w: %s", err, says)
 }
 
 // finish carries out a transaction that file describes: a plan, if all files
@@ -153,7 +166,7 @@ func (p *plan) apply(dir string) error {
 			continue // done before
 		}
 		if now != o.Before {
-			return fmt.Errorf("%s %w; what was to become of it is in %s", o.Path, errChanged, filepath.Join(dir, o.Staged))
+			return fmt.Errorf("%s was changed meanwhile; what was to become of it is in %s", o.Path, filepath.Join(dir, o.Staged))
 		}
 		if err := p.move(dir, o); err != nil {
 			return fmt.Errorf("%s: %w", o.Path, err)
@@ -226,11 +239,15 @@ func mkdirAll(root *os.Root, dir string) error {
 // recoverAll finishes every journal and drops every plan. The lock is held, so
 // nobody else is at it.
 func recoverAll(root, state string) (finished int, err error) {
-	dirs, err := filepath.Glob(filepath.Join(state, "tree-*"))
+	entries, err := os.ReadDir(state)
 	if err != nil {
 		return 0, err
 	}
-	for _, dir := range dirs {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), txPrefix) {
+			continue
+		}
+		dir := filepath.Join(state, e.Name())
 		file := filepath.Join(dir, journalName)
 		if _, err := os.Stat(file); err == nil {
 			if err := finish(file); err != nil {

@@ -64,12 +64,52 @@ func Private(root, name string) string {
 	return filepath.Join(state, name)
 }
 
+// WritePrivate writes a file of Private.
+func WritePrivate(name string, data []byte) error {
+	if err := mkdirOwned(filepath.Dir(name)); err != nil {
+		return err
+	}
+	return writeOwned(name, data)
+}
+
+// own gives what root has made to whom the folder above belongs: whose repo it
+// is can then go on with it.
+func own(name string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	above, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	s := above.Sys().(*syscall.Stat_t)
+	return os.Lchown(name, int(s.Uid), int(s.Gid))
+}
+
+func mkdirOwned(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return errors.Join(err, own(dir))
+}
+
+func writeOwned(name string, data []byte) error {
+	return errors.Join(sys.WriteFile(name, data, 0o600), own(name))
+}
+
 // takeLock holds the lock for as long as the file is open, here and in the
 // process that finishes.
 func takeLock(state string) (*os.File, error) {
 	name := filepath.Join(state, "lock")
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, sys.WithHint(err, sys.CodeMachine, "it is another user's, perhaps root's: `sudo chown -R $USER "+state+"`", "changing files of the repo")
+		}
+		if err == nil {
+			err = own(name)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -43,6 +43,7 @@ type plan struct {
 }
 
 const (
+	txPrefix    = "tree-"        // of the name of a transaction's folder
 	planName    = "plan.json"    // nothing is changed yet
 	journalName = "journal.json" // it is to be carried out to the end
 )
@@ -77,7 +78,7 @@ func Begin(root string) (*Tx, error) {
 	}
 	state, err := stateOf(root)
 	if err == nil {
-		err = os.MkdirAll(state, 0o700)
+		err = mkdirOwned(state)
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +92,10 @@ func Begin(root string) (*Tx, error) {
 		err = sameDevice(root, state)
 	}
 	if err == nil {
-		t.dir, err = os.MkdirTemp(state, "tree-")
+		t.dir, err = os.MkdirTemp(state, txPrefix)
+	}
+	if err == nil {
+		err = own(t.dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())

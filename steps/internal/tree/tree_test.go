@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"auto-installer/steps/internal/sys"
@@ -193,6 +194,48 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// A file that is changed when others are replaced already is nobody's to lose:
+// the next start says so, and what was to become of it is kept.
+func TestChangedTooLate(t *testing.T) {
+	dir := filepath.Join(repo(t, "x", "1"), "odd [name") // no pattern of files
+	no(t, os.Mkdir(dir, 0o755))
+	git(t, dir, "init", "--quiet")
+	put(t, dir, "a", "1", "b", "2")
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")))
+	no(t, os.WriteFile(filepath.Join(tx.dir, journalName), marshal(t, plan{dir, tx.ops}), 0o600))
+	no(t, os.WriteFile(filepath.Join(dir, "b"), []byte("mine"), 0o644), tx.lock.Close())
+	for range 2 {
+		_, err := Recover(dir)
+		if err == nil || errors.Is(err, errChanged) || !strings.Contains(err.Error(), tx.dir) {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := content(t, dir); !strings.Contains(got, " new") || !strings.Contains(got, " mine") {
+		t.Errorf("it is\n%s", got)
+	}
+}
+
+func TestRootLeavesNothingBehind(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("root is needed: run the tests with sudo")
+	}
+	dir := repo(t, "a", "1")
+	no(t, os.Chown(filepath.Join(dir, ".git"), 1234, 1234))
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("x")), tx.Commit(t.Context()), WritePrivate(Private(dir, "notes"), []byte("x")))
+	no(t, filepath.WalkDir(filepath.Join(dir, ".git/auto-installer"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Sys().(*syscall.Stat_t).Uid != 1234 {
+			t.Errorf("%s is not the owner's of the repo", path)
+		}
+		return err
+	}))
+}
+
 func TestPathsThatAreRefused(t *testing.T) {
 	dir := repo(t, "a", "1", "folder/b", "2")
 	no(t, os.Symlink("/etc/hostname", filepath.Join(dir, "link")), os.Symlink("/tmp", filepath.Join(dir, "out")))
@@ -205,9 +248,11 @@ func TestPathsThatAreRefused(t *testing.T) {
 			t.Errorf("%q was read", name)
 		}
 	}
-	no(t, tx.Write("a", 0, []byte("x")))
-	if err := tx.Write("a", 0, []byte("y")); err == nil {
-		t.Error("written twice")
+	no(t, tx.Write("a", 0, []byte("x")), tx.Write("folder/b", 0, []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
+	for _, name := range []string{"a", "same/b"} {
+		if err := tx.Write(name, 0, []byte("y")); err == nil || !strings.Contains(err.Error(), "twice") {
+			t.Errorf("%s was written twice: %v", name, err)
+		}
 	}
 	if err := tx.Remove("nothing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
