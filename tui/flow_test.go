@@ -1,8 +1,11 @@
 package tui
 
 import (
+	"errors"
 	"slices"
 	"testing"
+
+	"auto-installer/steps"
 )
 
 // TestKeymapsInTurn: keymaps are applied one after the other, and the last one
@@ -31,6 +34,55 @@ func TestKeymapsInTurn(t *testing.T) {
 	p.press("esc", "enter")
 	if p.keymap != want {
 		t.Errorf("keymap %s", p.keymap)
+	}
+}
+
+// TestFoundKeymapIsTaken: Enter goes on with the keymap under the cursor, once it
+// is loaded, and Tab tries that one.
+func TestFoundKeymapIsTaken(t *testing.T) {
+	for _, c := range []struct {
+		typed, key, want string
+		on               bool
+	}{
+		{"de", "enter", "de", true}, // of two
+		{"-", "enter", "de-latin1", true},
+		{"la", "tab", "de-latin1", false},
+		{"de", "tab", "de", false},
+		{"cz", "enter", "us", true}, // it cannot be loaded, and that was said
+		{"xyz", "enter", "us", true},
+	} {
+		p := scene{play: walk(stateKeyboard)}.open(t)
+		p.enterText(c.typed)
+		p.press(c.key)
+		if p.keymap != c.want || c.on == (p.state == stateKeyboard) {
+			t.Errorf("%s, %s: keymap %s, screen %d", c.typed, c.key, p.keymap, p.state)
+		}
+	}
+}
+
+// TestRescanWhileAsking: a passphrase goes to the network that it was typed for.
+func TestRescanWhileAsking(t *testing.T) {
+	f := newFake(t)
+	f.noNetwork("iwd")
+	p := fly(t, f, "ultraviolet")
+	walk(stateNetwork)(p)
+	n := p.screens[stateNetwork].(*network)
+	at := slices.IndexFunc(n.aps, func(ap steps.AccessPoint) bool { return ap.Secured })
+	n.at = at
+	want := n.aps[at].Name()
+	// In another order, the cursor stays on it.
+	turned := slices.Clone(n.aps)
+	slices.Reverse(turned)
+	p.send(apsMsg{aps: turned})
+	if got := n.aps[n.at].Name(); got != want {
+		t.Errorf("the cursor is on %s, and was on %s", got, want)
+	}
+	p.press("enter")
+	p.send(apsMsg{err: errors.New("the adapter is gone")})
+	p.enterText("correct horse")
+	p.press("enter")
+	if f.joined != want+" correct horse" {
+		t.Errorf("joined %q, and not %q", f.joined, want)
 	}
 }
 

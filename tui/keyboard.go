@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,7 @@ type keyboard struct {
 	chose   bool // the operator did, not the host
 	wanted  string
 	loading bool
+	going   bool // on with the next screen, once it is loaded
 	tried   string
 	err     error
 }
@@ -55,7 +57,7 @@ type (
 )
 
 func (k *keyboard) enter() tea.Cmd {
-	k.trying, k.tried = false, ""
+	k.trying, k.going, k.tried = false, false, ""
 	b := k.backend
 	cmds := []tea.Cmd{func() tea.Msg { return keymapsMsg(b.Keymaps()) }}
 	// The host's own is loaded unless the operator has chosen one.
@@ -104,6 +106,10 @@ func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
 		if k.wanted != msg.name {
 			return k.load(k.wanted), stay
 		}
+		if k.going && k.err == nil {
+			return nil, next
+		}
+		k.going = false
 		if !k.chose {
 			k.place()
 		}
@@ -149,20 +155,20 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	switch s := msg.String(); {
 	case keyTry.is(msg):
 		k.trying = true
-		return nil, stay
+		return k.take(), stay
 	case keyBack.is(msg):
 		return nil, back
 	case keyNext.is(msg):
+		if cmd := k.take(); cmd != nil {
+			k.going = true
+			return cmd, stay
+		}
 		return nil, next
 	case keyErase.is(msg):
-		k.filter, k.at = "", 0
-		k.place()
+		k.find("")
 		return nil, stay
 	case s == "backspace" || s == "ctrl+h":
-		if k.filter != "" {
-			k.filter = k.filter[:len(k.filter)-1]
-			k.at = 0
-		}
+		k.find(k.filter[:max(0, len(k.filter)-1)])
 		return nil, stay
 	case s == "up" || s == "down" || s == "home" || s == "end":
 		to := moved(msg, k.at, len(list))
@@ -172,14 +178,36 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		k.at, k.chose = to, true
 		return k.load(list[to]), stay
 	case msg.Text != "" && msg.Text[0] > ' ' && msg.Text[0] < 0x7f && len(k.filter) < 20:
-		k.filter += strings.ToLower(msg.Text)
-		k.at = 0
-		if list = k.shown(); len(list) == 1 {
-			k.chose = true
-			return k.load(list[0]), stay
+		k.find(k.filter + strings.ToLower(msg.Text))
+		if len(k.shown()) == 1 {
+			return k.take(), stay
 		}
 	}
 	return nil, stay
+}
+
+// find shows the keymaps of which the text is a part. The cursor goes to the
+// one that is meant: of that very name, or that begins so, or the first.
+func (k *keyboard) find(text string) {
+	k.filter, k.at = text, 0
+	list := k.shown()
+	if text == "" {
+		k.place()
+	} else if i := slices.Index(list, text); i >= 0 {
+		k.at = i
+	} else {
+		k.at = max(0, slices.IndexFunc(list, func(name string) bool { return strings.HasPrefix(name, text) }))
+	}
+}
+
+// take loads the keymap under the cursor, if what was typed has put it there.
+func (k *keyboard) take() tea.Cmd {
+	list := k.shown()
+	if k.filter == "" || k.at >= len(list) || list[k.at] == or(k.wanted, k.keymap) {
+		return nil
+	}
+	k.chose = true
+	return k.load(list[k.at])
 }
 
 func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
