@@ -231,3 +231,33 @@ func BenchmarkFrame(b *testing.B) {
 		})
 	}
 }
+
+// TestLogPaneWrapped: lines of several rows are found where they can be seen, and
+// every one can be scrolled to.
+func TestLogPaneWrapped(t *testing.T) {
+	l := newLogPane()
+	c := canvas{w: 40, h: 10, styles: newStyles(false)}
+	for i := range 40 {
+		l.add(fmt.Sprintf("%s word%d", strings.Repeat("x", 100), i))
+	}
+	shown := func() string { return strings.Join(l.view(c, 40, 10), "\n") }
+	shown()
+	l.key(keyMsg("w"))
+	if got := shown(); !strings.Contains(got, "word39") {
+		t.Errorf("following:\n%s", got)
+	}
+	for _, n := range []int{39, 38, 20, 1, 0} {
+		l.query = fmt.Sprintf("word%d", n)
+		l.find(-1)
+		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
+			t.Errorf("word%d is not seen:\n%s", n, got)
+		}
+	}
+	l.query = ""
+	for n := 0; n < 40; n++ {
+		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
+			t.Errorf("word%d is not seen:\n%s", n, got)
+		}
+		l.key(keyMsg("down"))
+	}
+}

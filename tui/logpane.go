@@ -20,7 +20,8 @@ type logPane struct {
 	follow bool
 	top    int // first shown line, counted from the oldest kept
 	wrap   bool
-	rows   int // rows of the last view
+	rows   int // of the last view
+	cols   int
 
 	searching bool
 	query     string
@@ -139,7 +140,29 @@ func (l *logPane) key(msg tea.KeyPressMsg) {
 }
 
 // bottom is the first line shown when following.
-func (l *logPane) bottom() int { return max(0, len(l.lines)-max(1, l.rows)) }
+func (l *logPane) bottom() int { return l.above(len(l.lines)-1, l.rows) }
+
+// above is the first line of those that end with line i and fill that many rows.
+func (l *logPane) above(i, rows int) int {
+	if !l.wrap {
+		return max(0, i-max(1, rows)+1)
+	}
+	i = max(0, i)
+	for rows -= l.height(i); i > 0; i-- {
+		if rows -= l.height(i - 1); rows < 0 {
+			break
+		}
+	}
+	return i
+}
+
+// height is how many rows line i takes.
+func (l *logPane) height(i int) int {
+	if i >= len(l.lines) {
+		return 0
+	}
+	return len(l.rowsOf(i, l.cols))
+}
 
 func (l *logPane) scroll(by int) {
 	if l.follow {
@@ -182,7 +205,7 @@ func (l *logPane) find(dir int) {
 	}
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
 		if indexFold(l.at(i), l.query) >= 0 {
-			l.top, l.follow, l.found, l.hit = max(0, min(i-l.rows/2, l.bottom())), false, true, l.gone()+i
+			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
 			return
 		}
 	}
@@ -215,7 +238,7 @@ func (l *logPane) view(c canvas, w, h int) []string {
 	if l.searching {
 		h--
 	}
-	l.rows = h
+	l.rows, l.cols = h, w
 	out := make([]string, 0, h+1)
 	switch {
 	case len(l.lines) == 0 || h < 1:
