@@ -140,6 +140,8 @@ func (m *seeding) wrongContract() []seed {
 	}
 	all[len(all)-1].undo += "; e2label " + carrier + " precious-SMALL; udevadm settle"
 	return append(all, seed{
+		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "nothing tells what", args: m.prebuilt(),
+	}, seed{
 		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 things do not fit: ",
 		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "demo-crypt", "cryptroot",
 			"prebuilt = true", "keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\""),

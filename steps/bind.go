@@ -56,7 +56,7 @@ func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.O
 		o.Repo = src.Dir
 	}
 	o.Named = func() (list []agecheck.Secret, known bool) {
-		if agreed.Facts == nil || agreed.Facts.Secrets == nil {
+		if agreed.Facts.Secrets == nil {
 			return nil, false
 		}
 		for _, s := range agreed.Facts.Secrets {
@@ -64,12 +64,7 @@ func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.O
 		}
 		return list, true
 	}
-	o.Paths = func() []string {
-		if agreed.Facts == nil {
-			return nil
-		}
-		return agreed.Facts.IdentityPaths
-	}
+	o.Paths = func() []string { return agreed.Facts.IdentityPaths }
 	return o
 }
 

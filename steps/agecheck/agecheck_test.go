@@ -277,6 +277,19 @@ func TestByRules(t *testing.T) {
 	}
 }
 
+// Another host's identity opens the files that are encrypted to that host.
+func TestRulesOfAnother(t *testing.T) {
+	host, other := identity(t), identity(t)
+	o := options(t)
+	o.Key = other.File()
+	put(t, o.Repo+"/secrets.nix", nil, 0o644)
+	put(t, o.Repo+"/keys.nix", []byte(keysNix(host, other)), 0o644)
+	err := Run(t.Context(), sys.NewFake(t), o)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "is not that of demo") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Many repos keep the rules in a folder and run agenix at the top.
 func TestRulesThatNameFromTheTop(t *testing.T) {
 	host := identity(t)

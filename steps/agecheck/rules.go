@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/rules"
@@ -29,7 +30,11 @@ func byRules(ctx context.Context, s sys.System, o Options) error {
 	if file == "" {
 		return nil
 	}
-	if err := o.follow(ctx, s, file); err != nil && ctx.Err() == nil {
+	err := o.follow(ctx, s, file)
+	if errors.Is(err, errAnother) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
 		s.Warn("the age identity is not tried on the files of " + filepath.Base(file) + ", which cannot be read: " + err.Error())
 	}
 	return context.Cause(ctx)
@@ -73,17 +78,31 @@ func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) 
 	}
 }
 
-// recipient is the host's public key: that of the identity which was given, or
-// else the one in keys.nix. It is nil if neither tells.
+// recipient is the host's public key: the one in keys.nix, or else that of the
+// identity which was given. It is nil if neither tells.
 func (o Options) recipient(dir string) (*secrets.Recipient, error) {
-	if o.Key != nil {
-		id, err := secrets.ParseIdentity(o.Key)
-		if err != nil {
-			return nil, err
-		}
-		defer id.Wipe()
-		return secrets.ParseRecipient(id.Recipient())
+	entered, err := o.entered(dir)
+	if o.Key == nil {
+		return entered, err
 	}
+	id, err := secrets.ParseIdentity(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer id.Wipe()
+	given, err := secrets.ParseRecipient(id.Recipient())
+	if err == nil && entered != nil && strings.HasPrefix(entered.ID(), "age1") && entered.ID() != given.ID() {
+		return nil, sys.Faultf(sys.CodeContract, "give the identity of "+o.Host+", or enter this one's recipient in keys.nix, rekey, commit and push",
+			"%w of %s: its recipient is %s, and keys.nix has %s", errAnother, o.Host, given.ID(), entered.ID())
+	}
+	return given, err
+}
+
+// errAnother is the error of an identity that is not the host's.
+var errAnother = errors.New("the age identity is not that")
+
+// entered is the host's public key in keys.nix, or nil.
+func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	src, err := sys.ReadRegular(filepath.Join(dir, "keys.nix"), 4<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -51,16 +51,12 @@ type Typed struct {
 
 // Found is what the contract step has found out, for the steps after it.
 type Found struct {
-	// Facts is what the host's configuration expects; nil if nothing tells.
+	// Facts is what the host's configuration expects; nil before Run.
 	Facts *Facts
 }
 
-// LUKSDevices are the containers that the host's initrd opens, name to device,
-// or nil if nothing tells.
+// LUKSDevices are the containers that the host's initrd opens, name to device.
 func (f *Found) LUKSDevices() map[string]string {
-	if f.Facts == nil {
-		return nil
-	}
 	devices := map[string]string{}
 	for name, d := range f.Facts.LUKSDevices {
 		devices[name] = d.Device
@@ -70,7 +66,7 @@ func (f *Found) LUKSDevices() map[string]string {
 
 // OtherLoader tells whether the host starts by a boot loader whose files
 // nothing is known of.
-func (f *Found) OtherLoader() bool { return f.Facts != nil && f.Facts.Loader.Other() }
+func (f *Found) OtherLoader() bool { return f.Facts.Loader.Other() }
 
 // Actions is what Run will look at.
 func Actions(o Options) []sys.Action {
@@ -94,7 +90,7 @@ func Actions(o Options) []sys.Action {
 // Run compares. The error is a *sys.Fault that names everything that does not
 // fit.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	facts, err := read(s, o)
+	facts, err := read(o)
 	if err != nil {
 		return err
 	}
@@ -103,32 +99,30 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err != nil {
 		return err
 	}
-	c := &comparison{}
-	if facts != nil {
-		c = compare(o.Made, facts, finder(inv, o.Disk))
-	}
-	if facts != nil && o.Sys != "" {
+	c := compare(o.Made, facts, finder(inv, o.Disk))
+	if o.Sys != "" {
 		f, err := readFirmware(o.Sys)
 		if err != nil {
 			return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "looking at the firmware's variables")
 		}
 		c.starts(facts.Loader, f)
 	}
-	if target, err := inv.Find(o.Disk); facts != nil && o.Sys != "" && err == nil {
+	if target, err := inv.Find(o.Disk); o.Sys != "" && err == nil {
 		c.drivers(facts.Initrd, drivers(o.Sys, target.Name), target.Path)
 	}
-	c.carriers(o.Carriers(inv, o.Disk, o.Labels), facts != nil, s)
+	c.carriers(o.Carriers(inv, o.Disk, o.Labels), s)
 	if err := c.typed(ctx, s, o.Made.Keymap, o.Typed); err != nil {
 		return err
 	}
 	for _, n := range c.notes {
 		s.Warn(n)
 	}
-	return c.verdict(s, facts != nil)
+	return c.verdict(s)
 }
 
-// read finds the facts: nil, and a warning, where nothing tells them.
-func read(s sys.System, o Options) (*Facts, error) {
+// read finds the facts. Where nothing tells them the host is not installed: it
+// could start from another disk, or its boot loader be written there.
+func read(o Options) (*Facts, error) {
 	bad := func(err error, from string) error {
 		return sys.WithHint(err, sys.CodeContract, "build the medium anew with this version of auto-installer", from)
 	}
@@ -144,8 +138,9 @@ func read(s sys.System, o Options) (*Facts, error) {
 		return f, nil
 	}
 	if o.Evaluated == nil || len(*o.Evaluated) == 0 {
-		s.Warn("what the host's own configuration expects is not known here: its file systems, boot loader and keymap are not compared with what will be made")
-		return nil, nil
+		return nil, sys.Faultf(sys.CodeContract,
+			"build the medium with `auto-installer iso`, which puts what the host expects beside its system, or leave --system out",
+			"nothing tells what the host's own configuration expects: its file systems, boot loader and keymap cannot be compared with what will be made")
 	}
 	f, err := parse(*o.Evaluated)
 	if err != nil || f == nil {
@@ -188,13 +183,13 @@ func finder(inv *block.Inventory, disk block.Identity) func(reference) place {
 
 // carriers refuses other disks with a label that the host finds its own by;
 // without facts, any label. Other labels are only told of.
-func (c *comparison) carriers(found []Carrier, known bool, s sys.System) {
+func (c *comparison) carriers(found []Carrier, s sys.System) {
 	for _, f := range found {
 		ref := reference{byLabel, f.Label}
 		if f.Partition {
 			ref.kind = byPartLabel
 		}
-		if known && !slices.Contains(c.used, ref) {
+		if !slices.Contains(c.used, ref) {
 			c.note("%s, which the host does not go by: unplug that disk if you can", f.Where)
 			continue
 		}
@@ -238,7 +233,7 @@ func (c *comparison) typed(ctx context.Context, s sys.System, name string, ts []
 }
 
 // verdict is one fault of all that does not fit.
-func (c *comparison) verdict(s sys.System, known bool) error {
+func (c *comparison) verdict(s sys.System) error {
 	for _, b := range c.bad {
 		s.Log("does not fit: " + b)
 	}
@@ -247,8 +242,7 @@ func (c *comparison) verdict(s sys.System, known bool) error {
 		return sys.Faultf(sys.CodeContract, strings.Join(c.fixes, "; "), "%d things do not fit: %s", len(c.bad), strings.Join(c.bad, "; "))
 	case len(c.bad) == 1:
 		return sys.Faultf(sys.CodeContract, c.fixes[0], "%s", c.bad[0])
-	case known:
-		s.Log("the host's own configuration fits what will be made")
 	}
+	s.Log("the host's own configuration fits what will be made")
 	return nil
 }

@@ -87,7 +87,6 @@ func TestCarriers(t *testing.T) {
 	}{
 		"the host goes by it":     {fitting(), byFS, true},
 		"the host does not":       {fitting(), byPart, false},
-		"the host is not known":   {nil, byPart, true},
 		"root is the mapper":      {fitting().set("/", "/dev/mapper/crypt", "ext4"), byFS, false},
 		"swap's, by its part":     {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP", Partition: true}, true},
 		"swap's, by file system":  {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP"}, false},
@@ -95,9 +94,6 @@ func TestCarriers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, c.facts, c.found)
-			if c.facts == nil {
-				o.Evaluated = nil
-			}
 			said, err := run(t, o)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			switch {
@@ -155,9 +151,9 @@ func TestFactsOfTheMedium(t *testing.T) {
 func TestNothingKnown(t *testing.T) {
 	o := options(t, nil)
 	o.Evaluated = &[]byte{} // the evaluation has failed
-	said, err := run(t, o)
-	if err != nil || o.Found.Facts != nil || !strings.Contains(said, "is not known here") || strings.Contains(said, "fits what will be made") {
-		t.Errorf("%v\n%s", err, said)
+	err := Run(t.Context(), sys.NewFake(t), o)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "nothing tells") {
+		t.Errorf("%v", err)
 	}
 }
 

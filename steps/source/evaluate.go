@@ -42,11 +42,11 @@ func evaluate(o Options) sys.Cmd {
 }
 
 // look evaluates. Of a prebuilt system nothing is built by it: where its
-// sources are not on the medium, that is said.
+// sources are not on the medium, that is said, and the contract will miss it.
 func look(ctx context.Context, s sys.System, o Options) error {
 	out, err := s.Output(ctx, evaluate(o))
 	if err != nil && ctx.Err() == nil && o.System != "" {
-		s.Warn("the host's configuration cannot be evaluated without network, only installed as it was built: " + err.Error())
+		s.Warn("the host's configuration cannot be evaluated without network: " + err.Error())
 		return nil
 	}
 	var got struct {
