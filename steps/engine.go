@@ -2,6 +2,7 @@ package steps
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
 			args = append(args, s[0], s[1])
 		}
 	}
-	if a.NoAgeIdentity {
+	if a.NoAgeIdentity && a.AgeIdentity == nil { // it may have come with the sealed keys
 		args = append(args, "--no-age-identity")
 	}
 	if a.SkipVerify {
@@ -97,7 +98,12 @@ func (p *EngineProcess) Running() bool {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	if !errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK) {
+		return false
+	}
+	// Whoever puts one away holds the lock and is none.
+	pid, err := p.holder()
+	return err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // Attached tells whether there is an engine to show, running or ended.
@@ -109,8 +115,9 @@ func (p *EngineProcess) Attached() bool {
 	return err == nil
 }
 
-// PutAway forgets an engine that has ended. It holds the lock meanwhile, so that
-// what goes away is never what another console has just started.
+// PutAway forgets an engine that has ended, and takes back what it left if it was
+// killed: the disk would be in use at the next look. It holds the lock meanwhile,
+// so that what goes away is never what another console has just started.
 func (p *EngineProcess) PutAway() error {
 	lock, err := holdLock(filepath.Join(p.Paths.Dir, "lock"), 0)
 	switch {
@@ -122,6 +129,9 @@ func (p *EngineProcess) PutAway() error {
 		return err
 	}
 	defer lock.Close()
+	if _, err := cleared(context.Background(), p.Paths, sys.Silent{}); err != nil {
+		return err
+	}
 	if err := os.Remove(p.Paths.Events); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -224,6 +224,73 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// What is in the folder is carried out, so nobody else may write there.
+func TestFolderOfAnother(t *testing.T) {
+	for name, make := range map[string]func(dir string) error{
+		"open to all":       func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) },
+		"another user's":    func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 65534, 65534)) },
+		"a link":            func(dir string) error { return os.Symlink(t.TempDir(), dir) },
+		"below one of them": func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o777) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "task")
+			if err := make(dir); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(t.Context(), Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")})
+			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not this user's alone") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// Who stops a task that cannot take back what it has written must know that; an
+// install that is stopped has told what it wrote to.
+func TestStoppedAfterWriting(t *testing.T) {
+	for _, c := range []struct {
+		install bool
+		err     func(stop error) error
+		want    sys.Code
+	}{
+		{false, func(stop error) error {
+			return sys.Faultf(sys.CodeWritten, "do it by hand", "%v; it is not back", stop)
+		}, sys.CodeWritten},
+		{false, func(stop error) error { return sys.Incomplete(stop, "writing") }, 130},
+		{false, func(error) error { return errors.New("signal: killed") }, 130},
+		{true, func(error) error { return sys.Incomplete(errors.New("signal: killed"), "writing") }, 130},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		plan := testPlan(t, doing("writing", true, func(ctx context.Context, _ sys.System) error {
+			cancel(Stopped{syscall.SIGINT})
+			return c.err(context.Cause(ctx))
+		}))
+		if c.install {
+			plan.journal = &journal{}
+		}
+		e := open(t, newPaths(t))
+		if err := e.Close(e.Run(ctx, plan)); NewError("", err).Code != c.want {
+			t.Errorf("%v, not of code %d", err, c.want)
+		}
+	}
+}
+
+// What is in the log of an install is that of the disk: of one that is somebody's
+// by now nothing is changed.
+func TestNoLogOnSomebodys(t *testing.T) {
+	p := newPaths(t)
+	e := open(t, p)
+	if err := e.machine.Do(t.Context(), sh("true"), sys.Cmd{Argv: []string{"umount", "nowhere"}, While: sys.Exists("/nowhere")}); err != nil {
+		t.Fatal(err)
+	}
+	plan := testPlan(t, doing("mount", true, func(context.Context, sys.System) error { return Usage("start over", "it was started") }))
+	plan.root = "/proc"
+	_ = e.Close(e.Run(t.Context(), plan))
+	if log, err := os.ReadFile(p.Log); err != nil || strings.Contains(string(log), "could not be kept") {
+		t.Errorf("%v: %s", err, log)
+	}
+}
+
 // What a killed install has left in the list does not make somebody's mount the
 // target: before the gate no log is written there.
 func TestNoLogBeforeTheGate(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"auto-installer/steps/internal/sys"
@@ -29,7 +30,7 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 		return 0, Usage("start one with `auto-installer install`", "there is no install to follow: %s is not there", file)
 	}
 	if err != nil {
-		return 0, err
+		return 0, sys.WithHint(err, sys.CodeMachine, "run it as root", "following the install")
 	}
 	defer f.Close()
 	r := bufio.NewReader(f)
@@ -76,7 +77,25 @@ func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code,
 	defer cancel(nil)
 	go p.watch(ctx, cancel)
 	p.begun(ctx)
-	return Follow(ctx, p.Paths.Events, each)
+	var plan *Plan
+	wrote := false
+	code, err := Follow(ctx, p.Paths.Events, func(e Event) {
+		switch e.Kind {
+		case KindPlan:
+			plan, wrote = e.Plan, e.Plan != nil && e.Plan.Resumed
+		case KindStarted:
+			wrote = wrote || plan != nil && slices.ContainsFunc(plan.Steps, func(s Step) bool { return s.Writes && s.Name == e.Step })
+		}
+		each(e)
+	})
+	if errors.Is(err, errEngineGone) {
+		gone := sys.CodeUnexpected
+		if wrote {
+			gone = sys.CodeWritten
+		}
+		err = sys.Faultf(gone, "what it had mounted is undone when you start again", "%w", err)
+	}
+	return code, err
 }
 
 // begun waits for the events of an engine that has the lock and no more yet.
@@ -109,8 +128,7 @@ func (p *EngineProcess) Next(ctx context.Context, last os.FileInfo) (os.FileInfo
 }
 
 // errEngineGone: the lock is free and there was no last event.
-var errEngineGone = sys.Faultf(sys.CodeUnexpected, "what it had mounted is undone when you start again",
-	"the install was killed from outside")
+var errEngineGone = errors.New("the install was killed from outside")
 
 // watch ends ctx if no engine holds the lock for a while, long enough for the
 // last event to be read.

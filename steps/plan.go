@@ -267,9 +267,13 @@ func (b *builder) steps() []Step {
 		last := &list[len(list)-1]
 		last.Actions = append(last.Actions, b.power().Action())
 	}
+	var mounted []string
 	for i, s := range list {
 		if s.Writes {
-			list[i] = guarded(s, b.held)
+			list[i] = guarded(s, b.held, mounted...)
+		}
+		if s.Name == "mount" {
+			mounted = []string{Target, espMount}
 		}
 	}
 	return list

@@ -49,7 +49,7 @@ func engineForTests(args []string) int {
 	run := func(ctx context.Context, s sys.System) error {
 		s.Log(fmt.Sprintf("%d bytes, session leader %v, resume %v", len(passphrase), syscall.Getpid() == getsid(), slices.Contains(args, "--resume")))
 		switch how {
-		case "die":
+		case "die", "die writing":
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		case "wait":
 			<-ctx.Done()
@@ -64,7 +64,7 @@ func engineForTests(args []string) int {
 		<-ch
 		cancel(Stopped{syscall.SIGTERM})
 	}()
-	_ = e.Close(e.Run(ctx, &Plan{Host: "demo", Steps: []Step{{Name: "only", Does: "wait", run: run}}, root: "/nonexistent"}))
+	_ = e.Close(e.Run(ctx, &Plan{Host: "demo", Steps: []Step{{Name: "only", Does: "wait", Writes: how == "die writing", run: run}}, root: "/nonexistent"}))
 	return 0
 }
 
@@ -141,8 +141,46 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := p.Follow(t.Context(), func(Event) {})
-	if e := NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" {
-		t.Errorf("%v", err)
+	if e := NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
+		t.Errorf("%+v", e)
+	}
+	p, a = follower(t, "die writing")
+	if err := p.Start(a, false); err != nil {
+		t.Fatal(err)
+	}
+	err = p.Follow(t.Context(), func(Event) {})
+	if e := NewError("", err); e.Code != sys.CodeWritten {
+		t.Errorf("%+v", e)
+	}
+}
+
+// Putting away takes back what a killed engine left, before the screens look at
+// the disks again. It is no engine meanwhile.
+func TestPutAwayTakesBack(t *testing.T) {
+	p, a := follower(t, "die writing")
+	if err := p.Start(a, false); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Follow(t.Context(), func(Event) {})
+	undos, err := sys.OpenUndoStack(filepath.Join(p.Paths.Dir, "undo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	marker, on := filepath.Join(p.Paths.Dir, "undoing"), filepath.Join(p.Paths.Dir, "go on")
+	killed := &sys.Machine{Reporter: sys.Silent{}, Undos: undos}
+	if err := killed.Do(t.Context(), sh("true"), sh(`touch "$1"; until [ -e "$2" ]; do sleep 0.05; done`, marker, on)); err != nil {
+		t.Fatal(err)
+	}
+	away := make(chan error)
+	go func() { away <- p.PutAway() }()
+	for !isThere(marker) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if p.Running() {
+		t.Error("it is taken for an engine")
+	}
+	if err := errors.Join(os.WriteFile(on, nil, 0o600), <-away); err != nil || p.Attached() {
+		t.Errorf("%v, attached %v", err, p.Attached())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +56,7 @@ const endTime = 10 * time.Second
 // Open takes the machine's lock and undoes what an engine that was killed
 // left behind.
 func Open(ctx context.Context, p Paths) (*Engine, error) {
-	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+	if err := makePrivate(p.Dir); err != nil {
 		return nil, noFiles(err)
 	}
 	lock, err := takeLock(filepath.Join(p.Dir, "lock"))
@@ -69,6 +70,33 @@ func Open(ctx context.Context, p Paths) (*Engine, error) {
 	return e, nil
 }
 
+// makePrivate makes the folder of an engine's files. What they say is carried out
+// by the next start, so nobody else may have made them.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(private(filepath.Dir(dir)), private(dir))
+}
+
+// private makes sure that only this user, and root, can write to a folder.
+func private(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	mine := st.Uid == 0 || int(st.Uid) == os.Geteuid()
+	others := info.Mode().Perm() & 0o022
+	if int(st.Gid) == os.Getegid() { // a umask of 002
+		others &= 0o002
+	}
+	if !info.IsDir() || !mine || others != 0 {
+		return sys.Faultf(sys.CodeMachine, "remove it, or set XDG_RUNTIME_DIR to a folder of your own", "%s is not this user's alone: %v of user %d", dir, info.Mode(), st.Uid)
+	}
+	return nil
+}
+
 // noFiles is the fault of an engine that cannot have its files. One that has
 // words already keeps them.
 func noFiles(err error) error {
@@ -79,34 +107,40 @@ func noFiles(err error) error {
 }
 
 func (e *Engine) open(ctx context.Context) error {
-	undos, err := sys.OpenUndoStack(filepath.Join(e.paths.Dir, "undo.json"))
-	if err != nil {
-		return err
-	}
+	var err error
 	if e.sink, err = newSink(e.paths.Events, e.paths.Log); err != nil {
 		return err
 	}
-	e.machine = &sys.Machine{
-		Reporter: e.sink, Undos: undos, Sessions: sys.Sessions(filepath.Join(e.paths.Dir, "running")),
+	e.machine, err = cleared(ctx, e.paths, e.sink)
+	return err
+}
+
+// cleared is the machine after what an engine that was killed left running was
+// ended, and what it left mounted or mapped was undone. The lock is held.
+func cleared(ctx context.Context, p Paths, r sys.Reporter) (*sys.Machine, error) {
+	undos, err := sys.OpenUndoStack(filepath.Join(p.Dir, "undo.json"))
+	if err != nil {
+		return nil, err
 	}
-	if n := e.machine.Sessions.End(endTime); n > 0 {
-		e.sink.Log(fmt.Sprintf("an earlier run was killed: %d of its processes ended", n))
+	m := &sys.Machine{Reporter: r, Undos: undos, Sessions: sys.Sessions(filepath.Join(p.Dir, "running"))}
+	if n := m.Sessions.End(endTime); n > 0 {
+		m.Log(fmt.Sprintf("an earlier run was killed: %d of its processes ended", n))
 	}
 	if undos.Len() > 0 {
-		e.sink.Log("an earlier run was killed: undoing what it left")
+		m.Log("an earlier run was killed: undoing what it left")
 		// What is not there any more cannot be undone; whatever is really
 		// in the way is found when the disks are looked at.
-		if err := e.machine.Unwind(ctx); err != nil {
-			e.logLines(err.Error())
+		if err := m.Unwind(ctx); err != nil {
+			logLines(m, err.Error())
 		}
 	}
-	return nil
+	return m, nil
 }
 
 // logLines logs a message of several lines.
-func (e *Engine) logLines(text string) {
+func logLines(m *sys.Machine, text string) {
 	for line := range strings.Lines(text) {
-		e.machine.Log(strings.TrimRight(line, "\n"))
+		m.Log(strings.TrimRight(line, "\n"))
 	}
 }
 
@@ -163,7 +197,7 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 		e.sink.Warn(w)
 	}
 	for _, n := range p.Notes {
-		e.logLines("note: " + n)
+		logLines(e.machine, "note: "+n)
 	}
 	if p.Resumed && p.journal != nil {
 		e.sink.Log("continuing what was begun: done are " + p.journal.hasRun())
@@ -201,9 +235,9 @@ func (e *Engine) Run(ctx context.Context, p *Plan) error {
 // power cut.
 func (e *Engine) note(p *Plan, step string) error {
 	if err := p.journal.note(e.paths, step); err != nil {
-		return err
+		return noFiles(err)
 	}
-	if !e.ownsTarget(p.root) || !sys.Mounted(filepath.Join(p.root, "boot")).Holds() {
+	if !e.ownsTarget(p) || !sys.Mounted(filepath.Join(p.root, "boot")).Holds() {
 		return nil
 	}
 	if err := p.journal.keep(filepath.Join(p.root, "boot")); err != nil && !e.unkept {
@@ -213,22 +247,23 @@ func (e *Engine) note(p *Plan, step string) error {
 	return nil
 }
 
-// ownsTarget tells whether it was this install that mounted the target.
-func (e *Engine) ownsTarget(root string) bool {
-	return e.machine.Undos.Holds("umount") && sys.Mounted(root).Holds()
+// ownsTarget tells whether the target is mounted, and by this install.
+func (e *Engine) ownsTarget(p *Plan) bool {
+	return e.machine.Undos.Holds("umount") && sys.Mounted(p.root).Holds() && p.held.Mounted(p.root) == nil
 }
 
 func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error {
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+	if stop := context.Cause(ctx); stop != nil && (p.journal != nil || !leftWritten(err, stop)) {
+		err = stop
 	}
 	failure := NewError(step.Name, err)
 	if (step.Writes || p.Resumed) && failure.Code == sys.CodeUnexpected {
 		failure.Code = sys.CodeWritten
 	}
 	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
-	// Only what this install mounted there is the target.
-	if step.Writes && e.ownsTarget(p.root) {
+	// Only what this install mounted there is the target, and what it has found
+	// to be somebody's by now is none.
+	if step.Writes && failure.Code != sys.CodeUsage && e.ownsTarget(p) {
 		if err := finish.KeepLogs(e.logs(p)); err != nil {
 			e.sink.Log("the log could not be kept on the target: " + err.Error())
 		}
@@ -237,6 +272,13 @@ func (e *Engine) fail(ctx context.Context, p *Plan, step Step, err error) error 
 		e.sink.Warn("not everything could be let go of, the next start tries again: " + err.Error())
 	}
 	return failure
+}
+
+// leftWritten tells whether a step that was stopped could not take back what it
+// had written: that is what one must know then.
+func leftWritten(err, stop error) bool {
+	fault, ok := errors.AsType[*sys.Fault](err)
+	return ok && fault.Code == sys.CodeWritten && !errors.Is(err, stop)
 }
 
 func (e *Engine) logs(p *Plan) finish.Options {

@@ -49,17 +49,21 @@ func step[O any](name, does string, writes bool, o O,
 }
 
 // guarded makes a step run its commands on the disk that the gate has held, and
-// on no other: see block.Held.
-func guarded(s Step, held *block.Held) Step {
+// on no other: see block.Held. mounted are the mount points of its file systems
+// that the step finds.
+func guarded(s Step, held *block.Held, mounted ...string) Step {
 	run, again := s.run, s.again
 	s.run = func(ctx context.Context, m sys.System) error {
 		if err := held.Identify(); err != nil {
 			return err
 		}
+		if err := held.Mounted(mounted...); err != nil {
+			return err
+		}
 		return run(ctx, held.Guard(m))
 	}
 	if again != nil {
-		s.again = func(s Step) Step { return guarded(again(s), held) }
+		s.again = func(s Step) Step { return guarded(again(s), held, mounted...) }
 	}
 	return s
 }

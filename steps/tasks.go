@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/iso"
 )
@@ -23,7 +25,8 @@ func task(title string, list ...Step) *Plan {
 // at a time. They stay afterwards, for the log's sake.
 func TaskPaths(name string) Paths {
 	dir := RunDir
-	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" {
+	// sudo and su may leave another user's in the environment.
+	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" && private(run) == nil && unix.Access(run, unix.W_OK) == nil {
 		dir = filepath.Join(run, "auto-installer")
 	} else if os.Geteuid() != 0 {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("auto-installer-%d", os.Geteuid()))

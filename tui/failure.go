@@ -19,6 +19,8 @@ type failure struct {
 	note   string
 	bad    bool // the note is of something that failed
 	log    bool // the log fills the screen
+	// leaving: it was chosen to start over.
+	leaving bool
 }
 
 func newFailure(s *session) *failure { return &failure{session: s} }
@@ -76,10 +78,12 @@ type (
 	openMsg  struct{ shell *exec.Cmd }
 	shellMsg struct{ err error }
 	powerMsg struct{ err error }
+
+	putAwayMsg struct{ err error }
 )
 
 func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.log, f.note = 0, false, false, ""
+	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, ""
 	return nil
 }
 
@@ -102,6 +106,13 @@ func (f *failure) update(msg tea.Msg) (tea.Cmd, turn) {
 			return shellMsg{err}
 		}), stay
 	case shellMsg:
+		f.say(msg.err, "")
+	case putAwayMsg:
+		f.leaving = false
+		if msg.err == nil {
+			f.reattached, f.elsewhere, f.failure = false, false, nil
+			return nil, goTo(stateWelcome)
+		}
 		f.say(msg.err, "")
 	case powerMsg:
 		f.say(msg.err, "Powering off")
@@ -167,11 +178,14 @@ func (f *failure) start(resume bool) (tea.Cmd, turn) {
 	return func() tea.Msg { return retryMsg{resume} }, stay
 }
 
+// over lets go of what is left before the disks are looked at again.
 func (f *failure) over() (tea.Cmd, turn) {
-	f.reattached, f.elsewhere, f.failure = false, false, nil
+	if f.leaving {
+		return nil, stay
+	}
+	f.leaving, f.note, f.bad = true, "Letting go of what was left", false
 	b := f.backend
-	put := func() tea.Msg { _ = b.PutAway(); return nil } // the next start does it again
-	return put, goTo(stateWelcome)
+	return func() tea.Msg { return putAwayMsg{b.PutAway()} }, stay
 }
 
 func (f *failure) read() (tea.Cmd, turn) {

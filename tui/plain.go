@@ -39,9 +39,14 @@ func RunPlain(ctx context.Context, b Backend, o Options) error {
 // ask goes through the questions, in the order of the screens.
 func (p *Plain) ask(ctx context.Context) error {
 	p.say("auto-installer %s. Answer each question and press Enter; q leaves.", p.opts.Version)
-	if p.backend.Attached() {
+	switch {
+	case p.backend.Running():
 		p.say("There is an install on this machine already; this is what it tells.")
 		return p.follow(ctx)
+	case p.backend.Attached():
+		if again, err := p.earlier(ctx); !again {
+			return err
+		}
 	}
 	for _, question := range []func(context.Context) error{
 		p.askHost, p.tellChecks, p.askKeymap, p.askBundle, p.askDisk, p.askUnfinished, p.tellPlan, p.askPassphrase, p.askRecovery, p.askConfirm,

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,10 +12,39 @@ import (
 	"auto-installer/steps"
 )
 
-// follow tells the install's events. Ctrl+C asks the engine to stop, and its
-// last event then ends this.
+// follow tells the install's events to its end, and what is next.
 func (p *Plain) follow(ctx context.Context) error {
 	p.answers.Wipe()
+	if err := p.tell(ctx); err != nil {
+		return err
+	}
+	var host hosts.Host
+	if p.chosen {
+		host = p.host()
+	}
+	return p.end(ctx, host)
+}
+
+// earlier tells of an install that has ended, and asks whether to begin anew.
+// If not, the error is that of the install.
+func (p *Plain) earlier(ctx context.Context) (again bool, err error) {
+	p.say("An install on this machine has ended; this is what it told.")
+	failed := p.tell(ctx)
+	if told, ok := errors.AsType[*steps.Error](failed); ok && told.Cause != "" {
+		p.say("%s. %s.", told.Cause, told.Hint)
+	}
+	text, err := p.line("Begin anew, y or n", "n")
+	if err != nil || text != "y" {
+		return false, failed
+	}
+	p.say("Letting go of what was left.")
+	err = p.backend.PutAway()
+	return err == nil, err
+}
+
+// tell tells the install's events. Ctrl+C asks the engine to stop, and its
+// last event then ends this.
+func (p *Plain) tell(ctx context.Context) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT)
 	defer signal.Stop(stop)
@@ -32,10 +62,6 @@ func (p *Plain) follow(ctx context.Context) error {
 	}()
 	t := &steps.Text{W: p.out, Verbose: true}
 	var failure *steps.Error
-	var host hosts.Host
-	if p.chosen {
-		host = p.host()
-	}
 	err := p.backend.Follow(ctx, func(e steps.Event) {
 		t.Event(e)
 		if e.Kind == steps.KindEnded {
@@ -45,10 +71,7 @@ func (p *Plain) follow(ctx context.Context) error {
 	if err == nil && failure != nil {
 		return &steps.Error{Code: failure.Code} // its events have told
 	}
-	if err != nil {
-		return err
-	}
-	return p.end(ctx, host)
+	return err
 }
 
 // end powers off after a while in which the stick can be pulled.

@@ -91,6 +91,30 @@ func TestPlainRetypes(t *testing.T) {
 	}
 }
 
+// What an install that has ended told is told again, and then one can begin
+// anew, or is told its end.
+func TestPlainAfterAnother(t *testing.T) {
+	f := newFake(t)
+	f.attached = true
+	said, err := converse(t, f, "stygianlibrary", []string{"y", "de", "3", "n", "yes"}, []string{"correct horse", "correct horse"})
+	if len(f.started) != 1 || !slices.Contains(f.calls, "put away") || strings.Count(said, "no more story") != 2 {
+		t.Errorf("%v, started %d, %q\n%s", err, len(f.started), f.calls, said)
+	}
+	for _, lines := range [][]string{{"n"}, {"q"}, {}} {
+		f := newFake(t)
+		f.attached = true
+		said, err := converse(t, f, "stygianlibrary", lines, nil)
+		if e, ok := errors.AsType[*steps.Error](err); !ok || e.Code != 10 || len(f.started)+len(f.calls) > 0 {
+			t.Errorf("%v, %q\n%s", err, f.calls, said)
+		}
+	}
+	f = newFake(t)
+	f.attached, f.running = true, true
+	if said, _ := converse(t, f, "stygianlibrary", []string{"y"}, nil); strings.Contains(said, "Begin anew") {
+		t.Errorf("asked while it runs:\n%s", said)
+	}
+}
+
 func TestPlainLeaves(t *testing.T) {
 	for n, lines := range [][]string{{"q"}, {"us", "q"}, {"us", "1", "q"}, {"us", "1"}, {}} {
 		f := newFake(t)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"auto-installer/steps/internal/sys"
 )
 
@@ -140,18 +142,10 @@ type use struct {
 // namespace, keeps a claim from being had.
 func (h *Held) uses(devNo string) ([]use, error) {
 	var all []use
-	numbers := []string{devNo}
-	for i := 0; i < len(numbers); i++ {
-		home := filepath.Join(sysfsOf(numbers[i]), "holders")
-		for _, name := range list(home) {
-			above := filepath.Join(home, name)
-			mapper := "/dev/mapper/" + readText(filepath.Join(above, "dm/name"))
-			all = append(all, use{nameOf(numbers[i]) + " is held by " + name, h.made(sys.Exists(mapper))})
-			if n := readText(filepath.Join(above, "dev")); n != "" && !slices.Contains(numbers, n) {
-				numbers = append(numbers, n)
-			}
-		}
-	}
+	numbers := upon(devNo, func(number, name string) {
+		mapper := "/dev/mapper/" + readText(filepath.Join(sysfsOf(number), "holders", name, "dm/name"))
+		all = append(all, use{nameOf(number) + " is held by " + name, h.made(sys.Exists(mapper))})
+	})
 	mounts, err := Mounts("/")
 	if err != nil {
 		return nil, err
@@ -171,6 +165,46 @@ func (h *Held) uses(devNo string) ([]use, error) {
 		}
 	}
 	return all, nil
+}
+
+// upon are the number of a device and those of all that is built upon it. each
+// is called for every holder of one of them.
+func upon(devNo string, each func(number, holder string)) []string {
+	numbers := []string{devNo}
+	for i := 0; i < len(numbers); i++ {
+		home := filepath.Join(sysfsOf(numbers[i]), "holders")
+		for _, name := range list(home) {
+			each(numbers[i], name)
+			if n := readText(filepath.Join(home, name, "dev")); n != "" && !slices.Contains(numbers, n) {
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	return numbers
+}
+
+// Mounted makes sure that the file systems at these mount points are the disk's:
+// not the live system's below, nor one that somebody has mounted above. The
+// host's own commands may have done so.
+func (h *Held) Mounted(points ...string) error {
+	if h == nil || h.shell {
+		return nil
+	}
+	var numbers []string
+	for _, p := range h.parts {
+		numbers = append(numbers, upon(p.devNo, func(_, _ string) {})...)
+	}
+	for _, point := range points {
+		var st unix.Stat_t
+		err := unix.Stat(point, &st)
+		if number := majorMinor(st.Dev); err == nil && !slices.Contains(numbers, number) {
+			err = fmt.Errorf("it was unmounted, or something was mounted above it: there is device %s now", number)
+		}
+		if err != nil {
+			return h.fault(fmt.Errorf("%s is not the target's: %w", point, err))
+		}
+	}
+	return nil
 }
 
 // nameOf is the kernel's name of a device.

@@ -141,8 +141,10 @@ func numberOf(path string, st unix.Stat_t) (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return "", &fs.PathError{Op: "stat", Path: path, Err: unix.ENOTBLK}
 	}
-	return fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)), nil
+	return majorMinor(st.Rdev), nil
 }
+
+func majorMinor(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }
 
 func sysfsOf(devNo string) string { return filepath.Join("/sys/dev/block", devNo) }
 

@@ -200,6 +200,14 @@ func TestHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	claimed("when all is mounted")
+	boot := filepath.Join(at, "boot")
+	if err := h.Mounted(at, boot); err != nil {
+		t.Error(err)
+	}
+	refused(t, h.Mounted(at, filepath.Dir(at)), sys.CodeWritten, filepath.Dir(at)+" is not the target's")
+	tool(t, "mount", "-t", "tmpfs", "none", boot)
+	refused(t, h.Mounted(at, boot), sys.CodeWritten, boot+" is not the target's")
+	tool(t, "umount", boot)
 	run("blkid", "--probe", p(1))
 	if err := errors.Join(h.Check(), g.Unwind(t.Context()), h.Close()); err != nil {
 		t.Fatal(err)

@@ -121,8 +121,8 @@ func (m *Machine) Unwind(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		if err := m.Undos.remove(c); err != nil {
-			errs = append(errs, err)
+		if err := m.Undos.remove(c); err != nil { // done once more, it does no harm
+			m.Log("the list of what is to be undone cannot be kept: " + err.Error())
 		}
 	}
 	return errors.Join(errs...)
@@ -141,8 +141,11 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	}
 	return Patiently(ctx, func() error {
 		err := m.Run(ctx, c)
-		if err != nil && c.While != "" && !c.While.Holds() {
+		switch still := c.While == "" || c.While.Holds(); {
+		case err != nil && !still:
 			return nil
+		case err == nil && still && c.While != "": // one of two, perhaps
+			return fmt.Errorf("after %s: still %s", c.Argv[0], c.While)
 		}
 		return err
 	})

@@ -392,6 +392,20 @@ func TestUnwindLooksWhatBecameOfIt(t *testing.T) {
 	}
 }
 
+// An umount takes back one mount of two.
+func TestUnwindGoesOnUntilItIsUndone(t *testing.T) {
+	m, _ := newMachine(t)
+	file := filepath.Join(t.TempDir(), "mounts")
+	undo := sh(`[ -e "$1.1" ] || { touch "$1.1"; exit; }; rm "$1"`, file)
+	undo.While = Exists(file)
+	if err := m.Do(t.Context(), sh(`touch "$1"`, file), undo); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Unwind(t.Context()); err != nil || undo.While.Holds() || m.Undos.Len() != 0 {
+		t.Errorf("%v, %d left", err, m.Undos.Len())
+	}
+}
+
 // One undo that fails keeps no other from running, and is tried again first:
 // here it works at the third try.
 func TestUnwindGoesOnAfterAFailure(t *testing.T) {
