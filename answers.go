@@ -47,7 +47,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.bundle, "bundle", "", "the host's sealed keys, age identity and deploy key; default: the medium's, if their passphrase is given")
 	fl.StringVar(&f.bundlePassFile, "bundle-passphrase-file", "", "read the passphrase of the sealed keys from this file")
 	fl.IntVar(&f.bundlePassFD, "bundle-passphrase-fd", -1, "read the passphrase of the sealed keys from this open file descriptor")
-	fl.BoolVar(&f.noAge, "no-age-identity", false, "do not wait for one at the end: the system cannot open its secrets until it has one")
+	fl.BoolVar(&f.noAge, "no-age-identity", false, "do not wait for one: the system cannot open its secrets until it has one")
 	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
 	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
@@ -122,6 +122,9 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 // given.
 func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if len(passphrase) == 0 {
+		if f.bundlePassFile != "" || f.bundlePassFD >= 0 {
+			return errEmptyPassphrase
+		}
 		if f.bundle != "" {
 			return steps.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: there is no passphrase to open it")
 		}
@@ -141,6 +144,8 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	a.TakeKeys(keys)
 	return nil
 }
+
+var errEmptyPassphrase = steps.Usage("put the passphrase in its first line", "--bundle-passphrase: it is empty")
 
 // maxSecret is more than any passphrase or key needs, in bytes.
 const maxSecret = 64 << 10

@@ -59,7 +59,7 @@ func newHostCommand() *cobra.Command {
 	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that opens the secrets, to encrypt them anew; default: those of ~/.ssh")
 	fl.StringVar(&f.passFile, "bundle-passphrase-file", "", "read the passphrase to seal the keys with from this file")
 	fl.IntVar(&f.passFD, "bundle-passphrase-fd", -1, "read it from this open file descriptor")
-	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; may be given several times")
+	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key beside the passphrase; may be given several times")
 	fl.BoolVar(&f.replace, "replace", false, "give a host that is there new keys, and leave its definition")
 	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "go on although keys.nix has changes that are not committed")
 	fl.BoolVar(&f.noEval, "no-eval", false, "do not evaluate the result with nix")
@@ -149,7 +149,7 @@ func flagOf(key string) string {
 }
 
 // passphrase is what the keys are sealed with: of the flags, or asked for
-// twice. Without one they are sealed to the recipients alone.
+// twice.
 func (f *newHost) passphrase(name string) ([]byte, error) {
 	var pass []byte
 	var err error
@@ -158,24 +158,29 @@ func (f *newHost) passphrase(name string) ([]byte, error) {
 		pass, err = readSecretFile("--bundle-passphrase", f.passFile)
 	case f.passFD >= 0:
 		pass, err = readSecretFD("--bundle-passphrase", f.passFD)
-	case len(f.recipients) > 0:
-		return nil, nil
 	default:
-		return askTwice("Passphrase to seal the keys of " + name + " with")
+		return f.askTwice("Passphrase to seal the keys of " + name + " with")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(pass, []byte("\n")), nil
+	if pass = bytes.TrimSuffix(pass, []byte("\n")); len(pass) == 0 {
+		return nil, errEmptyPassphrase
+	}
+	return pass, nil
 }
 
-// askTwice asks for a new passphrase on the terminal.
-func askTwice(question string) ([]byte, error) {
+// askTwice asks for a new passphrase on the terminal. Where there is none, the
+// recipients will do.
+func (f *newHost) askTwice(question string) ([]byte, error) {
 	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or seal to a --recipient"
 	first, err := askPassphrase(question)
 	switch {
 	case errors.Is(err, errNotTyped):
 		return nil, steps.Usage(hint, "%v", err)
+	case err != nil && len(f.recipients) > 0:
+		fmt.Fprintln(os.Stderr, "warning: there is no terminal to ask for a passphrase on: only the recipients' keys will open the bundle, and the installer takes a passphrase")
+		return nil, nil
 	case err != nil:
 		return nil, steps.Usage(hint, "there is no terminal to ask for a passphrase on")
 	}

@@ -159,14 +159,14 @@ let
         type = types.nullOr types.str;
         default = null;
         example = "/dev/disk/by-id/nvme-Samsung_SSD_980_1TB_S64ENX0T123456";
-        description = "The disk to install to, by its name in `/dev/disk/by-id`. Null: the only blank one.";
+        description = "The disk to install to, by its name in `/dev/disk/by-id`. Null: the one that `auto-installer disks` ranks first, if it is blank; nothing is installed where two rank the same.";
       };
       passphraseFile = secretFile "the LUKS passphrase";
       bundlePassphraseFile = secretFile "the passphrase of `bundle`, for the age identity and the deploy key in it";
       ageIdentityFile = secretFile "the host's age identity, in place of `bundle`";
       noAgeIdentity = switch false ''
-        Do not wait for an age identity at the end where none was given. The host
-        cannot open its secrets until it has one.
+        Do not wait for an age identity where none was given. The host cannot open
+        its secrets until it has one.
       '';
     };
     settings = mkOption {

@@ -33,7 +33,7 @@ type Answers struct {
 	Bundle []byte
 	// Unattended: nobody is there to be asked, or to send what is missing.
 	Unattended bool
-	// NoAgeIdentity goes without: nothing waits for one at the end.
+	// NoAgeIdentity goes without: nothing waits for one.
 	NoAgeIdentity bool
 
 	Remote string   // overrides the host's repoRemote

@@ -129,7 +129,7 @@ func (b *builder) notes() (list []string) {
 		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
 	}
 	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
-		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits near its end until one is sent", b.h.TargetHost))
+		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
 	}
 	return list
 }
@@ -142,6 +142,8 @@ func (b *builder) gitEnv() []string {
 	ssh := []string{
 		"ssh", "-o", "BatchMode=yes",
 		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
+		// A connection that died is an error within minutes, not hours.
+		"-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=8",
 	}
 	if b.a.DeployKey != nil {
 		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")

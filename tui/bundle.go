@@ -31,7 +31,7 @@ func (b *bundle) opened() bool { return b.answers.AgeIdentity != nil }
 
 var (
 	keyOpen  = bind("Enter", "open", "enter").explained("open the keys")
-	keyLater = bind("F3", "without", "f3", "ctrl+n").explained("go on without: the age identity is then asked for at the end; also Ctrl+N")
+	keyLater = bind("F3", "without", "f3", "ctrl+n").explained("go on without: the age identity is then asked for later; also Ctrl+N")
 )
 
 func (b *bundle) keys() []binding {

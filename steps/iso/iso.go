@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/steps/internal/block"
@@ -80,15 +81,18 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 
 // find is the one image below the out-link, and its size in bytes.
 func find(outLink string) (name string, size int64, err error) {
-	names, err := filepath.Glob(filepath.Join(outLink, "iso", "*.iso"))
-	if err != nil || len(names) != 1 {
-		return "", 0, errors.Join(err, fmt.Errorf("%d images in %s", len(names), filepath.Join(outLink, "iso")))
+	dir := filepath.Join(outLink, "iso")
+	entries, err := os.ReadDir(dir)
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) != ".iso" })
+	if err != nil || len(entries) != 1 {
+		return "", 0, errors.Join(err, fmt.Errorf("%d images in %s", len(entries), dir))
 	}
-	info, err := os.Stat(names[0])
+	name = filepath.Join(dir, entries[0].Name())
+	info, err := os.Stat(name)
 	if err != nil {
 		return "", 0, err
 	}
-	return names[0], info.Size(), nil
+	return name, info.Size(), nil
 }
 
 // deployKey is the public half of the deploy key that the ISO carries, or

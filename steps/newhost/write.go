@@ -31,7 +31,8 @@ func Write(ctx context.Context, s sys.System, o Options) error {
 		}
 		s.Log(verb + name)
 	}
-	if err := s.Run(ctx, add(o, names)); err != nil {
+	// The files are there: whoever stops it now is told the rest all the same.
+	if err := s.Run(context.WithoutCancel(ctx), add(o, names)); err != nil {
 		return sys.Faultf(sys.CodeUnexpected, "the files are there; run `git add` yourself", "git does not take them: %w", err)
 	}
 	o.next(s)

@@ -134,7 +134,7 @@ func Open(ctx context.Context, s sys.System, w *Work) error {
 		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
 			return nil
 		}
-		return fmt.Errorf("%s: %w", f.File, err)
+		return sys.WithHint(err, sys.CodeContract, "nothing was changed; see whether the file is whole, and what its key needs is installed", f.File)
 	})
 	var names []string
 	for _, f := range files {
