@@ -110,7 +110,8 @@ func TestScreensGuards(t *testing.T) {
 }
 
 // The screens (d): they are killed while the install runs, and others take
-// over. There is one install, and it ends well.
+// over. There is one install. When that is killed too, who starts over finds the
+// disk let go of and goes on with what was done, and it ends well.
 func TestScreensReattach(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -143,6 +144,20 @@ func TestScreensReattach(t *testing.T) {
 	if now := i.engine(); now != engine {
 		t.Errorf("the install was process %s and is now %s", engine, now)
 	}
+
+	shell(t, i.Machine, "kill -KILL "+engine)
+	startOver := func() error { return o.choose(ctx, regexp.MustCompile("^Start over"), "down") }
+	i.must(do(o.at(ctx, "Failed"), o.see(ctx, "killed from outside"), o.shot(ctx, "killed"), startOver, o.press(ctx, "enter"), o.left(ctx, "Failed")))
+	i.must(o.Welcome(ctx))
+	i.letGo()
+	i.must(o.Keyboard(ctx))
+	i.must(o.ChooseDisk(ctx, "TARGET"))
+	i.must(do(o.at(ctx, "Unfinished"), o.shot(ctx, "unfinished"), o.press(ctx, "enter"), o.planned(ctx), o.press(ctx, "enter")))
+	i.must(o.Yes(ctx))
+	if now := i.engine(); now == engine {
+		t.Errorf("the install is still process %s", now)
+	}
+	i.must(do(second.left(ctx, "Failed"), second.at(ctx, "Install"), second.done(ctx, "format")))
 	shell(t, i.Machine, "touch /run/go-on")
 	o.Patience = 5 * time.Minute
 	i.must(do(o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done"), second.at(ctx, "Done")))
@@ -206,10 +221,7 @@ func TestScreensRetry(t *testing.T) {
 		o.types(ctx, "touch /run/mended\n"), o.types(ctx, "exit\n"),
 		o.at(ctx, "Failed"), o.shot(ctx, "failed-again")))
 	shell(t, i.Machine, "test -e /run/mended")
-	i.must(do(row("Try again"), o.press(ctx, "enter"), func() error {
-		_, err := o.Await(ctx, "the end of the screen Failed", func(screen []string) bool { return !strings.Contains(screen[0], "Failed") })
-		return err
-	}, o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done")))
+	i.must(do(row("Try again"), o.press(ctx, "enter"), o.left(ctx, "Failed"), o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done")))
 	lap(t, i.Machine, "done")
 	if now := shell(t, i.Machine, written); now != facts {
 		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)

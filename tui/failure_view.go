@@ -23,6 +23,8 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 	case c.low():
 	case f.failure != nil && proof(f.failure.Step):
 		p.add(c.text.Render(cut("Everything was written; that it starts is not proven. All is unmounted.", c.w)))
+	case f.run.written && f.failure != nil && f.failure.Step == "": // it was killed
+		p.add(c.text.Render(cut("The disk is incomplete and will not start. Starting over lets go of it.", c.w)))
 	case f.run.written:
 		p.add(c.text.Render(cut("The disk is incomplete and will not start. Everything is unmounted.", c.w)))
 	default:
