@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"auto-installer/modules"
 )
 
 // rig is a machine whose installs are struck by a fault, again and again.
@@ -25,7 +27,7 @@ type rig struct {
 	dying  string // a file: while it is there, the target cannot be read or written
 	armed  string // what the watcher does, see fault.arm
 
-	keys       string // of the host, as a base64 tar
+	kept       string // files that each live system gets, as a base64 tar
 	plain, all hostArgs
 	seconds    map[string]float64 // that a step took
 	boots      int
@@ -52,11 +54,19 @@ func newRig(t *testing.T, f *fault) *rig {
 	r.boot()
 	shell(t, r.Machine, "mkfs.ext4 -q -L other "+r.other.ID()+"; sync")
 	r.before = hash(t, r.other)
-	r.keys = shell(t, r.Machine, `
+	r.write("/run/contract.nix", modules.Contract)
+	// Like a medium of the hosts: they need not be evaluated in each install.
+	r.kept = shell(t, r.Machine, `
+		for host in demo-swap demo-full; do
+			mkdir -p /etc/auto-installer/hosts/$host
+			nix --extra-experimental-features 'nix-command flakes' eval --json --offline \
+				"git+file:///iso/auto-installer/nix-config#nixosConfigurations.$host.config" \
+				--apply "$(cat /run/contract.nix)" >/etc/auto-installer/hosts/$host/contract.json
+		done
 		umask 077
 		age-keygen -o /run/host.agekey 2>/dev/null
 		ssh-keygen -q -t ed25519 -N '' -C campaign -f /run/deploy
-		tar -c -C /run host.agekey deploy | base64`)
+		tar -c -C / run/host.agekey run/deploy etc/auto-installer | base64`)
 	return r
 }
 
@@ -71,9 +81,9 @@ func (r *rig) boot() {
 	})
 	i := r.installer
 	i.write("/run/passphrase", passphrase)
-	if r.keys != "" {
-		i.write("/run/keys", r.keys)
-		shell(r.group, r.Machine, "umask 077; base64 -d /run/keys | tar -x -C /run; rm /run/keys")
+	if r.kept != "" {
+		i.write("/run/kept", r.kept)
+		shell(r.group, r.Machine, "base64 -d /run/kept | tar -x -p -C /; rm /run/kept")
 	}
 	identity := []string{"--age-identity", "/run/host.agekey"}
 	r.plain = hostArgs{file: i.host("demo-swap"), args: identity}
