@@ -1,0 +1,173 @@
+package sys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// tailLines is how many last lines an ExitError carries.
+const tailLines = 20
+
+// start runs c in a session of its own, so that cancelling ends its
+// children too. If stdout is nil, standard output is logged by line; standard
+// error goes to onErr by line.
+func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
+	if !c.Quiet {
+		m.Reporter.Command(c)
+	}
+	ctx, heard, deaf := listen(ctx, c)
+	defer deaf()
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdin = bytes.NewReader(c.Stdin)
+	// A session of its own: signals reach all of it, no terminal can ask
+	// anything, and what a killed program left running can be found again.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = m.Grace
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = 5 * time.Second
+	}
+
+	tail := &tail{}
+	var mu sync.Mutex // one line at a time, whichever stream it comes from
+	feed := func(to func(string)) *lineWriter {
+		return &lineWriter{each: func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard()
+			tail.add(line)
+			to(line)
+		}}
+	}
+	errLines := feed(onErr)
+	cmd.Stderr = errLines
+	outLines := feed(m.Log)
+	cmd.Stdout = outLines
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
+
+	feedExtra, err := extra(cmd, c.Extra)
+	if err != nil {
+		return err
+	}
+	err = cmd.Start()
+	feedExtra(err == nil)
+	if err == nil {
+		m.Sessions.add(cmd.Process.Pid)
+		err = cmd.Wait()
+		m.Sessions.remove()
+	}
+	outLines.flush()
+	errLines.flush()
+	if cmd.Process != nil && ctx.Err() != nil {
+		// What did not end by itself within the grace period.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if cmd.Process == nil {
+		return notStarted{exitError(ctx, c, err, nil)}
+	}
+	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
+		// It succeeded and left a daemon behind. What Output returns must be
+		// whole, though.
+		const held = "has ended, and something that it started still holds its output"
+		if stdout != nil {
+			return fmt.Errorf("%s %s", c.Argv[0], held)
+		}
+		m.Log(c.Argv[0] + " " + held)
+		return nil
+	}
+	return exitError(ctx, c, err, tail.lines)
+}
+
+// listen ends a command that is silent for too long: heard is to be called at
+// each line, deaf at the end.
+func listen(ctx context.Context, c Cmd) (_ context.Context, heard, deaf func()) {
+	if c.Silence == 0 {
+		return ctx, func() {}, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(c.Silence, func() {
+		cancel(fmt.Errorf("%s has printed nothing for %v, and was ended", c.Argv[0], c.Silence))
+	})
+	return ctx, func() { timer.Reset(c.Silence) }, func() { timer.Stop(); cancel(nil) }
+}
+
+// notStarted is the error of a command that never ran.
+type notStarted struct{ error }
+
+func (e notStarted) Unwrap() error { return e.error }
+
+// extra gives data to the command at descriptor 3. The returned function is to
+// be called after the start, with whether there was one. A pipe holds 4 KiB at
+// the least (pipe(7)), so writing less never waits.
+func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
+	if data == nil {
+		return func(bool) {}, nil
+	}
+	if len(data) > 4096 {
+		return nil, errors.New("more than 4096 bytes for descriptor 3")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.ExtraFiles = []*os.File{r}
+	return func(started bool) {
+		if started {
+			_, _ = w.Write(data) // a command that does not read it will say so
+		}
+		_ = errors.Join(w.Close(), r.Close())
+	}, nil
+}
+
+func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return fmt.Errorf("starting %s: %w", c.Argv[0], err)
+	}
+	e := &ExitError{Argv: c.Argv, Exit: exit.ExitCode(), Tail: tail}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.Signal = ws.Signal().String()
+	}
+	return e
+}
+
+type tail struct{ lines []string }
+
+func (t *tail) add(line string) {
+	if len(t.lines) == tailLines {
+		t.lines = append(t.lines[:0], t.lines[1:]...)
+	}
+	t.lines = append(t.lines, Clean(line))
+}
+
+// limited keeps at most max bytes and notes if there were more. The buffer is
+// not embedded: its ReadFrom would be taken instead of Write.
+type limited struct {
+	buf  bytes.Buffer
+	max  int
+	full bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.full = l.full || l.buf.Len()+len(p) > l.max; l.full {
+		return len(p), nil
+	}
+	return l.buf.Write(p)
+}
