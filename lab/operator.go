@@ -42,14 +42,6 @@ func (o *Operator) at(ctx context.Context, name string) func() error {
 	return func() error { _, err := o.At(ctx, name); return err }
 }
 
-// left waits for the end of the screen of that name.
-func (o *Operator) left(ctx context.Context, name string) func() error {
-	return func() error {
-		_, err := o.Await(ctx, "the end of the screen "+name, func(screen []string) bool { return !strings.Contains(screen[0], name) })
-		return err
-	}
-}
-
 func (o *Operator) see(ctx context.Context, texts ...string) func() error {
 	return func() error { _, err := o.See(ctx, texts...); return err }
 }

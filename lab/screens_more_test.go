@@ -109,6 +109,14 @@ func TestScreensGuards(t *testing.T) {
 	}
 }
 
+// left waits for the end of the screen of that name.
+func (o *Operator) left(ctx context.Context, name string) func() error {
+	return func() error {
+		_, err := o.Await(ctx, "the end of the screen "+name, func(screen []string) bool { return !strings.Contains(screen[0], name) })
+		return err
+	}
+}
+
 // The screens (d): they are killed while the install runs, and others take
 // over. There is one install. When that is killed too, who starts over finds the
 // disk let go of and goes on with what was done, and it ends well.
