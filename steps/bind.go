@@ -1,8 +1,6 @@
 package steps
 
 import (
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +10,6 @@ import (
 	"auto-installer/steps/agecheck"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/identity"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/network"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
@@ -72,13 +69,7 @@ func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.O
 func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
 	return identity.AwaitOptions{
 		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity,
-		Fits: func(_ context.Context, _ sys.System, key []byte) error {
-			why, err := agecheck.Opens(found, key)
-			if err == nil && why != nil {
-				err = errors.New("it does not open " + strings.Join(why, "; "))
-			}
-			return err
-		},
+		Fits:      found.Fits,
 		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
 	}
 }

@@ -156,7 +156,7 @@ func (f Flash) onStick() error {
 	if err := unix.Stat(f.Image.Path, &st); err != nil {
 		return NewError("", fault(sys.CodeUsage, "name the image again", "%s: %w", f.Image.Path, err))
 	}
-	number := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	number := block.MajorMinor(st.Dev)
 	if !f.VerifyOnly && slices.Contains(f.Stick.numbers, number) {
 		return NewError("", fault(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", f.Image.Path, f.Stick.Path))
 	}

@@ -30,9 +30,11 @@ type fake struct {
 	begun    *steps.Unfinished // on any disk
 	planErr  error
 	startErr error
-	events   []steps.Event
-	places   []steps.Place
-	fails    error // of everything at the end of an install
+	// followErr is how following ends, such as of an engine that was killed.
+	followErr error
+	events    []steps.Event
+	places    []steps.Place
+	fails     error // of everything at the end of an install
 
 	loaded, calls []string
 	started       []steps.Answers
@@ -186,7 +188,7 @@ func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
 	for _, e := range f.events {
 		each(e)
 	}
-	return nil
+	return f.followErr
 }
 
 func (f *fake) GoWithout() error { return f.call("go without") }

@@ -190,12 +190,12 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 // one that is meant: of that very name, or that begins so, or the first.
 func (k *keyboard) find(text string) {
 	k.filter, k.at = text, 0
-	list := k.shown()
 	if text == "" {
 		k.place()
-	} else if i := slices.Index(list, text); i >= 0 {
-		k.at = i
-	} else {
+		return
+	}
+	list := k.shown()
+	if k.at = slices.Index(list, text); k.at < 0 {
 		k.at = max(0, slices.IndexFunc(list, func(name string) bool { return strings.HasPrefix(name, text) }))
 	}
 }

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,8 +29,11 @@ func (p *Plain) follow(ctx context.Context) error {
 func (p *Plain) earlier(ctx context.Context) (again bool, err error) {
 	p.say("An install on this machine has ended; this is what it told.")
 	failed := p.tell(ctx)
-	if told, ok := errors.AsType[*steps.Error](failed); ok && told.Cause != "" {
-		p.say("%s. %s.", told.Cause, told.Hint)
+	if failed != nil {
+		// What its events have told has no words here; that it was killed they have not.
+		if e := steps.NewError("", failed); e.Cause != "" {
+			p.say("%s; %s.", e.Cause, e.Hint)
+		}
 	}
 	text, err := p.line("Begin anew, y or n", "n")
 	if err != nil || text != "y" {

@@ -109,6 +109,11 @@ func TestPlainAfterAnother(t *testing.T) {
 		}
 	}
 	f = newFake(t)
+	f.attached, f.followErr = true, errors.New("it was killed")
+	if said, _ := converse(t, f, "stygianlibrary", []string{"n"}, nil); !strings.Contains(said, "it was killed") {
+		t.Errorf("it is not told that it was killed:\n%s", said)
+	}
+	f = newFake(t)
 	f.attached, f.running = true, true
 	if said, _ := converse(t, f, "stygianlibrary", []string{"y"}, nil); strings.Contains(said, "Begin anew") {
 		t.Errorf("asked while it runs:\n%s", said)

@@ -27,9 +27,9 @@ type Options struct {
 	// Without: the host gets none, and that is wanted.
 	Without bool
 	// Named are the secrets that the host's configuration names. known is
-	// false if it does not use agenix, or nothing tells.
+	// false if it does not use agenix.
 	Named func() (list []Secret, known bool)
-	// Paths are the identities that the host will try, nil if nothing tells.
+	// Paths are the identities that the host will try, nil if it does not say.
 	Paths func() []string
 	// Found is filled with what was found.
 	Found *Found

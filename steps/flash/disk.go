@@ -3,7 +3,6 @@ package flash
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -75,7 +74,7 @@ func (d *disk) sysfs(name string) string {
 	if err := unix.Fstat(d.fd(), &st); err != nil {
 		return ""
 	}
-	return filepath.Join("/sys/dev/block", fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)), name)
+	return filepath.Join("/sys/dev/block", block.MajorMinor(st.Rdev), name)
 }
 
 // Requests of ioctl(2) that x/sys does not name (linux/cdrom.h,

@@ -197,7 +197,7 @@ func (h *Held) Mounted(points ...string) error {
 	for _, point := range points {
 		var st unix.Stat_t
 		err := unix.Stat(point, &st)
-		if number := majorMinor(st.Dev); err == nil && !slices.Contains(numbers, number) {
+		if number := MajorMinor(st.Dev); err == nil && !slices.Contains(numbers, number) {
 			err = fmt.Errorf("it was unmounted, or something was mounted above it: there is device %s now", number)
 		}
 		if err != nil {

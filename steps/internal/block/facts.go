@@ -141,10 +141,11 @@ func numberOf(path string, st unix.Stat_t) (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return "", &fs.PathError{Op: "stat", Path: path, Err: unix.ENOTBLK}
 	}
-	return majorMinor(st.Rdev), nil
+	return MajorMinor(st.Rdev), nil
 }
 
-func majorMinor(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }
+// MajorMinor is a device number as the kernel prints it.
+func MajorMinor(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }
 
 func sysfsOf(devNo string) string { return filepath.Join("/sys/dev/block", devNo) }
 

@@ -135,11 +135,14 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	}
 	return Patiently(ctx, func() error {
 		err := m.Run(ctx, c)
-		switch still := c.While == "" || c.While.Holds(); {
-		case err != nil && !still:
+		if c.While == "" {
+			return err
+		}
+		if !c.While.Holds() {
 			return nil
-		case err == nil && still && c.While != "": // one of two, perhaps
-			return fmt.Errorf("after %s: still %s", c.Argv[0], c.While)
+		}
+		if err == nil { // one of two, perhaps
+			err = fmt.Errorf("after %s: still %s", c.Argv[0], c.While)
 		}
 		return err
 	})

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -61,11 +60,8 @@ func (t *Tx) Write(name string, mode fs.FileMode, data []byte) error {
 	if err := sys.WriteFile(staged, data, mode); err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 { // whose repo it is stays whose it is
-		s := owner.Sys().(*syscall.Stat_t)
-		if err := os.Chown(staged, int(s.Uid), int(s.Gid)); err != nil {
-			return err
-		}
+	if err := give(staged, owner); err != nil {
+		return err
 	}
 	return t.add(o)
 }

@@ -72,18 +72,23 @@ func WritePrivate(name string, data []byte) error {
 	return writeOwned(name, data)
 }
 
-// own gives what root has made to whom the folder above belongs: whose repo it
-// is can then go on with it.
-func own(name string) error {
+// give makes what root has made belong to whom something else does: whose repo
+// it is stays whose it is.
+func give(name string, like fs.FileInfo) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
+	s := like.Sys().(*syscall.Stat_t)
+	return os.Lchown(name, int(s.Uid), int(s.Gid))
+}
+
+// own gives it to whom the folder above belongs.
+func own(name string) error {
 	above, err := os.Stat(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
-	s := above.Sys().(*syscall.Stat_t)
-	return os.Lchown(name, int(s.Uid), int(s.Gid))
+	return give(name, above)
 }
 
 func mkdirOwned(dir string) error {
