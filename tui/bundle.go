@@ -79,11 +79,7 @@ func (b *bundle) took(msg bundleMsg) turn {
 		return stay
 	}
 	if msg.err != nil {
-		e := steps.NewError("", msg.err)
-		b.problem = e.Cause
-		if e.Hint != "" {
-			b.problem += "; " + e.Hint
-		}
+		b.problem = inWords(msg.err)
 		return stay
 	}
 	b.answers.TakeKeys(msg.keys)

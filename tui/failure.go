@@ -125,12 +125,18 @@ func (f *failure) update(msg tea.Msg) (tea.Cmd, turn) {
 func (f *failure) say(err error, note string) {
 	f.note, f.bad = note, err != nil
 	if err != nil {
-		e := steps.NewError("", err)
-		f.note = e.Cause
-		if e.Hint != "" {
-			f.note += "; " + e.Hint
-		}
+		f.note = inWords(err)
 	}
+}
+
+// inWords is an error and what to do about it, in one line. An engine's own, which
+// its events have told, has no words.
+func inWords(err error) string {
+	e := steps.NewError("", err)
+	if e.Hint == "" {
+		return e.Cause
+	}
+	return e.Cause + "; " + e.Hint
 }
 
 func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {

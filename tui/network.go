@@ -149,11 +149,7 @@ func (n *network) list(aps []steps.AccessPoint) {
 }
 
 func (n *network) say(err error) {
-	e := steps.NewError("", err)
-	n.note, n.bad = e.Cause, true
-	if e.Hint != "" {
-		n.note += "; " + e.Hint
-	}
+	n.note, n.bad = inWords(err), true
 }
 
 // lookEvery is how many ticks pass between two looks.

@@ -30,9 +30,8 @@ func (p *Plain) earlier(ctx context.Context) (again bool, err error) {
 	p.say("An install on this machine has ended; this is what it told.")
 	failed := p.tell(ctx)
 	if failed != nil {
-		// What its events have told has no words here; that it was killed they have not.
-		if e := steps.NewError("", failed); e.Cause != "" {
-			p.say("%s; %s.", e.Cause, e.Hint)
+		if told := inWords(failed); told != "" { // that it was killed, no event tells
+			p.say("%s.", told)
 		}
 	}
 	text, err := p.line("Begin anew, y or n", "n")
