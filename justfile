@@ -31,7 +31,7 @@ unit *args:
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
-    go test -tags e2e -count 1 -timeout 60m -parallel 3 -v -run '{{scenario}}' ./lab/...
+    go test -tags e2e -count 1 -timeout 85m -parallel 3 -v -run '{{scenario}}' ./lab/...
 
 # every fault in every step of an install, in the lab; takes hours
 campaign *tests:

@@ -14,7 +14,7 @@ import (
 func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives string) error {
 	try := regexp.MustCompile(`(?m)^\W*try\W+(\S*)`)
 	tried := func() error {
-		ctx, cancel := context.WithTimeout(ctx, or(o.Patience, time.Minute))
+		ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
 		defer cancel()
 		// The keymap is loaded beside the screens, so the key is tried anew.
 		for ctx.Err() == nil {
@@ -69,7 +69,7 @@ func (o *Operator) search(ctx context.Context, name string) error {
 		if err := o.Type(ctx, name); err != nil {
 			return err
 		}
-		typed := &Operator{Terminal: o.Terminal, Patience: 5 * time.Second}
+		typed := &Operator{Terminal: o.Terminal, Patience: 15 * time.Second}
 		if _, err := typed.See(ctx, "find "+name); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
@@ -105,7 +105,7 @@ func (o *Operator) keymap(ctx context.Context, name string) func() error {
 // choose moves the cursor to a row by a key. What is seen may be older than the
 // last key, so a cursor that stays where it is gets another one after a while.
 func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*or(o.Patience, time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
 	defer cancel()
 	moves := &Operator{Terminal: o.Terminal, Patience: 2 * time.Second}
 	last := ""

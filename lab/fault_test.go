@@ -123,13 +123,13 @@ func (r *rig) empty(string) {
 func (r *rig) plug(string) {
 	r.must(r.Plug(r.t.Context(), r.target))
 	shell(r.t, r.Machine, `
-		for _ in $(seq 100); do [ -e `+r.target.ID()+` ] && break; sleep 0.1; done
+		for _ in $(seq 3000); do [ -e `+r.target.ID()+` ] && break; sleep 0.1; done
 		udevadm settle`)
 }
 
 func (r *rig) linkUp(string) {
 	r.must(r.SetLink(r.t.Context(), true))
-	shell(r.t, r.Machine, `for _ in $(seq 300); do ip route | grep -q 10.0.2 && exit; sleep 0.1; done; exit 1`)
+	shell(r.t, r.Machine, `for _ in $(seq 3000); do ip route | grep -q 10.0.2 && exit; sleep 0.1; done; exit 1`)
 }
 
 // hide puts something else in the place of a step's tool.

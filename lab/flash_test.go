@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The live system's own image is flashed to another stick, which then boots. The
@@ -103,14 +102,14 @@ func (i *installer) halfWritten(d Disk) {
 	i.t.Helper()
 	shell(i.t, i.Machine, `truncate -s 128M /run/small.img; printf '\125\252' | dd of=/run/small.img bs=1 seek=510 conv=notrunc status=none; zstd -q --rm /run/small.img`)
 	events := "/run/auto-installer/flash-" + strings.TrimSpace(shell(i.t, i.Machine, "basename $(readlink "+d.ID()+")")) + "/events.jsonl"
-	ctx, cancel := context.WithTimeout(i.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	p, err := i.Agent.Start(ctx, nil, "auto-installer", "flash", "/run/small.img.zst", d.ID(), "--confirm", "yes")
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	shell(i.t, i.Machine, `
-		for _ in $(seq 1200); do
+		for _ in $(seq 3000); do
 			grep -qs '"label":"writing"' `+events+` && break
 			sleep 0.05
 		done

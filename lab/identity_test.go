@@ -105,7 +105,7 @@ func TestIdentityBySCP(t *testing.T) {
 		cd /run/sender
 		send() { cp "/run/$1" demo.agekey; `+strings.Replace(command, "scp ", "scp -o StrictHostKeyChecking=accept-new ", 1)+`; }
 		send wrong.agekey
-		for _ in $(seq 600); do
+		for _ in $(seq 3000); do
 			grep -q 'is not taken' /run/auto-installer/events.jsonl && break
 			sleep 0.1
 		done

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 const gib = 1 << 30
@@ -33,7 +32,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p // ends with the machine
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	if err := i.AwaitOff(ctx); err != nil {
 		log, _ := os.ReadFile(filepath.Join(i.share, "install.log"))

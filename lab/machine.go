@@ -15,6 +15,11 @@ import (
 	"time"
 )
 
+// Hung is how long a single thing in a machine may take before it counts as hung.
+// It is only to end what would wait for ever: an emulated machine on a busy host
+// is ten times slower than one on an idle host, and neither is a fault.
+const Hung = 20 * time.Minute
+
 // Machine is a running QEMU.
 type Machine struct {
 	Config

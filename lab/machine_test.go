@@ -13,7 +13,7 @@ import (
 func bootAlone(t *testing.T, image Image, name string, disk Disk, dialogue func(context.Context, *Machine) error) Marker {
 	t.Helper()
 	m := start(t, Config{Name: name, Image: image, Disks: []Disk{disk}, Memory: 2048})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	if dialogue != nil {
 		if err := dialogue(ctx, m); err != nil {
@@ -47,7 +47,7 @@ func start(t *testing.T, config Config) *Machine {
 
 func awaitLive(t *testing.T, m *Machine) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	if err := m.AwaitAgent(ctx); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func awaitLive(t *testing.T, m *Machine) {
 
 func shell(t *testing.T, m *Machine, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	out, err := m.Agent.Shell(ctx, script)
 	if err != nil {
@@ -68,7 +68,7 @@ func shell(t *testing.T, m *Machine, script string) string {
 
 func powerOff(t *testing.T, m *Machine) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	if err := m.PowerOff(ctx); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // builder is the machine on which hosts are prepared: this one, with the lab's
@@ -192,7 +191,7 @@ func TestNewHost(t *testing.T) {
 // files, and all that it has written over the stick's.
 func (i *installer) notInFiles(secrets ...string) {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, []byte(strings.Join(secrets, "\n")+"\n"), "bash", "-c", `
 		cat >/dev/shm/patterns

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // What an operator does at each of the installer's screens. They are known by
@@ -170,9 +169,6 @@ func (o *Operator) Yes(ctx context.Context) error {
 // Watch follows the install to its end, and looks at the full log and at what
 // Ctrl+C would mean on the way. The countdown at the end is then held.
 func (o *Operator) Watch(ctx context.Context) error {
-	patience := o.Patience
-	defer func() { o.Patience = patience }()
-	o.Patience = 6 * time.Minute
 	return do(o.shot(ctx, "install"), o.done(ctx, "mount"), o.shot(ctx, "install-half"),
 		o.press(ctx, "z"), o.shot(ctx, "install-log"), o.press(ctx, "z"),
 		o.press(ctx, "ctrl+c"), o.see(ctx, "Esc"), o.shot(ctx, "install-quit"), o.press(ctx, "esc"),

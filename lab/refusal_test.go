@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Scenario 5: five disks. The choice is never silent where a person could be
@@ -198,13 +197,13 @@ func (i *installer) comesIn(target Disk, args []string) {
 		mkfs.ext4 "$@" || exit
 		for part; do :; done
 		unshare --mount sh -c 'mount "$1" /srv/in && touch /run/in/there && exec sleep 1234' sh "$part" >/dev/null 2>&1 </dev/null &
-		for _ in $(seq 100); do
+		for _ in $(seq 3000); do
 			[ -e /run/in/there ] && exit
 			sleep 0.1
 		done
 		exit 1`)
 	shell(i.t, i.Machine, "chmod +x /run/in/sfdisk /run/in/mkfs.ext4")
-	ctx, cancel := context.WithTimeout(i.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, nil, append([]string{"sh", "-c", `PATH=/run/in:$PATH exec auto-installer "$@"`, "sh"}, args...)...)
 	if err != nil {
@@ -232,7 +231,7 @@ func (i *installer) comesIn(target Disk, args []string) {
 // stopped sends a signal to an install that has the target mounted.
 func (i *installer) stopped(signal string, exit int, args []string) {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	shell(i.t, i.Machine, "rm -f /run/auto-installer/events.jsonl")
 	p, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...)
@@ -240,7 +239,7 @@ func (i *installer) stopped(signal string, exit int, args []string) {
 		i.t.Fatal(err)
 	}
 	shell(i.t, i.Machine, `
-		for _ in $(seq 600); do
+		for _ in $(seq 3000); do
 			grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl && break
 			sleep 0.1
 		done

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
 // relabelled is the labels that the hosts get once they run: SWAP1-ROOT
@@ -159,7 +158,7 @@ exit
 // relabel works the shell of a running host, and returns what was said.
 func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) error) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Hung)
 	defer cancel()
 	if unlock != nil {
 		if err := unlock(ctx, m); err != nil {

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The power is cut while the system is being copied. The machine starts anew,
@@ -77,7 +76,7 @@ func TestPowerCut(t *testing.T) {
 // begin starts the program in the live system, and does not wait for it.
 func (i *installer) begin(args []string) {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	if _, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...); err != nil {
 		i.t.Fatal(err)

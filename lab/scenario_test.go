@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // liveImage is built once for all scenarios.
@@ -47,7 +46,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 // run starts the program in the live system and waits for its end.
 func (i *installer) run(args ...string) Result {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, nil, append([]string{"auto-installer"}, args...)...)
 	if err != nil {
@@ -106,7 +105,7 @@ func (i *installer) letGo() {
 // goes by standard input: the agent has commands noted in the journal.
 func (i *installer) keptSecrets() string {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, []byte(passphrase+"\nAGE-SECRET-KEY-1[A-Z0-9]\\{58\\}\n"), "grep", "-rlsf", "-", "/run/auto-installer", "/tmp")
 	if err != nil {
@@ -202,7 +201,7 @@ var oneProof sync.Mutex
 func (i *installer) startsInVM(target Disk, more ...string) {
 	i.t.Helper()
 	before := hash(i.t, target)
-	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	args := append([]string{"prove-boot", target.Path, "--accel", Accel(ctx, i.Image)}, more...)
 	oneProof.Lock() // as with every task, there is one at a time

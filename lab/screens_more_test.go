@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The screens (b): over the serial line, which has no size of its own, from
@@ -167,7 +166,6 @@ func TestScreensReattach(t *testing.T) {
 	}
 	i.must(do(second.left(ctx, "Failed"), second.at(ctx, "Install"), second.done(ctx, "format")))
 	shell(t, i.Machine, "touch /run/go-on")
-	o.Patience = 5 * time.Minute
 	i.must(do(o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done"), second.at(ctx, "Done")))
 	lap(t, i.Machine, "done")
 	plans := 0
@@ -203,7 +201,6 @@ func TestScreensRetry(t *testing.T) {
 	recovery, err := o.RecoveryKey(ctx)
 	i.must(err)
 	i.must(o.Yes(ctx))
-	o.Patience = 3 * time.Minute
 	i.must(do(o.at(ctx, "Failed"), o.see(ctx, "the lab is broken"), o.shot(ctx, "failed")))
 	lap(t, i.Machine, "failed")
 	i.letGo()

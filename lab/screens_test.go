@@ -44,7 +44,7 @@ func (i *installer) must(err error) {
 func (i *installer) ends(o *Operator, target Disk) {
 	i.t.Helper()
 	i.must(o.Press(i.t.Context(), "enter"))
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	i.must(i.AwaitOff(ctx))
 	lap(i.t, i.Machine, "off")
@@ -56,7 +56,7 @@ func (i *installer) ends(o *Operator, target Disk) {
 func (i *installer) engine() string {
 	i.t.Helper()
 	return strings.TrimSpace(shell(i.t, i.Machine, `
-		for _ in $(seq 300); do
+		for _ in $(seq 3000); do
 			pid=$(cat /run/auto-installer/lock 2>/dev/null || true)
 			[[ -n $pid && -e /proc/$pid/exe ]] && echo $pid && exit
 			sleep 0.1
@@ -67,7 +67,7 @@ func (i *installer) engine() string {
 // opens tells whether a key opens the LUKS container of a disk.
 func (i *installer) opens(target Disk, key string) bool {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	r, err := i.Agent.Run(ctx, []byte(key), "cryptsetup", "open", "--test-passphrase", "--key-file", "-", target.ID()+"-part2")
 	if err != nil {

@@ -159,7 +159,7 @@ func (m *seeding) refuses(s seed) {
 // startedBy runs the program under another command.
 func (i *installer) startedBy(under, args []string) Result {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	argv := append(append(append([]string{}, under...), "auto-installer"), args...)
 	r, err := i.Agent.Run(ctx, nil, argv...)

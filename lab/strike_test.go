@@ -53,7 +53,7 @@ func (r *rig) strike(host hostArgs, step string, seconds float64) blow {
 func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bool) {
 	r.t.Helper()
 	f := r.fault
-	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), Hung)
 	defer cancel()
 	before := hash(r.t, r.target)
 	if f.arm != nil {

@@ -129,7 +129,7 @@ func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (
 // they show.
 type Operator struct {
 	Terminal
-	// Patience is how long something may take to show, else a minute.
+	// Patience is how long something may take to show, else Hung.
 	Patience time.Duration
 	// Pictures are kept of every screen if it is set; they are numbered.
 	Pictures bool
@@ -139,7 +139,7 @@ type Operator struct {
 
 // Await waits until the screen is as seen wants it, and returns it.
 func (o *Operator) Await(ctx context.Context, what string, seen func(screen []string) bool) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
 	defer cancel()
 	var screen []string
 	// Looking costs an emulated machine as much as working does.
