@@ -28,7 +28,7 @@ buildGoModule {
     );
   };
   # `just vendor-hash` writes it, `just nix-check` compares it.
-  vendorHash = "sha256-yCxaEFYptv59+c11+K1ak5sYrwaVnfUuL91G1Q0nMxs=";
+  vendorHash = "sha256-Q8BbwrqlHeEd9QZWoyQiuSP+8+/b9i29R0X3p1wg8M0=";
   subPackages = [ "." ];
   env.CGO_ENABLED = "0";
   ldflags = [
