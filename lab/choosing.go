@@ -14,7 +14,7 @@ import (
 func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives string) error {
 	try := regexp.MustCompile(`(?m)^\W*try\W+(\S*)`)
 	tried := func() error {
-		ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
+		ctx, cancel := context.WithTimeout(ctx, Hung)
 		defer cancel()
 		// The keymap is loaded beside the screens, so the key is tried anew.
 		for ctx.Err() == nil {
@@ -105,7 +105,7 @@ func (o *Operator) keymap(ctx context.Context, name string) func() error {
 // choose moves the cursor to a row by a key. What is seen may be older than the
 // last key, so a cursor that stays where it is gets another one after a while.
 func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
+	ctx, cancel := context.WithTimeout(ctx, Hung)
 	defer cancel()
 	moves := &Operator{Terminal: o.Terminal, Patience: 2 * time.Second}
 	last := ""

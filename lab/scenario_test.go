@@ -89,7 +89,7 @@ func (i *installer) letGo() {
 	left := shell(i.t, i.Machine, `
 		# Few commands: in emulation each takes a tenth of a second to start.
 		shopt -s nullglob
-		grep ' /mnt[ /]' /proc/self/mountinfo || true
+		grep ' /mnt' /proc/self/mountinfo || true
 		for name in /sys/class/block/dm-*/dm/name; do read -r name <"$name"; echo "mapper $name"; done
 		# On a disk that was pulled out it cannot be taken back.
 		while read -r swap _; do [[ $swap != /* || ! -e $swap ]] || echo "$swap is swapped to"; done </proc/swaps
@@ -98,7 +98,7 @@ func (i *installer) letGo() {
 			{ read -r name <"$comm"; } 2>/dev/null || continue
 			[[ ! $name =~ cryptsetup|nix|ssh-agent|git|sfdisk|mkfs ]] || echo "$comm: $name"
 		done
-		for file in /run/auto-installer/{deploy-key,running/*}; do [[ ! -e $file ]] || echo "$file"; done
+		ls /run/auto-installer/deploy-key /run/auto-installer/running/* 2>/dev/null || true
 		undo=[]
 		[[ ! -e /run/auto-installer/undo.json ]] || read -r undo </run/auto-installer/undo.json || true
 		[[ $undo == '[]' || $undo == null ]] || echo "to be undone: $undo"`)

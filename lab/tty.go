@@ -129,7 +129,7 @@ func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (
 // they show.
 type Operator struct {
 	Terminal
-	// Patience is how long something may take to show, else Hung.
+	// Patience is how long a screen is waited for, else Hung.
 	Patience time.Duration
 	// Pictures are kept of every screen if it is set; they are numbered.
 	Pictures bool

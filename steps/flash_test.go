@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/steps/detect"
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/block/blocktest"
 	"auto-installer/steps/internal/sys"
 )
@@ -97,7 +98,7 @@ func TestFlashPlanRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	itself := all["OLDISO"]
-	itself.numbers = append(slices.Clone(itself.numbers), fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))
+	itself.numbers = append(slices.Clone(itself.numbers), block.MajorMinor(st.Dev))
 	for _, c := range []struct {
 		flash Flash
 		code  Code
