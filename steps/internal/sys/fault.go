@@ -3,6 +3,7 @@ package sys
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -108,18 +109,21 @@ func (e *ExitError) Error() string {
 	return s
 }
 
-// last is the line that most likely says why: the last one with "error" in
-// it, or else the last that is not blank.
+// last is the line that most likely says why: the last one with "error" or
+// git's "fatal" in it, after which advice may stand, or else the last that is
+// not blank. When git could not read from the remote, ssh said why before.
 func (e *ExitError) last() string {
 	last := ""
-	for _, l := range e.Tail {
-		if t := strings.TrimSpace(l); t != "" {
-			last = t
-		}
-	}
-	for i := len(e.Tail) - 1; i >= 0; i-- {
-		if strings.Contains(strings.ToLower(e.Tail[i]), "error") {
-			return strings.TrimSpace(e.Tail[i])
+	for i, l := range slices.Backward(e.Tail) {
+		l = strings.TrimSpace(l)
+		low := strings.ToLower(l)
+		switch {
+		case i > 0 && strings.HasPrefix(l, "fatal: Could not read from remote repository"):
+			return strings.TrimSpace(e.Tail[i-1])
+		case strings.Contains(low, "error"), strings.HasPrefix(low, "fatal:"):
+			return l
+		case last == "":
+			last = l
 		}
 	}
 	return last

@@ -194,6 +194,26 @@ func TestExitError(t *testing.T) {
 	}
 }
 
+// The words of commands that say more than why they failed.
+func TestExitErrorSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		tail []string
+		want string
+	}{
+		{"nothing", nil, ""},
+		{"blank lines", []string{"why", " ", ""}, "why"},
+		{"nix: the innermost error stands last", []string{"error:", "… while calling", "error: attribute 'x' missing", "at /nix/store/f.nix:3"}, "error: attribute 'x' missing"},
+		{"git rev-parse", []string{"fatal: ambiguous argument 'HEAD': unknown revision", "Use '--' to separate paths", "'git <command> [<revision>...]'"}, "fatal: ambiguous argument 'HEAD': unknown revision"},
+		{"git by ssh", []string{"git@host: Permission denied (publickey).", "fatal: Could not read from remote repository.", "", "Please make sure you have the correct access rights", "and the repository exists."}, "git@host: Permission denied (publickey)."},
+		{"git by ssh that says nothing", []string{"fatal: Could not read from remote repository.", "", "and the repository exists."}, "fatal: Could not read from remote repository."},
+	} {
+		if got := (&ExitError{Tail: c.tail}).last(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestCommandThatIsMissing(t *testing.T) {
 	m, _ := newMachine(t)
 	err := m.Run(t.Context(), Cmd{Argv: []string{"no-such-command-anywhere"}})
