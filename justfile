@@ -5,6 +5,8 @@ gofumpt := "mvdan.cc/gofumpt@v0.12.0"
 gotestsum := "gotest.tools/gotestsum@v1.13.0"
 bin := justfile_directory() / "lab/out/bin"
 
+set positional-arguments # "$@", so that the shell takes none of a regular expression for its own
+
 # show the recipes
 default:
     @just --list
@@ -19,7 +21,7 @@ demo:
 
 # the lab machine, with this terminal as its serial console
 vm *args:
-    go run ./lab/cmd/lab vm {{args}}
+    go run ./lab/cmd/lab vm "$@"
 
 # all tests, unit and lab
 test: lint tools
@@ -27,7 +29,7 @@ test: lint tools
 
 # the unit tests
 unit *args:
-    go test -race {{args}} ./...
+    go test -race "$@" ./...
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
@@ -35,7 +37,7 @@ e2e scenario='.':
 
 # every fault in every step of an install, in the lab; takes hours
 campaign *tests:
-    lab/campaign {{tests}}
+    lab/campaign "$@"
 
 # kill the commands that change a repo, at any moment, 200 times each
 kills:
