@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -103,23 +104,24 @@ func (e *ExitError) Error() string {
 		how = e.Signal
 	}
 	s := fmt.Sprintf("%s failed (%s)", e.Argv[0], how)
-	if last := e.last(); last != "" {
-		s += ": " + last
+	if why := why(e.Tail); why != "" {
+		s += ": " + why
 	}
 	return s
 }
 
-// last is the line that most likely says why: the last one with "error" or
-// git's "fatal" in it, after which advice may stand, or else the last that is
-// not blank. When git could not read from the remote, ssh said why before.
-func (e *ExitError) last() string {
+// why is the line that most likely says why a command failed: the last one with
+// "error" or git's "fatal" in it, after which advice may stand, or else the last
+// that is not blank. When git could not read from the remote, the other side or
+// ssh said why before.
+func why(lines []string) string {
 	last := ""
-	for i, l := range slices.Backward(e.Tail) {
+	for i, l := range slices.Backward(lines) {
 		l = strings.TrimSpace(l)
 		low := strings.ToLower(l)
 		switch {
-		case i > 0 && strings.HasPrefix(l, "fatal: Could not read from remote repository"):
-			return strings.TrimSpace(e.Tail[i-1])
+		case strings.HasPrefix(l, "fatal: Could not read from remote repository"):
+			return cmp.Or(why(lines[:i]), l)
 		case strings.Contains(low, "error"), strings.HasPrefix(low, "fatal:"):
 			return l
 		case last == "":

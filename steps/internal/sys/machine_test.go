@@ -206,9 +206,11 @@ func TestExitErrorSaysWhy(t *testing.T) {
 		{"nix: the innermost error stands last", []string{"error:", "… while calling", "error: attribute 'x' missing", "at /nix/store/f.nix:3"}, "error: attribute 'x' missing"},
 		{"git rev-parse", []string{"fatal: ambiguous argument 'HEAD': unknown revision", "Use '--' to separate paths", "'git <command> [<revision>...]'"}, "fatal: ambiguous argument 'HEAD': unknown revision"},
 		{"git by ssh", []string{"git@host: Permission denied (publickey).", "fatal: Could not read from remote repository.", "", "Please make sure you have the correct access rights", "and the repository exists."}, "git@host: Permission denied (publickey)."},
+		{"git by ssh, and a server that says more", []string{"remote:", "remote: ERROR: The project could not be found", "remote:", "fatal: Could not read from remote repository.", "and the repository exists."}, "remote: ERROR: The project could not be found"},
+		{"git by ssh, after a blank line", []string{"Host key verification failed.", "", "fatal: Could not read from remote repository."}, "Host key verification failed."},
 		{"git by ssh that says nothing", []string{"fatal: Could not read from remote repository.", "", "and the repository exists."}, "fatal: Could not read from remote repository."},
 	} {
-		if got := (&ExitError{Tail: c.tail}).last(); got != c.want {
+		if got := why(c.tail); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
