@@ -12,12 +12,32 @@ import (
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
 )
 
 // Evaluation is the command that makes JSON of a rules file.
 func Evaluation(file string) sys.Cmd {
-	return sys.Cmd{Does: "ask the rules for whom the secrets are", Argv: []string{
-		"nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", file, "--apply", secrets.RulesExpression,
+	return Evaluate("ask the rules for whom the secrets are", file, secrets.RulesExpression)
+}
+
+// Evaluate is the command that makes JSON of a Nix file of a work tree, after
+// the function apply. The file is untrusted input: it reads nothing outside of
+// its work tree and what NIX_PATH names, fetches nothing and builds nothing
+// (nix.conf(5), restrict-eval and allow-import-from-derivation).
+func Evaluate(does, file, apply string) sys.Cmd {
+	root, err := tree.Root(filepath.Dir(file))
+	if err != nil { // nix says that the file is missing
+		root = filepath.Dir(file)
+	}
+	// The folder may be reached through a link, which nix resolves.
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real
+	}
+	return sys.Cmd{Does: does, Argv: []string{
+		"nix", "--extra-experimental-features", "nix-command", "eval", "--json",
+		"--option", "restrict-eval", "true", "--option", "allowed-uris", "",
+		"--option", "allow-import-from-derivation", "false", "-I", "repo=" + root,
+		"--file", file, "--apply", apply,
 	}}
 }
 

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +39,7 @@ func TestRules(t *testing.T) {
 	}
 	nix := write("secrets.nix", "{ }")
 	s := sys.NewFake(t)
-	s.Expect("nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", nix, "--apply", secrets.RulesExpression).
+	s.Expect(Evaluation(nix).Argv...).
 		Prints(`{"a.age":{"armor":true,"publicKeys":["` + key + `"]}}`)
 	if rules, err := Read(t.Context(), s, nix); err != nil || !rules[0].Armor {
 		t.Error(err)
@@ -89,6 +91,47 @@ func TestRulesByNix(t *testing.T) {
 	_, err = Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
 	if err == nil || !strings.Contains(err.Error(), "undefined variable") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Rules of a repo that another person prepared read nothing outside of it and
+// reach no network.
+func TestRulesAreRestricted(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Fatal("nix is needed in PATH: lab/test brings it along")
+	}
+	t.Setenv("NIX_REMOTE", "dummy://")
+	outside := filepath.Join(t.TempDir(), "shadow")
+	reached := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached <- struct{}{} }))
+	defer server.Close()
+	repo := t.TempDir()
+	if err := errors.Join(os.WriteFile(outside, []byte("root:secret"), 0o600), os.Symlink(outside, filepath.Join(repo, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	for what, expression := range map[string]string{
+		"a file outside":     `builtins.readFile ` + outside,
+		"a link out":         `builtins.readFile ./link`,
+		"a folder outside":   `toString (builtins.attrNames (builtins.readDir /etc))`,
+		"a web server":       `builtins.readFile (builtins.fetchurl "` + server.URL + `")`,
+		"a tarball":          `toString (builtins.fetchTarball "` + server.URL + `/x.tar.gz")`,
+		"a git repo":         `toString (builtins.fetchGit "` + repo + `")`,
+		"the flake registry": `toString (builtins.getFlake "nixpkgs")`,
+	} {
+		file := filepath.Join(repo, "secrets.nix")
+		if err := os.WriteFile(file, []byte(`{ "a.age".publicKeys = [ (`+expression+`) ]; }`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, file)
+		fault, ok := errors.AsType[*sys.Fault](err)
+		if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || strings.Contains(err.Error(), "root:secret") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	select {
+	case <-reached:
+		t.Error("the web server was reached")
+	default:
 	}
 }
 
