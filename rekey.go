@@ -18,10 +18,10 @@ func rekeyCommand() *cobra.Command {
 	var rules string
 	var check bool
 	c := &cobra.Command{
-		Use: "rekey", Short: "Encrypt the secrets anew to whom their rules name",
-		Long: "Encrypt the secrets of a flake anew to the recipients that agenix' rules name. Everything is\n" +
-			"decrypted in memory first; then all files are replaced at once, or none. Files that are for\n" +
-			"the right recipients already stay as they are.",
+		Use: "rekey", Short: "Re-encrypt the secrets to the recipients that their rules name",
+		Long: "Re-encrypt the secrets of a flake to the recipients that agenix' rules name. Everything is\n" +
+			"decrypted in memory first; then the files are replaced, each as a whole. Files that are for\n" +
+			"the right recipients already stay as they are. If it is interrupted, run it again.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			r := steps.Rekey{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
@@ -94,18 +94,4 @@ func defaultKeys() []string {
 		}
 	}
 	return files
-}
-
-// finishTreeCommand is what a command that changes several files starts to do
-// that to the end, whatever becomes of itself.
-func finishTreeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: steps.FinishTreeCommand + " JOURNAL", Hidden: true, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if code := steps.FinishTree(args[0], cmd.ErrOrStderr()); code != 0 {
-				return alreadyShown{steps.Code(code)}
-			}
-			return nil
-		},
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -96,6 +97,12 @@ func parseSSHRecipient(r *Recipient) (*Recipient, error) {
 
 // noUI refuses what a plugin may ask while it encrypts.
 var noUI = &plugin.ClientUI{}
+
+// HasPlugin tells whether the program of a plugin is in PATH.
+func HasPlugin(name string) bool {
+	_, err := exec.LookPath("age-plugin-" + name)
+	return err == nil
+}
 
 // sshTag is what a stanza carries of an ssh key (the age specification, ssh
 // recipient stanzas).

@@ -25,7 +25,7 @@ func Check(_ context.Context, s sys.System, w *Work) error {
 	bad, unknown := 0, 0
 	for _, f := range w.Files {
 		if f.Missing {
-			s.Warn(f.File + " is not there, though the rules name it")
+			s.Warn(f.File + " is missing, though the rules name it")
 			continue
 		}
 		says, certain := w.lacks(f)
