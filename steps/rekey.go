@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/rules"
+	"auto-installer/steps/internal/sys"
 	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/rekey"
 )
@@ -59,7 +61,7 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p, err := r.work(ctx, rekey.Options{
+	p, err := r.work(ctx, rules.Places(dir, file), rekey.Options{
 		Root: root, Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
 	if err != nil {
@@ -70,10 +72,14 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 	return p, nil
 }
 
-func (r Rekey) work(ctx context.Context, o rekey.Options) (*Plan, error) {
+func (r Rekey) work(ctx context.Context, places []string, o rekey.Options) (*Plan, error) {
 	w, err := rekey.Look(ctx, o)
 	if err != nil {
 		return nil, err
+	}
+	if w.None() {
+		return nil, fault(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
+			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(places, ", "))
 	}
 	if r.Check {
 		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),

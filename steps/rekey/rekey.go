@@ -65,11 +65,12 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 		w.Files = append(w.Files, &File{Rule: r})
 	}
 	err := w.each(ctx, w.Files, func(int) {}, func(f *File) error { return w.judge(f) })
-	if err == nil && len(w.Files) > 0 && !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing }) {
-		err = sys.Faultf(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
-			"none of the %d files of the rules is in %s", len(w.Files), o.Dir)
-	}
 	return w, err
+}
+
+// None tells whether the rules name files, and all of them are missing.
+func (w *Work) None() bool {
+	return len(w.Files) > 0 && !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing })
 }
 
 func (w *Work) judge(f *File) error {

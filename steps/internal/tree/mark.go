@@ -19,8 +19,8 @@ func Mark(root, name string) error {
 	if name, err = rel(name); err != nil {
 		return err
 	}
-	if Marked(root, name) {
-		return nil
+	if _, err := t.plain(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	dir := filepath.Dir(name)
 	if err := t.mkdir(dir); err != nil {
