@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age/plugin"
 	"github.com/spf13/cobra"
@@ -73,11 +74,22 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 			held = append(held, keys...)
 		case errors.Is(err, errNotTyped):
 			return nil, steps.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
+		case named && errors.Is(err, secrets.ErrPublic):
+			return nil, steps.Usage(privateOf(file), "--identity %s: %v", file, err)
 		case named:
 			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
 	}
 	return held, nil
+}
+
+// privateOf says which file is meant instead of a public key's.
+func privateOf(file string) string {
+	private, isPub := strings.CutSuffix(file, ".pub")
+	if _, err := os.Stat(private); isPub && err == nil {
+		return "name the private key: --identity " + steps.Quote([]string{private})
+	}
+	return "name the private key that belongs to it"
 }
 
 // defaultKeys are the private keys that agenix uses if none are named.
