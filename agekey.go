@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,8 @@ func ageFromSSHCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "age-from-ssh FILE", Short: "Make an age identity of an ssh-ed25519 key, as ssh-to-age does",
 		Long: "Make an age identity of an ssh-ed25519 private key and write it to standard output, or with\n" +
-			"--public the recipient of a public key, as ssh-to-age does.",
+			"--public the recipient of each public key in FILE, as ssh-to-age does: a .pub file, or what\n" +
+			"ssh-keyscan prints.",
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			key, err := readSecretFile("FILE", args[0])
@@ -27,12 +30,7 @@ func ageFromSSHCommand() *cobra.Command {
 			}
 			defer clear(key)
 			if public {
-				recipient, err := recipientFromSSH(key)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), recipient)
-				return err
+				return printRecipients(cmd, key)
 			}
 			id, err := secrets.FromSSH(key, func() ([]byte, error) { return askPassphrase("Passphrase of " + args[0]) })
 			if err != nil {
@@ -43,24 +41,30 @@ func ageFromSSHCommand() *cobra.Command {
 			return err
 		}),
 	}
-	c.Flags().BoolVar(&public, "public", false, "print the recipient, of a public or a private key")
+	c.Flags().BoolVar(&public, "public", false, "print the recipient of each public key, or of a private key")
 	return c
 }
 
-// recipientFromSSH is that of a public key line or of a private key.
-func recipientFromSSH(key []byte) (string, error) {
-	if r, err := secrets.RecipientFromSSH(string(key)); err == nil || errors.Is(err, secrets.ErrSSHKind) {
+// printRecipients prints those of public key lines or of a private key, one a line.
+func printRecipients(cmd *cobra.Command, key []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(key), []byte("-----BEGIN ")) {
+		id, err := secrets.FromSSH(key, func() ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
 		if err != nil {
-			return "", notSSH(err)
+			return notSSH(err)
 		}
-		return r, nil
+		defer id.Wipe()
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), id.Recipient())
+		return err
 	}
-	id, err := secrets.FromSSH(key, func() ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
+	recipients, skipped, err := secrets.RecipientsFromSSH(key)
 	if err != nil {
-		return "", notSSH(err)
+		return notSSH(err)
 	}
-	defer id.Wipe()
-	return id.Recipient(), nil
+	if skipped > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: skipped %d keys of other types: only ssh-ed25519 keys have an age recipient\n", skipped)
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(recipients, "\n"))
+	return err
 }
 
 func notSSH(err error) error {
@@ -69,6 +73,8 @@ func notSSH(err error) error {
 		return steps.Usage("type it again", "%v", err)
 	case errors.Is(err, errNotTyped):
 		return steps.Usage("run it again, or give the public half with --public", "%v", err)
+	case errors.Is(err, secrets.ErrPublic):
+		return steps.Usage("name the private key, or add --public for the recipient", "%v", err)
 	case errors.Is(err, secrets.ErrNeedsPassphrase):
 		return steps.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +42,7 @@ func newGrowing(t *testing.T) *growing {
 		os.WriteFile(filepath.Join(dir, "keys.nix"), []byte(someKeys), 0o600),
 		exec.Command("git", "-C", dir, "init", "--quiet").Run(),
 		exec.Command("git", "-C", dir, "add", "--all").Run(),
+		exec.Command("git", "-C", dir, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x").Run(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -50,22 +53,30 @@ func newGrowing(t *testing.T) *growing {
 
 // add is the command; sealed to a recipient alone, it is quick.
 func (g *growing) add(host string) *exec.Cmd {
-	cmd := exec.Command("auto-installer", "new-host", host, "--repo", g.dir, "--no-eval", "--allow-dirty",
+	cmd := exec.Command("auto-installer", "new-host", host, "--repo", g.dir, "--no-eval",
 		"--remote", "git@example.org:me/x", "--recipient", g.recipient)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
-// has is how many parts of the host are there, of how many.
-func (g *growing) has(host string) (n, of int) {
+// state is what there is of a host: how many parts, of how many. Each file that
+// is there is whole.
+func (g *growing) state(host string) (n, of int) {
 	g.t.Helper()
-	for _, name := range []string{"bundle.age", "deploy.pub", "host.toml", "installer.nix"} {
+	for name, ends := range map[string]string{
+		"bundle.age": "-----END AGE ENCRYPTED FILE-----\n", "deploy.pub": " " + host + "-installer\n", "host.toml": "\n", "installer.nix": "}\n",
+	} {
 		of++
-		if _, err := os.Stat(filepath.Join(g.dir, "hosts", host, name)); err == nil {
-			n++
-		} else if !errors.Is(err, os.ErrNotExist) {
+		data, err := os.ReadFile(filepath.Join(g.dir, "hosts", host, name))
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
 			g.t.Fatal(err)
+		case !strings.HasSuffix(string(data), ends):
+			g.t.Errorf("%s is\n%s", name, data)
+		default:
+			n++
 		}
 	}
 	keys, err := os.ReadFile(filepath.Join(g.dir, "keys.nix"))
@@ -80,8 +91,37 @@ func (g *growing) has(host string) (n, of int) {
 	return n, of
 }
 
-// Killed at any moment, new-host has added a host, or has not;
-// AUTO_INSTALLER_KILLS=200 for a thorough look.
+// finished wants a host to be all there, known to git, with one key, and nothing
+// beside it.
+func (g *growing) finished(host string) error {
+	g.t.Helper()
+	if n, of := g.state(host); n != of {
+		return fmt.Errorf("%d of %d parts are there", n, of)
+	}
+	out, err := exec.Command("git", "-C", g.dir, "status", "--porcelain", "--untracked-files=all").Output()
+	if err != nil {
+		return err
+	}
+	want := "M  keys.nix\n"
+	for _, name := range []string{"bundle.age", "deploy.pub", "host.toml", "installer.nix"} {
+		want = strings.Replace(want, "M ", "A  hosts/"+host+"/"+name+"\nM ", 1)
+	}
+	if string(out) != want {
+		return fmt.Errorf("git says\n%s", out)
+	}
+	keys, err := os.ReadFile(filepath.Join(g.dir, "keys.nix"))
+	if err == nil && strings.Count(string(keys), host+" = ") != 1 {
+		err = fmt.Errorf("keys.nix is\n%s", keys)
+	}
+	if left, leftErr := os.ReadDir(g.temp); leftErr != nil || len(left) > 0 {
+		return fmt.Errorf("in the temporary folder are %v, %w", left, leftErr)
+	}
+	return err
+}
+
+// Killed at any moment, new-host leaves each file whole, and the same command run
+// again ends as if it had not been killed; AUTO_INSTALLER_KILLS=200 for a thorough
+// look.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	kills := killCount()
 	whole := newGrowing(t)
@@ -90,31 +130,73 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	takes := time.Since(start)
-	if n, of := whole.has("vega"); n != of {
-		t.Fatalf("%d of %d parts are there", n, of)
+	if err := whole.finished("vega"); err != nil {
+		t.Fatal(err)
 	}
-	var before, after int
+	var before, between, after int
 	for i := range kills {
 		g := newGrowing(t)
-		cmd := g.add("vega")
-		both := i%2 == 1
-		(&killedRepo{t: t, dir: g.dir}).killed(cmd, takes, both)
-		if both {
-			// The next start finishes first, whatever comes of itself.
-			_ = g.add("no/name").Run()
-			_ = g.add("me").Run()
-			if left, err := os.ReadDir(g.temp); err != nil || len(left) > 0 {
-				t.Errorf("kill %d: in the temporary folder are %v, %v", i, left, err)
-			}
+		n := -1
+		if i%3 > 0 {
+			n = rand.IntN(5)
 		}
-		switch n, of := g.has("vega"); n {
+		for range 1 + i%2 { // the second time it is killed while it goes on
+			killed(t, g.add("vega"), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
+		}
+		switch n, of := g.state("vega"); n {
 		case 0:
 			before++
 		case of:
 			after++
 		default:
-			t.Errorf("kill %d (both: %v): %d of %d parts are there", i, both, n, of)
+			between++
+		}
+		if g.finished("vega") == nil { // the kill came too late
+			continue
+		}
+		if out, err := g.add("vega").CombinedOutput(); err != nil {
+			t.Errorf("kill %d: run again: %v\n%s", i, err, out)
+		}
+		if err := g.finished("vega"); err != nil {
+			t.Errorf("kill %d: run again: %v", i, err)
 		}
 	}
-	t.Logf("%v an addition: %d as before, %d as after", takes, before, after)
+	t.Logf("%v an addition: %d as before, %d as after, %d between", takes, before, after, between)
+}
+
+// Killed after each of its renames, and before or after git knew the files, what
+// new-host left is its own to finish.
+func TestNewHostGoesOn(t *testing.T) {
+	whole := newGrowing(t)
+	if out, err := whole.add("vega").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	names := []string{"hosts/vega/bundle.age", "hosts/vega/deploy.pub", "hosts/vega/host.toml", "hosts/vega/installer.nix", "keys.nix"}
+	for n := range 2*len(names) + 2 {
+		added := n%2 == 1
+		g := newGrowing(t)
+		mark := filepath.Join(g.dir, "hosts/vega/.unfinished")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(mark), 0o700), os.WriteFile(mark, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names[:n/2] {
+			data, err := os.ReadFile(filepath.Join(whole.dir, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(g.dir, name), data, 0o600)
+			}
+			if err == nil && added {
+				err = exec.Command("git", "-C", g.dir, "add", name).Run()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := g.add("vega").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "an earlier run was interrupted") {
+			t.Errorf("%d files are there, git knows them: %v: %v\n%s", n/2, added, err, out)
+		}
+		if err := g.finished("vega"); err != nil {
+			t.Errorf("%d files are there, git knows them: %v: %v", n/2, added, err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age/plugin"
 	"github.com/spf13/cobra"
@@ -18,10 +19,10 @@ func rekeyCommand() *cobra.Command {
 	var rules string
 	var check bool
 	c := &cobra.Command{
-		Use: "rekey", Short: "Encrypt the secrets anew to whom their rules name",
-		Long: "Encrypt the secrets of a flake anew to the recipients that agenix' rules name. Everything is\n" +
-			"decrypted in memory first; then all files are replaced at once, or none. Files that are for\n" +
-			"the right recipients already stay as they are.",
+		Use: "rekey", Short: "Re-encrypt the secrets to the recipients that their rules name",
+		Long: "Re-encrypt the secrets of a flake to the recipients that agenix' rules name. Everything is\n" +
+			"decrypted in memory first; then the files are replaced, each as a whole. Files that are for\n" +
+			"the right recipients already stay as they are. If it is interrupted, run it again.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			r := steps.Rekey{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
@@ -73,11 +74,22 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 			held = append(held, keys...)
 		case errors.Is(err, errNotTyped):
 			return nil, steps.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
+		case named && errors.Is(err, secrets.ErrPublic):
+			return nil, steps.Usage(privateOf(file), "--identity %s: %v", file, err)
 		case named:
 			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
 	}
 	return held, nil
+}
+
+// privateOf says which file is meant instead of a public key's.
+func privateOf(file string) string {
+	private, isPub := strings.CutSuffix(file, ".pub")
+	if _, err := os.Stat(private); isPub && err == nil {
+		return "name the private key: --identity " + steps.Quote([]string{private})
+	}
+	return "name the private key that belongs to it"
 }
 
 // defaultKeys are the private keys that agenix uses if none are named.
@@ -94,18 +106,4 @@ func defaultKeys() []string {
 		}
 	}
 	return files
-}
-
-// finishTreeCommand is what a command that changes several files starts to do
-// that to the end, whatever becomes of itself.
-func finishTreeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: steps.FinishTreeCommand + " JOURNAL", Hidden: true, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if code := steps.FinishTree(args[0], cmd.ErrOrStderr()); code != 0 {
-				return alreadyShown{steps.Code(code)}
-			}
-			return nil
-		},
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,13 +16,11 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"golang.org/x/sys/unix"
 
 	"auto-installer/secrets"
-	"auto-installer/steps"
 )
 
-// killedRepo is a repo whose secrets are to be encrypted anew.
+// killedRepo is a repo whose secrets are to be re-encrypted.
 type killedRepo struct {
 	t        *testing.T
 	dir      string
@@ -76,45 +75,25 @@ func (r *killedRepo) rekey(identity string) *exec.Cmd {
 	return cmd
 }
 
-// after is how many files are encrypted anew.
+// after is how many files are re-encrypted; each is whole, and opens.
 func (r *killedRepo) after() int {
+	r.t.Helper()
 	n := 0
 	for i := range killedFiles {
 		data, err := os.ReadFile(r.file(i))
 		r.ok(err)
 		h, err := secrets.ReadHeader(bytes.NewReader(data))
-		r.ok(err, h.CanOpen(r.mine.Age()))
+		r.ok(err)
+		in, err := age.Decrypt(bytes.NewReader(data), r.mine.Age())
+		r.ok(err)
+		if text, err := io.ReadAll(in); err != nil || string(text) != "secret" {
+			r.t.Errorf("%d.age holds %q, %v", i, text, err)
+		}
 		if h.Lacking(r.wanted) == 0 {
 			n++
 		}
 	}
 	return n
-}
-
-// settled waits until nothing works on the repo any more.
-func (r *killedRepo) settled() {
-	f, err := os.Open(filepath.Join(r.dir, ".git/auto-installer/lock"))
-	if errors.Is(err, os.ErrNotExist) {
-		return
-	}
-	r.ok(err)
-	defer f.Close()
-	r.ok(unix.Flock(int(f.Fd()), unix.LOCK_EX))
-}
-
-// killFinisher kills what the program had started to finish its work.
-func (r *killedRepo) killFinisher() {
-	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	r.ok(err)
-	for _, file := range lines {
-		line, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(line), "\x00"+steps.FinishTreeCommand+"\x00"+r.dir+"/") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		r.ok(err)
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
 }
 
 // killCount is how often a command is killed; AUTO_INSTALLER_KILLS=200 for a
@@ -126,51 +105,85 @@ func killCount() int {
 	return 6
 }
 
-// killed starts a command and kills it within a time; both: what finishes its
-// work as well. Nothing works on the repo any more afterwards.
-func (r *killedRepo) killed(cmd *exec.Cmd, within time.Duration, both bool) {
-	r.t.Helper()
-	r.ok(cmd.Start())
-	time.Sleep(rand.N(within))
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if both {
-		r.killFinisher()
+// temps are what a command has written and not put in its place.
+func temps(dirs ...string) []string {
+	var all []string
+	for _, dir := range dirs {
+		found, _ := filepath.Glob(filepath.Join(dir, ".auto-installer-*")) // the pattern is good
+		all = append(all, found...)
 	}
-	_ = cmd.Wait()
-	r.settled()
+	return all
 }
 
-// Killed at any moment, rekey leaves all secrets as they were, or all as they
-// are to be; AUTO_INSTALLER_KILLS=200 for a thorough look.
+// killed starts a command and kills it: within a time, or just when it matters, as
+// soon as more than n files are written and not in their places, or a moment later.
+func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...string) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	if n < 0 {
+		time.Sleep(rand.N(within))
+	}
+	for n >= 0 && len(temps(dirs...)) <= n {
+		select {
+		case <-ended: // it was faster
+			return
+		default:
+		}
+	}
+	if n >= 0 {
+		time.Sleep(rand.N([]time.Duration{1, within / 100, within / 10}[rand.IntN(3)]))
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	<-ended
+}
+
+// Killed at any moment, rekey leaves each secret as it was or as it is to be, and
+// the same command run again ends as if it had not been killed;
+// AUTO_INSTALLER_KILLS=200 for a thorough look.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
 	kills := killCount()
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	whole := newKilledRepo(t)
 	start := time.Now()
 	if out, err := whole.rekey(whole.identity).CombinedOutput(); err != nil || whole.after() != killedFiles {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	takes := time.Since(start)
-	var before, after int
+	var before, between, after, left int
 	for i := range kills {
 		r := newKilledRepo(t)
-		cmd := r.rekey(r.identity)
-		both := i%2 == 1
-		r.killed(cmd, takes, both)
-		if both {
-			// The next start finishes first, even if it can open nothing then.
-			_ = r.rekey(filepath.Join(r.dir, "other")).Run()
+		n := -1
+		if i%3 > 0 {
+			n = rand.IntN(killedFiles)
 		}
+		killed(t, r.rekey(r.identity), takes, n, r.dir)
+		left += len(temps(r.dir))
 		switch n := r.after(); n {
 		case 0:
 			before++
 		case killedFiles:
 			after++
 		default:
-			t.Errorf("kill %d (both: %v) leaves %d of %d files encrypted anew", i, both, n, killedFiles)
+			between++
+		}
+		// Another key opens nothing, and changes nothing.
+		was := r.after()
+		if err := r.rekey(filepath.Join(r.dir, "other")).Run(); err == nil && was < killedFiles || r.after() != was {
+			t.Errorf("kill %d: with another key: %v", i, err)
 		}
 		if out, err := r.rekey(r.identity).CombinedOutput(); err != nil || r.after() != killedFiles {
 			t.Errorf("kill %d: run again: %v\n%s", i, err, out)
 		}
+		if left := temps(r.dir); len(left) > 0 {
+			t.Errorf("kill %d: run again it leaves %v", i, left)
+		}
+		if entries, err := os.ReadDir(filepath.Join(r.dir, ".git")); err != nil || len(entries) > 0 {
+			t.Errorf("kill %d: in the git folder are %v, %v", i, entries, err)
+		}
 	}
-	t.Logf("%v a run, %d kills: %d as before, %d as after", takes, kills, before, after)
+	t.Logf("%v a run, %d kills: %d as before, %d as after, %d between; %d half-way files went away", takes, kills, before, after, between, left)
 }

@@ -25,8 +25,8 @@ func (f *taskFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "log-format", "text", "text or json: one event a line")
 }
 
-// run runs the plan, or shows it. name is the task's own: no two of one name
-// run at once.
+// run runs the plan, or shows it. No two of one name run at once, unless the plan
+// may run beside others.
 func (f *taskFlags) run(cmd *cobra.Command, name string, p *steps.Plan) error {
 	if f.dryRun {
 		steps.WritePlan(cmd.OutOrStdout(), p)

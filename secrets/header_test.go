@@ -73,7 +73,7 @@ func testKeys(t *testing.T) map[string]testKey {
 	for _, name := range []string{"ssh", "ssh2"} {
 		private, public := newKey(t, "")
 		keys[name] = testKey{public, held(t, private)}
-		converted, err := RecipientFromSSH(public)
+		converted, err := recipientFromSSH(public)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestHeldWithPassphrase(t *testing.T) {
 	if err := CanOpen(bytes.NewReader(encrypt(t, false, other.public)), ks[0]); !errors.Is(err, ErrCannotOpen) || asked != 0 {
 		t.Errorf("%v, asked %d times for another's file", err, asked)
 	}
-	converted, err := RecipientFromSSH(public)
+	converted, err := recipientFromSSH(public)
 	if err != nil {
 		t.Fatal(err)
 	}

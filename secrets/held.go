@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -46,6 +47,9 @@ func ParseHeld(data []byte, ask Ask) ([]*Held, error) {
 		}
 		defer clear(plain)
 		return parseHeldLines(plain, ask)
+	}
+	if err := publicKey(firstKey(data)); err != nil {
+		return nil, err
 	}
 	if bytes.HasPrefix(start, []byte("-----BEGIN ")) {
 		id, err := newSSHIdentity(data, ask.Passphrase)
@@ -144,7 +148,36 @@ func parseHeldLine(line []byte, ask Ask) (*Held, error) {
 		}
 		return &Held{Identity: id}, nil
 	}
+	if err := publicKey(text); err != nil { // after a private one
+		return nil, err
+	}
 	return nil, malformed(what, "a line is neither a comment nor an age key")
+}
+
+// ErrPublic is the error of a public key where a private one is meant.
+var ErrPublic = errors.New("it is a public key, not the private one")
+
+// publicKey is what kind of a public key a line is, or nil.
+func publicKey(line string) error {
+	switch first, _, _ := strings.Cut(line, " "); {
+	case strings.HasPrefix(first, "age1"):
+		return fmt.Errorf("%w: the file with the line AGE-SECRET-KEY-1… or AGE-PLUGIN-… is meant", ErrPublic)
+	case strings.HasPrefix(first, "ssh-"), strings.HasPrefix(first, "ecdsa-sha2-"), strings.HasPrefix(first, "sk-"):
+		return fmt.Errorf("%w: the file that begins with -----BEGIN OPENSSH PRIVATE KEY----- is meant", ErrPublic)
+	case strings.Contains(line, "BEGIN PUBLIC KEY"), strings.Contains(line, "BEGIN RSA PUBLIC KEY"), strings.Contains(line, "BEGIN SSH2 PUBLIC KEY"):
+		return ErrPublic
+	}
+	return nil
+}
+
+// firstKey is the first line of a file that is neither blank nor a comment.
+func firstKey(data []byte) string {
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return string(line[:min(len(line), 64)])
+		}
+	}
+	return ""
 }
 
 // Identities are the keys as age takes them.

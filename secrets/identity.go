@@ -54,6 +54,9 @@ func ParseIdentity(data []byte) (*Identity, error) {
 	if len(data) > maxIdentity {
 		return nil, malformed(what, "it is more than %d bytes long", maxIdentity)
 	}
+	if err := publicKey(firstKey(data)); err != nil {
+		return nil, err
+	}
 	keys, err := age.ParseIdentities(bytes.NewReader(data))
 	if err != nil || len(keys) != 1 {
 		return nil, malformed(what, "it must have exactly one AGE-SECRET-KEY- line, and comments")

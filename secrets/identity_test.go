@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -96,4 +97,63 @@ func TestBuffer(t *testing.T) {
 	if none.Bytes() != nil {
 		t.Error("no buffer has bytes")
 	}
+}
+
+// A public key where a private one is meant is called that.
+func TestPublicKeyAsIdentity(t *testing.T) {
+	for text, says := range map[string]string{
+		keyA + "\n":                            "AGE-SECRET-KEY-1",
+		"# public key: x\n\n" + keyA:           "AGE-SECRET-KEY-1",
+		pluginKey:                              "AGE-PLUGIN-",
+		sshVectors[0].ssh + " me@desk\n":       "PRIVATE KEY",
+		"ecdsa-sha2-nistp256 AAAA me":          "PRIVATE KEY",
+		"sk-ssh-ed25519@openssh.com AAAA me":   "PRIVATE KEY",
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n":   "public key",
+		"---- BEGIN SSH2 PUBLIC KEY ----\nA\n": "public key",
+	} {
+		_, err1 := ParseHeld([]byte(text), Ask{})
+		_, err2 := ParseIdentity([]byte(text))
+		_, err3 := FromSSH([]byte(text), nil)
+		for _, err := range []error{err1, err2, err3} {
+			if !errors.Is(err, ErrPublic) || !strings.Contains(err.Error(), says) {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	}
+	id, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseHeld([]byte(string(id.File())+keyA), Ask{}); !errors.Is(err, ErrPublic) {
+		t.Errorf("after a private one: %v", err)
+	}
+}
+
+const pluginKey = "age1nosuch1xqcnyve5x5mrwwpesz79kj"
+
+func FuzzHeld(f *testing.F) {
+	id, err := NewIdentity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	file, _ := newKey(f, "")
+	for _, seed := range [][]byte{id.File(), file, []byte(keyA), []byte("AGE-PLUGIN-NOSUCH-1XQCNYVE5X5MRWWPE4VJR3L"), []byte("-----BEGIN AGE ENCRYPTED FILE-----")} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
+		held, err := ParseHeld(data, Ask{})
+		if (err == nil) != (len(held) > 0) {
+			t.Errorf("%d keys, %v", len(held), err)
+		}
+		if id, err := ParseIdentity(data); err == nil {
+			if _, err := ParseHeld(data, Ask{}); err != nil {
+				t.Errorf("an identity that opens nothing: %v", err)
+			}
+			id.Wipe()
+		}
+		if !bytes.Equal(data, before) {
+			t.Error("the file that was read is changed")
+		}
+	})
 }

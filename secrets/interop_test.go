@@ -62,7 +62,7 @@ func TestFilesInterop(t *testing.T) {
 		t.Fatal(err)
 	}
 	ed, edPublic := newKey(t, "")
-	edAsAge, err := RecipientFromSSH(edPublic)
+	edAsAge, err := recipientFromSSH(edPublic)
 	if err != nil {
 		t.Fatal(err)
 	}

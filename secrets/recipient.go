@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -64,6 +66,8 @@ func ParseRecipient(text string) (*Recipient, error) {
 	case strings.HasPrefix(text, "age1"):
 		r.kind = kindX25519
 		r.age, err = age.ParseX25519Recipient(text)
+	case text == "":
+		return nil, malformed("recipient", "it is empty")
 	case strings.HasPrefix(text, "AGE-"), strings.Contains(text, "PRIVATE KEY"):
 		// Not quoted, not shown.
 		return nil, malformed("recipient", "it is a private key; the public one is meant")
@@ -96,6 +100,12 @@ func parseSSHRecipient(r *Recipient) (*Recipient, error) {
 
 // noUI refuses what a plugin may ask while it encrypts.
 var noUI = &plugin.ClientUI{}
+
+// HasPlugin tells whether the program of a plugin is in PATH.
+func HasPlugin(name string) bool {
+	_, err := exec.LookPath("age-plugin-" + name)
+	return err == nil
+}
 
 // sshTag is what a stanza carries of an ssh key (the age specification, ssh
 // recipient stanzas).
@@ -134,20 +144,48 @@ func (r *Recipient) Short() string {
 	return id[:12] + "…" + id[len(id)-8:]
 }
 
-// ParseRecipients reads public keys and drops those that are named twice.
+// ParseRecipients reads public keys and drops those that are named twice. The
+// error says of each bad one which it is.
 func ParseRecipients(texts []string) ([]*Recipient, error) {
 	var list []*Recipient
-	for _, text := range texts {
+	var bad []error
+	for i, text := range texts {
 		r, err := ParseRecipient(text)
 		if err != nil {
-			return nil, err
+			bad = append(bad, fmt.Errorf("key %d of %d%s: %w", i+1, len(texts), excerpt(text), err))
+			continue
 		}
 		if !slices.ContainsFunc(list, func(o *Recipient) bool { return o.ID() == r.ID() }) {
 			list = append(list, r)
 		}
 	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
 	return list, nil
 }
+
+// excerpt shows enough of a bad public key to find it. What does not begin as one
+// may be a secret, and is not shown.
+func excerpt(text string) string {
+	f := strings.Fields(text)
+	if len(f) == 0 || strings.Contains(text, "PRIVATE") || strings.Contains(text, "SECRET") {
+		return ""
+	}
+	switch first := f[0]; {
+	case len(f) > 2 && (strings.HasPrefix(first, "ssh-") || strings.HasPrefix(first, "ecdsa-") || strings.HasPrefix(first, "sk-")):
+		return fmt.Sprintf(", %q", first+" … "+strings.Join(f[2:], " "))
+	case strings.HasPrefix(first, "ssh-"), strings.HasPrefix(first, "ecdsa-"), strings.HasPrefix(first, "sk-"):
+		return fmt.Sprintf(", %q", first+" …"+tailOf(f[len(f)-1], 12))
+	case strings.HasPrefix(first, "age1") && len(first) > 24:
+		return fmt.Sprintf(", %q", first[:12]+"…"+tailOf(first, 8))
+	case strings.HasPrefix(first, "age1"):
+		return fmt.Sprintf(", %q", first)
+	}
+	return ""
+}
+
+func tailOf(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // has tells whether a stanza was made for the recipient, as far as it shows.
 func (r *Recipient) has(s *age.Stanza) Verdict {

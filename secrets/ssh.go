@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,9 @@ func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
 
 // parseSSH reads a private key. The error quotes none of it.
 func parseSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
+	if err := publicKey(firstKey(privateKey)); err != nil {
+		return nil, err
+	}
 	key, err := ssh.ParseRawPrivateKey(privateKey)
 	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); !missing {
 		if err != nil {
@@ -89,12 +93,51 @@ func pointerTo(key any) any {
 	return key
 }
 
-// RecipientFromSSH turns an ed25519 public key line of ssh, as in
-// authorized_keys, into the age recipient that ssh-to-age makes of it.
-func RecipientFromSSH(line string) (string, error) {
-	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+// RecipientsFromSSH turns the ed25519 public keys of a text into the age recipients
+// that ssh-to-age makes of them: lines of authorized_keys, of known_hosts as
+// ssh-keyscan prints them, or of a .pub file. Comments and keys of other types,
+// which have no age counterpart, are passed over; skipped is how many there were
+// of those. A line that is no key is an error, and a text without ed25519 keys is
+// ErrSSHKind.
+func RecipientsFromSSH(text []byte) (recipients []string, skipped int, err error) {
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		r, err := recipientOfLine(line)
+		switch {
+		case errors.Is(err, ErrSSHKind):
+			skipped++
+		case err != nil:
+			return nil, 0, malformed("ssh public key", "line %d: %v", n, err)
+		case !slices.Contains(recipients, r):
+			recipients = append(recipients, r)
+		}
+	}
+	switch {
+	case len(recipients) > 0:
+		return recipients, skipped, nil
+	case skipped > 0:
+		return nil, skipped, ErrSSHKind
+	}
+	return nil, 0, malformed("ssh public key", "there is no key in it")
+}
+
+// recipientOfLine reads a line of authorized_keys, or of known_hosts with a marker:
+// a key that is revoked, or an authority's, is no host's (sshd(8)).
+func recipientOfLine(line []byte) (string, error) {
+	if line[0] == '@' {
+		if _, _, _, _, _, err := ssh.ParseKnownHosts(line); err != nil {
+			return "", err
+		}
+		return "", ErrSSHKind
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(line)
 	if err != nil {
-		return "", malformed("ssh public key", "%v", err)
+		return "", err
 	}
 	return recipientOfSSH(key)
 }

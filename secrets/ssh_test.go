@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,9 +34,18 @@ AAAECfpgF0oYy6xXA5JRzgTNwNYLcUIGlZhkOEDV7XRuIYWyFrs5OngYGD5FHUaYqr3gAk
 -----END OPENSSH PRIVATE KEY-----
 `
 
+// recipientFromSSH is that of one line.
+func recipientFromSSH(line string) (string, error) {
+	list, _, err := RecipientsFromSSH([]byte(line))
+	if err != nil {
+		return "", err
+	}
+	return list[0], nil
+}
+
 func TestRecipientFromSSH(t *testing.T) {
 	for _, v := range sshVectors {
-		got, err := RecipientFromSSH(v.ssh)
+		got, err := recipientFromSSH(v.ssh)
 		if err != nil || got != v.age {
 			t.Errorf("%s is %s, %v, not %s", v.ssh, got, err, v.age)
 		}
@@ -48,7 +58,7 @@ func TestFromSSH(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer id.Wipe()
-	public, err := RecipientFromSSH(sshVectorPublic)
+	public, err := recipientFromSSH(sshVectorPublic)
 	if err != nil || id.Recipient() != public {
 		t.Errorf("its recipient is %s, not %s, %v", id.Recipient(), public, err)
 	}
@@ -74,7 +84,7 @@ func secretOf(t *testing.T, id *Identity) string {
 }
 
 // newKey makes an ssh key file, with a passphrase if there is one.
-func newKey(t *testing.T, passphrase string) (private []byte, public string) {
+func newKey(t testing.TB, passphrase string) (private []byte, public string) {
 	t.Helper()
 	pub, priv, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -83,7 +93,7 @@ func newKey(t *testing.T, passphrase string) (private []byte, public string) {
 	return marshalKey(t, priv, passphrase), authorized(t, pub)
 }
 
-func marshalKey(t *testing.T, key any, passphrase string) []byte {
+func marshalKey(t testing.TB, key any, passphrase string) []byte {
 	t.Helper()
 	block, err := ssh.MarshalPrivateKey(key, "test")
 	if passphrase != "" {
@@ -95,7 +105,7 @@ func marshalKey(t *testing.T, key any, passphrase string) []byte {
 	return pem.EncodeToMemory(block)
 }
 
-func authorized(t *testing.T, key any) string {
+func authorized(t testing.TB, key any) string {
 	t.Helper()
 	pub, err := ssh.NewPublicKey(key)
 	if err != nil {
@@ -116,7 +126,7 @@ func TestFromSSHWithPassphrase(t *testing.T) {
 	if err != nil || asked != 1 {
 		t.Fatal(err, asked)
 	}
-	if want, _ := RecipientFromSSH(public); id.Recipient() != want {
+	if want, _ := recipientFromSSH(public); id.Recipient() != want {
 		t.Errorf("its recipient is %s, not %s", id.Recipient(), want)
 	}
 	if !bytes.Equal(private, before) {
@@ -138,7 +148,7 @@ func TestFromSSHOfOtherKinds(t *testing.T) {
 	if _, err := FromSSH(marshalKey(t, key, ""), nil); !errors.Is(err, ErrSSHKind) {
 		t.Error(err)
 	}
-	if _, err := RecipientFromSSH(authorized(t, &key.PublicKey)); !errors.Is(err, ErrSSHKind) {
+	if _, err := recipientFromSSH(authorized(t, &key.PublicKey)); !errors.Is(err, ErrSSHKind) {
 		t.Error(err)
 	}
 	for _, bad := range []string{"", "horse", "-----BEGIN OPENSSH PRIVATE KEY-----\nhorse\n-----END OPENSSH PRIVATE KEY-----\n"} {
@@ -162,4 +172,53 @@ func TestBech32(t *testing.T) {
 			t.Errorf("%q was taken", bad)
 		}
 	}
+}
+
+// What ssh-keyscan and authorized_keys hold: every ed25519 key, once.
+func TestRecipientsFromSSH(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := authorized(t, &rsaKey.PublicKey)
+	one, two := sshVectors[0], sshVectors[1]
+	for name, tt := range map[string]struct {
+		text    string
+		want    []string
+		skipped int
+		says    string
+	}{
+		"one line":            {one.ssh, []string{one.age}, 0, ""},
+		"keyscan, rsa first":  {"# h:22 SSH-2.0\nh " + other + "\nh " + one.ssh + "\n", []string{one.age}, 1, ""},
+		"two hosts":           {"h " + one.ssh + "\r\ni " + two.ssh + "\r\n", []string{one.age, two.age}, 0, ""},
+		"a host by two names": {"h,1.2.3.4 " + one.ssh + "\n[h]:2222 " + one.ssh + "\n", []string{one.age}, 0, ""},
+		"authorized_keys":     {"\n  # mine\nno-pty,command=\"a b\" " + one.ssh + " me@x\n\n" + two.ssh, []string{one.age, two.age}, 0, ""},
+		"hashed":              {"|1|JfKTdBh7rNbXkVAQCRp4OQoPfmI=|USECr3SWf1JUPsms5AqfD5QfxkM= " + one.ssh, []string{one.age}, 0, ""},
+		"markers":             {"@revoked h " + one.ssh + "\n@cert-authority *.x " + two.ssh + "\nh " + two.ssh, []string{two.age}, 2, ""},
+		"others alone":        {"h " + other, nil, 1, ErrSSHKind.Error()},
+		"nothing":             {"# h:22\n", nil, 0, "there is no key in it"},
+		"half a key":          {"h " + one.ssh + "\nh ssh-ed25519 AAAAC3Nza\n", nil, 0, "line 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, skipped, err := RecipientsFromSSH([]byte(tt.text))
+			if !slices.Equal(got, tt.want) || skipped != tt.skipped || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("it is %q, %d, %v", got, skipped, err)
+			}
+		})
+	}
+}
+
+func FuzzRecipientsFromSSH(f *testing.F) {
+	f.Add([]byte("# h\nh " + sshVectors[0].ssh + "\n@revoked h " + sshVectors[1].ssh))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, _, err := RecipientsFromSSH(text)
+		if (err == nil) != (len(got) > 0) {
+			t.Errorf("%q, %v", got, err)
+		}
+		for _, r := range got {
+			if _, err := ParseRecipient(r); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }

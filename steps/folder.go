@@ -72,7 +72,7 @@ func takeLock(name string) (*os.File, error) {
 // drops it when the process ends, however that happens. EWOULDBLOCK: another
 // process holds it.
 func holdLock(name string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|flag, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|flag, 0o600)
 	if err != nil {
 		return nil, err
 	}

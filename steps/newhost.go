@@ -35,9 +35,9 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 	if err != nil {
 		return nil, Usage("name a folder that is there", "--repo: %v", err)
 	}
-	finished := 0
-	if !n.Looking { // what a program that was killed had begun comes first
-		if finished, err = worktree.Recover(root); err != nil {
+	var lock *os.File
+	if !n.Looking {
+		if lock, err = worktree.Lock(root); err != nil {
 			return nil, NewError("", err)
 		}
 	}
@@ -47,7 +47,7 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 		Draft: newhost.NewDraft(),
 	}
 	o.Rekey = func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error) {
-		return n.rekey(ctx, s, root, dir, o.Rules)
+		return n.rekey(ctx, s, dir, o.Rules)
 	}
 	name := n.Host.TargetHost
 	verb := "adding "
@@ -60,14 +60,12 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 		step("prove", "encrypt the secrets anew, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
 		step("write", "put the files in their places", before, o, newhost.WriteActions, newhost.Write),
 	)
-	if finished > 0 {
-		p.Warnings = append(p.Warnings, "what a command that was killed had begun here is done now: `git status` shows it, `git add` is left to you, and a new host's deploy key is in its deploy.pub")
-	}
+	p.lock, p.shared = lock, true
 	return p, nil
 }
 
 // rekey gives the secrets of a copy of the repo to whom the rules name there.
-func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string) (map[string][]byte, error) {
+func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string) (map[string][]byte, error) {
 	file := filepath.Join(dir, name)
 	list, err := rules.Read(ctx, s, file)
 	if err != nil {
@@ -75,7 +73,7 @@ func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string
 	}
 	base := rules.Base(dir, file, list)
 	changed, err := rekey.Changed(ctx, s, rekey.Options{
-		Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordOf(root),
+		Root: dir, Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,6 +54,8 @@ type Plan struct {
 	power   sys.Cmd
 	journal *journal // of an install: what another engine can continue
 	held    *block.Held
+	lock    *os.File // of a repo that is changed, until the task has ended
+	shared  bool     // several tasks of this kind may run at once
 	// fromDisk: what is continued was read from the disk.
 	fromDisk bool
 }

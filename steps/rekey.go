@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/rules"
+	"auto-installer/steps/internal/sys"
 	worktree "auto-installer/steps/internal/tree"
 	"auto-installer/steps/rekey"
 )
@@ -24,42 +26,19 @@ type Rekey struct {
 }
 
 // RekeyPlan reads the rules and the files' headers, and makes the plan of what
-// is to be done. The error is an *Error.
+// is to be done. If that is to be run, the plan holds the lock of the repo. The
+// error is an *Error.
 func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
-	r.Rules = cmp.Or(r.Rules, rules.Find(r.Dir), "secrets.nix")
-	w, err := r.look(ctx)
+	p, err := r.plan(ctx)
 	if err != nil {
 		return nil, NewError("", err)
 	}
-	if r.Check {
-		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
-			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
-	}
-	if !r.Looking {
-		if err := rekey.Unlock(w); err != nil {
-			return nil, NewError("", err)
-		}
-	}
-	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
-		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
-		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
+	return p, nil
 }
 
-func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
+func (r Rekey) plan(ctx context.Context) (*Plan, error) {
+	r.Rules = cmp.Or(r.Rules, rules.Find(r.Dir), "secrets.nix")
 	dir, err := filepath.Abs(r.Dir)
-	if err != nil {
-		return nil, err
-	}
-	if !r.Check && !r.Looking {
-		root, err := worktree.Root(dir)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := worktree.Recover(root); err != nil {
-			return nil, err
-		}
-	}
-	list, err := rules.Read(ctx, looking(), r.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +46,54 @@ func (r Rekey) look(ctx context.Context) (*rekey.Work, error) {
 	if err != nil {
 		return nil, err
 	}
+	list, err := rules.Read(ctx, looking(), r.Rules)
+	if err != nil {
+		return nil, err
+	}
 	base := rules.Base(dir, file, list)
-	return rekey.Look(ctx, rekey.Options{
-		Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordOf(base),
+	root, err := worktree.Root(base)
+	if err != nil {
+		return nil, err
+	}
+	var lock *os.File
+	if !r.Check && !r.Looking {
+		if lock, err = worktree.Lock(root); err != nil {
+			return nil, err
+		}
+	}
+	p, err := r.work(ctx, rules.Places(dir, file), rekey.Options{
+		Root: root, Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
+	if err != nil {
+		_ = lock.Close() // nothing was written
+		return nil, err
+	}
+	p.lock, p.shared = lock, true
+	return p, nil
 }
 
-// FinishTree is the hidden command that finishes a change of several files. It
-// returns the exit code.
-func FinishTree(journal string, stderr io.Writer) int { return worktree.Main(journal, stderr) }
-
-// FinishTreeCommand is that command's name.
-const FinishTreeCommand = worktree.Command
+func (r Rekey) work(ctx context.Context, places []string, o rekey.Options) (*Plan, error) {
+	w, err := rekey.Look(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if w.None() {
+		return nil, fault(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
+			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(places, ", "))
+	}
+	if r.Check {
+		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
+			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
+	}
+	if err := w.Replaceable(); err != nil {
+		return nil, err
+	}
+	if !r.Looking {
+		if err := rekey.Unlock(w); err != nil {
+			return nil, err
+		}
+	}
+	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
+		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
+		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
+}

@@ -21,8 +21,8 @@ func task(title string, list ...Step) *Plan {
 	return &Plan{Title: title, Warnings: []string{}, Steps: list}
 }
 
-// TaskPaths are the files of a task. There is one of a name a machine and user
-// at a time. They stay afterwards, for the log's sake.
+// TaskPaths are the files of a task, in a folder of this user's. They stay
+// afterwards, for the log's sake.
 func TaskPaths(name string) Paths {
 	dir := RunDir
 	// sudo and su may leave another user's in the environment.
@@ -31,15 +31,36 @@ func TaskPaths(name string) Paths {
 	} else if os.Geteuid() != 0 {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("auto-installer-%d", os.Geteuid()))
 	}
-	dir = filepath.Join(dir, name)
+	return taskPathsIn(filepath.Join(dir, name))
+}
+
+func taskPathsIn(dir string) Paths {
 	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}
+}
+
+// maxShared is how many shared tasks of a name can run at once.
+const maxShared = 32
+
+// openTask opens the engine of a task. A shared one takes the first folder that is
+// free: NAME, NAME-2, … So there are never more folders than there were tasks at
+// once, and the next task cleans up what a killed one left.
+func openTask(ctx context.Context, p *Plan, paths Paths) (*Engine, Paths, error) {
+	engine, err := Open(ctx, paths)
+	for n := 2; p.shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
+		other := taskPathsIn(fmt.Sprintf("%s-%d", paths.Dir, n))
+		if engine, err = Open(ctx, other); err == nil {
+			return engine, other, nil
+		}
+	}
+	return engine, paths, err
 }
 
 // RunTask runs a plan and gives its events to show, as they come. What its
 // steps registered to be undone is undone if one fails. The error is an
 // *Error, and has been shown.
 func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error {
-	engine, err := Open(ctx, paths)
+	defer func() { _ = p.lock.Close() }() // nothing is written to it
+	engine, paths, err := openTask(ctx, p, paths)
 	if err != nil {
 		e := NewError("", err)
 		if e.Code == sys.CodeBusy {
@@ -87,6 +108,8 @@ func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 // links to it.
 func ISOPlan(flake, host, outLink string) *Plan {
 	o := iso.Options{Flake: flake, Host: host, OutLink: outLink}
-	return task("building the installer ISO of "+host,
+	p := task("building the installer ISO of "+host,
 		step("iso", "build it with nix, and say what is next", before, o, iso.Actions, iso.Run))
+	p.shared = true
+	return p
 }

@@ -62,6 +62,40 @@ func TestShownInTime(t *testing.T) {
 	}
 }
 
+// Shared tasks of a name run beside each other, and use few folders; others wait.
+func TestTasksAtOnce(t *testing.T) {
+	paths := taskPaths(t)
+	running := open(t, paths)
+	alone := task("alone")
+	err := RunTask(t.Context(), alone, paths, func(Event) {})
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeBusy {
+		t.Errorf("the error is %v", err)
+	}
+	shared := func() *Plan {
+		p := task("shared", Step{Name: "log", run: func(_ context.Context, s sys.System) error { s.Log("done"); return nil }})
+		p.shared = true
+		return p
+	}
+	for range 3 {
+		if err := RunTask(t.Context(), shared(), paths, func(Event) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if log, err := os.ReadFile(paths.Dir + "-2/log"); err != nil || !strings.Contains(string(log), "done") {
+		t.Errorf("the log is %q, %v", log, err)
+	}
+	if _, err := os.Stat(paths.Dir + "-3"); err == nil {
+		t.Error("a third folder was made")
+	}
+	_ = running.Close(nil)
+	if err := RunTask(t.Context(), shared(), paths, func(Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := os.ReadFile(paths.Log); err != nil || !strings.Contains(string(log), "done") {
+		t.Errorf("the log is %q, %v", log, err)
+	}
+}
+
 func TestTaskUndoes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mark")
 	paths := taskPaths(t)

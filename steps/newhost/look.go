@@ -9,6 +9,7 @@ import (
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/internal/tree"
 )
 
 func git(o Options, does string, argv ...string) sys.Cmd {
@@ -39,7 +40,10 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "run `git init` there: flakes see what git knows", "%s is not a git repo: %w", o.Repo, err)
 	}
-	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !o.AllowDirty {
+	if err := o.resume(ctx, s); err != nil {
+		return err
+	}
+	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !o.AllowDirty && !o.Draft.again {
 		return sys.Faultf(sys.CodeUsage, "commit them, or say --allow-dirty", "there are changes that are not committed:\n%s", text)
 	}
 	for _, path := range []string{o.dir(), o.Keys} {
@@ -51,7 +55,7 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 		return err
 	}
 	made := o.made()
-	if made != "" && !o.Replace {
+	if made != "" && !o.Replace && !o.Draft.own {
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it new keys with --replace", "%s is there already", made)
 	}
 	if o.Keys == "" {
@@ -63,7 +67,7 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 		return err
 	}
 	switch _, err := secrets.KeyOf(src, name); {
-	case err == nil && !o.Replace:
+	case err == nil && !o.Replace && !o.Draft.own:
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it a new key with --replace", "%s has a key of %s already", o.Keys, name)
 	case err == nil:
 		return nil
@@ -71,6 +75,67 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 		return sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", o.Keys, err)
 	}
 	return o.replaceable(made != "")
+}
+
+// unfinished is the mark in the host's folder while its files are written.
+const unfinished = ".unfinished"
+
+// resume sees whether a killed run left its mark, and whether what it left is all
+// its own: nothing of the host is committed. Nothing is read from the mark.
+func (o Options) resume(ctx context.Context, s sys.System) error {
+	if !tree.Marked(o.Repo, o.in(unfinished)) {
+		return nil
+	}
+	committed, err := o.committed(ctx, s)
+	if err != nil {
+		return err
+	}
+	o.Draft.own = !committed
+	o.Draft.again = o.Draft.own || o.Replace
+	if o.Draft.again {
+		s.Log("an earlier run was interrupted while it wrote the files of " + o.Host.TargetHost + ": they are made once more")
+	}
+	return nil
+}
+
+// committed tells whether HEAD has a file or a key of the host.
+func (o Options) committed(ctx context.Context, s sys.System) (bool, error) {
+	const hint = "see what `git status` says"
+	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
+	paths := []string{}
+	for _, name := range files {
+		paths = append(paths, o.in(name))
+	}
+	if o.Keys != "" {
+		paths = append(paths, o.Keys)
+	}
+	c := git(o, "see what of the host is committed", append(argv, paths...)...)
+	c.Quiet = true
+	out, err := s.Output(ctx, c)
+	if err != nil {
+		return false, sys.WithHint(err, sys.CodeUsage, hint, "git does not tell what is committed")
+	}
+	added := map[string]bool{} // XY PATH (git-status(1), "Short Format")
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if len(line) > 3 && (strings.HasPrefix(line, "??") || strings.Contains(line[:2], "A")) {
+			added[line[3:]] = true
+		}
+	}
+	for _, name := range paths {
+		if _, err := os.Lstat(filepath.Join(o.Repo, name)); err == nil && !added[name] && name != o.Keys {
+			return true, nil
+		}
+	}
+	if o.Keys == "" || added[o.Keys] {
+		return false, nil
+	}
+	show := git(o, "read the keys that are committed", "show", "HEAD:"+o.Keys)
+	show.Quiet = true
+	if out, err = s.Output(ctx, show); err != nil {
+		return false, sys.WithHint(err, sys.CodeUsage, hint, "git does not tell which keys are committed")
+	}
+	_, err = secrets.KeyOf(out, o.Host.TargetHost)
+	return err == nil, nil
 }
 
 // files are those that new-host makes in the host's folder. Others may be there

@@ -47,6 +47,9 @@ type Draft struct {
 	deployKey string            // public half
 	byHand    string            // line that belongs into keys.nix
 	recipient string
+	// again: an earlier run was killed while it wrote the host's files; own: they
+	// are all that run's, and are written once more.
+	again, own bool
 }
 
 type file struct {
@@ -64,8 +67,12 @@ func (o Options) dir() string { return path.Join("hosts", o.Host.TargetHost) }
 
 func (o Options) in(name string) string { return path.Join(o.dir(), name) }
 
-// defines tells whether the host gets a definition: one that is there stays.
+// defines tells whether the host gets a definition: one that is there stays,
+// unless a killed run left it.
 func (o Options) defines() bool {
+	if o.Draft.own {
+		return true
+	}
 	_, err := os.Lstat(filepath.Join(o.Repo, o.in("host.toml")))
 	return err != nil
 }

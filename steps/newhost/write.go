@@ -22,7 +22,7 @@ func add(o Options, names []string) sys.Cmd {
 func Write(ctx context.Context, s sys.System, o Options) error {
 	names := slices.Sorted(maps.Keys(o.Draft.files))
 	if err := o.commit(ctx, names); err != nil {
-		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "putting the files in their places")
+		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the same command again", "putting the files in their places")
 	}
 	for _, name := range names {
 		verb := "changed "
@@ -32,7 +32,11 @@ func Write(ctx context.Context, s sys.System, o Options) error {
 		s.Log(verb + name)
 	}
 	// The files are there: whoever stops it now is told the rest all the same.
-	if err := s.Run(context.WithoutCancel(ctx), add(o, names)); err != nil {
+	err := s.Run(context.WithoutCancel(ctx), add(o, names))
+	if err := tree.Unmark(o.Repo, o.in(unfinished)); err != nil {
+		s.Warn("remove " + o.in(unfinished) + " yourself: " + err.Error())
+	}
+	if err != nil {
 		return sys.Faultf(sys.CodeUnexpected, "the files are there; run `git add` yourself", "git does not take them: %w", err)
 	}
 	o.next(s)
@@ -59,7 +63,14 @@ func (o Options) commit(ctx context.Context, names []string) error {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
-	return tx.Commit(ctx)
+	if err := tree.Mark(o.Repo, o.in(unfinished)); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	err = tx.Commit(ctx)
+	if err != nil && !errors.Is(err, tree.ErrPartly) && !o.Draft.again {
+		err = errors.Join(err, tree.Unmark(o.Repo, o.in(unfinished)))
+	}
+	return err
 }
 
 func (o Options) next(s sys.System) {

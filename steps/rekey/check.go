@@ -22,10 +22,11 @@ func CheckActions(w *Work) []sys.Action {
 // the files tell without a private key, and says how far that is. The error
 // counts the files that cannot; each was named.
 func Check(_ context.Context, s sys.System, w *Work) error {
-	bad, unknown := 0, 0
+	bad, unknown, missing := 0, 0, 0
 	for _, f := range w.Files {
 		if f.Missing {
-			s.Warn(f.File + " is not there, though the rules name it")
+			s.Warn(f.File + " is missing, though the rules name it")
+			missing++
 			continue
 		}
 		says, certain := w.lacks(f)
@@ -43,9 +44,13 @@ func Check(_ context.Context, s sys.System, w *Work) error {
 		s.Log(fmt.Sprintf("not certain of %d: they have as many stanzas for age1… keys as the rules want, but for whose, only the private keys tell", unknown))
 	}
 	if bad > 0 {
-		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by all whom the rules name", bad, len(w.Files))
+		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by all whom the rules name", bad, len(w.Files)-missing)
 	}
-	s.Log(fmt.Sprintf("no file of %d lacks a recipient", len(w.Files)))
+	says := fmt.Sprintf("no file of %d lacks a recipient", len(w.Files)-missing)
+	if missing > 0 {
+		says += fmt.Sprintf("; missing: %d", missing)
+	}
+	s.Log(says)
 	return nil
 }
 

@@ -5,18 +5,7 @@ import (
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/internal/tree"
 )
-
-// RecordOf is where the record for a folder's files is kept: in its git
-// folder, or nowhere if it has none.
-func RecordOf(dir string) string {
-	root, err := tree.Root(dir)
-	if err != nil {
-		return ""
-	}
-	return tree.Private(root, "rekeyed.json")
-}
 
 // Names reads what people call the holders of keys from keys.nix beside the
 // rules. It is for messages alone: what cannot be read has no names.

@@ -1,6 +1,6 @@
-// Package rekey encrypts the secrets of a flake anew to the recipients that its
-// rules name, as `agenix --rekey` does, but all of them or none: everything is
-// decrypted and encrypted in memory before the first file is replaced.
+// Package rekey re-encrypts the secrets of a flake to the recipients that its
+// rules name, as `agenix --rekey` does. Everything is decrypted and encrypted in
+// memory before the first file is replaced.
 package rekey
 
 import (
@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"filippo.io/age/plugin"
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
@@ -18,13 +21,14 @@ import (
 
 // Options says which files are to be for whom.
 type Options struct {
-	Dir   string // that the rules' paths are relative to
+	Root  string // the work tree; nothing outside of it is changed
+	Dir   string // in it, that the rules' paths are relative to
 	Rules []secrets.Rule
 	Held  []*secrets.Held
 	// Names are what people call the holders of keys, by the keys' ID.
 	Names map[string]string
-	// Record is a file that tells of files what their stanzas do not, see
-	// Look; empty: there is none.
+	// Record is a file of this user's that tells of files what their stanzas do
+	// not, see Look; empty: there is none.
 	Record string
 }
 
@@ -33,13 +37,14 @@ type Work struct {
 	o      Options
 	Files  []*File
 	record record
+	tx     *tree.Tx // from Open to Write
 }
 
 // File is a file of the rules.
 type File struct {
 	secrets.Rule
 	Missing bool   // the rules name it, and it is not there
-	Why     string // it is to be encrypted anew; empty: it stays as it is
+	Why     string // it is to be re-encrypted; empty: it stays as it is
 
 	header  *secrets.Header
 	sum     string // hash of the file
@@ -49,7 +54,7 @@ type File struct {
 	after   []byte
 }
 
-// Look reads the files' headers and judges which are to be encrypted anew:
+// Look reads the files' headers and judges which are to be re-encrypted:
 // all but those that are shown to be for exactly the wanted recipients. For ssh
 // and tagged recipients the stanzas show it. For age1… recipients it takes the
 // private key of each, or the record of what an earlier run has encrypted to
@@ -61,6 +66,11 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 	}
 	err := w.each(ctx, w.Files, func(int) {}, func(f *File) error { return w.judge(f) })
 	return w, err
+}
+
+// None tells whether the rules name files, and all of them are missing.
+func (w *Work) None() bool {
+	return len(w.Files) > 0 && !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing })
 }
 
 func (w *Work) judge(f *File) error {
@@ -96,7 +106,7 @@ func (w *Work) read(f *File) ([]byte, error) {
 	return sys.ReadRegular(filepath.Join(w.o.Dir, f.File), maxFile)
 }
 
-// changed are the files to encrypt anew.
+// changed are the files to re-encrypt.
 func (w *Work) changed() []*File {
 	var list []*File
 	for _, f := range w.Files {
@@ -105,6 +115,66 @@ func (w *Work) changed() []*File {
 		}
 	}
 	return list
+}
+
+// Replaceable makes sure, before anything is decrypted, that the files that are
+// to change can be replaced and that what their recipients need is installed.
+// Everything that is wrong is reported together.
+func (w *Work) Replaceable() error {
+	tx, err := tree.Begin(w.o.Root)
+	if err != nil {
+		return sys.WithHint(err, sys.CodeUsage, "see that it can be read", w.o.Root)
+	}
+	var bad []*sys.Fault
+	for _, f := range w.changed() {
+		name, err := w.path(f)
+		if err == nil {
+			err = tx.Check(name)
+		}
+		if err != nil {
+			bad = append(bad, sys.WithHint(err, sys.CodeUsage, "make it a file that can be read", f.File))
+		}
+		for _, r := range f.Recipients {
+			if p, ok := r.Age().(*plugin.Recipient); ok && !secrets.HasPlugin(p.Name()) {
+				bad = append(bad, sys.WithHint(noPlugin(p.Name()), sys.CodeMachine, "", f.File+": "+w.name(r)))
+			}
+		}
+	}
+	if err := tx.Rollback(); err != nil || len(bad) == 0 {
+		return err
+	}
+	all := *bad[0]
+	for _, b := range bad[1:] {
+		all.Cause += "\n" + b.Cause
+	}
+	return &all
+}
+
+// noPlugin is the fault of a key whose plugin is not installed.
+func noPlugin(name string) *sys.Fault {
+	return sys.Faultf(sys.CodeMachine, "install age-plugin-"+name+" and see that it is in PATH",
+		"it needs age-plugin-%s, which is not installed", name)
+}
+
+// missingPlugin gives the error of a missing plugin its words.
+func missingPlugin(err error) error {
+	if e, ok := errors.AsType[*plugin.NotFoundError](err); ok {
+		return noPlugin(e.Name)
+	}
+	return err
+}
+
+// path is the path of a file below the root.
+func (w *Work) path(f *File) (string, error) {
+	dir, err := filepath.EvalSymlinks(w.o.Dir)
+	if err != nil {
+		return "", err
+	}
+	root, err := filepath.EvalSymlinks(w.o.Root)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(root, filepath.Join(dir, f.File))
 }
 
 // OpenActions is what Open will do.
@@ -116,25 +186,36 @@ func OpenActions(w *Work) []sys.Action {
 	return as
 }
 
-// Open decrypts what is to be encrypted anew. If one file cannot be, that is
-// the end, with all of those named.
+// Open decrypts what is to be re-encrypted. If one file cannot be, that is the
+// end, with all of those named.
 func Open(ctx context.Context, s sys.System, w *Work) error {
 	for _, f := range w.Files {
 		if f.Missing {
-			s.Warn(f.File + " is not there, though the rules name it")
+			s.Warn(f.File + " is missing, though the rules name it")
 		}
 	}
+	err := w.open(ctx, s)
+	if err != nil {
+		w.Wipe()
+	}
+	return err
+}
+
+func (w *Work) open(ctx context.Context, s sys.System) error {
+	if err := w.Replaceable(); err != nil {
+		return err
+	}
 	files := w.changed()
+	if err := w.begin(files); err != nil {
+		return err
+	}
 	err := w.each(ctx, files, progress(s, files, "decrypting"), func(f *File) error {
 		var err error
-		if f.before, err = w.read(f); err != nil {
-			return err
-		}
 		f.content, err = decrypt(f.before, w.o.Held)
 		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
 			return nil
 		}
-		return sys.WithHint(err, sys.CodeContract, "nothing was changed; see whether the file is whole, and what its key needs is installed", f.File)
+		return sys.WithHint(missingPlugin(err), sys.CodeContract, "nothing was changed; see whether the file is whole, and what its key needs is installed", f.File)
 	})
 	var names []string
 	for _, f := range files {
@@ -144,15 +225,31 @@ func Open(ctx context.Context, s sys.System, w *Work) error {
 	}
 	switch {
 	case len(names) > 0 && ctx.Err() == nil:
-		err = sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
+		return sys.Faultf(sys.CodeContract, "nothing was changed; name a key that opens it with --identity, or ask someone who has one to do this",
 			"none of the keys at hand opens %s", strings.Join(names, ", "))
 	case isPassphrase(err):
-		err = noPassphrase(err)
-	}
-	if err != nil {
-		w.Wipe()
+		return noPassphrase(err)
 	}
 	return err
+}
+
+// begin reads the files that are to change: until they are replaced they must
+// stay as they are now.
+func (w *Work) begin(files []*File) error {
+	var err error
+	if w.tx, err = tree.Begin(w.o.Root); err != nil {
+		return err
+	}
+	for _, f := range files {
+		name, err := w.path(f)
+		if err == nil {
+			f.before, err = w.tx.Read(name)
+		}
+		if err != nil {
+			return sys.WithHint(err, sys.CodeUsage, "look at it, and run the command again; nothing was changed", f.File)
+		}
+	}
+	return nil
 }
 
 func isPassphrase(err error) bool {
@@ -167,7 +264,8 @@ func noPassphrase(err error) error {
 // shown meanwhile.
 func Unlock(w *Work) error {
 	for _, f := range w.changed() {
-		if err := f.header.CanOpen(secrets.Identities(w.o.Held)...); isPassphrase(err) {
+		err := f.header.CanOpen(secrets.Identities(w.o.Held)...)
+		if isPassphrase(err) {
 			return noPassphrase(err)
 		}
 	}
@@ -181,9 +279,9 @@ func WriteActions(w *Work) []sys.Action {
 		as = append(as, sys.Action{Does: fmt.Sprintf("encrypt %s to %s: %s", f.File, recipients(len(f.Recipients)), f.Why)})
 	}
 	if len(as) == 0 {
-		return []sys.Action{{Does: "nothing: all are for whom the rules name"}}
+		return []sys.Action{{Does: "nothing: each is for exactly the recipients that its rule names"}}
 	}
-	return append(as, sys.Action{Does: "replace all of them at once"})
+	return append(as, sys.Action{Does: "replace them, each as a whole"})
 }
 
 func recipients(n int) string {
@@ -202,28 +300,26 @@ func (w *Work) seal(ctx context.Context, s sys.System) error {
 		f.after, err = encrypt(f.content, f.Recipients, f.Armor)
 		clear(f.content)
 		if err != nil {
-			return sys.WithHint(err, sys.CodeUsage, "nothing was changed; correct the rules", f.File)
+			return sys.WithHint(missingPlugin(err), sys.CodeUsage, "nothing was changed; correct the rules", f.File)
 		}
 		return nil
 	})
 }
 
-// Write encrypts and replaces the files, all at once.
+// Write encrypts the files and replaces them.
 func Write(ctx context.Context, s sys.System, w *Work) error {
 	if err := w.seal(ctx, s); err != nil {
 		return err
 	}
 	files := w.changed()
-	if len(files) > 0 {
-		if err := w.replace(ctx, files); err != nil {
-			return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the command again: it changes all files, or none", "replacing the files")
-		}
+	if err := w.replace(ctx, files); err != nil {
+		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the same command again; nothing was changed", "replacing the files")
 	}
 	for _, f := range files {
 		s.Log(fmt.Sprintf("%s: encrypted to %s: %s", f.File, recipients(len(f.Recipients)), f.Why))
 	}
 	if err := w.note(); err != nil {
-		s.Warn("what was encrypted to whom could not be noted, so the next run will do it again: " + err.Error())
+		s.Warn("what was encrypted to whom could not be noted, so the next run does it again: " + err.Error())
 	}
 	there := 0
 	for _, f := range w.Files {
@@ -231,44 +327,32 @@ func Write(ctx context.Context, s sys.System, w *Work) error {
 			there++
 		}
 	}
-	s.Log(fmt.Sprintf("%d of %d files encrypted anew, the others are as they were", len(files), there))
+	s.Log(fmt.Sprintf("%d of %d files re-encrypted, the others are as they were", len(files), there))
 	return nil
 }
 
+// replace puts the new content in its place, and removes what a killed command
+// left beside any file of the rules.
 func (w *Work) replace(ctx context.Context, files []*File) error {
-	root, err := tree.Root(w.o.Dir)
-	if err != nil {
-		return err
-	}
-	tx, err := tree.Begin(root)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := w.stage(tx, root, f); err != nil {
-			return errors.Join(err, tx.Rollback())
+	var names []string
+	for _, f := range w.Files {
+		if name, err := w.path(f); err == nil {
+			names = append(names, name)
 		}
 	}
-	return tx.Commit(ctx)
-}
-
-func (w *Work) stage(tx *tree.Tx, root string, f *File) error {
-	dir, err := filepath.EvalSymlinks(w.o.Dir)
-	if err != nil {
-		return err
+	if err := w.tx.Clear(names...); err != nil {
+		return errors.Join(err, w.tx.Rollback())
 	}
-	name, err := filepath.Rel(root, filepath.Join(dir, f.File))
-	if err != nil {
-		return err
+	for _, f := range files {
+		name, err := w.path(f)
+		if err == nil {
+			err = w.tx.Write(name, 0, f.after)
+		}
+		if err != nil {
+			return errors.Join(err, w.tx.Rollback())
+		}
 	}
-	now, err := tx.Read(name)
-	if err != nil {
-		return err
-	}
-	if string(now) != string(f.before) {
-		return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", f.File)
-	}
-	return tx.Write(name, 0, f.after)
+	return w.tx.Commit(ctx)
 }
 
 // Changed is the new content of the files below dir that the rules want for
@@ -282,6 +366,7 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	if err := Open(ctx, s, w); err != nil {
 		return nil, err
 	}
+	defer func() { _ = w.tx.Rollback() }() // nothing is written here
 	if err := w.seal(ctx, s); err != nil {
 		return nil, err
 	}

@@ -17,15 +17,7 @@ import (
 
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/internal/tree"
 )
-
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == tree.Command {
-		os.Exit(tree.Main(os.Args[2], os.Stderr))
-	}
-	os.Exit(m.Run())
-}
 
 // flake is a repo with secrets, and the keys of those who open them.
 type flake struct {
@@ -34,10 +26,12 @@ type flake struct {
 	keys map[string]*secrets.Identity
 	rule []secrets.Rule
 	held []string
+	note string // the record
 }
 
 func newFlake(t *testing.T, names ...string) *flake {
 	f := &flake{t: t, dir: t.TempDir(), keys: map[string]*secrets.Identity{}}
+	f.note = filepath.Join(t.TempDir(), "auto-installer", "rekeyed.json")
 	if err := os.Mkdir(filepath.Join(f.dir, ".git"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +72,7 @@ func (f *flake) add(name, isFor, wanted string, isArmored, armored bool) {
 }
 
 func (f *flake) options() Options {
-	o := Options{Dir: f.dir, Rules: f.rule, Record: RecordOf(f.dir), Names: map[string]string{}}
+	o := Options{Root: f.dir, Dir: f.dir, Rules: f.rule, Record: f.note, Names: map[string]string{}}
 	for n, id := range f.keys {
 		o.Names[id.Recipient()] = n
 	}
@@ -158,7 +152,7 @@ func TestRekey(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(f.dir, "a.age")); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if last := s.Logged[len(s.Logged)-1]; last != "3 of 4 files encrypted anew, the others are as they were" {
+	if last := s.Logged[len(s.Logged)-1]; last != "3 of 4 files re-encrypted, the others are as they were" {
 		t.Errorf("it says %q", last)
 	}
 	if n := len(s.Reports); n != 6 {
@@ -183,7 +177,7 @@ func TestRekey(t *testing.T) {
 		}
 	}
 	// And without: what its stanzas do not tell is encrypted again.
-	if err := os.Remove(RecordOf(f.dir)); err != nil {
+	if err := os.Remove(f.note); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.run(sys.NewFake(t)); err != nil {
@@ -336,7 +330,7 @@ func TestCheck(t *testing.T) {
 	wants := func(err error, said []string, bad int, lines ...string) {
 		t.Helper()
 		fault, ok := errors.AsType[*sys.Fault](err)
-		if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, fmt.Sprintf("%d of 5 files", bad)) {
+		if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, fmt.Sprintf("%d of 4 files", bad)) {
 			t.Errorf("%v", err)
 		}
 		for _, l := range lines {
@@ -346,7 +340,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	said, err := check()
-	wants(err, said, 1, "fewer.age: 1 of 2 recipients cannot open it", "gone.age is not there", "not certain of 3", "more.age is for someone too")
+	wants(err, said, 1, "fewer.age: 1 of 2 recipients cannot open it", "gone.age is missing", "not certain of 3", "more.age is for someone too")
 	f.held = []string{"one"}
 	said, err = check()
 	wants(err, said, 2, "fewer.age: one (age1", "other.age: one (age1")
@@ -355,13 +349,181 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.held = nil
-	if said, err = check(); err != nil || said[len(said)-1] != "no file of 5 lacks a recipient" {
+	if said, err = check(); err != nil || said[len(said)-1] != "no file of 4 lacks a recipient; missing: 1" {
 		t.Errorf("%v\n%s", err, strings.Join(said, "\n"))
 	}
 	// Another rule: the record knows whom the file is for.
 	f.rule[0].Recipients = f.recipients("me two")
 	said, err = check()
 	wants(err, said, 1, "fewer.age: two (age1")
+}
+
+// A record that lies: it says of a file that is for somebody else that it is for
+// whom the rules name. Where it may come from another user, it is not believed.
+func TestRecordOfAnotherUser(t *testing.T) {
+	for name, plant := range map[string]func(f *flake, note string) error{
+		"in the repo's git folder": func(f *flake, note string) error {
+			at := filepath.Join(f.dir, ".git/auto-installer/rekeyed.json")
+			return errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte(note), 0o600))
+		},
+		"another user's": func(f *flake, note string) error {
+			return errors.Join(f.plant(note), os.Chown(f.note, 1234, 1234))
+		},
+		"in another user's folder": func(f *flake, note string) error {
+			return errors.Join(f.plant(note), os.Chown(filepath.Dir(f.note), 1234, 1234))
+		},
+		"writable by others": func(f *flake, note string) error {
+			return errors.Join(f.plant(note), os.Chmod(f.note, 0o666))
+		},
+		"a link": func(f *flake, note string) error {
+			return errors.Join(f.plant(note), os.Rename(f.note, f.note+"2"), os.Symlink(f.note+"2", f.note))
+		},
+		"in a folder that is a link": func(f *flake, note string) error {
+			dir := filepath.Dir(f.note)
+			return errors.Join(f.plant(note), os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
+		},
+		"no JSON":          func(f *flake, note string) error { return f.plant(note[:9]) },
+		"null":             func(f *flake, _ string) error { return f.plant("null") },
+		"of another shape": func(f *flake, _ string) error { return f.plant("[1]") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlake(t, "me", "one", "evil")
+			f.add("a.age", "me evil", "me one", false, false)
+			to := []string{f.keys["me"].Recipient(), f.keys["one"].Recipient()}
+			slices.Sort(to)
+			note := fmt.Sprintf("{%q: [%q, %q]}", hashOf(f.file("a.age")), to[0], to[1])
+			if err := plant(f, note); err != nil {
+				t.Fatal(err)
+			}
+			w, err := Look(t.Context(), f.options())
+			if err != nil || w.Files[0].Why == "" {
+				t.Errorf("it would not be re-encrypted: %v", err)
+			}
+			s := sys.NewFake(t)
+			err = Check(t.Context(), s, w)
+			if said := strings.Join(s.Logged, "\n"); err != nil || !strings.Contains(said, "not certain of 1") {
+				t.Errorf("check is fooled: %v\n%s", err, said)
+			}
+			if err := f.plant(note); name == "null" && err == nil { // the user's own tells
+				if w, err = Look(t.Context(), f.options()); err != nil || w.Files[0].Why != "" {
+					t.Errorf("the user's own record is not read: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func (f *flake) plant(note string) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(f.note), 0o700), os.WriteFile(f.note, []byte(note), 0o600))
+}
+
+func TestRecordFile(t *testing.T) {
+	mine, other := t.TempDir(), t.TempDir()
+	if err := os.Chown(other, 1234, 1234); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ state, home, want string }{
+		{mine, other, mine + "/auto-installer/rekeyed.json"},
+		{mine + "/new", "", mine + "/new/auto-installer/rekeyed.json"},
+		{"", mine, mine + "/.local/state/auto-installer/rekeyed.json"},
+		{"relative", mine, mine + "/.local/state/auto-installer/rekeyed.json"},
+		{"", other, ""},
+		{other, mine, ""},
+		{"", "", ""},
+	} {
+		t.Setenv("XDG_STATE_HOME", tt.state)
+		t.Setenv("HOME", tt.home)
+		if got := RecordFile(); got != tt.want {
+			t.Errorf("%q, %q: it is %q, not %q", tt.state, tt.home, got, tt.want)
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"0123": ["age1x", "ssh-ed25519 AAAA"]}`))
+	f.Add([]byte(`null`))
+	f.Add([]byte(`{"a": null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := parseRecord(data)
+		r["new"] = []string{} // it can be added to, whatever was read
+		if r.has(&File{sum: "new"}) == r.has(&File{sum: "no hash"}) {
+			t.Error("what was added is not there")
+		}
+	})
+}
+
+// What cannot be replaced is told before anything is decrypted, all of it at once.
+func TestToldBeforeDecrypting(t *testing.T) {
+	f := newFlake(t, "me", "one")
+	f.add("good.age", "me", "me one", false, false)
+	f.add("link.age", "me", "me one", false, false)
+	f.add("dir/other.age", "me", "me one", false, false)
+	f.add("same.age", "me", "me", false, false)
+	outside := t.TempDir()
+	link, dir, same := filepath.Join(f.dir, "link.age"), filepath.Join(f.dir, "dir"), filepath.Join(f.dir, "same.age")
+	for _, err := range []error{
+		os.Rename(link, link+".real"), os.Symlink("link.age.real", link),
+		os.Rename(dir, filepath.Join(outside, "dir")), os.Symlink(filepath.Join(outside, "dir"), dir),
+		os.Rename(same, same+".real"), os.Symlink("same.age.real", same),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.held = []string{"me"} // what it opens shows that same.age stays as it is
+	w, err := Look(t.Context(), f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Replaceable()
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || fault.Hint == "" || fault.Code != sys.CodeUsage || !strings.Contains(fault.Cause, "link.age is a symbolic link") || !strings.Contains(fault.Cause, "dir/other.age") ||
+		strings.Contains(fault.Cause, "good") || strings.Contains(fault.Cause, "same") {
+		t.Errorf("%v", err)
+	}
+	s := sys.NewFake(t)
+	if err := Open(t.Context(), s, w); err == nil || len(s.Reports) > 0 {
+		t.Errorf("something was decrypted: %v, %v", err, s.Reports)
+	}
+}
+
+const (
+	pluginRecipient = "age1nosuch1xqcnyve5x5mrwwpesz79kj"
+	pluginIdentity  = "AGE-PLUGIN-NOSUCH-1XQCNYVE5X5MRWWPE4VJR3L"
+)
+
+// A key of a plugin that is not installed: the plugin is named.
+func TestMissingPlugin(t *testing.T) {
+	r, err := secrets.ParseRecipient(pluginRecipient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFlake(t, "me")
+	f.held = []string{"me"}
+	f.add("a.age", "me", "me", false, false)
+	f.rule[0].Recipients = append(f.rule[0].Recipients, r)
+	w, err := Look(t.Context(), f.options())
+	if err == nil {
+		err = w.Replaceable()
+	}
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Cause, "age-plugin-nosuch") || !strings.Contains(fault.Hint, "install age-plugin-nosuch") {
+		t.Errorf("%v", err)
+	}
+	// As the key that is to open them.
+	f = newFlake(t, "me", "one")
+	f.add("a.age", "one", "me", false, false)
+	o := f.options()
+	if o.Held, err = secrets.ParseHeld([]byte(pluginIdentity), secrets.Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = Look(t.Context(), o); err == nil {
+		err = Open(t.Context(), sys.NewFake(t), w)
+	}
+	fault, ok = errors.AsType[*sys.Fault](err)
+	if !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Hint, "install age-plugin-nosuch") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestNames(t *testing.T) {

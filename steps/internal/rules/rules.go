@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/secrets"
@@ -101,10 +102,31 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 	return rules, nil
 }
 
-// Base is the folder that the paths of rules are relative to: dir, where agenix
-// would be run, or else, if none of the files is there, that of the rules file.
+// Places are the folders that the paths of rules may be relative to: dir, where
+// agenix would be run, that of the rules file, and those above it in its work
+// tree.
+func Places(dir, file string) []string {
+	places := []string{dir}
+	at := filepath.Dir(file)
+	root, err := tree.Root(at)
+	if real, realErr := filepath.EvalSymlinks(at); err == nil && realErr == nil {
+		at = real
+	} else {
+		root = at
+	}
+	for ; ; at = filepath.Dir(at) {
+		if !slices.Contains(places, at) {
+			places = append(places, at)
+		}
+		if at == root || at == filepath.Dir(at) {
+			return places
+		}
+	}
+}
+
+// Base is the first of those folders that has any of the files, or else dir.
 func Base(dir, file string, rules []secrets.Rule) string {
-	for _, base := range []string{dir, filepath.Dir(file)} {
+	for _, base := range Places(dir, file) {
 		for _, r := range rules {
 			if _, err := os.Stat(filepath.Join(base, r.File)); err == nil {
 				return base

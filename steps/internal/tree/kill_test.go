@@ -1,9 +1,7 @@
 package tree
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,21 +14,39 @@ import (
 	"time"
 )
 
-func marshal(t *testing.T, v any) []byte {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
+// killAt is the variable that says before which change the program is killed.
+const killAt = "AUTO_INSTALLER_KILL_AT"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "change" {
+		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
+			n := 0
+			step = func() {
+				if n++; n == at {
+					_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+					select {}
+				}
+			}
+		}
+		os.Exit(change(os.Args[2]))
 	}
-	return data
+	os.Exit(m.Run())
 }
 
-const changed = 8 // files that the change is of
+const many = 3 // files that exist and are changed
 
 // change is the program that is killed: it changes many files of a tree.
 func change(root string) int {
-	tx, err := Begin(root)
-	for i := range changed {
+	lock, err := Lock(root)
+	if err == nil {
+		defer lock.Close()
+		err = Mark(root, "new/mark")
+	}
+	var tx *Tx
+	if err == nil {
+		tx, err = Begin(root)
+	}
+	for i := range many {
 		if err == nil {
 			err = tx.Write(fmt.Sprintf("f%d", i), 0, []byte("after"))
 		}
@@ -39,17 +55,95 @@ func change(root string) int {
 		err = tx.Write("new/folder/file", 0, []byte("after"))
 	}
 	if err == nil {
-		err = tx.Remove("gone")
-	}
-	fmt.Println("staged")
-	if err == nil {
 		err = tx.Commit(context.Background())
+	}
+	if err == nil {
+		err = Unmark(root, "new/mark")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// whole sees that each file has its old content or its new one, and returns how
+// many have the new one.
+func whole(t *testing.T, root string) int {
+	t.Helper()
+	after := 0
+	for line := range strings.Lines(content(t, root)) {
+		f := strings.Fields(line) // name, mode, content
+		name := filepath.Base(f[0])
+		switch {
+		case temporary.MatchString(name), f[0] == "new/mark": // half a file, or an empty one
+		case len(f) != 3 || f[2] != "before" && f[2] != "after" && f[2] != "stays" || f[1] != "-rw-r--r--":
+			t.Errorf("it is %q", line)
+		case f[2] == "after":
+			after++
+		}
+	}
+	return after
+}
+
+// again runs the same command once more: it must end as if it had not been
+// killed.
+func again(t *testing.T, root, want string) {
+	t.Helper()
+	if out, err := exec.Command(os.Args[0], "change", root).CombinedOutput(); err != nil {
+		t.Errorf("again: %v\n%s", err, out)
+	}
+	if got := content(t, root); got != want {
+		t.Errorf("run again it is\n%s", got)
+	}
+}
+
+func killTree(t *testing.T) string {
+	files := []string{"other", "stays"}
+	for i := range many {
+		files = append(files, fmt.Sprintf("f%d", i), "before")
+	}
+	dir := t.TempDir()
+	put(t, dir, files...)
+	return dir
+}
+
+// A program that is killed before any of its changes leaves each file whole, and
+// the same command run again finishes. A second kill, while it does, changes
+// nothing of that.
+func TestKilledBeforeEachChange(t *testing.T) {
+	done := killTree(t)
+	again(t, done, afterAll())
+	seen := map[int]bool{}
+	for at := 1; ; at++ {
+		root := killTree(t)
+		killed := true
+		for _, at := range []int{at, 1 + rand.IntN(at+1)} {
+			cmd := exec.Command(os.Args[0], "change", root)
+			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", killAt, at))
+			err := cmd.Run()
+			killed = killed && err != nil
+			seen[whole(t, root)] = true
+		}
+		again(t, root, afterAll())
+		if !killed {
+			break
+		}
+	}
+	for n := range many + 2 {
+		if !seen[n] {
+			t.Errorf("no kill left %d files replaced", n)
+		}
+	}
+}
+
+// afterAll is the tree when it is changed.
+func afterAll() string {
+	var all strings.Builder
+	for i := range many {
+		fmt.Fprintf(&all, "f%d -rw-r--r-- after\n", i)
+	}
+	return all.String() + "new/folder/file -rw-r--r-- after\nother -rw-r--r-- stays\n"
 }
 
 // kills is how many times a program is killed: AUTO_INSTALLER_KILLS=200 for a
@@ -63,95 +157,45 @@ func kills(t *testing.T) int {
 	return n
 }
 
-// moreKills is how many kills more it may take until one came early and one
-// late. A machine can be a hundred times slower in one moment than in the
-// next, so the time that the kills are drawn from follows them.
-const moreKills = 40
-
-// A program that is killed leaves the tree as before or as after; and if what
-// it started to finish its work is killed too, the next start makes it so.
+// The same at moments that nobody chose.
 func TestKilledAtAnyMoment(t *testing.T) {
-	files := []string{"gone", "before", "other", "stays"}
-	for i := range changed {
-		files = append(files, fmt.Sprintf("f%d", i), "before")
-	}
-	done := repo(t, files...)
+	done := killTree(t)
 	start := time.Now()
-	if out, err := exec.Command(os.Args[0], "change", done).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	again(t, done, afterAll())
 	within := time.Since(start)
-	after := content(t, done)
-
-	var asBefore, asAfter, mended int
-	n := kills(t)
-	for i := 0; i < n || (asBefore == 0 || asAfter == 0) && i < n+moreKills; i++ {
-		root := repo(t, files...)
-		before := content(t, root)
+	var before, between, after int
+	for range kills(t) {
+		root := killTree(t)
 		cmd := exec.Command(os.Args[0], "change", root)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		out, err := cmd.StdoutPipe()
-		no(t, err, cmd.Start())
-		if i%2 == 0 { // at any time, or just when it matters
+		no(t, cmd.Start())
+		if temps := rand.IntN(many); rand.IntN(2) == 0 { // at any time, or just when it matters
 			time.Sleep(rand.N(within))
 		} else {
-			_, _ = bufio.NewReader(out).ReadString('\n')
-			time.Sleep(rand.N(within / 2))
+			awaitTemps(root, temps)
+			time.Sleep(rand.N(within / 4))
 		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		both := i%4 >= 2
-		if both {
-			killFinisher(t, root)
-		}
+		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if both {
-			n, err := Recover(root)
-			no(t, err)
-			mended += n
-		} else {
-			waitForLock(t, root)
-		}
-		switch content(t, root) {
-		case before:
-			asBefore++
-			within *= 2
-		case after:
-			asAfter++
-			within = max(within/2, time.Millisecond)
+		switch whole(t, root) {
+		case 0:
+			before++
+		case many + 1:
+			after++
 		default:
-			t.Errorf("kill %d (both: %v) leaves it as\n%s", i, both, content(t, root))
+			between++
 		}
-		if n, err := Recover(root); n != 0 || err != nil {
-			t.Errorf("kill %d: still %d to recover, %v", i, n, err)
-		}
+		again(t, root, afterAll())
 	}
-	t.Logf("within %v: %d as before, %d as after, %d of them mended at the next start", within, asBefore, asAfter, mended)
-	if asBefore == 0 || asAfter == 0 {
-		t.Error("all kills came too early, or too late")
-	}
+	t.Logf("within %v: %d as before, %d as after, %d between", within, before, after, between)
 }
 
-// killFinisher kills the process that finishes a change of this tree.
-func killFinisher(t *testing.T, root string) {
-	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	no(t, err)
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err == nil && strings.Contains(string(line), "\x00"+Command+"\x00"+root+"/") {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+// awaitTemps waits until more than n files are written beside their places, or all
+// are in them.
+func awaitTemps(root string, n int) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		found, _ := filepath.Glob(filepath.Join(root, tempPrefix+"*"))
+		if _, err := os.Stat(filepath.Join(root, "new/folder/file")); len(found) > n || err == nil {
+			return
 		}
 	}
-}
-
-func waitForLock(t *testing.T, root string) {
-	t.Helper()
-	state, err := stateOf(root)
-	no(t, err, os.MkdirAll(state, 0o700))
-	lock, err := takeLock(state)
-	no(t, err, lock.Close())
 }

@@ -14,16 +14,6 @@ import (
 	"auto-installer/steps/internal/sys"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == Command {
-		os.Exit(Main(os.Args[2], os.Stderr))
-	}
-	if len(os.Args) == 3 && os.Args[1] == "change" {
-		os.Exit(change(os.Args[2]))
-	}
-	os.Exit(m.Run())
-}
-
 // repo is a git work tree of these files: name, content, …
 func repo(t *testing.T, files ...string) string {
 	t.Helper()
@@ -99,7 +89,7 @@ func no(t *testing.T, errs ...error) {
 func TestCommit(t *testing.T) {
 	for _, where := range []string{"a repo", "a worktree", "no repo"} {
 		t.Run(where, func(t *testing.T) {
-			dir := repo(t, "a", "1", "sub/b", "2", "gone", "3")
+			dir := repo(t, "a", "1", "sub/b", "2")
 			no(t, os.Chmod(filepath.Join(dir, "a"), 0o750))
 			switch where {
 			case "a worktree":
@@ -119,8 +109,8 @@ func TestCommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			no(t, tx.Write("a", 0, []byte("new a")), tx.Write("./sub/b", 0o600, []byte("new b")),
-				tx.Write("x/y/z", 0, []byte("new z")), tx.Remove("gone"))
-			if got := content(t, dir); where != "no repo" && got != before {
+				tx.Write("x/y/z", 0, []byte("new z")))
+			if got := content(t, dir); got != before {
 				t.Errorf("before the commit it is\n%s", got)
 			}
 			no(t, tx.Commit(t.Context()))
@@ -128,13 +118,7 @@ func TestCommit(t *testing.T) {
 			if got := content(t, dir); got != want {
 				t.Errorf("it is\n%snot\n%s", got, want)
 			}
-			if n, err := Recover(dir); n != 0 || err != nil {
-				t.Errorf("there was something to recover: %d, %v", n, err)
-			}
-			if _, err := os.Stat(filepath.Join(dir, ".auto-installer")); !os.IsNotExist(err) {
-				t.Errorf("a folder of ours is left in the tree: %v", err)
-			}
-			if left, _ := filepath.Glob(filepath.Join(dir, ".git/auto-installer/tree-*")); len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(dir, "*/auto-installer*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})
@@ -194,58 +178,39 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// A file that is changed when others are replaced already is nobody's to lose:
-// the next start says so, and what was to become of it is kept.
-func TestChangedTooLate(t *testing.T) {
-	dir := filepath.Join(repo(t, "x", "1"), "odd [name") // no pattern of files
-	no(t, os.Mkdir(dir, 0o755))
-	git(t, dir, "init", "--quiet")
-	put(t, dir, "a", "1", "b", "2")
-	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")))
-	no(t, os.WriteFile(filepath.Join(tx.dir, journalName), marshal(t, plan{dir, tx.ops}), 0o600))
-	no(t, os.WriteFile(filepath.Join(dir, "b"), []byte("mine"), 0o644), tx.lock.Close())
-	for range 2 {
-		_, err := Recover(dir)
-		if err == nil || errors.Is(err, errChanged) || !strings.Contains(err.Error(), tx.dir) {
-			t.Errorf("%v", err)
-		}
-	}
-	if got := content(t, dir); !strings.Contains(got, " new") || !strings.Contains(got, " mine") {
-		t.Errorf("it is\n%s", got)
-	}
-}
-
+// What root makes in another user's repo is that user's, and what it replaces
+// keeps its owner.
 func TestRootLeavesNothingBehind(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("root is needed: run the tests with sudo")
 	}
-	dir := repo(t, "a", "1")
-	no(t, os.Chown(filepath.Join(dir, ".git"), 1234, 1234))
+	dir := repo(t, "a", "1", "sub/b", "2")
+	no(t, os.Chown(dir, 1234, 1234), os.Chown(filepath.Join(dir, "sub"), 1235, 1235), os.Chown(filepath.Join(dir, "sub/b"), 1236, 1236))
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("x")), tx.Commit(t.Context()), WritePrivate(Private(dir, "notes"), []byte("x")))
-	no(t, filepath.WalkDir(filepath.Join(dir, ".git/auto-installer"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	no(t, tx.Write("new", 0, []byte("x")), tx.Write("sub/b", 0, []byte("x")), tx.Write("sub/deep/c", 0, []byte("x")))
+	no(t, Mark(dir, "host/mark"), tx.Commit(t.Context()))
+	for name, want := range map[string]uint32{"new": 1234, "sub/b": 1236, "sub/deep": 1235, "sub/deep/c": 1235, "host": 1234, "host/mark": 1234} {
+		info, err := os.Lstat(filepath.Join(dir, name))
+		no(t, err)
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != want {
+			t.Errorf("%s belongs to %d, not %d", name, got, want)
 		}
-		info, err := d.Info()
-		if err == nil && info.Sys().(*syscall.Stat_t).Uid != 1234 {
-			t.Errorf("%s is not the owner's of the repo", path)
-		}
-		return err
-	}))
+	}
 }
 
 func TestPathsThatAreRefused(t *testing.T) {
 	dir := repo(t, "a", "1", "folder/b", "2")
 	no(t, os.Symlink("/etc/hostname", filepath.Join(dir, "link")), os.Symlink("/tmp", filepath.Join(dir, "out")))
 	tx := begin(t, dir)
-	for _, name := range []string{"", ".", "..", "../x", "/etc/x", ".git", ".git/config", "a/b", "folder", "link", "out/x"} {
+	for _, name := range []string{"", ".", "..", "../x", "/etc/x", ".git", ".git/config", "folder/.GIT/hooks/x", "a/b", "folder", "link", "out/x"} {
 		if err := tx.Write(name, 0, []byte("x")); err == nil {
 			t.Errorf("%q was written", name)
 		}
 		if _, err := tx.Read(name); err == nil {
 			t.Errorf("%q was read", name)
+		}
+		if err := tx.Check(name); err == nil {
+			t.Errorf("%q may be replaced", name)
 		}
 	}
 	no(t, tx.Write("a", 0, []byte("x")), tx.Write("folder/b", 0, []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
@@ -254,63 +219,146 @@ func TestPathsThatAreRefused(t *testing.T) {
 			t.Errorf("%s was written twice: %v", name, err)
 		}
 	}
-	if err := tx.Remove("nothing"); !errors.Is(err, fs.ErrNotExist) {
+	if err := tx.Check("nothing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
 
+// The lock is one a tree; there is no file of it, and reading needs none.
 func TestOneAtATime(t *testing.T) {
-	dir := repo(t, "a", "1")
-	first := begin(t, dir)
-	done := make(chan error)
-	go func() {
-		second, err := Begin(dir)
-		if err == nil {
-			err = second.Rollback()
-		}
-		done <- err
-	}()
-	no(t, first.Write("a", 0, []byte("2")), first.Commit(t.Context()), <-done)
-	if err := first.Commit(t.Context()); err == nil {
-		t.Error("committed twice")
+	dir, other := repo(t, "a", "1"), repo(t, "a", "1")
+	lock, err := Lock(dir)
+	no(t, err)
+	elsewhere, err := Lock(other)
+	no(t, err, elsewhere.Close())
+	_, err = Lock(dir)
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeBusy || !strings.Contains(fault.Cause, dir) {
+		t.Errorf("%v", err)
+	}
+	no(t, lock.Close())
+	lock, err = Lock(dir)
+	no(t, err, lock.Close())
+	if got := content(t, dir); got != "a -rw-r--r-- 1\n" {
+		t.Errorf("it is\n%s", got)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	no(t, os.Symlink(dir, link))
+	if _, err := Lock(link); err == nil {
+		t.Error("a link was followed")
 	}
 }
 
-// A journal of a program that was killed is carried out, unless a person has
-// changed a file since.
-func TestRecover(t *testing.T) {
-	prepare := func(t *testing.T) (dir, journal string) {
-		dir = repo(t, "a", "1", "b", "2", "c", "3")
-		tx := begin(t, dir)
-		no(t, tx.Write("a", 0, []byte("new a")), tx.Write("b", 0, []byte("new b")), tx.Remove("c"))
-		no(t, os.WriteFile(filepath.Join(tx.dir, journalName), marshal(t, plan{tx.root, tx.ops}), 0o600), tx.lock.Close())
-		tx.lock = nil
-		// It had come as far as a.
-		no(t, os.Rename(filepath.Join(tx.dir, "0"), filepath.Join(dir, "a")))
-		return dir, filepath.Join(tx.dir, journalName)
+// What an earlier version kept in a tree, and what may have been prepared there,
+// is not looked at.
+func TestPreparedJournal(t *testing.T) {
+	outside := t.TempDir()
+	dir := repo(t, "a", "1")
+	journal := `{"root":"` + outside + `","ops":[{"path":"x.sh","after":"5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9","staged":"0"}]}`
+	put(t, dir, ".git/auto-installer/tree-x/journal.json", journal, ".git/auto-installer/tree-x/0", "0",
+		".auto-installer/tree-x/journal.json", journal, ".auto-installer/tree-x/0", "0")
+	no(t, os.Symlink(filepath.Join(outside, "made"), filepath.Join(dir, ".git/auto-installer/lock")))
+	lock, err := Lock(dir)
+	no(t, err)
+	defer lock.Close()
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("2")), tx.Commit(t.Context()))
+	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+		t.Errorf("outside are %v, %v", left, err)
 	}
-	dir, _ := prepare(t)
-	if n, err := Recover(dir); n != 1 || err != nil {
-		t.Fatal(n, err)
-	}
-	if got, want := content(t, dir), "a -rw-r--r-- new a\nb -rw-r--r-- new b\n"; got != want {
-		t.Errorf("it is\n%s", got)
-	}
+}
 
-	dir, _ = prepare(t)
-	put(t, dir, "b", "mine")
-	_, err := Begin(dir)
-	if fault, ok := errors.AsType[*sys.Fault](err); !ok || !strings.Contains(fault.Cause, "b was changed") || !strings.Contains(fault.Hint, "tree-") {
+// leftover is the name of a file that a killed command left.
+const leftover = tempPrefix + "ABCDEFGHIJKLMNOPQRSTUVWX23"
+
+// What a killed command left goes away, and nothing else.
+func TestClear(t *testing.T) {
+	dir := repo(t, "a", "1", leftover, "old", "sub/b", "2", "sub/"+leftover, "old", "other/"+leftover, "old",
+		leftover+"X", "stays", "x"+leftover, "stays", tempPrefix+"short", "stays")
+	outside := filepath.Join(t.TempDir(), leftover)
+	no(t, os.WriteFile(outside, nil, 0o600), os.Mkdir(filepath.Join(dir, "links"), 0o755), os.Symlink(filepath.Dir(outside), filepath.Join(dir, "out")))
+	link := filepath.Join(dir, "links", leftover)
+	no(t, os.Symlink(outside, link), os.MkdirAll(filepath.Join(dir, "folders", leftover), 0o755))
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("2")), tx.Write("sub/new/c", 0, []byte("2")), tx.Clear("sub/b", "links/x", "folders/x", "out/x", "../x", "gone/x"), tx.Commit(t.Context()))
+	for name, stays := range map[string]bool{
+		leftover: false, "sub/" + leftover: false, "other/" + leftover: true, leftover + "X": true, "x" + leftover: true,
+		tempPrefix + "short": true, "links/" + leftover: true, "folders/" + leftover: true,
+	} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); stays != (err == nil) {
+			t.Errorf("%s stays: %v", name, err == nil)
+		}
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
+	}
+}
+
+// A failure after the first file was replaced says so, and how to go on.
+func TestPartly(t *testing.T) {
+	dir := repo(t, "a", "1", "b", "2", "c", "3")
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")), tx.Write("c", 0, []byte("new")))
+	stopAt(t, func(n int) {
+		if n == 3*2+2 { // made and filled, and one is replaced
+			no(t, os.Remove(filepath.Join(dir, tx.files[1].temp)))
+		}
+	})
+	err := tx.Commit(t.Context())
+	fault, ok := errors.AsType[*sys.Fault](err)
+	if !ok || !errors.Is(err, ErrPartly) || !strings.HasPrefix(fault.Cause, "1 of 3 files are replaced") || !strings.Contains(fault.Hint, "same command again") {
 		t.Errorf("%v", err)
 	}
-	put(t, dir, "b", "2")
-	if n, err := Recover(dir); n != 1 || err != nil {
-		t.Fatal(n, err)
+	if got := content(t, dir); got != "a -rw-r--r-- new\nb -rw-r--r-- 2\nc -rw-r--r-- 3\n" {
+		t.Errorf("it is\n%s", got)
 	}
+}
 
-	dir, journal := prepare(t)
-	no(t, os.WriteFile(journal, []byte(`{"root":"`+dir+`","ops":[{"path":"../x","after":"1","staged":"1"}]}`), 0o600))
-	if _, err := Recover(dir); err == nil {
-		t.Error("a journal that leads out of the tree was followed")
+// What fails before the first file is replaced changes nothing.
+func TestNothingIsReplaced(t *testing.T) {
+	dir := repo(t, "a", "1", "b", "2")
+	tx := begin(t, dir)
+	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")))
+	stopAt(t, func(n int) {
+		if n == 3 { // b's is not made yet
+			no(t, os.Remove(filepath.Join(dir, "b")), os.Mkdir(filepath.Join(dir, "b"), 0o755))
+		}
+	})
+	if err := tx.Commit(t.Context()); err == nil || errors.Is(err, ErrPartly) {
+		t.Errorf("%v", err)
+	}
+	if got := content(t, dir); got != "a -rw-r--r-- 1\n" {
+		t.Errorf("it is\n%s", got)
+	}
+}
+
+// stopAt calls f before each change, with its number.
+func stopAt(t *testing.T, f func(n int)) {
+	n := 0
+	step = func() { n++; f(n) }
+	t.Cleanup(func() { step = func() {} })
+}
+
+func TestMark(t *testing.T) {
+	dir := repo(t, "a", "1")
+	if Marked(dir, "hosts/vega/.unfinished") {
+		t.Error("it is marked")
+	}
+	no(t, Mark(dir, "hosts/vega/.unfinished"), Mark(dir, "hosts/vega/.unfinished"))
+	if !Marked(dir, "hosts/vega/.unfinished") {
+		t.Error("it is not marked")
+	}
+	no(t, Unmark(dir, "hosts/vega/.unfinished"), Unmark(dir, "hosts/vega/.unfinished"))
+	if _, err := os.Stat(filepath.Join(dir, "hosts")); err == nil {
+		t.Error("its folder stays")
+	}
+	outside := t.TempDir()
+	no(t, os.Symlink(outside, filepath.Join(dir, "out")), os.Symlink(filepath.Join(outside, "x"), filepath.Join(dir, "mark")))
+	for _, name := range []string{"out/mark", "mark", "../x", ".git/x"} {
+		if err := Mark(dir, name); err == nil || Marked(dir, name) {
+			t.Errorf("%s was made: %v", name, err)
+		}
+	}
+	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+		t.Errorf("outside are %v, %v", left, err)
 	}
 }
