@@ -50,7 +50,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	}
 	errLines := feed(onErr)
 	cmd.Stderr = errLines
-	outLines := feed(m.Log)
+	outLines := feed(m.printed)
 	cmd.Stdout = outLines
 	if stdout != nil {
 		cmd.Stdout = stdout

@@ -6,7 +6,6 @@ package sys
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -135,24 +134,4 @@ type Progress struct {
 type Waiting struct {
 	For string   `json:"for"`
 	How []string `json:"how"` // lines, some of them commands
-}
-
-// Quote renders argv so that a POSIX shell reads the same words back.
-func Quote(argv []string) string {
-	words := make([]string, len(argv))
-	for i, w := range argv {
-		words[i] = quoteWord(w)
-	}
-	return strings.Join(words, " ")
-}
-
-func quoteWord(w string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
-			strings.ContainsRune("_-./:=,+@%", r)
-	}
-	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
