@@ -29,16 +29,16 @@ func (o Options) Attribute() string { return o.Host + "InstallerIso" }
 
 func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
 
-func nix(does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
+func nix(o Options, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
 }
 
 func build(o Options) sys.Cmd {
-	return nix("build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+	return nix(o, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
 }
 
 func buildLog(o Options) sys.Cmd {
-	c := nix("read the log of an earlier build", "log", o.installable())
+	c := nix(o, "read the log of an earlier build", "log", o.installable())
 	c.Quiet = true
 	return c
 }

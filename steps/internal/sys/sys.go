@@ -67,6 +67,9 @@ type Cmd struct {
 	Long  string   `json:",omitempty"`
 	Env   []string // additions to the environment, NAME=value; no secrets
 	Quiet bool     // looking, not doing: not worth an event
+	// Owner is a folder. If root starts the command, it runs as the owner of that,
+	// in a session without root's rights. Empty: it runs as the program does.
+	Owner string `json:",omitempty"`
 	// Silence is how long it may print nothing before it is ended: what it
 	// speaks with is gone. 0: it may be silent for as long as it likes.
 	Silence time.Duration `json:",omitempty"`
