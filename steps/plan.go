@@ -226,7 +226,7 @@ func (b *builder) steps() []Step {
 	add(again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again))
 	if b.hasRepo() {
 		clone := repo.Options{
-			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
+			From: src.Dir, Root: Target, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
 		}
 		add(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, clone, repo.Actions, repo.Run))
 	}

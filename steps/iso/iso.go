@@ -95,10 +95,13 @@ func find(outLink string) (name string, size int64, err error) {
 	return name, info.Size(), nil
 }
 
+// maxKey bounds a public key, in bytes.
+const maxKey = 64 << 10
+
 // deployKey is the public half of the deploy key that the ISO carries, or
 // empty: as the host's folder has it, else as the build printed it.
 func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
-	data, err := os.ReadFile(filepath.Join(o.Flake, "hosts", o.Host, "deploy.pub"))
+	data, err := sys.ReadIn(o.Flake, filepath.Join("hosts", o.Host, "deploy.pub"), maxKey)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
 	}
