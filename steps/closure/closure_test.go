@@ -155,7 +155,7 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("no room on the target", func(t *testing.T) {
 		o, _ := flake(t)
-		if err := os.WriteFile(o.Root, nil, 0o600); err != nil {
+		if err := errors.Join(os.Remove(o.Root), os.WriteFile(o.Root, nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		isFault(Run(t.Context(), sys.NewFake(t), o))

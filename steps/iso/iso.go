@@ -106,7 +106,7 @@ func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
 		return strings.TrimSpace(string(data)), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return "", sys.WithHint(err, sys.CodeUsage, "put the public key itself there, as a file of the repo", "the ISO is built, but its deploy key cannot be read")
 	}
 	log, err := s.Output(ctx, buildLog(o))
 	if err != nil { // a substituted ISO has none
