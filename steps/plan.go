@@ -162,12 +162,7 @@ const (
 // steps is the install plan. Everything above the gate only looks and tries;
 // everything below it needs nobody to stand there.
 func (b *builder) steps() []Step {
-	src := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
-		Ref: b.a.ref(), Pin: b.a.medium.revision,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
-		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
-	}
+	src := b.source()
 	agreed := b.contract(&src)
 	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
