@@ -95,7 +95,7 @@ func askPassphrase(question string) ([]byte, error) {
 	if !isTerminal(os.Stdin) {
 		return nil, secrets.ErrNeedsPassphrase
 	}
-	fmt.Fprintf(os.Stderr, "%s: ", steps.CleanText(question))
+	fmt.Fprintf(steps.Shown{W: os.Stderr}, "%s: ", question)
 	defer fmt.Fprintln(os.Stderr)
 	pass, err := tui.ReadHidden(os.Stdin)
 	if errors.Is(err, io.EOF) {

@@ -100,7 +100,7 @@ func chooseStick(all []steps.Stick, image string, in io.Reader, out io.Writer) (
 	}
 	var names []string
 	for i, s := range all {
-		names = append(names, fmt.Sprintf("%d  %s", i+1, steps.CleanText(s.Name+holds(s))))
+		names = append(names, fmt.Sprintf("%d  %s", i+1, s.Name+holds(s)))
 	}
 	if in == nil {
 		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image, all[0].ByID}),
@@ -127,7 +127,7 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s steps.Stick) error {
 	if len(s.Mounted) == 0 || f.unmount {
 		return nil
 	}
-	where := steps.CleanText(strings.Join(s.Mounted, ", "))
+	where := strings.Join(s.Mounted, ", ")
 	if isTerminal(cmd.InOrStdin()) && f.confirm == "" {
 		out := cmd.ErrOrStderr()
 		fmt.Fprintf(out, "%s is mounted at %s. Unmount it? [y/N] ", s.Path, where)

@@ -27,13 +27,13 @@ func TestChooseStick(t *testing.T) {
 		{"1", ""}, // the terminal went away
 	} {
 		var out bytes.Buffer
-		s, err := chooseStick(all, "a.iso", strings.NewReader(c.typed), &out)
+		s, err := chooseStick(all, "a.iso", strings.NewReader(c.typed), steps.Shown{W: &out})
 		if s.Path != c.chosen || (err == nil) != (c.chosen != "") {
 			t.Errorf("%q: %q, %v", c.typed, s.Path, err)
 		}
 		want := "What can be written to:\n" +
 			"  1  /dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB), holds iso9660 nixos\n" +
-			"  2  /dev/sdb (Ultra Fit, serial B, 31 GiB, USB), blank\n" +
+			"  2  /dev/sdb (Ultra\\e[31m Fit, serial B, 31 GiB, USB), blank\n" +
 			"Number of the stick: "
 		if out.String() != want {
 			t.Errorf("shown was\n%s", out.String())

@@ -104,7 +104,7 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	err = engine.Close(err)
 	all := shown()
 	if engine.LogProblem != nil {
-		fmt.Fprintf(os.Stderr, "warning: the log is not whole: %v\n", engine.LogProblem)
+		fmt.Fprintf(steps.Shown{W: os.Stderr}, "warning: the log is not whole: %v\n", engine.LogProblem)
 	}
 	if e, ok := errors.AsType[*steps.Error](err); ok {
 		if engine.LogProblem != nil || !all { // perhaps not: its event may be what is missing
@@ -113,7 +113,7 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		return alreadyShown{e.Code} // among the events
 	}
 	if err := steps.Power(context.WithoutCancel(ctx), plan); err != nil {
-		fmt.Fprintf(os.Stderr, "warning: the install is done; switch the machine off by hand: %v\n", err)
+		fmt.Fprintf(steps.Shown{W: os.Stderr}, "warning: the install is done; switch the machine off by hand: %v\n", err)
 	}
 	return nil
 }

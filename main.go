@@ -77,9 +77,12 @@ func asError(err error) *steps.Error {
 	return steps.Usage("auto-installer --help shows the commands and their flags", "%v", err)
 }
 
-// does makes a command's function, whose errors are the operator's.
+// does makes a command's function, whose errors are the operator's, and whose
+// output is for people: all of it goes through steps.Shown.
 func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		cmd.SetOut(steps.Shown{W: cmd.OutOrStdout()})
+		cmd.SetErr(steps.Shown{W: cmd.ErrOrStderr()})
 		if err := f(cmd, args); err != nil {
 			if shown, ok := errors.AsType[alreadyShown](err); ok {
 				return shown

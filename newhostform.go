@@ -22,7 +22,7 @@ type form struct {
 // line asks for a line; an empty one is the default.
 func (f form) line(question, otherwise string) (string, error) {
 	if otherwise != "" {
-		question += " [" + steps.CleanText(otherwise) + "]"
+		question += " [" + otherwise + "]"
 	}
 	fmt.Fprintf(f.out, "%s: ", question)
 	text, err := f.in.ReadString('\n')
@@ -60,7 +60,7 @@ func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 			return "", err
 		}
 		if bad := hosts.CheckName(name); bad != nil {
-			fmt.Fprintln(q.out, steps.CleanText(bad.Error()))
+			fmt.Fprintln(q.out, bad)
 		}
 	}
 	if f.luks, err = q.yes("Encrypt its disk", f.luks); err != nil {

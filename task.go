@@ -54,6 +54,9 @@ func (f *taskFlags) watcher(w io.Writer) (func(steps.Event), error) {
 }
 
 func isTerminal(w any) bool {
+	if shown, ok := w.(steps.Shown); ok {
+		w = shown.W
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(f.Fd())
 }
@@ -71,7 +74,7 @@ func confirmYes(cmd *cobra.Command, flag string, say ...string) error {
 	}
 	out := cmd.ErrOrStderr()
 	for _, line := range say {
-		fmt.Fprintln(out, steps.CleanText(line))
+		fmt.Fprintln(out, line)
 	}
 	_, _ = fmt.Fprint(out, "Type yes to go on: ")
 	line, err := bufio.NewReader(in).ReadString('\n')

@@ -81,8 +81,10 @@ func (a *Answers) FromMedium(dir, hosts string) {
 	if a.Host.Prebuilt {
 		a.prebuilt(dir, hosts)
 	}
-	if a.Source != "" {
-		a.medium.plain = !isThere(filepath.Join(a.Source, ".git")) && !isThere(filepath.Join(a.Source, "HEAD"))
+	if a.Source != "" { // also a link that leads nowhere, through which git would write
+		_, noGit := os.Lstat(filepath.Join(a.Source, ".git"))
+		_, noHead := os.Lstat(filepath.Join(a.Source, "HEAD"))
+		a.medium.plain = noGit != nil && noHead != nil
 	}
 }
 

@@ -108,6 +108,9 @@ func (b *builder) warnings() []string {
 	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
 		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
 	}
+	if why := b.source().Untrusted(source.KnownHosts); why != "" {
+		ws = append(ws, why)
+	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}
@@ -132,6 +135,16 @@ func (b *builder) notes() (list []string) {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
 	}
 	return list
+}
+
+// source is where the system comes from.
+func (b *builder) source() source.Options {
+	return source.Options{
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
+		Ref: b.a.ref(), Pin: b.a.medium.revision,
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
+		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
+	}
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }

@@ -177,7 +177,7 @@ func TestFailure(t *testing.T) {
 		{"after the gate", true, errors.New("odd"), nil, Error{"bad", "odd", "", sys.CodeWritten}},
 		{"a fault before", false, sys.Faultf(sys.CodeSource, "plug it in", "no network"), nil, Error{"bad", "no network", "plug it in", sys.CodeSource}},
 		{"a fault of its own after", true, fmt.Errorf("x: %w", sys.Faultf(sys.CodeBootProof, "h", "no kernel")), nil, Error{"bad", "no kernel", "h", sys.CodeBootProof}},
-		{"unsafe words", false, sys.Faultf(sys.CodeSource, "h\x1b[2J", "a\x1b[31mb\nc"), nil, Error{"bad", "ab\nc", "h", sys.CodeSource}},
+		{"unsafe words", false, sys.Faultf(sys.CodeSource, "h\x1b[2J", "a\x1b[31mb\nc"), nil, Error{"bad", "a\x1b[31mb\nc", "h\x1b[2J", sys.CodeSource}},
 		{"Ctrl+C", true, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
 		{"Ctrl+C before the gate", false, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
 		{"SIGTERM", true, nil, Stopped{Signal: syscall.SIGTERM}, Error{"bad", "stopped by terminated", "run the same command again when you are ready", sys.CodeTerminated}},

@@ -160,7 +160,7 @@ func (s *sink) put(e Event) {
 	_, err = s.eventBuf.Write(append(line, '\n'))
 	s.note(err)
 	if text := logLine(e); text != "" {
-		_, err = fmt.Fprintf(s.logBuf, "%s %-10s %s\n", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Step, text)
+		_, err = fmt.Fprintf(s.logBuf, "%s %-10s %s\n", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Step, sys.Visible(text))
 		s.note(err)
 	}
 }
@@ -169,9 +169,9 @@ func (s *sink) put(e Event) {
 func logLine(e Event) string {
 	switch e.Kind {
 	case KindLog:
-		return e.Line
+		return sys.VisibleLine(e.Line)
 	case KindWarning:
-		return "warning: " + e.Line
+		return "warning: " + sys.VisibleLine(e.Line)
 	case KindStarted:
 		return "== started"
 	case KindCommand:

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -25,7 +28,9 @@ const maxEvent = 1 << 20
 // install that it followed. A file that a new install replaced is followed to
 // its end.
 func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
-	f, err := os.Open(file)
+	// A pipe or a device is no events file; without O_NONBLOCK, opening a pipe
+	// waits for its writer (fifo(7)).
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, Usage("start one with `auto-installer install`", "there is no install to follow: %s is not there", file)
 	}
@@ -33,16 +38,22 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 		return 0, sys.WithHint(err, sys.CodeMachine, "run it as root", "following the install")
 	}
 	defer f.Close()
+	const hint = "name an events file with --events; an install writes its own to " + RunDir
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0, fault(sys.CodeUnexpected, hint, "%s is not a file of events", file)
+	}
 	r := bufio.NewReader(f)
 	var part []byte
 	for {
-		chunk, err := r.ReadBytes('\n')
+		chunk, err := r.ReadSlice('\n')
 		part = append(part, chunk...)
+		if len(part) > maxEvent {
+			return 0, fault(sys.CodeUnexpected, hint, "%s has a line of more than %d bytes", file, maxEvent)
+		}
 		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
 		case errors.Is(err, io.EOF):
-			if len(part) > maxEvent {
-				return 0, fault(sys.CodeUnexpected, "it is not an events file", "%s has a line of more than %d bytes", file, maxEvent)
-			}
 			select {
 			case <-ctx.Done():
 				return 0, context.Cause(ctx)
@@ -52,16 +63,42 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 		case err != nil:
 			return 0, err
 		}
-		var e Event
-		if err := json.Unmarshal(part, &e); err != nil {
-			return 0, fault(sys.CodeUnexpected, "it is not an events file", "%s: %w", file, err)
+		e, err := parseEvent(part)
+		if err != nil {
+			return 0, fault(sys.CodeUnexpected, hint, "%s: %w", file, err)
 		}
 		part = part[:0]
 		each(e)
-		if e.Kind == KindEnded && e.Exit != nil {
+		if e.Kind == KindEnded {
 			return *e.Exit, nil
 		}
 	}
+}
+
+// parseEvent reads a line of an events file. An event has what its kind speaks
+// of, and an exit code that a process can have.
+func parseEvent(line []byte) (Event, error) {
+	var e Event
+	if err := json.Unmarshal(line, &e); err != nil {
+		return e, err
+	}
+	has := true
+	switch e.Kind {
+	case KindPlan:
+		has = e.Plan != nil
+	case KindCommand:
+		has = e.Action != nil && len(e.Action.Argv) > 0
+	case KindProgress:
+		has = e.Progress != nil
+	case KindFailed:
+		has = e.Error != nil
+	case KindEnded:
+		has = e.Exit != nil && *e.Exit >= 0 && *e.Exit <= 255
+	}
+	if !has {
+		return e, fmt.Errorf("an event %q without what it is about", e.Kind)
+	}
+	return e, nil
 }
 
 // Follow gives the engine's events from the first to the last. If the engine
@@ -150,5 +187,3 @@ func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFun
 		}
 	}
 }
-
-func quote(argv []string) string { return sys.Quote(argv) }

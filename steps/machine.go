@@ -244,8 +244,9 @@ func (m *Machine) Power(ctx context.Context, reboot bool) error {
 // Size renders bytes for people, in binary units.
 func Size(bytes int64) string { return block.FormatSize(bytes) }
 
-// CleanText makes foreign text safe for a terminal.
-func CleanText(s string) string { return sys.Clean(s) }
+// CleanText makes foreign text one line that is safe for a terminal: what it
+// would hide is shown.
+func CleanText(s string) string { return sys.VisibleLine(s) }
 
 // Quote renders a command line so that a shell reads the same words back.
 func Quote(argv []string) string { return sys.Quote(argv) }

@@ -8,6 +8,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/secrets"
+	"auto-installer/steps/internal/git"
 	"auto-installer/steps/internal/rules"
 	"auto-installer/steps/internal/sys"
 	worktree "auto-installer/steps/internal/tree"
@@ -113,9 +114,15 @@ func firstOf(root string, names ...string) string {
 	return ""
 }
 
+func originURL(dir string) sys.Cmd {
+	c := git.In(dir, "", "remote", "get-url", "origin")
+	c.Quiet = true
+	return c
+}
+
 // Origin is the URL of a work tree's remote origin, or empty.
 func Origin(ctx context.Context, dir string) string {
-	out, err := looking().Output(ctx, sys.Cmd{Argv: []string{"git", "-C", dir, "remote", "get-url", "origin"}, Quiet: true})
+	out, err := looking().Output(ctx, originURL(dir))
 	if err != nil {
 		return ""
 	}

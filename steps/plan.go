@@ -165,12 +165,7 @@ const (
 // steps is the install plan. Everything above the gate only looks and tries;
 // everything below it needs nobody to stand there.
 func (b *builder) steps() []Step {
-	src := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
-		Ref: b.a.ref(), Pin: b.a.medium.revision,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
-		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
-	}
+	src := b.source()
 	agreed := b.contract(&src)
 	opens := b.secrets(src, agreed.Found)
 	outLink := filepath.Join(b.paths.Dir, "toplevel")
@@ -229,7 +224,7 @@ func (b *builder) steps() []Step {
 	add(again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again))
 	if b.hasRepo() {
 		clone := repo.Options{
-			From: src.Dir, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
+			From: src.Dir, Root: Target, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
 		}
 		add(step("repo", "copy the config repo to "+b.h.RepoClonePath, after, clone, repo.Actions, repo.Run))
 	}

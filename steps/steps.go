@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 
 	"auto-installer/steps/internal/block"
@@ -107,9 +106,9 @@ func NewError(step string, err error) *Error {
 	if s, ok := errors.AsType[Stopped](err); ok {
 		return &Error{Step: step, Cause: s.Error(), Hint: "run the same command again when you are ready", Code: s.code()}
 	}
-	e := &Error{Step: step, Cause: clean(err.Error()), Code: sys.CodeUnexpected}
+	e := &Error{Step: step, Cause: err.Error(), Code: sys.CodeUnexpected}
 	if f, ok := errors.AsType[*sys.Fault](err); ok {
-		e.Cause, e.Hint, e.Code = clean(f.Cause), clean(f.Hint), f.Code
+		e.Cause, e.Hint, e.Code = f.Cause, f.Hint, f.Code
 	}
 	return e
 }
@@ -119,15 +118,6 @@ func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys
 
 // IsUsage tells whether an error is that of a wrong answer.
 func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
-
-// clean keeps the lines of a message and nothing else that moves a terminal.
-func clean(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = sys.Clean(l)
-	}
-	return strings.Join(lines, "\n")
-}
 
 // Usage is an error of a flag or an answer.
 func Usage(hint, format string, args ...any) *Error {

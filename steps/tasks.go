@@ -74,7 +74,7 @@ func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error 
 	if engine.LogProblem != nil {
 		show(Event{
 			Time: time.Now(), Kind: KindWarning, Step: "-",
-			Line: "what was shown of it is not all: " + sys.Clean(engine.LogProblem.Error()),
+			Line: "what was shown of it is not all: " + engine.LogProblem.Error(),
 		})
 	}
 	return err

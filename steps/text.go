@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"auto-installer/steps/internal/sys"
 )
 
 // Text writes events as lines for people.
@@ -38,14 +40,14 @@ func (t *Text) Event(e Event) {
 	case KindFinished:
 		t.line("[%2d/%d] %s: done in %.1f s", t.at, t.total, e.Step, e.Seconds)
 	case KindWarning:
-		t.line("warning: %s", e.Line)
+		t.line("warning: %s", sys.VisibleLine(e.Line))
 	case KindCommand:
 		if t.Verbose {
-			t.line("        $ %s", quote(e.Action.Argv))
+			t.line("        $ %s", sys.Quote(e.Action.Argv))
 		}
 	case KindLog:
 		if t.Verbose {
-			t.line("        %s", e.Line)
+			t.line("        %s", sys.VisibleLine(e.Line))
 		}
 	case KindProgress:
 		t.progress(*e.Progress)
@@ -87,7 +89,7 @@ func (t *Text) task(e Event) bool {
 	case KindStarted:
 		t.began = e.Time
 	case KindLog:
-		t.line("%s", e.Line)
+		t.line("%s", sys.VisibleLine(e.Line))
 	case KindProgress:
 		if t.Live {
 			t.redraw(*e.Progress, e.Time.Sub(t.began))
@@ -118,27 +120,52 @@ func (t *Text) redraw(p Progress, since time.Duration) {
 			}
 		}
 	}
-	_, _ = fmt.Fprintf(t.W, "\r\x1b[K  %s  %s", count, p.Label)
+	t.control("\r\x1b[K  " + count + "  " + sys.VisibleLine(p.Label))
 	t.open = true
 }
 
 // close ends a line of progress.
 func (t *Text) close() {
 	if t.open {
-		_, _ = io.WriteString(t.W, "\r\x1b[K")
+		t.control("\r\x1b[K")
 		t.open = false
 	}
 }
 
 func (t *Text) line(format string, args ...any) {
 	t.close()
-	// Whoever reads this may be gone; the install goes on, and all of it is
-	// in the log file.
-	_, _ = fmt.Fprintf(t.W, format+"\n", args...)
+	// The reader may be gone; the install goes on, and all of it is in the log
+	// file.
+	_, _ = fmt.Fprintf(Shown{t.W}, format+"\n", args...)
+}
+
+// control moves the terminal, which only the program's own text may.
+func (t *Text) control(s string) {
+	w := t.W
+	if shown, ok := w.(Shown); ok {
+		w = shown.W
+	}
+	_, _ = io.WriteString(w, s)
+}
+
+// Shown is the writer that all text for people goes through: what would move
+// the terminal, hide or reorder text comes out as its escape. JSON stays the
+// JSON that it was.
+type Shown struct{ W io.Writer }
+
+func (s Shown) Write(p []byte) (int, error) {
+	if !sys.Hides(p) { // a secret is not copied
+		return s.W.Write(p)
+	}
+	if _, err := io.WriteString(s.W, sys.Visible(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // WriteError writes an error and its hint, as every command ends.
 func WriteError(w io.Writer, e *Error) {
+	w = Shown{w}
 	_, _ = fmt.Fprintf(w, "error: %s\n", e.Error())
 	if e.Hint != "" {
 		_, _ = fmt.Fprintf(w, "hint: %s\n", e.Hint)
@@ -171,7 +198,7 @@ func WritePlan(w io.Writer, p *Plan) {
 			past = true
 			t.line("\n──── nothing above writes to a disk; everything below needs nobody ────")
 		}
-		t.line("\n%2d  %s: %s", i+1, s.Name, s.Does)
+		t.line("\n%2d  %s: %s", i+1, sys.VisibleLine(s.Name), sys.VisibleLine(s.Does))
 		for _, a := range s.Actions {
 			t.action(a)
 		}
@@ -180,10 +207,10 @@ func WritePlan(w io.Writer, p *Plan) {
 
 func (t *Text) action(a Action) {
 	if len(a.Argv) == 0 {
-		t.line("      - %s", a.Does)
+		t.line("      - %s", sys.VisibleLine(a.Does))
 		return
 	}
-	t.line("      $ %s", quote(a.Argv))
+	t.line("      $ %s", sys.Quote(a.Argv))
 	for line := range strings.Lines(a.Stdin) {
 		t.line("        < %s", strings.TrimRight(line, "\n"))
 	}

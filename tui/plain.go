@@ -29,7 +29,7 @@ var errLeft = &steps.Error{
 // RunPlain asks on the terminal until the install has ended.
 func RunPlain(ctx context.Context, b Backend, o Options) error {
 	p := &Plain{
-		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: os.Stdout,
+		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: steps.Shown{W: os.Stdout},
 		secret: func() ([]byte, error) { return ReadHidden(os.Stdin) },
 	}
 	defer p.answers.Wipe()

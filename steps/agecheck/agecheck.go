@@ -144,14 +144,11 @@ func (n Secret) title() string {
 // path is where the secret can be read: in the store, where the evaluation
 // left it, or in the repo.
 func (n Secret) path(repo string) string {
-	candidates := []string{n.File}
-	if repo != "" && filepath.IsLocal(n.InSource) {
-		candidates = append(candidates, filepath.Join(repo, n.InSource))
+	if fi, err := os.Stat(n.File); filepath.IsAbs(n.File) && err == nil && fi.Mode().IsRegular() {
+		return n.File
 	}
-	for _, c := range candidates {
-		if fi, err := os.Stat(c); filepath.IsAbs(c) && err == nil && fi.Mode().IsRegular() {
-			return c
-		}
+	if repo != "" && sys.HasIn(repo, n.InSource) {
+		return filepath.Join(repo, n.InSource)
 	}
 	return ""
 }

@@ -411,3 +411,33 @@ func TestActions(t *testing.T) {
 		t.Errorf("%+v", as)
 	}
 }
+
+// A secret that is a link out of the repo is not looked at: what it leads to is
+// not the repo's to show.
+func TestLinkOutOfTheRepo(t *testing.T) {
+	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
+	o := options(t, Secret{Name: "wifi", InSource: "wifi.age"}, Secret{Name: "up", InSource: "../up.age"})
+	if err := os.Symlink(outside, filepath.Join(o.Repo, "wifi.age")); err != nil {
+		t.Fatal(err)
+	}
+	if err := find(t.Context(), sys.NewFake(t), o); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Found.Files) != 0 || len(o.Found.Unread) != 2 {
+		t.Errorf("%+v", o.Found)
+	}
+	to, err := secrets.ParseRecipient(identity(t).Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.apply(o.Repo, []secrets.Rule{{File: "wifi.age", Recipients: []*secrets.Recipient{to}}}, to)
+	if len(o.Found.Files) != 0 {
+		t.Errorf("by the rules: %+v", o.Found.Files)
+	}
+	if err := os.Symlink(outside, filepath.Join(o.Repo, "keys.nix")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.entered(o.Repo); err == nil || strings.Contains(err.Error(), "root:secret") {
+		t.Errorf("keys.nix is a link out: %v", err)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -70,7 +69,7 @@ func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) 
 			if err != nil {
 				break
 			}
-			if _, err := os.Stat(path); err == nil {
+			if sys.HasIn(o.Repo, name) {
 				o.Found.Files = append(o.Found.Files, File{name, path})
 			} // else it was never made
 			break
@@ -103,7 +102,11 @@ var errAnother = errors.New("the age identity is not that")
 
 // entered is the host's public key in keys.nix, or nil.
 func (o Options) entered(dir string) (*secrets.Recipient, error) {
-	src, err := sys.ReadRegular(filepath.Join(dir, "keys.nix"), 4<<20)
+	below, err := filepath.Rel(o.Repo, dir)
+	if err != nil {
+		return nil, err
+	}
+	src, err := sys.ReadIn(o.Repo, filepath.Join(below, "keys.nix"), 4<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

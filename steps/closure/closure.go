@@ -107,9 +107,21 @@ func cmds(o Options) []sys.Cmd {
 // Actions is what Run will do.
 func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
 
+// makeTemp makes a new folder for builds: what has its name on a disk that was
+// written to before is not followed.
+func makeTemp(o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name := filepath.Base(o.tmp())
+	return errors.Join(root.RemoveAll(name), root.Mkdir(name, 0o700))
+}
+
 // Run builds or copies, with real progress.
 func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := os.MkdirAll(o.tmp(), 0o700); err != nil {
+	if err := makeTemp(o); err != nil {
 		return sys.Incomplete(err, "making a folder for builds")
 	}
 	defer os.RemoveAll(o.tmp())

@@ -20,7 +20,7 @@ func flake(t *testing.T) (Options, []string) {
 		Installable: "git+file:///run/r#x", Root: filepath.Join(dir, "mnt"), OutLink: filepath.Join(dir, "toplevel"),
 		Live: filepath.Join(dir, "live"), Env: []string{"GIT_SSH_COMMAND=ssh -i k"},
 	}
-	if err := os.Symlink(path, o.OutLink); err != nil { // nix does, in truth
+	if err := errors.Join(os.Mkdir(o.Root, 0o755), os.Symlink(path, o.OutLink)); err != nil { // nix does the latter, in truth
 		t.Fatal(err)
 	}
 	return o, []string{
@@ -155,9 +155,28 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("no room on the target", func(t *testing.T) {
 		o, _ := flake(t)
-		if err := os.WriteFile(o.Root, nil, 0o600); err != nil {
+		if err := errors.Join(os.Remove(o.Root), os.WriteFile(o.Root, nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		isFault(Run(t.Context(), sys.NewFake(t), o))
 	})
+}
+
+// What is in the place of the folder for builds on a disk that was written to
+// before is removed, not followed.
+func TestTempFollowsNoLink(t *testing.T) {
+	o, _ := flake(t)
+	outside := t.TempDir()
+	if err := os.Symlink(outside, o.tmp()); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeTemp(o); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(o.tmp()); err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
+	}
 }

@@ -29,16 +29,16 @@ func (o Options) Attribute() string { return o.Host + "InstallerIso" }
 
 func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
 
-func nix(does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
+func nix(o Options, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
 }
 
 func build(o Options) sys.Cmd {
-	return nix("build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+	return nix(o, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
 }
 
 func buildLog(o Options) sys.Cmd {
-	c := nix("read the log of an earlier build", "log", o.installable())
+	c := nix(o, "read the log of an earlier build", "log", o.installable())
 	c.Quiet = true
 	return c
 }
@@ -95,15 +95,18 @@ func find(outLink string) (name string, size int64, err error) {
 	return name, info.Size(), nil
 }
 
+// maxKey bounds a public key, in bytes.
+const maxKey = 64 << 10
+
 // deployKey is the public half of the deploy key that the ISO carries, or
 // empty: as the host's folder has it, else as the build printed it.
 func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
-	data, err := os.ReadFile(filepath.Join(o.Flake, "hosts", o.Host, "deploy.pub"))
+	data, err := sys.ReadIn(o.Flake, filepath.Join("hosts", o.Host, "deploy.pub"), maxKey)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return "", sys.WithHint(err, sys.CodeUsage, "put the public key itself there, as a file of the repo", "the ISO is built, but its deploy key cannot be read")
 	}
 	log, err := s.Output(ctx, buildLog(o))
 	if err != nil { // a substituted ISO has none

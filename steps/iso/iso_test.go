@@ -89,3 +89,16 @@ func TestRefusals(t *testing.T) {
 		fault(t, Run(t.Context(), f, o), sys.CodeSource, "nix built no ISO")
 	}
 }
+
+// A public key that is a link out of the repo is not printed.
+func TestDeployKeyIsNoLinkOut(t *testing.T) {
+	o := repo(t, "demo-installer.iso")
+	outside := filepath.Join(t.TempDir(), "shadow")
+	dir := filepath.Join(o.Flake, "hosts", "demo")
+	if err := errors.Join(os.WriteFile(outside, []byte("root:secret"), 0o600), os.MkdirAll(dir, 0o700), os.Symlink(outside, filepath.Join(dir, "deploy.pub"))); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := deployKey(t.Context(), sys.NewFake(t), o); err == nil || key != "" {
+		t.Errorf("%q, %v", key, err)
+	}
+}

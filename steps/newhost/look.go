@@ -8,13 +8,12 @@ import (
 	"strings"
 
 	"auto-installer/secrets"
+	repogit "auto-installer/steps/internal/git"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/tree"
 )
 
-func git(o Options, does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"git", "-C", o.Repo}, argv...)}
-}
+func git(o Options, does string, argv ...string) sys.Cmd { return repogit.In(o.Repo, does, argv...) }
 
 func status(o Options) sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}

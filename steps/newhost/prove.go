@@ -7,27 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
 )
 
-func nix(does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
+func nix(dir, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: dir}
 }
 
 func configurations(o Options, dir string) sys.Cmd {
-	return nix("see that the flake has the host", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
+	return nix(dir, "see that the flake has the host", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
 		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
 }
 
 func drvPath(o Options, dir string) sys.Cmd {
-	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
+	return nix(dir, "evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
 		flake.Path(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath",
 		// All of it is evaluated, and nothing printed.
 		"--apply", `path: builtins.seq path ""`)
@@ -86,12 +88,22 @@ func (o Options) copyTo(ctx context.Context, s sys.System, dir string) (unknown 
 	if unknown, err = o.list(ctx, s, "--others", "--exclude-standard"); err != nil {
 		return nil, err
 	}
+	from, err := os.OpenRoot(o.Repo)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	to, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer to.Close()
 	for _, name := range slices.Concat(known, unknown) {
-		if err := copyFile(filepath.Join(o.Repo, name), filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
+		if err := copyFile(from, to, name); err != nil {
 			return nil, err
 		}
 	}
-	return unknown, o.Draft.writeTo(dir)
+	return unknown, errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
 }
 
 // list is the files of the work tree that git ls-files tells.
@@ -112,12 +124,17 @@ func (o Options) forget(dir string, unknown []string) ([]string, error) {
 		_, drafted := o.Draft.files[name]
 		return drafted
 	})
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
 	for _, name := range unknown {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+		if err := root.RemoveAll(name); err != nil {
 			return nil, err
 		}
 		for up := filepath.Dir(name); up != "."; up = filepath.Dir(up) {
-			if os.Remove(filepath.Join(dir, up)) != nil {
+			if root.Remove(up) != nil {
 				break // it holds more
 			}
 		}
@@ -126,36 +143,49 @@ func (o Options) forget(dir string, unknown []string) ([]string, error) {
 }
 
 // copyFile copies a file or a link. A folder, which is a repo of its own, is
-// left out, as flakes do.
-func copyFile(from, to string) error {
-	info, err := os.Lstat(from)
+// left out, as flakes do, and so is what lies beyond a link out of the repo: a
+// flake cannot read it either.
+func copyFile(from, to *os.Root, name string) error {
+	info, err := from.Lstat(name)
 	if err != nil || info.IsDir() {
-		return err
+		return beyond(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := to.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
 	if info.Mode()&os.ModeSymlink != 0 {
-		target, err := os.Readlink(from)
+		if _, err := from.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		target, err := from.Readlink(name)
 		if err != nil {
 			return err
 		}
-		return os.Symlink(target, to)
+		return to.Symlink(target, name)
 	}
 	if !info.Mode().IsRegular() {
 		return nil // git does not know it either
 	}
-	in, err := os.Open(from)
+	in, err := from.Open(name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
+	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
+}
+
+// beyond is the error of looking at a file, or nil if that is not there, or
+// beyond a link out of the root.
+func beyond(err error) error {
+	if _, ok := errors.AsType[syscall.Errno](err); ok && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return err
+	}
+	return nil
 }
 
 // writeTo writes the draft into a copy of the repo, and never through a link
@@ -192,7 +222,7 @@ func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
 		}
 		o.Draft.files[name] = file{data: data}
 	}
-	return o.Draft.writeTo(dir)
+	return errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
 }
 
 // evaluate sees that the flake has the host and its installer.

@@ -3,7 +3,10 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 // Options says what is copied where.
 type Options struct {
 	From string // the clone in RAM
+	Root string // the target's mount point
 	To   string // repoClonePath, below the target
 	// Home is the user's home directory below the target; a repo in it
 	// belongs to the user, and so does every directory on the way. Empty if
@@ -63,5 +67,26 @@ func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
 // Run copies the clone that was evaluated, so that the very same revision is
 // on the disk.
 func Run(ctx context.Context, s sys.System, o Options) error {
+	if err := within(o); err != nil {
+		return sys.WithHint(err, sys.CodeWritten, "start over with --start-over, which makes the file systems again", "finding the place of the config repo on the target")
+	}
 	return sys.RunAll(ctx, s, cmds(o))
+}
+
+// within fails if a link on the target leads out of it: the commands would
+// follow that.
+func within(o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	below, err := filepath.Rel(o.Root, filepath.Dir(o.To))
+	if err != nil {
+		return err
+	}
+	if _, err := root.Stat(below); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

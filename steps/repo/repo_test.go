@@ -17,28 +17,28 @@ var cases = []struct {
 	o     Options
 	argvs [][]string
 }{
-	{"nobody's", Options{From: "/run/r", To: "/mnt/etc/nix-config", UID: 1000, GID: 100}, [][]string{
+	{"nobody's", Options{From: "/run/r", Root: "/", To: "/mnt/etc/nix-config", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/etc"},
 		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/etc/nix-config"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/etc/nix-config"},
 	}},
-	{"outside the user's home", Options{From: "/run/r", To: "/mnt/etc/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
+	{"outside the user's home", Options{From: "/run/r", Root: "/", To: "/mnt/etc/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/etc"},
 		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/etc/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/etc/c"},
 	}},
-	{"a home with a longer name", Options{From: "/run/r", To: "/mnt/home/user2/c", Home: "/mnt/home/user", UID: 1000, GID: 100}, [][]string{
+	{"a home with a longer name", Options{From: "/run/r", Root: "/", To: "/mnt/home/user2/c", Home: "/mnt/home/user", UID: 1000, GID: 100}, [][]string{
 		{"mkdir", "-p", "/mnt/home/user2"},
 		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/user2/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/home/user2/c"},
 	}},
-	{"in the home", Options{From: "/run/r", To: "/mnt/home/u/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
+	{"in the home", Options{From: "/run/r", Root: "/", To: "/mnt/home/u/c", Home: "/mnt/home/u", UID: 1000, GID: 100}, [][]string{
 		{"install", "-d", "-m", "0700", "-o", "1000", "-g", "100", "/mnt/home/u"},
 		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/u/c"},
 		{"cp", "--archive", "--no-target-directory", "/run/r", "/mnt/home/u/c"},
 		{"chown", "--recursive", "1000:100", "/mnt/home/u/c"},
 	}},
-	{"deep in the home", Options{From: "/run/r", To: "/mnt/home/u/a/b/c", Home: "/mnt/home/u", UID: 1001, GID: 0}, [][]string{
+	{"deep in the home", Options{From: "/run/r", Root: "/", To: "/mnt/home/u/a/b/c", Home: "/mnt/home/u", UID: 1001, GID: 0}, [][]string{
 		{"install", "-d", "-m", "0700", "-o", "1001", "-g", "0", "/mnt/home/u"},
 		{"install", "-d", "-o", "1001", "-g", "0", "/mnt/home/u/a", "/mnt/home/u/a/b"},
 		{"rm", "--recursive", "--force", "--one-file-system", "--", "/mnt/home/u/a/b/c"},
@@ -94,7 +94,7 @@ func TestRealCopy(t *testing.T) {
 		os.MkdirAll(filepath.Dir(home), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{From: from, To: filepath.Join(home, "src", "nix"), Home: home, UID: os.Getuid(), GID: os.Getgid()}
+	o := Options{From: from, Root: filepath.Join(dir, "mnt"), To: filepath.Join(home, "src", "nix"), Home: home, UID: os.Getuid(), GID: os.Getgid()}
 	m := &sys.Machine{Reporter: sys.Silent{}}
 	for range 2 { // the second finds all of it there
 		if err := Run(t.Context(), m, o); err != nil {
@@ -113,5 +113,26 @@ func TestRealCopy(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(home, "src/nix/clone")); err == nil {
 			t.Error("the second copy went into the first")
 		}
+	}
+}
+
+// A disk that was written to before may have a link where the clone is to go.
+func TestLinkOutOfTheTarget(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	kept := filepath.Join(outside, "c", "kept")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(kept), 0o755), os.WriteFile(kept, nil, 0o600), os.Mkdir(filepath.Join(root, "home"), 0o755),
+		os.Symlink(outside, filepath.Join(root, "home", "u"))); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(root, "home", "u")
+	for _, to := range []string{"c", "a/c"} {
+		o := Options{From: outside, Root: root, To: filepath.Join(home, to), Home: home}
+		fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+		if !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Hint, "--start-over") {
+			t.Errorf("%s: %+v", to, fault)
+		}
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Error(err)
 	}
 }

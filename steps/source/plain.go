@@ -3,6 +3,7 @@ package source
 import (
 	"regexp"
 
+	"auto-installer/steps/internal/git"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -23,7 +24,7 @@ func plain(o Options) []sys.Cmd {
 		branch = "main"
 	}
 	git := func(does string, argv ...string) sys.Cmd {
-		return sys.Cmd{Does: does, Argv: append([]string{"git", "-C", o.Dir}, argv...)}
+		return sys.Cmd{Does: does, Argv: append([]string{"git", "-C", o.Dir}, argv...), Env: git.Env}
 	}
 	c := []sys.Cmd{
 		{Does: "copy the config repo's files into memory", Argv: []string{"cp", "-R", "-T", "--", o.Local, o.Dir}},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/steps/internal/git"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -72,8 +73,7 @@ func clone(o Options) []sys.Cmd {
 	if o.Local != "" {
 		from = o.Local
 	}
-	// What the operator's git would ask, nobody answers here.
-	env := append([]string{"GIT_TERMINAL_PROMPT=0"}, o.Env...)
+	env := slices.Concat(git.Env, o.Env)
 	c := []sys.Cmd{{
 		Does: "clone the config repo into memory",
 		Argv: []string{"git", "clone", "--progress", "--", from, o.Dir},
@@ -84,26 +84,26 @@ func clone(o Options) []sys.Cmd {
 	if o.Ref != "" {
 		c = append(c, sys.Cmd{
 			Does: "check out " + o.Ref,
-			Argv: []string{"git", "-C", o.Dir, "-c", "advice.detachedHead=false", "checkout", o.Ref, "--"},
+			Argv: []string{"git", "-C", o.Dir, "-c", "advice.detachedHead=false", "checkout", o.Ref, "--"}, Env: git.Env,
 		})
 	}
 	if o.Ref == "" && o.Local == "" && o.Pin != "" {
 		c = append(c, sys.Cmd{
 			Does: "go to revision " + o.Pin + ", which the medium was built from",
-			Argv: []string{"git", "-C", o.Dir, "reset", "--hard", "--quiet", o.Pin},
+			Argv: []string{"git", "-C", o.Dir, "reset", "--hard", "--quiet", o.Pin}, Env: git.Env,
 		})
 	}
 	if o.Local != "" && o.Remote != "" {
 		c = append(c, sys.Cmd{
 			Does: "set its remote",
-			Argv: []string{"git", "-C", o.Dir, "remote", "set-url", "origin", o.Remote},
+			Argv: []string{"git", "-C", o.Dir, "remote", "set-url", "origin", o.Remote}, Env: git.Env,
 		})
 	}
 	return c
 }
 
 func revision(o Options) sys.Cmd {
-	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}}
+	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}, Env: git.Env}
 }
 
 // Actions is what Run will do.

@@ -39,7 +39,7 @@ func Evaluate(does, file, apply string) sys.Cmd {
 		"--option", "restrict-eval", "true", "--option", "allowed-uris", "",
 		"--option", "allow-import-from-derivation", "false", "-I", "repo=" + root,
 		"--file", file, "--apply", apply,
-	}}
+	}, Owner: filepath.Dir(file)}
 }
 
 // Find is the rules that a command is to use in dir: those that RULES names, as

@@ -45,9 +45,10 @@ func (w *lineWriter) flush() {
 	}
 }
 
-// Clean makes foreign text safe for a terminal and a log: no escape sequence,
-// no control character, no line break of any kind, nothing that reorders,
-// valid UTF-8; a tab becomes a space.
+// Clean is a line of a program's output without what that meant for a terminal:
+// no escape sequence, no control character, no line break of any kind, nothing
+// that reorders, valid UTF-8; a tab becomes a space. Names are not cleaned but
+// shown, by Visible.
 func Clean(s string) string {
 	s = ansi.Strip(strings.ToValidUTF8(s, string(utf8.RuneError)))
 	return strings.Map(func(r rune) rune {

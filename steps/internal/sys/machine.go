@@ -48,35 +48,29 @@ type Machine struct {
 var _ System = (*Machine)(nil)
 
 // Log implements System.
-func (m *Machine) Log(line string) { m.Reporter.Log(Clean(line)) }
+func (m *Machine) Log(line string) { m.Reporter.Log(line) }
 
 // Warn implements System.
-func (m *Machine) Warn(line string) { m.Reporter.Warn(Clean(line)) }
+func (m *Machine) Warn(line string) { m.Reporter.Warn(line) }
 
 // Progress implements System.
-func (m *Machine) Progress(p Progress) {
-	p.Label = Clean(p.Label)
-	m.Reporter.Progress(p)
-}
+func (m *Machine) Progress(p Progress) { m.Reporter.Progress(p) }
 
 // Waiting implements System.
-func (m *Machine) Waiting(w Waiting) {
-	w.For = Clean(w.For)
-	for i, line := range w.How {
-		w.How[i] = Clean(line)
-	}
-	m.Reporter.Waiting(w)
-}
+func (m *Machine) Waiting(w Waiting) { m.Reporter.Waiting(w) }
+
+// printed logs a line of a command, without its colours.
+func (m *Machine) printed(line string) { m.Log(Clean(line)) }
 
 // Run implements System.
 func (m *Machine) Run(ctx context.Context, c Cmd) error {
-	return m.start(ctx, c, nil, m.Log)
+	return m.start(ctx, c, nil, m.printed)
 }
 
 // Output implements System.
 func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	out := &limited{max: MaxOutput}
-	if err := m.start(ctx, c, out, m.Log); err != nil {
+	if err := m.start(ctx, c, out, m.printed); err != nil {
 		return nil, err
 	}
 	if out.full {

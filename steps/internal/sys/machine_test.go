@@ -564,12 +564,15 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 }
 
-func TestReportsAreClean(t *testing.T) {
+// What a command prints is logged without its colours; a step's own words are
+// the reporter's as they are, and shown by Visible.
+func TestPrintedLinesAreClean(t *testing.T) {
 	m, r := newMachine(t)
-	m.Log("a\x1b[2Jb")
-	m.Warn("c\u202ed")
-	m.Progress(Progress{Label: "e\x07f"})
-	if r.lines[0] != "ab" || r.warnings[0] != "cd" || r.progress[0].Label != "ef" {
-		t.Errorf("%q %q %+v", r.lines, r.warnings, r.progress)
+	if err := m.Run(t.Context(), Cmd{Argv: []string{"printf", `a\033[31mb\342\200\256\n`}}); err != nil {
+		t.Fatal(err)
+	}
+	m.Log("c\x1b[2Jd")
+	if r.lines[0] != "ab" || r.lines[1] != "c\x1b[2Jd" {
+		t.Errorf("%q", r.lines)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,34 @@ import (
 func ReadRegular(name string, limit int64) ([]byte, error) {
 	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	return regular(f, err, name, limit)
+}
+
+// ReadIn is ReadRegular of a file below a folder that is untrusted input: a link
+// in it that leads out is an error.
+func ReadIn(dir, name string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	return regular(f, err, filepath.Join(dir, name), limit)
+}
+
+// HasIn tells whether there is a plain file below a folder that is untrusted
+// input, and no link on the way leads out.
+func HasIn(dir, name string) bool {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func regular(f *os.File, err error, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,11 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	// A session of its own: signals reach all of it, no terminal can ask
 	// anything, and what a killed program left running can be found again.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	finished, err := asOwner(cmd, c.Owner)
+	defer finished()
+	if err != nil {
+		return notStarted{fmt.Errorf("running %s as the owner of %s: %w", c.Argv[0], c.Owner, err)}
+	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = m.Grace
 	if cmd.WaitDelay == 0 {
@@ -50,7 +55,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	}
 	errLines := feed(onErr)
 	cmd.Stderr = errLines
-	outLines := feed(m.Log)
+	outLines := feed(m.printed)
 	cmd.Stdout = outLines
 	if stdout != nil {
 		cmd.Stdout = stdout

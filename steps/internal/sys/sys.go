@@ -6,7 +6,6 @@ package sys
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -68,6 +67,9 @@ type Cmd struct {
 	Long  string   `json:",omitempty"`
 	Env   []string // additions to the environment, NAME=value; no secrets
 	Quiet bool     // looking, not doing: not worth an event
+	// Owner is a folder. If root starts the command, it runs as the owner of that,
+	// in a session without root's rights. Empty: it runs as the program does.
+	Owner string `json:",omitempty"`
 	// Silence is how long it may print nothing before it is ended: what it
 	// speaks with is gone. 0: it may be silent for as long as it likes.
 	Silence time.Duration `json:",omitempty"`
@@ -135,24 +137,4 @@ type Progress struct {
 type Waiting struct {
 	For string   `json:"for"`
 	How []string `json:"how"` // lines, some of them commands
-}
-
-// Quote renders argv so that a POSIX shell reads the same words back.
-func Quote(argv []string) string {
-	words := make([]string, len(argv))
-	for i, w := range argv {
-		words[i] = quoteWord(w)
-	}
-	return strings.Join(words, " ")
-}
-
-func quoteWord(w string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
-			strings.ContainsRune("_-./:=,+@%", r)
-	}
-	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }

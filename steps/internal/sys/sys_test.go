@@ -31,7 +31,7 @@ func TestQuoteReadsBackInAShell(t *testing.T) {
 	}
 	for _, argv := range argvs {
 		script := `f() { printf '%s\0' "$@"; }; f ` + Quote(argv)
-		out, err := exec.Command("sh", "-c", script).Output()
+		out, err := exec.Command("bash", "-c", script).Output()
 		if err != nil {
 			t.Fatalf("%q: %v", argv, err)
 		}

@@ -1,0 +1,86 @@
+package sys
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// asOwner makes a command of root's run as the owner of a folder. git runs what
+// a repo's own .git/config names, hooks and filters among it, and nix reads what
+// it may read: in the folder of a user neither is to have more than that user
+// has. The returned function is to be called after the command's end.
+func asOwner(cmd *exec.Cmd, folder string) (done func(), err error) {
+	done = func() {}
+	if folder == "" || os.Geteuid() != 0 {
+		return done, nil
+	}
+	uid, gid, err := owner(folder)
+	if err != nil || uid == 0 {
+		return done, err
+	}
+	name, home := strconv.Itoa(uid), ""
+	if u, err := user.LookupId(name); err == nil {
+		name, home = u.Username, u.HomeDir
+		if g, err := strconv.Atoi(u.Gid); err == nil {
+			gid = g
+		}
+	}
+	if at, _, err := owner(home); err != nil || at != uid {
+		// Of a user without a home, such as nobody: nix keeps a cache there.
+		if home, err = os.MkdirTemp("", "auto-installer-home-"); err != nil {
+			return done, err
+		}
+		done = func() { os.RemoveAll(home) }
+		if err := os.Lchown(home, uid, gid); err != nil {
+			return done, err
+		}
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
+		return strings.HasPrefix(v, "XDG_") || strings.HasPrefix(v, "SUDO_")
+	})
+	// The last of one name counts (exec.Cmd).
+	cmd.Env = append(cmd.Env, "HOME="+home, "USER="+name, "LOGNAME="+name)
+	return done, nil
+}
+
+func owner(name string) (uid, gid int, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return int(st.Uid), int(st.Gid), nil
+}
+
+// GiveTree gives all that is in a folder of root's to the owner of another one,
+// so that commands can run there as that owner. Links are given, not followed.
+func GiveTree(dir, like string) error {
+	uid, gid, err := owner(like)
+	if err != nil || os.Geteuid() != 0 || uid == 0 {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	// The folder itself comes last: until then it is root's alone.
+	err = fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || name == "." {
+			return err
+		}
+		return root.Lchown(filepath.FromSlash(name), uid, gid)
+	})
+	if err != nil {
+		return err
+	}
+	return root.Lchown(".", uid, gid)
+}
