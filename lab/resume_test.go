@@ -5,10 +5,14 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"auto-installer/steps/partition"
 )
 
 // The power is cut while the system is being copied. The machine starts anew,
@@ -19,17 +23,7 @@ func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
 	i := liveMachine(t, Config{Disks: []Disk{target}})
-	args := installArgs(i.host("demo-luks"), target, "--passphrase-file", i.write("/run/passphrase", passphrase))
-	i.begin(args)
-	shell(t, i.Machine, `
-		until grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl; do
-			grep -qs '"event":"ended"' /run/auto-installer/events.jsonl && exit 1
-			sleep 0.05
-		done`)
-	lap(t, i.Machine, "the power is cut")
-	if err := i.Close(); err != nil {
-		t.Fatal(err)
-	}
+	i.cutOff(installArgs(i.host("demo-luks"), target, "--passphrase-file", i.write("/run/passphrase", passphrase)))
 	journal := onESP(t, target, "mtype", "auto-installer/journal-?.json")
 	if !strings.Contains(journal, `"mount"`) || strings.Contains(journal, `"closure"`) {
 		t.Errorf("the journal on the disk is\n%s", journal)
@@ -55,12 +49,7 @@ func TestPowerCut(t *testing.T) {
 	if now := shell(t, i.Machine, written); now != facts {
 		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)
 	}
-	ran := ""
-	for _, e := range i.events() {
-		if e.Event == "command" {
-			ran += strings.Join(e.Action.Argv, " ") + "\n"
-		}
-	}
+	ran := i.ran()
 	if regexp.MustCompile(`(?m)luksFormat|luksAddKey|^mkfs|^sfdisk --wipe`).MatchString(ran) || !strings.Contains(ran, "--verify --check-contents --repair") {
 		t.Errorf("what ran is\n%s", ran)
 	}
@@ -71,6 +60,86 @@ func TestPowerCut(t *testing.T) {
 		t.Errorf("the journal is still there:\n%s", left)
 	}
 	i.boots(target, "demo-luks", typed)
+}
+
+// What an earlier owner of a disk can make of public files, an unfinished install
+// with all that lies on its root, is not continued without a container: --resume
+// leaves a system that is in use alone, and else writes all of the disk again.
+func TestForeignDisk(t *testing.T) {
+	t.Parallel()
+	target := disk(t, "TARGET", NVMe, 512, 5*gib)
+	i := liveMachine(t, Config{Disks: []Disk{target}})
+	i.cutOff(installArgs(i.host("demo-swap"), target))
+	root := fmt.Sprintf("%s?offset=%d", target.Path, partition.Align+partition.ESPSize)
+	const seed, planted, inStore = "/var/lib/systemd/random-seed", "/etc/planted", "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-planted"
+	if _, err := tool(t.Context(), "e2fsck", "-p", root); err != nil && !strings.Contains(err.Error(), "exit status 1") { // it mended
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("planted"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "mkdir /etc\nmkdir /nix\nmkdir /nix/store\nmkdir /var\nmkdir /var/lib\nmkdir /var/lib/systemd\n"
+	for _, name := range []string{seed, planted, inStore} {
+		script += "write " + file + " " + name + "\n"
+	}
+	commands := filepath.Join(t.TempDir(), "commands")
+	if err := os.WriteFile(commands, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tool(t.Context(), "debugfs", "-w", "-f", commands, root); err != nil {
+		t.Fatal(err)
+	}
+
+	i = liveMachine(t, Config{Name: t.Name() + "-again", Disks: []Disk{target}})
+	again := installArgs(i.host("demo-swap"), target, "--resume")
+	before := hash(t, target)
+	i.refused(2, "has been started since", again...)
+	i.letGo()
+	if hash(t, target) != before {
+		t.Error("the disk was written to")
+	}
+	shell(t, i.Machine, "debugfs -w -R 'rm "+seed+"' "+target.ID()+"-part2")
+	i.mustRun(again...)
+	if ran := i.ran(); !regexp.MustCompile(`(?s)sfdisk --wipe always.*mkfs\.ext4.*path-info --json --recursive --store /mnt`).MatchString(ran) ||
+		regexp.MustCompile(`(?m)--check-contents|^e2fsck|^fsck`).MatchString(ran) {
+		t.Errorf("what ran is\n%s", ran)
+	}
+	i.letGo()
+	i.off(target)
+	for _, name := range []string{planted, inStore} {
+		out, err := tool(t.Context(), "debugfs", "-R", "stat "+name, root)
+		if err != nil || !strings.Contains(string(out), "File not found") {
+			t.Errorf("%s is still there: %v\n%s", name, err, out)
+		}
+	}
+	i.boots(target, "demo-swap", nil)
+}
+
+// cutOff begins an install, and cuts the power while it copies the system.
+func (i *installer) cutOff(args []string) {
+	i.t.Helper()
+	i.begin(args)
+	shell(i.t, i.Machine, `
+		until grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl; do
+			grep -qs '"event":"ended"' /run/auto-installer/events.jsonl && exit 1
+			sleep 0.05
+		done`)
+	lap(i.t, i.Machine, "the power is cut")
+	if err := i.Close(); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// ran are the commands of the last install, a line each.
+func (i *installer) ran() (lines string) {
+	i.t.Helper()
+	for _, e := range i.events() {
+		if e.Event == "command" {
+			lines += strings.Join(e.Action.Argv, " ") + "\n"
+		}
+	}
+	return lines
 }
 
 // begin starts the program in the live system, and does not wait for it.

@@ -9,6 +9,7 @@ import (
 	"auto-installer/steps/encrypt"
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/source"
 )
@@ -26,6 +27,9 @@ type builder struct {
 	partitions []partition.Partition
 	held       *block.Held // from the gate on
 	begun      *journal    // what is continued, or nil
+	// unstarted: a system that was started since must not be lost, although
+	// the install starts over.
+	unstarted bool
 }
 
 func (b *builder) layout() error {
@@ -126,10 +130,24 @@ func (b *builder) unlock(luks encrypt.Options) []Step {
 	return []Step{step("unlock", "try the keys on the LUKS2 container that is there", before, luks, encrypt.TryActions, encrypt.Try)}
 }
 
+// neverStarted is the step that keeps --resume from erasing a system that is in
+// use by now: the journal may be left of an install whose last step was cut off.
+func (b *builder) neverStarted() []Step {
+	if !b.unstarted {
+		return nil
+	}
+	return []Step{step("unstarted", "see that the system on the disk was never started", before,
+		mount.Options{Root: b.part(2)}, mount.UnstartedActions, mount.Unstarted)}
+}
+
 // notes are told before an install, and are over with it.
 func (b *builder) notes() (list []string) {
-	if b.a.unfinished != nil && b.begun == nil {
-		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
+	if u := b.a.unfinished; u != nil && b.begun == nil {
+		if u.Proven() {
+			list = append(list, u.String()+"; it could be continued (--resume), but this starts over")
+		} else {
+			list = append(list, u.String()+"; "+Unproven+", so this starts over")
+		}
 	}
 	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))

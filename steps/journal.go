@@ -74,6 +74,9 @@ var stepName = regexp.MustCompile(`^[a-z]{1,32}$`)
 // maxSteps is more than any plan has.
 const maxSteps = 64
 
+// maxSerial is more than any install writes its journal.
+const maxSerial = 1 << 20
+
 // parseJournal reads a journal of a disk that nobody vouches for: it is whole
 // and of this form, or an error.
 func parseJournal(r io.Reader) (journal, error) {
@@ -113,8 +116,8 @@ func (j journal) sane() error {
 		return errors.New("its mode is none")
 	case len(j.Partitions) < 2 || len(j.Partitions) > 3:
 		return fmt.Errorf("it has %d partitions", len(j.Partitions))
-	case j.Serial < 1:
-		return errors.New("it was never written")
+	case j.Serial < 1 || j.Serial > maxSerial:
+		return fmt.Errorf("it was written %d times", j.Serial)
 	case j.Steps < len(j.Done) || j.Steps > maxSteps:
 		return fmt.Errorf("it has %d steps, of which %d are done", j.Steps, len(j.Done))
 	}

@@ -79,6 +79,30 @@ func TestResumePlan(t *testing.T) {
 	}
 }
 
+// What was sent to an install that was killed is not left on the target of one
+// that goes without.
+func TestResumeWithoutAnIdentity(t *testing.T) {
+	paths, a, first := firstStart(t)
+	for _, s := range []string{"partition", "encrypt", "format", "mount"} {
+		if err := first.journal.note(paths, s); err != nil {
+			t.Fatal(err)
+		}
+		a.Disk.identity.PTUUID = first.DiskGUID
+		for _, without := range []bool{false, true} {
+			a.NoAgeIdentity = without
+			p, err := ResumePlan(a, paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == "identity" })
+			removes := i >= 0 && strings.HasPrefix(p.Steps[i].Actions[0].Does, "remove /mnt/etc/age/stygianlibrary.agekey")
+			if removes != (without && s == "mount") || without && !removes && i >= 0 {
+				t.Errorf("after %s, without %v: %+v", s, without, p.Steps)
+			}
+		}
+	}
+}
+
 func TestResumeRefusesAnotherInstall(t *testing.T) {
 	paths, a, p := firstStart(t)
 	if err := p.journal.note(paths, "partition"); err != nil {

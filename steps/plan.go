@@ -56,8 +56,9 @@ type Plan struct {
 	held    *block.Held
 	lock    *os.File // of a repo that is changed, until the task has ended
 	shared  bool     // several tasks of this kind may run at once
-	// fromDisk: what is continued was read from the disk.
-	fromDisk bool
+	// unfinished is what the journal that was found tells, of a plan that was
+	// made to continue.
+	unfinished *Unfinished
 }
 
 // Target is where the new system is mounted. Paths in a host's definition
@@ -82,27 +83,36 @@ const (
 // InstallPlan makes the plan of an install. It looks at nothing: all it needs
 // is in the answers and the paths. The error is an *Error.
 func InstallPlan(a Answers, paths Paths) (*Plan, error) {
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path}
-	for i := range b.guids {
-		b.guids[i] = uuid.NewString()
-	}
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: newGUIDs()}
 	return b.plan()
+}
+
+func newGUIDs() (guids [4]string) {
+	for i := range guids {
+		guids[i] = uuid.NewString()
+	}
+	return guids
 }
 
 // ResumePlan makes the plan that continues what an earlier engine began, as the
 // journal in memory or the one on the disk tells: the same GUIDs, and for each
-// step that it finished what is left to do of it. It reads the disk. The error
-// is an *Error.
+// step that it finished what is left to do of it. What nothing proves to be
+// this installer's work is started over. It reads the disk. The error is an
+// *Error.
 func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 	j, fromDisk, err := findJournal(a, paths)
 	if err != nil {
 		return nil, NewError("", err)
 	}
+	found := j.unfinished(fromDisk, a.Host.LUKS.Enable)
 	// The disk carries the table that the earlier engine wrote.
 	if j.done("partition") {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs, begun: &j}
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	if found.Proven() {
+		b.begun = &j
+	}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err
@@ -111,8 +121,17 @@ func ResumePlan(a Answers, paths Paths) (*Plan, error) {
 		return nil, NewError("", fault(sys.CodeUsage, "leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install"))
 	}
 	// What was done then need not be part of it now, such as the deploy key.
-	j.Steps = max(p.journal.Steps, len(j.Done))
-	p.journal, p.fromDisk = &j, fromDisk
+	found.Of = max(p.journal.Steps, len(j.Done))
+	if b.begun == nil {
+		b.a.unfinished, b.unstarted, b.guids = &found, true, newGUIDs()
+		if p, err = b.plan(); err != nil {
+			return nil, err
+		}
+	} else {
+		// The rest of the journal is the plan's own: on the disk it is anyone's.
+		p.journal.Done, p.journal.Serial, p.journal.Steps = j.Done, j.Serial, found.Of
+	}
+	p.unfinished = &found
 	return p, nil
 }
 
@@ -165,6 +184,7 @@ const (
 // steps is the install plan. Everything above the gate only looks and tries;
 // everything below it needs nobody to stand there.
 func (b *builder) steps() []Step {
+	var hashes map[string]string // of a prebuilt system, once source has asked
 	src := b.source()
 	agreed := b.contract(&src)
 	opens := b.secrets(src, agreed.Found)
@@ -173,6 +193,7 @@ func (b *builder) steps() []Step {
 	sysOpts := system.Options{Toplevel: outLink, Root: Target}
 	if b.a.System != "" {
 		build.Installable, build.Prebuilt = b.a.System, true
+		src.Hashes = &hashes
 		sysOpts.Toplevel = b.a.System
 	}
 	luks := encrypt.Options{
@@ -183,6 +204,9 @@ func (b *builder) steps() []Step {
 		Root: Target, Toplevel: sysOpts.Toplevel, ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 		OtherLoader: agreed.Found.OtherLoader,
+	}
+	if b.a.System != "" {
+		proof.Hashes = func() map[string]string { return hashes }
 	}
 	if b.h.LUKS.Enable {
 		proof.LUKS, proof.LUKSLabel, proof.Mapper = luks.Device, luks.Label, luks.Mapper
@@ -197,7 +221,7 @@ func (b *builder) steps() []Step {
 		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
 		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
 	}
-	list := b.unlock(luks)
+	list := append(b.unlock(luks), b.neverStarted()...)
 	list = append(list,
 		step("source", "bring the config repo to memory and see that there is a system to install", before, src, source.Actions, source.Run),
 		step("contract", "compare what will be made with the host's own configuration and the other disks", before,
@@ -231,6 +255,9 @@ func (b *builder) steps() []Step {
 	if b.a.AgeIdentity != nil {
 		add(step("identity", "put the age identity in place", after,
 			identity.Options{Root: Target, Host: b.h.TargetHost, Key: b.a.AgeIdentity}, identity.Actions, identity.Run))
+	} else if b.a.NoAgeIdentity && b.begun != nil && b.begun.done("mount") {
+		add(step("identity", "remove an age identity that was sent before", after,
+			identity.Options{Root: Target, Host: b.h.TargetHost}, identity.RemoveActions, identity.Remove))
 	}
 	add(step("closure", "bring the system into the target's store", after, build, closure.Actions, closure.Run))
 	// Before the system is activated: users whose password is a secret would

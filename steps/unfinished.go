@@ -29,9 +29,25 @@ type Unfinished struct {
 	Time time.Time // when it was
 	// Encrypted: there is a LUKS container, which the passphrase must open.
 	Encrypted bool
-	// FromDisk: the machine was started anew since, so it is the disk that
-	// tells.
+	// FromDisk: the machine was restarted since, so only the disk tells of it.
 	FromDisk bool
+}
+
+// Proven tells whether this installer wrote what is on the disk. Memory, which
+// no earlier owner of the disk could write to, proves it; after a restart only
+// a LUKS container does, which the operator's passphrase must open. The journal
+// on the disk proves nothing: it is made of what is public.
+func (u Unfinished) Proven() bool { return !u.FromDisk || u.Encrypted }
+
+// Unproven says why an install that is not Proven is not continued.
+const Unproven = "the machine was restarted and the disk is not encrypted, so nothing proves who wrote what is on it"
+
+// unfinished is what a journal tells of.
+func (j journal) unfinished(fromDisk, luks bool) Unfinished {
+	return Unfinished{
+		Host: j.Host, Done: len(j.Done), Of: j.Steps, Last: j.Done[len(j.Done)-1], Time: j.Time, FromDisk: fromDisk,
+		Encrypted: luks && j.done("encrypt"),
+	}
 }
 
 func (u Unfinished) String() string {
@@ -47,11 +63,7 @@ func FindUnfinished(a Answers, p Paths) *Unfinished {
 	if err != nil {
 		return nil
 	}
-	j := plan.journal
-	return &Unfinished{
-		Host: j.Host, Done: len(j.Done), Of: j.Steps, Last: j.Done[len(j.Done)-1], Time: j.Time, FromDisk: plan.fromDisk,
-		Encrypted: j.done("encrypt"),
-	}
+	return plan.unfinished
 }
 
 // WarnOfUnfinished has the plan that starts over say so.

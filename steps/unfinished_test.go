@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,15 +38,18 @@ func run(t *testing.T, stdin string, argv ...string) {
 	}
 }
 
-func begin(t *testing.T) *begun {
+func begin(t *testing.T) *begun { return beginHost(t, "stygianlibrary", func(*Answers) {}) }
+
+func beginHost(t *testing.T, host string, change func(*Answers)) *begun {
 	t.Helper()
 	const size = 4 << 30
 	b := &begun{t: t, image: filepath.Join(t.TempDir(), "disk.img"), paths: Paths{Dir: t.TempDir()}}
 	id := block.Identity{Path: b.image, Serial: "S1", Model: "Lab", Size: size, LogicalSector: 512, DevNo: "259:0"}
 	b.a = Answers{
-		Host: load(t, "stygianlibrary"), System: toplevel, Passphrase: []byte(passphrase),
+		Host: load(t, host), System: toplevel, Passphrase: []byte(passphrase),
 		Disk: Disk{Path: b.image, Size: size, LogicalSector: 512, identity: id},
 	}
+	change(&b.a)
 	p, err := InstallPlan(b.a, Paths{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +104,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	noPassphrase := b.a
 	noPassphrase.Passphrase = nil
 	u := FindUnfinished(noPassphrase, b.paths)
-	if u == nil || u.Done != 4 || u.Of <= u.Done || u.Last != "mount" || !u.FromDisk || !u.Time.Equal(b.j.Time) {
+	if u == nil || u.Done != 4 || u.Of <= u.Done || u.Last != "mount" || !u.FromDisk || !u.Proven() || !u.Time.Equal(b.j.Time) {
 		t.Fatalf("%+v", u)
 	}
 	if s := u.String(); !strings.Contains(s, "stygianlibrary") || !strings.Contains(s, "2026-05-04 21:30") {
@@ -140,6 +144,80 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	p, err = ResumePlan(b.a, b.paths)
 	if err != nil || slices.ContainsFunc(p.Notes, func(w string) bool { return strings.Contains(w, "--resume") }) {
 		t.Errorf("%v, %q", err, p.Notes)
+	}
+}
+
+// Without a container nothing on the disk proves who wrote it: it is all made
+// from the host's definition, which is public. Then nothing of it is kept, and
+// no hash of its own is believed.
+func TestUnprovenIsStartedOver(t *testing.T) {
+	plain := func(t *testing.T) *begun {
+		b := beginHost(t, "stygianlibrary", func(a *Answers) { a.Host.LUKS.Enable, a.Host.Labels.LUKS, a.Passphrase = false, "", nil })
+		b.j.Done = []string{"partition", "format", "mount", "closure", "system"}
+		return b
+	}
+	notYet := func(t *testing.T) *begun {
+		b := begin(t)
+		b.j.Done = []string{"partition", "format", "mount"}
+		return b
+	}
+	claims := func(t *testing.T) *begun { // of a host that has none
+		b := plain(t)
+		b.j.Done = []string{"partition", "encrypt", "format", "mount"}
+		return b
+	}
+	for name, begin := range map[string]func(*testing.T) *begun{"not encrypted": plain, "not encrypted yet": notYet, "said to be encrypted": claims} {
+		t.Run(name, func(t *testing.T) {
+			b := begin(t)
+			b.put(journalNames[0], b.encoded(b.j))
+			u := FindUnfinished(b.a, b.paths)
+			if u == nil || u.Proven() || u.Encrypted || !u.FromDisk || u.Done != len(b.j.Done) || u.Of < u.Done {
+				t.Fatalf("%+v", u)
+			}
+			p, err := ResumePlan(b.a, b.paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Resumed || len(p.journal.Done) != 0 || p.DiskGUID == b.j.GUIDs[0] || slices.ContainsFunc(p.Partitions, func(n partition.Partition) bool {
+				return slices.Contains(b.j.GUIDs[:], n.GUID)
+			}) {
+				t.Errorf("something of the disk is kept: %+v", p)
+			}
+			line := Quote(commandsOf(p))
+			for _, want := range []string{"sfdisk --wipe always --wipe-partitions always", "mkfs.vfat", "mkfs.ext4", "debugfs -R"} {
+				if !strings.Contains(line, want) {
+					t.Errorf("no %s in %s", want, line)
+				}
+			}
+			for _, never := range []string{"fsck", "--verify --check-contents"} {
+				if strings.Contains(line, never) {
+					t.Errorf("%s in %s", never, line)
+				}
+			}
+			if !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, Unproven) }) {
+				t.Errorf("notes %q", p.Notes)
+			}
+			if p.Steps[1].Name != "unstarted" || p.Steps[1].Writes {
+				t.Errorf("a system in use is looked for in %+v", p.Steps[1])
+			}
+
+			// Without --resume it is the same, but for what it says and looks for.
+			b.a.WarnOfUnfinished(b.paths)
+			over, err := InstallPlan(b.a, b.paths)
+			if err != nil || !slices.Equal(over.Notes, p.Notes) || len(over.Steps) != len(p.Steps)-1 {
+				t.Errorf("%v, %q", err, over.Notes)
+			}
+
+			// What this boot has written is its own, whatever the disk says.
+			if err := p.journal.note(b.paths, "partition"); err != nil {
+				t.Fatal(err)
+			}
+			b.a.Disk.identity.PTUUID = p.DiskGUID
+			u = FindUnfinished(b.a, b.paths)
+			if u == nil || !u.Proven() || u.FromDisk || u.Done != 1 {
+				t.Errorf("%+v", u)
+			}
+		})
 	}
 }
 
@@ -266,6 +344,7 @@ func TestUnfinishedOfAnother(t *testing.T) {
 		{"something behind it", append(slices.Clone(whole), "{}"...), b.a, "damaged"},
 		{"nothing done", changed(func(j *journal) { j.Done = nil }), b.a, "no unfinished install"},
 		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "its host is none"},
+		{"a number that cannot be counted on", changed(func(j *journal) { j.Serial = math.MaxInt }), b.a, "damaged"},
 		{"never written", changed(func(j *journal) { j.Serial = 0 }), b.a, "damaged"},
 		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "a step is none"},
 		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1 steps, of which 4 are done"},

@@ -12,6 +12,11 @@ func (p *Plain) askUnfinished(context.Context) error {
 		return nil
 	}
 	p.say("There is %s.", p.begun)
+	if !p.begun.Proven() {
+		p.say("It cannot be continued: %s. The install starts over.", steps.Unproven)
+		p.resume(false)
+		return nil
+	}
 	for {
 		text, err := p.line("Continue it, c, or start over, s", "c")
 		if err != nil {

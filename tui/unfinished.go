@@ -8,8 +8,8 @@ import (
 	"auto-installer/steps"
 )
 
-// unfinished is shown if an install of the same host was begun on the disk, and
-// did not come to its end: continue it, or start over.
+// unfinished is shown if an install of the same host was interrupted on the disk:
+// continue it, if it is proven to be this installer's work, or start over.
 type unfinished struct {
 	*session
 	at int
@@ -18,6 +18,24 @@ type unfinished struct {
 func newUnfinished(s *session) *unfinished { return &unfinished{session: s} }
 
 func (u *unfinished) name() string { return "Unfinished" }
+
+// choices are what can be done, the proposed one first. What nothing proves is
+// not continued.
+func (u *unfinished) choices() [][2]string {
+	over := [2]string{"Start over", "writes everything on the disk again"}
+	if u.begun == nil || !u.begun.Proven() {
+		return [][2]string{over}
+	}
+	return [][2]string{{resumes, "keeps what is done; the rest is done, and all is proven"}, over}
+}
+
+const resumes = "Continue"
+
+// chosen is the choice with the cursor.
+func (u *unfinished) chosen() string {
+	all := u.choices()
+	return all[min(u.at, len(all)-1)][0]
+}
 
 func (u *unfinished) skip() bool { return u.begun == nil }
 
@@ -47,7 +65,7 @@ func (u *unfinished) update(msg tea.Msg) (tea.Cmd, turn) {
 	if !ok {
 		return nil, stay
 	}
-	if to := moved(key, u.at, 2); to != u.at {
+	if to := moved(key, u.at, len(u.choices())); to != u.at {
 		u.at = to
 		return nil, stay
 	}
@@ -55,7 +73,7 @@ func (u *unfinished) update(msg tea.Msg) (tea.Cmd, turn) {
 	case keyBack.is(key):
 		return nil, back
 	case keyNext.is(key):
-		u.resume(u.at == 0)
+		u.resume(u.chosen() == resumes)
 		return nil, next
 	}
 	return nil, stay
@@ -72,22 +90,23 @@ func (s *session) resume(yes bool) {
 
 func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	p.head("An install was begun on this disk", "It did not come to its end. What was done can be kept.")
 	b := u.begun
 	if b == nil {
 		return p.String(), nil
 	}
+	about := "It did not come to its end. What was done can be kept."
+	if !b.Proven() {
+		about = "It did not come to its end, and cannot be continued."
+	}
+	p.head("An install was begun on this disk", about)
 	fact := func(name, value string) { p.add(c.dim.Render(pad(name, 8)) + cut(clean(value), c.w-8)) }
 	fact("host", b.Host)
 	fact("done", itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+b.Last)
 	fact("on", b.Time.UTC().Format("2006-01-02 15:04")+" UTC")
 	p.gap()
-	for i, row := range [][2]string{
-		{"Continue", "keeps what is done; the rest is done, and all is proven"},
-		{"Start over", "makes everything on the disk anew"},
-	} {
+	for _, row := range u.choices() {
 		mark, style := "  ", c.text
-		if i == u.at {
+		if row[0] == u.chosen() {
 			mark, style = glyphCursor+" ", c.selected
 		}
 		about := ""
@@ -97,7 +116,10 @@ func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 		p.add(style.Render(mark+pad(row[0], 16)) + about)
 	}
 	p.gap()
-	if b.Encrypted && u.at == 0 {
+	switch {
+	case !b.Proven():
+		p.para(c.dim, "The reason: "+steps.Unproven+".")
+	case b.Encrypted && u.chosen() == resumes:
 		p.para(c.dim, "The passphrase is asked for once, and must be the one that it was begun with.")
 	}
 	return p.String(), nil

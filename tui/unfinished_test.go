@@ -57,6 +57,39 @@ func TestStartOver(t *testing.T) {
 	}
 }
 
+// TestUnprovenStartsOver: what nothing proves to be this installer's work is not
+// continued, whatever is pressed.
+func TestUnprovenStartsOver(t *testing.T) {
+	for _, keys := range [][]string{{"enter"}, {"up", "enter"}, {"down", "enter"}} {
+		f := newFake(t)
+		interrupted(f)
+		f.begun.Host, f.begun.Encrypted = "demo", false
+		p := fly(t, f, "demo")
+		walk(stateUnfinished)(p)
+		p.press(keys...)
+		if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume {
+			t.Errorf("%q: started %+v", keys, f.started)
+		}
+	}
+	f := newFake(t)
+	interrupted(f)
+	f.begun.Host, f.begun.Encrypted = "demo", false
+	said, _ := converse(t, f, "demo", []string{"de", "3", "yes"}, nil)
+	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "It cannot be continued: "+steps.Unproven) || !strings.Contains(said, "destroyed") {
+		t.Errorf("%+v\n%s", f.started, said)
+	}
+	// In the same boot, memory proves it: it is what is proposed.
+	f = newFake(t)
+	interrupted(f)
+	f.begun.Host, f.begun.Encrypted, f.begun.FromDisk = "demo", false, false
+	p := fly(t, f, "demo")
+	walk(stateUnfinished)(p)
+	p.press("enter")
+	if walk(stateInstall)(p); len(f.started) != 1 || !f.started[0].Resume {
+		t.Errorf("started %+v", f.started)
+	}
+}
+
 // TestContinueIsOfOneDisk: what was chosen for one disk does not count for
 // another, and a recovery key that was made is not for a container that is there.
 func TestContinueIsOfOneDisk(t *testing.T) {

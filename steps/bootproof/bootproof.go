@@ -47,6 +47,11 @@ type Options struct {
 	// (proc_sys_vm(5)), so that store paths are read from the disk. Empty: it
 	// is left alone.
 	DropCaches string
+	// Hashes is the system's closure with the hashes of its contents, as the
+	// medium has them: the target's own database must say the same, before it
+	// is believed. Nil, or nil from it: the target's nix built the system, and
+	// nobody else knows them.
+	Hashes func() map[string]string
 	// SkipContents leaves out hashing the store paths again.
 	SkipContents bool
 }
@@ -144,8 +149,10 @@ func report(failed []failure, of int) *sys.Fault {
 		}
 		errs = append(errs, f.err)
 	}
-	// Whatever it was: nothing is lost that was written.
-	hints = append(hints, "then try again from here (--resume)")
+	if !slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(h, "start over") }) {
+		// Nothing is lost that was written.
+		hints = append(hints, "then try again from here (--resume)")
+	}
 	cause := "the machine might not start: " + causes[0]
 	if len(failed) > 1 {
 		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(failed), of, strings.Join(causes, "\n"))

@@ -120,6 +120,9 @@ func TestSound(t *testing.T) {
 			}
 			return g
 		}(), []string{"the initrd opens /dev/x2 as c", "the recovery key opens /dev/x2"}},
+		{"a store that the medium has too", sound().claiming(`{"` + toplevel + `":{"narHash":"sha256-t="},"/nix/store/a-lib":{"narHash":"sha256-l="}}`), []string{
+			"its 3 store paths are on the disk as they were built and are on the medium",
+		}},
 		{"not hashed again", func() *target {
 			g := sound()
 			g.options = func(o *Options) { o.SkipContents = true }
@@ -385,6 +388,44 @@ func TestResolve(t *testing.T) {
 			t.Errorf("resolve(%q) = %q", name, got)
 		}
 	}
+}
+
+// What an earlier owner of the disk altered, with a database that matches, is
+// not believed: the hashes are the medium's.
+func TestForeignStore(t *testing.T) {
+	const lib = "/nix/store/a-lib"
+	for _, c := range []struct{ name, claims, bad string }{
+		{"an altered path", `{"` + toplevel + `":{"narHash":"sha256-t="},"` + lib + `":{"narHash":"sha256-EVIL="}}`, lib + " is not the medium's"},
+		{"an altered system", `{"` + toplevel + `":{"narHash":"sha256-EVIL="},"` + lib + `":{"narHash":"sha256-l="}}`, toplevel + " is not the medium's"},
+		{"no hash", `{"` + toplevel + `":{"narHash":""},"` + lib + `":{"narHash":"sha256-l="}}`, toplevel + " is not the medium's"},
+		{"a reference less", `{"` + toplevel + `":{"narHash":"sha256-t="}}`, lib + " is missing"},
+		{"a path more", `{"` + toplevel + `":{"narHash":"sha256-t="},"` + lib + `":{"narHash":"sha256-l="},"/nix/store/b-evil":{"narHash":"x"}}`, "/nix/store/b-evil is not on the medium"},
+		{"not there", `{"` + toplevel + `":null}`, "not valid"},
+		{"no answer", `x`, "not understood"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := sound().claiming(c.claims)
+			g.foreign = true
+			r := g.prove(t)
+			if r.fault == nil || !strings.Contains(r.fault.Cause, c.bad) {
+				t.Fatalf("%+v\n%s", r.fault, r.log)
+			}
+			if c.bad[0] == '/' && (!strings.Contains(r.fault.Hint, "--start-over") || strings.Contains(r.fault.Hint, "--resume")) {
+				t.Errorf("the hint is %s", r.fault.Hint)
+			}
+		})
+	}
+}
+
+// claiming is a target whose database says so, of a system on the medium.
+func (g *target) claiming(claims string) *target {
+	g.claims = claims
+	g.options = func(o *Options) {
+		o.Hashes = func() map[string]string {
+			return map[string]string{toplevel: "sha256-t=", "/nix/store/a-lib": "sha256-l="}
+		}
+	}
+	return g
 }
 
 func FuzzFstab(f *testing.F) {

@@ -54,10 +54,11 @@ func (p *proof) close() {
 }
 
 const (
-	hintLoader = "the boot loader did not install as it should: the log of the step before says more"
-	hintDisk   = "the disk does not return what was written to it: look at its cable and its health, and start over, on another disk if it happens again"
-	hintHost   = "mend the host's configuration"
-	hintLabels = "detach the other disk that carries the label, or give the host labels of its own"
+	hintLoader  = "the boot loader did not install as it should: the log of the step before says more"
+	hintDisk    = "the disk does not return what was written to it: look at its cable and its health, and start over, on another disk if it happens again"
+	hintForeign = "start over (--start-over): what is on the disk did not come from this medium"
+	hintHost    = "mend the host's configuration"
+	hintLabels  = "detach the other disk that carries the label, or give the host labels of its own"
 )
 
 // checks are all links of the chain, in the order of the boot.

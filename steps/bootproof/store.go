@@ -9,12 +9,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"auto-installer/steps/internal/bls"
 	"auto-installer/steps/internal/nixlog"
+	"auto-installer/steps/internal/nixstore"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -188,6 +190,54 @@ func verify(o Options, toplevel string) sys.Cmd {
 	}
 }
 
+// claims is what the target's own database says of the system.
+func claims(o Options, toplevel string) sys.Cmd {
+	return sys.Cmd{
+		Does: "compare what the target's store says of itself with the medium's",
+		Argv: nixstore.Query(o.Root, toplevel),
+	}
+}
+
+// compareClaims makes sure that the target's database names exactly the paths
+// that the medium has, with the same hashes. What hashes the files again then
+// goes by the medium's.
+func compareClaims(ctx context.Context, s sys.System, o Options, toplevel string, medium map[string]string) error {
+	out, err := s.Output(ctx, claims(o, toplevel))
+	if err != nil {
+		return err
+	}
+	paths, err := nixstore.Parse(out, toplevel)
+	if err != nil {
+		return err
+	}
+	target := nixstore.Hashes(paths)
+	var wrong []string
+	for name, hash := range medium {
+		switch is, there := target[name]; {
+		case !there:
+			wrong = append(wrong, name+" is missing")
+		case hash == "" || is != hash:
+			wrong = append(wrong, name+" is not the medium's: its hash is another")
+		}
+	}
+	for name := range target {
+		if _, known := medium[name]; !known {
+			wrong = append(wrong, name+" is not on the medium")
+		}
+	}
+	slices.Sort(wrong)
+	if n := len(wrong); n > mostWrong {
+		wrong = append(wrong[:mostWrong], fmt.Sprintf("and %d more", n-mostWrong))
+	}
+	if wrong != nil {
+		return sys.Faultf(sys.CodeBootProof, hintForeign, "%s", strings.Join(wrong, "\n"))
+	}
+	return nil
+}
+
+// mostWrong is how many paths are named.
+const mostWrong = 5
+
 // contents makes sure that every store path of the system is on the disk as it
 // was built.
 func (p *proof) contents() Check {
@@ -197,34 +247,55 @@ func (p *proof) contents() Check {
 		// earlier install.
 		shown = "<toplevel>"
 	}
+	does := []sys.Action{verify(p.o, shown).Action()}
+	if p.o.Hashes != nil {
+		does = append([]sys.Action{claims(p.o, shown).Action()}, does...)
+	}
 	return Check{
-		Name: "the contents of the store", Hint: hintDisk, Does: []sys.Action{verify(p.o, shown).Action()},
+		Name: "the contents of the store", Hint: hintDisk, Does: does,
 		Prove: func(ctx context.Context, s sys.System) (string, error) {
 			if p.o.DropCaches != "" {
 				if err := os.WriteFile(p.o.DropCaches, []byte("1\n"), 0o200); err != nil {
 					s.Log("what is in memory is not read from the disk again: " + err.Error())
 				}
 			}
-			var paths int64
-			var wrong []string
-			log := &nixlog.Log{
-				Progress: func(pr sys.Progress) {
-					paths = max(paths, pr.Done)
-					s.Progress(pr)
-				},
-				Line: func(line string) {
-					if !strings.HasPrefix(line, "checking '") {
-						s.Log(line)
-						wrong = append(wrong, line)
+			where := ""
+			if p.o.Hashes != nil {
+				if medium := p.o.Hashes(); medium != nil {
+					if err := compareClaims(ctx, s, p.o, p.toplevel, medium); err != nil {
+						return "", err
 					}
-				},
+					where = " and are on the medium"
+				}
 			}
-			if err := s.Lines(ctx, verify(p.o, p.toplevel), log.Feed); err != nil {
-				const most = 5
-				wrong = wrong[max(0, len(wrong)-most):]
-				return "", errors.New(strings.Join(append(wrong, err.Error()), "\n"))
+			paths, err := p.hashAgain(ctx, s)
+			if err != nil {
+				return "", err
 			}
-			return fmt.Sprintf("its %d store paths are on the disk as they were built", paths), nil
+			return fmt.Sprintf("its %d store paths are on the disk as they were built%s", paths, where), nil
 		},
 	}
+}
+
+// hashAgain hashes every store path of the system, by what the target's database
+// says, and returns how many there are.
+func (p *proof) hashAgain(ctx context.Context, s sys.System) (paths int64, err error) {
+	var wrong []string
+	log := &nixlog.Log{
+		Progress: func(pr sys.Progress) {
+			paths = max(paths, pr.Done)
+			s.Progress(pr)
+		},
+		Line: func(line string) {
+			if !strings.HasPrefix(line, "checking '") {
+				s.Log(line)
+				wrong = append(wrong, line)
+			}
+		},
+	}
+	if err := s.Lines(ctx, verify(p.o, p.toplevel), log.Feed); err != nil {
+		wrong = wrong[max(0, len(wrong)-mostWrong):]
+		return 0, errors.New(strings.Join(append(wrong, err.Error()), "\n"))
+	}
+	return paths, nil
 }

@@ -112,22 +112,34 @@ func keys(o Options) []sys.Cmd {
 }
 
 // TryActions is what Try will do.
-func TryActions(o Options) []sys.Action { return sys.Actions(keys(o)...) }
+func TryActions(o Options) []sys.Action {
+	return sys.Actions(append([]sys.Cmd{dumpCmd(o)}, keys(o)...)...)
+}
 
 // noKey is cryptsetup's exit code for a passphrase that opens no keyslot
 // (cryptsetup(8), "Return codes").
 const noKey = 2
 
-// Try makes sure that the container which an earlier Run made opens with the
-// keys. It writes nothing; a key that does not open it is a wrong answer.
+const hintAnother = "start over (--start-over): the container is then made again"
+
+// Try makes sure that the container is such as Run makes, and that it opens with
+// the keys: then only those who know one of them can have filled it. It writes
+// nothing; a key that does not open it is a wrong answer.
 func Try(ctx context.Context, s sys.System, o Options) error {
+	out, err := s.Output(ctx, dumpCmd(o))
+	if err != nil {
+		return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+dumpCmd(o).Does)
+	}
+	if err := genuine(out); err != nil {
+		return sys.Faultf(sys.CodeUsage, hintAnother, "the container on %s was not made by this installer: %w", o.Device, err)
+	}
 	for i, c := range keys(o) {
 		err := s.Run(ctx, c)
 		exit, failed := errors.AsType[*sys.ExitError](err)
 		switch {
 		case err == nil:
 		case !failed || exit.Exit != noKey:
-			return sys.WithHint(err, sys.CodeUnexpected, "start over (--start-over): the container is then made anew", "to "+c.Does)
+			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
 		case i == 0:
 			return sys.Faultf(sys.CodeUsage, "give the passphrase that the install was begun with, or start over (--start-over)",
 				"the passphrase does not open %s, which the unfinished install has encrypted", o.Device)

@@ -169,10 +169,11 @@ func TestTry(t *testing.T) {
 		{"both open it", []int{0, 0}, sys.CodeOK, ""},
 		{"a wrong passphrase", []int{2}, sys.CodeUsage, "the passphrase does not open"},
 		{"a wrong recovery key", []int{0, 2}, sys.CodeUsage, "the recovery key does not open"},
-		{"no container", []int{1}, sys.CodeUnexpected, "to try the passphrase"},
+		{"a failure", []int{1}, sys.CodeUnexpected, "to try the passphrase"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := sys.NewFake(t)
+			f.Expect(dumpCmd(o).Argv...).Prints(header)
 			for _, exit := range c.exits {
 				if call := f.Expect(argv...); exit != 0 {
 					call.Fails(exit, "")

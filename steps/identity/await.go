@@ -65,6 +65,9 @@ func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
 	refused := []byte(nil)
 	for {
 		if _, err := os.Stat(o.Skip); err == nil {
+			if err := Remove(ctx, s, o.options(nil)); err != nil {
+				return err
+			}
 			s.Log("going on without an age identity, as the operator wishes")
 			return nil
 		}
@@ -103,9 +106,24 @@ func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done 
 			return false, context.Cause(ctx)
 		}
 		s.Warn(fmt.Sprintf("the key that came is not taken: %v; send the right one", err))
-		return false, nil
+		return false, o.refuse(ctx, s, key)
 	}
-	return true, Run(ctx, s, Options{Root: o.Root, Host: o.Host, Key: key})
+	return true, Run(ctx, s, o.options(key))
+}
+
+// refuse removes a key that does not fit: it must not stay on the target, not
+// even if the install ends here. What is being sent in its place stays.
+func (o AwaitOptions) refuse(ctx context.Context, s sys.System, key []byte) error {
+	now, err := arrived(o)
+	defer clear(now)
+	if err != nil || !bytes.Equal(now, key) {
+		return nil //nolint:nilerr // the next look tells
+	}
+	return Remove(ctx, s, o.options(nil))
+}
+
+func (o AwaitOptions) options(key []byte) Options {
+	return Options{Root: o.Root, Host: o.Host, Key: key}
 }
 
 // maxKey bounds what is read of a key, in bytes.

@@ -106,6 +106,7 @@ func TestAwait(t *testing.T) {
 	if w := <-s.c; !strings.Contains(w, "another host's") {
 		t.Errorf("warned of %q", w)
 	}
+	left(t, o)
 	send(t, o, right)
 	if err := ends(t, done); err != nil {
 		t.Fatal(err)
@@ -130,6 +131,90 @@ func TestAwait(t *testing.T) {
 	}
 	if last := s.Waits[len(s.Waits)-1]; last.For != "" {
 		t.Errorf("it still says that it waits for %s", last.For)
+	}
+}
+
+// left makes sure that no identity, and no part of one, is on the target.
+func left(t *testing.T, o AwaitOptions) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		names, err := filepath.Glob(filepath.Join(o.Root, "etc/age/*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("on the target is %q", names)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// What was refused, came in half or is no identity is not on the target when
+// the install goes on without.
+func TestAwaitSkippedLeavesNothing(t *testing.T) {
+	wrong := newKey(t)
+	for name, sent := range map[string][]byte{
+		"refused": wrong, "in half": wrong[:20], "two identities": append(newKey(t), wrong...), "an ssh key": []byte("-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, s, done := awaiting(t, func([]byte) error { return errors.New("it is another host's") })
+			send(t, o, sent)
+			if name == "refused" {
+				<-s.c
+			}
+			if err := os.WriteFile(o.Skip, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := ends(t, done); err != nil {
+				t.Fatal(err)
+			}
+			left(t, o)
+		})
+	}
+}
+
+// An install that ends while it waits leaves none that was refused either.
+func TestAwaitStopsAfterRefusal(t *testing.T) {
+	dir, wrong := t.TempDir(), newKey(t)
+	file := filepath.Join(dir, "etc/age/demo.agekey")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, wrong, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stopped")
+	o := AwaitOptions{
+		Root: dir, Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
+		Fits: func(context.Context, sys.System, []byte) error { return errors.New("it is another host's") },
+	}
+	s := &told{Fake: sys.NewFake(t), c: make(chan string, 1)}
+	go func() { <-s.c; cancel(stop) }()
+	if err := Await(ctx, s, o); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+	left(t, o)
+}
+
+// A resumed install that goes without has none of what was sent before.
+func TestRemove(t *testing.T) {
+	o := Options{Root: t.TempDir(), Host: "demo"}
+	s := sys.NewFake(t)
+	if err := Remove(t.Context(), s, o); err != nil {
+		t.Errorf("none is there: %v", err)
+	}
+	other := filepath.Join(o.Root, dir, "other")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(other), 0o700), os.WriteFile(other, nil, 0o600),
+		os.WriteFile(filepath.Join(o.Root, o.path()), newKey(t), 0o600), os.WriteFile(filepath.Join(o.Root, o.path()+".new"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(t.Context(), s, o); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(o.Root, dir, "*")); len(names) != 1 || names[0] != other {
+		t.Errorf("%q", names)
 	}
 }
 

@@ -77,6 +77,28 @@ func write(o Options) error {
 	return root.Rename(tmp, o.path())
 }
 
+// RemoveActions is what Remove will do.
+func RemoveActions(o Options) []sys.Action {
+	return []sys.Action{{Does: fmt.Sprintf("remove %s/%s, if it is there", o.Root, o.path())}}
+}
+
+// Remove takes away an identity that is not to be used, or a part of one.
+func Remove(_ context.Context, _ sys.System, o Options) error {
+	root, err := os.OpenRoot(o.Root)
+	if err == nil {
+		for _, name := range []string{o.path(), o.path() + ".new"} {
+			if gone := root.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
+		err = errors.Join(err, root.Close())
+	}
+	if err != nil {
+		return sys.Incomplete(err, "removing an age identity that is not to be used")
+	}
+	return nil
+}
+
 // makeDir makes the folder of identities below the target's root, root's alone.
 func makeDir(target string) error {
 	root, err := os.OpenRoot(target)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -95,6 +96,37 @@ func run(ctx context.Context, s sys.System, cmds []cmd) error {
 // (systemd-random-seed.service(8)), and no install does.
 const seed = "var/lib/systemd/random-seed"
 
+// look asks for the seed without mounting: the file system may be hostile, so
+// the kernel does not get to see it.
+func look(o Options) sys.Cmd {
+	return sys.Cmd{
+		Does: "see that the system on it was never started: no " + seed,
+		Argv: []string{"debugfs", "-R", "stat " + seed, o.Root},
+	}
+}
+
+// UnstartedActions is what Unstarted will do.
+func UnstartedActions(o Options) []sys.Action { return sys.Actions(look(o)) }
+
+// Unstarted makes sure that a system on the root was not started since, before
+// it is erased. It needs no mount, and writes nothing. What is no ext4 is no
+// system of this installer.
+func Unstarted(ctx context.Context, s sys.System, o Options) error {
+	out, err := s.Output(ctx, look(o))
+	if err != nil {
+		return sys.WithHint(err, sys.CodeUsage, "if all on the disk may go, start over (--start-over)", "looking whether the system was started")
+	}
+	if strings.Contains(string(out), "Inode:") { // debugfs(8) ends with 0 in any case
+		return started(o)
+	}
+	return nil
+}
+
+func started(o Options) error {
+	return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
+		"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
+}
+
 // AgainActions is what Again will do.
 func AgainActions(o Options) []sys.Action {
 	as := Actions(o)
@@ -120,8 +152,7 @@ func Again(ctx context.Context, s sys.System, o Options) error {
 		if err != nil {
 			return sys.Incomplete(err, "looking whether the system was started")
 		}
-		return sys.Faultf(sys.CodeUsage, "no file was changed; if all on it may go, start over (--start-over)",
-			"the system on %s has been started since it was installed (/%s is there)", o.Root, seed)
+		return started(o)
 	}
 	if err := run(ctx, s, all[rootMounted:espMounted]); err != nil {
 		return err

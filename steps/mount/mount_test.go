@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -146,5 +147,52 @@ func TestAgain(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// Before --resume erases what nothing proves, a system that is in use by now is
+// found on the disk itself, without a mount.
+func TestUnstarted(t *testing.T) {
+	undos, err := sys.OpenUndoStack(filepath.Join(t.TempDir(), "undo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &sys.Machine{Reporter: sys.Silent{}, Undos: undos}
+	for _, c := range []struct {
+		name string
+		put  string // file on the root; empty: no file system
+		used bool
+	}{
+		{"never started", "etc/NIXOS", false}, {"started", seed, true}, {"no file system", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := Options{Root: filepath.Join(dir, "root.img")}
+			if err := errors.Join(os.WriteFile(o.Root, nil, 0o600), os.Truncate(o.Root, 16<<20)); err != nil {
+				t.Fatal(err)
+			}
+			if c.put != "" {
+				file := filepath.Join(dir, "files", c.put)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				if err := m.Run(t.Context(), sys.Cmd{Argv: []string{"mkfs.ext4", "-q", "-d", filepath.Join(dir, "files"), o.Root}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before, _ := os.ReadFile(o.Root)
+			err := Unstarted(t.Context(), m, o)
+			if fault, ok := errors.AsType[*sys.Fault](err); ok != c.used || ok && (fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--start-over")) {
+				t.Errorf("%+v", err)
+			}
+			if after, _ := os.ReadFile(o.Root); !bytes.Equal(before, after) {
+				t.Error("the disk was written to")
+			}
+		})
+	}
+	f := sys.NewFake(t)
+	f.Expect(UnstartedActions(full)[0].Argv...).Fails(139, "Segmentation fault")
+	if fault, ok := errors.AsType[*sys.Fault](Unstarted(t.Context(), f, full)); !ok || fault.Code != sys.CodeUsage || fault.Hint == "" {
+		t.Errorf("%+v", fault)
 	}
 }

@@ -31,6 +31,10 @@ type Options struct {
 	Pin    string
 	Dir    string // the clone, in RAM
 	System string // prebuilt toplevel, or empty to evaluate the flake
+	// Hashes gets the paths of the prebuilt system's closure, with the hashes
+	// of their contents, as this machine's own store has them. nil: not asked
+	// for.
+	Hashes *map[string]string
 	// Facts is a Nix function of the host's configuration. Its result goes to
 	// Evaluated, as JSON. nil: it is not asked for.
 	Facts     string

@@ -502,17 +502,42 @@ func TestUndoOutlivesTheProgram(t *testing.T) {
 
 // A damaged list must not keep every later start from working.
 func TestDamagedUndoListIsPutAside(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "undo.json")
-	if err := os.WriteFile(file, []byte("[{"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, text := range []string{"[{", "[{}]", `[{"Argv":[]}]`, `[{"Argv":["umount","/mnt"]},{"Argv":[""]}]`, `{"Argv":["x"]}`, ""} {
+		file := filepath.Join(t.TempDir(), "undo.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		u, err := OpenUndoStack(file)
+		if err != nil || u.Len() != 0 || u.Holds("umount") {
+			t.Fatalf("%q: %d commands, %v", text, u.Len(), err)
+		}
+		if kept, err := os.ReadFile(file + ".damaged"); err != nil || string(kept) != text {
+			t.Errorf("%q, %v", kept, err)
+		}
 	}
-	u, err := OpenUndoStack(file)
-	if err != nil || u.Len() != 0 {
-		t.Fatalf("%d commands, %v", u.Len(), err)
-	}
-	if kept, err := os.ReadFile(file + ".damaged"); err != nil || string(kept) != "[{" {
-		t.Errorf("%q, %v", kept, err)
-	}
+}
+
+func FuzzUndos(f *testing.F) {
+	f.Add([]byte(`[{"Does":"unmount","Argv":["umount","--recursive","/mnt"],"While":"mounted /mnt"}]`))
+	f.Add([]byte(`[{}]`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cmds, err := parseUndos(data)
+		if err != nil && cmds != nil {
+			t.Fatalf("%v, and %v", cmds, err)
+		}
+		u := UndoStack{cmds: cmds}
+		u.Holds("umount")
+		for _, c := range u.newestFirst() {
+			c.While.Holds()
+			if err := u.remove(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if u.Len() != 0 {
+			t.Errorf("%d commands stay", u.Len())
+		}
+	})
 }
 
 func TestWriteFileIsAtomic(t *testing.T) {

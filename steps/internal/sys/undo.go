@@ -31,12 +31,25 @@ func OpenUndoStack(file string) (*UndoStack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &u.cmds); err != nil {
+	if u.cmds, err = parseUndos(data); err != nil {
 		// It must not keep every later start from working. What is still
 		// mounted is found when the disks are looked at.
 		return u, os.Rename(file, file+".damaged")
 	}
 	return u, nil
+}
+
+// parseUndos reads the list of a stack. A command without a name is none.
+func parseUndos(data []byte) ([]Cmd, error) {
+	var cmds []Cmd
+	err := json.Unmarshal(data, &cmds)
+	if err == nil && slices.ContainsFunc(cmds, func(c Cmd) bool { return len(c.Argv) == 0 || c.Argv[0] == "" }) {
+		err = errors.New("a command has no name")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cmds, nil
 }
 
 // Len is the number of commands left to run.
