@@ -64,8 +64,8 @@ func TestParseMessages(t *testing.T) {
 		"extraMountDirs = [\n 'a',\n '../b',\n]":          `h.toml:7: extraMountDirs[2]: "../b" has ..; allowed: a folder below /mnt, such as "persist" or "/mnt/persist", without ..`,
 		"swap={enable=true,\n size='8'}\nlabels.swap='S'": `h.toml:6: swap.size: "8" has no unit; allowed: a whole number with K, M, G, T or P (1024-based), at least 1M, such as 8G`,
 		"bannerText='''\nok\n\x1b'''":                     `h.toml:7: multiline literal strings cannot have control characters`,
-		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: its line 2 has a character that does not print; allowed: lines of at most 80 columns, of printable characters`,
-		"bannerText='" + strings.Repeat("█", 81) + "'":    `h.toml:5: bannerText: its line 1 is 81 columns; allowed: lines of at most 80 columns, of printable characters`,
+		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: its line 2 has a character that does not print; allowed: lines of at most 132 columns, of printable characters`,
+		"bannerText='" + strings.Repeat("█", 133) + "'":    `h.toml:5: bannerText: its line 1 is 133 columns; allowed: lines of at most 132 columns, of printable characters`,
 		"repoClonePath = '/mnt/boot/x'":                   `h.toml:5: repoClonePath: "/mnt/boot/x" is in /mnt/boot, which is the ESP, which keeps neither owners nor symlinks; allowed: an absolute path below /mnt, such as /mnt/nix-config, of letters, digits and . _ - + @`,
 	} {
 		_, err := Parse("h.toml", []byte(minimal+text))

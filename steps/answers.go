@@ -53,7 +53,15 @@ type Answers struct {
 
 	medium     medium
 	unfinished *Unfinished // it could be continued, and is not
+	noSystem   bool        // System stands for a path that is not known, see WithoutSystem
 }
+
+// WithoutSystem has a plan made to be looked at, where the prebuilt system is not
+// at hand.
+func (a *Answers) WithoutSystem() { a.System, a.noSystem = unknownSystem, true }
+
+// unknownSystem stands in a plan for the path of a system that is not known yet.
+const unknownSystem = "<toplevel>"
 
 // medium is what the installer medium tells about the host.
 type medium struct {
@@ -147,7 +155,7 @@ func (a Answers) Validate() error {
 	case h.Prebuilt && a.System == "":
 		return Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
-	case a.System != "" && !storePath.MatchString(a.System):
+	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
 		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
 	}
 	if a.Ref != "" {

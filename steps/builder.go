@@ -50,11 +50,17 @@ func (b *builder) layout() error {
 	return err
 }
 
+// The modes of an install.
+const (
+	modeFlake    = "flake"
+	modePrebuilt = "prebuilt"
+)
+
 func (b *builder) mode() string {
 	if b.a.System != "" {
-		return "prebuilt"
+		return modePrebuilt
 	}
-	return "flake"
+	return modeFlake
 }
 
 func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
@@ -128,10 +134,22 @@ func (b *builder) notes() (list []string) {
 	if b.a.unfinished != nil && b.begun == nil {
 		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
 	}
-	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+	if b.a.noSystem {
+		list = append(list, fmt.Sprintf("the path of the system is not known yet, and %s stands for it: the medium of %s carries it, and the config repo; elsewhere, --system names it", unknownSystem, b.h.TargetHost))
+	}
+	if b.waits() != "" {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
 	}
 	return list
+}
+
+// waits is what the install may wait for after it was confirmed: an age identity
+// is not asked for before it is known that the host has secrets.
+func (b *builder) waits() string {
+	if b.a.AgeIdentity != nil || b.a.NoAgeIdentity {
+		return ""
+	}
+	return "the age identity of " + b.h.TargetHost
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
