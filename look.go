@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
@@ -24,17 +25,14 @@ func hostsCommand() *cobra.Command {
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			names := hosts.Names()
 			if len(args) > 0 {
-				names = nil
-			}
-			for _, arg := range args {
-				if arg == "" {
-					return steps.Usage(hostHint(), "a host's name is empty")
-				}
-				h, err := loadHost(arg)
+				defs, err := loadHosts(args)
 				if err != nil {
 					return err
 				}
-				names = append(names, h.TargetHost)
+				names = nil
+				for _, h := range defs {
+					names = append(names, h.TargetHost)
+				}
 			}
 			for _, name := range names {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
@@ -132,6 +130,47 @@ func width() int {
 
 func hostHint() string {
 	return "one of: " + strings.Join(hosts.Names(), ", ") + "; or a path to a host.toml"
+}
+
+// loadHosts reads hosts that were named, all of them: what is wrong with each is
+// in the error, which has the code of the first.
+func loadHosts(names []string) ([]hosts.Host, error) {
+	var defs []hosts.Host
+	var bad problems
+	for _, name := range names {
+		if name == "" {
+			bad.add(steps.Usage(hostHint(), "a host's name is empty"))
+			continue
+		}
+		h, err := loadHost(name)
+		bad.add(err)
+		defs = append(defs, h)
+	}
+	return defs, bad.err()
+}
+
+// problems are several errors of the operator's input, told together.
+type problems []*steps.Error
+
+func (p *problems) add(err error) {
+	if err != nil {
+		*p = append(*p, asError(err))
+	}
+}
+
+// err is all of them as one, with the code of the first; nil if there is none.
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	var causes, hints []string
+	for _, e := range p {
+		causes = append(causes, e.Error())
+		if !slices.Contains(hints, e.Hint) {
+			hints = append(hints, e.Hint)
+		}
+	}
+	return &steps.Error{Cause: strings.Join(causes, "\n"), Hint: strings.Join(hints, "; "), Code: p[0].Code}
 }
 
 func loadHost(name string) (hosts.Host, error) {

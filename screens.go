@@ -177,17 +177,16 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 	if len(names) == 0 {
 		names = hosts.Names()
 	}
+	defs, err = loadHosts(names)
+	if err != nil {
+		return nil, nil, err
+	}
 	args = map[string]string{}
-	for _, name := range names {
-		h, err := loadHost(name)
-		if err != nil {
-			return nil, nil, err
-		}
+	for i, h := range defs {
 		if other, twice := args[h.TargetHost]; twice {
-			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, name, h.TargetHost)
+			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
 		}
-		args[h.TargetHost] = name
-		defs = append(defs, h)
+		args[h.TargetHost] = names[i]
 	}
 	return args, defs, nil
 }

@@ -27,12 +27,29 @@ func written(t *testing.T, p *Plan) string {
 	return name
 }
 
-// Every kind of plan is as the schema says, and is made again from its file.
-func TestPlanAgain(t *testing.T) {
+// validates fails if a file is not as the schema says.
+func validates(t *testing.T, file string) {
+	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile("../docs/plan.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every kind of plan is as the schema says, and is made again from its file.
+func TestPlanAgain(t *testing.T) {
 	for name, a := range answers(t) {
 		t.Run(name, func(t *testing.T) {
 			paths := Paths{Dir: "/run/auto-installer"}
@@ -41,18 +58,7 @@ func TestPlanAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := written(t, p)
-			f, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			doc, err := jsonschema.UnmarshalJSON(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := schema.Validate(doc); err != nil {
-				t.Error(err)
-			}
+			validates(t, file)
 			was, err := ReadPlan(file)
 			if err != nil {
 				t.Fatal(err)
@@ -74,6 +80,54 @@ func TestPlanAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A plan that was made without its system is done where the path is known, and
+// nothing else differs.
+func TestPlanWithoutSystem(t *testing.T) {
+	paths := Paths{Dir: "/run/auto-installer"}
+	known := answers(t)["prebuilt"]
+	a := known
+	a.System = ""
+	if _, err := InstallPlan(a, paths); err == nil {
+		t.Error("a prebuilt host is planned without its system unasked")
+	}
+	a.WithoutSystem()
+	p, err := InstallPlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.SystemUnknown || p.Mode != modePrebuilt || !strings.Contains(strings.Join(p.Notes, "\n"), "not known yet") {
+		t.Errorf("%+v", p)
+	}
+	validates(t, written(t, p))
+	was, err := ReadPlan(written(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := known
+	nothing.System = ""
+	if e := NewError("", was.Lacks(nothing)); e.Code != sys.CodeUsage || !strings.Contains(e.Hint, "--system") {
+		t.Errorf("%+v", e)
+	}
+	if err := was.Lacks(known); err != nil {
+		t.Error(err)
+	}
+	again, err := PlanAgain(known, paths, was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.SystemUnknown || strings.Contains(string(said), "toplevel>") || !strings.Contains(string(said), toplevel) || again.DiskGUID != p.DiskGUID {
+		t.Errorf("%s", said)
+	}
+	known.Host.Labels.Root = "OTHER"
+	if _, err := PlanAgain(known, paths, was); err == nil || strings.Contains(err.Error(), "toplevel") {
+		t.Errorf("%v", err)
 	}
 }
 
