@@ -56,9 +56,18 @@ type Answers struct {
 	noSystem   bool        // System stands for a path that is not known, see WithoutSystem
 }
 
-// WithoutSystem has a plan made to be looked at, where the prebuilt system is not
-// at hand.
-func (a *Answers) WithoutSystem() { a.System, a.noSystem = unknownSystem, true }
+// WithoutSystem answers for a plan of what the host's medium will do, where that
+// and its prebuilt system are not at hand.
+func (a *Answers) WithoutSystem() {
+	a.System, a.noSystem = unknownSystem, true
+	a.medium.contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
+	if a.Source == "" {
+		a.Source, a.medium.plain = mediumRepo(Medium), true
+	}
+}
+
+// mediumRepo is where a medium has the config repo.
+func mediumRepo(dir string) string { return filepath.Join(dir, "nix-config") }
 
 // unknownSystem stands in a plan for the path of a system that is not known yet.
 const unknownSystem = "<toplevel>"
@@ -104,7 +113,7 @@ func (a *Answers) prebuilt(dir, hosts string) {
 	if a.System == carried && isThere(contract) {
 		a.medium.contract = contract
 	}
-	if repo := filepath.Join(dir, "nix-config"); a.Source == "" && isThere(repo) {
+	if repo := mediumRepo(dir); a.Source == "" && isThere(repo) {
 		a.Source = repo
 	}
 }

@@ -135,7 +135,7 @@ func (b *builder) notes() (list []string) {
 		list = append(list, b.a.unfinished.String()+"; it could be continued (--resume), but this starts over")
 	}
 	if b.a.noSystem {
-		list = append(list, fmt.Sprintf("the path of the system is not known yet, and %s stands for it: the medium of %s carries it, and the config repo; elsewhere, --system names it", unknownSystem, b.h.TargetHost))
+		list = append(list, fmt.Sprintf("this is what the medium of %s will do: the path of its system is not known yet, and %s stands for it", b.h.TargetHost, unknownSystem))
 	}
 	if b.waits() != "" {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))

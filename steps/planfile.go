@@ -92,7 +92,7 @@ func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
 	}
 	same := p
 	if was.SystemUnknown {
-		b.a.WithoutSystem()
+		b.a.System, b.a.noSystem = unknownSystem, true
 		if same, err = b.plan(); err != nil {
 			return nil, err
 		}

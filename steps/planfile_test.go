@@ -83,13 +83,12 @@ func TestPlanAgain(t *testing.T) {
 	}
 }
 
-// A plan that was made without its system is done where the path is known, and
-// nothing else differs.
+// A plan that was made without the medium is what the medium makes of it, but for
+// the path of the system, and is done there.
 func TestPlanWithoutSystem(t *testing.T) {
 	paths := Paths{Dir: "/run/auto-installer"}
-	known := answers(t)["prebuilt"]
-	a := known
-	a.System = ""
+	medium := answers(t)["medium"]
+	a := Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, RecoveryKey: medium.RecoveryKey}
 	if _, err := InstallPlan(a, paths); err == nil {
 		t.Error("a prebuilt host is planned without its system unasked")
 	}
@@ -106,15 +105,15 @@ func TestPlanWithoutSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nothing := known
+	nothing := medium
 	nothing.System = ""
 	if e := NewError("", was.Lacks(nothing)); e.Code != sys.CodeUsage || !strings.Contains(e.Hint, "--system") {
 		t.Errorf("%+v", e)
 	}
-	if err := was.Lacks(known); err != nil {
+	if err := was.Lacks(medium); err != nil {
 		t.Error(err)
 	}
-	again, err := PlanAgain(known, paths, was)
+	again, err := PlanAgain(medium, paths, was)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,9 +124,21 @@ func TestPlanWithoutSystem(t *testing.T) {
 	if again.SystemUnknown || strings.Contains(string(said), "toplevel>") || !strings.Contains(string(said), toplevel) || again.DiskGUID != p.DiskGUID {
 		t.Errorf("%s", said)
 	}
-	known.Host.Labels.Root = "OTHER"
-	if _, err := PlanAgain(known, paths, was); err == nil || strings.Contains(err.Error(), "toplevel") {
+	// Without the medium, other things would be done than were planned.
+	elsewhere := medium
+	elsewhere.Source, elsewhere.medium.contract = "", ""
+	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
 		t.Errorf("%v", err)
+	}
+	medium.Host.Labels.Root = "OTHER"
+	if _, err := PlanAgain(medium, paths, was); err == nil || strings.Contains(err.Error(), "toplevel") {
+		t.Errorf("%v", err)
+	}
+	// A repo that was named is cloned.
+	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
+	a.WithoutSystem()
+	if a.Source != "/srv/x" || a.medium.plain {
+		t.Errorf("%+v", a)
 	}
 }
 

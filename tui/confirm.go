@@ -78,12 +78,12 @@ func (s *session) means(v steps.Verdict) string {
 		text = "It is blank: nothing is lost."
 	}
 	if s.plan != nil && s.plan.Waits != "" {
-		text += " If " + s.host().TargetHost + " has secrets, the install waits for " + s.plan.Waits + ", and shows how to send it. No other input is needed."
+		text += " If " + s.host().TargetHost + " has secrets, the install later waits for " + clean(s.plan.Waits) + "; no other input is needed."
 	} else {
 		text += " No further input is needed."
 	}
 	if s.host().LUKS.Enable {
-		text += " The machine asks for the passphrase of the disk at every start."
+		text += " Every start asks for the passphrase."
 	}
 	return text
 }

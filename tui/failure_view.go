@@ -48,12 +48,14 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 
 // left says what a failed install has left on the disk.
 func (s *session) left() string {
+	err := s.failed()
+	stopped := s.run.killed || steps.IsStopped(err)
 	switch {
 	case !s.run.written:
 		return "Nothing was written to any disk."
-	case steps.IsUnproven(s.failed()):
-		return "Everything was written, but not proven."
-	case steps.IsStopped(s.failed()):
+	case steps.IsUnproven(err), stopped && s.run.proving():
+		return "All is written, but not proven."
+	case steps.IsStopped(err):
 		return "It was stopped: the disk may be incomplete and not start."
 	}
 	return "The disk is incomplete and will not start."
