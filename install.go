@@ -21,8 +21,9 @@ func installCommand() *cobra.Command {
 	var confirm, format string
 	c := &cobra.Command{
 		Use: "install --host HOST --confirm yes", Short: "Install a host to a disk, without questions",
-		Long: "Install a host to a disk, without questions. EVERYTHING ON THE DISK IS LOST.\n" +
-			"All that can fail is tried before the first write. `plan` shows what will be done.\n\n" +
+		Long: "Install a host to a disk, without questions. EVERYTHING ON THE DISK IS LOST, unless --resume continues an install.\n" +
+			"All that can fail is tried before the first write. `plan` shows what will be done.\n" +
+			"If the host has secrets and no age identity was given, the install waits until one is sent.\n\n" +
 			"--unattended stands for --confirm yes, for a machine that nobody attends. The disk must be blank, or named\n" +
 			"by /dev/disk/by-id, and must not hold this host already; secrets come from files that root alone can read;\n" +
 			"a host that needs an age identity must be given it, or told to go without. Without --host, the only host\n" +
@@ -82,6 +83,11 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		return err
 	}
 	defer a.Wipe()
+	if f.planned != nil {
+		if err := f.planned.Lacks(a); err != nil {
+			return err
+		}
+	}
 	// A wrong answer is told before the machine is looked at.
 	if err := a.Validate(); err != nil {
 		return err

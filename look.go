@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
@@ -24,17 +25,14 @@ func hostsCommand() *cobra.Command {
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			names := hosts.Names()
 			if len(args) > 0 {
-				names = nil
-			}
-			for _, arg := range args {
-				if arg == "" {
-					return steps.Usage(hostHint(), "a host's name is empty")
-				}
-				h, err := loadHost(arg)
+				defs, err := loadHosts(args)
 				if err != nil {
 					return err
 				}
-				names = append(names, h.TargetHost)
+				names = nil
+				for _, h := range defs {
+					names = append(names, h.TargetHost)
+				}
 			}
 			for _, name := range names {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
@@ -71,7 +69,8 @@ func planCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan --host HOST", Short: "Show the exact actions of an install, without doing any",
 		Long: "Show the exact actions of an install in order, with the command lines that it will run.\n" +
-			"Nothing is written. It works without root, and on a disk image: --disk disk.img.",
+			"Nothing is written. It works without root, and on a disk image: --disk disk.img.\n" +
+			"The system of a prebuilt host need not be here: `install --plan` then takes the plan once --system or the medium tells its path.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			p, err := what.plan(cmd)
@@ -90,8 +89,8 @@ func planCommand() *cobra.Command {
 	return c
 }
 
-// plan makes a plan that nobody will execute: secrets stand in for those that
-// would be asked for.
+// plan makes a plan to be looked at: secrets stand in for those that would be
+// asked for, and a name for the system that the medium of a prebuilt host carries.
 func (f *installFlags) plan(cmd *cobra.Command) (*steps.Plan, error) {
 	host, err := loadHost(f.host)
 	if err != nil {
@@ -104,6 +103,9 @@ func (f *installFlags) plan(cmd *cobra.Command) (*steps.Plan, error) {
 	defer a.Wipe()
 	if host.LUKS.Enable && a.Passphrase == nil {
 		a.Passphrase = []byte("not asked for by a dry run")
+	}
+	if host.Prebuilt && a.System == "" {
+		a.WithoutSystem()
 	}
 	if a.Disk, err = steps.ChooseDisk(cmd.Context(), f.disk); err != nil {
 		return nil, err
@@ -128,6 +130,47 @@ func width() int {
 
 func hostHint() string {
 	return "one of: " + strings.Join(hosts.Names(), ", ") + "; or a path to a host.toml"
+}
+
+// loadHosts reads hosts that were named, all of them: what is wrong with each is
+// in the error, which has the code of the first.
+func loadHosts(names []string) ([]hosts.Host, error) {
+	var defs []hosts.Host
+	var bad problems
+	for _, name := range names {
+		if name == "" {
+			bad.add(steps.Usage(hostHint(), "a host's name is empty"))
+			continue
+		}
+		h, err := loadHost(name)
+		bad.add(err)
+		defs = append(defs, h)
+	}
+	return defs, bad.err()
+}
+
+// problems are several errors of the operator's input, told together.
+type problems []*steps.Error
+
+func (p *problems) add(err error) {
+	if err != nil {
+		*p = append(*p, asError(err))
+	}
+}
+
+// err is all of them as one, with the code of the first; nil if there is none.
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	var causes, hints []string
+	for _, e := range p {
+		causes = append(causes, e.Error())
+		if !slices.Contains(hints, e.Hint) {
+			hints = append(hints, e.Hint)
+		}
+	}
+	return &steps.Error{Cause: strings.Join(causes, "\n"), Hint: strings.Join(hints, "; "), Code: p[0].Code}
 }
 
 func loadHost(name string) (hosts.Host, error) {

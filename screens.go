@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/colorprofile"
@@ -82,12 +83,8 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		a.Bundle = bundles[a.Host.TargetHost]
 	}
 	machine := steps.NewMachine(steps.DefaultPaths(), fill)
-	opts := tui.Options{
-		Banner: banner, Version: version, Hosts: defs, Plain: s.plain || os.Getenv("TERM") == "dumb",
-		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
-		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
-		Fill: fill,
-	}
+	opts := s.options(steps.Medium)
+	opts.Hosts, opts.Fill = defs, fill
 	if !opts.Plain {
 		return func() error { return tui.Run(ctx, machine, opts) }, nil
 	}
@@ -98,6 +95,27 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		}
 		return err
 	}, nil
+}
+
+// options are what the program and the medium in a folder tell the screens.
+func (s *screens) options(medium string) tui.Options {
+	return tui.Options{
+		Banner: banner, Version: version, Revision: shortRevision(steps.MediumRevision(medium)),
+		Plain:   s.plain || os.Getenv("TERM") == "dumb",
+		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
+	}
+}
+
+// shortRevision shortens a commit's name, which may have more behind it: that the
+// files were changed. Sixteen digits tell every commit from others.
+func shortRevision(rev string) string {
+	name, more, _ := strings.Cut(rev, "-")
+	name = name[:min(len(name), 16)]
+	if more != "" {
+		name += "-" + more
+	}
+	return name
 }
 
 // pauseAt shows an error on a kiosk's console, which the next start will clear.
@@ -159,17 +177,16 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 	if len(names) == 0 {
 		names = hosts.Names()
 	}
+	defs, err = loadHosts(names)
+	if err != nil {
+		return nil, nil, err
+	}
 	args = map[string]string{}
-	for _, name := range names {
-		h, err := loadHost(name)
-		if err != nil {
-			return nil, nil, err
-		}
+	for i, h := range defs {
 		if other, twice := args[h.TargetHost]; twice {
-			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, name, h.TargetHost)
+			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
 		}
-		args[h.TargetHost] = name
-		defs = append(defs, h)
+		args[h.TargetHost] = names[i]
 	}
 	return args, defs, nil
 }

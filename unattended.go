@@ -23,15 +23,17 @@ func (f *installFlags) unattendedAnswers() error {
 		}
 		f.host = host
 	}
-	for flag, file := range map[string]string{
-		"--passphrase-file": f.passphraseFile, "--recovery-key-file": f.recoveryFile, "--age-identity": f.ageIdentity,
-		"--deploy-key": f.deployKey, "--bundle-passphrase-file": f.bundlePassFile,
+	var bad problems
+	for _, secret := range []struct{ flag, file string }{
+		{"--passphrase-file", f.passphraseFile},
+		{"--recovery-key-file", f.recoveryFile},
+		{"--age-identity", f.ageIdentity},
+		{"--deploy-key", f.deployKey},
+		{"--bundle-passphrase-file", f.bundlePassFile},
 	} {
-		if err := notForOthers(flag, file); err != nil {
-			return err
-		}
+		bad.add(notForOthers(secret.flag, secret.file))
 	}
-	return nil
+	return bad.err()
 }
 
 // onlyHost is the host.toml of a medium that is for one host.

@@ -34,6 +34,13 @@ func Parse(file string, data []byte) (Host, error) {
 			hint: "check that " + file + " is a host.toml",
 		}}
 	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return Host{}, Errors{{File: file, Line: 1, Problem: "is UTF-16 text", Allowed: "UTF-8", hint: "save " + file + " as UTF-8"}}
+	}
+	// As editors of other systems write it: with a byte order mark, and CRLF,
+	// which a text of several lines may have as LF (TOML 1.0, String).
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	places, repeated := locate(data)
 	var tree map[string]any
 	if err := toml.Unmarshal(data, &tree); err != nil {

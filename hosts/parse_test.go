@@ -64,8 +64,8 @@ func TestParseMessages(t *testing.T) {
 		"extraMountDirs = [\n 'a',\n '../b',\n]":          `h.toml:7: extraMountDirs[2]: "../b" has ..; allowed: a folder below /mnt, such as "persist" or "/mnt/persist", without ..`,
 		"swap={enable=true,\n size='8'}\nlabels.swap='S'": `h.toml:6: swap.size: "8" has no unit; allowed: a whole number with K, M, G, T or P (1024-based), at least 1M, such as 8G`,
 		"bannerText='''\nok\n\x1b'''":                     `h.toml:7: multiline literal strings cannot have control characters`,
-		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: its line 2 has a character that does not print; allowed: lines of at most 80 columns, of printable characters`,
-		"bannerText='" + strings.Repeat("█", 81) + "'":    `h.toml:5: bannerText: its line 1 is 81 columns; allowed: lines of at most 80 columns, of printable characters`,
+		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: its line 2 has a character that does not print; allowed: lines of at most 132 columns, of printable characters`,
+		"bannerText='" + strings.Repeat("█", 133) + "'":   `h.toml:5: bannerText: its line 1 is 133 columns; allowed: lines of at most 132 columns, of printable characters`,
 		"repoClonePath = '/mnt/boot/x'":                   `h.toml:5: repoClonePath: "/mnt/boot/x" is in /mnt/boot, which is the ESP, which keeps neither owners nor symlinks; allowed: an absolute path below /mnt, such as /mnt/nix-config, of letters, digits and . _ - + @`,
 	} {
 		_, err := Parse("h.toml", []byte(minimal+text))
@@ -90,6 +90,29 @@ h.toml:1: repoRemote: is required unless prebuilt, but not set; allowed: an http
 		_, err := Parse("h.toml", []byte(text))
 		if err == nil || err.Error() != want {
 			t.Errorf("%q\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// As an editor of another system writes it: lab/nix-check reads the same file.
+func TestParseOtherSystemsText(t *testing.T) {
+	h, err := Load("../lab/nix/windows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.TargetHost != "windows" || h.BannerText != "first\nsecond\n" || h.Labels.Root != "W-ROOT" {
+		t.Errorf("%+v", h)
+	}
+	const bom = "\xef\xbb\xbf"
+	for text, want := range map[string]string{
+		bom + minimal + "powerof = true":      "h.toml:5: powerof: unknown key",
+		bom + bom + minimal:                   "h.toml:1: ",
+		minimal + "bannerText = \"a\\r\\nb\"": "h.toml:5: bannerText: its line 1 has a character that does not print",
+		"\xff\xfet\x00a\x00":                  "h.toml:1: is UTF-16 text; allowed: UTF-8",
+		"\xfe\xff\x00t\x00a":                  "h.toml:1: is UTF-16 text; allowed: UTF-8",
+	} {
+		if _, err := Parse("h.toml", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

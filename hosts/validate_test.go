@@ -126,8 +126,8 @@ func TestRules(t *testing.T) {
 		},
 		{
 			"bannerText", func(h *Host, v string) { h.BannerText = v },
-			[]string{"", "a\n█\n", strings.Repeat("═", 80), strings.Repeat("界", 40)},
-			[]string{"\t", "a\r\n", "\x1b[2J", "\u202e", "\xff", long(81), "ok\n" + strings.Repeat("界", 41)},
+			[]string{"", "a\n█\n", strings.Repeat("═", 81), strings.Repeat("═", 85), strings.Repeat("═", 132), strings.Repeat("界", 66)},
+			[]string{"\t", "a\r\n", "\x1b[2J", "\u202e", "\xff", long(133), "ok\n" + strings.Repeat("界", 67)},
 		},
 		{
 			"targetUser", func(h *Host, v string) { h.TargetUser = v },

@@ -224,12 +224,12 @@ let
 
   screen =
     let
-      allowed = "lines of at most 80 columns, of printable characters";
+      allowed = "lines of at most 132 columns, of printable characters";
       banner =
         i: line:
         firstOf [
           (case (hasControl line) (say "bannerText" "its line ${toString i} has a character that does not print" allowed))
-          (case (columns line > 80) (say "bannerText" "its line ${toString i} is ${toString (columns line)} columns" allowed))
+          (case (columns line > 132) (say "bannerText" "its line ${toString i} is ${toString (columns line)} columns" allowed))
         ];
       key = "keymap";
       keymapAllowed = "a console keymap, such as us or de-latin1";

@@ -12,6 +12,16 @@ let
   # Every value as a default, so that installer.nix may set it anew.
   asDefaults = lib.mapAttrsRecursive (_: lib.mkDefault);
 
+  # host.toml as the program reads it: with a byte order mark or not, and with the
+  # line ends of any system.
+  readTOML =
+    file:
+    builtins.fromTOML (
+      builtins.replaceStrings [ "\r\n" ] [ "\n" ] (
+        lib.removePrefix (builtins.fromJSON ''"\ufeff"'') (builtins.readFile file)
+      )
+    );
+
   given = file: value: lib.optionalAttrs (builtins.pathExists file) value;
 
   folder =
@@ -21,7 +31,7 @@ let
       _file = "${toString dir}/host.toml";
       imports = lib.optional (builtins.pathExists (dir + "/installer.nix")) (dir + "/installer.nix");
       config.autoInstaller =
-        given (dir + "/host.toml") (asDefaults (lib.importTOML (dir + "/host.toml")))
+        given (dir + "/host.toml") (asDefaults (readTOML (dir + "/host.toml")))
         // given (dir + "/bundle.age") { bundle = lib.mkDefault (dir + "/bundle.age"); }
         // given (dir + "/deploy.pub") {
           deployPublicKey = lib.mkDefault (lib.trim (builtins.readFile (dir + "/deploy.pub")));
@@ -97,7 +107,7 @@ let
 
   # layout makes the filesystems and the swap of a host.toml (a file, or the
   # values in it) a NixOS module for the host itself.
-  layout = host: import ./layout.nix (if builtins.isAttrs host then host else lib.importTOML host);
+  layout = host: import ./layout.nix (if builtins.isAttrs host then host else readTOML host);
 in
 {
   inherit layout mkInstaller mkInstallers;

@@ -98,7 +98,7 @@ let
       Shell commands for the medium's initrd, run once its devices are there:
       a service of a systemd initrd, `postDeviceCommands` of a scripted one.
     '';
-    bannerText = lines "Lines above the first screen, at most 80 columns wide.";
+    bannerText = lines "Lines above the first screen, at most 132 columns wide; a narrower console shows their left part.";
     targetUser = text "" "User who gets the deploy key and owns the clone in their home. Empty: nobody.";
     targetUid = number 1000 "Numeric user ID of `targetUser`.";
     targetGid = number 100 "Numeric group ID of `targetUser`.";

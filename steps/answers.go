@@ -53,7 +53,24 @@ type Answers struct {
 
 	medium     medium
 	unfinished *Unfinished // it could be continued, and is not
+	noSystem   bool        // System stands for a path that is not known, see WithoutSystem
 }
+
+// WithoutSystem answers for a plan of what the host's medium will do, where that
+// and its prebuilt system are not at hand.
+func (a *Answers) WithoutSystem() {
+	a.System, a.noSystem = unknownSystem, true
+	a.medium.contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
+	if a.Source == "" {
+		a.Source, a.medium.plain = mediumRepo(Medium), true
+	}
+}
+
+// mediumRepo is where a medium has the config repo.
+func mediumRepo(dir string) string { return filepath.Join(dir, "nix-config") }
+
+// unknownSystem stands in a plan for the path of a system that is not known yet.
+const unknownSystem = "<toplevel>"
 
 // medium is what the installer medium tells about the host.
 type medium struct {
@@ -98,7 +115,7 @@ func (a *Answers) prebuilt(dir, hosts string) {
 	if a.System == carried && isThere(contract) {
 		a.medium.contract = contract
 	}
-	if repo := filepath.Join(dir, "nix-config"); a.Source == "" && isThere(repo) {
+	if repo := mediumRepo(dir); a.Source == "" && isThere(repo) {
 		a.Source = repo
 	}
 }
@@ -149,7 +166,7 @@ func (a Answers) Validate() error {
 	case h.Prebuilt && a.System == "":
 		return Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
-	case a.System != "" && !storePath.MatchString(a.System):
+	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
 		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
 	}
 	if a.Ref != "" {

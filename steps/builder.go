@@ -54,11 +54,17 @@ func (b *builder) layout() error {
 	return err
 }
 
+// The modes of an install.
+const (
+	modeFlake    = "flake"
+	modePrebuilt = "prebuilt"
+)
+
 func (b *builder) mode() string {
 	if b.a.System != "" {
-		return "prebuilt"
+		return modePrebuilt
 	}
-	return "flake"
+	return modeFlake
 }
 
 func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
@@ -149,7 +155,10 @@ func (b *builder) notes() (list []string) {
 			list = append(list, u.String()+"; "+Unproven+", so this starts over")
 		}
 	}
-	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+	if b.a.noSystem {
+		list = append(list, fmt.Sprintf("this is what the medium of %s will do: the path of its system is not known yet, and %s stands for it", b.h.TargetHost, unknownSystem))
+	}
+	if b.waits() != "" {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
 	}
 	return list
@@ -163,6 +172,15 @@ func (b *builder) source() source.Options {
 		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 	}
+}
+
+// waits is what the install may wait for after it was confirmed: an age identity
+// is not asked for before it is known that the host has secrets.
+func (b *builder) waits() string {
+	if b.a.AgeIdentity != nil || b.a.NoAgeIdentity {
+		return ""
+	}
+	return "the age identity of " + b.h.TargetHost
 }
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }

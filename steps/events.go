@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +45,20 @@ type Event struct {
 	Error    *Error    `json:"error,omitempty"`
 	Plan     *Plan     `json:"plan,omitempty"`
 	Exit     *Code     `json:"exit,omitempty"`
+}
+
+// Proves tells whether a step only proves what others have written.
+func Proves(step string) bool {
+	return step == stepOpened || step == stepBootProof || step == stepBootVM
+}
+
+// Proven is what a line of the log says is proven, if it is one of a step that
+// proves: what others run may print anything.
+func (e Event) Proven() (what string, ok bool) {
+	if e.Kind != KindLog || !Proves(e.Step) {
+		return "", false
+	}
+	return strings.CutPrefix(e.Line, "proven: ")
 }
 
 // sink writes events to their file and every line to the log file. It never

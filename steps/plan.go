@@ -47,6 +47,11 @@ type Plan struct {
 	// Notes are for before the install alone: nothing to be told of at its end.
 	Notes []string `json:"notes,omitempty"`
 	Steps []Step   `json:"steps"`
+	// Waits is what the install may wait for after it was confirmed, or empty.
+	Waits string `json:"waits,omitempty"`
+	// SystemUnknown: the prebuilt system was not at hand when the plan was made,
+	// and <toplevel> stands for its path.
+	SystemUnknown bool `json:"systemUnknown,omitempty"`
 	// Resumed: an earlier install has written to the disk already.
 	Resumed bool `json:"resumed,omitempty"`
 
@@ -147,8 +152,8 @@ func (b builder) plan() (*Plan, error) {
 	p := &Plan{
 		held:  b.held,
 		Title: fmt.Sprintf("installing %s on %s (%s)", b.h.TargetHost, a.Disk.Path, b.mode()),
-		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(),
-		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(), Resumed: b.begun != nil,
+		Host:  b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
+		DiskGUID: b.diskGUID, Partitions: b.partitions, Warnings: b.warnings(), Notes: b.notes(), SystemUnknown: a.noSystem, Resumed: b.begun != nil,
 		root: Target,
 		journal: &journal{
 			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
@@ -181,8 +186,15 @@ const (
 	after  = true
 )
 
-// steps is the install plan. Everything above the gate only looks and tries;
-// everything below it needs nobody to stand there.
+// The steps that prove what the others have written.
+const (
+	stepOpened    = "opened"
+	stepBootProof = "bootproof"
+	stepBootVM    = "bootvm"
+)
+
+// steps is the install plan. Everything above the gate only checks; everything
+// below it runs without questions.
 func (b *builder) steps() []Step {
 	var hashes map[string]string // of a prebuilt system, once source has asked
 	src := b.source()
@@ -245,7 +257,9 @@ func (b *builder) steps() []Step {
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
 		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journalDir,
 	}
-	add(again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again))
+	mounts := again(step("mount", "mount them below "+Target, after, at, mount.Actions, mount.Run), at, mount.AgainActions, mount.Again)
+	mounts.mounts = []string{Target, espMount}
+	add(mounts)
 	if b.hasRepo() {
 		clone := repo.Options{
 			From: src.Dir, Root: Target, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
@@ -262,7 +276,7 @@ func (b *builder) steps() []Step {
 	add(step("closure", "bring the system into the target's store", after, build, closure.Actions, closure.Run))
 	// Before the system is activated: users whose password is a secret would
 	// else be made without one, for good.
-	if b.a.AgeIdentity == nil && !b.a.NoAgeIdentity {
+	if b.waits() != "" {
 		add(step("identity", "wait for the age identity, if the host has secrets", after, b.await(opens.Found), identity.AwaitActions, identity.Await))
 	}
 	add(step("system", "make it the system, with its boot loader", after, sysOpts, system.Actions, system.Run))
@@ -272,9 +286,9 @@ func (b *builder) steps() []Step {
 			Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 		}, sshkey.Actions, sshkey.Run))
 	}
-	add(step("opened", "prove that the host's secrets open on the target", after,
+	add(step(stepOpened, "prove that the host's secrets open on the target", after,
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
-	add(step("bootproof", "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
+	add(step(stepBootProof, "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
 	if b.a.ProveBoot == ProveVM {
 		vm := vmSteps(bootvm.Options{
 			Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
@@ -297,9 +311,7 @@ func (b *builder) steps() []Step {
 		if s.Writes {
 			list[i] = guarded(s, b.held, mounted...)
 		}
-		if s.Name == "mount" {
-			mounted = []string{Target, espMount}
-		}
+		mounted = append(mounted, s.mounts...)
 	}
 	return list
 }

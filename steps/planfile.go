@@ -81,24 +81,32 @@ func (p *Plan) guids() [4]string {
 }
 
 // PlanAgain makes the very plan that was read, with its GUIDs, from answers
-// and a machine that must lead to it. If they do not, the error tells what
-// differs. It is an *Error.
+// and a machine that must lead to it, and which now know its system if it was
+// made without. If they do not lead to it, the error tells what differs. It is
+// an *Error.
 func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err
 	}
+	same := p
+	if was.SystemUnknown {
+		b.a.System, b.a.noSystem = unknownSystem, true
+		if same, err = b.plan(); err != nil {
+			return nil, err
+		}
+	}
 	// The kernel counts devices anew at each start.
 	seen := *was
-	if same, _ := seen.Disk.Same(p.Disk); same {
+	if isIt, _ := seen.Disk.Same(p.Disk); isIt {
 		seen.Disk.DevNo = p.Disk.DevNo
 	}
-	if seen.sum() == p.sum() {
+	if seen.sum() == same.sum() {
 		return p, nil
 	}
 	e := Usage("look at what differs; if it is right so, make the plan anew", "this is not the plan that was made:")
-	for _, d := range differences(seen, *p) {
+	for _, d := range differences(seen, *same) {
 		e.Cause += "\n  " + d
 	}
 	return nil, e
@@ -118,6 +126,16 @@ func differences(was, is Plan) []string {
 		list = append(list[:maxDifferences], fmt.Sprintf("and %d more", n-maxDifferences))
 	}
 	return list
+}
+
+// Lacks tells what a plan that was made without its system still lacks, if these
+// answers do not have it either. The error is an *Error.
+func (p Plan) Lacks(a Answers) error {
+	if p.SystemUnknown && a.System == "" {
+		return Usage("name the system with --system, or install from the medium that carries it",
+			"the plan was made without the prebuilt system of %s, whose path is not known here either", sys.Clean(p.Host))
+	}
+	return nil
 }
 
 // asJSON is a plan as its JSON has it.

@@ -27,12 +27,29 @@ func written(t *testing.T, p *Plan) string {
 	return name
 }
 
-// Every kind of plan is as the schema says, and is made again from its file.
-func TestPlanAgain(t *testing.T) {
+// validates fails if a file is not as the schema says.
+func validates(t *testing.T, file string) {
+	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile("../docs/plan.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every kind of plan is as the schema says, and is made again from its file.
+func TestPlanAgain(t *testing.T) {
 	for name, a := range answers(t) {
 		t.Run(name, func(t *testing.T) {
 			paths := Paths{Dir: "/run/auto-installer"}
@@ -41,18 +58,7 @@ func TestPlanAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := written(t, p)
-			f, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			doc, err := jsonschema.UnmarshalJSON(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := schema.Validate(doc); err != nil {
-				t.Error(err)
-			}
+			validates(t, file)
 			was, err := ReadPlan(file)
 			if err != nil {
 				t.Fatal(err)
@@ -74,6 +80,65 @@ func TestPlanAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A plan that was made without the medium is what the medium makes of it, but for
+// the path of the system, and is done there.
+func TestPlanWithoutSystem(t *testing.T) {
+	paths := Paths{Dir: "/run/auto-installer"}
+	medium := answers(t)["medium"]
+	a := Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, RecoveryKey: medium.RecoveryKey}
+	if _, err := InstallPlan(a, paths); err == nil {
+		t.Error("a prebuilt host is planned without its system unasked")
+	}
+	a.WithoutSystem()
+	p, err := InstallPlan(a, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.SystemUnknown || p.Mode != modePrebuilt || !strings.Contains(strings.Join(p.Notes, "\n"), "not known yet") {
+		t.Errorf("%+v", p)
+	}
+	validates(t, written(t, p))
+	was, err := ReadPlan(written(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := medium
+	nothing.System = ""
+	if e := NewError("", was.Lacks(nothing)); e.Code != sys.CodeUsage || !strings.Contains(e.Hint, "--system") {
+		t.Errorf("%+v", e)
+	}
+	if err := was.Lacks(medium); err != nil {
+		t.Error(err)
+	}
+	again, err := PlanAgain(medium, paths, was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.SystemUnknown || strings.Contains(string(said), "toplevel>") || !strings.Contains(string(said), toplevel) || again.DiskGUID != p.DiskGUID {
+		t.Errorf("%s", said)
+	}
+	// Without the medium, other things would be done than were planned.
+	elsewhere := medium
+	elsewhere.Source, elsewhere.medium.contract = "", ""
+	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
+		t.Errorf("%v", err)
+	}
+	medium.Host.Labels.Root = "OTHER"
+	if _, err := PlanAgain(medium, paths, was); err == nil || strings.Contains(err.Error(), "toplevel") {
+		t.Errorf("%v", err)
+	}
+	// A repo that was named is cloned.
+	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
+	a.WithoutSystem()
+	if a.Source != "/srv/x" || a.medium.plain {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -31,6 +31,6 @@ func BootProofPlan(b BootProof, paths Paths) *Plan {
 func vmSteps(o bootvm.Options) []Step {
 	return []Step{
 		step("vm", "see that a virtual machine can be started", before, o, bootvm.ReadyActions, bootvm.Ready),
-		step("bootvm", "start the disk in a virtual machine that writes nothing to it", after, o, bootvm.Actions, bootvm.Run),
+		step(stepBootVM, "start the disk in a virtual machine that writes nothing to it", after, o, bootvm.Actions, bootvm.Run),
 	}
 }

@@ -20,16 +20,20 @@ type Step struct {
 	Does    string   `json:"does"`   // one line for the operator
 	Writes  bool     `json:"writes"` // after the gate: it changes the disk
 	Actions []Action `json:"actions"`
+	// Again: an earlier install has finished it, and this is what is left of it.
+	Again bool `json:"again,omitempty"`
 
 	run   func(context.Context, sys.System) error
 	again func(Step) Step // what is left of it when it was done before
+	// mounts are the mount points that the steps after it find.
+	mounts []string
 }
 
 // again is what to do instead of a step that an earlier engine has finished.
 // A step without it is simply run once more.
 func again[O any](s Step, o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Step {
 	s.again = func(s Step) Step {
-		s.Does += " (already done)"
+		s.Does, s.Again = s.Does+" (already done)", true
 		s.Actions = actions(o)
 		s.run = func(ctx context.Context, m sys.System) error { return run(ctx, m, o) }
 		return s
@@ -118,6 +122,19 @@ func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys
 
 // IsUsage tells whether an error is that of a wrong answer.
 func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
+
+// IsUnproven tells whether an error is that everything was written, and that not
+// all of it could be proven.
+func IsUnproven(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBootProof }
+
+// IsStopped tells whether an error is that a signal stopped it.
+func IsStopped(err error) bool {
+	if err == nil {
+		return false
+	}
+	code := NewError("", err).Code
+	return code == sys.CodeInterrupt || code == sys.CodeTerminated
+}
 
 // Usage is an error of a flag or an answer.
 func Usage(hint, format string, args ...any) *Error {

@@ -196,7 +196,11 @@ func WritePlan(w io.Writer, p *Plan) {
 	for i, s := range p.Steps {
 		if s.Writes && !past && isInstall {
 			past = true
-			t.line("\n──── nothing above writes to a disk; everything below needs nobody ────")
+			below := "everything below needs nobody"
+			if p.Waits != "" {
+				below = "below, the install may wait for " + p.Waits
+			}
+			t.line("\n──── nothing above writes to a disk; %s ────", below)
 		}
 		t.line("\n%2d  %s: %s", i+1, sys.VisibleLine(s.Name), sys.VisibleLine(s.Does))
 		for _, a := range s.Actions {

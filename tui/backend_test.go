@@ -38,6 +38,7 @@ type fake struct {
 
 	loaded, calls []string
 	started       []steps.Answers
+	keymapErr     error  // of every keymap
 	joined, seen  string // secrets that were handed over
 }
 
@@ -91,6 +92,9 @@ func (f *fake) Keymaps() []string { return f.keymaps }
 
 func (f *fake) SetKeymap(_ context.Context, name string) error {
 	f.loaded = append(f.loaded, name)
+	if f.keymapErr != nil {
+		return f.keymapErr
+	}
 	if name == "cz" {
 		return errors.New("loadkeys: cannot open file cz")
 	}

@@ -67,15 +67,39 @@ func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	return nil, stay
 }
 
+// means is what yes does to the disk, and what is needed of the operator after
+// it. The disk is not blank unless it is known to be.
+func (s *session) means(v steps.Verdict) string {
+	text := "What is on it cannot be recovered."
+	switch {
+	case s.answers.Resume:
+		text = "What was done on the disk is kept."
+	case v.Blank:
+		text = "It is blank: nothing is lost."
+	}
+	if s.plan != nil && s.plan.Waits != "" {
+		text += " If " + s.host().TargetHost + " has secrets, the install later waits for " + clean(s.plan.Waits) + "; no other input is needed."
+	} else {
+		text += " No further input is needed."
+	}
+	if s.host().LUKS.Enable {
+		text += " Every start asks for the passphrase."
+	}
+	return text
+}
+
 func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
-	if f.answers.Resume {
-		p.head("This install will be continued", "What was done on the disk is kept. After this nobody needs to stand here.")
-	} else {
-		p.head("This disk will be erased", "What is on it cannot be brought back. After this nobody needs to stand here.")
+	title := "This disk will be erased"
+	switch {
+	case f.answers.Resume:
+		title = "This install will be continued"
+	case v.Blank:
+		title = "This blank disk will be written"
 	}
+	p.head(title, f.means(v))
 	fact := func(name, value string) string { return c.dim.Render(pad(name, 8)) + cut(value, c.w-12) }
 	lines := []string{
 		fact("disk", c.strong.Render(clean(d.Path)+"  "+steps.Size(d.Size))),

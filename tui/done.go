@@ -100,7 +100,7 @@ func (d *done) view(c canvas) (string, *tea.Cursor) {
 	warnings := d.warnings(c)
 	most := min(len(warnings), max(1, room/2))
 	if proven := d.proven(c); len(proven) > 0 {
-		p.add(c.title.Render("Proven, from firmware to init"))
+		p.add(c.title.Render("Proven"))
 		p.add(clip(c, proven, room-1-most)...)
 		most = room - 1 - min(len(proven), room-1-most)
 		p.gap()

@@ -19,16 +19,15 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 		what += " at " + clean(f.failure.Step)
 	}
 	p.add(c.bad.Render(cut(what, c.w)))
-	switch {
-	case c.low():
-	case f.failure != nil && proof(f.failure.Step):
-		p.add(c.text.Render(cut("Everything was written; that it starts is not proven. All is unmounted.", c.w)))
-	case f.run.written && f.failure != nil && f.failure.Step == "": // it was killed
-		p.add(c.text.Render(cut("The disk is incomplete and will not start. Starting over lets go of it.", c.w)))
-	case f.run.written:
-		p.add(c.text.Render(cut("The disk is incomplete and will not start. Everything is unmounted.", c.w)))
-	default:
-		p.add(c.text.Render(cut("Nothing was written to any disk.", c.w)))
+	if !c.low() {
+		left := f.left()
+		switch {
+		case f.run.killed && f.run.written:
+			left += " Starting over unmounts it."
+		case f.run.written:
+			left += " Everything is unmounted."
+		}
+		p.para(c.text, left)
 	}
 	p.gap()
 	if !f.asking || !c.low() {
@@ -45,6 +44,29 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 		p.para(style, cut(clean(f.note), c.w*max(1, p.left())))
 	}
 	return p.String(), nil
+}
+
+// left says what a failed install has left on the disk.
+func (s *session) left() string {
+	err := s.failed()
+	stopped := s.run.killed || steps.IsStopped(err)
+	switch {
+	case !s.run.written:
+		return "Nothing was written to any disk."
+	case steps.IsUnproven(err), stopped && s.run.proving():
+		return "All is written, but not proven."
+	case steps.IsStopped(err):
+		return "It was stopped: the disk may be incomplete and not start."
+	}
+	return "The disk is incomplete and will not start."
+}
+
+// failed is the failure as an error, or nil.
+func (s *session) failed() error {
+	if s.failure == nil {
+		return nil
+	}
+	return s.failure
 }
 
 // viewCause is the error and its hint, as much as leaves room for the choices.

@@ -152,6 +152,14 @@ func cut(s string, w int) string {
 	return ansi.Truncate(s, w, glyphCut)
 }
 
+// crop shortens a line of a drawing to w columns.
+func crop(s string, w int) string {
+	if width(s) <= w {
+		return s
+	}
+	return ansi.Truncate(s, max(0, w), "")
+}
+
 // blanks is n blanks; the longest line needs no allocation.
 func blanks(n int) string {
 	const many = "                                                                                " +

@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -171,12 +170,10 @@ func (i *install) viewOverall(p *page) {
 	p.gap()
 	p.add(c.title.Render(pad(title, c.w-len(clock)-1)) + " " + c.dim.Render(clock))
 	n := len(i.run.steps)
-	part := float64(done)
-	if pr := i.run.progress; pr.Total > 0 && done < n {
-		part += float64(min(pr.Done, pr.Total)) / float64(pr.Total)
-	}
-	full, empty := barOf(part/float64(max(1, n)), c.w-12)
-	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(fmt.Sprintf("step %d/%d", min(done+1, n), n), 12)))
+	const beside = 18 // columns of the figures
+	full, empty := barOf(i.run.overall.Part(), c.w-beside)
+	figures := fmt.Sprintf("%d %%  step %d/%d", i.run.overall.Percent(), min(done+1, n), n)
+	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(figures, beside)))
 	p.add(i.viewProgress(c))
 	p.gap()
 }
@@ -273,6 +270,3 @@ func span(seconds float64) string {
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
-
-// cutProven finds what the boot proof says it has proven.
-func cutProven(line string) (string, bool) { return strings.CutPrefix(line, "proven: ") }

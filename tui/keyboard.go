@@ -18,17 +18,18 @@ type keyboard struct {
 	all     []string
 	listed  bool
 	filter  string
-	at      int
+	at      int  // the keymap that Enter takes, -1 for none: it stays as it is
 	trying  bool // the try line has the keys
 	chose   bool // the operator did, not the host
 	wanted  string
 	loading bool
 	going   bool // on with the next screen, once it is loaded
+	failed  bool // the one at the cursor cannot be loaded: Enter goes on without it
 	tried   string
 	err     error
 }
 
-func newKeyboard(s *session) *keyboard { return &keyboard{session: s} }
+func newKeyboard(s *session) *keyboard { return &keyboard{session: s, at: -1} }
 
 func (k *keyboard) name() string { return "Keyboard" }
 
@@ -57,7 +58,7 @@ type (
 )
 
 func (k *keyboard) enter() tea.Cmd {
-	k.trying, k.going, k.tried = false, false, ""
+	k.trying, k.going, k.failed, k.tried = false, false, false, ""
 	b := k.backend
 	cmds := []tea.Cmd{func() tea.Msg { return keymapsMsg(b.Keymaps()) }}
 	// The host's own is loaded unless the operator has chosen one.
@@ -109,7 +110,7 @@ func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
 		if k.going && k.err == nil {
 			return nil, next
 		}
-		k.going = false
+		k.going, k.failed = false, k.err != nil
 		if !k.chose {
 			k.place()
 		}
@@ -122,13 +123,14 @@ func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
 	return nil, stay
 }
 
-// place puts the cursor on the keymap that is loaded.
+// place puts the cursor on the keymap that is loaded or about to be, else on the
+// host's own. If that is not in the list, no other is highlighted instead.
 func (k *keyboard) place() {
-	for i, name := range k.shown() {
-		if name == k.keymap {
-			k.at = i
-		}
+	name := or(k.keymap, k.host().Keymap)
+	if k.loading {
+		name = k.wanted
 	}
+	k.at = slices.Index(k.shown(), name)
 }
 
 func (k *keyboard) tryKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
@@ -159,7 +161,7 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyBack.is(msg):
 		return nil, back
 	case keyNext.is(msg):
-		if cmd := k.take(); cmd != nil {
+		if cmd := k.take(); cmd != nil || k.loading {
 			k.going = true
 			return cmd, stay
 		}
@@ -175,7 +177,7 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		if to == k.at || len(list) == 0 {
 			return nil, stay
 		}
-		k.at, k.chose = to, true
+		k.at, k.chose, k.failed = to, true, false
 		return k.load(list[to]), stay
 	case msg.Text != "" && msg.Text[0] > ' ' && msg.Text[0] < 0x7f && len(k.filter) < 20:
 		k.find(k.filter + strings.ToLower(msg.Text))
@@ -189,7 +191,7 @@ func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 // find shows the keymaps of which the text is a part. The cursor goes to the
 // one that is meant: of that very name, or that begins so, or the first.
 func (k *keyboard) find(text string) {
-	k.filter, k.at = text, 0
+	k.filter, k.at, k.failed = text, 0, false
 	if text == "" {
 		k.place()
 		return
@@ -200,10 +202,10 @@ func (k *keyboard) find(text string) {
 	}
 }
 
-// take loads the keymap under the cursor, if what was typed has put it there.
+// take loads the keymap under the cursor, unless it is loaded or cannot be.
 func (k *keyboard) take() tea.Cmd {
 	list := k.shown()
-	if k.filter == "" || k.at >= len(list) || list[k.at] == or(k.wanted, k.keymap) {
+	if k.failed || k.at < 0 || k.at >= len(list) || list[k.at] == k.keymap && !k.loading {
 		return nil
 	}
 	k.chose = true
@@ -229,10 +231,13 @@ func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
 
 func (k *keyboard) viewList(p *page, room int) {
 	c, list := p.c, k.shown()
-	from, to := window(k.at, len(list), room)
+	from, to := window(max(k.at, 0), len(list), room)
 	for i := from; i < to; i++ {
 		mark, style := "  ", c.text
-		if i == k.at {
+		switch {
+		case i == k.at && k.failed && k.chose:
+			mark, style = glyphBad+" ", c.warn
+		case i == k.at:
 			mark, style = glyphCursor+" ", c.selected
 		}
 		note := ""

@@ -38,7 +38,7 @@ func RunPlain(ctx context.Context, b Backend, o Options) error {
 
 // ask goes through the questions, in the order of the screens.
 func (p *Plain) ask(ctx context.Context) error {
-	p.say("auto-installer %s. Answer each question and press Enter; q leaves.", p.opts.Version)
+	p.say("%s. Answer each question and press Enter; q leaves.", p.about(", "))
 	switch {
 	case p.backend.Running():
 		p.say("There is an install on this machine already; this is what it tells.")
@@ -200,12 +200,20 @@ func (p *Plain) tellPlan(context.Context) error {
 func (p *Plain) askConfirm(context.Context) error {
 	v, _ := p.verdict(p.answers.Disk.Path)
 	d := v.Device
-	say, question := "Everything on %s will be destroyed: %s, serial %s, %s. On it: %s.", "Type yes to install "+p.host().TargetHost+" on it"
-	if p.answers.Resume {
-		say, question = "The install on %s will be continued: %s, serial %s, %s. On it: %s.", "Type yes to continue installing "+p.host().TargetHost
+	say, question := "Everything on %s will be destroyed", "Type yes to install "+p.host().TargetHost+" on it"
+	switch {
+	case p.answers.Resume:
+		say, question = "The install on %s will be continued", "Type yes to continue installing "+p.host().TargetHost
+	case v.Blank:
+		say = "The blank disk %s will be written"
 	}
-	p.say(say, d.Path, or(steps.CleanText(d.Model), "no model"),
-		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), or(strings.Join(v.Holds, ", "), "nothing that is known"))
+	holds := or(strings.Join(v.Holds, ", "), "nothing that is known")
+	if v.Blank {
+		holds = "nothing"
+	}
+	p.say(say+": %s, serial %s, %s. On it: %s.", d.Path, or(steps.CleanText(d.Model), "no model"),
+		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), steps.CleanText(holds))
+	p.say("%s", p.means(v))
 	for {
 		text, err := p.line(question, "")
 		if err != nil {

@@ -53,7 +53,7 @@ func TestPlainAsksEverything(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Host: stygianlibrary.", "Check of power: warning", "Type a number from 1 to 3.", "Not offered: /dev/sda",
-		"upper and lower case only", "Everything on /dev/vda will be destroyed", "Nothing was done. Type the word yes",
+		"upper and lower case only", "auto-installer 1.0.0, medium built from 4d866d2.", "The blank disk /dev/vda will be written", "On it: nothing.", "It is blank: nothing is lost. If stygianlibrary has secrets, the install later waits for the age identity of stygianlibrary", "Nothing was done. Type the word yes",
 		"error: no more story",
 	} {
 		if !strings.Contains(said, want) {

@@ -48,9 +48,12 @@ func (m *model) quitView(c canvas) string {
 	option := func(b binding, does string) { p.add(c.key.Render(pad(b.show, 5)) + cut(does, c.w-5)) }
 	if m.running() {
 		p.head("Stop the install?", "")
-		if m.run.written {
-			p.para(c.warn, "The disk is being written to. If you stop now, it is incomplete and will not start; it is let go of, and you can begin again at once.")
-		} else {
+		switch {
+		case m.run.proving():
+			p.para(c.warn, "Everything is written, and is being proven. If you stop now, nothing tells whether the disk will start; it is unmounted, and you can continue at once.")
+		case m.run.written:
+			p.para(c.warn, "The disk is being written to. If you stop now, it is incomplete and will not start; it is unmounted, and you can begin again at once.")
+		default:
 			p.para(c.text, "Nothing has been written to any disk yet. If you stop now, all stays as it is.")
 		}
 		p.add("")
@@ -100,7 +103,7 @@ func (m *model) quitEnded(p *page) {
 		}
 		p.para(p.c.text, about)
 	default:
-		p.para(p.c.warn, "The disk is incomplete and will not start. The log is kept until the machine is switched off.")
+		p.para(p.c.warn, m.left()+" The log is kept until the machine is switched off.")
 	}
 }
 

@@ -16,6 +16,7 @@ type run struct {
 	steps    []stepRow
 	at       int // index of the step that runs
 	progress steps.Progress
+	overall  steps.Overall
 	began    time.Time
 	now      time.Time     // of the last event, or the wall clock while it runs
 	seconds  float64       // in all, once ended
@@ -25,6 +26,7 @@ type run struct {
 	written  bool // past the gate
 	kept     bool // a step past the gate is done, and another engine can go on from it
 	ended    bool
+	killed   bool // the engine has ended without a last event
 	proven   []string
 	failed   *steps.Error
 	log      logPane
@@ -88,8 +90,8 @@ func (r *run) apply(e steps.Event) {
 		r.log.add("$ " + steps.Quote(e.Action.Argv))
 	case steps.KindLog:
 		r.log.add(e.Line)
-		if p, ok := cutProven(e.Line); ok && proof(e.Step) {
-			r.proven = append(r.proven, p)
+		if what, ok := e.Proven(); ok {
+			r.proven = append(r.proven, what)
 		}
 	case steps.KindEnded:
 		r.ended, r.seconds = true, e.Seconds
@@ -97,6 +99,12 @@ func (r *run) apply(e steps.Event) {
 			r.failed = e.Error
 		}
 	}
+	r.overall.Event(e)
+}
+
+// proving tells whether all is written, and being proven.
+func (r *run) proving() bool {
+	return r.at >= 0 && r.at < len(r.steps) && steps.Proves(r.steps[r.at].name)
 }
 
 func (r *run) start(e steps.Event) {
@@ -153,7 +161,8 @@ func (f *feed) shed() {
 	kept := f.events[:0]
 	drop := f.logs - maxLines
 	for _, e := range f.events {
-		if e.Kind == steps.KindLog && drop > 0 && !proves(e) {
+		// The last screen shows what was proven.
+		if _, proven := e.Proven(); e.Kind == steps.KindLog && drop > 0 && !proven {
 			drop--
 			f.logs--
 			f.missed++
@@ -164,16 +173,6 @@ func (f *feed) shed() {
 	clear(f.events[len(kept):]) // lets go of their lines
 	f.events = kept
 }
-
-// proves tells whether a log line says what was proven: the last screen shows
-// those.
-func proves(e steps.Event) bool {
-	_, ok := cutProven(e.Line)
-	return ok && proof(e.Step)
-}
-
-// proof tells whether it is one of the steps that prove the boot chain.
-func proof(step string) bool { return step == "bootproof" || step == "bootvm" }
 
 func (f *feed) signal() {
 	select {
@@ -232,7 +231,7 @@ func (m *model) events(msg eventsMsg) tea.Cmd {
 	}
 	switch {
 	case msg.err != nil && m.run.failed == nil:
-		m.run.failed = steps.NewError("", msg.err)
+		m.run.failed, m.run.killed = steps.NewError("", msg.err), true
 		fallthrough
 	case m.run.failed != nil:
 		m.failure = m.run.failed

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -25,6 +26,10 @@ func scenes() []scene {
 		{name: "welcome-one"},
 		{name: "welcome-several", hosts: []string{"ultraviolet", "stygianlibrary", "demo", "vermissian"}, play: func(p *pilot) { p.press("down") }},
 		{name: "welcome-running", raw: true},
+		{name: "welcome-wide", play: func(p *pilot) {
+			p.hosts[0].BannerText = strings.Repeat("<"+strings.Repeat("=", 83)+">\n", 3)
+			p.answers.Host = p.hosts[0]
+		}},
 		{name: "welcome-bad", fake: func(f *fake) {
 			f.checks["firmware"] = steps.Checked{State: steps.CheckBad, Saw: "started by BIOS, not by UEFI: nothing would start the system"}
 			f.checks["memory"] = steps.Checked{State: steps.CheckBad, Saw: "512 MiB of memory, and 900 MiB are needed"}
@@ -32,6 +37,8 @@ func scenes() []scene {
 		}},
 		{name: "welcome-none", play: func(p *pilot) { p.hosts, p.chosen = nil, false }},
 		{name: "keyboard-list", play: walk(stateKeyboard)},
+		{name: "keyboard-unapplied", fake: func(f *fake) { f.keymapErr = errors.New("a keymap applies on the machine's own console only") }, play: walk(stateKeyboard)},
+		{name: "keyboard-unlisted", fake: func(f *fake) { f.keymaps = f.keymaps[:5] }, play: walk(stateKeyboard)},
 		{name: "keyboard-filter", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("de") }},
 		{name: "keyboard-none", play: func(p *pilot) { walk(stateKeyboard)(p); p.enterText("xyz") }},
 		{name: "keyboard-try", play: func(p *pilot) { walk(stateKeyboard)(p); p.press("tab"); p.enterText("yz YZ ?/ @ []") }},
@@ -132,6 +139,12 @@ func scenes() []scene {
 		}},
 		{name: "confirm-blank", play: walk(stateConfirm)},
 		{name: "confirm-data", play: func(p *pilot) { p.diskAt = "/dev/sdd"; walk(stateConfirm)(p) }},
+		{name: "confirm-given", play: func(p *pilot) {
+			p.answers.AgeIdentity = []byte("AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\n")
+			p.diskAt = "/dev/sdd"
+			walk(stateConfirm)(p)
+		}},
+		{name: "confirm-without", hosts: []string{"demo"}, play: func(p *pilot) { p.answers.NoAgeIdentity = true; walk(stateConfirm)(p) }},
 		{name: "confirm-wrong", play: func(p *pilot) { walk(stateConfirm)(p); p.enterText("Yes"); p.press("enter") }},
 		{name: "confirm-typed", play: func(p *pilot) { walk(stateConfirm)(p); p.enterText("yes") }},
 		{name: "confirm-pasted", play: func(p *pilot) { walk(stateConfirm)(p); p.send(tea.PasteMsg{Content: "yes"}) }},
@@ -155,6 +168,7 @@ func scenes() []scene {
 		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
 		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
+		{name: "quit-proving", play: func(p *pilot) { p.install(started("bootproof")); p.press("ctrl+c") }},
 		{name: "quit-writing", play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
 		{name: "kiosk-quit", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "kiosk-quit-writing", kiosk: true, play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
@@ -176,6 +190,21 @@ func scenes() []scene {
 		{name: "failure-before", play: func(p *pilot) { p.fail("contract") }},
 		{name: "failure-after", play: func(p *pilot) { p.fail("closure") }},
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
+		{name: "failure-opened", play: func(p *pilot) {
+			p.fail("bootproof")
+			p.failure = &steps.Error{
+				Step: "opened", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
+				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
+			}
+		}},
+		{name: "failure-stopped", play: func(p *pilot) {
+			p.fail("closure")
+			p.failure = &steps.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
+		}},
+		{name: "failure-killed", play: func(p *pilot) {
+			p.install(progress)
+			p.events(eventsMsg{done: true, err: &steps.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
+		}},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
 		{name: "failure-found", play: func(p *pilot) {
 			p.fail("closure")
@@ -189,6 +218,10 @@ func scenes() []scene {
 		{name: "failure-noplace", fake: func(f *fake) { f.places = nil }, play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter") }},
 		{name: "failure-saved", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter", "enter") }},
 		{name: "done-counting", play: func(p *pilot) { p.finish() }},
+		{name: "done-secrets", play: func(p *pilot) {
+			p.finish(steps.Event{Kind: steps.KindLog, Step: "opened", Line: "proven: /mnt/etc/age/stygianlibrary.agekey opens all 3 secrets of stygianlibrary"},
+				steps.Event{Kind: steps.KindLog, Step: "closure", Line: "proven: whatever a build prints"})
+		}},
 		{name: "done-held", play: func(p *pilot) { p.finish(); p.press("x") }},
 		{name: "done-error", play: func(p *pilot) {
 			p.finish()

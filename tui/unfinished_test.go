@@ -166,7 +166,7 @@ func TestPlainContinues(t *testing.T) {
 	f = newFake(t)
 	interrupted(f)
 	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "s", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
-	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "destroyed") {
+	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "will be written") {
 		t.Errorf("%+v\n%s", f.started, said)
 	}
 }

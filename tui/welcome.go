@@ -121,7 +121,7 @@ func (w *welcome) view(c canvas) (string, *tea.Cursor) {
 	p.gap()
 	w.viewChecks(p)
 	if room := p.left(); room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.about(), c.w)))
+		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.about(" "+glyphSmall+" "), c.w)))
 	}
 	return p.String(), nil
 }
@@ -134,8 +134,9 @@ func (w *welcome) shown() hosts.Host {
 	return w.host()
 }
 
-// banner draws the art in the middle and tells whether there was room for it:
-// the rows that the rest needs are worth more than the art.
+// banner draws the art in the middle, cut to the screen's width, and tells
+// whether there was room for it: the rows that the rest needs are worth more
+// than the art.
 func (p *page) banner(art string, need int) bool {
 	lines := strings.Split(strings.Trim(art, "\n"), "\n")
 	wide, margin := 0, len(art)
@@ -146,13 +147,13 @@ func (p *page) banner(art string, need int) bool {
 			wide = max(wide, width(lines[i]))
 		}
 	}
-	if wide -= margin; wide <= 0 || wide > p.c.w || len(lines) > p.c.h-need {
+	if wide -= margin; wide <= 0 || len(lines) > p.c.h-need {
 		return false
 	}
 	p.gap()
 	left := blanks((p.c.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent.Render(l[min(margin, len(l)):]))
+		p.add(left + p.c.accent.Render(crop(l[min(margin, len(l)):], p.c.w)))
 	}
 	p.gap()
 	return true
@@ -217,10 +218,11 @@ func (w *welcome) viewChecks(p *page) {
 	}
 }
 
-func (w *welcome) about() string {
-	s := "auto-installer " + w.opts.Version
-	if w.opts.Revision != "" {
-		s += " " + glyphSmall + " medium built from " + w.opts.Revision
+// about is the program's version and the commit that the medium was built from.
+func (s *session) about(between string) string {
+	text := "auto-installer " + s.opts.Version
+	if s.opts.Revision != "" {
+		text += between + "medium built from " + clean(s.opts.Revision)
 	}
-	return s
+	return text
 }

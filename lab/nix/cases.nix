@@ -538,6 +538,21 @@ in
 
   others = map host hostNames ++ [
     {
+      name = "host.toml with a byte order mark and CRLF";
+      check =
+        let
+          own = import (root + "/modules/lib.nix") {
+            nixpkgs = { inherit lib; };
+            autoInstaller.nixosModules.installer = root + "/modules/installer.nix";
+          };
+          installer = own.mkInstaller {
+            self = { };
+            dir = root + "/lab/nix/windows";
+          };
+        in
+        same (with installer.config.autoInstaller; "${targetHost} ${bannerText}") "windows first\nsecond\n";
+    }
+    {
       name = "age-identity comes before agenix";
       check = same (
         let
