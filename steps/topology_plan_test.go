@@ -24,7 +24,7 @@ var absolute = regexp.MustCompile(`(?:^|[\s'"=:(])(/[^/\s'",;:)#][^\s'",;:)#]*)`
 
 // harmlessPlaces are those below which a plan may name files: the target's, and
 // what is in memory or on the medium.
-var harmlessPlaces = []string{Target, RunDir, "/nix/store", Medium}
+var harmlessPlaces = []string{Target, RunDir, "/nix/store", Medium, "/dev/null"}
 
 // writers are the commands of a plan that write to a device that they name.
 var writers = []string{"sfdisk", "cryptsetup", "mkfs.vfat", "mkfs.ext4", "mkswap", "mount", "swapon"}
