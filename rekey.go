@@ -38,6 +38,7 @@ func rekeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			plan.Warnings = append(plan.Warnings, exposed(keyFiles(identities)...)...)
 			return f.run(cmd, "rekey", plan)
 		}),
 	}
@@ -54,9 +55,7 @@ func heldKeys(files []string) ([]*secrets.Held, error) { return readHeld(files, 
 
 func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
 	named := len(files) > 0
-	if !named {
-		files = defaultKeys()
-	}
+	files = keyFiles(files)
 	var held []*secrets.Held
 	for _, file := range files {
 		data, err := readSecretFile("--identity", file)
@@ -78,6 +77,14 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 		}
 	}
 	return held, nil
+}
+
+// keyFiles are the private keys that were named, else the default ones.
+func keyFiles(named []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	return defaultKeys()
 }
 
 // defaultKeys are the private keys that agenix uses if none are named.
