@@ -105,6 +105,7 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	shown := steps.ShowEvents(f.events, show)
 	plan, err := prepare(ctx, &a, f)
 	if err == nil {
+		plan.Warnings = append(plan.Warnings, f.exposed()...)
 		err = engine.Run(ctx, plan)
 	}
 	err = engine.Close(err)

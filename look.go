@@ -80,6 +80,7 @@ func planCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), p)
 			}
+			p.Warnings = append(p.Warnings, what.exposed()...) // not of the plan's JSON, which other answers may be given to
 			steps.WritePlan(cmd.OutOrStdout(), p)
 			return nil
 		}),

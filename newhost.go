@@ -93,6 +93,9 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	if !f.dryRun { // nothing is read then
+		plan.Warnings = append(plan.Warnings, exposed(append(keyFiles(f.identities), f.passFile)...)...)
+	}
 	return f.run(cmd, "new-host", plan)
 }
 

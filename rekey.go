@@ -39,6 +39,7 @@ func rekeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			plan.Warnings = append(plan.Warnings, exposed(keyFiles(identities)...)...)
 			return f.run(cmd, "rekey", plan)
 		}),
 	}
@@ -55,9 +56,7 @@ func heldKeys(files []string) ([]*secrets.Held, error) { return readHeld(files, 
 
 func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
 	named := len(files) > 0
-	if !named {
-		files = defaultKeys()
-	}
+	files = keyFiles(files)
 	var held []*secrets.Held
 	for _, file := range files {
 		data, err := readSecretFile("--identity", file)
@@ -90,6 +89,14 @@ func privateOf(file string) string {
 		return "name the private key: --identity " + steps.Quote([]string{private})
 	}
 	return "name the private key that belongs to it"
+}
+
+// keyFiles are the private keys that were named, else the default ones.
+func keyFiles(named []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	return defaultKeys()
 }
 
 // defaultKeys are the private keys that agenix uses if none are named.

@@ -69,6 +69,9 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if err := s.readKeys(); err != nil {
 		return nil, err
 	}
+	for _, w := range exposed(s.ageFile, s.deployFile) {
+		fmt.Fprintln(steps.Shown{W: os.Stderr}, "warning: "+w)
+	}
 	bundles, err := s.bundles(defs)
 	if err != nil {
 		return nil, err

@@ -60,8 +60,12 @@ func notForOthers(flag, file string) error {
 	if err != nil {
 		return steps.Usage("name a file that can be read", "%s: %v", flag, err)
 	}
-	if fi.Mode()&0o004 != 0 {
-		return steps.Usage("chmod 600 "+steps.Quote([]string{file}), "%s: every user can read %s", flag, file)
+	if others(fi) == everyUser {
+		can := "read"
+		if fi.Mode()&0o004 == 0 {
+			can = "change"
+		}
+		return steps.Usage("chmod 600 "+steps.Quote([]string{file}), "%s: every user can %s %s", flag, can, file)
 	}
 	return nil
 }
