@@ -49,7 +49,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-
 // Two answers of one nix have the same text for the same hash, in any of its
 // forms.
 func TestHashes(t *testing.T) {
