@@ -150,7 +150,7 @@ func (b *builder) neverStarted() []Step {
 func (b *builder) notes() (list []string) {
 	if u := b.a.unfinished; u != nil && b.begun == nil {
 		if u.Proven() {
-			list = append(list, u.String()+"; it could be continued (--resume), but this starts over")
+			list = append(list, u.String()+"; --resume would continue it, but this starts over")
 		} else {
 			list = append(list, u.String()+"; "+Unproven+", so this starts over")
 		}

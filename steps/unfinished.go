@@ -20,7 +20,7 @@ import (
 	"auto-installer/steps/partition"
 )
 
-// Unfinished is an install that did not come to its end, and can be continued.
+// Unfinished is an install that was interrupted. One that is Proven can be continued.
 type Unfinished struct {
 	Host string
 	Done int       // steps that write and were finished
@@ -51,7 +51,7 @@ func (j journal) unfinished(fromDisk, luks bool) Unfinished {
 }
 
 func (u Unfinished) String() string {
-	return fmt.Sprintf("an unfinished install of %s, begun on this disk: %d of %d steps are done, the last (%s) on %s UTC",
+	return fmt.Sprintf("an unfinished install of %s on this disk: %d of %d steps are done, the last (%s) on %s UTC",
 		u.Host, u.Done, u.Of, u.Last, u.Time.UTC().Format("2006-01-02 15:04"))
 }
 

@@ -6,7 +6,7 @@ import (
 	"auto-installer/steps"
 )
 
-// askUnfinished asks whether to continue what was begun on the disk.
+// askUnfinished asks whether to continue the unfinished install on the disk.
 func (p *Plain) askUnfinished(context.Context) error {
 	if p.begun = p.backend.Unfinished(p.answers); p.begun == nil {
 		return nil
@@ -32,7 +32,7 @@ func (p *Plain) askUnfinished(context.Context) error {
 // reopen asks for the passphrase of the container that is there.
 func (p *Plain) reopen(ctx context.Context) error {
 	for {
-		text, err := p.askSecret("Passphrase of the disk, with which the install was begun, not shown")
+		text, err := p.askSecret("Passphrase of the unfinished install on the disk, not shown")
 		if err != nil {
 			return err
 		}

@@ -43,13 +43,13 @@ func (u *unfinished) keys() []binding {
 	return append(slices.Clone(moves), keyNext.explained("take what is chosen; nothing is written yet"), keyBack)
 }
 
-// begunMsg is what was begun on a disk, or nil.
+// begunMsg is the unfinished install on a disk, or nil.
 type begunMsg struct {
 	disk  string
 	begun *steps.Unfinished
 }
 
-// lookForBegun looks whether something was begun on the disk that was chosen.
+// lookForBegun looks for an unfinished install on the disk that was chosen.
 func (s *session) lookForBegun() tea.Cmd {
 	b, a := s.backend, s.answers
 	return func() tea.Msg { return begunMsg{a.Disk.Path, b.Unfinished(a)} }
@@ -94,11 +94,11 @@ func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 	if b == nil {
 		return p.String(), nil
 	}
-	about := "It did not come to its end. What was done can be kept."
+	about := "It was interrupted. What was done can be kept."
 	if !b.Proven() {
-		about = "It did not come to its end, and cannot be continued."
+		about = "It was interrupted, and cannot be continued."
 	}
-	p.head("An install was begun on this disk", about)
+	p.head("An unfinished install is on this disk", about)
 	fact := func(name, value string) { p.add(c.dim.Render(pad(name, 8)) + cut(clean(value), c.w-8)) }
 	fact("host", b.Host)
 	fact("done", itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+b.Last)
@@ -120,7 +120,7 @@ func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 	case !b.Proven():
 		p.para(c.dim, "The reason: "+steps.Unproven+".")
 	case b.Encrypted && u.chosen() == resumes:
-		p.para(c.dim, "The passphrase is asked for once, and must be the one that it was begun with.")
+		p.para(c.dim, "The passphrase is asked for once, and must be the one of the unfinished install.")
 	}
 	return p.String(), nil
 }

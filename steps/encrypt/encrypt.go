@@ -141,10 +141,10 @@ func Try(ctx context.Context, s sys.System, o Options) error {
 		case !failed || exit.Exit != noKey:
 			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
 		case i == 0:
-			return sys.Faultf(sys.CodeUsage, "give the passphrase that the install was begun with, or start over (--start-over)",
+			return sys.Faultf(sys.CodeUsage, "give the passphrase of the unfinished install, or start over (--start-over)",
 				"the passphrase does not open %s, which the unfinished install has encrypted", o.Device)
 		default:
-			return sys.Faultf(sys.CodeUsage, "leave it out: a recovery key that the install was begun with stays; or start over (--start-over)",
+			return sys.Faultf(sys.CodeUsage, "leave it out: the recovery key of the unfinished install stays; or start over (--start-over)",
 				"the recovery key does not open %s, which the unfinished install has encrypted", o.Device)
 		}
 	}

@@ -117,7 +117,7 @@ func (o AwaitOptions) refuse(ctx context.Context, s sys.System, key []byte) erro
 	now, err := arrived(o)
 	defer clear(now)
 	if err != nil || !bytes.Equal(now, key) {
-		return nil //nolint:nilerr // the next look tells
+		return nil // the next look tells
 	}
 	return Remove(ctx, s, o.options(nil))
 }
