@@ -34,7 +34,7 @@ func newHostCommand() *cobra.Command {
 		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed bundle, secrets",
 		Long: "Add a host to the config repo: make its age identity and deploy key, seal them with a\n" +
 			"passphrase, enter the recipient in keys.nix, write hosts/NAME, encrypt the secrets anew that\n" +
-			"it may read, and evaluate the result. All of it is done, or nothing. Without NAME it asks.",
+			"it may read, and evaluate the result. If it is interrupted, run it again. Without NAME it asks.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
