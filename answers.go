@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -87,30 +88,23 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	defer func() { clear(bundlePass) }()
 	for _, secret := range []struct {
 		into *[]byte
+		read func(flag, file string, fd int) ([]byte, error)
 		flag string
 		file string
 		fd   int
 	}{
-		{&a.Passphrase, "--passphrase", f.passphraseFile, f.passphraseFD},
-		{&a.RecoveryKey, "--recovery-key", f.recoveryFile, f.recoveryFD},
-		{&a.AgeIdentity, "--age-identity", f.ageIdentity, f.ageFD},
-		{&a.DeployKey, "--deploy-key", f.deployKey, f.deployFD},
-		{&bundlePass, "--bundle-passphrase", f.bundlePassFile, f.bundlePassFD},
+		{&a.Passphrase, readPassphrase, "--passphrase", f.passphraseFile, f.passphraseFD},
+		{&a.RecoveryKey, readPassphrase, "--recovery-key", f.recoveryFile, f.recoveryFD},
+		{&a.AgeIdentity, readSecretOf, "--age-identity", f.ageIdentity, f.ageFD},
+		{&a.DeployKey, readSecretOf, "--deploy-key", f.deployKey, f.deployFD},
+		{&bundlePass, readPassphrase, "--bundle-passphrase", f.bundlePassFile, f.bundlePassFD},
 	} {
-		switch {
-		case secret.file != "":
-			*secret.into, err = readSecretFile(secret.flag, secret.file)
-		case secret.fd >= 0:
-			*secret.into, err = readSecretFD(secret.flag, secret.fd)
-		}
-		if err != nil {
+		if *secret.into, err = secret.read(secret.flag, secret.file, secret.fd); err != nil {
 			a.Wipe()
 			return a, err
 		}
 	}
-	a.Passphrase = bytes.TrimSuffix(a.Passphrase, []byte("\n"))
-	a.RecoveryKey = bytes.TrimSuffix(a.RecoveryKey, []byte("\n"))
-	if err := f.openBundle(&a, bytes.TrimSuffix(bundlePass, []byte("\n"))); err != nil {
+	if err := f.openBundle(&a, bundlePass); err != nil {
 		a.Wipe()
 		return a, err
 	}
@@ -122,9 +116,6 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 // given.
 func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if len(passphrase) == 0 {
-		if f.bundlePassFile != "" || f.bundlePassFD >= 0 {
-			return errEmptyPassphrase
-		}
 		if f.bundle != "" {
 			return steps.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: there is no passphrase to open it")
 		}
@@ -137,7 +128,11 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if sealed == nil {
 		return steps.Usage("name it with --bundle", "there are no sealed keys of %s on this medium", a.Host.TargetHost)
 	}
-	keys, err := steps.OpenBundle(a.Host.TargetHost, sealed, passphrase)
+	where := f.bundlePassFile
+	if where == "" {
+		where = fmt.Sprintf("descriptor %d", f.bundlePassFD)
+	}
+	keys, err := steps.OpenBundleFrom(where, a.Host.TargetHost, sealed, passphrase)
 	if err != nil {
 		return err
 	}
@@ -145,7 +140,38 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	return nil
 }
 
-var errEmptyPassphrase = steps.Usage("put the passphrase in its first line", "--bundle-passphrase: it is empty")
+// readPassphrase reads what is typed at a prompt else: one line, whose end is not
+// part of it. Without a file and a descriptor it is nil.
+func readPassphrase(flag, file string, fd int) ([]byte, error) {
+	data, err := readSecretOf(flag, file, fd)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	line, ended := bytes.CutSuffix(data, []byte("\n"))
+	if ended {
+		line = bytes.TrimSuffix(line, []byte("\r"))
+	}
+	if len(line) == 0 {
+		return nil, steps.Usage("put the passphrase in its only line", "%s: it is empty", flag)
+	}
+	if err := steps.Typable(flag[2:], line); err != nil {
+		clear(data)
+		return nil, err
+	}
+	return line, nil
+}
+
+// readSecretOf reads a secret from a file, or from an open descriptor if there is
+// no file.
+func readSecretOf(flag, file string, fd int) ([]byte, error) {
+	switch {
+	case file != "":
+		return readSecretFile(flag, file)
+	case fd >= 0:
+		return readSecretFD(flag, fd)
+	}
+	return nil, nil
+}
 
 // maxSecret is more than any passphrase or key needs, in bytes.
 const maxSecret = 64 << 10

@@ -34,7 +34,7 @@ func newHostCommand() *cobra.Command {
 		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed bundle, secrets",
 		Long: "Add a host to the config repo: make its age identity and deploy key, seal them with a\n" +
 			"passphrase, enter the recipient in keys.nix, write hosts/NAME, encrypt the secrets anew that\n" +
-			"it may read, and evaluate the result. All of it is done, or nothing. Without NAME it asks.",
+			"it may read, and evaluate the result. If it is interrupted, run it again. Without NAME it asks.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -81,7 +81,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 		o.Recipients = append(o.Recipients, recipient)
 	}
 	if !f.dryRun {
-		if o.Passphrase, err = f.passphrase(name); err != nil {
+		if o.Passphrase, err = f.passphrase(cmd, o.Host); err != nil {
 			return err
 		}
 		defer clear(o.Passphrase)
@@ -151,24 +151,23 @@ func flagOf(key string) string {
 	return key
 }
 
-// passphrase is what the keys are sealed with: of the flags, or asked for
-// twice.
-func (f *newHost) passphrase(name string) ([]byte, error) {
-	var pass []byte
-	var err error
-	switch {
-	case f.passFile != "":
-		pass, err = readSecretFile("--bundle-passphrase", f.passFile)
-	case f.passFD >= 0:
-		pass, err = readSecretFD("--bundle-passphrase", f.passFD)
-	default:
-		return f.askTwice("Passphrase to seal the keys of " + name + " with")
+// passphrase is what the keys of a host are sealed with: of the flags, or asked
+// for twice. It is typed with the keymap of the host.
+func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
+	pass, err := readPassphrase("--bundle-passphrase", f.passFile, f.passFD)
+	if err == nil && pass == nil {
+		pass, err = f.askTwice("Passphrase to seal the keys of " + h.TargetHost + " with")
 	}
 	if err != nil {
 		return nil, err
 	}
-	if pass = bytes.TrimSuffix(pass, []byte("\n")); len(pass) == 0 {
-		return nil, errEmptyPassphrase
+	note, err := steps.TypableWith(cmd.Context(), "passphrase of the sealed keys", pass, h.Keymap)
+	if err != nil {
+		clear(pass)
+		return nil, err
+	}
+	if note != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note)
 	}
 	return pass, nil
 }

@@ -52,17 +52,18 @@ func newGrowing(t *testing.T) *growing {
 }
 
 // add is the command; sealed to a recipient alone, it is quick.
-func (g *growing) add(host string) *exec.Cmd {
-	cmd := exec.Command("auto-installer", "new-host", host, "--repo", g.dir, "--no-eval",
+func (g *growing) add() *exec.Cmd {
+	cmd := exec.Command("auto-installer", "new-host", "vega", "--repo", g.dir, "--no-eval",
 		"--remote", "git@example.org:me/x", "--recipient", g.recipient)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
-// state is what there is of a host: how many parts, of how many. Each file that
+// state is what there is of the host: how many parts, of how many. Each file that
 // is there is whole.
-func (g *growing) state(host string) (n, of int) {
+func (g *growing) state() (n, of int) {
+	const host = "vega"
 	g.t.Helper()
 	for name, ends := range map[string]string{
 		"bundle.age": "-----END AGE ENCRYPTED FILE-----\n", "deploy.pub": " " + host + "-installer\n", "host.toml": "\n", "installer.nix": "}\n",
@@ -91,11 +92,11 @@ func (g *growing) state(host string) (n, of int) {
 	return n, of
 }
 
-// finished wants a host to be all there, known to git, with one key, and nothing
+// finished wants the host to be all there, known to git, with one key, and nothing
 // beside it.
-func (g *growing) finished(host string) error {
+func (g *growing) finished() error {
 	g.t.Helper()
-	if n, of := g.state(host); n != of {
+	if n, of := g.state(); n != of {
 		return fmt.Errorf("%d of %d parts are there", n, of)
 	}
 	out, err := exec.Command("git", "-C", g.dir, "status", "--porcelain", "--untracked-files=all").Output()
@@ -104,13 +105,13 @@ func (g *growing) finished(host string) error {
 	}
 	want := "M  keys.nix\n"
 	for _, name := range []string{"bundle.age", "deploy.pub", "host.toml", "installer.nix"} {
-		want = strings.Replace(want, "M ", "A  hosts/"+host+"/"+name+"\nM ", 1)
+		want = strings.Replace(want, "M ", "A  hosts/vega/"+name+"\nM ", 1)
 	}
 	if string(out) != want {
 		return fmt.Errorf("git says\n%s", out)
 	}
 	keys, err := os.ReadFile(filepath.Join(g.dir, "keys.nix"))
-	if err == nil && strings.Count(string(keys), host+" = ") != 1 {
+	if err == nil && strings.Count(string(keys), "vega = ") != 1 {
 		err = fmt.Errorf("keys.nix is\n%s", keys)
 	}
 	if left, leftErr := os.ReadDir(g.temp); leftErr != nil || len(left) > 0 {
@@ -126,11 +127,11 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	kills := killCount()
 	whole := newGrowing(t)
 	start := time.Now()
-	if out, err := whole.add("vega").CombinedOutput(); err != nil {
+	if out, err := whole.add().CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	takes := time.Since(start)
-	if err := whole.finished("vega"); err != nil {
+	if err := whole.finished(); err != nil {
 		t.Fatal(err)
 	}
 	var before, between, after int
@@ -141,9 +142,9 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 			n = rand.IntN(5)
 		}
 		for range 1 + i%2 { // the second time it is killed while it goes on
-			killed(t, g.add("vega"), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
+			killed(t, g.add(), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
 		}
-		switch n, of := g.state("vega"); n {
+		switch n, of := g.state(); n {
 		case 0:
 			before++
 		case of:
@@ -151,13 +152,13 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 		default:
 			between++
 		}
-		if g.finished("vega") == nil { // the kill came too late
+		if g.finished() == nil { // the kill came too late
 			continue
 		}
-		if out, err := g.add("vega").CombinedOutput(); err != nil {
+		if out, err := g.add().CombinedOutput(); err != nil {
 			t.Errorf("kill %d: run again: %v\n%s", i, err, out)
 		}
-		if err := g.finished("vega"); err != nil {
+		if err := g.finished(); err != nil {
 			t.Errorf("kill %d: run again: %v", i, err)
 		}
 	}
@@ -168,7 +169,7 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 // new-host left is its own to finish.
 func TestNewHostGoesOn(t *testing.T) {
 	whole := newGrowing(t)
-	if out, err := whole.add("vega").CombinedOutput(); err != nil {
+	if out, err := whole.add().CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	names := []string{"hosts/vega/bundle.age", "hosts/vega/deploy.pub", "hosts/vega/host.toml", "hosts/vega/installer.nix", "keys.nix"}
@@ -191,11 +192,11 @@ func TestNewHostGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		out, err := g.add("vega").CombinedOutput()
+		out, err := g.add().CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "an earlier run was interrupted") {
 			t.Errorf("%d files are there, git knows them: %v: %v\n%s", n/2, added, err, out)
 		}
-		if err := g.finished("vega"); err != nil {
+		if err := g.finished(); err != nil {
 			t.Errorf("%d files are there, git knows them: %v: %v", n/2, added, err)
 		}
 	}

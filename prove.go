@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,17 +28,10 @@ func proveBootCommand() *cobra.Command {
 				return err
 			}
 			b := steps.BootProof{Disk: disk, Accel: accel, Limit: limit}
-			switch {
-			case file != "":
-				b.Passphrase, err = readSecretFile("--passphrase", file)
-			case fd >= 0:
-				b.Passphrase, err = readSecretFD("--passphrase", fd)
-			}
-			if err != nil {
+			if b.Passphrase, err = readPassphrase("--passphrase", file, fd); err != nil {
 				return err
 			}
 			defer clear(b.Passphrase)
-			b.Passphrase = bytes.TrimSuffix(b.Passphrase, []byte("\n"))
 			const name = "prove-boot"
 			return flags.run(cmd, name, steps.BootProofPlan(b, steps.TaskPaths(name)))
 		}),

@@ -135,10 +135,6 @@ func MediumRevision(dir string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// maxPassphrase is what cryptsetup takes at a prompt, in bytes
-// (cryptsetup(8), "Notes on passphrase processing").
-const maxPassphrase = 512
-
 var storePath = regexp.MustCompile(`^/nix/store/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+._?=-]+$`)
 
 // Validate checks that the answers are complete and fit each other. The error
@@ -153,16 +149,14 @@ func (a Answers) Validate() error {
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
 	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
 		return Usage("leave the recovery key out", "%s is not encrypted, so there is nothing that a recovery key could open", h.TargetHost)
-	case len(a.RecoveryKey) > maxPassphrase || bytes.ContainsAny(a.RecoveryKey, "\n\r\x00"):
-		return Usage("use one line of at most 512 bytes", "the recovery key could not be typed at the boot prompt")
+	case Typable("recovery key", a.RecoveryKey) != nil:
+		return Typable("recovery key", a.RecoveryKey)
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
 		return Usage("use another one", "the recovery key is the passphrase")
 	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
 		return Usage("use vm, or leave it out", "--prove-boot: %q is no way to start a system", a.ProveBoot)
-	case len(a.Passphrase) > maxPassphrase:
-		return Usage("choose a shorter one", "the passphrase is longer than %d bytes, which is all that the boot prompt takes", maxPassphrase)
-	case bytes.ContainsAny(a.Passphrase, "\n\r\x00"):
-		return Usage("leave out line breaks and NUL", "the passphrase could not be typed at the boot prompt")
+	case Typable("passphrase", a.Passphrase) != nil:
+		return Typable("passphrase", a.Passphrase)
 	case h.Prebuilt && a.System == "":
 		return Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)

@@ -57,6 +57,19 @@ func ReadBundle(file, host string) ([]byte, error) {
 	return data, nil
 }
 
+const wrongPassphrase = "the passphrase does not open the keys"
+
+// OpenBundleFrom is OpenBundle with a passphrase that was not typed: where says
+// where it was read from.
+func OpenBundleFrom(where, host string, sealed, passphrase []byte) (Keys, error) {
+	k, err := OpenBundle(host, sealed, passphrase)
+	if e, ok := errors.AsType[*Error](err); ok && e.Cause == wrongPassphrase {
+		e.Cause += ": it was read from " + where
+		e.Hint = "see that " + where + " has the passphrase that the keys of " + host + " were sealed with, in its only line"
+	}
+	return k, err
+}
+
 // OpenBundle opens a host's sealed bundle with its passphrase, which takes
 // about a second. The error is an *Error.
 func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
@@ -68,7 +81,7 @@ func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	b, err := s.OpenWithPassphrase(passphrase)
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return Keys{}, Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+		return Keys{}, Usage("look at the keyboard layout and Caps Lock, and type it again", wrongPassphrase)
 	case err != nil:
 		return Keys{}, Usage(anew, "the sealed keys cannot be opened: %v", err)
 	}

@@ -1,8 +1,9 @@
 // Package newhost adds a host to a config repo: its keys, its definition, its
 // sealed bundle, and the secrets encrypted anew.
 //
-// Everything is made in memory and proven in a copy of the repo; then all files
-// are put in their places as one.
+// Everything is made in memory and proven in a copy of the repo; then the files are
+// put in their places, each as a whole. What a killed run leaves, the same command
+// finishes: a mark in the host's folder says that it is its own.
 package newhost
 
 import (
@@ -113,5 +114,5 @@ func ProveActions(o Options) []sys.Action {
 
 // WriteActions is what Write will do.
 func WriteActions(o Options) []sys.Action {
-	return []sys.Action{{Does: "put all files in their places at once"}, add(o, []string{"…"}).Action()}
+	return []sys.Action{{Does: "put the files in their places, each as a whole"}, add(o, []string{"…"}).Action()}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,83 @@ func TestRulesByNix(t *testing.T) {
 	_, err = Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, filepath.Join(dir, "secrets.nix"))
 	if err == nil || !strings.Contains(err.Error(), "undefined variable") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Every wrong shape has words of its own, and none of them are Nix' or Go's.
+func TestWrongShapesByNix(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Fatal("nix is needed in PATH: lab/test brings it along")
+	}
+	t.Setenv("NIX_REMOTE", "dummy://")
+	key := recipient(t)
+	file := filepath.Join(t.TempDir(), "secrets.nix")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "me.pub"), []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, says := range map[string]string{
+		`[ ]`:                                                 "it is a list; a set is meant",
+		`{ pkgs }: { }`:                                       "it is a function; a set is meant",
+		`{ a = "KEY"; }`:                                      "a: it is a string; a set with publicKeys is meant",
+		`{ a = x: { }; }`:                                     "a: it is a function; a set",
+		`{ a = null; }`:                                       "a: it is null; a set",
+		`{ a = [ "KEY" ]; }`:                                  "a: it is a list; a set",
+		`{ a = { }; }`:                                        "a: it has no publicKeys",
+		`{ a.publicKeys = null; }`:                            "a: it has no publicKeys",
+		`{ a.publicKeys = [ ]; }`:                             "a: it has no publicKeys",
+		`{ a.publicKeys = "KEY"; }`:                           "a: publicKeys is a string; a list of keys is meant",
+		`{ a.publicKeys = { me = "KEY"; }; }`:                 "a: publicKeys is a set; a list",
+		`{ a.publicKeys = x: x; }`:                            "a: publicKeys is a function; a list",
+		`{ a.publicKeys = ./me.pub; }`:                        "a: publicKeys is a path",
+		`{ a.publicKeys = [ ./me.pub ]; }`:                    "a: key 1 of 1 in publicKeys is a path, not what the file there holds",
+		`{ a.publicKeys = [ "KEY" [ "KEY" ] ]; }`:             "a: key 2 of 2 in publicKeys is a list; a string",
+		`{ a.publicKeys = [ "KEY" "age1x" ]; }`:               `a in the rules: key 2 of 2, "age1x": not a valid recipient`,
+		`{ a = { publicKeys = [ "KEY" ]; armor = "yes"; }; }`: "a: armor is a string; true or false is meant",
+	} {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "KEY", key)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, file)
+		fault, ok := errors.AsType[*sys.Fault](err)
+		if !ok || fault.Code != sys.CodeUsage || fault.Hint == "" || !strings.Contains(fault.Cause, says) {
+			t.Errorf("%s: %v, not %q", text, err, says)
+		}
+	}
+}
+
+// The files of rules are found where agenix finds them, beside the rules, or from
+// the folder above that most repos run agenix in.
+func TestPlaces(t *testing.T) {
+	repo, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".git/x", "secrets/secrets.nix", "hosts/x", "../elsewhere/x"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(repo, name)), 0o755), os.WriteFile(filepath.Join(repo, name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(repo, "secrets/secrets.nix")
+	for _, tt := range []struct{ made, rule, dir, want string }{
+		{"secrets/a.age", "a.age", "secrets", "secrets"},
+		{"secrets/b.age", "b.age", ".", "secrets"},
+		{"secrets/c.age", "secrets/c.age", ".", "."},
+		{"secrets/d.age", "secrets/d.age", "secrets", "."},
+		{"secrets/e.age", "secrets/e.age", "hosts", "."},
+		{"hosts/f.age", "f.age", "hosts", "hosts"},
+		{"../elsewhere/g.age", "elsewhere/g.age", "secrets", "secrets"}, // outside: found nowhere
+		{"hosts/h.age", "h.age", "secrets", "secrets"},
+	} {
+		if err := os.WriteFile(filepath.Join(repo, tt.made), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(repo, tt.dir)
+		if got, want := Base(dir, file, []secrets.Rule{{File: tt.rule}}), filepath.Join(repo, tt.want); got != want {
+			t.Errorf("%s in %s: the base is %s, not %s", tt.rule, tt.dir, got, want)
+		}
+	}
+	if got, want := Places(filepath.Join(repo, "hosts"), file), []string{repo + "/hosts", repo + "/secrets", repo}; !slices.Equal(got, want) {
+		t.Errorf("the places are %q, not %q", got, want)
 	}
 }
 
