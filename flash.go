@@ -69,7 +69,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 		if err := f.mayUnmount(cmd, stick); err != nil {
 			return err
 		}
-		if err := confirmYes(cmd, f.confirm, warning(image, stick)...); err != nil {
+		if err := confirmYes(cmd, f.confirm, warning(image, stick, p.Warnings)...); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s steps.Stick) error {
 }
 
 // warning is what is said above the word yes.
-func warning(i steps.Image, s steps.Stick) []string {
+func warning(i steps.Image, s steps.Stick, warnings []string) []string {
 	kind := i.Kind
 	if i.Compression != "" {
 		kind += ", " + i.Compression
@@ -149,9 +149,13 @@ func warning(i steps.Image, s steps.Stick) []string {
 	if len(s.Holds) > 0 {
 		content = "LOST WILL BE: " + strings.Join(s.Holds, ", ")
 	}
-	return []string{
+	lines := []string{
 		fmt.Sprintf("image  %s (%s, %s)", i.Path, steps.Size(i.FileSize), kind),
 		"stick  " + s.Name,
 		"       " + content,
 	}
+	for _, w := range warnings {
+		lines = append(lines, "warning: "+w)
+	}
+	return lines
 }

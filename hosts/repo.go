@@ -3,6 +3,7 @@ package hosts
 import (
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,6 +43,10 @@ func (c *checker) remote(h Host) {
 	case isURL:
 		c.remoteURL(key, remote, allowed)
 	case remote[0] == '/':
+	case flakeRef.MatchString(remote):
+		c.flakeRef(key, remote)
+	case noSlashes.MatchString(remote):
+		c.add(key, "has no // after its scheme, so that git takes it for the path of a server", allowed)
 	default:
 		host, file, found := strings.Cut(remote, ":")
 		user, server, hasUser := strings.Cut(host, "@")
@@ -57,6 +62,37 @@ func (c *checker) remote(h Host) {
 	}
 }
 
+// A flake's own words for a repo (nix3-flake(1), "Types"), which git takes for
+// a path on a server of that name; and where some of them stand for.
+var (
+	flakeRef  = regexp.MustCompile(`^(github|gitlab|sourcehut|path|flake):`)
+	forgeRepo = regexp.MustCompile(`^(github|gitlab|sourcehut):(~?([A-Za-z0-9._-]|%2[Ff])+)/([A-Za-z0-9._-]+)([/?].*)?$`)
+	noSlashes = regexp.MustCompile(`^(https?|ssh|git|file):`)
+	forges    = map[string]struct{ server, suffix string }{
+		"github": {"github.com", ".git"}, "gitlab": {"gitlab.com", ".git"}, "sourcehut": {"git.sr.ht", ""},
+	}
+)
+
+// flakeRef names the URL that a flake reference means, where it has only what
+// names a repo.
+func (c *checker) flakeRef(key, remote string) {
+	kind, _, _ := strings.Cut(remote, ":")
+	allowed := "the git URL of the repo"
+	if kind == "path" {
+		allowed = "an absolute path, without path:"
+	}
+	forge := forges[kind]
+	if m := forgeRepo.FindStringSubmatch(remote); m != nil && !strings.Contains(m[5], "host=") {
+		repo := strings.NewReplacer("%2F", "/", "%2f", "/").Replace(m[2]) + "/" + strings.TrimSuffix(m[4], ".git") + forge.suffix
+		allowed = "https://" + forge.server + "/" + repo + ", or git@" + forge.server + ":" + repo + " with a deploy key"
+		if m[5] != "" {
+			allowed += "; the branch, tag or commit as repoRef"
+		}
+	}
+	e := c.add(key, "is a flake reference ("+kind+":), which git does not know", allowed)
+	e.hint = "set repoRemote to " + allowed
+}
+
 func (c *checker) remoteURL(key, remote, allowed string) {
 	u, err := url.Parse(remote)
 	if err != nil {
@@ -65,7 +101,10 @@ func (c *checker) remoteURL(key, remote, allowed string) {
 	}
 	_, hasPassword := u.User.Password()
 	user := u.User.Username()
+	plain := strings.TrimPrefix(u.Scheme, "git+")
 	switch {
+	case u.Scheme == "git+https" || u.Scheme == "git+file":
+		c.add(key, "has the scheme "+quote(u.Scheme)+", which is a flake's", "the same URL with "+plain+"://, and its ?ref= or ?rev= as repoRef")
 	case !slices.Contains([]string{"https", "ssh", "git", "git+ssh", "file"}, u.Scheme):
 		c.add(key, "has the scheme "+quote(u.Scheme), allowed)
 	case hasPassword:

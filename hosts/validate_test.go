@@ -89,13 +89,14 @@ func TestRules(t *testing.T) {
 			[]string{
 				"https://example.org/a.git", "ssh://git@example.org:22/a.git", "ssh://example.org/~/a", "git://10.0.2.100/a",
 				"git+ssh://git@example.org/a", "git@github.com:o/r.git", "host:path", "file:///srv/a", "/srv/a",
-				"ssh://git@[::1]:22/a", "git://[fe80::1]/a",
+				"ssh://git@[::1]:22/a", "git://[fe80::1]/a", "C:/a", "nas:a.git", "my-github:me/c", "git@github:me/c", "github.com:me/c",
 			},
 			[]string{
 				"", "-u", "--upload-pack=x", "http://example.org/a", "ftp://example.org/a", "https://u:p@example.org/a",
 				"https://token@example.org/a", "ssh://u:p@example.org/a", "ssh://-oProxyCommand=x/a", "ssh://-o@h/a", "-o@h:a", "u@-h:a",
 				"https://example.org/a?ref=x", "https://example.org/a#x", "https:///a", "https://example.org", "file://host/a",
 				"ext::sh -c id", "ext::id", "a b", "a\nb", "relative/path", "u:p@h:a", "git@[::1]:r.git", "host:", "https://[", "a@b",
+				"github:me/c", "gitlab:me/c", "sourcehut:~me/c", "path:/a", "flake:c", "git+https://h/a", "git+file:///a", "https:/h/a", "file:/a",
 			},
 		},
 		{
@@ -192,7 +193,7 @@ func TestPrebuiltNeedsNoRemote(t *testing.T) {
 func TestPasswordIsNotShown(t *testing.T) {
 	for _, remote := range []string{
 		"https://me:hunter2@example.org/a", "ftp://me:hunter2@h/a", "me:hunter2@host:a", "https://me:hunter2@[/a", "-hunter2",
-		"https://hunter2@example.org/a", "x::hunter2", "https://me:hunter2 @h/a", "https://me:hunter2@h", "HTTP://hunter2:x@h/",
+		"https://hunter2@example.org/a", "github:me:hunter2@x/c", "git+https://me:hunter2@h/c", "x::hunter2", "https://me:hunter2 @h/a", "https://me:hunter2@h", "HTTP://hunter2:x@h/",
 	} {
 		h := valid()
 		h.RepoRemote = remote
@@ -200,6 +201,16 @@ func TestPasswordIsNotShown(t *testing.T) {
 		if len(problems) != 1 || strings.Contains(problems.Error()+problems.Hint(), "hunter2") {
 			t.Errorf("%q", problems)
 		}
+	}
+}
+
+func TestFlakeReference(t *testing.T) {
+	h := valid()
+	h.RepoRemote = "github:me/c"
+	problems := Errors(h.Validate())
+	const want = "set repoRemote to https://github.com/me/c.git, or git@github.com:me/c.git with a deploy key"
+	if len(problems) != 1 || problems.Hint() != want {
+		t.Errorf("%v; hint: %s", problems, problems.Hint())
 	}
 }
 

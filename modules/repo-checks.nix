@@ -42,6 +42,26 @@ let
       allowed = "an https, ssh, git, git+ssh or file URL, user@host:path, or an absolute path";
       helper = match "([A-Za-z0-9+._-]*)::.*" value;
       url = match "([A-Za-z][A-Za-z0-9+.-]*)://(([^/@]*)@)?([^/?#]*)([^?#]*)([?#].*)?" value;
+      # A flake's own words for a repo, which git takes for a path on a server
+      # of that name; and where some of them stand for.
+      flakeRef = match "(github|gitlab|sourcehut|path|flake):.*" value;
+      forgeRepo = match "(github|gitlab|sourcehut):(~?([A-Za-z0-9._-]|%2[Ff])+)/([A-Za-z0-9._-]+)([/?].*)?" value;
+      flakeAllowed =
+        let
+          server = { github = "github.com"; gitlab = "gitlab.com"; sourcehut = "git.sr.ht"; }.${elemAt forgeRepo 0};
+          suffix = if server == "git.sr.ht" then "" else ".git";
+          owner = builtins.replaceStrings [ "%2F" "%2f" ] [ "/" "/" ] (elemAt forgeRepo 1);
+          repo = "${owner}/${lib.removeSuffix ".git" (elemAt forgeRepo 3)}${suffix}";
+          rest = elemAt forgeRepo 4;
+        in
+        if elemAt flakeRef 0 == "path" then
+          "an absolute path, without path:"
+        else if forgeRepo == null || rest != null && hasInfix "host=" rest then
+          "the git URL of the repo"
+        else
+          "https://${server}/${repo}, or git@${server}:${repo} with a deploy key"
+          + (if rest == null then "" else "; the branch, tag or commit as repoRef");
+
       # user@host:path, as git reads it.
       byColon = match "([^:]*):(.*)" value;
       before = if byColon == null then value else elemAt byColon 0;
@@ -60,6 +80,10 @@ let
       urlChecks = firstOf [
         (case (url == null || !hostIsWellFormed || match ".*%([^0-9A-Fa-f].|.[^0-9A-Fa-f]|.?$).*" value != null) (
           say key "is no valid URL" allowed
+        ))
+        (case (elem scheme [ "git+https" "git+file" ]) (
+          say key "has the scheme ${quote scheme}, which is a flake's"
+            "the same URL with ${lib.removePrefix "git+" scheme}://, and its ?ref= or ?rev= as repoRef"
         ))
         (case (!elem scheme [ "https" "ssh" "git" "git+ssh" "file" ]) (say key "has the scheme ${quote scheme}" allowed))
         (case (hasLogin && hasInfix ":" login) (
@@ -92,6 +116,10 @@ let
       urlChecks
     else if hasPrefix "/" value then
       [ ]
+    else if flakeRef != null then
+      [ (say key "is a flake reference (${elemAt flakeRef 0}:), which git does not know" flakeAllowed) ]
+    else if match "(https?|ssh|git|file):.*" value != null then
+      [ (say key "has no // after its scheme, so that git takes it for the path of a server" allowed) ]
     else
       firstOf [
         (case (byAt != null && byColon == null || byAt == null && hasInfix "@" file) (

@@ -166,13 +166,13 @@ func (a Answers) Validate() error {
 	if a.Ref != "" {
 		h.RepoRef = a.Ref
 		if bad := h.Validate(); len(bad) > 0 {
-			return Usage(bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
+			return Usage("give "+bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
 		}
 	}
 	if a.Remote != "" {
 		h.RepoRemote = a.Remote
 		if bad := h.Validate(); len(bad) > 0 {
-			return Usage(bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
+			return Usage("give "+bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
 		}
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {

@@ -109,6 +109,10 @@ func FlashPlan(f Flash) (*Plan, error) {
 	if err != nil {
 		return nil, NewError("", err)
 	}
+	warnings := []string{}
+	if want.Missing != "" {
+		warnings = append(warnings, want.Missing)
+	}
 	o := flash.Options{
 		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &flash.Job{}, Held: &block.Held{},
 	}
@@ -117,7 +121,9 @@ func FlashPlan(f Flash) (*Plan, error) {
 	verify := step("verify", "read the stick back", after, o, flash.VerifyActions, flash.Verify)
 	if f.VerifyOnly {
 		verify.Writes = false
-		return task(fmt.Sprintf("comparing %s with %s", f.Stick.Name, name), check, verify), nil
+		p := task(fmt.Sprintf("comparing %s with %s", f.Stick.Name, name), check, verify)
+		p.Warnings = warnings
+		return p, nil
 	}
 	list := []Step{check}
 	if len(f.Stick.Mounted) > 0 {
@@ -130,6 +136,7 @@ func FlashPlan(f Flash) (*Plan, error) {
 		verify)
 	p := task(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)
 	p.held = o.Held
+	p.Warnings = warnings
 	if !f.Image.Hybrid {
 		p.Warnings = append(p.Warnings, "the image has no partition table: most machines do not start it from a stick")
 	}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -124,29 +123,13 @@ func Ready(_ context.Context, s sys.System, o Options) error {
 		return sys.Faultf(sys.CodeMachine, without, "OVMF, the firmware of virtual machines, is not where distributions keep it, such as /%s", places[0].Code)
 	}
 	s.Log("the virtual machine's firmware is " + f.Code)
-	if free := available(o.Live); free >= 0 && free < freeMemory {
-		return sys.Faultf(sys.CodeMachine, "leave out --prove-boot, or add memory", "%d MiB of memory are free, and a virtual machine needs %d", free, freeMemory)
+	if free, err := sys.MemAvailable(o.Live); err == nil && free < freeMemory<<20 {
+		return sys.Faultf(sys.CodeMachine, "leave out --prove-boot, or add memory", "%d MiB of memory are free, and a virtual machine needs %d", free>>20, freeMemory)
 	}
 	if o.Accel == "" && o.accel() != "kvm" {
 		s.Warn("there is no KVM (/dev/kvm), so the virtual machine is emulated, which may take many minutes")
 	}
 	return nil
-}
-
-// available is the memory that can be had without swapping, in MiB, or -1
-// (proc_meminfo(5)).
-func available(root string) int {
-	data, err := os.ReadFile(filepath.Join(root, "proc/meminfo"))
-	if err != nil {
-		return -1
-	}
-	for line := range strings.Lines(string(data)) {
-		var kib int
-		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
-			return kib >> 10
-		}
-	}
-	return -1
 }
 
 // Actions is what Run will do.

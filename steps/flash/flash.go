@@ -87,6 +87,8 @@ func Check(ctx context.Context, s sys.System, o Options) error {
 	}
 	name := filepath.Base(o.Image.Path)
 	switch {
+	case o.Want.Missing != "":
+		s.Log(fmt.Sprintf("%s has the SHA-256 %s", name, c.fileSum)) // the plan warns
 	case o.Want.Sum == "":
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s; there is no %s.sha256 or SHA256SUMS beside it to compare it with", name, c.fileSum, name))
 	case o.Want.Sum != c.fileSum:

@@ -336,7 +336,7 @@ func TestNothingWritten(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(t, c.data, c.disk)
-			o.Want = Checksum{c.want, "the list"}
+			o.Want = Checksum{Sum: c.want, From: "the list"}
 			wantCode(t, all(t.Context(), &report{}, o), c.code, c.words)
 		})
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/xi2/xz"
 
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
@@ -31,6 +31,8 @@ type Image struct {
 	// Hybrid: it has a partition table, so that firmware starts it from a
 	// stick.
 	Hybrid bool
+
+	window uint64 // what unpacking may take of memory, in bytes
 }
 
 // Size is the number of bytes on the disk, or 0 if only reading all tells.
@@ -41,27 +43,50 @@ func (i Image) Size() int64 {
 	return i.FileSize
 }
 
-// compressions are known by their first bytes.
-var compressions = []struct {
-	magic, name string
-	known       bool
-}{
-	{"\x28\xb5\x2f\xfd", "zstd", true},
-	{"\x1f\x8b", "gzip", true},
-	{"\xfd7zXZ\x00", "xz", true},
-	{"BZh", "bzip2", false},
-	{"\x04\x22\x4d\x18", "lz4", false},
-	{"PK\x03\x04", "zip", false},
-	{"7z\xbc\xaf\x27\x1c", "7z", false},
-	{"QFI\xfb", "qcow2", false}, // not compressed, but no image of a disk's bytes either
+// formats are known by their first bytes. What is not unpacked on the fly has
+// the command that does it.
+var formats = []struct{ magic, name, unpack string }{
+	{"\x28\xb5\x2f\xfd", "zstd", ""},
+	{"\x1f\x8b", "gzip", ""},
+	{"\xfd7zXZ\x00", "xz", ""},
+	{"BZh", "bzip2", "bzip2 -dk"},
+	{"\x04\x22\x4d\x18", "lz4", "lz4 -d"},
+	{"\x5d\x00\x00", "lzma", "xz -dk"},
+	{"LZIP", "lzip", "lzip -dk"},
+	{"\x89LZO\x00", "lzop", "lzop -d"},
+	{"\x1f\x9d", "a file of compress(1)", "gzip -dk"},
+	{"PK\x03\x04", "zip", "unzip"},
+	{"7z\xbc\xaf\x27\x1c", "7z", "7z x"},
+	{"Rar!", "rar", "unrar x"},
+	// Not compressed, but no image of a disk's bytes either.
+	{"QFI\xfb", "qcow2", "qemu-img convert -O raw"},
+	{"KDMV", "vmdk", "qemu-img convert -O raw"},
+	{"vhdxfile", "vhdx", "qemu-img convert -O raw"},
+	{"<<< ", "vdi", "qemu-img convert -O raw"},
+}
+
+// formatOf recognizes a format by the first bytes of a file. What zstd(1) makes
+// in parallel may begin with frames to skip (RFC 8878, 3.1.2).
+func formatOf(head []byte) (name, unpack string) {
+	for _, f := range formats {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return f.name, f.unpack
+		}
+	}
+	if len(head) > 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
+		return "zstd", ""
+	}
+	return "", ""
 }
 
 // sniffed is how much of an image is looked at to recognize it, in bytes.
 const sniffed = 64 << 10
 
 // Inspect recognizes an image by its first bytes. The error has sys.CodeUsage.
-func Inspect(path string) (Image, error) {
-	i := Image{Path: path}
+func Inspect(path string) (Image, error) { return inspect(path, window()) }
+
+func inspect(path string, window uint64) (Image, error) {
+	i := Image{Path: path, window: window}
 	info, err := os.Stat(path)
 	if err != nil {
 		return i, sys.Faultf(sys.CodeUsage, "name the image: after `nix build` it is result/iso/NAME.iso", "%w", err)
@@ -77,27 +102,23 @@ func Inspect(path string) (Image, error) {
 	defer f.Close()
 	head := make([]byte, 16)
 	n, _ := io.ReadFull(f, head) // a short file is no image, see below
-	for _, c := range compressions {
-		if !bytes.HasPrefix(head[:n], []byte(c.magic)) {
-			continue
-		}
-		if !c.known {
-			return i, sys.Faultf(sys.CodeUsage, "unpack it first; zstd, gzip and xz are unpacked on the fly", "%s is %s, which cannot be written as it is", path, c.name)
-		}
-		i.Compression = c.name
+	name, unpack := formatOf(head[:n])
+	if unpack != "" {
+		return i, sys.Faultf(sys.CodeUsage, "unpack it first: "+unpack+" "+sys.Quote([]string{path}), "%s is %s, which cannot be written as it is", path, name)
 	}
+	i.Compression = name
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return i, err
 	}
-	r, stop, err := decompress(bufio.NewReader(f), i.Compression)
+	r, stop, err := i.decompress(bufio.NewReader(f))
 	if err != nil {
-		return i, damaged(i, err)
+		return i, unread(i, err)
 	}
 	defer stop()
 	head = make([]byte, sniffed)
-	n, err = io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return i, damaged(i, err)
+	n, err = fill(r, head)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return i, unread(i, err)
 	}
 	if i.Kind, i.Hybrid = recognize(head[:n]); i.Kind == "" {
 		return i, sys.Faultf(sys.CodeUsage, "name the image: after `nix build` it is result/iso/NAME.iso",
@@ -126,14 +147,23 @@ func recognize(head []byte) (kind string, hybrid bool) {
 	return strings.Join(kinds, ", "), hybrid
 }
 
-// maxWindow bounds the memory for decompressing zstd, in bytes. It is what
-// zstd(1) takes without --long or --memory.
-const maxWindow = 128 << 20
+// What unpacking may take of memory, in bytes: as much as zstd --long=31 needs,
+// which is the most that zstd(1) makes, but no more than three quarters of what is free;
+// and at the least what zstd(1) and xz(1) take without being told.
+const maxWindow, minWindow = 2 << 30, 128 << 20
 
-func decompress(r io.Reader, compression string) (io.Reader, func(), error) {
-	switch compression {
+func window() uint64 {
+	free, err := sys.MemAvailable("/")
+	if err != nil {
+		free = 0
+	}
+	return uint64(max(minWindow, min(free/4*3, maxWindow)))
+}
+
+func (i Image) decompress(r io.Reader) (io.Reader, func(), error) {
+	switch i.Compression {
 	case "zstd":
-		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(i.window), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -142,14 +172,51 @@ func decompress(r io.Reader, compression string) (io.Reader, func(), error) {
 		d, err := gzip.NewReader(r)
 		return d, func() {}, err
 	case "xz":
-		d, err := xz.NewReader(r)
+		d, err := xz.NewReader(r, uint32(i.window))
 		return d, func() {}, err
 	}
 	return r, func() {}, nil
 }
 
-func damaged(i Image, err error) error {
-	return sys.Faultf(sys.CodeSource, "fetch the image again; nothing was written", "reading %s: %w", i.Path, err)
+// unread says why an image cannot be read: it was cut short or damaged, or it
+// is whole, and packed as it cannot be unpacked here.
+func unread(i Image, err error) error {
+	const again = "fetch the image again; nothing was written"
+	unpack := i.Compression + " -dk "
+	if i.Compression == "zstd" {
+		unpack += "--long=31 "
+	}
+	unpack = "unpack it first: " + unpack + sys.Quote([]string{i.Path})
+	switch {
+	case errors.Is(err, xz.ErrMemlimit), i.Compression == "zstd" && zstdWindow(i.Path) > i.window:
+		return sys.Faultf(sys.CodeMachine, unpack, "unpacking %s needs more memory than the %s that can be had here", i.Path, block.FormatSize(int64(i.window)))
+	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, zstd.ErrUnknownDictionary):
+		return sys.Faultf(sys.CodeUsage, unpack, "%s is packed with a filter, check or dictionary of %s that is not supported here: %w", i.Path, i.Compression, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
+		return sys.Faultf(sys.CodeSource, again, "%s was cut short: %w", i.Path, err)
+	}
+	return sys.Faultf(sys.CodeSource, again, "reading %s: %w", i.Path, err)
+}
+
+// zstdWindow is what the first frame of a file needs to be unpacked, in bytes,
+// or 0.
+func zstdWindow(path string) uint64 {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	at := int64(0)
+	for range 1000 { // frames to skip
+		head := make([]byte, zstd.HeaderMaxSize)
+		n, _ := f.ReadAt(head, at) // less at the end
+		var h zstd.Header
+		if err := h.Decode(head[:n]); err != nil || !h.Skippable {
+			return h.WindowSize
+		}
+		at += int64(h.HeaderSize) + int64(h.SkippableSize)
+	}
+	return 0
 }
 
 // content is what reading all of an image told.
@@ -185,7 +252,7 @@ func (i Image) open() (*source, error) {
 	}
 	s.sum = sha256.New()
 	s.rest = io.TeeReader(f, s.sum)
-	s.Reader, s.stop, err = decompress(bufio.NewReaderSize(s.rest, 1<<20), i.Compression)
+	s.Reader, s.stop, err = i.decompress(bufio.NewReaderSize(s.rest, 1<<20))
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -210,7 +277,7 @@ func (s *source) at() int64 {
 func (i Image) read(ctx context.Context, s sys.System, room int64) (*content, error) {
 	src, err := i.open()
 	if err != nil {
-		return nil, damaged(i, err)
+		return nil, unread(i, err)
 	}
 	defer src.close()
 	c := &content{}
@@ -239,7 +306,7 @@ func (i Image) read(ctx context.Context, s sys.System, room int64) (*content, er
 		_, err = io.Copy(io.Discard, src.rest)
 	}
 	if err != nil {
-		return nil, damaged(i, err)
+		return nil, unread(i, err)
 	}
 	c.sum = hex.EncodeToString(sum.Sum(nil))
 	c.fileSum = c.sum

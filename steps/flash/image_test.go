@@ -89,12 +89,23 @@ func FuzzImage(f *testing.F) {
 	for _, how := range []string{"", "zstd", "gzip", "xz"} {
 		f.Add(compress(f, how, image))
 	}
+	packed, err := filepath.Glob("testdata/packed/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range packed {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	path := filepath.Join(f.TempDir(), "a")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		i, err := Inspect(path)
+		i, err := inspect(path, 8<<20)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\x00\x1b") {
 				t.Fatalf("%q", err)

@@ -47,7 +47,7 @@ func Write(ctx context.Context, s sys.System, o Options) error {
 	}
 	src, err := o.Image.open()
 	if err != nil {
-		return damaged(o.Image, err)
+		return unread(o.Image, err)
 	}
 	defer src.close()
 	start := time.Now()

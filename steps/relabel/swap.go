@@ -2,12 +2,7 @@ package relabel
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
@@ -63,7 +58,7 @@ func (f *finder) inUse(d block.Device) error {
 	if err != nil {
 		return err
 	}
-	free, err := available(f.o.FS)
+	free, err := sys.MemAvailable(f.o.FS)
 	if err != nil {
 		return err
 	}
@@ -79,22 +74,6 @@ func (f *finder) inUse(d block.Device) error {
 		f.l.Swap = ActiveSwap{On: true, Priority: s.Priority}
 	}
 	return nil
-}
-
-// available is the memory that can be had without swapping, in bytes
-// (proc_meminfo(5), MemAvailable).
-func available(fs string) (int64, error) {
-	data, err := os.ReadFile(filepath.Join(fs, "proc/meminfo"))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
-			return kib << 10, nil
-		}
-	}
-	return 0, errors.New("the kernel does not tell how much memory is free")
 }
 
 // isRandomSwap tells whether a partition lies under a swap that is encrypted
