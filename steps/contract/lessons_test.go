@@ -22,6 +22,7 @@ func TestLesson16MapperNamesAgree(t *testing.T) {
 	}
 	delete(facts.LUKSDevices, made().Mapper)
 	facts.LUKSDevices["stygiancrypt"] = device
+	facts.set("/", "/dev/mapper/stygiancrypt", "ext4") // by its label it would be found
 	_, err := run(t, options(t, facts))
 	f, ok := errors.AsType[*sys.Fault](err)
 	if !ok || f.Code != sys.CodeContract || f.Hint == "" || !strings.Contains(f.Cause, `as "stygiancrypt"`) || !strings.Contains(f.Cause, made().Mapper) {
