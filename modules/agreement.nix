@@ -110,7 +110,7 @@ let
         compareDevice "${name}.device" key makes (if fits then null else whole) fs.device
       )
       ++ optional (!fits) (bad "${name}.fsType is ${quote fs.fsType}; the installer makes ${fsType}" whole)
-      ++ mountOptions point fsType fs;
+      ++ mountOptions point fsType fs (if fits || !facts.disko then null else whole);
 
   # Where a device or a type alone does not help.
   whole =
@@ -132,7 +132,7 @@ let
   flat = options: concatMap (o: if hasInfix "\"" o then [ o ] else lib.splitString "," o) options;
   has = fs: names: any (o: elem o names) (flat fs.options);
   mountOptions =
-    point: fsType: fs:
+    point: fsType: fs: fix:
     let
       key = o: if hasInfix "=" o then head (split "=" o) + "=" else o;
       isComment = o: o == "" || hasPrefix "x-" o || hasPrefix "X-" o || key o == "comment=" || hasInfix "\"" o;
@@ -146,7 +146,9 @@ let
       bad "fileSystems.${quote point}.options has ${quoted ", " odd}, ${
         if stops then "so that nothing on the root could start" else "which ${fsType} does not know: the mount would fail"
       }" (
-        if facts.disko then
+        if fix != null then
+          fix
+        else if facts.disko then
           "set fileSystems.${quote point}.options = lib.mkForce [ ${
             quoted " " (if left == [ ] then [ "defaults" ] else left)
           } ]${there}"
@@ -179,7 +181,10 @@ let
       needed = elem point mounts.neededForBoot || elem point facts.neededForBoot;
       optionalMount = (!needed || facts.initrd.systemd) && has fs [ "nofail" "noauto" "x-systemd.automount" ];
       isStore = elem point mounts.store;
-      isNetwork = elem fs.fsType mounts.network || has fs [ "_netdev" ];
+      isNetwork =
+        elem fs.fsType mounts.network
+        || has fs [ "_netdev" ]
+        || fs.fsType == "auto" && (hasInfix ":/" on || hasPrefix "//" on);
       isPseudo = elem fs.fsType mounts.pseudo || hasPrefix "fuse." fs.fsType;
       isPlain = elem fs.fsType [ "ext4" "auto" ];
       hides = any (p: point == p || hasPrefix "${p}/" point) mounts.filled;
@@ -203,9 +208,9 @@ let
         )
       ]
     else if isRoot then
-      mountOptions point "ext4" fs
+      mountOptions point "ext4" fs null
     else if elem is esp && elem fs.fsType [ "vfat" "auto" ] then
-      mountOptions point "vfat" fs
+      mountOptions point "vfat" fs null
     else if isStore && (is != null || fs.fsType == "tmpfs" || !isPseudo) then
       [
         (bad

@@ -268,6 +268,10 @@ in
       (onDisko base { fileSystems."/".device = force "/dev/disk/by-partlabel/disk-main-root"; })
       ''fileSystems."/".device is "/dev/disk/by-partlabel/disk-main-root"; labels.root makes it /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = lib.mkForce "/dev/disk/by-label/DEMO-ROOT" in the host's configuration, or change labels.root in host.toml''
     )
+    (differs "options of a root that disko defines"
+      (onDisko base { fileSystems."/".options = force [ "ssd" "noatime" "x-initrd.mount" ]; })
+      ''fileSystems."/".options has "ssd", which ext4 does not know: the mount would fail; to fix it, set fileSystems."/".options = lib.mkForce [ "noatime" ] in the host's configuration''
+    )
     {
       name = "a root of btrfs that disko defines";
       set = onDisko base {
@@ -276,7 +280,7 @@ in
       };
       says = map fitting [
         ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, ${forced}''
-        ''fileSystems."/".options has "subvol=root", which ext4 does not know: the mount would fail; to fix it, set fileSystems."/".options = lib.mkForce [ "noatime" ] in the host's configuration''
+        ''fileSystems."/".options has "subvol=root", which ext4 does not know: the mount would fail; to fix it, ${forced}''
         ''fileSystems."/nix" is btrfs on "/dev/disk/by-label/DEMO-ROOT"; the installer makes one ext4 file system there; to fix it, ${forced}''
       ];
     }

@@ -55,7 +55,11 @@ func (c *comparison) fileSystem(f *Facts, point string, o option, fsType string)
 	if !fits {
 		c.differs(c.whole(), "fileSystems.%q.fsType is %q; the installer makes %s", point, fs.FSType, fsType)
 	}
-	c.options(point, fsType, fs)
+	fix := ""
+	if c.disko && !fits {
+		fix = c.whole()
+	}
+	c.options(point, fsType, fs, fix)
 }
 
 // whole is the way out where a device or a type alone does not help: a root of
@@ -88,7 +92,8 @@ func (c *comparison) otherFileSystem(f *Facts, point string, fs FileSystem) {
 	optional := c.optional(f, point, fs)
 	isLater := has(fs.Options, "noauto") && !has(fs.Options, "x-systemd.automount") && optional
 	isStore := slices.Contains(mounts.Store, point)
-	isNetwork := slices.Contains(mounts.Network, fs.FSType) || has(fs.Options, "_netdev")
+	isNetwork := slices.Contains(mounts.Network, fs.FSType) || has(fs.Options, "_netdev") ||
+		fs.FSType == "auto" && (strings.Contains(fs.Device, ":/") || strings.HasPrefix(fs.Device, "//")) // as mount(8) guesses
 	isPseudo := slices.Contains(mounts.Pseudo, fs.FSType) || strings.HasPrefix(fs.FSType, "fuse.")
 	switch {
 	case isLater:
@@ -100,7 +105,7 @@ func (c *comparison) otherFileSystem(f *Facts, point string, fs FileSystem) {
 	case c.isRoot(f, ref):
 		c.rootAgain(f, point, fs, ref)
 	case slices.Contains(c.espOption().makes, ref) && (fs.FSType == "vfat" || fs.FSType == "auto"):
-		c.options(point, "vfat", fs)
+		c.options(point, "vfat", fs, "")
 	case isStore && (ref.kind != notDevice || fs.FSType == "tmpfs" || !isPseudo):
 		if optional && c.find(ref) != attached { // the root's own is used then
 			return
@@ -162,7 +167,7 @@ func (c *comparison) rootAgain(f *Facts, point string, fs FileSystem, ref refere
 	case hides && !hasSubdir:
 		c.differs(c.without(point), "fileSystems.%q is %s on %q, which is the root: it would show the root itself, and hide what is at %s", point, fs.FSType, fs.Device, point)
 	default:
-		c.options(point, "ext4", fs)
+		c.options(point, "ext4", fs, "")
 	}
 }
 

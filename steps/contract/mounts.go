@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -74,7 +75,7 @@ func has(options []string, one ...string) bool {
 
 // options compares the options of a mount with what the file system knows that
 // is made there.
-func (c *comparison) options(point, fsType string, fs FileSystem) {
+func (c *comparison) options(point, fsType string, fs FileSystem, fix string) {
 	odd := strangers(fsType, fs.Options)
 	why := "which " + fsType + " does not know: the mount would fail"
 	if len(odd) == 0 && point == "/" && has(fs.Options, "noexec") && !has(fs.Options, "exec") {
@@ -83,15 +84,15 @@ func (c *comparison) options(point, fsType string, fs FileSystem) {
 	if len(odd) == 0 {
 		return
 	}
-	fix := fmt.Sprintf("remove %s from fileSystems.%q.options in the host's configuration", quoted(odd, " and "), point)
+	other := fmt.Sprintf("remove %s from fileSystems.%q.options in the host's configuration", quoted(odd, " and "), point)
 	if c.disko {
 		left := slices.DeleteFunc(flat(fs.Options), func(o string) bool { return slices.Contains(odd, o) || strings.HasPrefix(o, "x-initrd.") })
 		if len(left) == 0 {
 			left = []string{"defaults"}
 		}
-		fix = fmt.Sprintf("set fileSystems.%q.options = lib.mkForce [ %s ] in the host's configuration", point, quoted(left, " "))
+		other = fmt.Sprintf("set fileSystems.%q.options = lib.mkForce [ %s ] in the host's configuration", point, quoted(left, " "))
 	}
-	c.differs(fix, "fileSystems.%q.options has %s, %s", point, quoted(odd, ", "), why)
+	c.differs(cmp.Or(fix, other), "fileSystems.%q.options has %s, %s", point, quoted(odd, ", "), why)
 }
 
 func quoted(words []string, between string) string {

@@ -23,7 +23,7 @@ func (c *comparison) swap(f *Facts) {
 		switch ours := c.made.Swap != "" && ref.name == c.made.Swap && (ref.kind == byLabel || ref.kind == byPartLabel); {
 		case ref.kind == notDevice: // a file, which the host makes
 		case !ours && has(s.Options, "nofail", "noauto"): // its start does not wait for it
-		case ref.kind == byMapper && ref.name != c.made.Mapper && f.hasContainer(ref.name): // looked for by itself
+		case ref.kind == byMapper && ref.name != c.opened && f.hasContainer(ref.name): // looked for by itself
 		case ours:
 			uses = true
 			c.ourSwap(o, s)

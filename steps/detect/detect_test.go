@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write what Table prints to testdata")
 // TestTable compares all ranks, reasons and refusals of the made-up machines
 // with testdata, and checks that no line is too long.
 func TestTable(t *testing.T) {
-	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk"} {
+	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk", "paths"} {
 		golden := filepath.Join("testdata", name+".txt")
 		got := detect.Table(detect.Rank(blocktest.Inventory(t, name)), 100)
 		if *update {
@@ -97,6 +97,15 @@ func TestChoose(t *testing.T) {
 		{"plain", "/dev/sdb", want{cause: []string{"no medium in it (size 0)"}}},
 		{"plain", "/dev/sdc", want{cause: []string{"it is read-only"}}},
 		{"plain", "/dev/mmcblk0boot0", want{cause: []string{"hidden area"}}},
+
+		{"paths", "/dev/disk/by-id/usb-Dock_AAA2-0:0", want{disk: "sdb"}}, // another bay of the dock, with the same WWN of zeros
+		{"paths", "/dev/sdd", want{disk: "sdd"}},                          // another, with the same serial number too
+		{"paths", "/dev/nvme0n2", want{disk: "nvme0n2"}},                  // another namespace
+		{"paths", "/dev/disk/by-id/scsi-SAN_LUN7", want{disk: "sde"}},     // a second path
+		{"paths", "", want{
+			cause: []string{"/dev/sde (SAN, serial LUN7, 1 TiB) or /dev/nvme0n2", "the first holds data and the other is blank"},
+			hint:  []string{"--disk /dev/disk/by-id/scsi-SAN_LUN7"},
+		}},
 
 		{"copytoram", "", want{disk: "nvme0n1"}},
 		{"copytoram", "/dev/sda", want{cause: []string{"it is an installation medium (iso9660 nixos-minimal)"}}},
