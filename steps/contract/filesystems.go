@@ -103,7 +103,7 @@ func (c *comparison) otherFileSystem(f *Facts, point string, fs FileSystem) {
 		}
 	case isNetwork && ref.kind == notDevice:
 	case c.isRoot(f, ref):
-		c.rootAgain(f, point, fs, ref)
+		c.rootAgain(point, fs)
 	case slices.Contains(c.espOption().makes, ref) && (fs.FSType == "vfat" || fs.FSType == "auto"):
 		c.options(point, "vfat", fs, "")
 	case isStore && (ref.kind != notDevice || fs.FSType == "tmpfs" || !isPseudo):
@@ -157,7 +157,7 @@ func (c *comparison) isRoot(f *Facts, ref reference) bool {
 // rootAgain looks at a second mount of the root. The installer makes one file
 // system without subvolumes, so that it shows all of the root once more, and
 // hides what belongs there.
-func (c *comparison) rootAgain(f *Facts, point string, fs FileSystem, ref reference) {
+func (c *comparison) rootAgain(point string, fs FileSystem) {
 	isPlain := fs.FSType == "ext4" || fs.FSType == "auto"
 	hides := slices.ContainsFunc(mounts.Filled, func(p string) bool { return point == p || strings.HasPrefix(point, p+"/") })
 	hasSubdir := slices.ContainsFunc(flat(fs.Options), func(o string) bool { return strings.HasPrefix(o, "X-mount.subdir=") })
