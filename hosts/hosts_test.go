@@ -26,7 +26,7 @@ func TestEmbeddedHosts(t *testing.T) {
 		"stygianlibrary": func(h *Host) {
 			h.Prebuilt = true
 			h.Labels = Labels{EFI: "STYGIAN-EFI", Root: "STYGIAN-ROOT", LUKS: "STYGIAN-LUKS"}
-			h.LUKS = LUKS{Enable: true, MapperName: "stygiancrypt"}
+			h.LUKS = LUKS{Enable: true, MapperName: "stygianlibrary"}
 			h.ExtraMountDirs = []string{"persist", "models"}
 			h.ExtraPostMountCommands = []string{
 				"chmod 755 /mnt/persist", "chmod 755 /mnt/models", "install -d /mnt/persist/ollama",

@@ -8,12 +8,15 @@ let
   inherit (builtins)
     attrNames
     concatLists
+    concatMap
     elem
     filter
     head
+    split
     ;
   inherit (lib)
     any
+    concatStringsSep
     hasInfix
     hasPrefix
     optional
@@ -26,8 +29,24 @@ let
 
   byLabel = label: "/dev/disk/by-label/${label}";
   byPartLabel = label: "/dev/disk/by-partlabel/${label}";
-  mapper = "/dev/mapper/${host.luks.mapperName}";
   isEncrypted = host.luks.enable;
+  container = [
+    (byPartLabel host.labels.luks)
+    (byLabel host.labels.luks)
+  ];
+  # The name under which the host opens the container that is made.
+  opened =
+    let
+      names = filter (n: elem (canonical facts.luksDevices.${n}.device) container) (attrNames facts.luksDevices);
+    in
+    if !isEncrypted || facts.luksDevices ? ${host.luks.mapperName} || names == [ ] then host.luks.mapperName else head names;
+  mapper = "/dev/mapper/${opened}";
+  # What disko defines, only mkForce overrides.
+  force = value: (if facts.disko then "lib.mkForce " else "") + value;
+  there = " in the host's configuration";
+
+  # What file systems know of mount options, and more of that kind.
+  mounts = builtins.fromJSON (builtins.readFile ./mounts.json);
   # Swap beside LUKS is left for a new key at each start: no label but the
   # partition's.
   isRandomSwap = isEncrypted && host.swap.enable;
@@ -42,6 +61,7 @@ let
         [ "UUID=" "/dev/disk/by-uuid/" ]
         [ "PARTUUID=" "/dev/disk/by-partuuid/" ]
         [ "/dev/disk/by-id/dm-name-" "/dev/mapper/" ]
+        [ "ID=" "/dev/disk/by-id/" ]
       ];
       form = lib.findFirst (f: hasPrefix (head f) device) null forms;
     in
@@ -53,9 +73,10 @@ let
 
   # One device option against the names that what is made answers to.
   compareDevice =
-    name: key: makes: device:
+    name: key: makes: other: device:
     let
-      fix = "set ${name} = ${quote (head makes)} in the host's configuration";
+      set = "set ${name} = ${force (quote (head makes))}${there}";
+      fix = if other == null then set else other;
     in
     if elem (canonical device) makes then
       [ ]
@@ -64,67 +85,184 @@ let
     else if isUUID (canonical device) then
       [ (bad "${name} is ${quote device}; ${key} makes it ${head makes}: a UUID is new with every install" fix) ]
     else if isName (canonical device) then
-      [ (bad "${name} is ${quote device}; ${key} makes it ${head makes}" "${fix}, or change ${key} in host.toml") ]
+      [ (bad "${name} is ${quote device}; ${key} makes it ${head makes}" (if other == null then "${set}, or change ${key} in host.toml" else fix)) ]
     else
       [
         (bad "${name} is ${quote device}; ${key} makes it ${head makes}: that name may be another disk's at the next start" fix)
       ];
 
+  # What is said of one of the two that are made.
   fileSystem =
     point: key: makes: fsType:
     let
       fs = facts.fileSystems.${point} or null;
       name = "fileSystems.${quote point}";
+      fits = elem fs.fsType [ fsType "auto" ];
     in
     if fs == null then
       [
-        (bad "the host has no ${name}; the installer makes it, as ${head makes}"
-          "set ${name}.device = ${quote (head makes)} and fsType = ${quote fsType} in the host's configuration"
-        )
+        (bad "the host has no ${name}; the installer makes it, as ${head makes}" (
+          if facts.disko then whole else "set ${name}.device = ${quote (head makes)} and fsType = ${quote fsType}${there}"
+        ))
       ]
     else
-      optionals (isDevice fs.device || fs.fsType == fsType) (compareDevice "${name}.device" key makes fs.device)
-      ++ optional (!elem fs.fsType [ fsType "auto" ]) (
-        bad "${name}.fsType is ${quote fs.fsType}; the installer makes ${fsType}"
-          "set ${name}.fsType = ${quote fsType} in the host's configuration"
-      );
+      optionals (isDevice fs.device || fits) (
+        compareDevice "${name}.device" key makes (if fits then null else whole) fs.device
+      )
+      ++ optional (!fits) (bad "${name}.fsType is ${quote fs.fsType}; the installer makes ${fsType}" whole)
+      ++ mountOptions point fsType fs (if fits || !facts.disko then null else whole);
 
+  # Where a device or a type alone does not help.
+  whole =
+    let
+      rootIs = ''"/" = { device = "${byLabel host.labels.root}"; fsType = "ext4"; }'';
+      bootIs = ''"/boot" = { device = "${byLabel host.labels.efi}"; fsType = "vfat"; }'';
+      made = "this installer makes one ext4 root and an ESP, with swap and LUKS as host.toml says, and no other file system";
+    in
+    if facts.disko then
+      "set fileSystems = lib.mkForce { ${rootIs}; ${bootIs}; }${there}, with what it mounts of other disks and of servers: ${made}"
+    else
+      "set fileSystems.${rootIs} and fileSystems.${bootIs}${there}, and remove what else it mounts of that disk: ${made}";
+  without =
+    point:
+    if facts.disko then whole else "remove fileSystems.${quote point} from the host's configuration: ${point} is on the ext4 root then";
+
+  # Options that stand in one string are taken apart; in quotes, a comma is part
+  # of a value.
+  flat = options: concatMap (o: if hasInfix "\"" o then [ o ] else lib.splitString "," o) options;
+  has = fs: names: any (o: elem o names) (flat fs.options);
+  mountOptions =
+    point: fsType: fs: fix:
+    let
+      key = o: if hasInfix "=" o then head (split "=" o) + "=" else o;
+      isComment = o: o == "" || hasPrefix "x-" o || hasPrefix "X-" o || key o == "comment=" || hasInfix "\"" o;
+      strangers = filter (o: !isComment o && !elem (key o) (mounts.generic ++ mounts.${fsType})) (flat fs.options);
+      stops = strangers == [ ] && point == "/" && has fs [ "noexec" ] && !has fs [ "exec" ];
+      odd = if stops then [ "noexec" ] else strangers;
+      left = filter (o: !elem o odd && !hasPrefix "x-initrd." o) (flat fs.options);
+      quoted = between: words: concatStringsSep between (map quote words);
+    in
+    optional (odd != [ ]) (
+      bad "fileSystems.${quote point}.options has ${quoted ", " odd}, ${
+        if stops then "so that nothing on the root could start" else "which ${fsType} does not know: the mount would fail"
+      }" (
+        if fix != null then
+          fix
+        else if facts.disko then
+          "set fileSystems.${quote point}.options = lib.mkForce [ ${
+            quoted " " (if left == [ ] then [ "defaults" ] else left)
+          } ]${there}"
+        else
+          "remove ${quoted " and " odd} from fileSystems.${quote point}.options${there}"
+      )
+    );
+
+  # What else the host mounts. Whether a disk with it is attached, only the
+  # program can tell.
+  otherFileSystem =
+    point:
+    let
+      fs = facts.fileSystems.${point};
+      name = "fileSystems.${quote point}";
+      pool = device: if device == null then null else "pool ${head (lib.splitString "/" device)}";
+      # A device in one form, or null; of a ZFS dataset its pool.
+      identity =
+        fs:
+        if isDevice fs.device then
+          if hasPrefix "/dev/zvol/" fs.device then pool (lib.removePrefix "/dev/zvol/" fs.device) else canonical fs.device
+        else if fs.fsType == "zfs" && fs.device != "" then
+          pool fs.device
+        else
+          null;
+      is = identity fs;
+      on = toString fs.device;
+      theirs = facts.fileSystems."/" or null;
+      isRoot = is != null && (elem is root || theirs != null && is == identity theirs);
+      needed = elem point mounts.neededForBoot || elem point facts.neededForBoot;
+      optionalMount = (!needed || facts.initrd.systemd) && has fs [ "nofail" "noauto" "x-systemd.automount" ];
+      isStore = elem point mounts.store;
+      isNetwork =
+        elem fs.fsType mounts.network
+        || has fs [ "_netdev" ]
+        || fs.fsType == "auto" && (hasInfix ":/" on || hasPrefix "//" on);
+      isPseudo = elem fs.fsType mounts.pseudo || hasPrefix "fuse." fs.fsType;
+      isPlain = elem fs.fsType [ "ext4" "auto" ];
+      hides = any (p: point == p || hasPrefix "${p}/" point) mounts.filled;
+      hasSubdir = any (hasPrefix "X-mount.subdir=") (flat fs.options);
+    in
+    if optionalMount && has fs [ "noauto" ] && !has fs [ "x-systemd.automount" ] then
+      [ ]
+    else if has fs [ "bind" "rbind" ] then
+      optional (isStore && fs.device != point) (
+        note "has ${quote on} at ${point}, where the installer puts the store on the root: extraPostMountCommands must bind it too"
+      )
+    else if isNetwork && is == null then
+      [ ]
+    else if isRoot && !isPlain then
+      [ (bad "${name} is ${fs.fsType} on ${quote on}; the installer makes one ext4 file system there" (without point)) ]
+    else if isRoot && hides && !hasSubdir then
+      [
+        (bad
+          "${name} is ${fs.fsType} on ${quote on}, which is the root: it would show the root itself, and hide what is at ${point}"
+          (without point)
+        )
+      ]
+    else if isRoot then
+      mountOptions point "ext4" fs null
+    else if elem is esp && elem fs.fsType [ "vfat" "auto" ] then
+      mountOptions point "vfat" fs null
+    else if isStore && (is != null || fs.fsType == "tmpfs" || !isPseudo) then
+      [
+        (bad
+          "${name} is ${fs.fsType} on ${quote on}, and the installer puts the store on the root: the host would not find it"
+          (without point)
+        )
+      ]
+    else if optionalMount || isPseudo && is == null || point == facts.loader.efiSysMountPoint then
+      [ ]
+    else if is == null && elem fs.device [ null "" ] then
+      [ (bad "${name}.device is not set" "set ${name}.device${there}, or remove it") ]
+    else if hasPrefix "/nix/store/" on then
+      [ ]
+    else
+      [ (note "mounts ${quote on} at ${point}, which the installer does not make: a disk with it must be attached") ];
+  others = filter (p: p != "/" && p != "/boot") (attrNames facts.fileSystems);
+
+  esp = [
+    (byLabel host.labels.efi)
+    (byPartLabel host.labels.efi)
+  ];
   root = [ (byLabel host.labels.root) ] ++ [ (if isEncrypted then mapper else byPartLabel host.labels.root) ];
 
   luks =
     let
-      makes = [
-        (byPartLabel host.labels.luks)
-        (byLabel host.labels.luks)
-      ];
       devices = facts.luksDevices;
-      name = "boot.initrd.luks.devices.${quote host.luks.mapperName}.device";
-      others = filter (n: elem (canonical devices.${n}.device) makes) (attrNames devices);
-      foreign = filter (n: !isEncrypted || n != host.luks.mapperName && !elem n others) (attrNames devices);
+      ours = devices.${opened};
+      name = "boot.initrd.luks.devices.${quote opened}.device";
+      foreign = filter (n: !isEncrypted || n != opened) (attrNames devices);
+      rootIsMapped = hasPrefix "/dev/mapper/" (toString (canonical (facts.fileSystems."/".device or null)));
+      differs = opened != host.luks.mapperName && elem (canonical ours.device) container;
     in
     (
       if !isEncrypted then
         [ ]
-      else if devices ? ${host.luks.mapperName} then
-        compareDevice name "labels.luks" makes devices.${host.luks.mapperName}.device
-        ++ optional (devices.${host.luks.mapperName}.header != null) (
-          bad "boot.initrd.luks.devices.${quote host.luks.mapperName}.header is ${quote devices.${host.luks.mapperName}.header}; the installer keeps the header in the container"
+      else if devices ? ${opened} then
+        compareDevice name "labels.luks" container null ours.device
+        ++ optional (differs && rootIsMapped) (
+          bad "the host opens ${ours.device} as ${quote opened}; luks.mapperName makes it ${quote host.luks.mapperName}"
+            "set luks.mapperName = ${quote opened} in host.toml, or rename it in the host's configuration"
+        )
+        ++ optional (ours.header != null) (
+          bad "boot.initrd.luks.devices.${quote opened}.header is ${quote ours.header}; the installer keeps the header in the container"
             "remove its header from the host's configuration"
         )
-      else if others != [ ] then
-        [
-          (bad
-            "the host opens ${devices.${head others}.device} as ${quote (head others)}; luks.mapperName makes it ${quote host.luks.mapperName}"
-            "set luks.mapperName = ${quote (head others)} in host.toml, or rename it in the host's configuration"
-          )
-        ]
       else
         [
           (bad
             "the host opens no LUKS device as ${quote host.luks.mapperName}${
-              lib.optionalString (devices != { }) ", only as ${lib.concatStringsSep ", " (attrNames devices)}"
-            }; luks.mapperName makes it that, from ${head makes}"
-            "set ${name} = ${quote (head makes)} in the host's configuration"
+              lib.optionalString (devices != { }) ", only as ${concatStringsSep ", " (attrNames devices)}"
+            }; luks.mapperName makes it that, from ${head container}"
+            "set ${name} = ${force (quote (head container))}${there}"
           )
         ]
     )
@@ -142,7 +280,14 @@ let
       ours =
         s:
         if !elem (canonical s.device) makes then
-          compareDevice "swapDevices.*.device" "labels.swap" makes s.device
+          compareDevice "swapDevices.*.device" "labels.swap" makes (
+            if facts.disko then
+              "set swapDevices = lib.mkForce [ { device = ${quote (head makes)};${
+                lib.optionalString isRandomSwap " randomEncryption.enable = true;"
+              } } ]${there}"
+            else
+              null
+          ) s.device
         else if isRandomSwap && !s.randomEncryption then
           [
             (bad "swapDevices has ${quote s.device} without randomEncryption; beside LUKS the installer leaves it unformatted"
@@ -168,6 +313,19 @@ let
       s: note "has ${quote s.device} in swapDevices, which the installer does not make: a disk with it must be attached"
     ) (filter (s: !isOurs s) partitions);
 
+  resume =
+    let
+      device = facts.resumeDevice;
+      is = canonical device;
+      isSwap = host.swap.enable && elem is [ (byLabel host.labels.swap) (byPartLabel host.labels.swap) ];
+    in
+    if device == null || !isDevice device || isSwap && !isRandomSwap || elem is root then
+      [ ]
+    else if isSwap then
+      [ (note "has boot.resumeDevice = ${quote device}: swap that has a new key at each start cannot be resumed from") ]
+    else
+      [ (note "has boot.resumeDevice = ${quote device}, which the installer does not make: a start may wait for it") ];
+
   keymap =
     let
       theirs = facts.keymap;
@@ -187,12 +345,13 @@ let
     let
       l = facts.loader;
       use = "set boot.loader.systemd-boot.enable = true";
-      there = " in the host's configuration";
       disks = filter (d: d != "nodev") l.grub.devices;
     in
     optional (!elem l.efiSysMountPoint [ null "" "/boot" ]) (
       bad "boot.loader.efi.efiSysMountPoint is ${quote l.efiSysMountPoint}; the installer mounts the ESP at /boot"
-        ''set boot.loader.efi.efiSysMountPoint = "/boot"${there}''
+        ''set boot.loader.efi.efiSysMountPoint = "/boot"${there}${
+          lib.optionalString (facts.fileSystems ? ${l.efiSysMountPoint}) ", and remove fileSystems.${quote l.efiSysMountPoint}"
+        }''
     )
     ++ (
       if l.systemdBoot then
@@ -223,7 +382,7 @@ let
       else if l.grub.enable then
         optional (disks != [ ]) (
           bad
-            "boot.loader.grub writes to ${lib.concatStringsSep ", " disks} as well; the installer writes to no disk but the one that was chosen"
+            "boot.loader.grub writes to ${concatStringsSep ", " disks} as well; the installer writes to no disk but the one that was chosen"
             ''set boot.loader.grub.device = "nodev"${there}''
         )
         ++ optional (!l.grub.efiInstallAsRemovable && !l.canTouchEfiVariables) (
@@ -285,9 +444,11 @@ let
 
   all =
     fileSystem "/" "labels.root" root "ext4"
-    ++ fileSystem "/boot" "labels.efi" [ (byLabel host.labels.efi) (byPartLabel host.labels.efi) ] "vfat"
+    ++ fileSystem "/boot" "labels.efi" esp "vfat"
+    ++ concatMap otherFileSystem others
     ++ luks
     ++ swap
+    ++ resume
     ++ loader
     ++ keymap
     ++ user;

@@ -23,6 +23,7 @@ let
     map
     mapAttrs
     match
+    split
     storeDir
     unsafeDiscardStringContext
     ;
@@ -83,8 +84,16 @@ in
     }) (attrNames fileSystems)
   );
 
+  # The mount points that the initrd mounts beside those that it always does.
+  neededForBoot = filter (point: point != null) (
+    map (name: if fileSystems.${name}.neededForBoot or false then fileSystems.${name}.mountPoint or name else null) (
+      attrNames fileSystems
+    )
+  );
+
   swapDevices = map (s: {
     device = device s;
+    options = texts (s.options or [ ]);
     randomEncryption =
       let
         r = s.randomEncryption or false;
@@ -97,6 +106,15 @@ in
     keyFile = text (l.keyFile or null);
     header = text (l.header or null);
   }) (config.boot.initrd.luks.devices or { });
+
+  # The names under which containers are opened after the initrd.
+  crypttab =
+    let
+      crypttab = text (config.environment.etc.crypttab.text or null);
+      lines = if crypttab == null then [ ] else filter isString (split "\n" crypttab);
+      name = line: match "[[:space:]]*([^#[:space:]]+).*" line;
+    in
+    concatMap (line: if name line == null then [ ] else name line) lines;
 
   resumeDevice = text (config.boot.resumeDevice or "");
 
@@ -158,6 +176,12 @@ in
     else
       null;
   ageIdentityPaths = if config ? age.identityPaths then texts config.age.identityPaths else null;
+
+  # Whether disko defines file systems, containers and swap: what it defines, a
+  # host overrides with lib.mkForce.
+  disko =
+    (config.disko.enableConfig or true)
+    && attrNames (config.disko.devices.disk or { }) ++ attrNames (config.disko.devices.nodev or { }) != [ ];
 
   # uid is null where NixOS is to choose it: from 1000 on for normal users, in
   # the order of their names.

@@ -119,9 +119,13 @@ func (d Disk) stablePath() string {
 	return d.Path
 }
 
-// refusal tells why a disk may not be written to, or is empty.
+// refusal tells why a disk may not be written to, or is empty. Which of its
+// paths was chosen does not matter.
 func refusal(inv *block.Inventory, path string) string {
 	for _, v := range detect.Rank(inv) {
+		if v.Device.Path == path && v.PathTo != "" {
+			return ""
+		}
 		if v.Device.Path == path {
 			return v.Refused
 		}

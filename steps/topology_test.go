@@ -143,6 +143,10 @@ func explained(t *rapid.T, m *topology.Machine, found detect.Found) {
 		case !n.IsDisk() && v.Refused == "":
 			t.Fatalf("%s is no disk and not refused", n.Name)
 		case !n.IsDisk():
+		case n.Takable() && m.Stands(n) != n: // another path
+			if v.PathTo != m.Stands(n).Path || !strings.Contains(v.Refused, "it is the same disk as "+v.PathTo) {
+				t.Fatalf("%s: %s stands for it, said is %q", n.Name, m.Stands(n).Path, v.Refused)
+			}
 		case n.Takable() != (v.Refused == ""):
 			t.Fatalf("%s: true is %v, said is %q", n.Name, n.Why, v.Refused)
 		case n.Takable() && v.Candidate == n.RM:
@@ -183,11 +187,14 @@ func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found detect
 	}
 	got, err := detect.Choose(found.Verdicts, n.Path)
 	ok := n.IsDisk() && n.Takable()
-	if (err == nil) != ok || ok && got.Device.Name != n.Name {
+	if (err == nil) != ok || ok && got.Device.Name != m.Stands(n).Name {
 		t.Fatalf("%s was named, which is %v: got %q, %v", n.Path, n.Why, got.Device.Name, err)
 	}
 	if !ok {
 		wellPut(t, err)
+		return Disk{}, false
+	}
+	if m.Stands(n) != n { // planned as that one
 		return Disk{}, false
 	}
 	d := diskOf(got.Device)
@@ -208,7 +215,7 @@ func wellPut(t *rapid.T, err error) {
 func (c *tally) choice(t *rapid.T, m *topology.Machine, found detect.Found, err error) *topology.Node {
 	var candidates []*topology.Node
 	for _, n := range m.Disks() {
-		if n.Takable() && !n.RM {
+		if n.Takable() && !n.RM && m.Stands(n) == n {
 			candidates = append(candidates, n)
 		}
 	}
@@ -287,7 +294,7 @@ func attachedAnew(t *rapid.T, m *topology.Machine, dir string, chosen *topology.
 	if err == nil {
 		now = m.At("/dev/" + found.Chosen.Device.Name)
 	}
-	if now != chosen {
+	if now != chosen && (now == nil || chosen == nil || now.Body != chosen.Body) { // any path of it
 		t.Fatalf("in another order %v is chosen, not %v: %v", now, chosen, err)
 	}
 }

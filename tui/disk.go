@@ -49,7 +49,7 @@ func (m *model) foundDisks(msg disksMsg) tea.Cmd {
 	why := ""
 	if v, ok := m.verdict(chosen); !ok {
 		why = chosen + " is gone"
-	} else if v.Refused != "" {
+	} else if v.Refused != "" && v.PathTo == "" {
 		why = chosen + " cannot be used any more: " + clean(v.Refused)
 	} else if !m.answers.Disk.Same(v) {
 		why = chosen + " is another disk now"

@@ -229,7 +229,7 @@ func (s *planScreen) twins() []string {
 	ours := []string{l.EFI, l.Root, l.LUKS, l.Swap}
 	var out []string
 	for _, v := range s.disks {
-		if v.Device.Path == s.answers.Disk.Path {
+		if v.Device.Path == s.answers.Disk.Path || v.PathTo == s.answers.Disk.Path {
 			continue
 		}
 		for _, p := range v.Device.Partitions {

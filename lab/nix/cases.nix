@@ -66,6 +66,23 @@ let
   };
   gives = name: set: of: is: { inherit name set of is; };
   same = got: want: if got == want then true else "got ${toJSON got}, want ${toJSON want}";
+  # The way out where another device or type alone does not help.
+  madeHere = "this installer makes one ext4 root and an ESP, with swap and LUKS as host.toml says, and no other file system";
+  rootIs = ''"/" = { device = "/dev/disk/by-label/DEMO-ROOT"; fsType = "ext4"; }'';
+  bootIs = ''"/boot" = { device = "/dev/disk/by-label/DEMO-EFI"; fsType = "vfat"; }'';
+  whole = "set fileSystems.${rootIs} and fileSystems.${bootIs} in the host's configuration, and remove what else it mounts of that disk: ${madeHere}";
+  forced = "set fileSystems = lib.mkForce { ${rootIs}; ${bootIs}; } in the host's configuration, with what it mounts of other disks and of servers: ${madeHere}";
+  without = point: "remove fileSystems.\"${point}\" from the host's configuration: ${point} is on the ext4 root then";
+  mount = device: fsType: options: { inherit device fsType options; };
+  # A host whose file systems disko defines.
+  onDisko =
+    settings: changes:
+    settings
+    // {
+      target.config = (targetOf settings changes).config // {
+        disko.devices.disk.main = { };
+      };
+    };
   storeName = name: "/nix/store/00000000000000000000000000000000-${name}";
   long = "a-name-that-is-as-long-as-the-name-of-a-host-may-be-at-the-most";
   prebuilt = base // {
@@ -154,14 +171,136 @@ in
       ];
     }
     (differs "root of another type" (on base { fileSystems."/".fsType = force "btrfs"; })
-      ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, set fileSystems."/".fsType = "ext4" in the host's configuration''
+      ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, ${whole}''
+    )
+    (differs "root with the options of btrfs"
+      (on base { fileSystems."/".options = force [ "subvol=root" "compress=zstd" "noatime" "x-initrd.mount" ]; })
+      ''fileSystems."/".options has "subvol=root", "compress=zstd", which ext4 does not know: the mount would fail; to fix it, remove "subvol=root" and "compress=zstd" from fileSystems."/".options in the host's configuration''
+    )
+    (says "root and ESP with their options"
+      (on base {
+        fileSystems."/".options = force [ "noatime,errors=remount-ro" "commit=60" "x-systemd.growfs" "comment=x" ];
+        fileSystems."/boot".options = force [ "umask=0077" "nofail" ];
+      })
+      [ ]
+    )
+    (differs "root from which nothing starts" (on base { fileSystems."/".options = force [ "noexec" ]; })
+      ''fileSystems."/".options has "noexec", so that nothing on the root could start; to fix it, remove "noexec" from fileSystems."/".options in the host's configuration''
+    )
+    (differs "ESP with the options of ext4" (on base { fileSystems."/boot".options = force [ "data=journal" ]; })
+      ''fileSystems."/boot".options has "data=journal", which vfat does not know: the mount would fail; to fix it, remove "data=journal" from fileSystems."/boot".options in the host's configuration''
+    )
+    {
+      name = "a root of btrfs with subvolumes, all at once";
+      set = on base {
+        fileSystems."/" = force (mount "/dev/disk/by-uuid/9" "btrfs" [ "subvol=root" ]);
+        fileSystems."/nix" = mount "/dev/disk/by-uuid/9" "btrfs" [ "subvol=nix" ];
+        fileSystems."/home" = mount "UUID=9" "btrfs" [ "subvol=home" ];
+      };
+      says = map fitting [
+        ''fileSystems."/".device is "/dev/disk/by-uuid/9"; labels.root makes it /dev/disk/by-label/DEMO-ROOT: a UUID is new with every install; to fix it, ${whole}''
+        ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, ${whole}''
+        ''fileSystems."/".options has "subvol=root", which ext4 does not know: the mount would fail; to fix it, remove "subvol=root" from fileSystems."/".options in the host's configuration''
+        ''fileSystems."/home" is btrfs on "UUID=9"; the installer makes one ext4 file system there; to fix it, ${without "/home"}''
+        ''fileSystems."/nix" is btrfs on "/dev/disk/by-uuid/9"; the installer makes one ext4 file system there; to fix it, ${without "/nix"}''
+      ];
+    }
+    {
+      name = "a root of ZFS, all at once";
+      set = on base {
+        fileSystems."/" = force (mount "rpool/root" "zfs" [ "zfsutil" ]);
+        fileSystems."/var" = mount "rpool/var" "zfs" [ "defaults" ];
+        fileSystems."/data" = mount "tank/data" "zfs" [ "defaults" ];
+      };
+      says = map fitting [
+        ''fileSystems."/".fsType is "zfs"; the installer makes ext4; to fix it, ${whole}''
+        ''fileSystems."/".options has "zfsutil", which ext4 does not know: the mount would fail; to fix it, remove "zfsutil" from fileSystems."/".options in the host's configuration''
+        ''fileSystems."/var" is zfs on "rpool/var"; the installer makes one ext4 file system there; to fix it, ${without "/var"}''
+      ];
+    }
+    {
+      name = "a root in memory, all at once";
+      set = on base {
+        fileSystems."/" = force (mount "none" "tmpfs" [ "size=2G" "mode=755" ]);
+        fileSystems."/nix" = mount "/dev/disk/by-label/NIX" "ext4" [ "defaults" ];
+      };
+      says = map fitting [
+        ''fileSystems."/".fsType is "tmpfs"; the installer makes ext4; to fix it, ${whole}''
+        ''fileSystems."/".options has "size=2G", "mode=755", which ext4 does not know: the mount would fail; to fix it, remove "size=2G" and "mode=755" from fileSystems."/".options in the host's configuration''
+        ''fileSystems."/nix" is ext4 on "/dev/disk/by-label/NIX", and the installer puts the store on the root: the host would not find it; to fix it, ${without "/nix"}''
+      ];
+    }
+    (differs "the store on a pool" (on base { fileSystems."/nix" = mount "rpool/nix" "zfs" [ "defaults" ]; })
+      ''fileSystems."/nix" is zfs on "rpool/nix", and the installer puts the store on the root: the host would not find it; to fix it, ${without "/nix"}''
+    )
+    (differs "the store on the root's label" (on base { fileSystems."/nix" = mount "/dev/disk/by-label/DEMO-ROOT" "ext4" [ "defaults" ]; })
+      ''fileSystems."/nix" is ext4 on "/dev/disk/by-label/DEMO-ROOT", which is the root: it would show the root itself, and hide what is at /nix; to fix it, ${without "/nix"}''
+    )
+    (differs "home on a subvolume of the root" (on base { fileSystems."/home" = mount "LABEL=DEMO-ROOT" "btrfs" [ "subvol=home" ]; })
+      ''fileSystems."/home" is btrfs on "LABEL=DEMO-ROOT"; the installer makes one ext4 file system there; to fix it, ${without "/home"}''
+    )
+    (differs "home on no device" (on base { fileSystems."/home" = mount "" "ext4" [ "defaults" ]; })
+      ''fileSystems."/home".device is not set; to fix it, set fileSystems."/home".device in the host's configuration, or remove it''
+    )
+    (says "mounts that no disk of the installer is for"
+      (on base {
+        fileSystems."/tmp" = mount "tmpfs" "tmpfs" [ "size=2G" ];
+        fileSystems."/srv" = mount "server:/srv" "nfs" [ "defaults" ];
+        fileSystems."/media" = mount "//server/media" "cifs" [ "defaults" ];
+        fileSystems."/etc/nixos" = mount "/persist/etc/nixos" "none" [ "bind" ];
+        fileSystems."/nix/store" = mount "/nix/store" "none" [ "bind" "ro" ];
+        fileSystems."/efi" = mount "/dev/disk/by-label/DEMO-EFI" "vfat" [ "umask=0077" ];
+        fileSystems."/again" = mount "/dev/disk/by-label/DEMO-ROOT" "ext4" [ "defaults" ];
+        fileSystems."/home" = mount "/dev/disk/by-label/DEMO-ROOT" "ext4" [ "X-mount.subdir=home" ];
+        fileSystems."/old" = mount "rpool/nix" "zfs" [ "noauto" ];
+      })
+      [ ]
+    )
+    (says "mounts of other disks, which the program looks for"
+      (on base {
+        fileSystems."/data" = mount "/dev/disk/by-uuid/7" "xfs" [ "defaults" ];
+        fileSystems."/tank" = mount "tank" "zfs" [ "defaults" ];
+        fileSystems."/home" = mount "/dev/mapper/home" "ext4" [ "defaults" ];
+      })
+      [ ]
+    )
+    (differs "root by a partition label of disko's"
+      (onDisko base { fileSystems."/".device = force "/dev/disk/by-partlabel/disk-main-root"; })
+      ''fileSystems."/".device is "/dev/disk/by-partlabel/disk-main-root"; labels.root makes it /dev/disk/by-label/DEMO-ROOT; to fix it, set fileSystems."/".device = lib.mkForce "/dev/disk/by-label/DEMO-ROOT" in the host's configuration, or change labels.root in host.toml''
+    )
+    (differs "options of a root that disko defines"
+      (onDisko base { fileSystems."/".options = force [ "ssd" "noatime" "x-initrd.mount" ]; })
+      ''fileSystems."/".options has "ssd", which ext4 does not know: the mount would fail; to fix it, set fileSystems."/".options = lib.mkForce [ "noatime" ] in the host's configuration''
+    )
+    {
+      name = "a root of btrfs that disko defines";
+      set = onDisko base {
+        fileSystems."/" = force (mount "/dev/disk/by-label/DEMO-ROOT" "btrfs" [ "subvol=root" "noatime" ]);
+        fileSystems."/nix" = mount "/dev/disk/by-label/DEMO-ROOT" "btrfs" [ "subvol=nix" ];
+      };
+      says = map fitting [
+        ''fileSystems."/".fsType is "btrfs"; the installer makes ext4; to fix it, ${forced}''
+        ''fileSystems."/".options has "subvol=root", which ext4 does not know: the mount would fail; to fix it, ${forced}''
+        ''fileSystems."/nix" is btrfs on "/dev/disk/by-label/DEMO-ROOT"; the installer makes one ext4 file system there; to fix it, ${forced}''
+      ];
+    }
+    (differs "a container of disko's"
+      (onDisko luks { boot.initrd.luks.devices = force { cryptroot.device = "/dev/disk/by-partlabel/disk-main-luks"; }; })
+      ''boot.initrd.luks.devices."cryptroot".device is "/dev/disk/by-partlabel/disk-main-luks"; labels.luks makes it /dev/disk/by-partlabel/DEMO-LUKS; to fix it, set boot.initrd.luks.devices."cryptroot".device = lib.mkForce "/dev/disk/by-partlabel/DEMO-LUKS" in the host's configuration, or change labels.luks in host.toml''
     )
     (differs "another ESP" (on base { fileSystems."/boot".device = force "/dev/disk/by-label/EFI"; })
       ''fileSystems."/boot".device is "/dev/disk/by-label/EFI"; labels.efi makes it /dev/disk/by-label/DEMO-EFI; to fix it, set fileSystems."/boot".device = "/dev/disk/by-label/DEMO-EFI" in the host's configuration, or change labels.efi in host.toml''
     )
-    (differs "another mapper"
+    (says "another mapper of a root that goes by its label"
       (on luks {
         fileSystems."/".device = force "/dev/disk/by-label/DEMO-ROOT";
+        boot.initrd.luks.devices = force { crypt.device = "/dev/disk/by-partlabel/DEMO-LUKS"; };
+      })
+      [ ]
+    )
+    (differs "another mapper"
+      (on luks {
+        fileSystems."/".device = force "/dev/mapper/crypt";
         boot.initrd.luks.devices = force { crypt.device = "/dev/disk/by-partlabel/DEMO-LUKS"; };
       })
       ''the host opens /dev/disk/by-partlabel/DEMO-LUKS as "crypt"; luks.mapperName makes it "cryptroot"; to fix it, set luks.mapperName = "crypt" in host.toml, or rename it in the host's configuration''

@@ -10,8 +10,10 @@ let
       want = {
         hostName = null;
         fileSystems = { };
+        neededForBoot = [ ];
         swapDevices = [ ];
         luksDevices = { };
+        crypttab = [ ];
         resumeDevice = "";
         keymap = null;
         loader = {
@@ -40,6 +42,7 @@ let
         secrets = null;
         ageIdentityPaths = null;
         users = { };
+        disko = false;
       };
     }
     {
@@ -88,6 +91,7 @@ let
             }
             {
               device = "/swapfile";
+              options = [ "nofail" ];
               randomEncryption = false;
             }
             { label = "S"; }
@@ -96,16 +100,69 @@ let
       want = [
         {
           device = "/dev/disk/by-label/SWAP";
+          options = [ ];
           randomEncryption = true;
         }
         {
           device = "/swapfile";
+          options = [ "nofail" ];
           randomEncryption = false;
         }
         {
           device = "/dev/disk/by-label/S";
+          options = [ ];
           randomEncryption = false;
         }
+      ];
+    }
+    {
+      name = "what the initrd mounts beside the usual";
+      is =
+        (contract {
+          fileSystems."/".neededForBoot = false;
+          fileSystems.persist = {
+            mountPoint = "/persist";
+            neededForBoot = true;
+          };
+        }).neededForBoot;
+      want = [ "/persist" ];
+    }
+    {
+      name = "containers that crypttab opens";
+      is =
+        (contract {
+          environment.etc.crypttab.text = "# a comment\n\ndata UUID=7 /key\n  more\t/dev/sdb - nofail\n";
+        }).crypttab;
+      want = [
+        "data"
+        "more"
+      ];
+    }
+    {
+      name = "no crypttab";
+      is = (contract { environment.etc.crypttab.text = null; }).crypttab;
+      want = [ ];
+    }
+    {
+      name = "disko, where it defines file systems";
+      is =
+        map (d: (contract { disko = d; }).disko) [
+          { devices.disk.main = throw "not looked at"; }
+          { devices.nodev."/" = throw "not looked at"; }
+          {
+            devices.disk = { };
+            devices.nodev = { };
+          }
+          {
+            enableConfig = false;
+            devices.disk.main = throw "not looked at";
+          }
+        ];
+      want = [
+        true
+        true
+        false
+        false
       ];
     }
     {

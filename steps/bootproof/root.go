@@ -21,7 +21,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	devices := every(inv)
+	devices := every(inv, p.o.ESP)
 	fstab, known, err := p.fstab()
 	if err != nil {
 		return "", err
@@ -97,7 +97,7 @@ func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := resolves(every(inv), spec, p.o.LUKS); err != nil {
+	if err := resolves(every(inv, p.o.ESP), spec, p.o.LUKS); err != nil {
 		return "", fmt.Errorf("%s: %w", p.o.Mapper, err)
 	}
 	return fmt.Sprintf("the initrd opens %s as %s", p.o.LUKS, p.o.Mapper), nil
@@ -182,11 +182,18 @@ func tagOf(spec string) string {
 	return ""
 }
 
-// every is each attached device once, partitions and mappers included.
-func every(inv *block.Inventory) []block.Device {
+// every is each attached device once, partitions and mappers included, but for
+// those of other paths to the disk that has esp.
+func every(inv *block.Inventory, esp string) []block.Device {
 	var list []block.Device
 	seen := map[string]bool{}
+	tops := inv.Devices
 	for _, top := range inv.Devices {
+		if slices.ContainsFunc(top.Partitions, func(p block.Device) bool { return p.Is(esp) }) {
+			tops = inv.WithoutOtherPaths(top)
+		}
+	}
+	for _, top := range tops {
 		for _, d := range top.Below() {
 			if !seen[d.Name] {
 				seen[d.Name] = true

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,8 +33,12 @@ const (
 
 // comparison collects what does not fit.
 type comparison struct {
-	made  Made
-	find  func(reference) place
+	made Made
+	find func(reference) place
+	// opened is the name under which the host opens the container that is made.
+	opened string
+	disko  bool // whose definitions only lib.mkForce overrides
+
 	bad   []string // what does not fit, both sides named
 	fixes []string // of each bad one
 	notes []string // what the operator should know
@@ -53,12 +58,12 @@ func (c *comparison) note(format string, args ...any) {
 
 // compare tells how a host's configuration and what will be made differ.
 func compare(m Made, f *Facts, find func(reference) place) *comparison {
-	c := &comparison{made: m, find: find}
+	c := &comparison{made: m, find: find, opened: f.opens(m), disko: f.Disko}
 	c.fileSystems(f)
 	c.luks(f)
 	c.swap(f)
 	c.resume(f)
-	c.loader(f.Loader)
+	c.loader(f)
 	c.keymap(f)
 	c.user(f)
 	return c
@@ -69,6 +74,7 @@ type option struct {
 	name  string // of the option, fileSystems."/".device
 	key   string // of host.toml, labels.root
 	makes []reference
+	fix   string // instead of another device; empty: that
 }
 
 var dir = map[kind]string{byLabel: "/dev/disk/by-label/", byPartLabel: "/dev/disk/by-partlabel/", byMapper: "/dev/mapper/"}
@@ -82,11 +88,11 @@ func (c *comparison) device(o option, device string) bool {
 		c.used = append(c.used, ref)
 		return true
 	}
-	fix := fmt.Sprintf("set %s = %q in the host's configuration", o.name, o.makes[0])
+	fix := fmt.Sprintf("set %s = %s in the host's configuration", o.name, c.force(fmt.Sprintf("%q", o.makes[0])))
 	why := ""
 	switch {
 	case device == "":
-		c.differs(fix, "%s is not set; %s makes it %s", o.name, o.key, o.makes[0])
+		c.differs(cmp.Or(o.fix, fix), "%s is not set; %s makes it %s", o.name, o.key, o.makes[0])
 		return false
 	case ref.kind == byUUID || ref.kind == byPartUUID:
 		why = ": a UUID is new with every install"
@@ -95,8 +101,19 @@ func (c *comparison) device(o option, device string) bool {
 	default:
 		fix += ", or change " + o.key + " in host.toml"
 	}
+	if o.fix != "" {
+		fix = o.fix
+	}
 	c.differs(fix, "%s is %q; %s makes it %s%s", o.name, device, o.key, o.makes[0], why)
 	return false
+}
+
+// force is a value that overrides what is defined already.
+func (c *comparison) force(value string) string {
+	if c.disko {
+		return "lib.mkForce " + value
+	}
+	return value
 }
 
 func (c *comparison) keymap(f *Facts) {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,41 @@ func TestWhatFits(t *testing.T) {
 		"uid is chosen":                    {made(), alike(func(f *Facts) { f.Users["ann"] = User{Home: "/home/ann", Normal: true} })},
 		"uid is chosen beside a service's": {made(), alike(func(f *Facts) { f.Users["ann"], f.Users["git"] = User{Normal: true}, User{} })},
 		"no user":                          {Made{}.with(made(), func(m *Made) { m.User = "" }), alike(func(f *Facts) { f.Users = nil })},
+		"root with its options": {made(), fitting().set("/", "/dev/disk/by-label/T-ROOT", "ext4",
+			"x-initrd.mount", "noatime,nodiratime", "errors=remount-ro", "commit=60", "data=ordered", "discard", "lazytime", "x-systemd.growfs",
+			"X-fstrim.notrim", "comment=ours", "user_xattr", "stripe=32", "barrier=1", "nofail", "_netdev", `context="system_u:object_r:usr_t:s0:c1,c2"`)},
+		"ESP with its options": {made(), fitting().set("/boot", "/dev/disk/by-label/T-EFI", "vfat",
+			"fmask=0077", "dmask=0077", "umask=0077", "uid=0", "iocharset=utf8", "shortname=mixed", "utf8", "noauto", "x-systemd.automount", "x-systemd.idle-timeout=1min", "noexec")},
+		"root by label in a container of another name": {made(), alike(func(f *Facts) {
+			f.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
+		})},
+		"data in a container that is there": {made(), alike(func(f *Facts) {
+			f.set("/data", "/dev/mapper/x", "ext4").LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-data"}
+		})},
+		"data that crypttab opens":             {made(), alike(func(f *Facts) { f.set("/data", "/dev/mapper/x", "ext4").Crypttab = []string{"x"} })},
+		"data on a pool":                       {made(), fitting().set("/data", "DATA/home", "zfs", "zfsutil")},
+		"data on a pool, optional":             {made(), fitting().set("/data", "gone/home", "zfs", "nofail")},
+		"a pool, later":                        {made(), fitting().set("/nix", "gone/nix", "zfs", "noauto")},
+		"the store, may be missing":            {made(), fitting().set("/nix", "/dev/disk/by-label/GONE", "ext4", "nofail")},
+		"data of several disks":                {made(), fitting().set("/data", "/dev/disk/by-label/DATA:/dev/disk/by-uuid/0000-data", "bcachefs")},
+		"bind over the store":                  {made(), fitting().set("/nix/store", "/nix/store", "none", "bind", "ro")},
+		"overlay over the store":               {made(), fitting().set("/nix/store", "overlay", "overlay")},
+		"home, bound":                          {made(), fitting().set("/home", "/persist/home", "none", "bind")},
+		"home from a server":                   {made(), fitting().set("/home", "//server/home", "cifs")},
+		"home from a server, by mount's guess": {made(), fitting().set("/home", "server:/home", "auto")},
+		"home by sshfs":                        {made(), fitting().set("/home", "ann@server:/home", "fuse.sshfs")},
+		"home on 9p":                           {made(), fitting().set("/home", "home", "9p", "trans=virtio")},
+		"home, pooled":                         {made(), fitting().set("/home", "/a:/b", "fuse.mergerfs")},
+		"a folder of the root":                 {made(), fitting().set("/home", "/dev/disk/by-label/T-ROOT", "ext4", "X-mount.subdir=users")},
+		"an image of the store":                {made(), fitting().set("/firmware", "/nix/store/x-firmware.squashfs", "squashfs", "loop")},
+		"ESP twice":                            {made(), fitting().set("/efi", "/dev/disk/by-label/T-EFI", "vfat", "umask=0077")},
+		"swap that may be missing": {made(), alike(func(f *Facts) {
+			f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/dev/disk/by-uuid/7", Options: []string{"nofail"}})
+		})},
+		"swap in a container that is there": {made(), alike(func(f *Facts) {
+			f.LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-data"}
+			f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/dev/mapper/x"})
+		})},
 		"GRUB, removable": {made(), alike(func(f *Facts) {
 			f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true, EFIInstallAsRemovable: true, Devices: []string{"nodev"}}}
 		})},
@@ -100,8 +136,10 @@ func TestWhatFits(t *testing.T) {
 		"GRUB beside systemd-boot": {made(), alike(func(f *Facts) { f.Loader.Grub.Enable = true })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c := compare(c.made, c.facts, upper); len(c.bad)+len(c.notes) > 0 {
-				t.Errorf("%q, %q", c.bad, c.notes)
+			got := compare(c.made, c.facts, upper)
+			notes := slices.DeleteFunc(got.notes, func(n string) bool { return strings.Contains(n, "so both will do") })
+			if len(got.bad)+len(notes) > 0 {
+				t.Errorf("%q, %q", got.bad, notes)
 			}
 		})
 	}
@@ -205,6 +243,130 @@ func TestWhatDoesNotFit(t *testing.T) {
 			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/T-ROOT", "btrfs", "subvol=home") },
 			host:  `fileSystems."/home" is btrfs on "/dev/disk/by-label/T-ROOT"`, makes: "ext4", fix: "ext4",
 		},
+		"root with the options of btrfs": {
+			facts: func(f *Facts) {
+				f.set("/", "/dev/disk/by-label/T-ROOT", "ext4", "x-initrd.mount", "subvol=root", "compress=zstd", "noatime")
+			},
+			host: `fileSystems."/".options has "subvol=root", "compress=zstd"`, makes: "ext4 does not know", fix: `remove "subvol=root" and "compress=zstd" from fileSystems."/".options`,
+		},
+		"root with the options of a tmpfs": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "auto", "defaults,size=2G,mode=755") },
+			host:  `"size=2G", "mode=755"`, makes: "ext4 does not know", fix: `remove "size=2G" and "mode=755"`,
+		},
+		"root with a value that the option does not take": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "discard=async") },
+			host:  `"discard=async"`, makes: "ext4 does not know", fix: "remove",
+		},
+		"root with a journal elsewhere": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "journal_path=/dev/sdb1") },
+			host:  `"journal_path=/dev/sdb1"`, makes: "ext4 does not know", fix: "remove",
+		},
+		"root from which nothing starts": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "noexec") },
+			host:  `fileSystems."/".options has "noexec"`, makes: "nothing on the root could start", fix: `remove "noexec"`,
+		},
+		"ESP with the options of ext4": {
+			facts: func(f *Facts) { f.set("/boot", "LABEL=T-EFI", "vfat", "umask=0077", "data=journal") },
+			host:  `fileSystems."/boot".options has "data=journal"`, makes: "vfat does not know", fix: `remove "data=journal"`,
+		},
+		"ESP again, with the options of ext4": {
+			facts: func(f *Facts) { f.set("/efi", "LABEL=T-EFI", "vfat", "errors=remount-ro", "acl") },
+			host:  `fileSystems."/efi".options has "acl"`, makes: "vfat does not know", fix: `remove "acl"`,
+		},
+		"root again, with the options of btrfs": {
+			facts: func(f *Facts) { f.set("/again", "LABEL=T-ROOT", "ext4", "subvolid=5") },
+			host:  `fileSystems."/again".options has "subvolid=5"`, makes: "ext4 does not know", fix: `remove "subvolid=5"`,
+		},
+		"the store on a pool": {
+			facts: func(f *Facts) { f.set("/nix", "rpool/nix", "zfs") },
+			host:  `fileSystems."/nix" is zfs on "rpool/nix"`, makes: "the installer puts the store on the root", fix: `remove fileSystems."/nix"`,
+		},
+		"the store on another disk": {
+			facts: func(f *Facts) { f.set("/nix", "LABEL=DATA", "ext4", "nofail") },
+			host:  `fileSystems."/nix" is ext4 on "LABEL=DATA"`, makes: "the installer puts the store on the root", fix: `remove fileSystems."/nix"`,
+		},
+		"the store in memory": {
+			facts: func(f *Facts) { f.set("/nix", "tmpfs", "tmpfs") },
+			host:  `fileSystems."/nix" is tmpfs`, makes: "the installer puts the store on the root", fix: `remove fileSystems."/nix"`,
+		},
+		"the store on the root's label": {
+			facts: func(f *Facts) { f.set("/nix", "/dev/disk/by-label/T-ROOT", "ext4") },
+			host:  `fileSystems."/nix" is ext4 on "/dev/disk/by-label/T-ROOT"`, makes: "would show the root itself", fix: `remove fileSystems."/nix"`,
+		},
+		"the store on the root's mapper": {
+			facts: func(f *Facts) { f.set("/nix/store", "/dev/mapper/crypt", "ext4", "nofail") },
+			host:  `fileSystems."/nix/store" is ext4`, makes: "would show the root itself", fix: `remove fileSystems."/nix/store"`,
+		},
+		"home on the root's label": {
+			facts: func(f *Facts) { f.set("/home", "LABEL=T-ROOT", "auto") },
+			host:  `fileSystems."/home" is auto`, makes: "would show the root itself", fix: `remove fileSystems."/home"`,
+		},
+		"home on a pool": {
+			facts: func(f *Facts) { f.set("/home", "rpool/home", "zfs") },
+			host:  `fileSystems."/home".device is "rpool/home"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home on a pool that is erased": {
+			facts: func(f *Facts) { f.set("/home", "OLD/home", "zfs") },
+			host:  `fileSystems."/home".device is "OLD/home"`, makes: "the disk that will be erased", fix: "choose another disk",
+		},
+		"home on btrfs by LABEL=": {
+			facts: func(f *Facts) { f.set("/home", "LABEL=HOME", "btrfs", "subvol=home") },
+			host:  `fileSystems."/home".device is "LABEL=HOME"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home on bcachefs by UUID=": {
+			facts: func(f *Facts) { f.set("/home", "UUID=77", "bcachefs") },
+			host:  `fileSystems."/home".device is "UUID=77"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home on bcachefs of two disks": {
+			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/DATA:/dev/sdz", "bcachefs") },
+			host:  `fileSystems."/home".device is "/dev/sdz"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home on a volume": {
+			facts: func(f *Facts) { f.set("/home", "/dev/zvol/rpool/home", "ext4") },
+			host:  `fileSystems."/home".device is "/dev/zvol/rpool/home"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home on what no file system is called": {
+			facts: func(f *Facts) { f.set("/home", "rpool/home", "auto") },
+			host:  `fileSystems."/home".device is "rpool/home"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"home without a device": {
+			facts: func(f *Facts) { f.set("/home", "", "ext4") },
+			host:  `fileSystems."/home".device is not set`, makes: "", fix: `set fileSystems."/home".device`,
+		},
+		"home that may be missing, which the initrd asks for": {
+			facts: func(f *Facts) {
+				f.set("/home", "LABEL=HOME", "ext4", "nofail").NeededForBoot, f.Initrd.Systemd = []string{"/home"}, new(false)
+			},
+			host: `fileSystems."/home".device is "LABEL=HOME"`, makes: "no disk here has it", fix: `remove fileSystems."/home"`,
+		},
+		"a mapper that the host does not open": {
+			facts: func(f *Facts) { f.set("/home", "/dev/mapper/home", "ext4") },
+			host:  `fileSystems."/home".device is "/dev/mapper/home"`, makes: "no disk here has it", fix: `"nofail"`,
+		},
+		"root by label under disko": {
+			facts: func(f *Facts) { f.set("/", "/dev/disk/by-partlabel/disk-main-root", "ext4").Disko = true },
+			host:  "disk-main-root", makes: "by-label/T-ROOT", fix: `set fileSystems."/".device = lib.mkForce "/dev/disk/by-label/T-ROOT"`,
+		},
+		"root of btrfs under disko": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "btrfs").Disko = true },
+			host:  `fsType is "btrfs"`, makes: "ext4",
+			fix: `set fileSystems = lib.mkForce { "/" = { device = "/dev/disk/by-label/T-ROOT"; fsType = "ext4"; }; "/boot" = { device = "/dev/disk/by-label/T-EFI"; fsType = "vfat"; }; }`,
+		},
+		"options under disko": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "noatime", "ssd").Disko = true },
+			host:  `options has "ssd"`, makes: "ext4 does not know", fix: `set fileSystems."/".options = lib.mkForce [ "noatime" ]`,
+		},
+		"a container under disko": {
+			facts: func(f *Facts) {
+				f.Disko, f.LUKSDevices["crypt"] = true, LUKSDevice{Device: "/dev/disk/by-partlabel/disk-main-luks"}
+			},
+			host: "disk-main-luks", makes: "by-partlabel/T-LUKS", fix: `device = lib.mkForce "/dev/disk/by-partlabel/T-LUKS"`,
+		},
+		"swap under disko": {
+			facts: func(f *Facts) { f.Disko, f.SwapDevices[0].Device = true, "/dev/disk/by-partlabel/disk-main-swap" },
+			host:  "disk-main-swap", makes: "by-partlabel/T-SWAP",
+			fix: `set swapDevices = lib.mkForce [ { device = "/dev/disk/by-partlabel/T-SWAP"; randomEncryption.enable = true; } ]`,
+		},
 		"LUKS label": {
 			facts: func(f *Facts) { f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/X"} },
 			host:  `boot.initrd.luks.devices."crypt".device is "/dev/disk/by-partlabel/X"`, makes: "labels.luks makes it /dev/disk/by-partlabel/T-LUKS",
@@ -221,6 +383,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		"LUKS under another name": {
 			facts: func(f *Facts) {
 				f.LUKSDevices = map[string]LUKSDevice{"cryptroot": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
+				f.set("/", "/dev/mapper/cryptroot", "ext4")
 			},
 			host: `opens /dev/disk/by-partlabel/T-LUKS as "cryptroot"`, makes: `luks.mapperName makes it "crypt"`, fix: `luks.mapperName = "cryptroot"`,
 		},
@@ -348,6 +511,60 @@ func TestWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+// Roots of other kinds: everything is said at once, and who does all of it has
+// a host that fits.
+func TestOtherRoots(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts *Facts
+		bad   []string // beginnings
+	}{
+		"btrfs with subvolumes": {
+			fitting().set("/", "UUID=9", "btrfs", "subvol=root", "compress=zstd").set("/nix", "UUID=9", "btrfs", "subvol=nix").
+				set("/home", "UUID=9", "btrfs", "subvol=home").set("/boot", "UUID=7-7", "vfat"),
+			[]string{
+				`fileSystems."/".device is "UUID=9"`, `fileSystems."/".fsType is "btrfs"`, `fileSystems."/".options has "subvol=root", "compress=zstd"`,
+				`fileSystems."/boot".device is "UUID=7-7"`, `fileSystems."/home" is btrfs on "UUID=9"`, `fileSystems."/nix" is btrfs on "UUID=9"`,
+			},
+		},
+		"ZFS": {
+			fitting().set("/", "rpool/root", "zfs", "zfsutil").set("/nix", "rpool/nix", "zfs").set("/var/lib", "rpool/var", "zfs").set("/home", "DATA/home", "zfs"),
+			[]string{
+				`fileSystems."/".fsType is "zfs"`, `fileSystems."/".options has "zfsutil"`, `fileSystems."/nix" is zfs on "rpool/nix"`, `fileSystems."/var/lib" is zfs on "rpool/var"`,
+			},
+		},
+		"tmpfs": {
+			fitting().set("/", "none", "tmpfs", "size=2G", "mode=755").set("/nix", "UUID=9", "ext4").set("/persist", "UUID=9", "ext4").set("/etc/nixos", "/persist/etc/nixos", "none", "bind"),
+			[]string{
+				`fileSystems."/".fsType is "tmpfs"`, `fileSystems."/".options has "size=2G", "mode=755"`, `fileSystems."/nix" is ext4 on "UUID=9"`, `fileSystems."/persist".device is "UUID=9"`,
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := compare(made(), c.facts, there)
+			if len(got.bad) != len(c.bad) {
+				t.Errorf("%q", got.bad)
+			}
+			for i := range min(len(got.bad), len(c.bad)) {
+				if !strings.HasPrefix(got.bad[i], c.bad[i]) {
+					t.Errorf("%q is not %q", got.bad[i], c.bad[i])
+				}
+			}
+			if !slices.ContainsFunc(got.fixes, func(f string) bool { return strings.Contains(f, "this installer makes one ext4 root and an ESP") }) {
+				t.Errorf("%q", got.fixes)
+			}
+			done := fitting() // what the hint says
+			for point, fs := range c.facts.FileSystems {
+				if point != "/" && point != "/boot" && !slices.ContainsFunc(got.bad, func(b string) bool { return strings.HasPrefix(b, `fileSystems."`+point+`"`) }) {
+					done.FileSystems[point] = fs
+				}
+			}
+			if again := compare(made(), done, there); len(again.bad) > 0 {
+				t.Errorf("still %q", again.bad)
+			}
+		})
+	}
+}
+
 func TestNotes(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Made, *Facts)
@@ -356,6 +573,14 @@ func TestNotes(t *testing.T) {
 		"keyFile": {func(_ *Made, f *Facts) {
 			f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/T-LUKS", KeyFile: "/key"}
 		}, `keyFile is "/key"`},
+		"the store bound from elsewhere": {func(_ *Made, f *Facts) { f.set("/nix", "/persist/nix", "none", "bind") }, "extraPostMountCommands must bind it too"},
+		"a file":                         {func(_ *Made, f *Facts) { f.set("/data", "/persist/disk.img", "ext4", "loop") }, `is the file "/persist/disk.img"`},
+		"in a container, perhaps": {func(_ *Made, f *Facts) {
+			f.set("/data", "UUID=77", "ext4").LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-DATA"}
+		}, "it may be in a container"},
+		"the container's other name": {func(_ *Made, f *Facts) {
+			f.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
+		}, `as "ours" and the installer as "crypt"`},
 		"keymap not told":      {func(_ *Made, f *Facts) { f.Keymap = "" }, "does not tell its console keymap"},
 		"keymap made by Nix":   {func(_ *Made, f *Facts) { f.Keymap = "/nix/store/x-keymap" }, "/nix/store/x-keymap"},
 		"lanzaboote":           {func(_ *Made, f *Facts) { f.Loader = Loader{Lanzaboote: true} }, "boot.lanzaboote"},

@@ -53,12 +53,18 @@ type Typed struct {
 type Found struct {
 	// Facts is what the host's configuration expects; nil before Run.
 	Facts *Facts
+	made  Made
 }
 
 // LUKSDevices are the containers that the host's initrd opens, name to device.
+// The one that is made goes by the name under which the installer opens it: a
+// host that needs another one was refused.
 func (f *Found) LUKSDevices() map[string]string {
-	devices := map[string]string{}
+	devices, opened := map[string]string{}, f.Facts.opens(f.made)
 	for name, d := range f.Facts.LUKSDevices {
+		if name == opened {
+			name = f.made.Mapper
+		}
 		devices[name] = d.Device
 	}
 	return devices
@@ -94,7 +100,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err != nil {
 		return err
 	}
-	o.Found.Facts = facts
+	o.Found.Facts, o.Found.made = facts, o.Made
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
 		return err
@@ -156,17 +162,22 @@ func orEmpty(err error) error {
 	return err
 }
 
-// finder tells where a device is now.
+// finder tells where a device is now. Another path to the disk that is written
+// is not another disk.
 func finder(inv *block.Inventory, disk block.Identity) func(reference) place {
-	own := map[string]bool{}
+	own, others := map[string]bool{}, inv.Devices
 	if target, err := inv.Find(disk); err == nil { // else the gate will say so
 		for _, d := range target.Below() {
 			own[d.Name] = true
 		}
+		others = inv.WithoutOtherPaths(target)
 	}
 	return func(r reference) place {
 		at := nowhere
-		for _, disk := range inv.Devices {
+		if real, err := block.Resolve("/", "/dev/"+r.name); r.kind == byOther && err == nil {
+			r.name = strings.TrimPrefix(real, "/dev/")
+		}
+		for _, disk := range others {
 			for _, d := range disk.Below() {
 				switch {
 				case !r.is(d):

@@ -77,6 +77,41 @@ func TestRunTellsAll(t *testing.T) {
 	}
 }
 
+// Another path to the disk that is written is that disk, and what LVM or ZFS
+// made of other disks is found by each of its names.
+func TestFinder(t *testing.T) {
+	path := func(name string) block.Device {
+		d := block.Device{Name: name, Path: "/dev/" + name, Type: block.TypeDisk, Size: 1 << 40, WWN: "0x5000c500a1b2c3d4", Serial: "S1"}
+		d.Partitions = []block.Device{{Name: name + "1", Path: "/dev/" + name + "1", Type: block.TypePart, FSType: "ext4", Label: "OLD"}}
+		return d
+	}
+	target, again := path("no-such-a"), path("no-such-b")
+	other := block.Device{Name: "no-such-c", Path: "/dev/no-such-c", Type: block.TypeDisk, Size: 1 << 40, WWN: "0x5000c500a1b2c3d5", FSType: "zfs_member", Label: "tank"}
+	volume := block.Device{Name: "dm-77", Path: "/dev/mapper/my--vg-home", Type: "lvm", FSType: "xfs"}
+	find := finder(&block.Inventory{Devices: []block.Device{target, again, other, volume}}, block.IdentityOf(target))
+	for device, want := range map[string]place{
+		"LABEL=OLD": onTarget, "LABEL=gone": nowhere, "/dev/no-such-c": attached, "/dev/my-vg/home": attached, "/dev/mapper/my--vg-home": attached,
+		"/dev/zvol/tank/home": attached, "/dev/zvol/gone/home": nowhere, "/dev/no-such-a1": onTarget,
+	} {
+		if got := find(refer(device)); got != want {
+			t.Errorf("%s: %v", device, got)
+		}
+	}
+	if got := find(poolOf("tank/home")); got != attached {
+		t.Error(got)
+	}
+}
+
+// What the installer opens under another name than the host is one container.
+func TestOpenedUnderAnotherName(t *testing.T) {
+	facts := fitting()
+	facts.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}, "data": {Device: "LABEL=DATA"}}
+	f := Found{Facts: facts, made: made()}
+	if got := f.LUKSDevices(); len(got) != 2 || got["crypt"] != "/dev/disk/by-partlabel/T-LUKS" || got["data"] != "LABEL=DATA" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCarriers(t *testing.T) {
 	byFS := Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}
 	byPart := Carrier{Where: "/dev/y1 (on /dev/y) has the partition label T-ROOT", Label: "T-ROOT", Partition: true}

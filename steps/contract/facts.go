@@ -9,9 +9,11 @@ import (
 // gives it. What is not there is empty.
 type Facts struct {
 	HostName      string                `json:"hostName"`
-	FileSystems   map[string]FileSystem `json:"fileSystems"` // by mount point
+	FileSystems   map[string]FileSystem `json:"fileSystems"`   // by mount point
+	NeededForBoot []string              `json:"neededForBoot"` // mount points that the host's own configuration has the initrd mount
 	SwapDevices   []SwapDevice          `json:"swapDevices"`
 	LUKSDevices   map[string]LUKSDevice `json:"luksDevices"` // by mapper name
+	Crypttab      []string              `json:"crypttab"`    // mapper names that are opened after the initrd
 	ResumeDevice  string                `json:"resumeDevice"`
 	Keymap        string                `json:"keymap"` // a name, or the path of one that Nix makes
 	Loader        Loader                `json:"loader"`
@@ -19,6 +21,7 @@ type Facts struct {
 	Secrets       []Secret              `json:"secrets"` // nil: the host does not use agenix
 	IdentityPaths []string              `json:"ageIdentityPaths"`
 	Users         map[string]User       `json:"users"`
+	Disko         bool                  `json:"disko"` // which defines file systems, LUKS and swap then
 }
 
 // FileSystem is what is mounted.
@@ -30,8 +33,9 @@ type FileSystem struct {
 
 // SwapDevice is a partition or a file to swap to.
 type SwapDevice struct {
-	Device           string `json:"device"`
-	RandomEncryption bool   `json:"randomEncryption"`
+	Device           string   `json:"device"`
+	RandomEncryption bool     `json:"randomEncryption"`
+	Options          []string `json:"options"`
 }
 
 // LUKSDevice is a container that the initrd opens.
@@ -64,6 +68,7 @@ func (l Loader) Other() bool {
 
 // Initrd is which kernel modules the initrd has, and which it loads by itself.
 type Initrd struct {
+	Systemd   *bool    `json:"systemd"` // nil: not told
 	Available []string `json:"availableKernelModules"`
 	Loaded    []string `json:"kernelModules"`
 }

@@ -6,10 +6,21 @@ import (
 )
 
 // Whatever a medium's contract says, the comparison ends, and what it says fits
-// only if root and ESP are those that are made.
+// only if root and ESP are those that are made, and the store is on that root.
 func FuzzFacts(f *testing.F) {
 	for _, facts := range []*Facts{fitting(), plainFitting(), {}, nil} {
 		data, err := json.Marshal(facts)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, true)
+	}
+	for _, fs := range []*Facts{
+		fitting().set("/nix", "rpool/nix", "zfs"), fitting().set("/", "UUID=9", "btrfs", "subvol=root").set("/home", "UUID=9", "btrfs"),
+		fitting().set("/data", "/dev/a:/dev/b", "bcachefs", `context="a,b"`),
+	} {
+		fs.Disko, fs.Initrd.Systemd, fs.NeededForBoot = true, new(false), []string{"/home"}
+		data, err := json.Marshal(fs)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -31,6 +42,14 @@ func FuzzFacts(f *testing.F) {
 		}
 		for _, point := range []string{"/", "/boot"} {
 			if fs, ok := facts.FileSystems[point]; len(c.bad) == 0 && (!ok || refer(fs.Device).kind == notDevice) {
+				t.Errorf("%s is %+v and fits", point, fs)
+			}
+		}
+		if odd := strangers("ext4", facts.FileSystems["/"].Options); len(c.bad) == 0 && len(odd) > 0 {
+			t.Errorf("the root has the options %q and fits", odd)
+		}
+		for _, point := range mounts.Store {
+			if fs := facts.FileSystems[point]; len(c.bad) == 0 && fs.FSType == "zfs" && !has(fs.Options, "nofail", "noauto", "x-systemd.automount", "bind", "rbind", "_netdev") {
 				t.Errorf("%s is %+v and fits", point, fs)
 			}
 		}

@@ -1,17 +1,23 @@
 package contract
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
 // loader looks for a boot loader that UEFI firmware starts from the ESP, with
 // nothing but this disk.
-func (c *comparison) loader(l Loader) {
+func (c *comparison) loader(f *Facts) {
+	l := f.Loader
 	const removable = "set boot.loader.grub.efiInstallAsRemovable = true, or boot.loader.efi.canTouchEfiVariables = true, in the host's configuration"
 	const use = "set boot.loader.systemd-boot.enable = true in the host's configuration"
 	if l.EFISysMountPoint != "" && l.EFISysMountPoint != espPoint {
-		c.differs(`set boot.loader.efi.efiSysMountPoint = "/boot" in the host's configuration`,
+		fix := `set boot.loader.efi.efiSysMountPoint = "/boot" in the host's configuration`
+		if _, ok := f.FileSystems[l.EFISysMountPoint]; ok {
+			fix += fmt.Sprintf(", and remove fileSystems.%q", l.EFISysMountPoint)
+		}
+		c.differs(fix,
 			"boot.loader.efi.efiSysMountPoint is %q; the installer mounts the ESP at %s", l.EFISysMountPoint, espPoint)
 	}
 	switch {

@@ -7,13 +7,29 @@ import (
 	"strings"
 )
 
-func (c *comparison) luks(f *Facts) {
-	ours := "" // the name under which the host opens what is made
-	if c.made.LUKS != "" {
-		ours = c.container(f)
+// opens is the name under which the host opens the container that is made; the
+// installer's own if it does not.
+func (f *Facts) opens(m Made) string {
+	if _, ok := f.LUKSDevices[m.Mapper]; ok || m.LUKS == "" {
+		return m.Mapper
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.LUKSDevices)) {
-		if name == ours {
+		if slices.Contains(m.container(), refer(f.LUKSDevices[name].Device)) {
+			return name
+		}
+	}
+	return m.Mapper
+}
+
+// container is what the container that is made goes by.
+func (m Made) container() []reference { return []reference{{byPartLabel, m.LUKS}, {byLabel, m.LUKS}} }
+
+func (c *comparison) luks(f *Facts) {
+	if c.made.LUKS != "" {
+		c.container(f)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.LUKSDevices)) {
+		if c.made.LUKS != "" && name == c.opened {
 			continue
 		}
 		device := f.LUKSDevices[name].Device
@@ -23,40 +39,41 @@ func (c *comparison) luks(f *Facts) {
 				"%s is %q; luks.enable is false, so nothing is encrypted", option, device)
 			continue
 		}
-		c.elsewhere(option, device, "attach the disk that has it, or remove it from the host's configuration")
+		c.elsewhere(option, device, refer(device), "attach the disk that has it, or remove it from the host's configuration")
 	}
 }
 
-// container compares the LUKS container that is made, and returns the name
-// under which the host opens it.
-func (c *comparison) container(f *Facts) string {
-	o := option{
-		fmt.Sprintf("boot.initrd.luks.devices.%q.device", c.made.Mapper), "labels.luks",
-		[]reference{{byPartLabel, c.made.LUKS}, {byLabel, c.made.LUKS}},
-	}
-	l, ok := f.LUKSDevices[c.made.Mapper]
+// container compares the LUKS container that is made.
+func (c *comparison) container(f *Facts) {
+	o := option{name: fmt.Sprintf("boot.initrd.luks.devices.%q.device", c.opened), key: "labels.luks", makes: c.made.container()}
+	l, ok := f.LUKSDevices[c.opened]
 	if !ok {
-		for _, name := range slices.Sorted(maps.Keys(f.LUKSDevices)) {
-			if device := f.LUKSDevices[name].Device; slices.Contains(o.makes, refer(device)) {
-				c.differs(fmt.Sprintf("set luks.mapperName = %q in host.toml, or rename it in the host's configuration", name),
-					"the host opens %s as %q; luks.mapperName makes it %q", device, name, c.made.Mapper)
-				return name
-			}
-		}
-		c.differs(fmt.Sprintf("set %s = %q in the host's configuration", o.name, o.makes[0]),
+		c.differs(fmt.Sprintf("set %s = %s in the host's configuration", o.name, c.force(fmt.Sprintf("%q", o.makes[0]))),
 			"the host opens no LUKS device as %q%s; luks.mapperName makes it that, from %s", c.made.Mapper, others(f.LUKSDevices), o.makes[0])
-		return ""
+		return
 	}
-	c.device(o, l.Device)
+	if c.device(o, l.Device) && c.opened != c.made.Mapper {
+		c.otherName(f, l.Device)
+	}
 	if l.Header != "" {
 		c.differs("remove its header from the host's configuration",
-			"boot.initrd.luks.devices.%q.header is %q; the installer keeps the header in the container", c.made.Mapper, l.Header)
+			"boot.initrd.luks.devices.%q.header is %q; the installer keeps the header in the container", c.opened, l.Header)
 	}
 	if l.KeyFile != "" {
 		c.note("boot.initrd.luks.devices.%q.keyFile is %q: the container opens with the passphrase only, so set fallbackToPassword, or add that key to it",
-			c.made.Mapper, l.KeyFile)
+			c.opened, l.KeyFile)
 	}
-	return c.made.Mapper
+}
+
+// otherName looks at a container that the host opens under another name than
+// the installer. A root that goes by its label is found all the same.
+func (c *comparison) otherName(f *Facts, device string) {
+	if refer(f.FileSystems["/"].Device).kind != byMapper {
+		c.note("the host opens %s as %q and the installer as %q (luks.mapperName): its root goes by another name, so both will do", device, c.opened, c.made.Mapper)
+		return
+	}
+	c.differs(fmt.Sprintf("set luks.mapperName = %q in host.toml, or rename it in the host's configuration", c.opened),
+		"the host opens %s as %q; luks.mapperName makes it %q", device, c.opened, c.made.Mapper)
 }
 
 func others(ds map[string]LUKSDevice) string {

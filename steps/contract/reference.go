@@ -17,6 +17,7 @@ const (
 	byMapper    kind = "mapper"
 	byUUID      kind = "UUID"
 	byPartUUID  kind = "partition UUID"
+	byPool      kind = "pool"   // of ZFS
 	byOther     kind = "device" // /dev/sda2, by-id, by-path
 	notDevice   kind = ""       // a file, a pseudo or a network file system
 )
@@ -43,9 +44,16 @@ func refer(device string) reference {
 		{"PARTLABEL=", byPartLabel},
 		{"UUID=", byUUID},
 		{"PARTUUID=", byPartUUID},
+		{"ID=", byOther},
 		{"/dev/", byOther},
 	} {
 		if name, ok := strings.CutPrefix(device, p.prefix); ok {
+			if p.prefix == "ID=" {
+				name = "disk/by-id/" + name
+			}
+			if pool, ok := strings.CutPrefix(name, "zvol/"); ok && p.kind == byOther {
+				return poolOf(pool)
+			}
 			if p.kind == byLabel || p.kind == byPartLabel {
 				name = unescape(strings.Trim(name, `"`))
 			}
@@ -53,6 +61,12 @@ func refer(device string) reference {
 		}
 	}
 	return reference{notDevice, device}
+}
+
+// poolOf is the pool of a dataset or a volume.
+func poolOf(dataset string) reference {
+	pool, _, _ := strings.Cut(dataset, "/")
+	return reference{byPool, pool}
 }
 
 // unescape undoes what udev makes of characters that a file name should not
@@ -89,8 +103,11 @@ func (r reference) is(d block.Device) bool {
 		return strings.EqualFold(d.PartUUID, r.name)
 	case byMapper:
 		return d.Path == "/dev/mapper/"+r.name
+	case byPool:
+		return d.FSType == "zfs_member" && d.Label == r.name
 	case byOther:
-		return d.Path == "/dev/"+r.name || d.ByID == "/dev/"+r.name
+		group, volume, _ := strings.Cut(strings.ReplaceAll(r.name, "-", "--"), "/") // /dev/GROUP/VOLUME of LVM
+		return d.Is("/dev/"+r.name) || d.ByID == "/dev/"+r.name || d.Path == "/dev/mapper/"+group+"-"+volume
 	}
 	return false
 }

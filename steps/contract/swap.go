@@ -6,15 +6,24 @@ import (
 )
 
 func (c *comparison) swap(f *Facts) {
-	o := option{"swapDevices.*.device", "labels.swap", []reference{{byPartLabel, c.made.Swap}}}
+	o := option{name: "swapDevices.*.device", key: "labels.swap", makes: []reference{{byPartLabel, c.made.Swap}}}
 	if !c.made.RandomSwap {
 		o.makes = []reference{{byLabel, c.made.Swap}, {byPartLabel, c.made.Swap}}
+	}
+	if c.disko { // one of several in a list
+		entry := fmt.Sprintf("device = %q;", o.makes[0])
+		if c.made.RandomSwap {
+			entry += " randomEncryption.enable = true;"
+		}
+		o.fix = fmt.Sprintf("set swapDevices = lib.mkForce [ { %s } ] in the host's configuration", entry)
 	}
 	uses := false
 	for _, s := range f.SwapDevices {
 		ref := refer(s.Device)
 		switch ours := c.made.Swap != "" && ref.name == c.made.Swap && (ref.kind == byLabel || ref.kind == byPartLabel); {
 		case ref.kind == notDevice: // a file, which the host makes
+		case !ours && has(s.Options, "nofail", "noauto"): // its start does not wait for it
+		case ref.kind == byMapper && ref.name != c.opened && f.hasContainer(ref.name): // looked for by itself
 		case ours:
 			uses = true
 			c.ourSwap(o, s)
@@ -30,6 +39,12 @@ func (c *comparison) swap(f *Facts) {
 		c.differs(fmt.Sprintf("add { device = %q; } to swapDevices in the host's configuration, or set swap.enable = false in host.toml", o.makes[0]),
 			"the host's swapDevices do not use %s, which labels.swap makes", o.makes[0])
 	}
+}
+
+// hasContainer tells whether the host opens a container under a name.
+func (f *Facts) hasContainer(name string) bool {
+	_, ok := f.LUKSDevices[name]
+	return ok || slices.Contains(f.Crypttab, name)
 }
 
 // ourSwap looks at how the host uses the swap partition.

@@ -74,8 +74,14 @@ func external(v Verdict) bool {
 	return slices.Contains([]string{"usb", "ieee1394", block.TransportCard}, v.Device.Transport)
 }
 
-// named finds the disk that the user asked for.
+// named finds the disk that the user asked for, by whichever path.
 func named(all []Verdict, want string) (Verdict, error) {
+	for _, v := range all {
+		if v.PathTo != "" && v.Device.Is(want) {
+			want = v.PathTo
+			break
+		}
+	}
 	for _, v := range all {
 		if !v.Device.Is(want) {
 			continue

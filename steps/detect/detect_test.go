@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "write what Table prints to testdata")
 // TestTable compares all ranks, reasons and refusals of the made-up machines
 // with testdata, and checks that no line is too long.
 func TestTable(t *testing.T) {
-	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk"} {
+	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk", "paths"} {
 		golden := filepath.Join("testdata", name+".txt")
 		got := detect.Table(detect.Rank(blocktest.Inventory(t, name)), 100)
 		if *update {
@@ -97,6 +98,15 @@ func TestChoose(t *testing.T) {
 		{"plain", "/dev/sdc", want{cause: []string{"it is read-only"}}},
 		{"plain", "/dev/mmcblk0boot0", want{cause: []string{"hidden area"}}},
 
+		{"paths", "/dev/disk/by-id/usb-Dock_AAA2-0:0", want{disk: "sdb"}}, // another bay of the dock, with the same WWN of zeros
+		{"paths", "/dev/sdd", want{disk: "sdd"}},                          // another, with the same serial number too
+		{"paths", "/dev/nvme0n2", want{disk: "nvme0n2"}},                  // another namespace
+		{"paths", "/dev/disk/by-id/scsi-SAN_LUN7", want{disk: "sde"}},     // a second path
+		{"paths", "", want{
+			cause: []string{"/dev/sde (SAN, serial LUN7, 1 TiB) or /dev/nvme0n2", "the first holds data and the other is blank"},
+			hint:  []string{"--disk /dev/disk/by-id/scsi-SAN_LUN7"},
+		}},
+
 		{"copytoram", "", want{disk: "nvme0n1"}},
 		{"copytoram", "/dev/sda", want{cause: []string{"it is an installation medium (iso9660 nixos-minimal)"}}},
 		{"copytoram", "/dev/sdb", want{cause: []string{`this session was started from it (Boot0004 "UEFI Ventoy")`}}},
@@ -156,7 +166,11 @@ func TestOrder(t *testing.T) {
 	busy := disk("sdm", 9, "ext4")
 	busy.WWN, busy.Partitions[0].Mountpoints = "wwn", []string{"/x"}
 	twin := disk("sdn", 9, "ext4")
-	twin.WWN = "wwn"
+	twin.WWN, twin.Serial = busy.WWN, busy.Serial
+	path := disk("sdl", 9, "ext4")
+	path.WWN, path.Serial = "wwn", "S1"
+	second := disk("sdk", 9, "ext4")
+	second.WWN, second.Serial = "wwn", "S1"
 	card := disk("mmcblk0", 500, "vfat", "ext4")
 	card.Transport = block.TransportCard
 	external := func(d block.Device) block.Device {
@@ -189,6 +203,8 @@ func TestOrder(t *testing.T) {
 		"none":                             {nil, "", false, "no disk was found"},
 		"a second path to a disk in use":   {[]block.Device{busy, twin}, "sdm", false, "it is the same disk as /dev/sdm by another path: /dev/sdm1 is mounted at /x"},
 		"a second path beside a free disk": {[]block.Device{busy, twin, disk("sda", 1)}, "sda", true, ""},
+		"two paths to a free disk":         {[]block.Device{path, second}, "sdk", true, ""},
+		"two paths before a smaller disk":  {[]block.Device{disk("sda", 1), path, second}, "sdk", false, "/dev/sda (M, serial Ssda, 1 GiB): the first holds data and the other is blank"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			vs := detect.Rank(&block.Inventory{Devices: c.disks})
@@ -232,7 +248,7 @@ func TestNoDisks(t *testing.T) {
 func TestThirdPath(t *testing.T) {
 	path := func(name string, mounted bool) block.Device {
 		d := disk(name, 9, "ext4")
-		d.WWN = "wwn"
+		d.WWN, d.Serial = "wwn", "S1"
 		if mounted {
 			d.Partitions[0].Mountpoints = []string{"/x"}
 		}
@@ -246,6 +262,78 @@ func TestThirdPath(t *testing.T) {
 				t.Errorf("%s: %s", v.Device.Name, v.Refused)
 			}
 		}
+	}
+}
+
+// TestOneDiskOrTwo: a disk is refused as another path to one in use only if it
+// is that disk, and a disk with two paths is one: in the list, by either name,
+// and where labels of other disks are looked for.
+func TestOneDiskOrTwo(t *testing.T) {
+	const real = "0x5000c500a1b2c3d4"
+	for name, c := range map[string]struct {
+		wwn, serial [2]string
+		change      func(b *block.Device)
+		one         bool
+	}{
+		"a WWN of zeros, two serials":               {[2]string{"0x0000000000000000", "0x0000000000000000"}, [2]string{"AAA1", "AAA2"}, nil, false},
+		"a WWN of zeros, one serial":                {[2]string{"0x0000000000000000", "0x0000000000000000"}, [2]string{"AAA1", "AAA1"}, nil, false},
+		"a WWN of zeros, no serial":                 {[2]string{"0x0000000000000000", "0x0000000000000000"}, [2]string{"", ""}, nil, false},
+		"a WWN of ones":                             {[2]string{"0xffffffffffffffff", "0xffffffffffffffff"}, [2]string{"", ""}, nil, false},
+		"a WWN that counts":                         {[2]string{"eui.0123456789abcdef", "eui.0123456789abcdef"}, [2]string{"", ""}, nil, false},
+		"an EUI-64 of one":                          {[2]string{"eui.0000000000000001", "eui.0000000000000001"}, [2]string{"", ""}, nil, false},
+		"an NGUID of zeros":                         {[2]string{"eui.00000000000000000000000000000000", "eui.00000000000000000000000000000000"}, [2]string{"", ""}, nil, false},
+		"a maker's number alone":                    {[2]string{"0x5000c50000000000", "0x5000c50000000000"}, [2]string{"", ""}, nil, false},
+		"no WWN, one serial":                        {[2]string{"", ""}, [2]string{"AAA1", "AAA1"}, nil, false},
+		"a dock's WWN, two serials":                 {[2]string{real, real}, [2]string{"AAA1", "AAA2"}, nil, false},
+		"a dock's serial, two WWNs":                 {[2]string{real, "0x5000c500a1b2c3d5"}, [2]string{"AAA1", "AAA1"}, nil, false},
+		"namespaces of an NVMe disk":                {[2]string{"eui.002538b1a1c2d3e4", "eui.002538b1a1c2d3e5"}, [2]string{"S6Z1", "S6Z1"}, nil, false},
+		"another size":                              {[2]string{real, real}, [2]string{"", ""}, func(b *block.Device) { b.Size++ }, false},
+		"another model":                             {[2]string{real, real}, [2]string{"", ""}, func(b *block.Device) { b.Model = "N" }, false},
+		"two paths":                                 {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, nil, true},
+		"two paths, no serial":                      {[2]string{real, real}, [2]string{"", ""}, nil, true},
+		"two paths, one serial unknown":             {[2]string{real, real}, [2]string{"AAA1", ""}, nil, true},
+		"two paths, a placeholder for a serial":     {[2]string{real, real}, [2]string{"AAA1", "000000000000"}, nil, true},
+		"two paths, QEMU's placeholder":             {[2]string{real, real}, [2]string{"AAA1", "QEMU HARDDISK"}, nil, true},
+		"two paths, the WWN in upper case":          {[2]string{real, strings.ToUpper(real)}, [2]string{"AAA1", "aaa1"}, nil, true},
+		"two paths, as sysfs writes one":            {[2]string{real, "naa." + real[2:]}, [2]string{"AAA1", "AAA1"}, nil, true},
+		"two paths, one model not told":             {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, func(b *block.Device) { b.Model = "" }, true},
+		"two paths of a disk with a long number":    {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ab"}, [2]string{"", ""}, nil, true},
+		"two disks that differ at the number's end": {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ac"}, [2]string{"", ""}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := disk("sda", 9, "ext4"), disk("sdb", 9, "ext4")
+			a.WWN, a.Serial, b.WWN, b.Serial = c.wwn[0], c.serial[0], c.wwn[1], c.serial[1]
+			b.Partitions[0].Label = "DEMO-ROOT"
+			if c.change != nil {
+				c.change(&b)
+			}
+			for _, devices := range [][]block.Device{{a, b}, {b, a}} {
+				inv := &block.Inventory{Devices: devices}
+				candidates := 0
+				for _, v := range detect.Rank(inv) {
+					if v.Candidate {
+						candidates++
+					}
+				}
+				if (candidates == 1) != c.one {
+					t.Errorf("%d candidates", candidates)
+				}
+				v, err := detect.Choose(detect.Rank(inv), "/dev/sdb")
+				if want := map[bool]string{true: "/dev/sda", false: "/dev/sdb"}[c.one]; err != nil || v.Device.Path != want {
+					t.Errorf("/dev/sdb is %s: %v", v.Device.Path, err)
+				}
+				if found := detect.CarriesLabel(inv, a, []string{"DEMO-ROOT"}); (len(found) == 0) != c.one {
+					t.Errorf("%v", found)
+				}
+				a := a
+				a.Partitions = slices.Clone(a.Partitions)
+				a.Partitions[0].Mountpoints = []string{"/x"}
+				_, err = detect.Choose(detect.Rank(&block.Inventory{Devices: []block.Device{b, a}}), "/dev/sdb")
+				if (err != nil) != c.one {
+					t.Errorf("beside a mounted /dev/sda: %v", err)
+				}
+			}
+		})
 	}
 }
 

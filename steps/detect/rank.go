@@ -25,6 +25,9 @@ type Verdict struct {
 	HoldsData  bool     `json:"holdsData"`
 	Holds      []string `json:"holds,omitempty"` // what is on it
 	Blank      bool     `json:"blank"`           // nothing on it, as far as one can see
+	// PathTo is the path that stands for this disk, if this is another path to
+	// it and nothing else speaks against it.
+	PathTo string `json:"pathTo,omitempty"`
 
 	merit merit
 }
@@ -72,7 +75,7 @@ func Rank(inv *block.Inventory) []Verdict {
 		}
 		all = append(all, v)
 	}
-	refuseTwins(all)
+	joinPaths(all)
 	group := func(v Verdict) int {
 		switch {
 		case v.Candidate:
@@ -173,7 +176,8 @@ func (c Carrier) String() string {
 	return fmt.Sprintf("%s (on %s) has the %s %s", c.Path, c.Disk, c.Kind, c.Label)
 }
 
-// CarriesLabel finds the labels that are planned for a disk on other disks:
+// CarriesLabel finds the labels that are planned for a disk on other disks, of
+// which another path to it is none:
 // the installed system mounts by label and could get the wrong one.
 func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
 	var found []Carrier
@@ -181,7 +185,7 @@ func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []
 	for _, d := range except.Below() {
 		own[d.Name] = true
 	}
-	for _, disk := range inv.Devices {
+	for _, disk := range inv.WithoutOtherPaths(except) {
 		for _, d := range disk.Below() {
 			if own[d.Name] || seen[d.Name] {
 				continue

@@ -172,26 +172,44 @@ func holder(c block.Device) string {
 	return words(kind, c.Path)
 }
 
-// refuseTwins refuses a disk that is reached by a second path (the same WWN and
-// size) if the first is refused. What is said does not depend on the order.
-func refuseTwins(all []Verdict) {
+// joinPaths makes one of the disks that are reached by several paths: if one
+// path is refused, so are the others; else the first path stands for the disk.
+// What is said does not depend on the order.
+func joinPaths(all []Verdict) {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all[a].Device.Path, all[b].Device.Path) })
 	own := slices.Clone(all)
-	slices.SortFunc(own, func(a, b Verdict) int { return cmp.Compare(a.Device.Path, b.Device.Path) })
-	for i, v := range all {
-		a := v.Device
-		if v.Refused != "" || a.WWN == "" {
+	var firsts []int
+	for _, i := range order {
+		if own[i].Refused != "" {
 			continue
 		}
-		twin := slices.IndexFunc(own, func(o Verdict) bool {
-			b := o.Device
-			return o.Refused != "" && a.Name != b.Name && b.Type == block.TypeDisk && a.WWN == b.WWN && a.Size == b.Size
-		})
-		if twin < 0 {
+		d := own[i].Device
+		pathTo := func(o int) bool { return block.SameDisk(own[o].Device, d) }
+		if t := slices.IndexFunc(order, func(o int) bool { return own[o].Refused != "" && pathTo(o) }); t >= 0 {
+			twin := own[order[t]]
+			all[i] = otherPath(own[i], twin.Device.Path, ": "+twin.Refused)
 			continue
 		}
-		all[i] = Verdict{
-			Device: a, HoldsData: v.HoldsData, Holds: v.Holds, Blank: v.Blank,
-			Refused: fmt.Sprintf("it is the same disk as %s by another path: %s", own[twin].Device.Path, own[twin].Refused),
+		if f := slices.IndexFunc(firsts, pathTo); f >= 0 {
+			first := &all[firsts[f]]
+			all[i] = otherPath(own[i], first.Device.Path, "")
+			all[i].PathTo = first.Device.Path
+			first.Reasons = append(first.Reasons, "reached as "+d.Path+" too")
+			first.Device.ByID = cmp.Or(first.Device.ByID, d.ByID)
+			continue
 		}
+		firsts = append(firsts, i)
+	}
+}
+
+// otherPath is the verdict on another path to a disk.
+func otherPath(v Verdict, to, why string) Verdict {
+	return Verdict{
+		Device: v.Device, HoldsData: v.HoldsData, Holds: v.Holds, Blank: v.Blank,
+		Refused: fmt.Sprintf("it is the same disk as %s by another path%s", to, why),
 	}
 }

@@ -32,7 +32,7 @@ func Sticks(inv *block.Inventory) []Stick {
 	for i := range all { // the same disk by another path
 		for _, twin := range all {
 			a, b := all[i].Device, twin.Device
-			if all[i].Refused == "" && twin.Refused != "" && a.Name != b.Name && a.WWN != "" && a.WWN == b.WWN && a.Size == b.Size {
+			if all[i].Refused == "" && twin.Refused != "" && block.SameDisk(a, b) {
 				all[i].Refused = fmt.Sprintf("it is the same disk as %s by another path: %s", b.Path, twin.Refused)
 			}
 		}

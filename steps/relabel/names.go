@@ -32,8 +32,18 @@ func (f *finder) names(context.Context) error {
 }
 
 // alone makes sure that nothing else carries one of the labels: the host would
-// start by label, and may get the other one.
+// start by label, and may get the other one. Another path to the host's own
+// disk is nothing else.
 func (f *finder) alone(context.Context) error {
+	for _, own := range slices.Clone(f.own) {
+		for _, top := range f.inv.Devices {
+			if block.SameDisk(top, f.diskOf[own]) {
+				for _, d := range top.Below() {
+					f.own = append(f.own, d.Name)
+				}
+			}
+		}
+	}
 	var wanted, found []string
 	for _, l := range f.l.Labels {
 		wanted = append(wanted, l.To)

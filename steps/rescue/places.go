@@ -61,10 +61,14 @@ func Places(ctx context.Context, s sys.System, o Options) ([]Place, error) {
 }
 
 func places(inv *block.Inventory, target string, writable map[string]bool) []Place {
-	taken := map[string]bool{} // the target, and what is built upon it
+	var disk block.Device
+	if i := slices.IndexFunc(inv.Devices, func(d block.Device) bool { return d.Is(target) }); i >= 0 {
+		disk = inv.Devices[i]
+	}
+	taken := map[string]bool{} // the target by any path, and what is built upon it
 	for _, d := range inv.Devices {
 		for _, b := range d.Below() {
-			if d.Is(target) || taken[d.Name] {
+			if d.Is(target) || taken[d.Name] || block.SameDisk(d, disk) {
 				taken[b.Name] = true
 			}
 		}

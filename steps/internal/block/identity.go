@@ -1,6 +1,10 @@
 package block
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Identity is what a disk is known again by.
 type Identity struct {
@@ -59,6 +63,72 @@ func (id Identity) Same(other Identity) (same bool, why string) {
 		return differ("device number", id.DevNo, other.DevNo)
 	}
 	return true, ""
+}
+
+// SameDisk tells whether two devices are paths to one disk: their WWN is the
+// same, and nothing contradicts it. Cheap bridges give all their disks one WWN
+// or one serial number, so neither is enough if the other differs.
+func SameDisk(a, b Device) bool {
+	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
+	wwn := tellingWWN(a.WWN)
+	return a.Name != b.Name && a.Type == TypeDisk && b.Type == TypeDisk && a.Size == b.Size && a.LogicalSector == b.LogicalSector &&
+		wwn != "" && wwn == tellingWWN(b.WWN) && !differ(tellingSerial(a.Serial), tellingSerial(b.Serial)) && !differ(a.Model, b.Model)
+}
+
+// WithoutOtherPaths lists the devices but for the other paths to a disk.
+func (inv *Inventory) WithoutOtherPaths(to Device) []Device {
+	return slices.DeleteFunc(slices.Clone(inv.Devices), func(d Device) bool { return SameDisk(d, to) })
+}
+
+// tellingWWN is a WWN in one form, or "" if it names no disk: it is all zeros
+// but for a digit, has nothing behind the manufacturer's number (NAA 5 and
+// EUI-64: 24 bits after the type), or is a placeholder.
+func tellingWWN(wwn string) string {
+	form := strings.ToLower(strings.TrimSpace(wwn))
+	kind := ""
+	for _, k := range []string{"0x", "naa.", "eui.", "uuid.", "nvme."} {
+		if rest, ok := strings.CutPrefix(form, k); ok {
+			kind, form = k, rest
+			break
+		}
+	}
+	digits := strings.ReplaceAll(form, "-", "")
+	const maker = 6 // hexadecimal digits
+	switch {
+	case isPlaceholder(digits):
+		return ""
+	case kind == "eui." && len(digits) == 16 && isPlaceholder(digits[maker:]),
+		(kind == "0x" || kind == "naa.") && len(digits) == 16 && digits[0] == '5' && isPlaceholder(digits[1+maker:]):
+		return ""
+	}
+	return form
+}
+
+// tellingSerial is a serial number in one form, or "" if it is a placeholder.
+func tellingSerial(serial string) string {
+	form := strings.ToLower(serialForm(serial))
+	if isPlaceholder(strings.ReplaceAll(form, "_", "")) || slices.Contains(noSerials, form) {
+		return ""
+	}
+	return form
+}
+
+// noSerials are what makers and hypervisors write where a serial number goes.
+var noSerials = []string{
+	"none", "n/a", "na", "null", "unknown", "default", "default_string", "serial", "serial_number", "not_specified", "not_available",
+	"to_be_filled_by_o.e.m.", "qemu_harddisk", "vbox_harddisk", "virtual_disk", "vmware_virtual_s", "vmware_nvme_0000", "msft_virtual_disk",
+}
+
+// isPlaceholder tells whether text is nothing, one character over and over,
+// zeros but for one other at either end, or a count (0123456789ABCDEF).
+func isPlaceholder(text string) bool {
+	text = strings.ToLower(text)
+	if strings.Trim(text, "0") == "" || len(text) >= 4 && (strings.Trim(text, text[:1]) == "" || len(strings.Trim(text, "0")) == 1) {
+		return true
+	}
+	const count = "0123456789abcdef0123456789abcdef"
+	tens := strings.Repeat("1234567890", 4)
+	return len(text) >= 8 && (strings.Contains(count, text) || strings.Contains(tens, text))
 }
 
 func orNone(s string) string {

@@ -33,6 +33,7 @@ func Draw(t *rapid.T) *Machine {
 	for range d.upTo("stacks", 3) {
 		d.use(d.free(), 0)
 	}
+	d.m.mirror()
 	d.noDisks()
 	d.live()
 	d.firmware()
@@ -61,7 +62,7 @@ func (d *draw) disk() *Node {
 	n.Hotplug = bus == "usb" || d.chance("hot-plug", 4)
 	n.Model = pick(d, "model", "Lab Disk", "Lab Disk", "Samsung SSD 990 PRO", "", "evil\x1b[2J\x07 disk")
 	n.Serial = pick(d, "serial", fmt.Sprintf("S%04d", n.Body), fmt.Sprintf("S%04d", n.Body), "", "0123456789AB")
-	n.WWN = pick(d, "wwn", fmt.Sprintf("0x5000%012d", n.Body), "", "", "eui.0000000000000001")
+	n.WWN = pick(d, "wwn", fmt.Sprintf("0x5000%012d", n.Body), "", "", "eui.0000000000000001", "0x0000000000000000")
 	d.fill(n)
 	return n
 }
@@ -128,9 +129,9 @@ func (d *draw) copies() {
 	}
 	of := pick(d, "copy of", disks...)
 	c := clone(of)
-	switch pick(d, "copy", "path", "clone", "same") {
+	switch pick(d, "copy", "path", "clone", "same", "dock") {
 	case "path":
-		of.Kind, of.Tran, of.RM = "sd", "fc", false
+		of.Kind, of.Tran, of.RM, of.Card = "sd", "fc", false, false
 		of.WWN = fmt.Sprintf("0x6000%012d", of.Body)
 		c = clone(of)
 	case "clone": // by dd, onto another disk
@@ -140,6 +141,12 @@ func (d *draw) copies() {
 		c.Body = d.next()
 		c.PTUUID, c.WWN, of.WWN = "", "", ""
 		c.Parts, c.FSType, c.PTType = nil, "", ""
+		d.fill(c)
+	case "dock": // whose bays report the WWN of the bridge, and each disk's own serial number
+		c.Body = d.next()
+		of.Serial, c.Serial = fmt.Sprintf("S%04d", of.Body), fmt.Sprintf("S%04d", c.Body)
+		of.WWN = fmt.Sprintf("0x5000%012d", of.Body)
+		c.PTUUID, c.Parts, c.FSType, c.PTType, c.WWN = "", nil, "", "", of.WWN
 		d.fill(c)
 	}
 	d.m.Tops = append(d.m.Tops, c)

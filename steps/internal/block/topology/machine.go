@@ -217,13 +217,40 @@ func (m *Machine) At(path string) *Node {
 	return nil
 }
 
+// mirror shows by each path to a disk what was put on it by another.
+func (m *Machine) mirror() {
+	for _, a := range m.Disks() {
+		for _, b := range m.Disks() {
+			if a == b || a.Body != b.Body || !a.Takable() { // who is in use is refused with all its paths
+				continue
+			}
+			from, to := append([]*Node{a}, a.Parts...), append([]*Node{b}, b.Parts...)
+			for i, n := range from {
+				if n.used {
+					to[i].FSType, to[i].Label, to[i].PTType, to[i].PTUUID, to[i].Content = n.FSType, n.Label, n.PTType, n.PTUUID, n.Content
+				}
+			}
+		}
+	}
+}
+
+// Stands is the path that stands for a disk which may be reached by several.
+func (m *Machine) Stands(n *Node) *Node {
+	for _, o := range m.Disks() {
+		if o.Body == n.Body && o.Size == n.Size && o.Takable() && o.Path < n.Path {
+			n = o
+		}
+	}
+	return n
+}
+
 // twins forbids the other paths to a disk that is forbidden: who writes to one
 // writes to all.
 func (m *Machine) twins() {
 	var found []*Node
 	for _, a := range m.Disks() {
 		for _, b := range m.Disks() {
-			if a.WWN != "" && a.WWN == b.WWN && a.Size == b.Size && a.Takable() && !b.Takable() {
+			if a.Body == b.Body && a.Size == b.Size && a.Takable() && !b.Takable() {
 				found = append(found, a)
 			}
 		}

@@ -154,7 +154,8 @@ func (d *draw) zfs(members []*Node) {
 func (d *draw) multipath() {
 	var blank []*Node
 	for _, n := range d.m.Disks() {
-		if len(n.Parts) == 0 && !n.used && n.Kind == "sd" {
+		isAlone := !slices.ContainsFunc(d.m.Disks(), func(o *Node) bool { return o != n && o.Body == n.Body })
+		if len(n.Parts) == 0 && !n.used && n.Kind == "sd" && isAlone {
 			blank = append(blank, n)
 		}
 	}

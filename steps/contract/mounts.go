@@ -1,0 +1,104 @@
+package contract
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"auto-installer/modules"
+)
+
+// mounts is modules/mounts.json, which the build of a medium goes by too. An
+// option that takes a value ends in =; one that may do without is there twice.
+var mounts = func() (m struct {
+	Generic []string // options of mount(8), of every file system
+	Ext4    []string // of ext4(5), and of the kernel's fs/ext4/super.c
+	VFAT    []string // of mount(8), and of the kernel's fs/fat/inode.c
+	Network []string // file systems of servers
+	Pseudo  []string // file systems without a device, or with one that is not looked at
+	// Store are the mount points that hide what the installer puts there and the
+	// host starts from.
+	Store []string
+	// NeededForBoot are those that NixOS mounts in the initrd
+	// (nixos/lib/utils.nix).
+	NeededForBoot []string
+	// Filled are those whose content on the root the host goes by.
+	Filled []string
+},
+) {
+	if err := json.Unmarshal(modules.Mounts, &m); err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+// strangers are the options that neither mount(8) nor the file system knows:
+// with one of them, mounting it fails.
+func strangers(fsType string, options []string) []string {
+	own := mounts.Ext4
+	if fsType == "vfat" {
+		own = mounts.VFAT
+	}
+	var found []string
+	for _, o := range flat(options) {
+		name, _, hasValue := strings.Cut(o, "=")
+		if hasValue {
+			name += "="
+		}
+		isComment := o == "" || strings.HasPrefix(o, "x-") || strings.HasPrefix(o, "X-") || name == "comment=" || strings.Contains(o, `"`)
+		if !isComment && !slices.Contains(mounts.Generic, name) && !slices.Contains(own, name) {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// flat takes options apart that stand in one string. In quotes, a comma is part
+// of a value.
+func flat(options []string) []string {
+	var all []string
+	for _, o := range options {
+		if strings.Contains(o, `"`) {
+			all = append(all, o)
+			continue
+		}
+		all = append(all, strings.Split(o, ",")...)
+	}
+	return all
+}
+
+func has(options []string, one ...string) bool {
+	return slices.ContainsFunc(flat(options), func(o string) bool { return slices.Contains(one, o) })
+}
+
+// options compares the options of a mount with what the file system knows that
+// is made there.
+func (c *comparison) options(point, fsType string, fs FileSystem, fix string) {
+	odd := strangers(fsType, fs.Options)
+	why := "which " + fsType + " does not know: the mount would fail"
+	if len(odd) == 0 && point == "/" && has(fs.Options, "noexec") && !has(fs.Options, "exec") {
+		odd, why = []string{"noexec"}, "so that nothing on the root could start"
+	}
+	if len(odd) == 0 {
+		return
+	}
+	other := fmt.Sprintf("remove %s from fileSystems.%q.options in the host's configuration", quoted(odd, " and "), point)
+	if c.disko {
+		left := slices.DeleteFunc(flat(fs.Options), func(o string) bool { return slices.Contains(odd, o) || strings.HasPrefix(o, "x-initrd.") })
+		if len(left) == 0 {
+			left = []string{"defaults"}
+		}
+		other = fmt.Sprintf("set fileSystems.%q.options = lib.mkForce [ %s ] in the host's configuration", point, quoted(left, " "))
+	}
+	c.differs(cmp.Or(fix, other), "fileSystems.%q.options has %s, %s", point, quoted(odd, ", "), why)
+}
+
+func quoted(words []string, between string) string {
+	var all []string
+	for _, w := range words {
+		all = append(all, fmt.Sprintf("%q", w))
+	}
+	return strings.Join(all, between)
+}
