@@ -21,6 +21,18 @@ func keysText(s string) string {
 	return strings.NewReplacer("@A", keyA, "@B", keyB, "@C", keyC, "@S", keyS, "@P", keyP, "@N", keyN).Replace(s)
 }
 
+// added is what the editor would try first.
+func added(src []byte, host, key string) (*KeysEdit, error) {
+	p, err := AddHost(src, NewKey{Host: host, Recipient: key})
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Edits) == 0 {
+		return nil, p.Why
+	}
+	return p.Edits[0], nil
+}
+
 var keysCases = []struct {
 	name string
 	src  string
@@ -58,7 +70,7 @@ in {
     "@P"
   ];
 }
-`, "  \"new\" = [\n    \"@N\"\n    \"@S\"\n    \"@P\"\n  ];"},
+`, "  \"new\" = [\n    \"@N\"\n    \"@S\"\n  ];"},
 	{"shared keys", `let
   sharedKeys = [ "@S" ];
   personal = "@P";
@@ -96,7 +108,7 @@ in
 {
   "wifi.age".publicKeys = everyone;
 }
-`, "  new = \"@N\";"},
+`, ""},
 	{"dotted", "let\n  hosts.one = \"@A\";\nin {\n  one = [ hosts.one ];\n}\n", "  hosts.new = \"@N\";\n  new = [ hosts.new ];"},
 	{"sets of keys", `{
   users = {
@@ -124,10 +136,9 @@ func TestAddHost(t *testing.T) {
 	for _, c := range keysCases {
 		t.Run(c.name, func(t *testing.T) {
 			src := keysText(c.src)
-			e, err := AddHost([]byte(src), "new", keyN)
+			e, err := added([]byte(src), "new", keyN)
 			if c.add == "" {
-				shape, ok := errors.AsType[*ShapeError](err)
-				if !ok || len(shape.ByHand) == 0 || !strings.Contains(shape.ByHand[0], keyN) {
+				if _, ok := errors.AsType[*ShapeError](err); !ok {
 					t.Fatalf("error %v, %+v", err, e)
 				}
 				return
@@ -142,14 +153,7 @@ func TestAddHost(t *testing.T) {
 			if err != nil || k.Recipient != keyN {
 				t.Errorf("its key is %v, %v", k, err)
 			}
-			back, err := RemoveHost(e.Data, "new")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(back.Data) != src {
-				t.Errorf("taken back it is\n%s\nnot\n%s", back.Data, src)
-			}
-			if _, err := AddHost(e.Data, "new", keyO); !errors.Is(err, ErrHostExists) {
+			if _, err := added(e.Data, "new", keyO); !errors.Is(err, ErrHostExists) {
 				t.Errorf("added twice: %v", err)
 			}
 			r, err := ReplaceHost(e.Data, "new", keyO)
@@ -163,7 +167,8 @@ func TestAddHost(t *testing.T) {
 	}
 }
 
-func TestRemoveHostThatIsUsed(t *testing.T) {
+// Bindings that name hosts one by one are pointed out.
+func TestListsOfHosts(t *testing.T) {
 	src := keysText(`let
   hosts = {
     one = "@A";
@@ -179,57 +184,52 @@ in {
   inherit publishers;
 }
 `)
-	_, err := RemoveHost([]byte(src), "one")
-	shape, ok := errors.AsType[*ShapeError](err)
-	if !ok || shape.Line != 7 || !strings.Contains(shape.Why, "publishers") {
-		t.Errorf("%v", err)
-	}
-	if _, err := RemoveHost([]byte(src), "three"); !errors.Is(err, ErrNoHost) {
-		t.Errorf("%v", err)
-	}
-	e, err := AddHost([]byte(src), "three", keyN)
-	if err != nil || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "keys.nix:6: publishers") {
+	e, err := added([]byte(src), "three", keyN)
+	if err != nil || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "line 6: publishers") {
 		t.Errorf("%v, %+v", err, e)
 	}
 }
 
-// The sibling with the most keys is the pattern, and what is named after it is
-// pointed out.
+// Of two shapes the one is the pattern that fewer keys open, and what is named
+// after its host is pointed out.
 func TestBorrowedKeys(t *testing.T) {
-	src := keysText(`let
+	for entry, notes := range map[string]int{`users.me`: 0, `users."me@two"`: 1} {
+		src := keysText(`let
   hosts = {
     one = "@A";
     two = "@B";
   };
   users = {
     "me@one" = "@S";
+    "me@two" = "@S";
     me = "@P";
   };
 in {
   one = [ hosts.one users."me@one" users.me ];
-  two = [ hosts.two users.me ];
+  two = [ hosts.two ` + entry + ` ];
 }
 `)
-	e, err := AddHost([]byte(src), "new", keyN)
-	if err != nil || e.Added[1] != `  new = [ hosts.new users."me@one" users.me ];` || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], `"me@one"`) {
-		t.Errorf("%v, %+v", err, e)
+		e, err := added([]byte(src), "new", keyN)
+		if err != nil || e.Sure || e.Added[1] != `  new = [ hosts.new `+entry+` ];` || len(e.Notes) != notes {
+			t.Errorf("%s: %v, %q, %q", entry, err, e.Added, e.Notes)
+		}
 	}
 }
 
 func TestHostNames(t *testing.T) {
 	src := []byte(keysText("{\n  one = \"@A\";\n}\n"))
 	for name, want := range map[string]string{"in": `"in"`, "9p": `"9p"`, "a-b": "a-b", "_x": "_x", "or": `"or"`} {
-		e, err := AddHost(src, name, keyN)
+		e, err := added(src, name, keyN)
 		if err != nil || e.Added[0] != "  "+want+" = \""+keyN+"\";" {
 			t.Errorf("%s: %v %+v", name, err, e)
 		}
 	}
 	for _, name := range []string{"", "a b", `a"`, "a.b", "${x}", "-a", strings.Repeat("x", 64)} {
-		if _, err := AddHost(src, name, keyN); err == nil {
+		if _, err := added(src, name, keyN); err == nil {
 			t.Errorf("%q was taken", name)
 		}
 	}
-	for _, edit := range []func([]byte, string, string) (*KeysEdit, error){AddHost, ReplaceHost} {
+	for _, edit := range []func([]byte, string, string) (*KeysEdit, error){added, ReplaceHost} {
 		two := []byte(keysText("{\n  one = \"@A\";\n  two = \"@B\";\n}\n"))
 		refused := 0
 		for _, name := range []string{"two", "new"} {
@@ -242,7 +242,7 @@ func TestHostNames(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"", "age1", "AGE-SECRET-KEY-1QQ", "ssh-ed25519 AAAA"} {
-		if _, err := AddHost(src, "new", key); err == nil {
+		if _, err := added(src, "new", key); err == nil {
 			t.Errorf("%q was taken", key)
 		}
 	}
