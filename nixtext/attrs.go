@@ -1,6 +1,10 @@
 package nixtext
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // Attr is one binding of an attribute set: its name or dotted path, and its
 // value's tokens.
@@ -282,4 +286,56 @@ func Name(word string) string {
 		return word
 	}
 	return `"` + word + `"`
+}
+
+// ValueEnd is where the semicolon stands that ends the value which starts at
+// one of the tokens. The error is a *SyntaxError.
+func ValueEnd(tokens []Token, start int) (int, error) {
+	p := &attrParser{tokens: tokens, at: start}
+	if len(tokens) > 0 {
+		p.end = tokens[len(tokens)-1].To
+	}
+	_, err := p.expression()
+	return p.at, err
+}
+
+// Close is where the bracket stands that ends what the one at open starts. The
+// error is a *SyntaxError.
+func Close(tokens []Token, open int) (int, error) {
+	p := &attrParser{tokens: tokens, at: open, end: tokens[open].To}
+	if err := p.skipBrackets(); err != nil {
+		return 0, err
+	}
+	return p.at - 1, nil
+}
+
+// Before is the text of a file with lines more before what ends a set or a let
+// at one place: on lines of their own if that stands on one, indented and ended
+// as its neighbours are.
+func Before(src []byte, end int, lines ...string) []byte {
+	start := bytes.LastIndexByte(src[:end], '\n') + 1
+	indent := string(src[start:end])
+	var text strings.Builder
+	at := start
+	if strings.TrimLeft(indent, " \t") != "" { // it is not on a line of its own
+		at = end
+		if !strings.HasSuffix(indent, " ") {
+			text.WriteString(" ")
+		}
+		for _, line := range lines {
+			text.WriteString(strings.TrimLeft(line, " ") + " ")
+		}
+	} else {
+		newline, step := "\n", "  "
+		if start > 1 && src[start-2] == '\r' {
+			newline = "\r\n"
+		}
+		if strings.HasPrefix(indent, "\t") {
+			step = "\t"
+		}
+		for _, line := range lines {
+			text.WriteString(indent + step + line + newline)
+		}
+	}
+	return slices.Concat(src[:at], []byte(text.String()), src[at:])
 }

@@ -441,11 +441,6 @@ func (k *keysFile) others(host string) []string {
 // would give it to what is not its own, the rules alone are left.
 func (k *keysFile) byHand(n NewKey) []*KeysEdit {
 	var list []*KeysEdit
-	add := func(changes []change, lines ...HandLine) {
-		e := k.apply(changes)
-		e.ByHand = lines
-		list = append(list, e)
-	}
 	name, quoted := nixtext.Name(n.Host), `"`+n.Recipient+`"`
 	set, _ := k.hostSet(n.Known)
 	for _, a := range k.Attrs {
@@ -453,27 +448,35 @@ func (k *keysFile) byHand(n NewKey) []*KeysEdit {
 			continue
 		}
 		key := HandLine{fmt.Sprintf("the set %s, which starts in line %d", set, lineOf(k.Src, a.From)), name + " = " + quoted + ";"}
-		changes := []change{k.before(a.Value[len(a.Value)-1].From, key.Text)}
-		if k.End > 0 && !n.Rules && slices.ContainsFunc(k.keys, func(key keyAttr) bool { _, ok := k.entry(key); return ok }) && a.InLet {
+		e := &KeysEdit{Data: k.Src, ByHand: []HandLine{key}}
+		if a.InLet && k.End > 0 && !n.Rules && slices.ContainsFunc(k.keys, k.hasEntry) {
 			entry := HandLine{k.atEnd(), fmt.Sprintf("%s = [ %s.%s ];", name, set, name)}
-			add(append(changes, k.before(k.End, entry.Text)), key, entry)
-			break
+			e.ByHand = append(e.ByHand, entry)
+			e.Data = nixtext.Before(e.Data, k.End, entry.Text) // below, so first
 		}
-		add(changes, key)
+		e.Data = nixtext.Before(e.Data, a.Value[len(a.Value)-1].From, key.Text)
+		list = append(list, e)
 		break
 	}
 	bare := slices.ContainsFunc(k.keys, func(a keyAttr) bool { return a.InLet && len(a.Path) == 1 })
 	if k.In > 0 && (n.Rules || bare) && !k.captures(nixtext.Attr{InLet: true, Path: []string{n.Host}}, n.Host) {
 		line := HandLine{fmt.Sprintf("the let, whose in is in line %d", lineOf(k.Src, k.In)), name + " = " + quoted + ";"}
-		add([]change{k.before(k.In, line.Text)}, line)
+		list = append(list, &KeysEdit{Data: nixtext.Before(k.Src, k.In, line.Text), ByHand: []HandLine{line}})
 	}
-	if k.End > 0 && !n.Rules {
+	switch {
+	case n.Rules:
+	case k.End > 0:
 		line := HandLine{k.atEnd(), name + " = " + k.form(quoted) + ";"}
-		add([]change{k.before(k.End, line.Text)}, line)
-	} else if !n.Rules {
+		list = append(list, &KeysEdit{Data: nixtext.Before(k.Src, k.End, line.Text), ByHand: []HandLine{line}})
+	default:
 		list = append(list, n.appended(k.Src))
 	}
-	return append(list, n.left(k.Src))
+	return append(list, n.Left(k.Src))
+}
+
+func (k *keysFile) hasEntry(a keyAttr) bool {
+	_, ok := k.entry(a)
+	return ok
 }
 
 func (k *keysFile) atEnd() string {
@@ -512,9 +515,9 @@ func (k *keysFile) form(quoted string) string {
 // unread are what a person may do to a file that is not understood.
 func (n NewKey) unread(src []byte) []*KeysEdit {
 	if n.Rules {
-		return []*KeysEdit{n.left(src)}
+		return []*KeysEdit{n.Left(src)}
 	}
-	return []*KeysEdit{n.appended(src), n.left(src)}
+	return []*KeysEdit{n.appended(src), n.Left(src)}
 }
 
 // appended is an entry after whatever set the file makes.
@@ -524,7 +527,7 @@ func (n NewKey) appended(src []byte) *KeysEdit {
 	return &KeysEdit{Data: fmt.Appendf(slices.Clone(data), "\n%s\n", line.Text), ByHand: []HandLine{line}}
 }
 
-// left leaves the file: the key goes into the rules as it is.
-func (n NewKey) left(src []byte) *KeysEdit {
+// Left leaves the file: the key goes into the rules as it is.
+func (n NewKey) Left(src []byte) *KeysEdit {
 	return &KeysEdit{Data: src, ByHand: []HandLine{{"publicKeys of each secret that " + n.Host + " is to open", `"` + n.Recipient + `"`}}}
 }

@@ -108,27 +108,6 @@ func attrName(host string, quoted bool) string {
 	return nixtext.Name(host)
 }
 
-// before is a line more before what ends a set or a let.
-func (k *keysFile) before(end int, text string) change {
-	start := bytes.LastIndexByte(k.Src[:end], '\n') + 1
-	indent := string(k.Src[start:end])
-	if strings.TrimLeft(indent, " \t") != "" { // it is not on a line of its own
-		if !strings.HasSuffix(indent, " ") {
-			text = " " + text
-		}
-		return change{end, end, text + " "}
-	}
-	newline := "\n"
-	if start > 1 && k.Src[start-2] == '\r' {
-		newline = "\r\n"
-	}
-	step := "  "
-	if strings.HasPrefix(indent, "\t") {
-		step = "\t"
-	}
-	return change{start, start, indent + step + text + newline}
-}
-
 // splice is the file from one place to another, with changes.
 func splice(src []byte, from, to int, changes []change) []byte {
 	sort.SliceStable(changes, func(i, j int) bool { return changes[i].from < changes[j].from })

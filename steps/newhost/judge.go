@@ -21,6 +21,8 @@ type meaning struct {
 	keys  any                 // the value of keys.nix: strings, lists, sets; nil: there is none
 	scope any                 // what its let binds, or that of secrets.nix; nil: nothing, or not known
 	rules map[string][]string // the recipients of each file; nil: there are none
+	// failed is why the keys cannot be evaluated.
+	failed error
 	// unread are the files whose rule cannot be evaluated, such as one that
 	// names the new host already.
 	unread map[string]bool
@@ -38,6 +40,11 @@ type claim struct {
 // the new one is the host's own key with those of people, and no secret gains
 // a recipient that its rule does not name.
 func (c claim) judge(before, after meaning) error {
+	for when, m := range map[string]meaning{"before": before, "after": after} {
+		if m.failed != nil {
+			return fmt.Errorf("the keys cannot be evaluated %s the edit: %w", when, m.failed)
+		}
+	}
 	if c.old != "" {
 		return c.replaces(before, after)
 	}
@@ -465,30 +472,29 @@ func (c claim) replaced(what string, was, is any) (changed int, err error) {
 type flakeNames struct{ systems, images []string }
 
 // judgeFlake says what is wrong with an edit of flake.nix, or nil: its names
-// are the old ones, the new installer's, and the new host's where the flake
-// makes hosts of folders.
-func judgeFlake(host string, before, after flakeNames) error {
+// are the old ones, the new installer's and its image's.
+func judgeFlake(host string, before, after flakeNames, image bool) error {
 	for _, v := range []struct {
-		what    string
+		set     string
 		was, is []string
-		isNew   []string
-		must    string
+		added   string
+		must    bool
 	}{
-		{"nixosConfigurations", before.systems, after.systems, []string{host, host + "-installer"}, host + "-installer"},
-		{"packages.x86_64-linux", before.images, after.images, []string{host + "InstallerIso"}, ""},
+		{"nixosConfigurations", before.systems, after.systems, host + "-installer", true},
+		{"packages.x86_64-linux", before.images, after.images, host + "InstallerIso", image},
 	} {
 		for _, name := range v.was {
 			if !slices.Contains(v.is, name) {
-				return fmt.Errorf("%s.%s would be gone", v.what, name)
+				return fmt.Errorf("%s.%s would be gone", v.set, name)
 			}
 		}
 		for _, name := range v.is {
-			if v.was != nil && !slices.Contains(v.was, name) && !slices.Contains(v.isNew, name) {
-				return fmt.Errorf("%s.%s would be new", v.what, name)
+			if v.was != nil && !slices.Contains(v.was, name) && name != v.added {
+				return fmt.Errorf("%s.%s would be new", v.set, name)
 			}
 		}
-		if v.must != "" && !slices.Contains(v.is, v.must) {
-			return fmt.Errorf("%s.%s would be missing", v.what, v.must)
+		if v.must && !slices.Contains(v.is, v.added) {
+			return fmt.Errorf("%s.%s would be missing", v.set, v.added)
 		}
 	}
 	return nil
