@@ -303,6 +303,9 @@ func ValueEnd(tokens []Token, start int) (int, error) {
 // error is a *SyntaxError.
 func Close(tokens []Token, open int) (int, error) {
 	p := &attrParser{tokens: tokens, at: open, end: tokens[open].To}
+	if t := tokens[open]; !t.Is("{") && !t.Is("${") && !t.Is("[") && !t.Is("(") {
+		return 0, p.unexpected("no bracket")
+	}
 	if err := p.skipBrackets(); err != nil {
 		return 0, err
 	}

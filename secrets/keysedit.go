@@ -531,3 +531,37 @@ func (n NewKey) appended(src []byte) *KeysEdit {
 func (n NewKey) Left(src []byte) *KeysEdit {
 	return &KeysEdit{Data: src, ByHand: []HandLine{{"publicKeys of each secret that " + n.Host + " is to open", `"` + n.Recipient + `"`}}}
 }
+
+// Computes tells whether a file makes lists or sets of others, so that a key
+// more may be one more in them: of people's alone does not count.
+func Computes(src []byte) bool {
+	tokens, err := nixtext.Tokenize(src)
+	if err != nil {
+		return true
+	}
+	for i, t := range tokens {
+		switch {
+		case t.Kind != nixtext.Ident || i > 0 && tokens[i-1].Is(".") && !tokens[max(0, i-2)].IsIdent("builtins"):
+		case t.Text == "builtins" && i+2 < len(tokens) && tokens[i+2].IsIdent("attrValues"):
+		case t.Text == "attrValues" && ofPeople(tokens[i+1:]):
+		case slices.Contains([]string{"builtins", "attrValues", "lib", "with", "map", "if"}, t.Text):
+			return true
+		case i+1 < len(tokens) && tokens[i+1].Is(":"): // a function
+			return true
+		}
+		if t.Is("//") || t.Is("?") || t.Is("@") || t.Is(":") {
+			return true
+		}
+	}
+	return false
+}
+
+// ofPeople tells whether what follows attrValues is a set of people:
+// users, or keys.users.
+func ofPeople(tokens []nixtext.Token) bool {
+	last := 0
+	for last+2 < len(tokens) && tokens[last+1].Is(".") {
+		last += 2
+	}
+	return last < len(tokens) && tokens[last].Kind == nixtext.Ident && IsUserSet(tokens[last].Text)
+}

@@ -48,56 +48,82 @@ func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed [
 	if err != nil {
 		return nil, sys.Faultf(sys.CodeUsage, "choose another name, or take what is there out of it", "%s: %w", file, err)
 	}
-	try := func(list []*secrets.KeysEdit) (*secrets.KeysEdit, meaning, error) {
-		var why error
-		for _, e := range list {
-			if err := writeIn(dir, file, e.Data); err != nil {
-				return nil, meaning{}, err
-			}
-			after, err := o.means(ctx, s, dir)
-			if ctx.Err() != nil {
-				return nil, meaning{}, err
-			}
-			if err == nil {
-				err = c.judge(before, after)
-			}
-			if err == nil {
-				return e, after, nil
-			}
-			why = errors.Join(why, err)
-		}
-		return nil, meaning{}, why
-	}
-	var edit *secrets.KeysEdit
-	after := before
+	var found choice
 	if blind {
-		if i := slices.IndexFunc(p.Edits, func(e *secrets.KeysEdit) bool { return e.Sure }); i >= 0 {
-			edit = p.Edits[i]
-		}
+		rules, _ := os.ReadFile(filepath.Join(dir, o.Rules)) // if there are any
+		found = chooseBlindly(p, src, rules)
 	} else {
-		edit, after, err = try(p.Edits)
+		found = c.choose(p, before, func(data []byte) (meaning, error) {
+			if err := writeIn(dir, file, data); err != nil {
+				return meaning{}, err
+			}
+			return o.means(ctx, s, dir)
+		})
 	}
-	if edit != nil {
-		o.gains(s, file, edit)
-		return otherwise(before, after), writeIn(dir, file, edit.Data)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case found.edit != nil:
+		o.gains(s, file, found.edit)
+		return otherwise(before, found.after), writeIn(dir, file, found.edit.Data)
 	}
-	if ctx.Err() != nil {
-		return nil, err
-	}
-	o.leave(s, p.Why, err)
-	hand := p.ByHand[0]
-	if !blind && before.failed == nil {
-		if fits, _, _ := try(p.ByHand[:len(p.ByHand)-1]); fits != nil {
-			hand = fits
-		} else {
-			hand = p.ByHand[len(p.ByHand)-1]
-		}
-	}
-	o.Draft.hand, o.Draft.handFile = hand.ByHand, file
-	if bytes.Equal(hand.Data, src) && c.old == "" {
+	o.leave(s, p.Why, found.why)
+	o.Draft.hand, o.Draft.handFile = found.hand.ByHand, file
+	if bytes.Equal(found.hand.Data, src) && c.old == "" {
 		o.Draft.handFile = cmp.Or(o.Rules, "the rules")
 	}
 	return nil, writeIn(dir, file, src)
+}
+
+// choice is an edit that means what it should, or else what a person is to do,
+// and why no edit will do.
+type choice struct {
+	edit  *secrets.KeysEdit
+	after meaning
+	hand  *secrets.KeysEdit
+	why   error
+}
+
+// chooseBlindly takes an edit that needs no guess, where nix cannot say what the
+// keys and the rules mean: these take nothing from others by a function.
+func chooseBlindly(p *secrets.Proposals, sources ...[]byte) choice {
+	i := slices.IndexFunc(p.Edits, func(e *secrets.KeysEdit) bool { return e.Sure })
+	if i < 0 || slices.ContainsFunc(sources, secrets.Computes) {
+		return choice{hand: p.ByHand[0]}
+	}
+	return choice{edit: p.Edits[i]}
+}
+
+// choose tries what is proposed until something means what it should to eval,
+// which says what a file of keys means.
+func (c claim) choose(p *secrets.Proposals, before meaning, eval func(data []byte) (meaning, error)) (found choice) {
+	fits := func(e *secrets.KeysEdit) (meaning, bool) {
+		after, err := eval(e.Data)
+		if err == nil {
+			err = c.judge(before, after)
+		}
+		found.why = cmp.Or(found.why, err)
+		return after, err == nil
+	}
+	for _, e := range p.Edits {
+		if after, ok := fits(e); ok {
+			return choice{edit: e, after: after}
+		}
+	}
+	last := len(p.ByHand) - 1
+	found.hand = p.ByHand[last]
+	why := found.why
+	for _, e := range p.ByHand[:last] {
+		if _, ok := fits(e); ok {
+			found.hand = e
+			break
+		}
+	}
+	if before.failed != nil { // nothing can be known of what it means
+		found.hand = p.ByHand[0]
+	}
+	found.why = why
+	return found
 }
 
 // entered tells whether the keys have the host's very recipient already, under
@@ -189,8 +215,7 @@ func (o Options) leave(s sys.System, why *secrets.ShapeError, judged error) {
 	case why != nil:
 		s.Warn(file + " is left as it is: " + why.Why)
 	case judged != nil:
-		first, _, _ := strings.Cut(judged.Error(), "\n")
-		s.Warn(file + " is left as it is; with the entry that " + o.Host.TargetHost + " would get, " + sys.Clean(first))
+		s.Warn(file + " is left as it is; with the entry that " + o.Host.TargetHost + " would get, " + sys.Clean(judged.Error()))
 	default:
 		s.Warn(file + " is left as it is: its hosts' entries differ, so an edit would be a guess")
 	}

@@ -190,14 +190,36 @@ func byHand(edits []flakeEdit) (lines []secrets.HandLine) {
 }
 
 // callMkInstallers is how a flake that makes no installers makes them.
-func (o Options) callMkInstallers() []secrets.HandLine {
-	call := "(auto-installer.lib.mkInstallers { inherit self;" + o.hostsArgument() + " })"
-	return []secrets.HandLine{
-		{Place: "inputs", Text: `auto-installer.url = "github:joshsymonds/auto-installer";`},
-		{Place: "the arguments of outputs", Text: "self, auto-installer,"},
-		{Place: "the end of nixosConfigurations", Text: "// " + call + ".nixosConfigurations"},
-		{Place: "the end of packages.x86_64-linux", Text: "// " + call + ".packages.x86_64-linux"},
+func (o Options) callMkInstallers() (lines []secrets.HandLine) {
+	tokens, _ := nixtext.Tokenize(o.Draft.before["flake.nix"]) // of what is no Nix, none
+	add := func(place, text string) { lines = append(lines, secrets.HandLine{Place: place, Text: text}) }
+	if !slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return isNamed(t, "auto-installer") }) {
+		add("inputs", `auto-installer.url = "github:joshsymonds/auto-installer";`)
 	}
+	self, from := "self", "auto-installer"
+	i := slices.IndexFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("outputs") })
+	if i >= 0 && i+3 < len(tokens) && tokens[i+2].Kind == nixtext.Ident && tokens[i+3].Is(":") { // outputs = inputs: …
+		self, from = tokens[i+2].Text+".self", tokens[i+2].Text+".auto-installer"
+	} else if open := i + 2; i >= 0 && open < len(tokens) {
+		if !tokens[open].Is("{") {
+			open += 2 // outputs = inputs@{ … }: …
+		}
+		if end, err := nixtext.Close(tokens, min(open, len(tokens)-1)); err == nil {
+			for _, name := range []string{"self", "auto-installer"} {
+				if !slices.ContainsFunc(tokens[open:end], func(t nixtext.Token) bool { return t.IsIdent(name) }) {
+					add("the start of the arguments of outputs", name+",")
+				}
+			}
+		}
+	}
+	inherit := "inherit self;"
+	if self != "self" {
+		inherit = "self = " + self + ";"
+	}
+	call := "(" + from + ".lib.mkInstallers { " + inherit + o.hostsArgument() + " })"
+	add("the end of nixosConfigurations", "// "+call+".nixosConfigurations")
+	add("the end of packages.x86_64-linux", "// "+call+".packages.x86_64-linux")
+	return lines
 }
 
 // hostsArgument is what mkInstallers must be told of the hosts' folder.

@@ -2,6 +2,7 @@ package newhost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -305,29 +306,39 @@ func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before 
 		return before, nil
 	}
 	src := o.Draft.before["flake.nix"]
-	for {
-		fits := slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.fits && !e.there })
-		if err := writeIn(dir, "flake.nix", applied(src, edits)); err != nil || !fits {
-			o.draftFlake(s, src, edits)
+	now, why := chooseFlake(o.Host.TargetHost, src, edits, before, func(data []byte) (flakeNames, error) {
+		if err := writeIn(dir, "flake.nix", data); err != nil {
 			return before, err
 		}
-		now, err := o.names(ctx, s, dir)
-		if ctx.Err() != nil {
-			return before, err
-		}
-		if err == nil {
-			err = judgeFlake(o.Host.TargetHost, before, now, edits[1].fits)
-		}
-		if err == nil {
-			o.draftFlake(s, src, edits)
-			return now, nil
-		}
-		s.Warn("flake.nix is not edited so: " + sys.Clean(err.Error()))
-		for i := len(edits) - 1; i >= 0; i-- { // the last one that fits
-			if edits[i].fits && !edits[i].there {
-				edits[i].fits = false
-				break
-			}
-		}
+		return o.names(ctx, s, dir)
+	})
+	if ctx.Err() != nil {
+		return before, context.Cause(ctx)
 	}
+	if why != nil {
+		s.Warn("flake.nix is not edited so: " + sys.Clean(why.Error()))
+	}
+	o.draftFlake(s, src, edits)
+	return now, writeIn(dir, "flake.nix", applied(src, edits))
+}
+
+// chooseFlake marks of the edits those that leave all else in the flake as it
+// is: both, or the first alone, or none. It returns the names that the flake has
+// then, and why others will not do.
+func chooseFlake(host string, src []byte, edits []flakeEdit, before flakeNames, eval func(data []byte) (flakeNames, error)) (now flakeNames, why error) {
+	for i := len(edits) - 1; i >= 0; i-- {
+		if !edits[i].fits || edits[i].there {
+			continue
+		}
+		now, err := eval(applied(src, edits))
+		if err == nil {
+			err = judgeFlake(host, before, now, edits[1].fits)
+		}
+		if err == nil {
+			return now, why
+		}
+		why = cmp.Or(why, err)
+		edits[i].fits = false
+	}
+	return before, why
 }
