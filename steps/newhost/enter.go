@@ -97,6 +97,9 @@ func chooseBlindly(p *secrets.Proposals, sources ...[]byte) choice {
 // choose tries what is proposed until something means what it should to eval,
 // which says what a file of keys means.
 func (c claim) choose(p *secrets.Proposals, before meaning, eval func(data []byte) (meaning, error)) (found choice) {
+	if before.failed != nil { // nothing can be known of what an edit means
+		return choice{hand: p.ByHand[0], why: fmt.Errorf("nix cannot evaluate it: %w", before.failed)}
+	}
 	fits := func(e *secrets.KeysEdit) (meaning, bool) {
 		after, err := eval(e.Data)
 		if err == nil {
@@ -118,9 +121,6 @@ func (c claim) choose(p *secrets.Proposals, before meaning, eval func(data []byt
 			found.hand = e
 			break
 		}
-	}
-	if before.failed != nil { // nothing can be known of what it means
-		found.hand = p.ByHand[0]
 	}
 	found.why = why
 	return found
@@ -211,11 +211,11 @@ func (o Options) leave(s sys.System, why *secrets.ShapeError, judged error) {
 	file := o.keysIn()
 	switch {
 	case why != nil && why.Line > 0:
-		s.Warn(fmt.Sprintf("%s:%d is not understood, and %s is left as it is: %s", file, why.Line, file, why.Why))
+		s.Warn(fmt.Sprintf("%s:%d is not understood, and left as it is: %s", file, why.Line, why.Why))
 	case why != nil:
 		s.Warn(file + " is left as it is: " + why.Why)
 	case judged != nil:
-		s.Warn(file + " is left as it is; with the entry that " + o.Host.TargetHost + " would get, " + sys.Clean(judged.Error()))
+		s.Warn(file + " is left as it is, since with " + o.Host.TargetHost + " in it " + sys.Clean(judged.Error()))
 	default:
 		s.Warn(file + " is left as it is: its hosts' entries differ, so an edit would be a guess")
 	}

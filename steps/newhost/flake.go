@@ -205,10 +205,14 @@ func (o Options) callMkInstallers() (lines []secrets.HandLine) {
 			open += 2 // outputs = inputs@{ … }: …
 		}
 		if end, err := nixtext.Close(tokens, min(open, len(tokens)-1)); err == nil {
+			var lacks []string
 			for _, name := range []string{"self", "auto-installer"} {
 				if !slices.ContainsFunc(tokens[open:end], func(t nixtext.Token) bool { return t.IsIdent(name) }) {
-					add("the start of the arguments of outputs", name+",")
+					lacks = append(lacks, name+",")
 				}
+			}
+			if len(lacks) > 0 {
+				add("the start of the arguments of outputs", strings.Join(lacks, " "))
 			}
 		}
 	}

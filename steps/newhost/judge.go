@@ -40,10 +40,8 @@ type claim struct {
 // the new one is the host's own key with those of people, and no secret gains
 // a recipient that its rule does not name.
 func (c claim) judge(before, after meaning) error {
-	for when, m := range map[string]meaning{"before": before, "after": after} {
-		if m.failed != nil {
-			return fmt.Errorf("the keys cannot be evaluated %s the edit: %w", when, m.failed)
-		}
+	if after.failed != nil {
+		return fmt.Errorf("nix cannot evaluate it: %w", after.failed)
 	}
 	if c.old != "" {
 		return c.replaces(before, after)
