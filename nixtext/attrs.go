@@ -277,7 +277,9 @@ func isKeyword(word string) bool {
 }
 
 // IsName tells whether a word can be a name without quotes.
-func IsName(word string) bool { return !isKeyword(word) && nixIdent.FindString(word) == word && word != "" }
+func IsName(word string) bool {
+	return !isKeyword(word) && nixIdent.FindString(word) == word && word != ""
+}
 
 // Name writes the name of an attribute, in quotes where Nix needs them. It is
 // for words that need no escape within these.

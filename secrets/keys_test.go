@@ -247,3 +247,75 @@ func TestHostNames(t *testing.T) {
 		}
 	}
 }
+
+// What is proposed where the shape says too little, and what a person is told.
+func TestKeysByHand(t *testing.T) {
+	for name, tt := range map[string]struct {
+		src   string
+		rules bool
+		hand  []string // each way's lines; the last one is always the rules
+	}{
+		"a set for each host": {"{\n  web = { system = \"@A\"; admin = \"@B\"; };\n}\n", false, []string{`new = { system = "@N"; };`}},
+		"a list of people": {
+			"let me = [ \"ssh-ed25519 a\" \"ssh-ed25519 b\" ]; one = \"@A\"; two = \"@B\"; in { users = me; hosts = [ one two ]; }", false,
+			[]string{`new = "@N";`, `new = [ "@N" ];`},
+		},
+		"two sets": {"let\n  hosts = { one = \"@A\"; };\n  servers = { two = \"@B\"; };\nin { one = [ hosts.one ]; }\n", false, []string{`new = [ "@N" ];`}},
+		"computed": {"import ./others.nix\n", false, []string{`// { new = "@N"; }`}},
+		"roles":    {"let systems = { system = \"@A\"; admin = \"@B\"; }; in { x = systems.system; }", false, []string{`new = [ "@N" ];`}},
+		"inline": {
+			"let user1 = \"@P\"; system1 = \"@A\"; systems = [ system1 ]; in { \"s.age\".publicKeys = [ user1 system1 ]; }", true,
+			[]string{`new = "@N";`},
+		},
+		"inline, no let": {"{ \"s.age\".publicKeys = [ \"@P\" ]; }", true, nil},
+		"no rules":       {"{ lib }: { }", true, nil},
+	} {
+		p, err := AddHost([]byte(keysText(tt.src)), NewKey{Host: "new", Recipient: keyN, Rules: tt.rules})
+		if err != nil || len(p.Edits) > 0 || p.Why == nil || len(p.ByHand) != len(tt.hand)+1 {
+			t.Errorf("%s: %v, %+v", name, err, p)
+			continue
+		}
+		for i, e := range p.ByHand {
+			want := `"@N"`
+			if i < len(tt.hand) {
+				want = tt.hand[i]
+			}
+			if got := e.ByHand[0].Text; got != keysText(want) || i < len(tt.hand) && !strings.Contains(string(e.Data), got) {
+				t.Errorf("%s: %s, and not %s, in\n%s", name, got, want, e.Data)
+			}
+		}
+	}
+}
+
+// Only what guesses nothing is sure.
+func TestSureEdits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		src  string
+		sure bool
+	}{
+		"a flat set":       {`{ one = "@A"; two = "@B"; }`, true},
+		"alike":            {`let hosts = { one = "@A"; two = "@B"; }; me = "@P"; in { one = [ hosts.one me ]; two = [ hosts.two me ]; }`, true},
+		"not alike":        {`let hosts = { one = "@A"; two = "@B"; }; me = "@P"; in { one = [ hosts.one me ]; two = [ hosts.two ]; }`, false},
+		"names another":    {`let hosts = { one = "@A"; two = "@B"; }; in { one = [ hosts.one hosts.two ]; }`, false},
+		"computed":         {`let hosts = { one = "@A"; }; in hosts // { }`, false},
+		"one set of hosts": {`{ hosts = { one = "@A"; }; users = { me = "@P"; }; }`, true},
+	} {
+		if e, err := added([]byte(keysText(tt.src)), "new", keyN); err != nil || e.Sure != tt.sure {
+			t.Errorf("%s: %v, %+v", name, err, e)
+		}
+	}
+	for text, want := range map[string]bool{
+		`{ "a.age".publicKeys = [ keys.a ]; }`:                             false,
+		`{ "a.age".publicKeys = builtins.attrValues keys.users; }`:         false,
+		`let inherit (builtins) attrValues; in { a = attrValues hosts; }`:  true,
+		`{ "a.age".publicKeys = builtins.attrValues keys; }`:               true,
+		`{ "a.age".publicKeys = builtins.attrValues keys.hosts; }`:         true,
+		`{ "a.age".publicKeys = with keys; [ a ]; }`:                       true,
+		`let f = x: [ x ]; in { "a.age".publicKeys = f keys.a; }`:          true,
+		`{ "a.age".publicKeys = builtins.attrValues (keys // users.me); }`: true,
+	} {
+		if got := Computes([]byte(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

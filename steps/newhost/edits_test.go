@@ -80,7 +80,7 @@ func (a author) repo() madeUp {
 	styles := []func(){
 		func() { // the seed's kind
 			m.style, m.must = "hosts, users, entries", true
-			m.keys = a.entries(names, a.pick("hosts", "hosts", "machines", "systems"), &m)
+			m.keys = a.entries(names, a.pick("hosts", "hosts", "machines", "systems"))
 			for _, n := range names {
 				rule("keys."+n, false)
 			}
@@ -274,7 +274,7 @@ func (a author) repo() madeUp {
 }
 
 // entries is a keys.nix with a set of hosts, people and an entry of each host.
-func (a author) entries(names []string, set string, m *madeUp) string {
+func (a author) entries(names []string, set string) string {
 	own := a.maybe() // each host has a person of its own
 	text := "# who may read what: nas, web-installer\nlet\n  " + set + " = {\n" + a.set("  ", names) + "  };\n  users = {\n    me = \"age1me\";\n"
 	if own {

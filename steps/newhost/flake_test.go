@@ -94,7 +94,7 @@ func TestFlakeNames(t *testing.T) {
 
 func TestFlakesOfOtherShapes(t *testing.T) {
 	const made, both = "mkInstallers", "vega-installer = {"
-	let := strings.Replace(strings.Replace(listed, "packages.x86_64-linux = {\n        ultra", "packages = let base = { x86_64-linux = { }; }; in base // {\n        ultra", 1), "      };\n    };\n}", "      };\n    };\n}", 1)
+	let := strings.Replace(listed, "packages.x86_64-linux = {\n        ultra", "packages = let base = { x86_64-linux = { }; }; in base // {\n        ultra", 1)
 	for name, tt := range map[string]struct {
 		flake   string
 		changed bool

@@ -116,7 +116,7 @@ func ProveActions(o Options) []sys.Action {
 		as = append(as, sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
 	}
 	if o.Evaluate {
-		as = append(as, sys.Actions(systems(o, "COPY"), drvPath(o, "COPY", o.Host.TargetHost+"InstallerIso"))...)
+		as = append(as, sys.Actions(systems("COPY"), drvPath("COPY", o.Host.TargetHost+"InstallerIso"))...)
 	}
 	return as
 }

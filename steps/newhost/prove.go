@@ -25,19 +25,19 @@ func nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...)}
 }
 
-func systems(o Options, dir string) sys.Cmd {
+func systems(dir string) sys.Cmd {
 	return nix("see which systems the flake has", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
 		"--apply", "builtins.attrNames")
 }
 
-func images(o Options, dir string) sys.Cmd {
+func images(dir string) sys.Cmd {
 	c := nix("see which packages the flake has", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#packages.x86_64-linux",
 		"--apply", "builtins.attrNames")
 	c.Quiet = true
 	return c
 }
 
-func drvPath(o Options, dir, attr string) sys.Cmd {
+func drvPath(dir, attr string) sys.Cmd {
 	return nix("evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
 		flake.Path(dir)+"#"+attr+".drvPath",
 		// All of it is evaluated, and nothing printed.
@@ -241,14 +241,14 @@ func (o Options) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
 // names are those of the flake in a copy of the repo. A flake that has no
 // packages has none that could change.
 func (o Options) names(ctx context.Context, s sys.System, dir string) (n flakeNames, err error) {
-	out, err := s.Output(ctx, systems(o, dir))
+	out, err := s.Output(ctx, systems(dir))
 	if err == nil {
 		err = json.Unmarshal(out, &n.systems)
 	}
 	if err != nil {
 		return n, err
 	}
-	if out, bad := s.Output(ctx, images(o, dir)); bad == nil {
+	if out, bad := s.Output(ctx, images(dir)); bad == nil {
 		err = json.Unmarshal(out, &n.images)
 	}
 	return n, err
@@ -291,7 +291,7 @@ func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown
 	case !slices.Contains(now.images, attr):
 		attr = fmt.Sprintf("nixosConfigurations.%q.config.system.build.isoImage", name+"-installer")
 	}
-	if err := nixlog.Run(ctx, s, drvPath(o, dir, attr)); err != nil {
+	if err := nixlog.Run(ctx, s, drvPath(dir, attr)); err != nil {
 		return sys.Faultf(sys.CodeSource, hint, "the installer of %s cannot be evaluated: %w", name, err)
 	}
 	s.Log("the installer of " + name + " evaluates")
