@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ import (
 // newHost is the flags of new-host.
 type newHost struct {
 	taskFlags
-	repo                                string
+	repo, hostsDir, ageIdentity         string
 	luks, prebuilt, replace, allowDirty bool
 	noEval                              bool
 	swap, remote, user, keymap          string
@@ -33,8 +34,8 @@ func newHostCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed bundle, secrets",
 		Long: "Add a host to the config repo: make its age identity and deploy key, seal them with a\n" +
-			"passphrase, enter the recipient in keys.nix, write hosts/NAME, encrypt the secrets anew that\n" +
-			"it may read, and evaluate the result. If it is interrupted, run it again. Without NAME it asks.",
+			"passphrase, enter the recipient in keys.nix, write hosts/NAME, re-encrypt the secrets that it\n" +
+			"may read, and evaluate the result. If it is interrupted, run it again. Without NAME it asks.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -50,6 +51,8 @@ func newHostCommand() *cobra.Command {
 	f.register(c)
 	fl := c.Flags()
 	fl.StringVar(&f.repo, "repo", ".", "the config repo")
+	fl.StringVar(&f.hostsDir, "hosts-dir", "hosts", "the folder of the hosts in the repo")
+	fl.StringVar(&f.ageIdentity, "age-identity", "", "seal this age identity, which the host has already, instead of a new one")
 	fl.BoolVar(&f.luks, "luks", false, "encrypt the root file system with LUKS2")
 	fl.StringVar(&f.swap, "swap", "", "make a swap partition of this size, such as 8G")
 	fl.BoolVar(&f.prebuilt, "prebuilt", false, "put the whole system on the medium, to install without a network")
@@ -68,7 +71,10 @@ func newHostCommand() *cobra.Command {
 }
 
 func (f *newHost) add(cmd *cobra.Command, name string) error {
-	o := steps.NewHost{Dir: f.repo, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
+	if f.hostsDir = filepath.Clean(f.hostsDir); !filepath.IsLocal(f.hostsDir) || !hostsDirName.MatchString(f.hostsDir) {
+		return steps.Usage("name it as it is below the repo, such as nixos/hosts: letters, digits and . _ + - /", "--hosts-dir: %q is no folder in the repo", f.hostsDir)
+	}
+	o := steps.NewHost{Dir: f.repo, HostsDir: f.hostsDir, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
 	var err error
 	if o.Host, err = f.definition(cmd, name); err != nil {
 		return err
@@ -80,6 +86,10 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 		}
 		o.Recipients = append(o.Recipients, recipient)
 	}
+	if o.Identity, err = f.identity(); err != nil {
+		return err
+	}
+	defer o.Identity.Wipe()
 	if !f.dryRun {
 		if o.Passphrase, err = f.passphrase(cmd, o.Host); err != nil {
 			return err
@@ -99,6 +109,26 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 	return f.run(cmd, "new-host", plan)
 }
 
+// hostsDirName is a path that Nix takes as it is.
+var hostsDirName = regexp.MustCompile(`^[a-zA-Z0-9._+/-]+$`)
+
+// identity is the one of --age-identity, or nil.
+func (f *newHost) identity() (*secrets.Identity, error) {
+	if f.ageIdentity == "" {
+		return nil, nil
+	}
+	data, err := readSecretFile("--age-identity", f.ageIdentity)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	id, err := secrets.ParseIdentity(data)
+	if err != nil {
+		return nil, steps.Usage("name the host's /etc/age/NAME.agekey", "--age-identity: %v", err)
+	}
+	return id, nil
+}
+
 // definition is the host that the flags describe, with labels after its name.
 func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error) {
 	h := hosts.Default()
@@ -109,7 +139,7 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 		return h, steps.Usage("name a folder that is there", "--repo: %v", err)
 	}
 	if f.replace {
-		file := filepath.Join(f.repo, "hosts", name, "host.toml")
+		file := filepath.Join(f.repo, f.hostsDir, name, "host.toml")
 		if _, err := os.Stat(file); err == nil {
 			if h, err = hosts.Load(file); err != nil {
 				return h, steps.HostError(err)

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"auto-installer/nixtext"
 )
 
 // keys.nix, the list of public keys that the rules of agenix import, has as
@@ -24,16 +26,15 @@ type HostKey struct {
 // ShapeError is a keys.nix that cannot be edited, or not for this host.
 // Nothing was changed.
 type ShapeError struct {
-	Line   int // from 1, 0 if it is not one line's
-	Why    string
-	ByHand []string // the lines to add or change by hand
+	Line int // from 1, 0 if it is not one line's
+	Why  string
 }
 
 func (e *ShapeError) Error() string {
 	if e.Line == 0 {
-		return "keys.nix has a shape that is not understood: " + e.Why
+		return "a shape that is not understood: " + e.Why
 	}
-	return fmt.Sprintf("keys.nix:%d: a shape that is not understood: %s", e.Line, e.Why)
+	return fmt.Sprintf("line %d: a shape that is not understood: %s", e.Line, e.Why)
 }
 
 var (
@@ -47,14 +48,14 @@ var (
 
 // keyAttr is a binding that holds a host's own key.
 type keyAttr struct {
-	attr
-	key token // the string
-	n   int   // how many keys the binding holds
+	nixtext.Attr
+	key nixtext.Token // the string
+	n   int           // how many keys the binding holds
 }
 
 // keysFile is a keys.nix that is understood as far as its syntax goes.
 type keysFile struct {
-	*nixFile
+	*nixtext.File
 	keys []keyAttr // in order
 	uses map[string]int
 }
@@ -66,25 +67,25 @@ func readKeys(src []byte) (*keysFile, error) {
 	if len(src) > maxKeys {
 		return nil, &ShapeError{Why: fmt.Sprintf("it is larger than %d MiB", maxKeys>>20)}
 	}
-	f, err := parseFile(src)
-	if s, ok := errors.AsType[*syntaxError](err); ok {
-		return nil, &ShapeError{Line: lineOf(src, s.at), Why: s.why}
+	f, err := nixtext.Parse(src)
+	if s, ok := errors.AsType[*nixtext.SyntaxError](err); ok {
+		return nil, &ShapeError{Line: lineOf(src, s.At), Why: s.Why}
 	}
 	if err != nil {
 		return nil, err
 	}
-	k := &keysFile{nixFile: f, uses: map[string]int{}}
-	for _, a := range f.attrs {
-		if isSet(a) {
+	k := &keysFile{File: f, uses: map[string]int{}}
+	for _, a := range f.Attrs {
+		if a.IsSet() {
 			continue // its own bindings follow
 		}
-		for _, t := range a.value {
-			if s, ok := t.plain(); ok {
+		for _, t := range a.Value {
+			if s, ok := t.Plain(); ok {
 				k.uses[s]++
 			}
 		}
 	}
-	for _, a := range f.attrs {
+	for _, a := range f.Attrs {
 		if t, n, ok := k.ownKey(a); ok {
 			k.keys = append(k.keys, keyAttr{a, t, n})
 		}
@@ -92,30 +93,34 @@ func readKeys(src []byte) (*keysFile, error) {
 	return k, nil
 }
 
-func isSet(a attr) bool { return a.value[0].is("{") || a.value[0].isIdent("rec") }
-
 func lineOf(src []byte, at int) int { return 1 + bytes.Count(src[:at], []byte("\n")) }
 
 // ownKey finds the key that is a binding's own: its only string, or of several
 // in a list the one that stands nowhere else, or else the first, where the
 // machine's key stands by custom. n is how many there are.
-func (k *keysFile) ownKey(a attr) (key token, n int, ok bool) {
-	var list []token
-	for _, t := range a.value {
-		switch s, plain := t.plain(); {
+func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
+	var list []nixtext.Token
+	others := false
+	for _, t := range a.Value {
+		switch s, plain := t.Plain(); {
 		case plain && looksLikeKey(s):
 			list = append(list, t)
-		case t.is("["), t.is("]"), t.is("("), t.is(")"):
+		case t.Is("["), t.Is("]"), t.Is("("), t.Is(")"):
+		case !a.InLet && (t.Kind == nixtext.Ident || t.Is(".") || t.Is("++")):
+			others = true // `[ "age1…" ] ++ sharedKeys`
 		default:
-			return token{}, 0, false
+			return nixtext.Token{}, 0, false
 		}
 	}
-	if len(list) == 0 {
-		return token{}, 0, false
+	if others && (len(list) != 1 || len(a.Path) != 1) {
+		return nixtext.Token{}, 0, false
 	}
-	var own []token
+	if len(list) == 0 {
+		return nixtext.Token{}, 0, false
+	}
+	var own []nixtext.Token
 	for _, t := range list {
-		if s, _ := t.plain(); k.uses[s] == 1 {
+		if s, _ := t.Plain(); k.uses[s] == 1 {
 			own = append(own, t)
 		}
 	}
@@ -125,7 +130,7 @@ func (k *keysFile) ownKey(a attr) (key token, n int, ok bool) {
 	case len(own) == 1:
 		return own[0], len(list), true
 	}
-	return token{}, 0, false
+	return nixtext.Token{}, 0, false
 }
 
 // looksLikeKey tells a public key from other strings; whether age takes it is
@@ -135,12 +140,33 @@ func looksLikeKey(s string) bool {
 		strings.HasPrefix(s, "ecdsa-") || strings.HasPrefix(s, "sk-")
 }
 
-// hostSets are the names under which people keep the keys of machines.
-var hostSets = []string{"hosts", "host", "machines", "systems", "servers", "nodes", "computers", "devices"}
+// IsHostSet tells whether people keep the keys of all machines under a name.
+func IsHostSet(name string) bool {
+	return slices.Contains([]string{"hosts", "machines", "systems", "servers", "nodes", "computers", "devices"}, name)
+}
 
-func (a attr) inHostSet() bool {
-	p := a.parent()
-	return len(p) > 0 && slices.Contains(hostSets, p[len(p)-1])
+// IsUserSet tells whether people keep the keys of people under a name.
+func IsUserSet(name string) bool {
+	return slices.Contains([]string{"users", "user", "people", "admins", "workstations"}, name)
+}
+
+// IsRole tells whether a name is that of a key within the set of one host: a
+// set that has one is no set of hosts, whatever it is called.
+func IsRole(name string) bool {
+	return slices.Contains([]string{
+		"system", "host", "machine", "root", "user", "admin", "owner", "me",
+		"key", "keys", "ssh", "age", "public", "publicKey", "publicKeys", "pubkey",
+	}, name)
+}
+
+func inHostSet(a nixtext.Attr) bool {
+	p := a.Parent()
+	return len(p) > 0 && IsHostSet(p[len(p)-1])
+}
+
+func inUserSet(a nixtext.Attr) bool {
+	p := a.Parent()
+	return len(p) > 0 && IsUserSet(p[len(p)-1])
 }
 
 // find is the binding that holds the key of a host. If several of the name
@@ -148,9 +174,9 @@ func (a attr) inHostSet() bool {
 func (k *keysFile) find(host string) (keyAttr, error) {
 	var all, ofHosts []keyAttr
 	for _, a := range k.keys {
-		if a.last() == host {
+		if a.Last() == host {
 			all = append(all, a)
-			if a.inHostSet() {
+			if inHostSet(a.Attr) {
 				ofHosts = append(ofHosts, a)
 			}
 		}
@@ -164,7 +190,7 @@ func (k *keysFile) find(host string) (keyAttr, error) {
 		return ofHosts[0], nil
 	}
 	return keyAttr{}, &ShapeError{
-		Line: lineOf(k.src, all[1].from), Why: host + " has more than one key",
+		Line: lineOf(k.Src, all[1].From), Why: host + " has more than one key",
 	}
 }
 
@@ -178,8 +204,8 @@ func Keys(src []byte) ([]HostKey, error) {
 	}
 	list := make([]HostKey, 0, len(k.keys))
 	for _, a := range k.keys {
-		s, _ := a.key.plain()
-		list = append(list, HostKey{a.last(), s, lineOf(src, a.key.from)})
+		s, _ := a.key.Plain()
+		list = append(list, HostKey{a.Last(), s, lineOf(src, a.key.From)})
 	}
 	return list, nil
 }
@@ -195,44 +221,44 @@ func KeyOf(src []byte, host string) (HostKey, error) {
 	if err != nil {
 		return HostKey{}, err
 	}
-	s, _ := a.key.plain()
-	return HostKey{host, s, lineOf(src, a.key.from)}, nil
+	s, _ := a.key.Plain()
+	return HostKey{host, s, lineOf(src, a.key.From)}, nil
 }
 
 // entry is the binding of a host, beside its key, whose value refers to that
 // key: `name = [ hosts.name … ]`.
-func (k *keysFile) entry(key keyAttr) (attr, bool) {
-	for _, a := range k.attrs {
-		if a.last() == key.last() && a.from != key.from && len(k.references(a, key)) > 0 {
+func (k *keysFile) entry(key keyAttr) (nixtext.Attr, bool) {
+	for _, a := range k.Attrs {
+		if a.Last() == key.Last() && a.From != key.From && len(k.references(a, key)) > 0 {
 			return a, true
 		}
 	}
-	return attr{}, false
+	return nixtext.Attr{}, false
 }
 
 // references are the tokens of a value that name a key: `hosts.name`, or the
 // name alone where the key stands at the top.
-func (k *keysFile) references(a attr, key keyAttr) []token {
-	var list []token
-	v := a.value
+func (k *keysFile) references(a nixtext.Attr, key keyAttr) []nixtext.Token {
+	var list []nixtext.Token
+	v := a.Value
 	for i, t := range v {
-		name, quoted := t.plain()
-		if t.kind == tokIdent {
-			name = t.text
+		name, quoted := t.Plain()
+		if t.Kind == nixtext.Ident {
+			name = t.Text
 		}
-		if name != key.last() {
+		if name != key.Last() {
 			continue
 		}
-		selected := i > 0 && v[i-1].is(".")
-		if len(key.path) == 1 {
-			isName := i+1 < len(v) && v[i+1].is("=") // in a set within
+		selected := i > 0 && v[i-1].Is(".")
+		if len(key.Path) == 1 {
+			isName := i+1 < len(v) && v[i+1].Is("=") // in a set within
 			if !selected && !quoted && !isName {
 				list = append(list, t)
 			}
 			continue
 		}
-		parent := key.path[len(key.path)-2]
-		if selected && i > 1 && v[i-2].isIdent(parent) {
+		parent := key.Path[len(key.Path)-2]
+		if selected && i > 1 && v[i-2].IsIdent(parent) {
 			list = append(list, t)
 		}
 	}

@@ -173,17 +173,13 @@ func TestVariantsKeepEveryOtherByte(t *testing.T) {
 	styles := map[string]int{}
 	for i, v := range allVariants() {
 		styles[v.style]++
-		e, err := AddHost(v.src, "new-host", keyN)
+		e, err := added(v.src, "new-host", keyN)
 		if err != nil {
 			t.Errorf("%d: %v in\n%s", i, err, v.src)
 			continue
 		}
 		if extra, ok := inserted(v.src, e.Data); !ok || !slices.Equal(extra, e.Added) {
 			t.Errorf("%d: %s\nbecame\n%s\nby %q", i, v.src, e.Data, extra)
-		}
-		back, err := RemoveHost(e.Data, "new-host")
-		if err != nil || !bytes.Equal(back.Data, v.src) {
-			t.Errorf("%d: taken back: %v\n%s", i, err, e.Data)
 		}
 		for _, k := range []string{keyO, sshVectors[1].ssh} {
 			changed, err := ReplaceHost(e.Data, "new-host", k)
@@ -221,7 +217,7 @@ func TestVariantsMeanTheSameToNix(t *testing.T) {
 	list := allVariants()
 	expr := "["
 	for i, v := range list {
-		e, err := AddHost(v.src, "new-host", keyN)
+		e, err := added(v.src, "new-host", keyN)
 		if err != nil {
 			t.Fatal(err)
 		}

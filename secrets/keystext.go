@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"auto-installer/nixtext"
 )
 
 // How an edit of keys.nix looks in the text.
@@ -16,25 +18,25 @@ type change struct {
 }
 
 // copyOf is a copy of a binding for another host, put after another one.
-func (k *keysFile) copyOf(a, after attr, host string, inside []change) change {
-	name := a.names[len(a.names)-1]
-	inside = append([]change{{name.from, name.to, attrName(host, name.kind == tokString)}}, inside...)
-	inside = append(inside, k.alignment(a, name, len(attrName(host, name.kind == tokString)))...)
+func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
+	name := a.Names[len(a.Names)-1]
+	inside = append([]change{{name.From, name.To, attrName(host, name.Kind == nixtext.String)}}, inside...)
+	inside = append(inside, k.alignment(a, name, len(attrName(host, name.Kind == nixtext.String)))...)
 	inside = append(inside, k.comments(a)...)
-	text := string(splice(k.src, a.from, a.to, inside))
+	text := string(splice(k.Src, a.From, a.To, inside))
 
-	lineStart := bytes.LastIndexByte(k.src[:after.from], '\n') + 1
-	indent := k.src[lineStart:after.from]
+	lineStart := bytes.LastIndexByte(k.Src[:after.From], '\n') + 1
+	indent := k.Src[lineStart:after.From]
 	if strings.TrimLeft(string(indent), " \t") != "" {
-		return change{after.to, after.to, " " + text} // several on a line
+		return change{after.To, after.To, " " + text} // several on a line
 	}
-	end := lineEnd(k.src, after.to)
-	rest := strings.TrimSpace(string(k.src[after.to:end]))
+	end := nixtext.LineEnd(k.Src, after.To)
+	rest := strings.TrimSpace(string(k.Src[after.To:end]))
 	if rest != "" && !strings.HasPrefix(rest, "#") {
-		return change{after.to, after.to, " " + text}
+		return change{after.To, after.To, " " + text}
 	}
 	newline := "\n"
-	if end > 0 && end < len(k.src) && k.src[end-1] == '\r' {
+	if end > 0 && end < len(k.Src) && k.Src[end-1] == '\r' {
 		newline = "\r\n"
 		end--
 	}
@@ -42,87 +44,68 @@ func (k *keysFile) copyOf(a, after attr, host string, inside []change) change {
 }
 
 // alignment keeps the = in the column in which the set has all of its own.
-func (k *keysFile) alignment(a attr, name token, width int) []change {
+func (k *keysFile) alignment(a nixtext.Attr, name nixtext.Token, width int) []change {
 	column, padded := -1, false
-	for _, b := range k.attrs {
-		if !b.beside(a) || len(b.names) != len(a.names) {
+	for _, b := range k.Attrs {
+		if !b.Beside(a) || len(b.Names) != len(a.Names) {
 			continue
 		}
-		n := b.names[len(b.names)-1]
-		eq := n.to + bytes.IndexByte(k.src[n.to:], '=')
-		if gap := string(k.src[n.to:eq]); strings.Trim(gap, " ") != "" {
+		n := b.Names[len(b.Names)-1]
+		eq := n.To + bytes.IndexByte(k.Src[n.To:], '=')
+		if gap := string(k.Src[n.To:eq]); strings.Trim(gap, " ") != "" {
 			return nil
 		}
-		if column >= 0 && column != eq-n.from {
+		if column >= 0 && column != eq-n.From {
 			return nil
 		}
-		column, padded = eq-n.from, padded || eq-n.to > 1
+		column, padded = eq-n.From, padded || eq-n.To > 1
 	}
 	if !padded {
 		return nil
 	}
-	eq := name.to + bytes.IndexByte(k.src[name.to:], '=')
-	return []change{{name.to, eq, strings.Repeat(" ", max(1, column-width))}}
+	eq := name.To + bytes.IndexByte(k.Src[name.To:], '=')
+	return []change{{name.To, eq, strings.Repeat(" ", max(1, column-width))}}
 }
 
 // comments are the changes that leave out a binding's inner comments: they
 // tell of another host.
-func (k *keysFile) comments(a attr) []change {
+func (k *keysFile) comments(a nixtext.Attr) []change {
 	var list []change
-	at := a.from
-	for _, t := range append(slices.Clone(a.value), token{from: a.to - 1, to: a.to}) {
-		for i := at; i < t.from; i++ {
+	at := a.From
+	for _, t := range append(slices.Clone(a.Value), nixtext.Token{From: a.To - 1, To: a.To}) {
+		for i := at; i < t.From; i++ {
 			var end int
 			switch {
-			case k.src[i] == '#' && i >= nameEnd(a):
-				end = lineEnd(k.src, i)
-			case bytes.HasPrefix(k.src[i:t.from], []byte("/*")):
-				end = i + 2 + bytes.Index(k.src[i+2:], []byte("*/")) + 2
+			case k.Src[i] == '#' && i >= nameEnd(a):
+				end = nixtext.LineEnd(k.Src, i)
+			case bytes.HasPrefix(k.Src[i:t.From], []byte("/*")):
+				end = i + 2 + bytes.Index(k.Src[i+2:], []byte("*/")) + 2
 			default:
 				continue
 			}
 			from := i
-			for from > at && (k.src[from-1] == ' ' || k.src[from-1] == '\t') {
+			for from > at && (k.Src[from-1] == ' ' || k.Src[from-1] == '\t') {
 				from--
 			}
 			// Of a line of its own, the line too.
-			if from > at && k.src[from-1] == '\n' && end < len(k.src) && k.src[end] == '\n' {
+			if from > at && k.Src[from-1] == '\n' && end < len(k.Src) && k.Src[end] == '\n' {
 				from--
 			}
 			list = append(list, change{from, end, ""})
 			i = end - 1
 		}
-		at = max(at, t.to)
+		at = max(at, t.To)
 	}
 	return list
 }
 
-func nameEnd(a attr) int { return a.names[len(a.names)-1].to }
-
-// wholeLines is a binding with the lines that are its own.
-func (k *keysFile) wholeLines(a attr) (from, to int) {
-	start := bytes.LastIndexByte(k.src[:a.from], '\n') + 1
-	end := lineEnd(k.src, a.to)
-	before := strings.TrimLeft(string(k.src[start:a.from]), " \t")
-	rest := strings.TrimSpace(string(k.src[a.to:end]))
-	if before == "" && (rest == "" || strings.HasPrefix(rest, "#")) {
-		return start, min(end+1, len(k.src))
-	}
-	from = a.from
-	for from > start && (k.src[from-1] == ' ' || k.src[from-1] == '\t') {
-		from--
-	}
-	if from == start {
-		from = a.from
-	}
-	return from, a.to
-}
+func nameEnd(a nixtext.Attr) int { return a.Names[len(a.Names)-1].To }
 
 func attrName(host string, quoted bool) string {
-	if quoted || isKeyword(host) || nixIdent.FindString(host) != host {
+	if quoted {
 		return `"` + host + `"`
 	}
-	return host
+	return nixtext.Name(host)
 }
 
 // splice is the file from one place to another, with changes.
@@ -140,8 +123,8 @@ func splice(src []byte, from, to int, changes []change) []byte {
 }
 
 func (k *keysFile) apply(changes []change) *KeysEdit {
-	e := &KeysEdit{Data: splice(k.src, 0, len(k.src), changes)}
-	e.Removed, e.Added = differ(k.src, e.Data)
+	e := &KeysEdit{Data: splice(k.Src, 0, len(k.Src), changes)}
+	e.Removed, e.Added = differ(k.Src, e.Data)
 	return e
 }
 

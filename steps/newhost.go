@@ -4,9 +4,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/hosts"
+	"auto-installer/nixtext"
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/git"
 	"auto-installer/steps/internal/rules"
@@ -20,7 +22,9 @@ import (
 type NewHost struct {
 	Dir        string // in the config repo
 	Host       hosts.Host
-	Passphrase []byte // to seal the keys with, or nil
+	HostsDir   string            // of all hosts, below the repo
+	Identity   *secrets.Identity // the host's, if it has one already
+	Passphrase []byte            // to seal the keys with, or nil
 	Recipients []*secrets.Recipient
 	Held       []*secrets.Held // keys that open the secrets
 	Replace    bool
@@ -42,13 +46,14 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 			return nil, NewError("", err)
 		}
 	}
+	rulesAt := rulesFile(root)
 	o := newhost.Options{
-		Repo: root, Host: n.Host, Keys: keysFile(root), Rules: rulesFile(root),
+		Repo: root, Host: n.Host, HostsDir: n.HostsDir, Identity: n.Identity, Keys: keysFile(root, rulesAt), Rules: rulesAt,
 		Passphrase: n.Passphrase, Recipients: n.Recipients, Replace: n.Replace, AllowDirty: n.AllowDirty, Evaluate: n.Evaluate,
 		Draft: newhost.NewDraft(),
 	}
-	o.Rekey = func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error) {
-		return n.rekey(ctx, s, dir, o.Rules)
+	o.Rekey = func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error) {
+		return n.rekey(ctx, s, dir, o.Rules, files)
 	}
 	name := n.Host.TargetHost
 	verb := "adding "
@@ -58,21 +63,22 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 	p := task(verb+name+" to "+root,
 		step("look", "see that it can be added", before, o, newhost.LookActions, newhost.Look),
 		step("keys", "make its keys and seal them, write its definition", before, o, newhost.MakeActions, newhost.Make),
-		step("prove", "encrypt the secrets anew, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
+		step("prove", "enter its key, re-encrypt its secrets, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
 		step("write", "put the files in their places", before, o, newhost.WriteActions, newhost.Write),
 	)
 	p.lock, p.shared = lock, true
 	return p, nil
 }
 
-// rekey gives the secrets of a copy of the repo to whom the rules name there.
-func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string) (map[string][]byte, error) {
+// rekey encrypts some secrets of a copy of the repo to whom the rules name there.
+func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string, only []string) (map[string][]byte, error) {
 	file := filepath.Join(dir, name)
 	list, err := rules.Read(ctx, s, file)
 	if err != nil {
 		return nil, err
 	}
 	base := rules.Base(dir, file, list)
+	list = slices.DeleteFunc(list, func(r secrets.Rule) bool { return !slices.Contains(only, r.File) })
 	changed, err := rekey.Changed(ctx, s, rekey.Options{
 		Root: dir, Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
@@ -90,8 +96,45 @@ func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string) (map
 	return files, nil
 }
 
-// keysFile is where a repo has its keys, below root, or empty.
-func keysFile(root string) string { return firstOf(root, "secrets/keys.nix", "keys.nix") }
+// keysFile is where a repo has its keys, below root, or empty: keys.nix, or else
+// the one file with keys that the rules import.
+func keysFile(root, rulesAt string) string {
+	if name := firstOf(root, "secrets/keys.nix", "keys.nix"); name != "" || rulesAt == "" {
+		return name
+	}
+	src, err := sys.ReadRegular(filepath.Join(root, rulesAt), maxKeys)
+	if err != nil {
+		return ""
+	}
+	tokens, err := nixtext.Tokenize(src)
+	if err != nil {
+		return ""
+	}
+	var found []string
+	for i, t := range tokens {
+		if i == 0 || !tokens[i-1].IsIdent("import") || t.Kind != nixtext.Path {
+			continue
+		}
+		name := filepath.Join(filepath.Dir(rulesAt), t.Text)
+		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
+			name = filepath.Join(name, "default.nix")
+		}
+		data, err := sys.ReadRegular(filepath.Join(root, name), maxKeys)
+		if err != nil || !filepath.IsLocal(name) || slices.Contains(found, name) {
+			continue
+		}
+		if keys, err := secrets.Keys(data); err == nil && len(keys) > 0 {
+			found = append(found, name)
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
+}
+
+// maxKeys bounds a file of keys, in bytes.
+const maxKeys = 4 << 20
 
 // rulesFile is agenix' rules of a repo, below root, or empty. Those that RULES
 // names elsewhere are not of this repo.

@@ -79,7 +79,7 @@ func TestCopyFollowsNoLinkOut(t *testing.T) {
 		ln -s `+outside+`/secret file; ln -s flake.nix within; ln -s ../flake.nix deep/up; ln -s ../../marks deep/out
 		ln -s gone dangling; ln -s . here; ln -s here/../../marks around; git add -A -- file within deep dangling here around`)
 	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
-	o.Draft.files["hosts/vega/host.toml"] = file{data: []byte("x")}
+	o.Draft.files["hosts/vega/host.toml"] = draftFile{data: []byte("x")}
 	to := t.TempDir()
 	if _, err := o.copyTo(t.Context(), machine(), to); err != nil {
 		t.Fatal(err)

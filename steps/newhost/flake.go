@@ -1,187 +1,269 @@
 package newhost
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"regexp"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"auto-installer/nixtext"
+	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
 )
 
-// Two sets of a flake.nix list each host's installer by hand, where nothing
-// else makes it of the folders of hosts/.
-var (
-	definitions = regexp.MustCompile(`\bnixosHostDefinitions\s*=\s*\{`)
-	packages    = regexp.MustCompile(`\bpackages\.x86_64-linux\s*=\s*\{`)
-	// made is a flake that needs no entry of its own for a new host.
-	made = regexp.MustCompile(`\bmkInstallers\b`)
+// shape is how a flake.nix makes installers.
+type shape int
+
+const (
+	shapeNone        shape = iota
+	shapeFolders           // mkInstallers: of the folders of hosts
+	shapeDefinitions       // nixosHostDefinitions and packages list each
 )
 
-// flake drafts flake.nix with the host's installer, if it needs an entry and
-// its shape is understood. Else the lines to add by hand are told.
-func (o Options) flake(s sys.System) error {
-	src, err := o.read("flake.nix")
-	if err != nil {
-		return err
+// flakeEdit is what a flake.nix that lists each installer by hand gains.
+type flakeEdit struct {
+	set   string // where
+	lines []string
+	fits  bool // the text has one such set
+	there bool // and that has it already
+	at    int  // where the set ends
+}
+
+// setRange is a set in tokens: its brackets.
+type setRange struct{ open, end int }
+
+// setsIn finds the sets that are bound to a path anywhere: `a.b = { … }`, the
+// same as sets within sets, and what ends with `// { … }`.
+func setsIn(tokens []nixtext.Token, path ...string) (found []setRange) {
+	for i := range tokens {
+		found = append(found, setsAt(tokens, i, path)...)
 	}
-	masked, bad := mask(src)
-	if bad == nil && made.Match(masked) || bytes.Contains(src, []byte(o.Host.TargetHost+"-installer")) {
+	return found
+}
+
+// setsAt are those whose binding starts at one token.
+func setsAt(tokens []nixtext.Token, at int, path []string) (found []setRange) {
+	if at > 0 && tokens[at-1].Is(".") || !isNamed(tokens[at], path[0]) || at+1 == len(tokens) {
 		return nil
 	}
-	name := o.Host.TargetHost
-	inDefinitions := []string{
-		name + "-installer = {",
-		`  system = "x86_64-linux";`,
-		"  modules = [ ./hosts/" + name + "/installer.nix ];",
-		"};",
+	rest, next := path[1:], at+1
+	for len(rest) > 0 && next+1 < len(tokens) && tokens[next].Is(".") && isNamed(tokens[next+1], rest[0]) {
+		rest, next = rest[1:], next+2
 	}
-	inPackages := []string{name + "InstallerIso = self.nixosConfigurations." + name + "-installer.config.system.build.isoImage;"}
-	edited, bad := insert(src, definitions, inDefinitions)
-	if bad == nil {
-		edited, bad = insert(edited, packages, inPackages)
+	if next >= len(tokens) || !tokens[next].Is("=") {
+		return nil
 	}
-	if bad != nil {
-		s.Warn("flake.nix is left as it is: " + bad.Error())
-		s.Warn("if it does not make the installer of " + name + " by itself, add to nixosHostDefinitions: " + strings.Join(inDefinitions, " "))
-		s.Warn("and to packages.x86_64-linux: " + inPackages[0])
-		return nil //nolint:nilerr // it is told, and by hand it is soon done
-	}
-	s.Log("flake.nix gains  " + name + "-installer, " + name + "InstallerIso")
-	o.Draft.files["flake.nix"] = file{data: edited}
-	return nil
-}
-
-// insert puts lines at the end of a set, indented as it is.
-func insert(src []byte, set *regexp.Regexp, lines []string) ([]byte, error) {
-	masked, err := mask(src)
+	end, err := nixtext.ValueEnd(tokens, next+1)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	name := strings.Trim(strings.NewReplacer(`\b`, "", `\s*`, " ", `\`, "").Replace(set.String()), " ={")
-	all := set.FindAllIndex(masked, -1)
-	if len(all) != 1 {
-		return nil, fmt.Errorf("it has %d sets called %s", len(all), name)
+	set, ok := lastSet(tokens, next+1, end)
+	if !ok {
+		return nil
 	}
-	end, depth := all[0][1], 1
-	for ; end < len(masked); end++ {
-		switch masked[end] {
-		case '{':
-			depth++
-		case '}':
-			depth--
-		}
-		if depth == 0 {
-			break
+	if len(rest) == 0 {
+		return []setRange{set}
+	}
+	for i := set.open + 1; i < set.end; i++ { // its own bindings
+		found = append(found, within(setsAt(tokens[set.open+1:set.end], i-set.open-1, rest), set.open+1)...)
+		if last, err := nixtext.Close(tokens, i); opens(tokens[i]) && err == nil {
+			i = last
 		}
 	}
-	start := bytes.LastIndexByte(src[:end], '\n') + 1
-	indent := string(src[start:end])
-	if end == len(masked) || strings.TrimLeft(indent, " \t") != "" {
-		return nil, fmt.Errorf("the end of %s does not stand on a line of its own", name)
-	}
-	var text strings.Builder
-	for _, l := range lines {
-		text.WriteString(indent + "  " + l + "\n")
-	}
-	return bytes.Join([][]byte{src[:start], src[start:]}, []byte(text.String())), nil
+	return found
 }
 
-// mask blanks out the comments and strings of a Nix file (Nix manual, "String
-// literal", "Comments"). What is computed within strings goes with them.
-func mask(src []byte) ([]byte, error) {
-	out := bytes.Clone(src)
-	blank := func(from, to int) {
-		for i := from; i < to; i++ {
-			if out[i] != '\n' {
-				out[i] = ' '
-			}
-		}
-	}
-	for at := 0; at < len(src); {
-		var end int
-		var err error
-		switch rest := src[at:]; {
-		case rest[0] == '#':
-			if n := bytes.IndexByte(rest, '\n'); n >= 0 {
-				end = at + n
-			} else {
-				end = len(src)
-			}
-		case bytes.HasPrefix(rest, []byte("/*")):
-			n := bytes.Index(rest[2:], []byte("*/"))
-			if n < 0 {
-				return nil, errors.New("a comment has no end")
-			}
-			end = at + 2 + n + 2
-		case rest[0] == '"':
-			end, err = stringEnd(src, at+1, `"`, `\`)
-		case bytes.HasPrefix(rest, []byte("''")):
-			end, err = stringEnd(src, at+2, "''", "''")
-		default:
-			at++
+func opens(t nixtext.Token) bool { return t.Is("{") || t.Is("${") || t.Is("[") || t.Is("(") }
+
+// lastSet is the set that a value is, or that is added to it last.
+func lastSet(tokens []nixtext.Token, start, end int) (setRange, bool) {
+	for open := start; open < end; open++ {
+		if !opens(tokens[open]) {
 			continue
 		}
+		last, err := nixtext.Close(tokens, open)
 		if err != nil {
-			return nil, err
+			break
 		}
-		blank(at, end)
-		at = end
+		first := open == start || open == start+1 && tokens[start].IsIdent("rec")
+		if tokens[open].Is("{") && last == end-1 && (first || tokens[open-1].Is("//")) {
+			return setRange{open, last}, true
+		}
+		open = last
 	}
-	return out, nil
+	return setRange{}, false
 }
 
-// stringEnd is where a string ends that began before at. In one that is
-// indented, ” also escapes what may follow it.
-func stringEnd(src []byte, at int, quote, escape string) (int, error) {
-	for at < len(src) {
-		rest := src[at:]
-		switch {
-		case quote == "''" && (bytes.HasPrefix(rest, []byte("'''")) || bytes.HasPrefix(rest, []byte("''$"))):
-			at += 3
-		case quote == "''" && bytes.HasPrefix(rest, []byte(`''\`)):
-			at += 4
-		case bytes.HasPrefix(rest, []byte(quote)):
-			return at + len(quote), nil
-		case quote == `"` && bytes.HasPrefix(rest, []byte(escape)):
-			at += 2
-		case bytes.HasPrefix(rest, []byte("$${")):
-			at += 3
-		case bytes.HasPrefix(rest, []byte("${")):
-			end, err := computed(src, at+2)
-			if err != nil {
-				return 0, err
-			}
-			at = end
-		default:
-			at++
-		}
+func within(list []setRange, offset int) []setRange {
+	for i := range list {
+		list[i].open += offset
+		list[i].end += offset
 	}
-	return 0, errors.New("a string has no end")
+	return list
 }
 
-// computed is where ${ … } ends that began before at.
-func computed(src []byte, at int) (int, error) {
-	for depth := 1; at < len(src); {
-		var err error
-		switch rest := src[at:]; {
-		case rest[0] == '"':
-			at, err = stringEnd(src, at+1, `"`, `\`)
-		case bytes.HasPrefix(rest, []byte("''")):
-			at, err = stringEnd(src, at+2, "''", "''")
-		case rest[0] == '{':
-			depth, at = depth+1, at+1
-		case rest[0] == '}':
-			if depth, at = depth-1, at+1; depth == 0 {
-				return at, nil
-			}
-		default:
-			at++
-		}
+func isNamed(t nixtext.Token, name string) bool {
+	s, quoted := t.Plain()
+	return t.IsIdent(name) || quoted && s == name
+}
+
+// namesIn are the first names of the bindings of a set.
+func namesIn(tokens []nixtext.Token, set setRange) (names []string) {
+	for i := set.open + 1; i < set.end; {
+		end, err := nixtext.ValueEnd(tokens[:set.end], i)
 		if err != nil {
-			return 0, err
+			return names
+		}
+		if s, quoted := tokens[i].Plain(); quoted {
+			names = append(names, s)
+		} else if tokens[i].Kind == nixtext.Ident && !tokens[i].IsIdent("inherit") {
+			names = append(names, tokens[i].Text)
+		}
+		i = end + 1
+	}
+	return names
+}
+
+// shapeOf tells how a flake.nix makes installers, as far as it says so itself.
+func shapeOf(src []byte) shape {
+	tokens, err := nixtext.Tokenize(src)
+	if err != nil {
+		return shapeNone
+	}
+	if slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("mkInstallers") }) {
+		return shapeFolders
+	}
+	if slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("nixosHostDefinitions") }) {
+		return shapeDefinitions
+	}
+	return shapeNone
+}
+
+// flakeEdits are what a flake.nix of shapeDefinitions gains.
+func (o Options) flakeEdits(src []byte) []flakeEdit {
+	name := o.Host.TargetHost
+	installer, iso := nixtext.Name(name+"-installer"), nixtext.Name(name+"InstallerIso")
+	edits := []flakeEdit{
+		{set: "nixosHostDefinitions", lines: []string{
+			installer + " = {",
+			`  system = "x86_64-linux";`,
+			"  modules = [ ./" + o.in("installer.nix") + " ];",
+			"};",
+		}},
+		{set: "packages.x86_64-linux", lines: []string{
+			iso + " = self.nixosConfigurations." + installer + ".config.system.build.isoImage;",
+		}},
+	}
+	tokens, err := nixtext.Tokenize(src)
+	if err != nil {
+		return edits
+	}
+	for i, added := range []string{name + "-installer", name + "InstallerIso"} {
+		if sets := setsIn(tokens, strings.Split(edits[i].set, ".")...); len(sets) == 1 {
+			edits[i].fits, edits[i].at = true, tokens[sets[0].end].From
+			edits[i].there = slices.Contains(namesIn(tokens, sets[0]), added)
 		}
 	}
-	return 0, errors.New("${ has no end")
+	return edits
+}
+
+// applied is a flake.nix with those of the edits that fit.
+func applied(src []byte, edits []flakeEdit) []byte {
+	fitting := slices.DeleteFunc(slices.Clone(edits), func(e flakeEdit) bool { return !e.fits || e.there })
+	slices.SortFunc(fitting, func(a, b flakeEdit) int { return b.at - a.at }) // from the end on
+	for _, e := range fitting {
+		src = nixtext.Before(src, e.at, e.lines...)
+	}
+	return src
+}
+
+// byHand are the lines of the edits that are not made, with their places.
+func byHand(edits []flakeEdit) (lines []secrets.HandLine) {
+	for _, e := range edits {
+		if e.there || e.fits {
+			continue
+		}
+		lines = append(lines, secrets.HandLine{Place: e.set, Text: strings.Join(e.lines, "\n")})
+	}
+	return lines
+}
+
+// callMkInstallers is how a flake that makes no installers makes them.
+func (o Options) callMkInstallers() (lines []secrets.HandLine) {
+	tokens, _ := nixtext.Tokenize(o.Draft.before["flake.nix"]) // of what is no Nix, none
+	add := func(place, text string) { lines = append(lines, secrets.HandLine{Place: place, Text: text}) }
+	if !slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return isNamed(t, "auto-installer") }) {
+		add("inputs", `auto-installer.url = "github:joshsymonds/auto-installer";`)
+	}
+	self, from := "self", "auto-installer"
+	i := slices.IndexFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("outputs") })
+	if i >= 0 && i+3 < len(tokens) && tokens[i+2].Kind == nixtext.Ident && tokens[i+3].Is(":") { // outputs = inputs: …
+		self, from = tokens[i+2].Text+".self", tokens[i+2].Text+".auto-installer"
+	} else if open := i + 2; i >= 0 && open < len(tokens) {
+		if !tokens[open].Is("{") {
+			open += 2 // outputs = inputs@{ … }: …
+		}
+		if end, err := nixtext.Close(tokens, min(open, len(tokens)-1)); err == nil {
+			var lacks []string
+			for _, name := range []string{"self", "auto-installer"} {
+				if !slices.ContainsFunc(tokens[open:end], func(t nixtext.Token) bool { return t.IsIdent(name) }) {
+					lacks = append(lacks, name+",")
+				}
+			}
+			if len(lacks) > 0 {
+				add("the start of the arguments of outputs", strings.Join(lacks, " "))
+			}
+		}
+	}
+	inherit := "inherit self;"
+	if self != "self" {
+		inherit = "self = " + self + ";"
+	}
+	call := "(" + from + ".lib.mkInstallers { " + inherit + o.hostsArgument() + " })"
+	add("the end of nixosConfigurations", "// "+call+".nixosConfigurations")
+	add("the end of packages.x86_64-linux", "// "+call+".packages.x86_64-linux")
+	return lines
+}
+
+// hostsArgument is what mkInstallers must be told of the hosts' folder.
+func (o Options) hostsArgument() string {
+	if o.hosts() == "hosts" {
+		return ""
+	}
+	return " hosts = ./" + o.hosts() + ";"
+}
+
+// installer is the host's installer.nix: a flake that lists each installer has
+// the module itself, and it imports that; mkInstallers adds it to what is here.
+func (o Options) installer(s shape) []byte {
+	name := o.Host.TargetHost
+	const module = "modules/installer.nix"
+	_, err := os.Stat(filepath.Join(o.Repo, module))
+	if up, bad := filepath.Rel(o.dir(), module); s == shapeDefinitions && err == nil && bad == nil {
+		return fmt.Appendf(nil, `# The installer of %s; host.toml says what it makes.
+{ lib, ... }:
+{
+  imports = [ %s ];
+  autoInstaller = lib.importTOML ./host.toml;
+}
+`, name, up)
+	}
+	return fmt.Appendf(nil, `# What the installer medium of %s has beyond host.toml.
+{ ... }:
+{
+}
+`, name)
+}
+
+// tell logs what a flake.nix gains.
+func tell(s sys.System, edits []flakeEdit) {
+	for _, e := range edits {
+		if !e.fits || e.there {
+			continue
+		}
+		for _, line := range e.lines {
+			s.Log("flake.nix gains  " + strings.TrimSpace(line))
+		}
+	}
 }

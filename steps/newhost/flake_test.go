@@ -2,16 +2,16 @@ package newhost
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/nixtext"
 	"auto-installer/steps/internal/sys"
 )
 
-const byHand = `{
+const listed = `{
   # nixosHostDefinitions = { }; is below
   outputs = { self, nixpkgs, ... }@inputs:
     let
@@ -35,80 +35,122 @@ const byHand = `{
 }
 `
 
-func drafted(t *testing.T, flake string) (Options, *sys.Fake) {
+func drafted(t *testing.T, flake string) (Options, string) {
 	t.Helper()
 	o := Options{Repo: t.TempDir(), Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
-	if err := os.WriteFile(filepath.Join(o.Repo, "flake.nix"), []byte(flake), 0o600); err != nil {
+	o.Draft.before["flake.nix"] = []byte(flake)
+	if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
 		t.Fatal(err)
 	}
-	f := sys.NewFake(t)
-	if err := o.flake(f); err != nil {
-		t.Fatal(err)
+	var said strings.Builder
+	for _, line := range o.Draft.flakeHand {
+		said.WriteString(line.Place + ": " + line.Text + "\n")
 	}
-	return o, f
+	return o, said.String()
 }
 
 func TestFlakeByHand(t *testing.T) {
-	o, _ := drafted(t, byHand)
-	want := strings.Replace(byHand, "        };\n      };\n    in", `        };
+	for what, newline := range map[string]string{"": "\n", "windows": "\r\n"} {
+		o, said := drafted(t, strings.ReplaceAll(listed, "\n", newline))
+		want := strings.Replace(listed, "        };\n      };\n    in", `        };
         vega-installer = {
           system = "x86_64-linux";
           modules = [ ./hosts/vega/installer.nix ];
         };
       };
     in`, 1)
-	want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
-	if got := string(o.Draft.files["flake.nix"].data); got != want {
-		t.Errorf("it is\n%s", got)
+		want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
+		if got := string(o.Draft.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
+			t.Errorf("%s: it is\n%s\nand says %s", what, got, said)
+		}
 	}
 }
 
-func TestFlakesLeftAlone(t *testing.T) {
+// Names that are no Nix identifiers are quoted, names of others are not taken
+// for the host's own, and the folder is the one that was named.
+func TestFlakeNames(t *testing.T) {
+	for host, also := range map[string]string{
+		"3com": "", "nas": "bignas-installer = { };", "web": "# todo: web-installer\n", "auto": "x.auto-installer = { };", "in": "",
+	} {
+		o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: host}, Draft: NewDraft()}
+		src := strings.Replace(listed, "ultraviolet = {", also+"ultraviolet = {", 1)
+		src = strings.Replace(src, "outputs = { self, ", "inputs.auto-installer.url = \"x\";\n  outputs = { self, auto-installer, ", 1)
+		o.Draft.before["flake.nix"] = []byte(src)
+		if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
+			t.Fatal(err)
+		}
+		got := string(o.Draft.files["flake.nix"].data)
+		installer := nixtext.Name(host + "-installer")
+		for _, want := range []string{
+			"\n        " + installer + " = {\n", "./nixos/hosts/" + host + "/installer.nix ]",
+			"\n        " + nixtext.Name(host+"InstallerIso") + " = self.nixosConfigurations." + installer + ".config",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", host, want, got)
+			}
+		}
+	}
+}
+
+func TestFlakesOfOtherShapes(t *testing.T) {
+	const made, both = "mkInstallers", "vega-installer = {"
+	let := strings.Replace(listed, "packages.x86_64-linux = {\n        ultra", "packages = let base = { x86_64-linux = { }; }; in base // {\n        ultra", 1)
 	for name, tt := range map[string]struct {
-		flake string
-		warns bool
+		flake   string
+		changed bool
+		says    string
 	}{
-		"made of the folders": {"{ outputs = { auto-installer, ... }: auto-installer.lib.mkInstallers { }; }\n", false},
-		"there already":       {strings.ReplaceAll(byHand, "ultraviolet-installer", "vega-installer"), false},
-		"only in a comment":   {"{ # mkInstallers\n}\n", true},
-		"no packages":         {strings.Replace(byHand, "      packages.x86_64", "      legacyPackages.aarch64", 1), true},
-		"two of them":         {strings.Replace(byHand, "    in\n", "      nixosHostDefinitions = {\n      };\n    in\n", 1), true},
-		"on one line":         {"{ nixosHostDefinitions = { }; packages.x86_64-linux = { }; }\n", true},
-		"no end":              {byHand[:strings.Index(byHand, "    in\n")-10], true},
-		"a string has no end": {byHand + `"`, true},
-		"a comment has none":  {byHand + "/* ", true},
+		"made of the folders": {"{ outputs = { auto-installer, ... }: auto-installer.lib.mkInstallers { }; }\n", false, ""},
+		"there already":       {strings.ReplaceAll(listed, "ultraviolet-installer", "vega-installer"), true, ""},
+		"all there already":   {strings.ReplaceAll(strings.ReplaceAll(listed, "ultraviolet-installer", "vega-installer"), "ultravioletI", "vegaI"), false, ""},
+		"quoted":              {strings.ReplaceAll(strings.ReplaceAll(listed, "ultraviolet-installer =", "\"vega-installer\" ="), "ultravioletI", "vegaI"), false, ""},
+		"only in a comment":   {"{ # mkInstallers nixosHostDefinitions\n}\n", false, made},
+		"neither":             {"{ outputs = _: { nixosConfigurations = { }; }; }\n", false, made},
+		"no packages":         {strings.Replace(listed, "      packages.x86_64", "      legacyPackages.aarch64", 1), true, "packages.x86_64-linux: vegaInstallerIso = self"},
+		"computed packages":   {let, true, "packages.x86_64-linux: vegaInstallerIso = self"},
+		"two of them":         {strings.Replace(listed, "    in\n", "      nixosHostDefinitions = {\n      };\n    in\n", 1), true, both},
+		"on one line":         {"{ nixosHostDefinitions = { }; packages.x86_64-linux = { }; }\n", true, ""},
+		"nested":              {"{ nixosHostDefinitions = { }; packages = { x86_64-linux = { }; }; }\n", true, ""},
+		"added to":            {"{ nixosHostDefinitions = { }; packages = let b = { }; in b // { x86_64-linux = b.x // { }; }; }\n", true, ""},
+		"no end":              {listed[:strings.Index(listed, "    in\n")-10], false, both},
+		"a string has no end": {listed + `"`, false, made},
+		"a comment has none":  {listed + "/* ", false, made},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, f := drafted(t, tt.flake)
-			if _, changed := o.Draft.files["flake.nix"]; changed {
-				t.Errorf("changed to\n%s", o.Draft.files["flake.nix"].data)
+			o, said := drafted(t, tt.flake)
+			if f, changed := o.Draft.files["flake.nix"]; changed != tt.changed {
+				t.Errorf("changed to\n%s", f.data)
 			}
-			said := strings.Join(f.Logged, "\n")
-			if warned := strings.Contains(said, "vega-installer = {"); warned != tt.warns {
+			if !strings.Contains(said, tt.says) || (tt.says == "") != (said == "") {
 				t.Errorf("it says\n%s", said)
 			}
 		})
 	}
 }
 
-func FuzzMask(f *testing.F) {
-	f.Add([]byte(byHand))
+// The flake decides how installer.nix is written: a modules/installer.nix alone
+// says nothing.
+func TestInstallerFile(t *testing.T) {
+	o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}
+	put(t, o.Repo, "modules/installer.nix", "{ }")
+	for how, want := range map[shape]string{
+		shapeFolders: "{ ... }:\n{\n}", shapeNone: "{ ... }:\n{\n}", shapeDefinitions: "imports = [ ../../../modules/installer.nix ]",
+	} {
+		if got := string(o.installer(how)); !strings.Contains(got, want) {
+			t.Errorf("%v: it is\n%s", how, got)
+		}
+	}
+}
+
+func FuzzFlake(f *testing.F) {
+	f.Add([]byte(listed))
 	f.Add([]byte(`"${"}"}"`))
+	f.Add([]byte("{nixosHostDefinitions={};packages={x86_64-linux=rec{};};}"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		out, err := mask(src)
-		if err != nil {
-			return
-		}
-		if len(out) != len(src) || bytes.Count(out, []byte("\n")) != bytes.Count(src, []byte("\n")) {
-			t.Errorf("%q became %q", src, out)
-		}
-		for i, c := range out {
-			if c != ' ' && c != src[i] {
-				t.Errorf("byte %d of %q became %q", i, src, c)
-			}
-		}
-		if edited, err := insert(src, definitions, []string{"x = 1;"}); err == nil && len(edited) <= len(src) {
-			t.Errorf("%q became %q", src, edited)
+		o := Options{Host: hosts.Host{TargetHost: "vega"}}
+		edits := o.flakeEdits(src)
+		if got := applied(src, edits); bytes.Equal(got, src) != !slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.fits && !e.there }) {
+			t.Errorf("%q became %q", src, got)
 		}
 	})
 }

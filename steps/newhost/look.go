@@ -17,7 +17,7 @@ func git(o Options, does string, argv ...string) sys.Cmd { return repogit.In(o.R
 
 func status(o Options) sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}
-	for _, name := range []string{o.Keys, o.dir()} {
+	for _, name := range []string{o.keysIn(), o.dir()} {
 		if name != "" {
 			argv = append(argv, name)
 		}
@@ -45,7 +45,7 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !o.AllowDirty && !o.Draft.again {
 		return sys.Faultf(sys.CodeUsage, "commit them, or say --allow-dirty", "there are changes that are not committed:\n%s", text)
 	}
-	for _, path := range []string{o.dir(), o.Keys} {
+	for _, path := range []string{o.dir(), o.keysIn()} {
 		if err := o.plain(path); err != nil {
 			return err
 		}
@@ -57,21 +57,30 @@ func Look(ctx context.Context, s sys.System, o Options) error {
 	if made != "" && !o.Replace && !o.Draft.own {
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it new keys with --replace", "%s is there already", made)
 	}
-	if o.Keys == "" {
-		s.Warn("there is no keys.nix: the recipient of " + name + " is entered nowhere")
+	if _, err := o.read("flake.nix"); err != nil {
+		return err
+	}
+	file := o.keysIn()
+	if file == "" {
+		if o.Rules == "" {
+			s.Warn("the repo has neither keys.nix nor secrets.nix: the recipient of " + name + " is entered nowhere")
+		}
 		return o.replaceable(made != "")
 	}
-	src, err := o.read(o.Keys)
+	src, err := o.read(file)
 	if err != nil {
 		return err
 	}
-	switch _, err := secrets.KeyOf(src, name); {
+	switch key, err := secrets.KeyOf(src, name); {
+	case err == nil && o.Identity != nil && key.Recipient == o.Identity.Recipient():
+		return nil // it is sealed, and nothing is to be entered
 	case err == nil && !o.Replace && !o.Draft.own:
-		return sys.Faultf(sys.CodeUsage, "choose another name, or give it a new key with --replace", "%s has a key of %s already", o.Keys, name)
+		return sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
+			"%s has a key of %s already", file, name)
 	case err == nil:
 		return nil
 	case !errors.Is(err, secrets.ErrNoHost) && misshapen(err) == nil:
-		return sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", o.Keys, err)
+		return sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
 	}
 	return o.replaceable(made != "")
 }
@@ -99,14 +108,15 @@ func (o Options) resume(ctx context.Context, s sys.System) error {
 
 // committed tells whether HEAD has a file or a key of the host.
 func (o Options) committed(ctx context.Context, s sys.System) (bool, error) {
+	keys := o.keysIn()
 	const hint = "see what `git status` says"
 	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
 	paths := []string{}
 	for _, name := range files {
 		paths = append(paths, o.in(name))
 	}
-	if o.Keys != "" {
-		paths = append(paths, o.Keys)
+	if keys != "" {
+		paths = append(paths, keys)
 	}
 	c := git(o, "see what of the host is committed", append(argv, paths...)...)
 	c.Quiet = true
@@ -121,14 +131,14 @@ func (o Options) committed(ctx context.Context, s sys.System) (bool, error) {
 		}
 	}
 	for _, name := range paths {
-		if _, err := os.Lstat(filepath.Join(o.Repo, name)); err == nil && !added[name] && name != o.Keys {
+		if _, err := os.Lstat(filepath.Join(o.Repo, name)); err == nil && !added[name] && name != keys {
 			return true, nil
 		}
 	}
-	if o.Keys == "" || added[o.Keys] {
+	if keys == "" || added[keys] {
 		return false, nil
 	}
-	show := git(o, "read the keys that are committed", "show", "HEAD:"+o.Keys)
+	show := git(o, "read the keys that are committed", "show", "HEAD:"+keys)
 	show.Quiet = true
 	if out, err = s.Output(ctx, show); err != nil {
 		return false, sys.WithHint(err, sys.CodeUsage, hint, "git does not tell which keys are committed")
@@ -187,6 +197,9 @@ const maxFile = 64 << 20
 // plain refuses a path of the repo in which there is a symbolic link: git takes
 // no file beyond one, and what lies outside of the repo is not ours to change.
 func (o Options) plain(name string) error {
+	if name == "" {
+		return nil
+	}
 	at := o.Repo
 	for part := range strings.SplitSeq(name, "/") {
 		at = filepath.Join(at, part)

@@ -19,9 +19,12 @@ import (
 // sealed and forgotten.
 func Make(_ context.Context, s sys.System, o Options) error {
 	d := o.Draft
-	id, err := secrets.NewIdentity()
-	if err != nil {
-		return err
+	id := o.Identity
+	if id == nil {
+		var err error
+		if id, err = secrets.NewIdentity(); err != nil {
+			return err
+		}
 	}
 	deploy, err := d.deploy(o.Host.TargetHost)
 	if err != nil {
@@ -45,12 +48,9 @@ func Make(_ context.Context, s sys.System, o Options) error {
 		if err := o.definition(); err != nil {
 			return err
 		}
-		if err := o.flake(s); err != nil {
-			return err
-		}
 	}
 	s.Log("the recipient of " + o.Host.TargetHost + " is " + d.recipient)
-	return o.enter(s)
+	return nil
 }
 
 // deploy makes a deploy key, an ed25519 key pair in OpenSSH's format.
@@ -84,7 +84,7 @@ func (o Options) put(name string, data []byte) error {
 			return err
 		}
 	}
-	o.Draft.files[full] = file{data: data, isNew: err != nil}
+	o.Draft.files[full] = draftFile{data: data, isNew: err != nil}
 	return nil
 }
 
@@ -98,67 +98,5 @@ func (o Options) definition() error {
 	if err := o.put("host.toml", append([]byte(intro), toml...)); err != nil {
 		return err
 	}
-	return o.put("installer.nix", o.installer())
-}
-
-// installer is the host's wrapper of the installer module: for a flake that has
-// the module itself it imports that, any other adds it to what is here.
-func (o Options) installer() []byte {
-	name := o.Host.TargetHost
-	if _, err := os.Stat(filepath.Join(o.Repo, "modules/installer.nix")); err == nil {
-		return fmt.Appendf(nil, `# The installer of %s; host.toml says what it makes.
-{ lib, ... }:
-{
-  imports = [ ../../modules/installer.nix ];
-  autoInstaller = lib.importTOML ./host.toml;
-}
-`, name)
-	}
-	return fmt.Appendf(nil, `# What the installer medium of %s has beyond host.toml.
-{ ... }:
-{
-}
-`, name)
-}
-
-// enter drafts keys.nix with the new recipient.
-func (o Options) enter(s sys.System) error {
-	if o.Keys == "" {
-		return nil
-	}
-	src := o.Draft.before[o.Keys]
-	edit := secrets.AddHost
-	if _, err := secrets.KeyOf(src, o.Host.TargetHost); err == nil {
-		edit = secrets.ReplaceHost
-	}
-	e, err := edit(src, o.Host.TargetHost, o.Draft.recipient)
-	if bad := misshapen(err); bad != nil {
-		o.leave(s, bad)
-		return nil
-	}
-	if err != nil {
-		return sys.Faultf(sys.CodeUsage, "choose another name, or take what is there out of it", "%s: %w", o.Keys, err)
-	}
-	for _, line := range e.Removed {
-		s.Log(o.Keys + " loses  " + strings.TrimSpace(line))
-	}
-	for _, line := range e.Added {
-		s.Log(o.Keys + " gains  " + strings.TrimSpace(line))
-	}
-	for _, note := range e.Notes {
-		s.Warn(o.Keys + ": " + note)
-	}
-	o.Draft.files[o.Keys] = file{data: e.Data}
-	return nil
-}
-
-// leave tells that keys.nix stays as it is, and what belongs there: nothing but
-// this run knows the recipient.
-func (o Options) leave(s sys.System, bad *secrets.ShapeError) {
-	where := o.Keys
-	if bad.Line > 0 {
-		where = fmt.Sprintf("%s:%d", o.Keys, bad.Line)
-	}
-	s.Warn(where + " is not understood, and left as it is: " + bad.Why)
-	o.Draft.byHand = fmt.Sprintf("%s = %q;", o.Host.TargetHost, o.Draft.recipient)
+	return o.put("installer.nix", o.installer(shapeOf(o.Draft.before["flake.nix"])))
 }

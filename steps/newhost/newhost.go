@@ -7,6 +7,7 @@
 package newhost
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path"
@@ -21,6 +22,10 @@ import (
 type Options struct {
 	Repo string // top folder of the git work tree, absolute
 	Host hosts.Host
+	// HostsDir is the folder of the hosts, below Repo; empty: hosts.
+	HostsDir string
+	// Identity is the host's, if it has one already. Make wipes it.
+	Identity *secrets.Identity
 	// Keys and Rules are keys.nix and agenix' secrets.nix, below Repo. A repo
 	// without either has no secrets.
 	Keys, Rules string
@@ -34,37 +39,43 @@ type Options struct {
 	AllowDirty bool
 	// Evaluate makes nix evaluate the result before anything is written.
 	Evaluate bool
-	// Rekey encrypts anew what the rules want otherwise in a copy of the repo:
-	// the new content of files, by their paths in it.
-	Rekey func(ctx context.Context, s sys.System, dir string) (map[string][]byte, error)
+	// Rekey encrypts some files of the rules to whom these name in a copy of the
+	// repo: the new content, by their paths in it.
+	Rekey func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error)
 
 	Draft *Draft
 }
 
 // Draft is what the steps make together.
 type Draft struct {
-	before    map[string][]byte // of the files that are edited
-	files     map[string]file   // by path below the repo
-	deployKey string            // public half
-	byHand    string            // line that belongs into keys.nix
+	before    map[string][]byte    // of the files that are edited
+	files     map[string]draftFile // by path below the repo
+	deployKey string               // public half
 	recipient string
 	// again: an earlier run was killed while it wrote the host's files; own: they
 	// are all that run's, and are written once more.
 	again, own bool
+	// hand are lines that belong into handFile, and flakeHand into flake.nix;
+	// rekey: the secrets are still to be encrypted.
+	hand, flakeHand []secrets.HandLine
+	handFile        string
+	rekey           bool
 }
 
-type file struct {
+type draftFile struct {
 	data  []byte
 	isNew bool
 }
 
 // NewDraft is an empty one.
 func NewDraft() *Draft {
-	return &Draft{before: map[string][]byte{}, files: map[string]file{}}
+	return &Draft{before: map[string][]byte{}, files: map[string]draftFile{}}
 }
 
 // dir is the host's folder, below the repo.
-func (o Options) dir() string { return path.Join("hosts", o.Host.TargetHost) }
+func (o Options) dir() string { return path.Join(o.hosts(), o.Host.TargetHost) }
+
+func (o Options) hosts() string { return cmp.Or(o.HostsDir, "hosts") }
 
 func (o Options) in(name string) string { return path.Join(o.dir(), name) }
 
@@ -85,17 +96,17 @@ func LookActions(o Options) []sys.Action {
 
 // MakeActions is what Make will do.
 func MakeActions(o Options) []sys.Action {
+	makes := "make an age identity and an ssh-ed25519 deploy key"
+	if o.Identity != nil {
+		makes = "make an ssh-ed25519 deploy key; the age identity is the one that was given"
+	}
 	as := []sys.Action{
-		{Does: "make an age identity and an ssh-ed25519 deploy key"},
+		{Does: makes},
 		{Does: "seal both in " + o.in("bundle.age")},
 		{Does: "write " + o.in("deploy.pub")},
 	}
 	if o.defines() {
-		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")},
-			sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
-	}
-	if o.Keys != "" {
-		as = append(as, sys.Action{Does: "put the recipient into " + o.Keys + ", every other byte kept"})
+		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")})
 	}
 	return as
 }
@@ -103,11 +114,17 @@ func MakeActions(o Options) []sys.Action {
 // ProveActions is what Prove will do.
 func ProveActions(o Options) []sys.Action {
 	as := []sys.Action{makeCopy("COPY").Action(), {Does: "copy the repo there, with the new files"}}
+	if file := o.keysIn(); file != "" {
+		as = append(as, sys.Action{Does: "put the recipient into " + file + ", every other byte kept, if nix says that nothing else changes"})
+	}
 	if o.Rules != "" {
-		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and encrypt anew the secrets whose recipients change"})
+		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and re-encrypt the secrets whose recipients change"})
+	}
+	if o.defines() {
+		as = append(as, sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
 	}
 	if o.Evaluate {
-		as = append(as, sys.Actions(configurations(o, "COPY"), drvPath(o, "COPY"))...)
+		as = append(as, sys.Actions(systems("COPY"), drvPath("COPY", o.Host.TargetHost+"InstallerIso"))...)
 	}
 	return as
 }

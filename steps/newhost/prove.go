@@ -1,6 +1,8 @@
 package newhost
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -14,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 
+	"auto-installer/nixtext"
+	"auto-installer/secrets"
 	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/nixlog"
 	"auto-installer/steps/internal/sys"
@@ -23,14 +27,21 @@ func nix(dir, does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: dir}
 }
 
-func configurations(o Options, dir string) sys.Cmd {
-	return nix(dir, "see that the flake has the host", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
-		"--apply", fmt.Sprintf("c: { host = c ? %q; installer = c ? %q; }", o.Host.TargetHost, o.Host.TargetHost+"-installer"))
+func systems(dir string) sys.Cmd {
+	return nix(dir, "see which systems the flake has", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#nixosConfigurations",
+		"--apply", "builtins.attrNames")
 }
 
-func drvPath(o Options, dir string) sys.Cmd {
+func images(dir string) sys.Cmd {
+	c := nix(dir, "see which packages the flake has", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#packages.x86_64-linux",
+		"--apply", "builtins.attrNames")
+	c.Quiet = true
+	return c
+}
+
+func drvPath(dir, attr string) sys.Cmd {
 	return nix(dir, "evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
-		flake.Path(dir)+"#"+o.Host.TargetHost+"InstallerIso.drvPath",
+		flake.Path(dir)+"#"+attr+".drvPath",
 		// All of it is evaluated, and nothing printed.
 		"--apply", `path: builtins.seq path ""`)
 }
@@ -66,16 +77,17 @@ func (o Options) proveIn(ctx context.Context, s sys.System, dir string) error {
 	if err != nil {
 		return sys.WithHint(err, sys.CodeUnexpected, "nothing was changed; TMPDIR names another folder for it", "copying the repo")
 	}
-	if err := o.rekey(ctx, s, dir); err != nil {
+	changed, err := o.enter(ctx, s, dir)
+	if err != nil {
 		return err
 	}
-	if !o.Evaluate {
-		return nil
+	if err := o.rekey(ctx, s, dir, changed); err != nil {
+		return err
 	}
 	if unknown, err = o.forget(dir, unknown); err != nil {
 		return err
 	}
-	return o.evaluate(ctx, s, dir, unknown)
+	return o.flake(ctx, s, dir, unknown)
 }
 
 // copyTo copies the repo, as it is in the work tree, without what git ignores,
@@ -103,6 +115,10 @@ func (o Options) copyTo(ctx context.Context, s sys.System, dir string) (unknown 
 			return nil, err
 		}
 	}
+	// What is evaluated may read its own work tree, which a .git marks.
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o700); err != nil {
+		return nil, err
+	}
 	return unknown, errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
 }
 
@@ -120,6 +136,9 @@ func (o Options) list(ctx context.Context, s sys.System, which ...string) ([]str
 // forget removes from the copy what a flake does not see: what git will not
 // know when the draft is added. That is what it returns.
 func (o Options) forget(dir string, unknown []string) ([]string, error) {
+	if err := os.Remove(filepath.Join(dir, ".git")); err != nil {
+		return nil, err
+	}
 	unknown = slices.DeleteFunc(unknown, func(name string) bool {
 		_, drafted := o.Draft.files[name]
 		return drafted
@@ -188,31 +207,22 @@ func beyond(err error) error {
 	return nil
 }
 
-// writeTo writes the draft into a copy of the repo, and never through a link
-// out of it: that would lead to where the repo's own links lead.
+// writeTo writes the draft into a copy of the repo.
 func (d *Draft) writeTo(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	for name, f := range d.files {
-		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		if err := writeIn(dir, name, f.data); err != nil {
 			return err
-		}
-		if err := root.WriteFile(name, f.data, 0o600); err != nil {
-			return sys.Faultf(sys.CodeUsage, "put a plain file there, within the repo", "%s is no place to write to: %w", name, err)
 		}
 	}
 	return nil
 }
 
 // rekey drafts the secrets whose recipients change.
-func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
-	if o.Rules == "" {
+func (o Options) rekey(ctx context.Context, s sys.System, dir string, files []string) error {
+	if len(files) == 0 {
 		return nil
 	}
-	changed, err := o.Rekey(ctx, s, dir)
+	changed, err := o.Rekey(ctx, s, dir, files)
 	if err != nil {
 		return err
 	}
@@ -220,13 +230,63 @@ func (o Options) rekey(ctx context.Context, s sys.System, dir string) error {
 		if _, err := o.read(name); err != nil {
 			return err
 		}
-		o.Draft.files[name] = file{data: data}
+		o.Draft.files[name] = draftFile{data: data}
 	}
 	return errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
 }
 
-// evaluate sees that the flake has the host and its installer.
-func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown []string) error {
+// flake drafts flake.nix with the host's installer where that lists each by
+// hand, and sees that nix can evaluate it. What does not fit is told.
+func (o Options) flake(ctx context.Context, s sys.System, dir string, unknown []string) error {
+	src := o.Draft.before["flake.nix"]
+	how := shapeOf(src)
+	edits := []flakeEdit{}
+	if how == shapeDefinitions {
+		edits = o.flakeEdits(src)
+	}
+	if !o.Evaluate {
+		switch {
+		case !o.defines():
+		case how == shapeNone:
+			o.Draft.flakeHand = o.callMkInstallers()
+		case how == shapeFolders && o.hostsArgument() != "":
+			o.Draft.flakeHand = []secrets.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(o.hostsArgument())}}
+		default:
+			o.draftFlake(s, src, edits)
+		}
+		return nil
+	}
+	return o.evaluate(ctx, s, dir, unknown, how, edits)
+}
+
+// draftFlake drafts the edits that fit, and notes the others.
+func (o Options) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
+	if now := applied(src, edits); !bytes.Equal(now, src) {
+		tell(s, edits)
+		o.Draft.files["flake.nix"] = draftFile{data: now}
+	}
+	o.Draft.flakeHand = byHand(edits)
+}
+
+// names are those of the flake in a copy of the repo. A flake that has no
+// packages has none that could change.
+func (o Options) names(ctx context.Context, s sys.System, dir string) (n flakeNames, err error) {
+	out, err := s.Output(ctx, systems(dir))
+	if err == nil {
+		err = json.Unmarshal(out, &n.systems)
+	}
+	if err != nil {
+		return n, err
+	}
+	if out, bad := s.Output(ctx, images(dir)); bad == nil {
+		err = json.Unmarshal(out, &n.images)
+	}
+	return n, err
+}
+
+// evaluate sees that the flake has the host's installer, with the edits if it
+// has none without, and that nix can evaluate that.
+func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown []string, how shape, edits []flakeEdit) error {
 	hint := "correct the flake; or leave the evaluation for later with --no-eval"
 	if len(unknown) > 0 {
 		hint = "a flake sees only what git knows, and so not " + sys.Clean(unknown[0])
@@ -236,23 +296,79 @@ func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown
 		hint += ": `git add` what is needed. Else correct the flake; or leave the evaluation for later with --no-eval"
 	}
 	name := o.Host.TargetHost
-	out, err := s.Output(ctx, configurations(o, dir))
+	before, err := o.names(ctx, s, dir)
 	if err != nil {
 		return sys.Faultf(sys.CodeSource, hint, "the flake cannot be evaluated: %w", err)
 	}
-	var has struct{ Host, Installer bool }
-	if err := json.Unmarshal(out, &has); err != nil {
-		return sys.Faultf(sys.CodeSource, hint, "the flake's nixosConfigurations: %w", err)
+	now := before
+	if installer := name + "-installer"; !slices.Contains(before.systems, installer) {
+		if how == shapeFolders {
+			return sys.Faultf(sys.CodeSource, "give mkInstallers the folder that the hosts are in: `hosts = ./"+o.hosts()+";`, or name that with --hosts-dir; or "+hint,
+				"the flake makes no installer of %s: nixosConfigurations.%s is missing", o.dir(), nixtext.Name(installer))
+		}
+		if now, err = o.tryFlake(ctx, s, dir, before, edits); err != nil {
+			return err
+		}
 	}
-	if !has.Host {
-		s.Warn("the flake has no nixosConfigurations." + name + " yet: the installer has nothing to install until it does")
+	if !slices.Contains(now.systems, name) {
+		s.Warn("the flake has no nixosConfigurations." + nixtext.Name(name) + " yet: the installer has nothing to install until it does")
 	}
-	if !has.Installer {
-		return sys.Faultf(sys.CodeSource, hint, "the flake makes no installer of hosts/%s: nixosConfigurations.%s-installer is missing", name, name)
+	attr := name + "InstallerIso"
+	switch {
+	case !slices.Contains(now.systems, name+"-installer"):
+		s.Warn("the installer of " + name + " is not evaluated: the flake makes none yet")
+		return nil
+	case !slices.Contains(now.images, attr):
+		attr = fmt.Sprintf("nixosConfigurations.%q.config.system.build.isoImage", name+"-installer")
 	}
-	if err := nixlog.Run(ctx, s, drvPath(o, dir)); err != nil {
+	if err := nixlog.Run(ctx, s, drvPath(dir, attr)); err != nil {
 		return sys.Faultf(sys.CodeSource, hint, "the installer of %s cannot be evaluated: %w", name, err)
 	}
 	s.Log("the installer of " + name + " evaluates")
 	return nil
+}
+
+// tryFlake drafts as many of the edits as leave all else in the flake as it
+// is. It returns the names that the flake has then.
+func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before flakeNames, edits []flakeEdit) (flakeNames, error) {
+	if len(edits) == 0 {
+		o.Draft.flakeHand = o.callMkInstallers()
+		return before, nil
+	}
+	src := o.Draft.before["flake.nix"]
+	now, why := chooseFlake(o.Host.TargetHost, src, edits, before, func(data []byte) (flakeNames, error) {
+		if err := writeIn(dir, "flake.nix", data); err != nil {
+			return before, err
+		}
+		return o.names(ctx, s, dir)
+	})
+	if ctx.Err() != nil {
+		return before, context.Cause(ctx)
+	}
+	if why != nil {
+		s.Warn("flake.nix is not edited so: " + sys.Clean(why.Error()))
+	}
+	o.draftFlake(s, src, edits)
+	return now, writeIn(dir, "flake.nix", applied(src, edits))
+}
+
+// chooseFlake marks of the edits those that leave all else in the flake as it
+// is: both, or the first alone, or none. It returns the names that the flake has
+// then, and why others will not do.
+func chooseFlake(host string, src []byte, edits []flakeEdit, before flakeNames, eval func(data []byte) (flakeNames, error)) (now flakeNames, why error) {
+	for i := len(edits) - 1; i >= 0; i-- {
+		if !edits[i].fits || edits[i].there {
+			continue
+		}
+		now, err := eval(applied(src, edits))
+		if err == nil {
+			err = judgeFlake(host, before, now, edits[1].fits)
+		}
+		if err == nil {
+			return now, why
+		}
+		why = cmp.Or(why, err)
+		edits[i].fits = false
+	}
+	return before, why
 }

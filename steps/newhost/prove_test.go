@@ -30,7 +30,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 	}
 	for _, name := range []string{"wifi.age", "hosts/wifi.age", "hosts/vega/bundle.age", "../escaped"} {
 		d := NewDraft()
-		d.files[name] = file{data: []byte("changed")}
+		d.files[name] = draftFile{data: []byte("changed")}
 		if err := d.writeTo(copied); err == nil {
 			t.Errorf("%s is written", name)
 		}
@@ -42,7 +42,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 		t.Errorf("outside are %v, %v", list, err)
 	}
 	d := NewDraft()
-	d.files["hosts.d/vega/bundle.age"] = file{data: []byte("sealed")}
+	d.files["hosts.d/vega/bundle.age"] = draftFile{data: []byte("sealed")}
 	if err := d.writeTo(copied); err != nil {
 		t.Error(err)
 	}
@@ -53,6 +53,8 @@ type nixLooks struct {
 	*sys.Machine
 	sees  []string
 	fails error
+	// evaluates is called with a file that is evaluated by itself.
+	evaluates func(file string) error
 }
 
 func (n *nixLooks) look(c sys.Cmd) error {
@@ -74,8 +76,11 @@ func (n *nixLooks) look(c sys.Cmd) error {
 }
 
 func (n *nixLooks) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
+	if i := slices.Index(c.Argv, "--file"); i > 0 && c.Argv[0] == "nix" {
+		return []byte("{}"), n.evaluates(c.Argv[i+1])
+	}
 	if c.Argv[0] == "nix" {
-		return []byte(`{"host": true, "installer": true}`), n.look(c)
+		return []byte(`["vega", "vega-installer"]`), n.look(c)
 	}
 	return n.Machine.Output(ctx, c)
 }
@@ -99,7 +104,7 @@ func TestProvesWhatGitKnows(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"hosts/left/over/x.nix": "{ }", "hosts/sun/new.nix": "{ }", "keys.nix": "{ }", "build.log": "",
+		"secrets.nix": "{ }", "hosts/left/over/x.nix": "{ }", "hosts/sun/new.nix": "{ }", "keys.nix": "{ }", "build.log": "",
 	} {
 		put(t, repo, name, text)
 	}
@@ -107,13 +112,14 @@ func TestProvesWhatGitKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Evaluate: true, Draft: NewDraft(), Rules: "secrets.nix"}
-	o.Draft.files["hosts/vega/host.toml"] = file{}
-	o.Draft.files["keys.nix"] = file{data: []byte("{ vega = 1; }")}
-	o.Rekey = func(_ context.Context, _ sys.System, dir string) (map[string][]byte, error) {
-		_, err := os.Stat(filepath.Join(dir, "hosts/left/over/x.nix")) // agenix sees all
-		return nil, err
-	}
+	o.Draft.files["hosts/vega/host.toml"] = draftFile{}
+	o.Draft.files["keys.nix"] = draftFile{data: []byte("{ vega = 1; }")}
+	o.Draft.recipient = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
 	n := &nixLooks{Machine: &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}}
+	n.evaluates = func(file string) error {
+		_, err := os.Stat(filepath.Join(filepath.Dir(file), "hosts/left/over/x.nix")) // agenix sees all
+		return err
+	}
 	if err := Prove(t.Context(), n, o); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +133,7 @@ func TestProvesWhatGitKnows(t *testing.T) {
 	n.fails = errors.New("hosts/sun/new.nix does not exist")
 	err := Prove(t.Context(), n, o)
 	f, ok := errors.AsType[*sys.Fault](err)
-	if !ok || !strings.Contains(f.Hint, "not hosts/left/over/x.nix and 1 more: `git add`") {
+	if !ok || !strings.Contains(f.Hint, "not hosts/left/over/x.nix and 2 more: `git add`") {
 		t.Errorf("%+v", err)
 	}
 }

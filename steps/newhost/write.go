@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/tree"
@@ -80,9 +81,17 @@ func (o Options) next(s sys.System) {
 	s.Log(o.Draft.deployKey)
 	s.Log("")
 	s.Log("next:")
-	if o.Draft.byHand != "" {
-		s.Log("  enter the recipient in " + o.Keys + ", then `auto-installer rekey`:")
-		s.Log("    " + o.Draft.byHand)
+	if len(o.Draft.hand) > 0 {
+		o.enterByHand(s)
+	}
+	if o.Draft.rekey {
+		s.Log("  auto-installer rekey, where nix is: the secrets are not yet for " + name)
+	}
+	for _, line := range o.Draft.flakeHand {
+		s.Log("  add to " + line.Place + " in flake.nix:")
+		for text := range strings.SplitSeq(line.Text, "\n") {
+			s.Log("    " + text)
+		}
 	}
 	s.Log("  make it a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
 	verb := "Add"
@@ -91,4 +100,16 @@ func (o Options) next(s sys.System) {
 	}
 	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
 	s.Log("  auto-installer iso " + name)
+}
+
+// enterByHand says where the recipient belongs: only this run knows it.
+func (o Options) enterByHand(s sys.System) {
+	for _, line := range o.Draft.hand {
+		s.Log("  add to " + line.Place + ", in " + o.Draft.handFile + ":")
+		s.Log("    " + line.Text)
+	}
+	if o.Draft.handFile == o.keysIn() {
+		s.Log("  name " + o.Host.TargetHost + " in publicKeys of each secret that it is to open, if they do not name all hosts")
+	}
+	s.Log("  auto-installer rekey")
 }

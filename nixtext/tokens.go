@@ -1,4 +1,7 @@
-package secrets
+// Package nixtext reads as much of the Nix language as is needed to find
+// attributes in a file and leave every other byte alone: tokens with their
+// places, and the sets that they form. What a file means, nix tells.
+package nixtext
 
 import (
 	"bytes"
@@ -6,34 +9,38 @@ import (
 	"regexp"
 )
 
-// As much of the Nix language as is needed to find attributes in a file and
-// leave every other byte alone: tokens with their places, and the brackets that
-// they form.
+// Kind is what a token is.
+type Kind byte
 
-type tokenKind byte
-
+// The kinds of tokens.
 const (
-	tokIdent  tokenKind = 'i'
-	tokString tokenKind = '"' // a whole string, quotes and all; interpolated ones are tokMixed
-	tokMixed  tokenKind = '$' // a string or path with something computed in it, or an indented string
-	tokPath   tokenKind = '/'
-	tokNumber tokenKind = '0'
-	tokOp     tokenKind = 'o' // operators, brackets and all else
+	Ident  Kind = 'i'
+	String Kind = '"' // a whole string, quotes and all; interpolated ones are Mixed
+	Mixed  Kind = '$' // a string or path with something computed in it, or an indented string
+	Path   Kind = '/'
+	Number Kind = '0'
+	Op     Kind = 'o' // operators, brackets and all else
 )
 
-type token struct {
-	kind     tokenKind
-	from, to int // bytes of the file
-	text     string
+// Token is a word of a file.
+type Token struct {
+	Kind     Kind
+	From, To int // bytes of the file
+	Text     string
 }
 
-func (t token) is(op string) bool     { return t.kind == tokOp && t.text == op }
-func (t token) isIdent(n string) bool { return t.kind == tokIdent && t.text == n }
-func (t token) plain() (string, bool) {
-	if t.kind != tokString {
+// Is tells whether the token is this operator or bracket.
+func (t Token) Is(op string) bool { return t.Kind == Op && t.Text == op }
+
+// IsIdent tells whether the token is this name.
+func (t Token) IsIdent(n string) bool { return t.Kind == Ident && t.Text == n }
+
+// Plain is the text of a string that needs no evaluation.
+func (t Token) Plain() (string, bool) {
+	if t.Kind != String {
 		return "", false
 	}
-	return t.text[1 : len(t.text)-1], true
+	return t.Text[1 : len(t.Text)-1], true
 }
 
 var (
@@ -44,17 +51,17 @@ var (
 	nixOp     = regexp.MustCompile(`^(\.\.\.|\$\{|==|!=|<=|>=|&&|\|\||->|\+\+|//|.)`)
 )
 
-// syntaxError is where a file is not Nix as we read it.
-type syntaxError struct {
-	at  int
-	why string
+// SyntaxError is where a file is not Nix as we read it.
+type SyntaxError struct {
+	At  int
+	Why string
 }
 
-func (e *syntaxError) Error() string { return e.why }
+func (e *SyntaxError) Error() string { return e.Why }
 
-// tokenize splits a file, without white space and comments.
-func tokenize(src []byte) ([]token, error) {
-	var list []token
+// Tokenize splits a file, without white space and comments.
+func Tokenize(src []byte) ([]Token, error) {
+	var list []Token
 	for at := 0; at < len(src); {
 		next, err := skipBlank(src, at)
 		if err != nil {
@@ -68,7 +75,7 @@ func tokenize(src []byte) ([]token, error) {
 			return nil, err
 		}
 		list = append(list, t)
-		at = t.to
+		at = t.To
 	}
 	return list, nil
 }
@@ -80,11 +87,11 @@ func skipBlank(src []byte, at int) (int, error) {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			at++
 		case c == '#':
-			at = lineEnd(src, at)
+			at = LineEnd(src, at)
 		case bytes.HasPrefix(src[at:], []byte("/*")):
 			n := bytes.Index(src[at+2:], []byte("*/"))
 			if n < 0 {
-				return 0, &syntaxError{at, "a comment has no end"}
+				return 0, &SyntaxError{at, "a comment has no end"}
 			}
 			at += 2 + n + 2
 		default:
@@ -94,18 +101,18 @@ func skipBlank(src []byte, at int) (int, error) {
 	return at, nil
 }
 
-// lineEnd is the place of the line's end, before its line break.
-func lineEnd(src []byte, at int) int {
+// LineEnd is the place of the line's end, before its line break.
+func LineEnd(src []byte, at int) int {
 	if n := bytes.IndexByte(src[at:], '\n'); n >= 0 {
 		return at + n
 	}
 	return len(src)
 }
 
-func nextToken(src []byte, at int) (token, error) {
+func nextToken(src []byte, at int) (Token, error) {
 	rest := src[at:]
-	found := func(kind tokenKind, n int) (token, error) {
-		return token{kind, at, at + n, string(rest[:n])}, nil
+	found := func(kind Kind, n int) (Token, error) {
+		return Token{kind, at, at + n, string(rest[:n])}, nil
 	}
 	if rest[0] == '"' {
 		return stringToken(src, at)
@@ -114,49 +121,49 @@ func nextToken(src []byte, at int) (token, error) {
 		return indentedToken(src, at)
 	}
 	if m := nixPath.Find(rest); m != nil {
-		return found(tokPath, len(m))
+		return found(Path, len(m))
 	}
 	if m := nixSearch.Find(rest); m != nil {
-		return found(tokPath, len(m))
+		return found(Path, len(m))
 	}
 	if m := nixIdent.Find(rest); m != nil {
-		return found(tokIdent, len(m))
+		return found(Ident, len(m))
 	}
 	if m := nixNumber.Find(rest); m != nil {
-		return found(tokNumber, len(m))
+		return found(Number, len(m))
 	}
 	if m := nixOp.Find(rest); m != nil {
-		return found(tokOp, len(m))
+		return found(Op, len(m))
 	}
-	return token{}, &syntaxError{at, fmt.Sprintf("unexpected byte %#x", rest[0])}
+	return Token{}, &SyntaxError{at, fmt.Sprintf("unexpected byte %#x", rest[0])}
 }
 
 // stringToken reads "…".
-func stringToken(src []byte, at int) (token, error) {
-	kind := tokString
+func stringToken(src []byte, at int) (Token, error) {
+	kind := String
 	for i := at + 1; i < len(src); i++ {
 		switch src[i] {
 		case '\\':
-			kind = tokMixed // not worth unescaping: no key has one
+			kind = Mixed // not worth unescaping: no key has one
 			i++
 		case '"':
-			return token{kind, at, i + 1, string(src[at : i+1])}, nil
+			return Token{kind, at, i + 1, string(src[at : i+1])}, nil
 		case '$':
 			if i+1 < len(src) && src[i+1] == '{' {
-				kind = tokMixed
+				kind = Mixed
 				end, err := interpolation(src, i)
 				if err != nil {
-					return token{}, err
+					return Token{}, err
 				}
 				i = end - 1
 			}
 		}
 	}
-	return token{}, &syntaxError{at, "a string has no end"}
+	return Token{}, &SyntaxError{at, "a string has no end"}
 }
 
 // indentedToken reads two quotes to two quotes.
-func indentedToken(src []byte, at int) (token, error) {
+func indentedToken(src []byte, at int) (Token, error) {
 	for i := at + 2; i < len(src); i++ {
 		switch {
 		case bytes.HasPrefix(src[i:], []byte("'''")), bytes.HasPrefix(src[i:], []byte("''$")):
@@ -164,18 +171,18 @@ func indentedToken(src []byte, at int) (token, error) {
 		case bytes.HasPrefix(src[i:], []byte(`''\`)):
 			i += 3
 		case bytes.HasPrefix(src[i:], []byte("''")):
-			return token{tokMixed, at, i + 2, string(src[at : i+2])}, nil
+			return Token{Mixed, at, i + 2, string(src[at : i+2])}, nil
 		case bytes.HasPrefix(src[i:], []byte("$${")):
 			i++
 		case bytes.HasPrefix(src[i:], []byte("${")):
 			end, err := interpolation(src, i)
 			if err != nil {
-				return token{}, err
+				return Token{}, err
 			}
 			i = end - 1
 		}
 	}
-	return token{}, &syntaxError{at, "a string has no end"}
+	return Token{}, &SyntaxError{at, "a string has no end"}
 }
 
 // interpolation is the place after the } of a ${ in a string.
@@ -187,17 +194,17 @@ func interpolation(src []byte, at int) (int, error) {
 			return 0, err
 		}
 		if next == len(src) {
-			return 0, &syntaxError{at, "${ has no end"}
+			return 0, &SyntaxError{at, "${ has no end"}
 		}
 		t, err := nextToken(src, next)
 		if err != nil {
 			return 0, err
 		}
-		i = t.to
+		i = t.To
 		switch {
-		case t.is("{"), t.is("${"):
+		case t.Is("{"), t.Is("${"):
 			depth++
-		case t.is("}"):
+		case t.Is("}"):
 			if depth == 0 {
 				return i, nil
 			}
