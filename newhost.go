@@ -84,6 +84,9 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 		if err != nil {
 			return steps.Usage("name a public key: age1… or ssh-ed25519 …", "--recipient: %v", err)
 		}
+		if err := steps.NeedPlugin(recipient); err != nil {
+			return err
+		}
 		o.Recipients = append(o.Recipients, recipient)
 	}
 	if o.Identity, err = f.identity(); err != nil {

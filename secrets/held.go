@@ -155,7 +155,7 @@ func parseHeldLine(line []byte, ask Ask) (*Held, error) {
 }
 
 // ErrPublic is the error of a public key where a private one is meant.
-var ErrPublic = errors.New("it is a public key, not the private one")
+var ErrPublic = errors.New("a public key, not the private one")
 
 // publicKey is what kind of a public key a line is, or nil.
 func publicKey(line string) error {

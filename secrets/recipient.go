@@ -101,11 +101,29 @@ func parseSSHRecipient(r *Recipient) (*Recipient, error) {
 // noUI refuses what a plugin may ask while it encrypts.
 var noUI = &plugin.ClientUI{}
 
-// HasPlugin tells whether the program of a plugin is in PATH.
-func HasPlugin(name string) bool {
-	_, err := exec.LookPath("age-plugin-" + name)
-	return err == nil
+// MissingPlugin is the program that encrypting to the recipient needs and that is
+// not in PATH, or empty.
+func (r *Recipient) MissingPlugin() string {
+	p, ok := r.age.(*plugin.Recipient)
+	if !ok {
+		return ""
+	}
+	program := pluginPrefix + p.Name()
+	if _, err := exec.LookPath(program); err == nil {
+		return ""
+	}
+	return program
 }
+
+// MissingPlugin is the program of a plugin that an error says is missing, or empty.
+func MissingPlugin(err error) string {
+	if e, ok := errors.AsType[*plugin.NotFoundError](err); ok {
+		return pluginPrefix + e.Name
+	}
+	return ""
+}
+
+const pluginPrefix = "age-plugin-"
 
 // sshTag is what a stanza carries of an ssh key (the age specification, ssh
 // recipient stanzas).

@@ -97,3 +97,12 @@ func (r Rekey) work(ctx context.Context, places []string, o rekey.Options) (*Pla
 		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
 		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
 }
+
+// NeedPlugin makes sure that what encrypts to a recipient is installed. The error
+// is an *Error.
+func NeedPlugin(r *secrets.Recipient) error {
+	if program := r.MissingPlugin(); program != "" {
+		return NewError("", rekey.NoPlugin(program))
+	}
+	return nil
+}

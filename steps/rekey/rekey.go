@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"filippo.io/age/plugin"
-
 	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/internal/tree"
@@ -135,8 +133,8 @@ func (w *Work) Replaceable() error {
 			bad = append(bad, sys.WithHint(err, sys.CodeUsage, "make it a file that can be read", f.File))
 		}
 		for _, r := range f.Recipients {
-			if p, ok := r.Age().(*plugin.Recipient); ok && !secrets.HasPlugin(p.Name()) {
-				bad = append(bad, sys.WithHint(noPlugin(p.Name()), sys.CodeMachine, "", f.File+": "+w.name(r)))
+			if program := r.MissingPlugin(); program != "" {
+				bad = append(bad, sys.WithHint(NoPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
 			}
 		}
 	}
@@ -150,16 +148,15 @@ func (w *Work) Replaceable() error {
 	return &all
 }
 
-// noPlugin is the fault of a key whose plugin is not installed.
-func noPlugin(name string) *sys.Fault {
-	return sys.Faultf(sys.CodeMachine, "install age-plugin-"+name+" and see that it is in PATH",
-		"it needs age-plugin-%s, which is not installed", name)
+// NoPlugin is the fault of a key whose plugin is not installed.
+func NoPlugin(program string) *sys.Fault {
+	return sys.Faultf(sys.CodeMachine, "install "+program+" and see that it is in PATH", "it needs %s, which is not installed", program)
 }
 
 // missingPlugin gives the error of a missing plugin its words.
 func missingPlugin(err error) error {
-	if e, ok := errors.AsType[*plugin.NotFoundError](err); ok {
-		return noPlugin(e.Name)
+	if program := secrets.MissingPlugin(err); program != "" {
+		return NoPlugin(program)
 	}
 	return err
 }
