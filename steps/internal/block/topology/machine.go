@@ -217,18 +217,22 @@ func (m *Machine) At(path string) *Node {
 	return nil
 }
 
-// mirror shows by each path to a disk what was put on it by another.
+// mirror shows by each path to a disk what was put on it by another. Of a disk
+// in use all paths are refused, whatever they show.
 func (m *Machine) mirror() {
-	for _, a := range m.Disks() {
-		for _, b := range m.Disks() {
-			if a == b || a.Body != b.Body || !a.Takable() { // who is in use is refused with all its paths
+	disks := m.Disks()
+	for i, a := range disks {
+		for _, b := range disks[i+1:] {
+			if a.Body != b.Body || !a.Takable() || !b.Takable() {
 				continue
 			}
-			from, to := append([]*Node{a}, a.Parts...), append([]*Node{b}, b.Parts...)
-			for i, n := range from {
-				if n.used {
-					to[i].FSType, to[i].Label, to[i].PTType, to[i].PTUUID, to[i].Content = n.FSType, n.Label, n.PTType, n.PTUUID, n.Content
+			one, other := append([]*Node{a}, a.Parts...), append([]*Node{b}, b.Parts...)
+			for i, from := range one {
+				to := other[i]
+				if !from.used {
+					from, to = to, from
 				}
+				to.FSType, to.Label, to.PTType, to.PTUUID, to.Content = from.FSType, from.Label, from.PTType, from.PTUUID, from.Content
 			}
 		}
 	}
