@@ -143,16 +143,20 @@ func pauseAt(err error) {
 // mended meanwhile is seen soon.
 const pauseTime = time.Minute
 
-func (s *screens) readKeys() (err error) {
-	if s.ageFile != "" {
-		if s.age, err = readSecretFile("--age-identity", s.ageFile); err != nil {
-			return err
+func (s *screens) readKeys() error {
+	var bad problems
+	for _, key := range []struct {
+		into *[]byte
+		flag string
+		file string
+	}{{&s.age, "--age-identity", s.ageFile}, {&s.deploy, "--deploy-key", s.deployFile}} {
+		if key.file != "" {
+			var err error
+			*key.into, err = readSecretFile(key.flag, key.file)
+			bad.add(err)
 		}
 	}
-	if s.deployFile != "" {
-		s.deploy, err = readSecretFile("--deploy-key", s.deployFile)
-	}
-	return err
+	return bad.err()
 }
 
 // bundles reads the sealed keys of each host, of those that have some.

@@ -8,9 +8,10 @@ import (
 
 // told follows an install of a plan: each step, and within some its progress. It
 // returns the percentage at the start of each step.
-func told(t *testing.T, p *Plan, within map[string][]Progress) (at map[string]int, o *Overall) {
+func told(t *testing.T, p *Plan, within map[string][]Progress) map[string]int {
 	t.Helper()
-	o, at = &Overall{}, map[string]int{}
+	var o Overall
+	at := map[string]int{}
 	last := -1.
 	tell := func(e Event) {
 		t.Helper()
@@ -33,7 +34,7 @@ func told(t *testing.T, p *Plan, within map[string][]Progress) (at map[string]in
 	if o.Percent() != 100 {
 		t.Errorf("%d %% at the end", o.Percent())
 	}
-	return at, o
+	return at
 }
 
 // The copy is most of the work: it does not begin late, and what comes before
@@ -45,7 +46,7 @@ func TestOverallWeighsWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, _ := told(t, p, map[string][]Progress{
+		at := told(t, p, map[string][]Progress{
 			"closure":   {{Done: 0, Total: 1, Unit: "builds"}, {Done: 0, Total: 900, Unit: "paths"}, {Done: 450, Total: 900, Unit: "paths"}, {Done: 400, Total: 1200, Unit: "paths"}, {Done: 3, Total: 9, Unit: "builds"}},
 			"bootproof": {{Done: 1, Total: 13, Unit: "checks"}, {Done: 99, Total: 100, Unit: "paths"}},
 		})
@@ -62,13 +63,13 @@ func TestOverallOfResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh, _ := told(t, p, nil)
+	fresh := told(t, p, nil)
 	for i, s := range p.Steps {
 		if s.again != nil {
 			p.Steps[i] = s.again(s)
 		}
 	}
-	again, _ := told(t, p, nil)
+	again := told(t, p, nil)
 	if again["closure"] >= fresh["closure"] {
 		t.Errorf("the copy begins at %d %%, and at %d %% in a new install", again["closure"], fresh["closure"])
 	}

@@ -51,6 +51,7 @@ func ReadPlan(name string) (*Plan, error) {
 // parsePlan reads a plan and sees that it is one, and as it was written.
 func parsePlan(data []byte) (*Plan, error) {
 	var p Plan
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // an editor's byte order mark
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("is not a plan: %w", err)
 	}

@@ -226,6 +226,9 @@ func TestReadPlanRefuses(t *testing.T) {
 			t.Errorf("%s: %+v", name, err)
 		}
 	}
+	if _, err := parsePlan(append([]byte("\xef\xbb\xbf"), good...)); err != nil {
+		t.Errorf("with a byte order mark: %v", err)
+	}
 	if _, err := ReadPlan("/no/such/file"); err == nil {
 		t.Error("read what is not there")
 	}

@@ -118,7 +118,7 @@ func (d *diskScreen) update(msg tea.Msg) (tea.Cmd, turn) {
 
 func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
-	p.head("Which disk?", "Everything on it will be replaced, but nothing before you have confirmed.")
+	p.head("Which disk?", "Nothing is written to a disk until you confirm.")
 	if d.notice != "" {
 		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
 		p.gap()
