@@ -102,3 +102,13 @@ func TestDeployKeyIsNoLinkOut(t *testing.T) {
 		t.Errorf("%q, %v", key, err)
 	}
 }
+
+// FuzzPrinted reads any log of a build: a key is one line of it.
+func FuzzPrinted(f *testing.F) {
+	f.Add("building\nINSTALLER SSH PUBLIC KEY for demo:\n" + key + "\n")
+	f.Fuzz(func(t *testing.T, log string) {
+		if got := printed(log, "demo"); strings.ContainsAny(got, "\n") || !strings.Contains(log, got) {
+			t.Errorf("%q", got)
+		}
+	})
+}

@@ -287,3 +287,9 @@ func TestScanPassesErrorsOn(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// FuzzWritable reads any mountinfo.
+func FuzzWritable(f *testing.F) {
+	f.Add([]byte("36 35 98:0 / /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw\n"))
+	f.Fuzz(func(_ *testing.T, data []byte) { writable(data) })
+}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,5 +87,21 @@ func FuzzKnownHosts(f *testing.F) {
 		if known(address, []string{file}) && len(data) < len(hostKey)/2 {
 			t.Errorf("%q is known by %q", address, data)
 		}
+	})
+}
+
+// FuzzAddress takes any remote: an address of it can be dialled, and whether it
+// is trusted can be said.
+func FuzzAddress(f *testing.F) {
+	for _, remote := range []string{"git@[2001:db8::1]:a/b", "ssh://git@host:2222/x", "git://10.0.2.100/x", "https://h/x", "a:b"} {
+		f.Add(remote)
+	}
+	f.Fuzz(func(t *testing.T, remote string) {
+		if address := Address(remote); address != "" {
+			if _, _, err := net.SplitHostPort(address); err != nil && !strings.ContainsAny(remote, "[]") {
+				t.Errorf("%q has the address %q: %v", remote, address, err)
+			}
+		}
+		Options{Remote: remote}.Untrusted(nil)
 	})
 }

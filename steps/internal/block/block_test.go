@@ -190,7 +190,7 @@ func TestParseLsblk(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b, c := ds[0], ds[1], ds[2]
-	if a.Size != 1000 || a.ReadOnly || !a.Removable || !a.Hotplug || a.Model != "AB" || !a.Swap || !slices.Equal(a.Mountpoints, []string{"/a"}) {
+	if a.Size != 1000 || a.ReadOnly || !a.Removable || !a.Hotplug || a.Model != `A\e[31mB` || !a.Swap || !slices.Equal(a.Mountpoints, []string{"/a"}) {
 		t.Errorf("%+v", a)
 	}
 	if b.Size != 0 || !b.ReadOnly || b.Removable || !slices.Equal(b.Mountpoints, []string{"/b"}) || b.LogicalSector != 4096 || b.PTUUID != "abcd" || b.Path != "/dev/cciss/c0d0" {

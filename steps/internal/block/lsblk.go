@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"auto-installer/steps/internal/sys"
@@ -189,8 +190,16 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// scalar is the text of a JSON string, number or boolean, fit for a terminal;
-// of anything else it is empty.
+// oneLine is what a device says of itself, without what it fills the field up
+// with. What cannot be seen becomes its escape: a label with something hidden in
+// it is another label.
+func oneLine(s string) string {
+	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == 0 })
+	return sys.VisibleLine(strings.ToValidUTF8(s, string(utf8.RuneError)))
+}
+
+// scalar is the text of a JSON string, number or boolean; of anything else it is
+// empty.
 func scalar(b []byte) string {
 	var s string
 	switch {
@@ -203,7 +212,7 @@ func scalar(b []byte) string {
 	default:
 		s = string(b)
 	}
-	s = strings.TrimSpace(sys.Clean(s))
+	s = oneLine(s)
 	if len(s) > maxText {
 		s = s[:maxText]
 		for !utf8.ValidString(s) {

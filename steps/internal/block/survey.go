@@ -207,7 +207,7 @@ func readText(path string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(sys.Clean(string(b)))
+	return oneLine(string(b))
 }
 
 func readNumber(path string) int64 {

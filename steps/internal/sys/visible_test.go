@@ -81,3 +81,21 @@ func FuzzVisible(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLines cuts any output into lines, as commands print it.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("a\r\nb\rc\n\x1b[2Kd"), 3)
+	f.Fuzz(func(t *testing.T, data []byte, cut int) {
+		cut = max(0, min(cut, len(data)))
+		w := &lineWriter{each: func(line string) {
+			if line == "" || strings.ContainsAny(line, "\r\n") {
+				t.Errorf("a line is %q", line)
+			}
+			Clean(line)
+			why([]string{line})
+		}}
+		_, _ = w.Write(data[:cut])
+		_, _ = w.Write(data[cut:])
+		w.flush()
+	})
+}
