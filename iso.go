@@ -33,7 +33,9 @@ func isoCommand() *cobra.Command {
 		}),
 	}
 	f.register(c)
-	c.Flags().StringVar(&flake, "flake", ".", "the folder of the config repo")
+	c.Flags().StringVar(&flake, "flake", ".", "the config repo, or a folder in it")
+	c.Flags().StringVar(&flake, "repo", ".", "the same, as the other commands call it")
+	c.MarkFlagsMutuallyExclusive("flake", "repo")
 	c.Flags().StringVar(&outLink, "out-link", "result", "where to link to what was built")
 	return c
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/steps/internal/flake"
 	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/iso"
 )
@@ -104,10 +105,10 @@ func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 	}
 }
 
-// ISOPlan builds the installer ISO of a host of the flake in a folder, and
-// links to it.
-func ISOPlan(flake, host, outLink string) *Plan {
-	o := iso.Options{Flake: flake, Host: host, OutLink: outLink}
+// ISOPlan builds the installer ISO of a host of the flake that a folder lies in,
+// and links to it.
+func ISOPlan(dir, host, outLink string) *Plan {
+	o := iso.Options{Flake: flake.Find(dir), Host: host, OutLink: outLink}
 	p := task("building the installer ISO of "+host,
 		step("iso", "build it with nix, and say what is next", before, o, iso.Actions, iso.Run))
 	p.shared = true

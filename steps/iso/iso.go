@@ -19,7 +19,7 @@ import (
 
 // Options says which ISO to build, and where from.
 type Options struct {
-	Flake   string // folder of the config repo, absolute
+	Flake   string // folder of the config repo, see flake.Find
 	Host    string
 	OutLink string // symbolic link to make to what nix built, absolute
 }
@@ -50,18 +50,17 @@ func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
 // what to do next.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	if _, err := os.Stat(filepath.Join(o.Flake, "flake.nix")); err != nil {
-		return sys.Faultf(sys.CodeUsage, "run this in the config repo, or name it with --flake", "%s is not a flake: %w", o.Flake, err)
+		return sys.Faultf(sys.CodeUsage, "run this in the config repo, or name its folder with --flake", "%s is not a flake: %w", o.Flake, err)
 	}
 	if err := nixlog.Run(ctx, s, build(o)); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		return sys.Faultf(sys.CodeSource, "`nix flake show` lists what the flake builds; every host with a host.toml has an ISO of its own",
-			"the ISO of %s is not built: %w", o.Host, err)
+		return unbuilt(ctx, s, o, err)
 	}
 	image, size, err := find(o.OutLink)
 	if err != nil {
-		return sys.Faultf(sys.CodeSource, fmt.Sprintf("look at what packages.%s is in the flake", o.Attribute()), "nix built no ISO: %w", err)
+		return sys.Faultf(sys.CodeSource, fmt.Sprintf("make packages.%s what mkInstallers makes of the host, or config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
 	}
 	s.Log(fmt.Sprintf("%s (%s)", image, block.FormatSize(size)))
 	key, err := deployKey(ctx, s, o)

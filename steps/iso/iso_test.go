@@ -65,6 +65,80 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// The hint is by the kind of the failure.
+func TestHints(t *testing.T) {
+	const (
+		absent = "flake 'git+file:///c' does not provide attribute 'packages.x86_64-linux.demoInstallerIso' or 'demoInstallerIso'"
+		source = "/nix/store/xqqxw67qiws5dzfljmvmipd7b5pap23g-source/"
+	)
+	has := func(f *sys.Fake, o Options, names string) {
+		f.Expect("nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json", o.Flake+"#packages",
+			"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)").Prints(names)
+	}
+	git := func(f *sys.Fake, o Options, says string) {
+		f.Expect("git", "-C", o.Flake, "ls-files", "--", "hosts/demo/host.toml").Prints(says)
+	}
+	for name, tt := range map[string]struct {
+		says  string
+		files []string
+		then  func(*sys.Fake, Options)
+		code  sys.Code
+		hint  string
+	}{
+		"another host": {
+			says: absent, then: func(f *sys.Fake, o Options) {
+				has(f, o, `["default","web-2InstallerIso","atlasInstallerIso","atlasInstallerIso"]`)
+			},
+			code: sys.CodeSource, hint: "name one of those that have an installer: atlas, web-2; or `auto-installer new-host demo` adds the host",
+		},
+		"no installers": {
+			says: absent, then: func(f *sys.Fake, o Options) { has(f, o, `["default"]`) },
+			code: sys.CodeSource, hint: "mkInstallers { inherit self; }",
+		},
+		"not added to git": {
+			says: absent, files: []string{"hosts/demo/host.toml"}, then: func(f *sys.Fake, o Options) { git(f, o, "") },
+			code: sys.CodeSource, hint: "git add hosts/demo: nix sees only files that git knows",
+		},
+		"not declared": {
+			says: absent, files: []string{"hosts/demo/host.toml"}, then: func(f *sys.Fake, o Options) { git(f, o, "hosts/demo/host.toml\n") },
+			code: sys.CodeSource, hint: "mkInstallers { inherit self; }",
+		},
+		"a file that git does not know": {
+			says: "path '" + source + "hosts/a b.nix' does not exist", files: []string{"hosts/a b.nix"}, code: sys.CodeSource, hint: "git add 'hosts/a b.nix'",
+		},
+		"a file that is nowhere": {
+			says: "path '" + source + "hosts/c.nix' does not exist", code: sys.CodeSource, hint: "correct what names hosts/c.nix",
+		},
+		"evaluation": {
+			says: "attribute 'foo' missing\\n at " + source + "hosts/a.nix:3:41:", files: []string{"hosts/a.nix"}, code: sys.CodeSource, hint: "correct hosts/a.nix:3; `nix build ",
+		},
+		"elsewhere":  {says: "attribute 'foo' missing\\n at " + source + "lib/x.nix:3:41:", code: sys.CodeSource, hint: "--show-trace"},
+		"no network": {says: "unable to download 'https://x/': Could not resolve host: x", code: sys.CodeSource, hint: "has a network"},
+		"disk full":  {says: "writing: No space left on device", code: sys.CodeMachine, hint: "nix-collect-garbage"},
+		"builder":    {says: "builder for '/nix/store/a.drv' failed with exit code 1", code: sys.CodeSource, hint: "nix log /nix/store/a.drv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := repo(t)
+			for _, name := range tt.files {
+				file := filepath.Join(o.Flake, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := sys.NewFake(t)
+			f.Expect(build(o).Argv...).Says(`@nix {"action":"msg","level":0,"msg":"error: `+tt.says+`","raw_msg":"`+tt.says+`"}`).Fails(1, "")
+			if tt.then != nil {
+				tt.then(f, o)
+			}
+			err := Run(t.Context(), f, o)
+			fault, ok := errors.AsType[*sys.Fault](err)
+			if !ok || fault.Code != tt.code || !strings.Contains(fault.Hint, tt.hint) || strings.Contains(fault.Hint, "nix flake show") {
+				t.Errorf("%+v", err)
+			}
+		})
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	fault := func(t *testing.T, err error, code sys.Code, words string) {
 		t.Helper()
@@ -75,12 +149,6 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("no flake", func(t *testing.T) {
 		fault(t, Run(t.Context(), sys.NewFake(t), Options{Flake: t.TempDir(), Host: "demo"}), sys.CodeUsage, "is not a flake")
-	})
-	t.Run("nix fails", func(t *testing.T) {
-		o := repo(t)
-		f := sys.NewFake(t)
-		f.Expect(build(o).Argv...).Says(`@nix {"action":"msg","level":0,"msg":"error: flake does not provide attribute demoInstallerIso"}`).Fails(1, "")
-		fault(t, Run(t.Context(), f, o), sys.CodeSource, "does not provide attribute")
 	})
 	for _, images := range [][]string{nil, {"a.iso", "b.iso"}} {
 		o := repo(t, images...)

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -33,6 +36,7 @@ const (
 	maxActivities = 100_000
 	maxName       = 33 + 211 // hash and name of a store path, in bytes
 	maxCount      = 1 << 60
+	maxPart       = 64 << 10 // of a message in the log, in bytes
 )
 
 // Log follows nix's internal-json log: feed it each line of standard error.
@@ -49,9 +53,13 @@ type Log struct {
 	paths, builds         counter
 	label                 string
 	last                  sys.Progress
-	// Error is the last message of level 0, without colour: why it failed.
+	// Error is the last message of level 0, without colour: why it failed. A
+	// build that failed counts more than what failed because of it.
 	Error string
+	said  string // the same with the places in files
 }
+
+var buildFailed = regexp.MustCompile(`^(?:builder for|[Cc]annot build) '`)
 
 type activity struct {
 	typ         int
@@ -80,8 +88,13 @@ const levelInfo = 3
 func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
 	log := &Log{Line: s.Log, Progress: s.Progress}
 	err := s.Lines(ctx, c, log.Feed)
-	if exit, ok := errors.AsType[*sys.ExitError](err); ok && log.Error != "" {
-		exit.Tail = strings.Split(log.Error, "\n")
+	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
+		// What git and ssh printed; then what nix said, with the places in files
+		// and in short, which is what the error shows.
+		exit.Tail = slices.DeleteFunc(exit.Tail, func(line string) bool { return strings.HasPrefix(line, "@nix ") })
+		if log.Error != "" {
+			exit.Tail = append(append(exit.Tail, strings.Split(log.said, "\n")...), "error: "+strings.Join(strings.Fields(log.Error), " "))
+		}
 	}
 	return err
 }
@@ -89,6 +102,11 @@ func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
 // Feed takes one line. Lines that are not nix's JSON are passed on as they
 // are: ssh and git write there too.
 func (l *Log) Feed(line string) {
+	// What ssh or git asks stands before it on the line.
+	if i := strings.Index(line, "@nix {"); i > 0 {
+		l.Line(line[:i])
+		line = line[i:]
+	}
 	rest, ok := strings.CutPrefix(line, "@nix ")
 	if !ok {
 		l.Line(line)
@@ -96,6 +114,9 @@ func (l *Log) Feed(line string) {
 	}
 	var m message
 	if err := json.Unmarshal([]byte(rest), &m); err != nil {
+		if strings.HasPrefix(rest, "{") {
+			line = fmt.Sprintf("nix printed a message of %d bytes that cannot be read", len(line))
+		}
 		l.Line(line)
 		return
 	}
@@ -116,16 +137,23 @@ func (l *Log) message(m message) {
 	if text == "" {
 		text = m.Msg
 	}
-	if text = strings.TrimSpace(ansi.Strip(text)); m.Level == 0 && text != "" {
-		l.Error = text
+	if text = strings.TrimSpace(ansi.Strip(text)); m.Level == 0 && text != "" && !buildFailed.MatchString(l.Error) {
+		l.Error = strings.TrimPrefix(text, "error: ")
+		l.said = ansi.Strip(m.Msg)
 	}
 	if m.Level > levelInfo {
 		return
 	}
 	for part := range strings.SplitSeq(m.Msg, "\n") {
-		if strings.TrimSpace(part) != "" {
-			l.Line(part)
+		if strings.TrimSpace(part) == "" {
+			continue
 		}
+		for len(part) > maxPart {
+			head := strings.TrimSuffix(sys.Shorten(part, maxPart), "…")
+			l.Line(head)
+			part = part[len(head):]
+		}
+		l.Line(part)
 	}
 }
 

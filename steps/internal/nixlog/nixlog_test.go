@@ -2,11 +2,14 @@ package nixlog
 
 import (
 	"bufio"
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"auto-installer/steps/internal/sys"
 )
@@ -92,10 +95,12 @@ func TestFeed(t *testing.T) {
 		{name: "no fields", feed: []string{start, `@nix {"action":"result","id":1,"type":105}`, `@nix {"action":"result","id":1,"type":104}`}},
 		{name: "results and stops of nobody", feed: []string{`@nix {"action":"result","id":7,"type":105,"fields":[1,2]}`, `@nix {"action":"result","id":7,"type":104,"fields":["p"]}`, `@nix {"action":"stop","id":7}`}},
 		{name: "build line of nobody", feed: []string{`@nix {"action":"result","id":7,"type":101,"fields":["said"]}`}, lines: []string{"said"}},
-		{name: "numbers too large", feed: []string{`@nix {"action":"start","id":99999999999999999999999,"type":103}`}, lines: []string{`@nix {"action":"start","id":99999999999999999999999,"type":103}`}},
+		{name: "numbers too large", feed: []string{`@nix {"action":"start","id":99999999999999999999999,"type":103}`}, lines: []string{"nix printed a message of 63 bytes that cannot be read"}},
+		{name: "cut in the middle", feed: []string{`@nix {"action":"msg","level":0,"ms`}, lines: []string{"nix printed a message of 34 bytes that cannot be read"}},
+		{name: "behind a question of ssh", feed: []string{`me@host's password: @nix {"action":"msg","level":0,"msg":"error: a"}`}, lines: []string{"me@host's password: ", "error: a"}, error: "a"},
 		{name: "prefix alone", feed: []string{"@nix ", "@nix"}, lines: []string{"@nix ", "@nix"}},
 		{name: "null", feed: []string{"@nix null", "@nix {}"}},
-		{name: "error in several lines", feed: []string{`@nix {"action":"msg","level":0,"msg":"\u001b[31merror:\u001b[0m a\n\n  b\n","raw_msg":""}`}, lines: []string{"\x1b[31merror:\x1b[0m a", "  b"}, error: "error: a\n\n  b"},
+		{name: "error in several lines", feed: []string{`@nix {"action":"msg","level":0,"msg":"\u001b[31merror:\u001b[0m a\n\n  b\n","raw_msg":""}`}, lines: []string{"\x1b[31merror:\x1b[0m a", "  b"}, error: "a\n\n  b"},
 		{name: "the last error counts", feed: []string{`@nix {"action":"msg","level":0,"msg":"one"}`, `@nix {"action":"msg","level":0,"msg":"two"}`, `@nix {"action":"msg","level":1,"msg":"warning"}`}, lines: []string{"one", "two", "warning"}, error: "two"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,6 +118,49 @@ func TestFeed(t *testing.T) {
 		})
 	}
 }
+
+// What nix says in a line of any length is read whole, and an error of it is
+// short.
+func TestLongMessage(t *testing.T) {
+	dir := t.TempDir()
+	for _, size := range []int{98 << 10, 3 << 20, 20 << 20} {
+		file := filepath.Join(dir, "log")
+		text := `@nix {"action":"msg","level":0,"msg":"error: ` + strings.Repeat("é", size/2) + `"}` + "\n" + `@nix {"action":"msg","level":0,"msg":"error: the end"}` + "\n"
+		if size > sys.MaxMessage {
+			text = strings.Replace(text, "the end", "after it", 1)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := &lines{}
+		err := Run(t.Context(), &sys.Machine{Reporter: r}, sys.Cmd{Argv: []string{"sh", "-c", `head -n "$1" "$0" >&2; exit 1`, file, "1"}})
+		if exit, ok := errors.AsType[*sys.ExitError](err); !ok || len(exit.Error()) > 700 || strings.Contains(exit.Error(), "@nix") {
+			t.Errorf("%d bytes: an error of %d bytes: %.300s", size, len(err.Error()), err)
+		}
+		sum := 0
+		for _, line := range r.lines {
+			sum += len(line)
+			if strings.Contains(line, `"action"`) || len(line) > maxPart || !utf8.ValidString(line) {
+				t.Errorf("%d bytes: a line of %d bytes: %.80q", size, len(line), line)
+			}
+		}
+		if whole := sum >= size; whole != (size < sys.MaxMessage) {
+			t.Errorf("%d bytes: the log has %d", size, sum)
+		}
+		r.lines = nil
+		err = Run(t.Context(), &sys.Machine{Reporter: r}, sys.Cmd{Argv: []string{"sh", "-c", `head -n "$1" "$0" >&2; exit 1`, file, "2"}})
+		if !strings.Contains(err.Error(), text[strings.LastIndex(text, "error: "):len(text)-3]) {
+			t.Errorf("%d bytes: what comes after it is lost: %.300s", size, err)
+		}
+	}
+}
+
+type lines struct {
+	sys.Silent
+	lines []string
+}
+
+func (l *lines) Log(line string) { l.lines = append(l.lines, line) }
 
 // A copy that ends early counts as done, and the sum of bytes never shrinks.
 func TestBytesNeverShrink(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Fault is an error that says what failed and what to do now. Cause and Hint
@@ -105,9 +106,25 @@ func (e *ExitError) Error() string {
 	}
 	s := fmt.Sprintf("%s failed (%s)", e.Argv[0], how)
 	if why := why(e.Tail); why != "" {
-		s += ": " + why
+		s += ": " + Shorten(why, maxWhy)
 	}
 	return s
+}
+
+// maxWhy is how much of a command's words an error shows, in bytes. The log has
+// all of them.
+const maxWhy = 600
+
+// Shorten cuts a text that has more than most bytes.
+func Shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
 }
 
 // why is the line that most likely says why a command failed: the last one with

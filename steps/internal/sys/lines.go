@@ -9,14 +9,23 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// maxLine is where a line without an end is broken, in bytes.
-const maxLine = 64 << 10
+// maxLine is where a line without an end is broken, in bytes. One that a program
+// reads, of Lines, is of no use in pieces: it may have MaxMessage bytes, and
+// loses the rest.
+const (
+	maxLine    = 64 << 10
+	MaxMessage = 16 << 20
+)
 
 // lineWriter cuts a stream into lines. A carriage return ends a line too:
 // that is how programs redraw a progress line.
 type lineWriter struct {
 	each func(string)
+	most int // bytes
+	cut  bool
 	buf  []byte
+
+	lost bool // the line has had most bytes; what comes is the rest of it
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -24,17 +33,25 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	for len(p) > 0 {
 		i := bytes.IndexAny(p, "\r\n")
 		if i < 0 {
-			w.buf = append(w.buf, p...)
+			w.add(p)
 			break
 		}
-		w.buf = append(w.buf, p[:i]...)
+		w.add(p[:i])
 		p = p[i+1:]
 		w.flush()
+		w.lost = false
 	}
-	if len(w.buf) > maxLine {
+	if len(w.buf) > w.most {
 		w.flush()
+		w.lost = w.cut
 	}
 	return n, nil
+}
+
+func (w *lineWriter) add(p []byte) {
+	if !w.lost {
+		w.buf = append(w.buf, p...)
+	}
 }
 
 // flush gives on what has come of a line. Empty lines are dropped.

@@ -64,13 +64,13 @@ func (m *Machine) printed(line string) { m.Log(Clean(line)) }
 
 // Run implements System.
 func (m *Machine) Run(ctx context.Context, c Cmd) error {
-	return m.start(ctx, c, nil, m.printed)
+	return m.start(ctx, c, nil, nil)
 }
 
 // Output implements System.
 func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	out := &limited{max: MaxOutput}
-	if err := m.start(ctx, c, out, m.printed); err != nil {
+	if err := m.start(ctx, c, out, nil); err != nil {
 		return nil, err
 	}
 	if out.full {

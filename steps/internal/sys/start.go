@@ -18,7 +18,7 @@ const tailLines = 20
 
 // start runs c in a session of its own, so that cancelling ends its
 // children too. If stdout is nil, standard output is logged by line; standard
-// error goes to onErr by line.
+// error goes to onErr by line, or to the log if that is nil.
 func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
 	if !c.Quiet {
 		m.Reporter.Command(c)
@@ -45,7 +45,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	tail := &tail{}
 	var mu sync.Mutex // one line at a time, whichever stream it comes from
 	feed := func(to func(string)) *lineWriter {
-		return &lineWriter{each: func(line string) {
+		return &lineWriter{most: maxLine, each: func(line string) {
 			mu.Lock()
 			defer mu.Unlock()
 			heard()
@@ -53,7 +53,11 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 			to(line)
 		}}
 	}
-	errLines := feed(onErr)
+	errLines := feed(m.printed)
+	if onErr != nil {
+		errLines = feed(onErr)
+		errLines.most, errLines.cut = MaxMessage, true
+	}
 	cmd.Stderr = errLines
 	outLines := feed(m.printed)
 	cmd.Stdout = outLines
@@ -159,7 +163,7 @@ func (t *tail) add(line string) {
 	if len(t.lines) == tailLines {
 		t.lines = append(t.lines[:0], t.lines[1:]...)
 	}
-	t.lines = append(t.lines, Clean(line))
+	t.lines = append(t.lines, Clean(line[:min(len(line), maxLine)]))
 }
 
 // limited keeps at most max bytes and notes if there were more. The buffer is
