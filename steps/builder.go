@@ -108,6 +108,9 @@ func (b *builder) warnings() []string {
 	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
 		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
 	}
+	if b.a.DeployKey != nil && b.h.TargetUser == "" {
+		ws = append(ws, "targetUser is not set: no user of the installed system gets the deploy key, and root owns the clone")
+	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}
