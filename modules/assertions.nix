@@ -101,5 +101,12 @@ in
     ++
       optional (cfg.target == null)
         "autoInstaller.target is not set: whether ${cfg.targetHost} mounts what its installer makes is not checked until it runs."
+    # The bash module had defaults of its author's for both.
+    ++
+      optional (cfg.deployPublicKey != null && cfg.targetUser == "")
+        "autoInstaller.targetUser is not set: on ${cfg.targetHost} no user gets the deploy key, and root owns the clone; set targetUser in its host.toml."
+    ++
+      optional (cfg.prebuilt && cfg.repoRemote == "")
+        "autoInstaller.repoRemote is not set: the config repo on ${cfg.targetHost} has no remote to pull from; set repoRemote in its host.toml."
     ++ map (m: "nixosConfigurations.${cfg.targetHost} ${m}.") agreement.notes;
 }

@@ -121,6 +121,9 @@ func (b *builder) warnings() []string {
 	if why := b.source().Untrusted(source.KnownHosts); why != "" {
 		ws = append(ws, why)
 	}
+	if b.a.DeployKey != nil && b.h.TargetUser == "" {
+		ws = append(ws, "targetUser is not set: no user of the installed system gets the deploy key, and root owns the clone")
+	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
 		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
 	}

@@ -402,3 +402,19 @@ func TestNothingIsWrittenUnheld(t *testing.T) {
 		}
 	}
 }
+
+// The bash module had a user; a definition of today may have none, and then the
+// key goes to nobody.
+func TestDeployKeyForNoUser(t *testing.T) {
+	for user, want := range map[string]bool{"": true, "me": false} {
+		a := answers(t)["swap"]
+		a.Host.TargetUser, a.Host.RepoClonePath = user, "/mnt/nix-config"
+		p, err := InstallPlan(a, DefaultPaths())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(p.Warnings, "\n"), "no user of the installed system gets the deploy key"); got != want {
+			t.Errorf("user %q: %q", user, p.Warnings)
+		}
+	}
+}

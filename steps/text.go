@@ -47,7 +47,7 @@ func (t *Text) Event(e Event) {
 		}
 	case KindLog:
 		if t.Verbose {
-			t.line("        %s", sys.VisibleLine(e.Line))
+			t.line("        %s", sys.Shorten(sys.VisibleLine(e.Line), maxShown))
 		}
 	case KindProgress:
 		t.progress(*e.Progress)
@@ -89,7 +89,7 @@ func (t *Text) task(e Event) bool {
 	case KindStarted:
 		t.began = e.Time
 	case KindLog:
-		t.line("%s", sys.VisibleLine(e.Line))
+		t.line("%s", sys.Shorten(sys.VisibleLine(e.Line), maxShown))
 	case KindProgress:
 		if t.Live {
 			t.redraw(*e.Progress, e.Time.Sub(t.began))
@@ -131,6 +131,9 @@ func (t *Text) close() {
 		t.open = false
 	}
 }
+
+// maxShown is how much of a log line is shown, in bytes. The log file has it all.
+const maxShown = 2 << 10
 
 func (t *Text) line(format string, args ...any) {
 	t.close()

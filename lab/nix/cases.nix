@@ -605,6 +605,15 @@ in
       ''nixosConfigurations.demo has console.keyMap = "de", and the installer's keymap is "us".''
     ])
     (gives "no warning where all is known" (on base { }) (c: c.warnings) [ ])
+    (gives "a deploy key for no user, a repo without a remote" (
+      on base { } // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo"; prebuilt = true; source = ./.; repoRemote = ""; }
+    ) (c: c.warnings) [
+      "autoInstaller.targetUser is not set: on demo no user gets the deploy key, and root owns the clone; set targetUser in its host.toml."
+      "autoInstaller.repoRemote is not set: the config repo on demo has no remote to pull from; set repoRemote in its host.toml."
+    ])
+    (gives "a deploy key for a user" (
+      on (base // { targetUser = "me"; }) { users.users.me.isNormalUser = true; } // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo"; }
+    ) (c: c.warnings) [ ])
 
     (gives "packages by name and as they are" (base // {
       extraPackages = [ "bolt" "python3Packages.requests" pkgs.smartmontools ];

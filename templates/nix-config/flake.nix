@@ -3,7 +3,8 @@
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    auto-installer.url = "github:joshsymonds/auto-installer";
+    # OWNER is whose copy of the project you use.
+    auto-installer.url = "github:OWNER/auto-installer";
     auto-installer.inputs.nixpkgs.follows = "nixpkgs";
     agenix.url = "github:ryantm/agenix";
     agenix.inputs.nixpkgs.follows = "nixpkgs";
