@@ -120,7 +120,7 @@ func (t *Text) redraw(p Progress, since time.Duration) {
 			}
 		}
 	}
-	t.control("\r\x1b[K  " + count + "  " + sys.VisibleLine(p.Label))
+	t.control("\r\x1b[K  " + sys.VisibleLine(count+"  "+p.Label))
 	t.open = true
 }
 

@@ -62,3 +62,15 @@ func TestTextToNobody(t *testing.T) {
 type gone struct{}
 
 func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
+
+// The line of progress of a terminal has the program's own escapes alone.
+func TestLiveProgressIsTame(t *testing.T) {
+	var out bytes.Buffer
+	text := &Text{W: Shown{&out}, Task: true, Live: true}
+	text.Event(Event{Kind: KindProgress, Progress: &Progress{Done: 1, Total: 2, Unit: "\x1b[2Jfiles", Label: "a\x1b[Ab\nc"}})
+	text.Event(Event{Kind: KindLog, Line: "x\x1b[2Ky"})
+	const want = "\r\x1b[K  1 of 2 \\e[2Jfiles  a\\e[Ab\\nc" + "\r\x1b[K" + "x\\e[2Ky\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

@@ -84,12 +84,15 @@ func TestCopyFollowsNoLinkOut(t *testing.T) {
 	if _, err := o.copyTo(t.Context(), machine(), to); err != nil {
 		t.Fatal(err)
 	}
+	if err := writeIn(to, "later/keys.nix", []byte("{ }")); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"dir", "file", "deep/out", "around"} {
 		if _, err := os.Lstat(filepath.Join(to, name)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the copy has %s (%v)", name, err)
 		}
 	}
-	for _, name := range []string{"flake.nix", "within", "deep/up", "deep/x", "dangling", "hosts/vega/host.toml", "hosts", "."} {
+	for _, name := range []string{"flake.nix", "within", "deep/up", "deep/x", "dangling", "hosts/vega/host.toml", "hosts", "later/keys.nix", "later", ".git", "."} {
 		info, err := os.Lstat(filepath.Join(to, name))
 		if err != nil {
 			t.Error(err)

@@ -235,5 +235,5 @@ func writeIn(dir, name string, data []byte) error {
 	if err := root.WriteFile(name, data, 0o600); err != nil {
 		return sys.Faultf(sys.CodeUsage, "put a plain file there, within the repo", "%s is no place to write to: %w", name, err)
 	}
-	return nil
+	return sys.GiveTree(dir, dir) // nix reads it as the copy's owner
 }
