@@ -1,5 +1,5 @@
 // Package newhost adds a host to a config repo: its keys, its definition, its
-// sealed bundle, and the secrets encrypted anew.
+// sealed bundle, and the secrets re-encrypted.
 //
 // Everything is made in memory and proven in a copy of the repo; then the files are
 // put in their places, each as a whole. What a killed run leaves, the same command
