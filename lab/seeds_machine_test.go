@@ -143,7 +143,7 @@ func (m *seeding) wrongContract() []seed {
 		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "nothing tells what", args: m.prebuilt(),
 	}, seed{
 		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 things do not fit: ",
-		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "demo-crypt", "cryptroot",
+		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "LUKS1-LUKS", "OTHER-LUKS",
 			"prebuilt = true", "keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\""),
 		args: append(installArgs("/run/wrong.toml", m.target), "--passphrase-file", "/run/passphrase"),
 	})
