@@ -94,7 +94,7 @@ func (m *seeding) wrongAnswers() []seed {
 		{name: "the recovery key is the passphrase", words: "is the passphrase", args: encrypted("--passphrase-file", "/run/passphrase", "--recovery-key-file", "/run/passphrase")},
 		{name: "an age identity that is none", words: "not an age identity file", args: m.with("--age-identity", file("deploy"))},
 		{name: "two age identities", words: "with one AGE-SECRET-KEY-1 line", args: m.with("--age-identity", file("two.agekey"))},
-		{name: "a recipient for an identity", words: "not an age identity file", args: m.with("--age-identity", file("public.agekey"))},
+		{name: "a recipient for an identity", words: "a public key, not the private one", args: m.with("--age-identity", file("public.agekey"))},
 		{name: "a secret that all can read", words: "every user can read", args: []string{"install", "--unattended", "--host", "demo", "--disk", m.target.ID(), "--age-identity", file("open.agekey"), "--no-power"}},
 		{name: "a secret in the Nix store", words: "is in the Nix store", prep: "ls -d /nix/store/*-demo-full-facts >/run/in-store; ln -sf $(head -n 1 /run/in-store) /run/secret", args: m.with("--age-identity", "/run/secret")},
 		{name: "a deploy key that is none", words: "deploy key cannot be read", args: m.with("--deploy-key", file("a.agekey"))},

@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -30,6 +31,9 @@ func (o Options) path() string { return dir + "/" + o.Host + ".agekey" }
 func Check(key []byte) error {
 	ids, err := age.ParseIdentities(bytes.NewReader(key))
 	if err != nil || len(ids) != 1 {
+		if _, err := secrets.ParseIdentity(key); errors.Is(err, secrets.ErrPublic) {
+			return err
+		}
 		return errors.New("not an age identity file with one AGE-SECRET-KEY-1 line")
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -45,6 +46,9 @@ func TestCheck(t *testing.T) {
 		}
 		if len(bad) > 0 && (strings.Contains(err.Error(), "AGE-SECRET-KEY-1Q") || strings.Contains(err.Error(), string(bad))) {
 			t.Errorf("%s: the error quotes it: %v", name, err)
+		}
+		if public := name == "a recipient"; errors.Is(err, secrets.ErrPublic) != public {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
