@@ -97,6 +97,7 @@ type ExitError struct {
 	Exit   int      // exit code, or -1 if a signal ended it
 	Signal string   // the signal's name, or empty
 	Tail   []string // its last lines of output
+	As     string   // the user that it ran as, if that was not the program's own
 }
 
 func (e *ExitError) Error() string {
@@ -105,6 +106,9 @@ func (e *ExitError) Error() string {
 		how = e.Signal
 	}
 	s := fmt.Sprintf("%s failed (%s)", e.Argv[0], how)
+	if e.As != "" {
+		s = fmt.Sprintf("%s, run as the folder's owner %s, failed (%s)", e.Argv[0], e.As, how)
+	}
 	if why := why(e.Tail); why != "" {
 		s += ": " + Shorten(why, maxWhy)
 	}

@@ -15,15 +15,16 @@ import (
 // asOwner makes a command of root's run as the owner of a folder. git runs what
 // a repo's own .git/config names, hooks and filters among it, and nix reads what
 // it may read: in the folder of a user neither is to have more than that user
-// has. The returned function is to be called after the command's end.
-func asOwner(cmd *exec.Cmd, folder string) (done func(), err error) {
+// has. It returns that user's name, or an empty one if the command runs as the
+// program does. The function is to be called after the command's end.
+func asOwner(cmd *exec.Cmd, folder string) (name string, done func(), err error) {
 	done = func() {}
 	if folder == "" || os.Geteuid() != 0 {
-		return done, nil
+		return "", done, nil
 	}
 	uid, gid, err := owner(folder)
 	if err != nil || uid == 0 {
-		return done, err
+		return "", done, err
 	}
 	name, home := strconv.Itoa(uid), ""
 	if u, err := user.LookupId(name); err == nil {
@@ -35,11 +36,11 @@ func asOwner(cmd *exec.Cmd, folder string) (done func(), err error) {
 	if at, _, err := owner(home); err != nil || at != uid {
 		// Of a user without a home, such as nobody: nix keeps a cache there.
 		if home, err = os.MkdirTemp("", "auto-installer-home-"); err != nil {
-			return done, err
+			return "", done, err
 		}
 		done = func() { os.RemoveAll(home) }
 		if err := os.Lchown(home, uid, gid); err != nil {
-			return done, err
+			return "", done, err
 		}
 	}
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
@@ -48,7 +49,7 @@ func asOwner(cmd *exec.Cmd, folder string) (done func(), err error) {
 	})
 	// The last of one name counts (exec.Cmd).
 	cmd.Env = append(cmd.Env, "HOME="+home, "USER="+name, "LOGNAME="+name)
-	return done, nil
+	return name, done, nil
 }
 
 func owner(name string) (uid, gid int, err error) {

@@ -67,7 +67,7 @@ func TestRunsAsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	exit, ok := errors.AsType[*ExitError](m.Run(t.Context(), Cmd{Owner: dir, Argv: []string{"cat", file}}))
-	if !ok || exit.Exit != 1 {
+	if !ok || exit.Exit != 1 || !strings.Contains(exit.Error(), "cat, run as the folder's owner nobody, failed") {
 		t.Errorf("%v", exit)
 	}
 }

@@ -31,7 +31,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	// A session of its own: signals reach all of it, no terminal can ask
 	// anything, and what a killed program left running can be found again.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	finished, err := asOwner(cmd, c.Owner)
+	as, finished, err := asOwner(cmd, c.Owner)
 	defer finished()
 	if err != nil {
 		return notStarted{fmt.Errorf("running %s as the owner of %s: %w", c.Argv[0], c.Owner, err)}
@@ -95,7 +95,11 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		m.Log(c.Argv[0] + " " + held)
 		return nil
 	}
-	return exitError(ctx, c, err, tail.lines)
+	err = exitError(ctx, c, err, tail.lines)
+	if exit, ok := errors.AsType[*ExitError](err); ok {
+		exit.As = as
+	}
+	return err
 }
 
 // listen ends a command that is silent for too long: heard is to be called at
