@@ -319,3 +319,22 @@ func TestSureEdits(t *testing.T) {
 		}
 	}
 }
+
+// A person may be called as a host is: a person's key is no host's.
+func TestPersonsNameIsFree(t *testing.T) {
+	const one, two = keyA, keyB
+	for src, want := range map[string]string{
+		`{ users = { josh = "` + one + `"; }; hosts = { a = "` + two + `"; }; }`: "",
+		`{ a = "` + two + `"; users.josh = "` + one + `"; }`:                     "",
+		`{ workstations.josh = "` + one + `"; }`:                                 one,
+		`{ hosts.josh = "` + one + `"; users.josh = "` + two + `"; }`:            one,
+	} {
+		got, err := KeyOf([]byte(src), "josh")
+		if got.Recipient != want || errors.Is(err, ErrNoHost) != (want == "") {
+			t.Errorf("%s: %+v, %v", src, got, err)
+		}
+		if _, err := ReplaceHost([]byte(src), "josh", keyN); (err == nil) != (want != "") {
+			t.Errorf("%s: replaced: %v", src, err)
+		}
+	}
+}
