@@ -169,12 +169,19 @@ func inUserSet(a nixtext.Attr) bool {
 	return len(p) > 0 && IsUserSet(p[len(p)-1])
 }
 
+// inPeople tells whether a binding is a person's, who may be called as a host
+// is. Workstations are machines all the same.
+func inPeople(a nixtext.Attr) bool {
+	p := a.Parent()
+	return inUserSet(a) && p[len(p)-1] != "workstations"
+}
+
 // find is the binding that holds the key of a host. If several of the name
 // hold one, it is the one in a set of hosts.
 func (k *keysFile) find(host string) (keyAttr, error) {
 	var all, ofHosts []keyAttr
 	for _, a := range k.keys {
-		if a.Last() == host {
+		if a.Last() == host && !inPeople(a.Attr) {
 			all = append(all, a)
 			if inHostSet(a.Attr) {
 				ofHosts = append(ofHosts, a)

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -316,6 +317,47 @@ func TestSureEdits(t *testing.T) {
 	} {
 		if got := Computes([]byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// A person may be called as a host is: a person's key is no host's.
+func TestPersonsNameIsFree(t *testing.T) {
+	const one, two = keyA, keyB
+	for src, want := range map[string]string{
+		`{ users = { josh = "` + one + `"; }; hosts = { a = "` + two + `"; }; }`: "",
+		`{ a = "` + two + `"; users.josh = "` + one + `"; }`:                     "",
+		`{ workstations.josh = "` + one + `"; }`:                                 one,
+		`{ hosts.josh = "` + one + `"; users.josh = "` + two + `"; }`:            one,
+	} {
+		got, err := KeyOf([]byte(src), "josh")
+		if got.Recipient != want || errors.Is(err, ErrNoHost) != (want == "") {
+			t.Errorf("%s: %+v, %v", src, got, err)
+		}
+		if _, err := ReplaceHost([]byte(src), "josh", keyN); (err == nil) != (want != "") {
+			t.Errorf("%s: replaced: %v", src, err)
+		}
+	}
+}
+
+// A set that is called as one of hosts is none if the hosts that are known stand
+// beside it: what is added to it would be given their secrets.
+func TestSetsOfOtherThings(t *testing.T) {
+	for src, edited := range map[string]bool{
+		`{ devices = { yubikey = "@A"; phone = "@B"; }; web = "@C"; }`: false,
+		`{ systems = { x = "@A"; y = "@B"; }; web = "@C"; }`:           false,
+		`{ hosts = { web = "@A"; x = "@B"; }; me = "@C"; }`:            true,
+		`{ devices = { web = "@A"; x = "@B"; }; me = "@C"; }`:          true,
+	} {
+		p, err := AddHost([]byte(keysText(src)), NewKey{Host: "nas", Recipient: keyN, Known: []string{"web"}})
+		if err != nil || (len(p.Edits) > 0) != edited {
+			t.Errorf("%s: %v, %v", src, err, p)
+			continue
+		}
+		for _, e := range p.ByHand {
+			if said := fmt.Sprint(e.ByHand); !edited && strings.Contains(said, "the set devices") {
+				t.Errorf("%s: by hand: %s", src, said)
+			}
 		}
 	}
 }

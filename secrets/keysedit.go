@@ -228,7 +228,7 @@ func (k *keysFile) hostSet(known []string) (string, error) {
 	var found string
 	for _, a := range k.Attrs {
 		p := a.Parent()
-		if len(p) != 1 || !IsHostSet(p[0]) || slices.Contains(known, p[0]) {
+		if len(p) != 1 || !IsHostSet(p[0]) || slices.Contains(known, p[0]) || !k.holdsHosts(p[0], known) {
 			continue
 		}
 		isKey := slices.ContainsFunc(k.keys, func(key keyAttr) bool { return key.From == a.From })
@@ -242,6 +242,22 @@ func (k *keysFile) hostSet(known []string) (string, error) {
 		found = p[0]
 	}
 	return found, nil
+}
+
+// holdsHosts tells whether the members of a set may be hosts: one is known to
+// be, or no host that is known stands beside the set. Devices may be a person's.
+func (k *keysFile) holdsHosts(set string, known []string) bool {
+	may := set != "devices"
+	for _, a := range k.keys {
+		if !slices.Contains(known, a.Last()) {
+			continue
+		}
+		if slices.Equal(a.Parent(), []string{set}) {
+			return true
+		}
+		may = may && (len(a.Path) > 1 || a.InLet)
+	}
+	return may
 }
 
 // size is how many keys and lists of keys a pattern names.
@@ -424,7 +440,7 @@ func (k *keysFile) comesOut(e *KeysEdit, host, recipient string) bool {
 func (k *keysFile) others(host string) []string {
 	var list []string
 	for _, a := range k.Attrs {
-		if a.IsSet() || slices.Contains(a.Path, host) && !inUserSet(a) {
+		if a.IsSet() || slices.Contains(a.Path, host) && !inPeople(a) {
 			continue
 		}
 		text := fmt.Sprint(a.InLet, a.Path)

@@ -53,7 +53,7 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 		Draft: newhost.NewDraft(),
 	}
 	o.Rekey = func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error) {
-		return n.rekey(ctx, s, dir, o.Rules, files)
+		return n.rekey(ctx, s, root, dir, o.Rules, files)
 	}
 	name := n.Host.TargetHost
 	verb := "adding "
@@ -70,8 +70,9 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 	return p, nil
 }
 
-// rekey encrypts some secrets of a copy of the repo to whom the rules name there.
-func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string, only []string) (map[string][]byte, error) {
+// rekey encrypts some secrets of a copy of the repo at root to whom the rules
+// name there.
+func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string, only []string) (map[string][]byte, error) {
 	file := filepath.Join(dir, name)
 	list, err := rules.Read(ctx, s, file)
 	if err != nil {
@@ -79,6 +80,9 @@ func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string, only
 	}
 	base := rules.Base(dir, file, list)
 	list = slices.DeleteFunc(list, func(r secrets.Rule) bool { return !slices.Contains(only, r.File) })
+	if err := leftOut(root, filepath.Join(root, name), base, list); err != nil {
+		return nil, err
+	}
 	changed, err := rekey.Changed(ctx, s, rekey.Options{
 		Root: dir, Dir: base, Rules: list, Held: n.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
@@ -94,6 +98,27 @@ func (n NewHost) rekey(ctx context.Context, s sys.System, dir, name string, only
 		files[filepath.Join(below, name)] = data
 	}
 	return files, nil
+}
+
+// leftOut refuses secrets that are in the repo at root and not in its copy: what
+// lies beyond a link out of the repo, and what git ignores.
+func leftOut(root, file, base string, list []secrets.Rule) error {
+	for _, r := range list {
+		if _, err := os.Lstat(filepath.Join(base, r.File)); err == nil {
+			continue
+		}
+		for _, place := range rules.Places(root, file) {
+			info, err := os.Lstat(filepath.Join(place, r.File))
+			switch {
+			case err != nil:
+			case info.Mode()&os.ModeSymlink != 0:
+				return Usage("put in its place what it leads to; nothing was changed", "%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
+			default:
+				return Usage("take the line that matches out of .gitignore; nothing was changed", "git ignores %s, and it is to be re-encrypted", r.File)
+			}
+		}
+	}
+	return nil
 }
 
 // keysFile is where a repo has its keys, below root, or empty: keys.nix, or else

@@ -28,7 +28,7 @@ func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed [
 		s.Warn("nix is not there to say what the keys mean: they are edited only if that needs no guess")
 		o.Draft.rekey = o.Rules != ""
 	case err != nil:
-		return nil, err
+		return nil, o.inRepo(err, dir)
 	}
 	name, file := o.Host.TargetHost, o.keysIn()
 	if file == "" {
@@ -41,9 +41,10 @@ func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed [
 	src := o.Draft.before[file]
 	if o.entered(src, before) {
 		s.Log(file + " has the recipient of " + name + " already")
+		o.Draft.rekey = false
 		return nil, nil
 	}
-	c := claim{host: name, key: o.Draft.recipient, known: o.knownHosts()}
+	c := claim{host: name, key: o.Draft.recipient, known: o.knownHosts(), named: o.naming(dir)}
 	p, err := o.propose(src, &c)
 	if err != nil {
 		return nil, sys.Faultf(sys.CodeUsage, "choose another name, or take what is there out of it", "%s: %w", file, err)
@@ -73,6 +74,17 @@ func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed [
 		o.Draft.handFile = cmp.Or(o.Rules, "the rules")
 	}
 	return nil, writeIn(dir, file, src)
+}
+
+// inRepo is an error that names the files of the repo for those of its copy.
+func (o Options) inRepo(err error, dir string) error {
+	f, ok := errors.AsType[*sys.Fault](err)
+	if !ok {
+		return err
+	}
+	told := *f
+	told.Cause, told.Hint = strings.ReplaceAll(f.Cause, dir, o.Repo), strings.ReplaceAll(f.Hint, dir, o.Repo)
+	return &told
 }
 
 // choice is an edit that means what it should, or else what a person is to do,

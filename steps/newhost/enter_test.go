@@ -1,6 +1,7 @@
 package newhost
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/secrets"
 	"auto-installer/steps/internal/sys"
 )
 
@@ -53,11 +55,12 @@ func TestEnter(t *testing.T) {
 	}{
 		"rules of others":        {someFew, head + "}", true, nil, ""},
 		"rules name it already":  {someFew, head + `"nas ${x}.age".publicKeys = keys.nas; "nas.age".publicKeys = keys.nas; }`, true, []string{"nas.age"}, ""},
+		"a rule names it, if":    {someFew, head + `"nas.age".publicKeys = keys.one ++ (keys.nas or [ ]); }`, true, []string{"nas.age"}, ""},
+		"a rule has its name":    {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "nas.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
 		"rules for all":          {strings.Replace(someFew, "in {", "in { all = builtins.attrValues hosts;", 1), head + `"all.age".publicKeys = keys.all; }`, true, []string{"all.age"}, ""},
 		"named by hand, no edit": {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "web.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
 		"no rules":               {someFew, "", true, nil, ""},
 		"JSON rules":             {"", "", false, nil, ""},
-		"entered already":        {strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), head + "}", false, nil, ""},
 		"computed":               {"let f = x: x; in f { one = [ \"" + someKey + "\" ]; }", head + "}", false, nil, "// { nas"},
 		"not to be evaluated":    {"import ./nowhere.nix", "", false, nil, "// { nas"},
 	} {
@@ -83,9 +86,44 @@ func TestEnter(t *testing.T) {
 			}
 		})
 	}
-	o, dir := entering(t, someFew, "{ a = nothing; }")
-	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err == nil {
-		t.Error("rules that are wrong are no error")
+	o, _ := entering(t, someFew, "{ a = nothing; }")
+	dir := t.TempDir() // the copy: nobody knows it
+	for name, text := range o.Draft.before {
+		put(t, dir, name, string(text))
+	}
+	put(t, dir, ".git/HEAD", "")
+	_, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+	if f, ok := errors.AsType[*sys.Fault](err); !ok || strings.Contains(f.Cause+f.Hint, dir) || !strings.Contains(f.Hint, o.Repo) {
+		t.Errorf("rules that are wrong: %v, %+v", err, f)
+	}
+}
+
+// What is next names rekey once where there are rules to follow, and not at all
+// where nothing is to be added or there are none.
+func TestNext(t *testing.T) {
+	line := []secrets.HandLine{{Place: "here", Text: "x"}}
+	for name, tt := range map[string]struct {
+		hand  []secrets.HandLine
+		rules string
+		blind bool
+		want  int
+	}{
+		"nothing": {nil, "secrets.nix", false, 0}, "by hand": {line, "secrets.nix", false, 1}, "no rules": {line, "", false, 0},
+		"without nix": {line, "secrets.nix", true, 1}, "edited without nix": {nil, "secrets.nix", true, 1},
+	} {
+		o := Options{Host: hosts.Host{TargetHost: "nas"}, Keys: "keys.nix", Rules: tt.rules, Draft: NewDraft()}
+		o.Draft.hand, o.Draft.handFile, o.Draft.rekey = tt.hand, "keys.nix", tt.blind
+		f := sys.NewFake(t)
+		o.next(f)
+		said := strings.Join(f.Logged, "\n")
+		if strings.Count(said, "rekey") != tt.want || !strings.Contains(said, "make the public key above a deploy key of") {
+			t.Errorf("%s: it says\n%s", name, said)
+		}
+	}
+	t.Setenv("PATH", t.TempDir())
+	o, dir := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
+	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || o.Draft.rekey {
+		t.Errorf("nothing was added: %v, rekey: %v", err, o.Draft.rekey)
 	}
 }
 

@@ -197,23 +197,17 @@ func (o Options) callMkInstallers() (lines []secrets.HandLine) {
 		add("inputs", `auto-installer.url = "github:joshsymonds/auto-installer";`)
 	}
 	self, from := "self", "auto-installer"
-	i := slices.IndexFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("outputs") })
-	if i >= 0 && i+3 < len(tokens) && tokens[i+2].Kind == nixtext.Ident && tokens[i+3].Is(":") { // outputs = inputs: …
-		self, from = tokens[i+2].Text+".self", tokens[i+2].Text+".auto-installer"
-	} else if open := i + 2; i >= 0 && open < len(tokens) {
-		if !tokens[open].Is("{") {
-			open += 2 // outputs = inputs@{ … }: …
+	if name, formals := argumentsOf(tokens); name != "" {
+		self, from = name+".self", name+".auto-installer"
+	} else {
+		var lacks []string
+		for _, name := range []string{"self", "auto-installer"} {
+			if formals != nil && !slices.ContainsFunc(formals, func(t nixtext.Token) bool { return t.IsIdent(name) }) {
+				lacks = append(lacks, name+",")
+			}
 		}
-		if end, err := nixtext.Close(tokens, min(open, len(tokens)-1)); err == nil {
-			var lacks []string
-			for _, name := range []string{"self", "auto-installer"} {
-				if !slices.ContainsFunc(tokens[open:end], func(t nixtext.Token) bool { return t.IsIdent(name) }) {
-					lacks = append(lacks, name+",")
-				}
-			}
-			if len(lacks) > 0 {
-				add("the start of the arguments of outputs", strings.Join(lacks, " "))
-			}
+		if len(lacks) > 0 {
+			add("the start of the arguments of outputs", strings.Join(lacks, " "))
 		}
 	}
 	inherit := "inherit self;"
@@ -221,9 +215,97 @@ func (o Options) callMkInstallers() (lines []secrets.HandLine) {
 		inherit = "self = " + self + ";"
 	}
 	call := "(" + from + ".lib.mkInstallers { " + inherit + o.hostsArgument() + " })"
-	add("the end of nixosConfigurations", "// "+call+".nixosConfigurations")
-	add("the end of packages.x86_64-linux", "// "+call+".packages.x86_64-linux")
+	for _, set := range []struct{ path, name string }{
+		{"nixosConfigurations", o.Host.TargetHost + "-installer"},
+		{"packages.x86_64-linux", o.Host.TargetHost + "InstallerIso"},
+	} {
+		value, member := call+"."+set.path, set.path+"."+nixtext.Name(set.name)
+		how, below := bound(tokens, strings.Split(set.path, ".")...)
+		switch how {
+		case asWhole:
+			add("the end of "+set.path, "// "+value)
+		case byMember:
+			add("where "+below+set.path+" has its members", below+member+" = "+call+"."+member+";")
+		case notBound:
+			if slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return t.IsIdent("mkFlake") }) { // of flake-parts
+				set.path = "flake." + set.path
+				add("the module of mkFlake", set.path+" = "+value+";")
+			} else {
+				add("the set that outputs makes", set.path+" = "+value+";")
+			}
+		case otherwiseBound: // packages of all systems by a function; iso does without
+		}
+	}
 	return lines
+}
+
+// argumentsOf are those of outputs: the name of all, as in `inputs: …`, or the
+// tokens between the braces of `{ self, … }@inputs: …`; neither: it is no function
+// that is understood.
+func argumentsOf(tokens []nixtext.Token) (name string, formals []nixtext.Token) {
+	for i, t := range tokens {
+		if !t.IsIdent("outputs") || i+3 >= len(tokens) || !tokens[i+1].Is("=") {
+			continue
+		}
+		first := i + 2
+		if tokens[first].Kind == nixtext.Ident && tokens[first+1].Is(":") {
+			return tokens[first].Text, nil
+		}
+		if tokens[first].Kind == nixtext.Ident && tokens[first+1].Is("@") {
+			first += 2
+		}
+		if end, err := nixtext.Close(tokens, min(first, len(tokens)-1)); err == nil && tokens[first].Is("{") {
+			return "", tokens[first : end+1]
+		}
+	}
+	return "", nil
+}
+
+// binding is how a flake binds a path.
+type binding int
+
+const (
+	notBound       binding = iota
+	asWhole                // path = …;
+	byMember               // path.member = …;
+	otherwiseBound         // the first name alone
+)
+
+// bound tells how the first binding of a path binds it, and whether it does so
+// below `flake.`, as flake-parts has it.
+func bound(tokens []nixtext.Token, path ...string) (found binding, below string) {
+	if len(setsIn(tokens, path...)) > 0 {
+		return asWhole, ""
+	}
+	for i, t := range tokens {
+		if i > 0 && !startsBinding(tokens, i) || !isNamed(t, path[0]) {
+			continue
+		}
+		n, next := 1, i+1
+		for next+1 < len(tokens) && tokens[next].Is(".") && n < len(path) && isNamed(tokens[next+1], path[n]) {
+			n, next = n+1, next+2
+		}
+		switch {
+		case next >= len(tokens):
+		case n == len(path) && tokens[next].Is("="):
+			return asWhole, ""
+		case n == len(path) && tokens[next].Is("."):
+			if i > 0 && tokens[i-1].Is(".") {
+				below = "flake."
+			}
+			return byMember, below
+		case tokens[next].Is("="):
+			found = otherwiseBound
+		}
+	}
+	return found, ""
+}
+
+// startsBinding tells whether a token is the first of a binding, or one of
+// several below `flake.`, as flake-parts has them.
+func startsBinding(tokens []nixtext.Token, i int) bool {
+	before := tokens[i-1]
+	return before.Is("{") || before.Is(";") || before.IsIdent("let") || before.Is(".") && tokens[max(0, i-2)].IsIdent("flake")
 }
 
 // hostsArgument is what mkInstallers must be told of the hosts' folder.

@@ -128,6 +128,47 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 	}
 }
 
+// What is printed for a flake that makes no installers can be followed as it is,
+// whatever its arguments and however it binds its systems and packages.
+func TestCallMkInstallers(t *testing.T) {
+	const (
+		call   = "(auto-installer.lib.mkInstallers { inherit self; })"
+		inputs = "(inputs.auto-installer.lib.mkInstallers { self = inputs.self; })"
+		start  = "the start of the arguments of outputs: "
+	)
+	for flake, want := range map[string][]string{
+		"outputs = inputs: { nixosConfigurations = { }; packages.x86_64-linux = { }; };": {
+			"the end of nixosConfigurations: // " + inputs + ".nixosConfigurations", "the end of packages.x86_64-linux: // " + inputs + ".packages.x86_64-linux",
+		},
+		"outputs = { self, ... }@inputs: { nixosConfigurations.a = 1; packages.x86_64-linux.b = 2; };": {
+			start + "auto-installer,",
+			"where nixosConfigurations has its members: nixosConfigurations.nas-installer = " + call + ".nixosConfigurations.nas-installer;",
+			"where packages.x86_64-linux has its members: packages.x86_64-linux.nasInstallerIso = " + call + ".packages.x86_64-linux.nasInstallerIso;",
+		},
+		"outputs = inputs@{ nixpkgs, ... }: { nixosConfigurations = f { }; packages = all (s: { }); };": {
+			start + "self, auto-installer,", "the end of nixosConfigurations: // " + call + ".nixosConfigurations",
+		},
+		"outputs = { self, auto-installer }: { };": {
+			"the set that outputs makes: nixosConfigurations = " + call + ".nixosConfigurations;",
+			"the set that outputs makes: packages.x86_64-linux = " + call + ".packages.x86_64-linux;",
+		},
+		"outputs = inputs: mkFlake { } { flake.nixosConfigurations.a = 1; };": {
+			"where flake.nixosConfigurations has its members: flake.nixosConfigurations.nas-installer = " + inputs + ".nixosConfigurations.nas-installer;",
+			"the module of mkFlake: flake.packages.x86_64-linux = " + inputs + ".packages.x86_64-linux;",
+		},
+	} {
+		o := Options{Host: hosts.Host{TargetHost: "nas"}, Draft: NewDraft()}
+		o.Draft.before["flake.nix"] = []byte("{ inputs.auto-installer.url = \"x\"; " + flake + " }")
+		var got []string
+		for _, l := range o.callMkInstallers() {
+			got = append(got, l.Place+": "+l.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: it says\n%s", flake, strings.Join(got, "\n"))
+		}
+	}
+}
+
 // The flake decides how installer.nix is written: a modules/installer.nix alone
 // says nothing.
 func TestInstallerFile(t *testing.T) {

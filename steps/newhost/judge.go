@@ -34,6 +34,8 @@ type claim struct {
 	key   string
 	old   string   // the key that key replaces; empty: the host is new
 	known []string // names that are hosts for certain: of nixosConfigurations, of folders
+	// named are the files whose rule names the host: `keys.nas or [ ]`.
+	named map[string]bool
 }
 
 // judge says what is wrong with an edit, or nil: every old value is the same,
@@ -370,7 +372,11 @@ func (c claim) rules(h *holders, before, after meaning) error {
 		if !there {
 			return fmt.Errorf("%s would have no rule", file)
 		}
-		if err := c.same(h, file, before.rules[file], is); err != nil {
+		was := before.rules[file]
+		if c.named[file] && slices.Equal(sorted(append(slices.Clone(was), c.key)), sorted(is)) {
+			continue
+		}
+		if err := c.same(h, file, was, is); err != nil {
 			return err
 		}
 	}

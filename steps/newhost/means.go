@@ -57,9 +57,19 @@ func (o Options) keysIn() string {
 	return o.Keys
 }
 
+// mute keeps the errors of nix out of the log: that something has no value yet
+// is an answer here.
+type mute struct{ sys.System }
+
+func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
+	c.Mute = true
+	return m.System.Output(ctx, c)
+}
+
 // means evaluates the keys and the rules of a copy of the repo. Without nix, the
 // error is exec.ErrNotFound.
 func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning, err error) {
+	s = mute{s}
 	if file := o.keysIn(); file != "" {
 		full := filepath.Join(dir, file)
 		src, err := os.ReadFile(full)
@@ -138,6 +148,7 @@ func recipientsOf(list []secrets.Rule) map[string][]string {
 // meant is means before the edit. Rules may name the host already, and cannot
 // be evaluated then: the others are, one by one.
 func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, error) {
+	s = mute{s}
 	m, err := o.means(ctx, s, dir)
 	file := filepath.Join(dir, o.Rules)
 	if err == nil || m.rules != nil || !strings.HasSuffix(o.Rules, ".nix") || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
@@ -175,6 +186,28 @@ func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, 
 		}
 	}
 	return m, nil
+}
+
+// naming are the files of the rules in a copy of the repo whose rule names the
+// host, as a member of a set: `keys.nas or [ ]`.
+func (o Options) naming(dir string) map[string]bool {
+	src, err := os.ReadFile(filepath.Join(dir, o.Rules))
+	if err != nil {
+		return nil // there are none
+	}
+	f, err := nixtext.Parse(src)
+	if err != nil {
+		return nil
+	}
+	named := map[string]bool{}
+	for _, a := range f.Attrs {
+		for i, t := range a.Value {
+			if !a.InLet && i > 0 && (a.Value[i-1].Is(".") || a.Value[i-1].Is("?")) && isNamed(t, o.Host.TargetHost) {
+				named[filepath.Clean(a.Path[0])] = true
+			}
+		}
+	}
+	return named
 }
 
 // otherwise are the files of the rules that are for others than they were.

@@ -35,7 +35,7 @@ func systems(dir string) sys.Cmd {
 func images(dir string) sys.Cmd {
 	c := nix(dir, "see which packages the flake has", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#packages.x86_64-linux",
 		"--apply", "builtins.attrNames")
-	c.Quiet = true
+	c.Quiet, c.Mute = true, true // a flake need not have any
 	return c
 }
 

@@ -84,7 +84,10 @@ func (o Options) next(s sys.System) {
 	if len(o.Draft.hand) > 0 {
 		o.enterByHand(s)
 	}
-	if o.Draft.rekey {
+	switch {
+	case len(o.Draft.hand) > 0 && o.Rules != "":
+		s.Log("  auto-installer rekey")
+	case o.Draft.rekey:
 		s.Log("  auto-installer rekey, where nix is: the secrets are not yet for " + name)
 	}
 	for _, line := range o.Draft.flakeHand {
@@ -93,7 +96,7 @@ func (o Options) next(s sys.System) {
 			s.Log("    " + text)
 		}
 	}
-	s.Log("  make it a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
+	s.Log("  make the public key above a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {
 		verb = "New keys for"
@@ -108,8 +111,7 @@ func (o Options) enterByHand(s sys.System) {
 		s.Log("  add to " + line.Place + ", in " + o.Draft.handFile + ":")
 		s.Log("    " + line.Text)
 	}
-	if o.Draft.handFile == o.keysIn() {
+	if o.Draft.handFile == o.keysIn() && o.Rules != "" {
 		s.Log("  name " + o.Host.TargetHost + " in publicKeys of each secret that it is to open, if they do not name all hosts")
 	}
-	s.Log("  auto-installer rekey")
 }

@@ -92,6 +92,9 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 		return nil, sys.Faultf(sys.CodeMachine, "install nix, or give the same rules as JSON: --rules FILE.json", "nix is needed to evaluate %s", file)
 	case err != nil && ctx.Err() != nil:
 		return nil, err
+	case err != nil && strings.Contains(err.Error(), "restricted mode"):
+		return nil, sys.Faultf(sys.CodeSource, "put what they read into the same work tree, or give the same rules as JSON: --rules FILE.json",
+			"the rules read what lies outside of their work tree, or in the network: %w", err)
 	case err != nil:
 		return nil, sys.Faultf(sys.CodeSource, "correct it; `nix eval --file "+sys.Quote([]string{file})+"` shows the whole error", "the rules cannot be evaluated: %w", err)
 	}

@@ -70,7 +70,11 @@ func (m *Machine) Run(ctx context.Context, c Cmd) error {
 // Output implements System.
 func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	out := &limited{max: MaxOutput}
-	if err := m.start(ctx, c, out, nil); err != nil {
+	var onErr func(string)
+	if c.Mute {
+		onErr = func(string) {}
+	}
+	if err := m.start(ctx, c, out, onErr); err != nil {
 		return nil, err
 	}
 	if out.full {

@@ -128,6 +128,17 @@ func TestQuietIsNotReported(t *testing.T) {
 	}
 }
 
+// What a mute command says on standard error is in its error alone.
+func TestMute(t *testing.T) {
+	m, r := newMachine(t)
+	c := sh("echo no such thing >&2; exit 1")
+	c.Mute = true
+	_, err := m.Output(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "no such thing") || len(r.lines) != 0 {
+		t.Errorf("err %v, logged %q", err, r.lines)
+	}
+}
+
 func TestStdinAndEnvReachTheCommand(t *testing.T) {
 	m, _ := newMachine(t)
 	in := []byte("no\x00newline at its end\xff")

@@ -67,6 +67,9 @@ type Cmd struct {
 	Long  string   `json:",omitempty"`
 	Env   []string // additions to the environment, NAME=value; no secrets
 	Quiet bool     // looking, not doing: not worth an event
+	// Mute keeps what it prints on standard error out of the log: that it fails
+	// is an answer too. An error has it all the same.
+	Mute bool `json:",omitempty"`
 	// Owner is a folder. If root starts the command, it runs as the owner of that,
 	// in a session without root's rights. Empty: it runs as the program does.
 	Owner string `json:",omitempty"`
