@@ -60,6 +60,9 @@ func notForOthers(flag, file string) error {
 	if err != nil {
 		return steps.Usage("name a file that can be read", "%s: %v", flag, err)
 	}
+	if fi.IsDir() {
+		return steps.Usage("name a file that can be read", "%s: %s is a folder", flag, file)
+	}
 	if others(fi) == everyUser {
 		can := "read"
 		if fi.Mode()&0o004 == 0 {

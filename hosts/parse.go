@@ -34,7 +34,9 @@ func Parse(file string, data []byte) (Host, error) {
 			hint: "check that " + file + " is a host.toml",
 		}}
 	}
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+	// With its byte order mark, or by the empty half of its first character.
+	half := len(data) > 1 && (data[0] == 0) != (data[1] == 0)
+	if half || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return Host{}, Errors{{File: file, Line: 1, Problem: "is UTF-16 text", Allowed: "UTF-8", hint: "save " + file + " as UTF-8"}}
 	}
 	// As editors of other systems write it: with a byte order mark, and CRLF,

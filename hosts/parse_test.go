@@ -109,6 +109,8 @@ func TestParseOtherSystemsText(t *testing.T) {
 		bom + bom + minimal:                   "h.toml:1: ",
 		minimal + "bannerText = \"a\\r\\nb\"": "h.toml:5: bannerText: its line 1 has a character that does not print",
 		"\xff\xfet\x00a\x00":                  "h.toml:1: is UTF-16 text; allowed: UTF-8",
+		"\x00t\x00a":                          "h.toml:1: is UTF-16 text; allowed: UTF-8",
+		"t\x00a\x00":                          "h.toml:1: is UTF-16 text; allowed: UTF-8",
 		"\xfe\xff\x00t\x00a":                  "h.toml:1: is UTF-16 text; allowed: UTF-8",
 	} {
 		if _, err := Parse("h.toml", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {

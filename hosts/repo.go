@@ -40,6 +40,8 @@ func (c *checker) remote(h Host) {
 	case hasHelper && onlyHas(helper, alnum+"+.-_"):
 		// transport::address runs git-remote-transport; ext:: runs anything.
 		c.add(key, "names a remote helper of git's", allowed)
+	case strings.Contains(remote, `\`):
+		c.add(key, `has a \, as a path of Windows has`, allowed)
 	case isURL:
 		c.remoteURL(key, remote, allowed)
 	case remote[0] == '/':
@@ -103,6 +105,8 @@ func (c *checker) remoteURL(key, remote, allowed string) {
 	user := u.User.Username()
 	plain := strings.TrimPrefix(u.Scheme, "git+")
 	switch {
+	case !strings.HasPrefix(remote, u.Scheme): // git looks for a helper of that name
+		c.add(key, "has capital letters in its scheme, which git does not know", allowed)
 	case u.Scheme == "git+https" || u.Scheme == "git+file":
 		c.add(key, "has the scheme "+quote(u.Scheme)+", which is a flake's", "the same URL with "+plain+"://, and its ?ref= or ?rev= as repoRef")
 	case !slices.Contains([]string{"https", "ssh", "git", "git+ssh", "file"}, u.Scheme):

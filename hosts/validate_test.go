@@ -96,6 +96,7 @@ func TestRules(t *testing.T) {
 				"https://token@example.org/a", "ssh://u:p@example.org/a", "ssh://-oProxyCommand=x/a", "ssh://-o@h/a", "-o@h:a", "u@-h:a",
 				"https://example.org/a?ref=x", "https://example.org/a#x", "https:///a", "https://example.org", "file://host/a",
 				"ext::sh -c id", "ext::id", "a b", "a\nb", "relative/path", "u:p@h:a", "git@[::1]:r.git", "host:", "https://[", "a@b",
+				"HTTPS://example.org/a", "Ssh://git@example.org/a", `C:\a`, `host:a\b`,
 				"github:me/c", "gitlab:me/c", "sourcehut:~me/c", "path:/a", "flake:c", "git+https://h/a", "git+file:///a", "https:/h/a", "file:/a",
 			},
 		},

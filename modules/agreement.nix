@@ -65,8 +65,21 @@ let
       ];
       form = lib.findFirst (f: hasPrefix (head f) device) null forms;
     in
-    if device == null || form == null then device else lib.last form + lib.removePrefix (head form) device;
-  isDevice = device: device != null && hasPrefix "/dev/" (canonical device);
+    if device == null || form == null then
+      device
+    else if lib.hasSuffix "=" (head form) then
+      lib.last form + unquoted (lib.removePrefix (head form) device)
+    else
+      lib.last form + lib.removePrefix (head form) device;
+  # The value of a tag may be in quotes.
+  unquoted =
+    value:
+    let
+      m = builtins.match "\"(.*)\"|'(.*)'" value;
+    in
+    if m == null then value else toString (lib.findFirst (v: v != null) "" m);
+  # zram is the kernel's own.
+  isDevice = device: device != null && hasPrefix "/dev/" (canonical device) && !hasPrefix "/dev/zram" device;
   isUUID = device: hasPrefix "/dev/disk/by-uuid/" device || hasPrefix "/dev/disk/by-partuuid/" device;
   isName =
     device: hasPrefix "/dev/disk/by-label/" device || hasPrefix "/dev/disk/by-partlabel/" device || hasPrefix "/dev/mapper/" device;
@@ -138,13 +151,26 @@ let
       isComment = o: o == "" || hasPrefix "x-" o || hasPrefix "X-" o || key o == "comment=" || hasInfix "\"" o;
       strangers = filter (o: !isComment o && !elem (key o) (mounts.generic ++ mounts.${fsType})) (flat fs.options);
       stops = strangers == [ ] && point == "/" && has fs [ "noexec" ] && !has fs [ "exec" ];
-      odd = if stops then [ "noexec" ] else strangers;
+      subdir = filter (hasPrefix "X-mount.subdir=") (flat fs.options);
+      isBelow = strangers == [ ] && point == "/" && !stops && subdir != [ ];
+      odd =
+        if stops then
+          [ "noexec" ]
+        else if isBelow then
+          subdir
+        else
+          strangers;
       left = filter (o: !elem o odd && !hasPrefix "x-initrd." o) (flat fs.options);
       quoted = between: words: concatStringsSep between (map quote words);
     in
     optional (odd != [ ]) (
       bad "fileSystems.${quote point}.options has ${quoted ", " odd}, ${
-        if stops then "so that nothing on the root could start" else "which ${fsType} does not know: the mount would fail"
+        if stops then
+          "so that nothing on the root could start"
+        else if isBelow then
+          "and the installer puts the system at the top of the root: the host would not find it"
+        else
+          "which ${fsType} does not know: the mount would fail"
       }" (
         if fix != null then
           fix
@@ -179,7 +205,16 @@ let
       theirs = facts.fileSystems."/" or null;
       isRoot = is != null && (elem is root || theirs != null && is == identity theirs);
       needed = elem point mounts.neededForBoot || elem point facts.neededForBoot;
-      optionalMount = (!needed || facts.initrd.systemd) && has fs [ "nofail" "noauto" "x-systemd.automount" ];
+      optionalMount =
+        (!needed || facts.initrd.systemd) && has fs [ "nofail" "noauto" "x-systemd.automount" ] || !needed && has fs [ "_netdev" ];
+      # A mount that fails, and that a start does without.
+      mayFail = map (
+        b:
+        if b ? bad && optionalMount && !has fs [ "x-systemd.automount" ] then
+          note "has a mount that fails, and starts without it: ${b.bad}"
+        else
+          b
+      );
       isStore = elem point mounts.store;
       isNetwork =
         elem fs.fsType mounts.network
@@ -199,7 +234,9 @@ let
     else if isNetwork && is == null then
       [ ]
     else if isRoot && !isPlain then
-      [ (bad "${name} is ${fs.fsType} on ${quote on}; the installer makes one ext4 file system there" (without point)) ]
+      mayFail [
+        (bad "${name} is ${fs.fsType} on ${quote on}; the installer makes one ext4 file system there" (without point))
+      ]
     else if isRoot && hides && !hasSubdir then
       [
         (bad
@@ -208,9 +245,12 @@ let
         )
       ]
     else if isRoot then
-      mountOptions point "ext4" fs null
+      optional hasSubdir (
+        note "shows a folder of the root at ${point} (X-mount.subdir): extraMountDirs must make it"
+      )
+      ++ mayFail (mountOptions point "ext4" fs null)
     else if elem is esp && elem fs.fsType [ "vfat" "auto" ] then
-      mountOptions point "vfat" fs null
+      mayFail (mountOptions point "vfat" fs null)
     else if isStore && (is != null || fs.fsType == "tmpfs" || !isPseudo) then
       [
         (bad

@@ -40,14 +40,14 @@ func (t *Text) Event(e Event) {
 	case KindFinished:
 		t.line("[%2d/%d] %s: done in %.1f s", t.at, t.total, e.Step, e.Seconds)
 	case KindWarning:
-		t.line("warning: %s", sys.VisibleLine(e.Line))
+		t.line("warning: %s", e.Line)
 	case KindCommand:
 		if t.Verbose {
 			t.line("        $ %s", sys.Quote(e.Action.Argv))
 		}
 	case KindLog:
 		if t.Verbose {
-			t.line("        %s", sys.Shorten(sys.VisibleLine(e.Line), maxShown))
+			t.line("        %s", sys.Shorten(e.Line, maxShown))
 		}
 	case KindProgress:
 		t.progress(*e.Progress)
@@ -89,7 +89,7 @@ func (t *Text) task(e Event) bool {
 	case KindStarted:
 		t.began = e.Time
 	case KindLog:
-		t.line("%s", sys.Shorten(sys.VisibleLine(e.Line), maxShown))
+		t.line("%s", sys.Shorten(e.Line, maxShown))
 	case KindProgress:
 		if t.Live {
 			t.redraw(*e.Progress, e.Time.Sub(t.began))
@@ -137,6 +137,11 @@ const maxShown = 2 << 10
 
 func (t *Text) line(format string, args ...any) {
 	t.close()
+	for i, a := range args { // of an event, a plan: a break in it is no new line
+		if text, ok := a.(string); ok {
+			args[i] = sys.VisibleLine(text)
+		}
+	}
 	// The reader may be gone; the install goes on, and all of it is in the log
 	// file.
 	_, _ = fmt.Fprintf(Shown{t.W}, format+"\n", args...)
@@ -205,7 +210,7 @@ func WritePlan(w io.Writer, p *Plan) {
 			}
 			t.line("\n──── nothing above writes to a disk; %s ────", below)
 		}
-		t.line("\n%2d  %s: %s", i+1, sys.VisibleLine(s.Name), sys.VisibleLine(s.Does))
+		t.line("\n%2d  %s: %s", i+1, s.Name, s.Does)
 		for _, a := range s.Actions {
 			t.action(a)
 		}
@@ -214,7 +219,7 @@ func WritePlan(w io.Writer, p *Plan) {
 
 func (t *Text) action(a Action) {
 	if len(a.Argv) == 0 {
-		t.line("      - %s", sys.VisibleLine(a.Does))
+		t.line("      - %s", a.Does)
 		return
 	}
 	t.line("      $ %s", sys.Quote(a.Argv))

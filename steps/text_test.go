@@ -5,9 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"auto-installer/steps/internal/block"
 	"auto-installer/steps/internal/sys"
+	"auto-installer/steps/partition"
 )
 
 func TestText(t *testing.T) {
@@ -72,5 +75,42 @@ func TestLiveProgressIsTame(t *testing.T) {
 	const want = "\r\x1b[K  1 of 2 \\e[2Jfiles  a\\e[Ab\\nc" + "\r\x1b[K" + "x\\e[2Ky\n"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// A break in a field of an event or of a plan passes for no line of the
+// program's own.
+func TestTextForgesNoLine(t *testing.T) {
+	const odd = "x\n[ 9/9] FORGED\u2028\x1b[2K"
+	p := &Plan{
+		Title: odd, Host: "h", Warnings: []string{odd}, Notes: []string{odd},
+		Disk: block.Identity{Path: odd, Model: odd, Serial: odd}, Partitions: []partition.Partition{{Name: odd}},
+		Steps: []Step{{Name: odd, Does: odd, Actions: []sys.Action{{Does: odd}, {Argv: []string{odd}, Stdin: odd}}}},
+	}
+	for _, task := range []bool{false, true} {
+		var out strings.Builder
+		text := Text{W: &out, Verbose: true, Task: task}
+		for _, e := range []Event{
+			{Kind: KindPlan, Plan: p},
+			{Kind: KindStarted, Step: odd},
+			{Kind: KindCommand, Action: &sys.Action{Argv: []string{odd}}},
+			{Kind: KindLog, Line: odd},
+			{Kind: KindWarning, Line: odd},
+			{Kind: KindProgress, Progress: &Progress{Done: 1, Total: 2, Unit: odd, Label: odd}},
+			{Kind: KindWaiting, Waiting: &Waiting{For: odd, How: []string{odd}}},
+			{Kind: KindFinished, Step: odd},
+			{Kind: KindFailed, Step: odd, Error: &Error{}},
+		} {
+			text.Event(e)
+		}
+		WritePlan(&out, p)
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "[ 9/9]") || strings.ContainsAny(line, "\x1b\u2028") {
+				t.Errorf("%q", line)
+			}
+		}
+		if !strings.Contains(out.String(), "FORGED") {
+			t.Error("nothing is shown")
+		}
 	}
 }

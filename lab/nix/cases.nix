@@ -187,6 +187,11 @@ in
     (differs "root from which nothing starts" (on base { fileSystems."/".options = force [ "noexec" ]; })
       ''fileSystems."/".options has "noexec", so that nothing on the root could start; to fix it, remove "noexec" from fileSystems."/".options in the host's configuration''
     )
+    (differs "root below its top" (on base { fileSystems."/".options = force [ "X-mount.subdir=@" ]; })
+      ''fileSystems."/".options has "X-mount.subdir=@", and the installer puts the system at the top of the root: the host would not find it; to fix it, remove "X-mount.subdir=@" from fileSystems."/".options in the host's configuration''
+    )
+    (says "root by a quoted tag" (on base { fileSystems."/".device = force "LABEL='DEMO-ROOT'"; }) [ ])
+    (says "fuse as of old" (on base { fileSystems."/mnt" = mount "sshfs#ann@server:/home" "fuse" [ ]; }) [ ])
     (differs "ESP with the options of ext4" (on base { fileSystems."/boot".options = force [ "data=journal" ]; })
       ''fileSystems."/boot".options has "data=journal", which vfat does not know: the mount would fail; to fix it, remove "data=journal" from fileSystems."/boot".options in the host's configuration''
     )

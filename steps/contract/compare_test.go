@@ -117,7 +117,13 @@ func TestWhatFits(t *testing.T) {
 		"home by sshfs":                        {made(), fitting().set("/home", "ann@server:/home", "fuse.sshfs")},
 		"home on 9p":                           {made(), fitting().set("/home", "home", "9p", "trans=virtio")},
 		"home, pooled":                         {made(), fitting().set("/home", "/a:/b", "fuse.mergerfs")},
-		"a folder of the root":                 {made(), fitting().set("/home", "/dev/disk/by-label/T-ROOT", "ext4", "X-mount.subdir=users")},
+		"root by a quoted tag":                 {made(), fitting().set("/", "LABEL='T-ROOT'", "ext4")},
+		"data by a quoted UUID":                {made(), fitting().set("/data", `UUID="0000-data"`, "ext4")},
+		"data by a quoted PARTUUID":            {made(), fitting().set("/data", "PARTUUID='0000-DATA'", "ext4")},
+		"data by an escaped UUID":              {made(), fitting().set("/data", `/dev/disk/by-uuid/0000\x2dDATA`, "ext4")},
+		"a disk of the network":                {made(), fitting().set("/data", "/dev/disk/by-uuid/1", "ext4", "_netdev")},
+		"fuse as of old":                       {made(), fitting().set("/home", "sshfs#ann@server:/home", "fuse")},
+		"zram":                                 {made(), alike(func(f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/dev/zram0"}) })},
 		"an image of the store":                {made(), fitting().set("/firmware", "/nix/store/x-firmware.squashfs", "squashfs", "loop")},
 		"ESP twice":                            {made(), fitting().set("/efi", "/dev/disk/by-label/T-EFI", "vfat", "umask=0077")},
 		"swap that may be missing": {made(), alike(func(f *Facts) {
@@ -260,6 +266,18 @@ func TestWhatDoesNotFit(t *testing.T) {
 		"root with a journal elsewhere": {
 			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "journal_path=/dev/sdb1") },
 			host:  `"journal_path=/dev/sdb1"`, makes: "ext4 does not know", fix: "remove",
+		},
+		"root below its top": {
+			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "X-mount.subdir=@") },
+			host:  `fileSystems."/".options has "X-mount.subdir=@"`, makes: "the installer puts the system at the top of the root", fix: `remove "X-mount.subdir=@"`,
+		},
+		"a disk of the network that the initrd mounts": {
+			facts: func(f *Facts) { f.set("/var/lib", "/dev/disk/by-uuid/1", "ext4", "_netdev") },
+			host:  `fileSystems."/var/lib".device is "/dev/disk/by-uuid/1"`, makes: "no disk here has it", fix: "attach the disk",
+		},
+		"btrfs that is mounted on demand": {
+			facts: func(f *Facts) { f.set("/home", "/dev/disk/by-label/T-ROOT", "btrfs", "nofail", "x-systemd.automount") },
+			host:  `fileSystems."/home" is btrfs`, makes: "the installer makes one ext4 file system", fix: `remove fileSystems."/home"`,
 		},
 		"root from which nothing starts": {
 			facts: func(f *Facts) { f.set("/", "LABEL=T-ROOT", "ext4", "noexec") },
@@ -574,7 +592,16 @@ func TestNotes(t *testing.T) {
 			f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/T-LUKS", KeyFile: "/key"}
 		}, `keyFile is "/key"`},
 		"the store bound from elsewhere": {func(_ *Made, f *Facts) { f.set("/nix", "/persist/nix", "none", "bind") }, "extraPostMountCommands must bind it too"},
-		"a file":                         {func(_ *Made, f *Facts) { f.set("/data", "/persist/disk.img", "ext4", "loop") }, `is the file "/persist/disk.img"`},
+		"a folder of the root": {func(_ *Made, f *Facts) {
+			f.set("/home", "/dev/disk/by-label/T-ROOT", "ext4", "X-mount.subdir=users")
+		}, "extraMountDirs must make it"},
+		"btrfs that may fail": {func(_ *Made, f *Facts) {
+			f.set("/home", "/dev/disk/by-label/T-ROOT", "btrfs", "subvol=home", "nofail")
+		}, "the host starts without that mount"},
+		"a subvolume that may fail": {func(_ *Made, f *Facts) {
+			f.set("/persist", "/dev/disk/by-label/T-ROOT", "ext4", "subvol=persist", "nofail")
+		}, "the host starts without that mount"},
+		"a file": {func(_ *Made, f *Facts) { f.set("/data", "/persist/disk.img", "ext4", "loop") }, `is the file "/persist/disk.img"`},
 		"in a container, perhaps": {func(_ *Made, f *Facts) {
 			f.set("/data", "UUID=77", "ext4").LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-DATA"}
 		}, "it may be in a container"},

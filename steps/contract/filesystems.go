@@ -95,6 +95,7 @@ func (c *comparison) otherFileSystem(f *Facts, point string, fs FileSystem) {
 	isNetwork := slices.Contains(mounts.Network, fs.FSType) || has(fs.Options, "_netdev") ||
 		fs.FSType == "auto" && (strings.Contains(fs.Device, ":/") || strings.HasPrefix(fs.Device, "//")) // as mount(8) guesses
 	isPseudo := slices.Contains(mounts.Pseudo, fs.FSType) || strings.HasPrefix(fs.FSType, "fuse.")
+	mayFail := optional && !has(fs.Options, "x-systemd.automount")
 	switch {
 	case isLater:
 	case has(fs.Options, "bind", "rbind"):
@@ -103,9 +104,9 @@ func (c *comparison) otherFileSystem(f *Facts, point string, fs FileSystem) {
 		}
 	case isNetwork && ref.kind == notDevice:
 	case c.isRoot(f, ref):
-		c.rootAgain(point, fs)
+		c.rootAgain(point, fs, mayFail)
 	case slices.Contains(c.espOption().makes, ref) && (fs.FSType == "vfat" || fs.FSType == "auto"):
-		c.options(point, "vfat", fs, "")
+		c.mayFail(mayFail, func() { c.options(point, "vfat", fs, "") })
 	case isStore && (ref.kind != notDevice || fs.FSType == "tmpfs" || !isPseudo):
 		if optional && c.find(ref) != attached { // the root's own is used then
 			return
@@ -134,13 +135,29 @@ func (c *comparison) missing(f *Facts, point string) string {
 
 // optional tells whether the host starts without a mount. The initrd that is
 // not systemd's asks the console what to do if one is missing that it needs,
-// whatever its options (nixos/modules/system/boot/stage-1-init.sh).
+// whatever its options (nixos/modules/system/boot/stage-1-init.sh). What needs
+// the network is mounted after it, and a start goes on without it
+// (systemd.mount(5): remote-fs.target), unless the initrd mounts it.
 func (c *comparison) optional(f *Facts, point string, fs FileSystem) bool {
 	isNeeded := slices.Contains(mounts.NeededForBoot, point) || slices.Contains(f.NeededForBoot, point)
 	if isNeeded && f.Initrd.Systemd != nil && !*f.Initrd.Systemd {
 		return false
 	}
-	return has(fs.Options, "nofail", "noauto", "x-systemd.automount")
+	return has(fs.Options, "nofail", "noauto", "x-systemd.automount") || has(fs.Options, "_netdev") && !isNeeded
+}
+
+// mayFail makes notes of what look finds wrong with a mount that a start does
+// without.
+func (c *comparison) mayFail(isSo bool, look func()) {
+	bad, fixes := c.bad, c.fixes
+	look()
+	if !isSo {
+		return
+	}
+	for _, b := range c.bad[len(bad):] {
+		c.note("%s; the host starts without that mount", b)
+	}
+	c.bad, c.fixes = bad, fixes
 }
 
 // isRoot tells whether a device is that of the root: what is made, or what the
@@ -157,17 +174,22 @@ func (c *comparison) isRoot(f *Facts, ref reference) bool {
 // rootAgain looks at a second mount of the root. The installer makes one file
 // system without subvolumes, so that it shows all of the root once more, and
 // hides what belongs there.
-func (c *comparison) rootAgain(point string, fs FileSystem) {
+func (c *comparison) rootAgain(point string, fs FileSystem, mayFail bool) {
 	isPlain := fs.FSType == "ext4" || fs.FSType == "auto"
 	hides := slices.ContainsFunc(mounts.Filled, func(p string) bool { return point == p || strings.HasPrefix(point, p+"/") })
 	hasSubdir := slices.ContainsFunc(flat(fs.Options), func(o string) bool { return strings.HasPrefix(o, "X-mount.subdir=") })
 	switch {
 	case !isPlain:
-		c.differs(c.without(point), "fileSystems.%q is %s on %q; the installer makes one ext4 file system there", point, fs.FSType, fs.Device)
+		c.mayFail(mayFail, func() {
+			c.differs(c.without(point), "fileSystems.%q is %s on %q; the installer makes one ext4 file system there", point, fs.FSType, fs.Device)
+		})
 	case hides && !hasSubdir:
 		c.differs(c.without(point), "fileSystems.%q is %s on %q, which is the root: it would show the root itself, and hide what is at %s", point, fs.FSType, fs.Device, point)
 	default:
-		c.options(point, "ext4", fs, "")
+		if hasSubdir {
+			c.note("fileSystems.%q shows a folder of the root (X-mount.subdir): extraMountDirs must make it", point)
+		}
+		c.mayFail(mayFail, func() { c.options(point, "ext4", fs, "") })
 	}
 }
 

@@ -78,8 +78,13 @@ func has(options []string, one ...string) bool {
 func (c *comparison) options(point, fsType string, fs FileSystem, fix string) {
 	odd := strangers(fsType, fs.Options)
 	why := "which " + fsType + " does not know: the mount would fail"
-	if len(odd) == 0 && point == "/" && has(fs.Options, "noexec") && !has(fs.Options, "exec") {
+	subdir := slices.DeleteFunc(flat(fs.Options), func(o string) bool { return !strings.HasPrefix(o, "X-mount.subdir=") })
+	switch {
+	case len(odd) > 0 || point != "/":
+	case has(fs.Options, "noexec") && !has(fs.Options, "exec"):
 		odd, why = []string{"noexec"}, "so that nothing on the root could start"
+	case len(subdir) > 0:
+		odd, why = subdir, "and the installer puts the system at the top of the root: the host would not find it"
 	}
 	if len(odd) == 0 {
 		return

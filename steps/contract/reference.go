@@ -30,6 +30,9 @@ type reference struct {
 
 // refer takes apart what fstab(5) and crypttab(5) take for a device.
 func refer(device string) reference {
+	if strings.HasPrefix(device, "/dev/zram") { // the kernel makes it
+		return reference{notDevice, device}
+	}
 	for _, p := range []struct {
 		prefix string
 		kind   kind
@@ -48,14 +51,17 @@ func refer(device string) reference {
 		{"/dev/", byOther},
 	} {
 		if name, ok := strings.CutPrefix(device, p.prefix); ok {
+			if strings.HasSuffix(p.prefix, "=") {
+				name = unquote(name)
+			}
 			if p.prefix == "ID=" {
 				name = "disk/by-id/" + name
 			}
 			if pool, ok := strings.CutPrefix(name, "zvol/"); ok && p.kind == byOther {
 				return poolOf(pool)
 			}
-			if p.kind == byLabel || p.kind == byPartLabel {
-				name = unescape(strings.Trim(name, `"`))
+			if p.kind != byOther && p.kind != byMapper {
+				name = unescape(name)
 			}
 			return reference{p.kind, name}
 		}
@@ -67,6 +73,15 @@ func refer(device string) reference {
 func poolOf(dataset string) reference {
 	pool, _, _ := strings.Cut(dataset, "/")
 	return reference{byPool, pool}
+}
+
+// unquote undoes the quotes around the value of a tag (systemd:
+// fstab_node_to_udev_node; libmount takes them off, too).
+func unquote(s string) string {
+	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		return s[1 : len(s)-1]
+	}
+	return s
 }
 
 // unescape undoes what udev makes of characters that a file name should not

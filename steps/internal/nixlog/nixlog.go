@@ -104,12 +104,12 @@ func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
 func (l *Log) Feed(line string) {
 	// What ssh or git asks stands before it on the line.
 	if i := strings.Index(line, "@nix {"); i > 0 {
-		l.Line(line[:i])
+		l.say(line[:i])
 		line = line[i:]
 	}
 	rest, ok := strings.CutPrefix(line, "@nix ")
 	if !ok {
-		l.Line(line)
+		l.say(line)
 		return
 	}
 	var m message
@@ -117,7 +117,7 @@ func (l *Log) Feed(line string) {
 		if strings.HasPrefix(rest, "{") {
 			line = fmt.Sprintf("nix printed a message of %d bytes that cannot be read", len(line))
 		}
-		l.Line(line)
+		l.say(line)
 		return
 	}
 	switch m.Action {
@@ -131,6 +131,9 @@ func (l *Log) Feed(line string) {
 		l.stop(m.ID)
 	}
 }
+
+// say gives a line without the colours that nix and builds put in.
+func (l *Log) say(line string) { l.Line(sys.Clean(line)) }
 
 func (l *Log) message(m message) {
 	text := m.RawMsg
@@ -150,10 +153,10 @@ func (l *Log) message(m message) {
 		}
 		for len(part) > maxPart {
 			head := strings.TrimSuffix(sys.Shorten(part, maxPart), "…")
-			l.Line(head)
+			l.say(head)
 			part = part[len(head):]
 		}
-		l.Line(part)
+		l.say(part)
 	}
 }
 
@@ -171,7 +174,7 @@ func (l *Log) start(m message) {
 		l.label = a.name
 	}
 	if m.Text != "" && m.Level <= levelInfo {
-		l.Line(m.Text)
+		l.say(m.Text)
 	}
 	l.acts[m.ID] = a
 	l.report()
@@ -185,7 +188,7 @@ func (l *Log) result(m message) {
 		if a != nil && a.name != "" {
 			name = a.name + "> "
 		}
-		l.Line(name + text(m.Fields, 0))
+		l.say(name + text(m.Fields, 0))
 	case resSetPhase:
 		if a != nil {
 			l.label = a.name + ": " + text(m.Fields, 0)

@@ -46,7 +46,7 @@ func TestFlakeLog(t *testing.T) {
 		"  /nix/store/00000000000000000000000000000001-unit.drv",
 		"copying path '/nix/store/00000000000000000000000000000002-glibc-2.40' from 'auto'",
 		"building '/nix/store/00000000000000000000000000000001-unit.drv'",
-		"unit> \x1b[1mcompiling\x1b[0m", // the System cleans it
+		"unit> compiling", // in colour, as nix has it
 		"unit> posted",
 		"something new",
 		"@nix not json",
@@ -100,7 +100,7 @@ func TestFeed(t *testing.T) {
 		{name: "behind a question of ssh", feed: []string{`me@host's password: @nix {"action":"msg","level":0,"msg":"error: a"}`}, lines: []string{"me@host's password: ", "error: a"}, error: "a"},
 		{name: "prefix alone", feed: []string{"@nix ", "@nix"}, lines: []string{"@nix ", "@nix"}},
 		{name: "null", feed: []string{"@nix null", "@nix {}"}},
-		{name: "error in several lines", feed: []string{`@nix {"action":"msg","level":0,"msg":"\u001b[31merror:\u001b[0m a\n\n  b\n","raw_msg":""}`}, lines: []string{"\x1b[31merror:\x1b[0m a", "  b"}, error: "a\n\n  b"},
+		{name: "error in several lines", feed: []string{`@nix {"action":"msg","level":0,"msg":"\u001b[31merror:\u001b[0m a\n\n  b\n","raw_msg":""}`}, lines: []string{"error: a", "  b"}, error: "a\n\n  b"},
 		{name: "the last error counts", feed: []string{`@nix {"action":"msg","level":0,"msg":"one"}`, `@nix {"action":"msg","level":0,"msg":"two"}`, `@nix {"action":"msg","level":1,"msg":"warning"}`}, lines: []string{"one", "two", "warning"}, error: "two"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

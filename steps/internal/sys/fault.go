@@ -56,7 +56,7 @@ var Codes = []struct {
 	{CodeMachine, "the machine does not fit: no UEFI, not root, too little memory, disk too small, a command missing"},
 	{CodeSource, "the system to install cannot be had: no network, clone or evaluation failed, closure missing, image damaged"},
 	{CodeContract, "the host's own configuration does not fit what would be created, or its age identity does not open its secrets"},
-	{CodeBusy, "another install is running on this machine"},
+	{CodeBusy, "another install is running on this machine, or `rekey` or `new-host` in the same repo"},
 	{CodeGate, "the disk is no longer the one that was confirmed, or is in use"},
 	{CodeWritten, "a step failed after the first write: the disk is incomplete, start again"},
 	{CodeBootProof, "everything was written, but the boot chain, or that the secrets open, could not be proven"},
