@@ -135,7 +135,11 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		}
 	}
 	if err := nixlog.Run(ctx, s, build(o)); err != nil {
-		return sys.Incomplete(err, "to "+build(o).Does)
+		fault := sys.Incomplete(err, "to "+build(o).Does)
+		if hint, _ := nixlog.Hint(err); hint != "" {
+			fault.Hint = hint
+		}
+		return fault
 	}
 	toplevel, err := os.Readlink(o.OutLink)
 	if err != nil {
