@@ -38,12 +38,12 @@ func (o Options) Untrusted(knownHosts []string) string {
 	if err != nil {
 		return ""
 	}
-	const pin = "pin it to a commit (repoRef, --ref, or a medium that is built from one)"
+	const pin = "pin a commit (repoRef, --ref)"
 	switch s := scheme(o.Remote); {
 	case s == "git" || s == "http":
-		return fmt.Sprintf("%s:// proves nothing of who sends the config repo: a machine between this one and %s can send another, which becomes the system; use https or ssh, or %s", s, server, pin)
+		return fmt.Sprintf("%s:// does not prove that %s sends the config repo, which becomes the system: use https or ssh, or %s", s, server, pin)
 	case s == "ssh" && !known(address, knownHosts):
-		return fmt.Sprintf("no host key of %s is known here: the first machine that answers for it is trusted, and what it sends becomes the system; give the medium the key (programs.ssh.knownHosts), or %s", server, pin)
+		return fmt.Sprintf("no host key of %s is known, so any machine may answer for it, and what it sends becomes the system: set programs.ssh.knownHosts on the medium, or %s", server, pin)
 	}
 	return ""
 }
