@@ -117,12 +117,12 @@ func TestKilledBeforeEachChange(t *testing.T) {
 	seen := map[int]bool{}
 	for at := 1; ; at++ {
 		root := killTree(t)
-		killed := true
-		for _, at := range []int{at, 1 + rand.IntN(at+1)} {
+		killed := false // the first time: what is left for the second may be less
+		for i, at := range []int{at, 1 + rand.IntN(at+1)} {
 			cmd := exec.Command(os.Args[0], "change", root)
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", killAt, at))
 			err := cmd.Run()
-			killed = killed && err != nil
+			killed = killed || i == 0 && err != nil
 			seen[whole(t, root)] = true
 		}
 		again(t, root, afterAll())
