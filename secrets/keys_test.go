@@ -340,7 +340,7 @@ func TestPersonsNameIsFree(t *testing.T) {
 	}
 }
 
-// A set that is called as one of hosts is none if the hosts that are known stand
+// A set called hosts does not hold hosts if the known hosts stand
 // beside it: what is added to it would be given their secrets.
 func TestSetsOfOtherThings(t *testing.T) {
 	for src, edited := range map[string]bool{

@@ -32,11 +32,7 @@ func private(dir string) error {
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	mine := st.Uid == 0 || int(st.Uid) == os.Geteuid()
-	others := info.Mode().Perm() & 0o022
-	if int(st.Gid) == os.Getegid() { // a umask of 002
-		others &= 0o002
-	}
-	if !info.IsDir() || !mine || others != 0 {
+	if !info.IsDir() || !mine || sys.OthersWrite(info) {
 		return sys.Faultf(sys.CodeMachine, "remove it, or set XDG_RUNTIME_DIR to a folder of your own", "%s is not this user's alone: %v of user %d", dir, info.Mode(), st.Uid)
 	}
 	return nil

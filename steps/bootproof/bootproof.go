@@ -50,7 +50,7 @@ type Options struct {
 	// Hashes is the system's closure with the hashes of its contents, as the
 	// medium has them: the target's own database must say the same, before it
 	// is believed. Nil, or nil from it: the target's nix built the system, and
-	// nobody else knows them.
+	// no other source has its hashes.
 	Hashes func() map[string]string
 	// SkipContents leaves out hashing the store paths again.
 	SkipContents bool

@@ -176,9 +176,9 @@ func (c Carrier) String() string {
 	return fmt.Sprintf("%s (on %s) has the %s %s", c.Path, c.Disk, c.Kind, c.Label)
 }
 
-// CarriesLabel finds the labels that are planned for a disk on other disks, of
-// which another path to it is none:
-// the installed system mounts by label and could get the wrong one.
+// CarriesLabel finds the labels that are planned for a disk on other disks: the
+// installed system mounts by label and could get the wrong one. Another path to
+// the same disk is not another disk.
 func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
 	var found []Carrier
 	own, seen := map[string]bool{}, map[string]bool{}

@@ -77,8 +77,8 @@ var (
 // findSum finds the SHA-256 of a file by its name, or of the only one if the
 // list is the file's own: then it may name none, or the name before a renaming.
 // What is no checksum is ignored, such as a signature around the list, but not a
-// line with the file's name where no other has its checksum. An empty result
-// means that there is none.
+// line with the file's name where no other has its checksum. The result is
+// empty if the list has no checksum of the file.
 func findSum(list []byte, name string, own bool) (string, error) {
 	// Windows begins a text with a byte order mark, and may go on in UTF-16.
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), list)

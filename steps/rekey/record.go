@@ -54,12 +54,7 @@ func isMine(dir string) bool {
 
 // mine tells whether no other user can have written something.
 func mine(info fs.FileInfo) bool {
-	st := info.Sys().(*syscall.Stat_t)
-	others := info.Mode().Perm() & 0o022
-	if int(st.Gid) == os.Getegid() { // a umask of 002
-		others &= 0o002
-	}
-	return int(st.Uid) == os.Geteuid() && others == 0
+	return int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() && !sys.OthersWrite(info)
 }
 
 // readRecord reads a record. One that is not this user's alone, or reached by a

@@ -85,3 +85,13 @@ func GiveTree(dir, like string) error {
 	}
 	return root.Lchown(".", uid, gid)
 }
+
+// OthersWrite tells whether users other than a file's owner, root and those of this
+// process's own group, which a umask of 002 lets write, may write to it.
+func OthersWrite(info fs.FileInfo) bool {
+	others := info.Mode().Perm() & 0o022
+	if int(info.Sys().(*syscall.Stat_t).Gid) == os.Getegid() {
+		others &= 0o002
+	}
+	return others != 0
+}
