@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -11,9 +13,13 @@ const (
 	firmwareVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 )
 
+// ports is how many PCI Express slots a saved machine has: one each for the
+// network card, the shared folder, and the disks that are not on USB.
+const ports = 8
+
 // arguments is QEMU's command line for the machine. Its sockets, variables and
-// stick overlay lie in dir.
-func arguments(c Config, accel, dir string) ([]string, error) {
+// stick overlay lie in dir; saved is for a machine that is saved, or was.
+func arguments(c Config, accel, dir string, saved *saved) ([]string, error) {
 	var args []string
 	add := func(flag, format string, values ...any) {
 		args = append(args, flag, fmt.Sprintf(format, values...))
@@ -26,16 +32,13 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 
 	add("-machine", "q35")
 	args = append(args, accelArgs(accel)...)
-	add("-smp", "%d", or(c.CPUs, cpus(accel)))
-	add("-m", "%d", or(c.Memory, 3072))
+	add("-smp", "%d", cpus(accel))
+	add("-m", "%d", or(c.Memory, usualMemory))
 	args = append(args, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
-	add("-device", "VGA,edid=on,xres=%d,yres=%d", or(c.Width, 640), or(c.Height, 400))
+	// With the kernel's 8×16 font that is 80×25 characters, the least that is in use.
+	add("-device", "VGA,edid=on,xres=640,yres=400")
 	add("-device", "virtio-rng-pci")
 	add("-device", "qemu-xhci,id=xhci")
-	if c.Clock != "" {
-		add("-rtc", "base=%s", c.Clock)
-	}
-
 	if c.BIOS {
 		line, err := c.Image.cmdline()
 		if err != nil {
@@ -44,9 +47,8 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 		args = append(args, "-kernel", c.Image.Kernel(), "-initrd", c.Image.Initrd(), "-append", line)
 	} else {
 		add("-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s", firmwareCode)
-		add("-drive", "if=pflash,format=raw,unit=1,file=%s", or(c.Vars, filepath.Join(dir, "vars.fd")))
+		add("-drive", "if=pflash,format=raw,unit=1,file=%s", filepath.Join(dir, "vars.fd"))
 	}
-
 	if c.Kiosk {
 		// systemd-boot(7), SMBIOS TYPE 11 STRINGS
 		line, err := c.Image.kiosk()
@@ -63,63 +65,112 @@ func arguments(c Config, accel, dir string) ([]string, error) {
 	add("-device", "virtio-serial-pci")
 	add("-chardev", "socket,id=agent,path=%s", filepath.Join(dir, "agent"))
 	add("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0")
-	if c.Share != "" {
-		add("-virtfs", "local,path=%s,mount_tag=lab,security_model=none,multidevs=remap", c.Share)
-	}
-
-	switch c.Network {
-	case NoNIC:
-		args = append(args, "-nic", "none")
-	default:
-		add("-netdev", "user,id=net,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:9418-cmd:git daemon --inetd --export-all --base-path=%s",
-			or(c.GitDir, c.Image.Dir))
-		add("-device", "virtio-net-pci,id=nic,netdev=net,romfile=")
-	}
-
-	boot := 1
 	if c.Stick {
 		add("-drive", "if=none,id=stick,format=qcow2,cache=unsafe,file=%s", filepath.Join(dir, "stick.qcow2"))
-		add("-device", "usb-storage,id=LABSTICK,bus=xhci.0,drive=stick,serial=LABSTICK,removable=off,bootindex=%d", boot)
-		boot++
+		add("-device", "usb-storage,id=LABSTICK,bus=xhci.0,drive=stick,serial=LABSTICK,removable=off,bootindex=1")
 	}
-	for i, disk := range c.Disks {
-		args = append(args, disk.arguments(i, boot+i)...)
+	slots := c.slots()
+	if saved != nil {
+		slots = ports
+	}
+	for n := range slots {
+		add("-device", "pcie-root-port,id=port%d,chassis=%d,slot=%d", n, n+1, n+1)
+	}
+	args = append(args, c.backends()...)
+	if saved != nil {
+		return append(args, saved.arguments()...), nil
+	}
+	for _, d := range c.devices() {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-device", string(text))
 	}
 	return args, nil
 }
 
-// arguments are those for the disk, number i of its machine.
-func (d Disk) arguments(i, boot int) []string {
-	drive := fmt.Sprintf("drive%d", i)
-	readonly := ""
-	if d.ReadOnly {
-		readonly = ",readonly=on"
+// backends are what the devices stand on: folders, networks and images of the host.
+func (c Config) backends() (args []string) {
+	if c.Share != "" {
+		args = append(args, "-fsdev", "local,id=share,security_model=none,multidevs=remap,path="+c.Share)
 	}
+	if c.Network != NoNIC {
+		args = append(args, "-netdev", fmt.Sprintf("user,id=net,restrict=on,ipv6=off,"+
+			"guestfwd=tcp:10.0.2.100:9418-cmd:git daemon --inetd --export-all --base-path=%s", or(c.GitDir, c.Image.Dir)))
+	}
+	for _, d := range c.Disks {
+		args = append(args, "-drive", d.drive())
+	}
+	return args
+}
+
+// drive is the disk's image.
+func (d Disk) drive() string {
 	file := d.Path
 	if d.NBD != "" {
 		file = "nbd+unix:///?socket=" + d.NBD
 	}
-	args := []string{"-drive", fmt.Sprintf("if=none,id=%s,format=raw,cache=unsafe,discard=unmap,file=%s%s",
-		drive, strings.ReplaceAll(file, ",", ",,"), readonly)}
-	sector := or(d.Sector, 512)
-	common := fmt.Sprintf("id=%s,drive=%s,serial=%s,logical_block_size=%d,physical_block_size=%d,bootindex=%d",
-		d.Serial, drive, d.Serial, sector, sector, boot)
+	readonly := ""
+	if d.ReadOnly {
+		readonly = ",readonly=on"
+	}
+	return fmt.Sprintf("if=none,id=drive-%s,format=raw,cache=unsafe,discard=unmap,file=%s%s",
+		d.Serial, strings.ReplaceAll(file, ",", ",,"), readonly)
+}
 
-	bus := ""
-	if d.Hotplug && d.Bus != USB && d.Bus != USBRemov {
-		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=port%d,chassis=%d,slot=%d", i, i+1, i+1))
-		bus = fmt.Sprintf(",bus=port%d", i)
+// device is a device of QEMU by its properties, as QMP's device_add takes it, and
+// -device as JSON.
+type device map[string]any
+
+// devices are what a machine has beyond what every one has: they can be plugged
+// into one that runs.
+func (c Config) devices() (all []device) {
+	slot := 0
+	plug := func(d device) {
+		if d["bus"] == nil {
+			d["bus"] = fmt.Sprintf("port%d", slot)
+			slot++
+		}
+		all = append(all, d)
+	}
+	if c.Share != "" {
+		plug(device{"driver": "virtio-9p-pci", "fsdev": "share", "mount_tag": "lab"})
+	}
+	if c.Network != NoNIC {
+		plug(device{"driver": "virtio-net-pci", "id": "nic", "netdev": "net", "romfile": ""})
+	}
+	for n, d := range c.Disks {
+		disk := d.device()
+		if !c.Saved { // else there is no boot
+			disk["bootindex"] = n + 2
+		}
+		plug(disk)
+	}
+	return all
+}
+
+// slots is how many of the devices take a PCI Express slot.
+func (c Config) slots() int {
+	return len(slices.DeleteFunc(c.devices(), func(d device) bool { return d["bus"] == usbBus }))
+}
+
+const usbBus = "xhci.0"
+
+// device is the disk itself.
+func (d Disk) device() device {
+	sector := or(d.Sector, 512)
+	disk := device{
+		"driver": "nvme", "id": d.Serial, "serial": d.Serial, "drive": "drive-" + d.Serial,
+		"logical_block_size": sector, "physical_block_size": sector,
 	}
 	switch d.Bus {
 	case VirtioBlk:
-		return append(args, "-device", "virtio-blk-pci,"+common+bus)
-	case USB:
-		return append(args, "-device", "usb-storage,bus=xhci.0,removable=off,"+common)
-	case USBRemov:
-		return append(args, "-device", "usb-storage,bus=xhci.0,removable=on,"+common)
-	default:
-		return append(args, "-device", "nvme,"+common+bus)
+		disk["driver"] = "virtio-blk-pci"
+	case USB, USBRemov:
+		disk["driver"], disk["bus"], disk["removable"] = "usb-storage", usbBus, d.Bus == USBRemov
 	}
+	return disk
 }
 
 // or is value, or fallback if value is not set.

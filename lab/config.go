@@ -18,15 +18,13 @@ type Config struct {
 	// It takes UEFI.
 	Kiosk bool
 
-	Share  string // a folder of the host, seen as /lab in the live system
-	Vars   string // keeps the firmware's variables in this file, else they are fresh
-	Clock  string // the hardware clock at start, "2020-01-31T00:00:00", else now
-	Memory int    // MiB, else 3072
-	CPUs   int    // else 2, or 1 in emulation
+	// Saved starts the machine from the live system as it was saved once it was
+	// up, instead of booting it; see saved.go. It takes UEFI, a Stick, and
+	// Memory as it is by default.
+	Saved bool
 
-	// Width and Height of the screen in pixels, else 640 and 400: with the
-	// kernel's 8×16 font that is 80×25 characters, the least that is in use.
-	Width, Height int
+	Share  string // a folder of the host, seen as /lab in the live system
+	Memory int    // MiB, else 3072
 }
 
 // Network is what a machine's network card is plugged into.
@@ -61,7 +59,6 @@ type Disk struct {
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096
 	ReadOnly bool
-	Hotplug  bool // can be pulled out while the machine runs (USB always can)
 }
 
 // ID is the disk's name in /dev/disk/by-id of the live system.

@@ -29,6 +29,9 @@ func (i Image) Initrd() string { return filepath.Join(i.Dir, "initrd") }
 // GitRepo is the bare config repo that the lab's git server serves.
 func (i Image) GitRepo() string { return filepath.Join(i.Dir, "nix-config.git") }
 
+// Parts is a folder of what the demo hosts' systems are made of.
+func (i Image) Parts() string { return filepath.Join(i.Dir, "parts") }
+
 // Toplevel is the store path of a host's system on the stick.
 func (i Image) Toplevel(host string) (string, error) {
 	path, err := os.ReadFile(filepath.Join(i.Dir, "toplevel", host))

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -41,12 +43,25 @@ type Machine struct {
 
 // Start starts a machine. It ends when ctx does, when this program does however
 // that comes about, or by Close.
-func Start(ctx context.Context, config Config) (m *Machine, err error) {
+func Start(ctx context.Context, config Config) (*Machine, error) {
+	var state *saved
+	accel := Accel(ctx, config.Image)
+	if config.Saved {
+		var err error
+		if state, err = save(ctx, config, accel); err != nil {
+			return nil, err
+		}
+	}
+	return startWith(ctx, config, accel, state)
+}
+
+// startWith is Start with what the machine is saved as, if it is.
+func startWith(ctx context.Context, config Config, accel string, state *saved) (*Machine, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
 	}
-	m = &Machine{Config: config, Out: filepath.Join(root, "lab/out", config.Name), ended: make(chan struct{})}
+	m := &Machine{Config: config, Out: filepath.Join(root, "lab/out", config.Name), Accel: accel, ended: make(chan struct{})}
 	// What an earlier machine of that name left would be taken for this one's.
 	if err := errors.Join(os.RemoveAll(m.Out), os.MkdirAll(m.Out, 0o755)); err != nil {
 		return nil, err
@@ -55,33 +70,37 @@ func Start(ctx context.Context, config Config) (m *Machine, err error) {
 	if m.dir, err = os.MkdirTemp("", "lab-"); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			m.Close()
-			m = nil
-		}
-	}()
-	if err := m.prepare(ctx); err != nil {
-		return m, err
+	if err := m.begin(ctx, state); err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
-	m.Accel = Accel(ctx, config.Image)
-	args, err := arguments(config, m.Accel, m.dir)
+	return m, nil
+}
+
+// begin starts QEMU, and the machine in it.
+func (m *Machine) begin(ctx context.Context, state *saved) error {
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	args, err := arguments(m.Config, m.Accel, m.dir, state)
 	if err != nil {
-		return m, err
+		return err
 	}
 	var listeners []net.Listener
 	for _, name := range []string{"serial", "qmp", "agent"} {
 		listener, err := net.Listen("unix", filepath.Join(m.dir, name))
 		if err != nil {
-			return m, err
+			return err
 		}
 		defer listener.Close()
 		listeners = append(listeners, listener)
 	}
 	if err := m.launch(ctx, args); err != nil {
-		return m, err
+		return err
 	}
-	return m, m.connect(ctx, listeners)
+	if err := m.connect(ctx, listeners); err != nil || state == nil || state.saving {
+		return err
+	}
+	return state.resume(ctx, m)
 }
 
 // prepare makes what the machine writes to beside its disks.
@@ -93,15 +112,14 @@ func (m *Machine) prepare(ctx context.Context) error {
 			return fmt.Errorf("making the stick's overlay failed: %w: %s", err, out)
 		}
 	}
-	vars := or(m.Vars, filepath.Join(m.dir, "vars.fd"))
-	if _, err := os.Stat(vars); m.BIOS || err == nil {
+	if m.BIOS {
 		return nil
 	}
 	fresh, err := os.ReadFile(firmwareVars)
 	if err != nil {
 		return fmt.Errorf("no UEFI firmware (package ovmf): %w", err)
 	}
-	return os.WriteFile(vars, fresh, 0o644)
+	return os.WriteFile(filepath.Join(m.dir, "vars.fd"), fresh, 0o644)
 }
 
 // launch starts QEMU such that the kernel ends it if this program goes away.
@@ -156,7 +174,7 @@ func (m *Machine) connect(ctx context.Context, listeners []net.Listener) error {
 	m.Console = newConsole(conns[0], serial)
 	m.Agent = newAgent(conns[2])
 	m.Monitor, err = newMonitor(ctx, conns[1], qmp)
-	if err == nil && m.Network == Unplugged {
+	if err == nil && m.Network == Unplugged && !m.Saved {
 		err = m.SetLink(ctx, false)
 	}
 	return err
@@ -189,6 +207,26 @@ func (m *Machine) keep(name, text string) error {
 	return os.WriteFile(filepath.Join(m.Out, name), []byte(text), 0o644)
 }
 
+// Spent is how long the machine has run, and how much of a processor it has
+// used: that alone does not depend on what else the host does.
+func (m *Machine) Spent() (wall, cpu time.Duration) {
+	select {
+	case <-m.ended:
+		state := m.cmd.ProcessState
+		return time.Since(m.Started), state.UserTime() + state.SystemTime()
+	default:
+	}
+	// proc_pid_stat(5); the name in parentheses has no blank here.
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.cmd.Process.Pid))
+	if fields := bytes.Fields(stat); len(fields) > 14 {
+		for _, ticks := range fields[13:15] {
+			n, _ := strconv.Atoi(string(ticks))
+			cpu += time.Duration(n) * time.Second / 100 // USER_HZ
+		}
+	}
+	return time.Since(m.Started), cpu
+}
+
 // AwaitAgent waits until the live system is up and takes commands.
 func (m *Machine) AwaitAgent(ctx context.Context) error {
 	if err := m.Agent.Await(ctx); err != nil {
@@ -216,15 +254,20 @@ func (m *Machine) PowerOff(ctx context.Context) error {
 	return m.AwaitOff(ctx)
 }
 
-// Close ends the machine at once, if it still runs, and removes its sockets.
-func (m *Machine) Close() error {
-	if m == nil {
-		return nil
-	}
+// Cut cuts the machine's power, if it still runs.
+func (m *Machine) Cut() {
 	if m.cmd != nil {
 		_ = m.cmd.Process.Kill()
 		<-m.ended
 	}
+}
+
+// Close is Cut, and removes what the machine had beside its disks.
+func (m *Machine) Close() error {
+	if m == nil {
+		return nil
+	}
+	m.Cut()
 	var errs []error
 	for _, file := range slices.Backward(m.files) {
 		errs = append(errs, file.Close())

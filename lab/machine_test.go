@@ -5,7 +5,6 @@ package lab
 import (
 	"context"
 	"testing"
-	"time"
 )
 
 // bootAlone starts the installed disk and nothing else, holds the dialogue it
@@ -76,7 +75,10 @@ func powerOff(t *testing.T, m *Machine) {
 	lap(t, m, "off")
 }
 
+// lap logs what a machine has come to, and the seconds it took: on the clock, and
+// of a processor.
 func lap(t *testing.T, m *Machine, what string) {
 	t.Helper()
-	t.Logf("%6.1fs %s", time.Since(m.Started).Seconds(), what)
+	wall, cpu := m.Spent()
+	t.Logf("%6.1fs %6.1fs %s", wall.Seconds(), cpu.Seconds(), what)
 }

@@ -88,7 +88,8 @@ func (b *builder) fromTemplate(image Image) {
 		mv lab/nixpkgs/agenix lab/agenix
 		cp ` + project + `/lab/nix/lib.nix lab/nixpkgs/
 		sed -i 's|modules = \[ ./options.nix \]|modules = [ ./options.nix ./demo.nix ]|' lab/nixpkgs/outputs.nix
-		git -C ` + image.GitRepo() + ` archive HEAD boot tools system | tar -x -C lab/nixpkgs/demo
+		git -C ` + image.GitRepo() + ` archive HEAD system | tar -x -C lab/nixpkgs/demo
+		cp -r ` + image.Parts() + ` lab/nixpkgs/demo/parts
 		sed -i \
 			-e 's|"github:NixOS/nixpkgs/[^"]*"|"path:./lab/nixpkgs"|' \
 			-e 's|"github:ryantm/agenix"|"path:./lab/agenix"|' \

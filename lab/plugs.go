@@ -38,14 +38,14 @@ func (m *Machine) Plug(ctx context.Context, d Disk) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	again := d.device()
+	again["drive"] = node
 	return errors.Join(
 		m.Monitor.Execute(ctx, "blockdev-add", map[string]any{
 			"node-name": node, "driver": "raw", "cache": map[string]any{"no-flush": true},
 			"file": map[string]any{"driver": "file", "filename": d.Path, "discard": "unmap"},
 		}, nil),
-		m.Monitor.Execute(ctx, "device_add", map[string]any{
-			"driver": "usb-storage", "bus": "xhci.0", "id": d.Serial, "drive": node, "serial": d.Serial, "removable": d.Bus == USBRemov,
-		}, nil))
+		m.Monitor.Execute(ctx, "device_add", again, nil))
 }
 
 // StickChanged tells whether anything was written to the stick.

@@ -148,12 +148,12 @@ func TestFailureThenSuccess(t *testing.T) {
 		cd /mnt/boot/EFI
 		for f in nixos/*initrd*; do truncate -s 100000 "$f"; done
 		rm BOOT/BOOTX64.EFI
-		printf x | dd of="$(echo /mnt/nix/store/*-demo-boot/initrd)" bs=1 seek=5000 conv=notrunc
+		printf x | dd of="$(echo /mnt/nix/store/*-source/boot/initrd)" bs=1 seek=5000 conv=notrunc
 		sync`)
 	i.refused(11, "none of its initrds", args...)
 	i.logKept(target, "there is no loader at the removable path")
 	i.letGo()
-	i.logKept(target, "-demo-boot' was modified")
+	i.logKept(target, "-source' was modified")
 	shell(t, i.Machine, "touch /run/mended-esp")
 	lap(t, i.Machine, "not proven")
 

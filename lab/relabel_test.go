@@ -96,6 +96,7 @@ func (i *installer) prepareRelabel(d Disk, host, root string) {
 		mkdir -p /mnt/lab/bin /mnt/lib64 /mnt/usr/lib/udev
 		cd /mnt/lab
 		cp /run/new.toml /run/relabel.sh /lab/auto-installer .
+		PATH=/usr/sbin:/usr/bin
 		for tool in lsblk blkid e2label fatlabel swaplabel sfdisk udevadm mount umount swapoff swapon cryptsetup; do
 			cp -L "$(command -v $tool)" bin/
 			ldd "$(command -v $tool)"

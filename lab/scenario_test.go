@@ -17,6 +17,19 @@ import (
 // liveImage is built once for all scenarios.
 var liveImage = sync.OnceValues(func() (Image, error) { return Build(context.Background(), os.Stderr) })
 
+// program is the program under test, built once.
+var program = sync.OnceValues(func() ([]byte, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(root, "lab/out/program")
+	if err := Binary(context.Background(), dir); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "auto-installer"))
+})
+
 // installer is the live machine with what a scenario asks of it.
 type installer struct {
 	*Machine
@@ -31,12 +44,17 @@ func liveMachine(t *testing.T, c Config) *installer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	built, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
 	share := t.TempDir()
-	if err := Binary(t.Context(), share); err != nil {
+	if err := os.WriteFile(filepath.Join(share, "auto-installer"), built, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
+	c.Saved = !c.Kiosk && c.Memory == 0
 	m := start(t, c)
 	awaitLive(t, m)
 	shell(t, m, "udevadm settle")
@@ -169,10 +187,11 @@ func hash(t *testing.T, d Disk) string {
 }
 
 // off ends the live system and looks at what it wrote: the target must be
-// clean, the stick untouched.
+// clean, the stick untouched. The power is cut: what an install has done is on
+// the disk when it ends.
 func (i *installer) off(target Disk) {
 	i.t.Helper()
-	powerOff(i.t, i.Machine)
+	i.Cut()
 	i.untouched()
 	i.clean(target)
 }

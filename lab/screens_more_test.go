@@ -43,7 +43,6 @@ func TestScreensGuards(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
-	target.Hotplug = true
 	data := disk(t, "DATA", VirtioBlk, 512, 6*gib)
 	i := liveMachine(t, Config{Network: Unplugged, Disks: []Disk{target, data}})
 	shell(t, i.Machine, `

@@ -26,7 +26,6 @@ func TestSeededSmallMachine(t *testing.T) {
 		t.Skip("a part of `just campaign`")
 	}
 	target := disk(t, "TARGET", VirtioBlk, 512, 5*gib)
-	target.Hotplug = true
 	m := alone(t, Config{Memory: 850, Network: GitServer, Disks: []Disk{target}})
 	m.refuses(seed{name: "too little memory", step: "preflight", exit: 5, words: "too little memory", args: m.with()})
 	m.refuses(seed{

@@ -1,18 +1,27 @@
 # A NixOS-shaped configuration without nixpkgs: what it builds boots, by the
 # same roads as NixOS (a toplevel with activate, init, kernel and initrd;
 # switch-to-configuration; systemd-boot; root found by label), and takes under
-# a second to build. lab/live/build adds the binary parts (boot/, tools/) and
-# commits the whole as the git repo `nix-config`.
+# a second to build. The binary parts come from an input, as nixpkgs does. lab/live/build
+# puts them into the store, locks the input, and commits the whole as the git repo
+# `nix-config`.
 {
   description = "The lab's demo hosts";
 
+  inputs.parts = {
+    url = "path:PARTS";
+    flake = false;
+  };
+
   outputs =
-    { self }:
+    { self, parts }:
     let
       hostNames = builtins.attrNames (
         builtins.removeAttrs (builtins.readDir ./hosts) [ "README.md" ]
       );
-      mkHost = import ./system/host.nix { rev = self.rev or "dirty"; };
+      mkHost = import ./system/host.nix {
+        rev = self.rev or "dirty";
+        inherit parts;
+      };
     in
     {
       nixosConfigurations = builtins.listToAttrs (

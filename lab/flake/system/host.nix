@@ -1,6 +1,8 @@
 # One host: its NixOS-shaped option values and its toplevel.
 {
   rev,
+  # Kernel, initial RAM disk and programs: a folder, in the store or to be put there.
+  parts,
   # Whose files are what the host decrypts at its start; null: those of the
   # repo that are for it.
   secrets ? null,
@@ -80,16 +82,8 @@ let
 
   hostSecrets = if secrets == null then ownSecrets else secrets;
 
-  # Plain copies of the binary parts, each a store path of its own: they stay
-  # the same, and shared, when only the configuration changes.
-  part =
-    dir:
-    builtins.path {
-      path = ../. + "/${dir}";
-      name = "demo-${dir}";
-    };
-  boot = part "boot";
-  tools = part "tools";
+  boot = "${parts}/boot";
+  tools = "${parts}/tools";
   busybox = "${tools}/bin/busybox";
 
   run =

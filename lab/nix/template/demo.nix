@@ -6,6 +6,7 @@ let
   toml = ../../hosts + "/${name}/host.toml";
   demo = import ./demo/system/host.nix {
     rev = "template";
+    parts = ./demo/parts;
     secrets = config.age.secrets or { };
   };
 in
