@@ -105,6 +105,8 @@ func (c Config) backends() (args []string) {
 	return args
 }
 
+func (d Disk) driveID() string { return "drive-" + d.Serial }
+
 // drive is the disk's image.
 func (d Disk) drive() string {
 	file := d.Path
@@ -115,8 +117,8 @@ func (d Disk) drive() string {
 	if d.ReadOnly {
 		readonly = ",readonly=on"
 	}
-	return fmt.Sprintf("if=none,id=drive-%s,format=raw,cache=unsafe,discard=unmap,file=%s%s",
-		d.Serial, strings.ReplaceAll(file, ",", ",,"), readonly)
+	return fmt.Sprintf("if=none,id=%s,format=raw,cache=unsafe,discard=unmap,file=%s%s",
+		d.driveID(), strings.ReplaceAll(file, ",", ",,"), readonly)
 }
 
 // device is a device of QEMU by its properties, as QMP's device_add takes it, and
@@ -161,7 +163,7 @@ const usbBus = "xhci.0"
 func (d Disk) device() device {
 	sector := or(d.Sector, 512)
 	disk := device{
-		"driver": "nvme", "id": d.Serial, "serial": d.Serial, "drive": "drive-" + d.Serial,
+		"driver": "nvme", "id": d.Serial, "serial": d.Serial, "drive": d.driveID(),
 		"logical_block_size": sector, "physical_block_size": sector,
 	}
 	switch d.Bus {

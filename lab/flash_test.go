@@ -104,6 +104,7 @@ func (i *installer) halfWritten(d Disk) {
 	events := "/run/auto-installer/flash-" + strings.TrimSpace(shell(i.t, i.Machine, "basename $(readlink "+d.ID()+")")) + "/events.jsonl"
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
+	i.must(i.Throttle(ctx, d, 1<<20)) // so that it is not at its end before it is stopped
 	p, err := i.Agent.Start(ctx, nil, "auto-installer", "flash", "/run/small.img.zst", d.ID(), "--confirm", "yes")
 	if err != nil {
 		i.t.Fatal(err)
@@ -114,6 +115,7 @@ func (i *installer) halfWritten(d Disk) {
 			sleep 0.05
 		done
 		pkill -INT -x auto-installer`)
+	i.must(i.Throttle(ctx, d, 0))
 	r, err := p.Wait(ctx)
 	if err != nil {
 		i.t.Fatal(err)

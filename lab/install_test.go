@@ -137,18 +137,28 @@ func TestLUKS(t *testing.T) {
 // second, until the returned function is called. It must have seen the words.
 func (i *installer) spyOnProcesses(words ...string) func() string {
 	i.t.Helper()
-	p, err := i.Agent.Start(i.t.Context(), nil, "bash", "-c", `
-		until [ -e /run/spy-stop ]; do
-			cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | sort -u >>/run/spy
-			sleep 0.2
-		done`)
+	// Without a command of its own: those would be most of what an emulated machine
+	// does meanwhile.
+	_, err := i.Agent.Start(i.t.Context(), nil, "bash", "-c", `
+		declare -A seen
+		exec 9<> <(:)
+		until [[ -e /run/spy-stop ]]; do
+			for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
+				{ mapfile -d '' -t words <$file; } 2>/dev/null
+				all=${words[*]}
+				[[ -n $all && -z ${seen[$all]+x} ]] || continue
+				seen[$all]=
+				printf '%s\n' "${words[@]}" >>/run/spy
+			done
+			read -r -t 0.1 -u 9
+		done
+		touch /run/spy-stopped`)
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	return func() string {
 		i.t.Helper()
-		seen := shell(i.t, i.Machine, "touch /run/spy-stop; sleep 1; sort -u /run/spy")
-		_ = p
+		seen := shell(i.t, i.Machine, "touch /run/spy-stop; until [ -e /run/spy-stopped ]; do sleep 0.1; done; sort -u /run/spy")
 		for _, word := range words {
 			if !strings.Contains(seen, word) {
 				i.t.Errorf("the process list snapshots missed %s", word)

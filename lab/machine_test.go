@@ -4,7 +4,10 @@ package lab
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 )
 
 // bootAlone starts the installed disk and nothing else, holds the dialogue it
@@ -39,9 +42,29 @@ func start(t *testing.T, config Config) *Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(m.lastSeen())
+		}
+		m.Close()
+	})
 	t.Logf("%s runs with %s", config.Name, m.Accel)
 	return m
+}
+
+// lastSeen is what somebody in front of the machine sees.
+func (m *Machine) lastSeen() string {
+	// The test's own context is over.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	text := fmt.Sprintf("the serial line of %s ends with\n%s\n", m.Name, tail(m.Console.Transcript()))
+	if picture, err := m.Screenshot(ctx, "at-failure"); err == nil {
+		text += "its screen is in " + picture + "\n"
+	}
+	if screen, err := (VT{m, 1}).Screen(ctx); err == nil {
+		text += "and says\n" + strings.TrimSpace(strings.Join(screen, "\n"))
+	}
+	return text
 }
 
 func awaitLive(t *testing.T, m *Machine) {

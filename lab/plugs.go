@@ -48,6 +48,13 @@ func (m *Machine) Plug(ctx context.Context, d Disk) error {
 		m.Monitor.Execute(ctx, "device_add", again, nil))
 }
 
+// Throttle makes a disk take so many bytes a second, or with 0 all it can.
+func (m *Machine) Throttle(ctx context.Context, d Disk, bytes int) error {
+	return m.Monitor.Execute(ctx, "block_set_io_throttle", map[string]any{
+		"device": d.driveID(), "bps": 0, "bps_rd": 0, "bps_wr": bytes, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+	}, nil)
+}
+
 // StickChanged tells whether anything was written to the stick.
 func (m *Machine) StickChanged() (bool, error) {
 	err := exec.Command("qemu-img", "compare", "-q", "-U", "-f", "raw", "-F", "qcow2",

@@ -233,19 +233,11 @@ func (i *installer) stopped(signal string, exit int, args []string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
-	shell(i.t, i.Machine, "rm -f /run/auto-installer/events.jsonl")
+	i.whileCopying("mountpoint -q /mnt && pkill -" + signal + " -x auto-installer")
 	p, err := i.Agent.Start(ctx, nil, append([]string{"auto-installer"}, args...)...)
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	shell(i.t, i.Machine, `
-		for _ in $(seq 3000); do
-			grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl && break
-			sleep 0.1
-		done
-		mountpoint -q /mnt
-		sleep 1
-		pkill -`+signal+` -x auto-installer`)
 	r, err := p.Wait(ctx)
 	if err != nil {
 		i.t.Fatal(err)
@@ -253,6 +245,7 @@ func (i *installer) stopped(signal string, exit int, args []string) {
 	if r.Exit != exit {
 		i.t.Errorf("SIG%s: exit code %d, want %d\n%s%s", signal, r.Exit, exit, r.Stdout, r.Stderr)
 	}
+	shell(i.t, i.Machine, "rm /usr/local/bin/nix")
 }
 
 // logKept looks for words in the log that was kept on the target.

@@ -119,16 +119,38 @@ func TestForeignDisk(t *testing.T) {
 // cutOff begins an install, and cuts the power while it copies the system.
 func (i *installer) cutOff(args []string) {
 	i.t.Helper()
+	i.whileCopying("kill -STOP $copying; touch /run/copying; exec sleep infinity")
 	i.begin(args)
 	shell(i.t, i.Machine, `
-		until grep -qs '"event":"started","step":"closure"' /run/auto-installer/events.jsonl; do
+		until [ -e /run/copying ]; do
 			grep -qs '"event":"ended"' /run/auto-installer/events.jsonl && exit 1
-			sleep 0.05
+			sleep 0.1
 		done`)
 	lap(i.t, i.Machine, "the power is cut")
-	if err := i.Close(); err != nil {
-		i.t.Fatal(err)
-	}
+	i.must(i.Close())
+}
+
+// whileCopying gets in the way of the nix that copies a system to a disk: once
+// its first path is there, a script is run. The process is $copying.
+func (i *installer) whileCopying(script string) {
+	i.t.Helper()
+	i.inTheWay("nix", `
+case " $* " in *" build "*" --store /mnt "*) ;; *) exec $real "$@" ;; esac
+$real "$@" &
+copying=$!
+until ls -d /mnt/nix/store/*-* >/dev/null 2>&1 || ! kill -0 $copying; do sleep 0.1; done
+`+script+`
+wait $copying`)
+}
+
+// inTheWay has a command of the live system go by a script; $real is the command
+// itself.
+func (i *installer) inTheWay(command, script string) {
+	i.t.Helper()
+	shell(i.t, i.Machine, "rm -f /usr/local/bin/"+command)
+	real := strings.TrimSpace(shell(i.t, i.Machine, "command -v "+command))
+	i.write("/usr/local/bin/"+command, "#!/bin/sh\nreal="+real+"\n"+script+"\n")
+	shell(i.t, i.Machine, "chmod +x /usr/local/bin/"+command)
 }
 
 // ran are the commands of the last install, a line each.

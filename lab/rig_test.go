@@ -77,7 +77,6 @@ func (r *rig) boot() {
 	r.installer = liveMachine(r.group, Config{
 		Name:    fmt.Sprintf("campaign-%s-%d", r.fault.id(), r.boots),
 		Network: GitServer, Disks: []Disk{r.target, r.other},
-		Memory: 1536, // argon2 takes half of it, and in emulation its time
 	})
 	i := r.installer
 	i.write("/run/passphrase", passphrase)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 )
 
 // operator sits down at the machine's own console, on which the program runs.
@@ -26,18 +25,12 @@ func (i *installer) screensOn(tty, term string, args ...string) string {
 	return unit
 }
 
-// must ends the scenario at an error; the screen at that moment is kept.
+// must ends the scenario at an error.
 func (i *installer) must(err error) {
 	i.t.Helper()
-	if err == nil {
-		return
+	if err != nil {
+		i.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if picture, err := i.Screenshot(ctx, "at-failure"); err == nil {
-		i.t.Log("the screen is in " + picture)
-	}
-	i.t.Fatal(err)
 }
 
 // ends presses Enter on the last screen and waits for the machine to be off.
