@@ -89,7 +89,7 @@ type EngineProcess struct {
 }
 
 // engineStart is how long an engine may take to make its events file.
-const engineStart = 15 * time.Second
+const engineStart = time.Minute
 
 // Running tells whether an engine holds the machine's lock.
 func (p *EngineProcess) Running() bool {

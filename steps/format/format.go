@@ -25,7 +25,7 @@ func cmds(o Options) []sys.Cmd {
 		c = append(c, sys.Cmd{Does: "format the swap", Argv: []string{"mkswap", "-L", o.SwapLabel, o.Swap}})
 	}
 	return append(c, sys.Cmd{
-		Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle", "--timeout=30"},
+		Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle"},
 	})
 }
 

@@ -24,20 +24,20 @@ var cases = []struct {
 		{"sync", "/dev/x1", "/dev/x2"},
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
 		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/x2"},
-		{"udevadm", "settle", "--timeout=30"},
+		{"udevadm", "settle"},
 	}},
 	{"swap", Options{"/dev/x1", "T-EFI", "/dev/mapper/c", "T-ROOT", "/dev/x3", "T-SWAP"}, [][]string{
 		{"sync", "/dev/x1", "/dev/mapper/c"},
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
 		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/mapper/c"},
 		{"mkswap", "-L", "T-SWAP", "/dev/x3"},
-		{"udevadm", "settle", "--timeout=30"},
+		{"udevadm", "settle"},
 	}},
 	{"a swap label without a swap makes none", func() Options { o := plain; o.SwapLabel = "T-SWAP"; return o }(), [][]string{
 		{"sync", "/dev/x1", "/dev/x2"},
 		{"mkfs.vfat", "-F", "32", "-n", "T-EFI", "/dev/x1"},
 		{"mkfs.ext4", "-q", "-L", "T-ROOT", "/dev/x2"},
-		{"udevadm", "settle", "--timeout=30"},
+		{"udevadm", "settle"},
 	}},
 }
 

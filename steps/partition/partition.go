@@ -45,7 +45,7 @@ func write(o Options) sys.Cmd {
 
 var settle = sys.Cmd{
 	Does: "wait for the partitions to appear",
-	Argv: []string{"udevadm", "settle", "--timeout=30"},
+	Argv: []string{"udevadm", "settle"},
 }
 
 func dump(o Options) sys.Cmd {

@@ -335,7 +335,7 @@ func TestRealTable(t *testing.T) {
 
 func expect(f *sys.Fake, o Options, dump string) {
 	f.Expect("sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk)
-	f.Expect("udevadm", "settle", "--timeout=30")
+	f.Expect("udevadm", "settle")
 	f.Expect("sfdisk", "--json", o.Disk).Prints(dump)
 }
 
@@ -382,7 +382,7 @@ func TestFailures(t *testing.T) {
 	const write = 0
 	steps := [][]string{
 		{"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", good.Disk},
-		{"udevadm", "settle", "--timeout=30"},
+		{"udevadm", "settle"},
 		{"sfdisk", "--json", good.Disk},
 	}
 	for failing := write; failing < len(steps); failing++ {

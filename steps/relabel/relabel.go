@@ -64,7 +64,7 @@ func trigger(labels []Label) sys.Cmd {
 	return sys.Cmd{Does: "let udev look at them again", Argv: argv}
 }
 
-var settle = sys.Cmd{Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle", "--timeout=30"}}
+var settle = sys.Cmd{Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle"}}
 
 // Run sets the labels that differ, and proves each of them. If one fails, or
 // ctx ends, all that were set get their old value back. A command is never cut
