@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(change(os.Args[2]))
 	}
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // a second otherwise, for each program
 	os.Exit(m.Run())
 }
 
