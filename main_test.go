@@ -26,8 +26,27 @@ func TestMain(m *testing.M) {
 	// A program with the race detector waits a second at its end, for races that
 	// come late (GORACE); the scripts start hundreds.
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	testscript.Main(m, map[string]func(){"auto-installer": main})
+	testscript.Main(m, map[string]func(){"auto-installer": func() {
+		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
+			step = func() {
+				if at--; at == 0 {
+					_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+					select {}
+				}
+			}
+		}
+		main()
+	}})
 }
+
+// killAt is the variable that says before which change of the repo the program is
+// killed.
+const killAt = "AUTO_INSTALLER_KILL_AT"
+
+// step is called before each change of the repo.
+//
+//go:linkname step auto-installer/steps/internal/tree.step
+var step func()
 
 // sealWork is how costly a passphrase is made for who guesses it. Only the linker
 // gets at it, so nothing but a test can lower it.

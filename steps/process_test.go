@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,18 +24,21 @@ import (
 // The test binary is an engine too when the screens' side starts it as one:
 // it runs a plan of one step that does what ENGINE says.
 func TestMain(m *testing.M) {
-	source.KnownHosts = nil // whatever this machine knows
+	source.KnownHosts = nil                                       // whatever this machine knows
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // a second otherwise, for each engine
 	if len(os.Args) > 1 && os.Args[1] == "install" {
 		os.Exit(engineForTests(os.Args[1:]))
+	}
+	if err := flag.Set("rapid.seed", "1"); err != nil { // for TestTopology, unless the command line has one
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
 func engineForTests(args []string) int {
-	flag := func(name string) string { return args[slices.Index(args, name)+1] }
-	events := flag("--events")
-	p := Paths{Dir: filepath.Dir(events), Events: events, Log: flag("--log-file")}
+	value := func(name string) string { return args[slices.Index(args, name)+1] }
+	events := value("--events")
+	p := Paths{Dir: filepath.Dir(events), Events: events, Log: value("--log-file")}
 	how := os.Getenv("ENGINE")
 	if how == "refuse" {
 		WriteError(os.Stderr, Usage("do it right", "it is wrong"))
