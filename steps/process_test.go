@@ -98,7 +98,7 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 	if want := "13 bytes, session leader true, resume true"; !slices.Contains(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
-	for range 100 { // the process itself ends a little after its last event
+	for range 3000 { // the process itself ends a little after its last event
 		if !p.Running() {
 			break
 		}
