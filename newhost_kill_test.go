@@ -40,7 +40,7 @@ func newGrowing(t *testing.T) *growing {
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(dir, "flake.nix"), []byte("{ outputs = _: { }; }\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "keys.nix"), []byte(someKeys), 0o600),
-		exec.Command("git", "-C", dir, "init", "--quiet").Run(),
+		exec.Command("git", "-C", dir, "init", "--quiet", "--template=").Run(),
 		exec.Command("git", "-C", dir, "add", "--all").Run(),
 		exec.Command("git", "-C", dir, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x").Run(),
 	} {
