@@ -125,7 +125,7 @@ func (g *growing) finished() error {
 // With AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	seen := map[int]bool{}
-	of := 0
+	var of int
 	for at := 1; ; at++ {
 		g := newGrowing(t)
 		killed := killedBefore(t, g.add(), at)
