@@ -43,7 +43,7 @@ func TestFollowWaits(t *testing.T) {
 	}()
 	sees := func(n int, text string) {
 		t.Helper()
-		for range 200 {
+		for range 3000 {
 			if strings.Count(shown.String(), text) == n {
 				return
 			}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	_ "unsafe" // for go:linkname
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -21,8 +22,37 @@ import (
 
 // The test binary is the program too, when testscript starts it as such.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"auto-installer": main})
+	sealWork = 10
+	// A program with the race detector waits a second at its end, for races that
+	// come late (GORACE); the scripts start hundreds.
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
+	testscript.Main(m, map[string]func(){"auto-installer": func() {
+		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
+			step = func() {
+				if at--; at == 0 {
+					_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+					select {}
+				}
+			}
+		}
+		main()
+	}})
 }
+
+// killAt is the variable that says before which change of the repo the program is
+// killed.
+const killAt = "AUTO_INSTALLER_KILL_AT"
+
+// step is called before each change of the repo.
+//
+//go:linkname step auto-installer/steps/internal/tree.step
+var step func()
+
+// sealWork is how costly a passphrase is made for who guesses it. Only the linker
+// gets at it, so nothing but a test can lower it.
+//
+//go:linkname sealWork auto-installer/secrets.sealWork
+var sealWork int
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -27,7 +27,7 @@ const someKeys = "{\n  me = \"age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9
 
 func newGrowing(t *testing.T) *growing {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(inMemory(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func newGrowing(t *testing.T) *growing {
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(dir, "flake.nix"), []byte("{ outputs = _: { }; }\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "keys.nix"), []byte(someKeys), 0o600),
-		exec.Command("git", "-C", dir, "init", "--quiet").Run(),
+		exec.Command("git", "-C", dir, "init", "--quiet", "--template=").Run(),
 		exec.Command("git", "-C", dir, "add", "--all").Run(),
 		exec.Command("git", "-C", dir, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x").Run(),
 	} {
@@ -120,22 +120,38 @@ func (g *growing) finished() error {
 	return err
 }
 
-// Killed at any moment, new-host leaves each file whole, and the same command run
-// again ends as if it had not been killed; AUTO_INSTALLER_KILLS=200 for a thorough
-// look.
+// Killed before any of its changes, and once more while it goes on, new-host leaves
+// each file whole, and the same command run again ends as if it had not been killed.
+// With AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
-	kills := killCount()
-	whole := newGrowing(t)
+	seen := map[int]bool{}
+	var of int
+	for at := 1; ; at++ {
+		g := newGrowing(t)
+		killed := killedBefore(t, g.add(), at)
+		if killed && at%2 == 0 {
+			killedBefore(t, g.add(), at/2)
+		}
+		var n int
+		n, of = g.state()
+		seen[n] = true
+		g.goesOn(fmt.Sprintf("killed before change %d", at))
+		if !killed {
+			break
+		}
+	}
+	for n := range of + 1 {
+		if !seen[n] {
+			t.Errorf("no kill left %d files", n)
+		}
+	}
 	start := time.Now()
-	if out, err := whole.add().CombinedOutput(); err != nil {
+	if out, err := newGrowing(t).add().CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	takes := time.Since(start)
-	if err := whole.finished(); err != nil {
-		t.Fatal(err)
-	}
-	var before, between, after int
-	for i := range kills {
+	count := map[int]int{}
+	for i := range killCount(t) {
 		g := newGrowing(t)
 		n := -1
 		if i%3 > 0 {
@@ -144,25 +160,25 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 		for range 1 + i%2 { // the second time it is killed while it goes on
 			killed(t, g.add(), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
 		}
-		switch n, of := g.state(); n {
-		case 0:
-			before++
-		case of:
-			after++
-		default:
-			between++
-		}
-		if g.finished() == nil { // the kill came too late
-			continue
-		}
-		if out, err := g.add().CombinedOutput(); err != nil {
-			t.Errorf("kill %d: run again: %v\n%s", i, err, out)
-		}
-		if err := g.finished(); err != nil {
-			t.Errorf("kill %d: run again: %v", i, err)
-		}
+		there, _ := g.state()
+		count[there]++
+		g.goesOn(fmt.Sprintf("kill %d", i))
 	}
-	t.Logf("%v an addition: %d as before, %d as after, %d between", takes, before, after, between)
+	t.Logf("%v an addition; how often so many of %d parts were there: %v", takes, of, count)
+}
+
+// goesOn wants the same command to finish what a kill left.
+func (g *growing) goesOn(when string) {
+	g.t.Helper()
+	if g.finished() == nil { // the kill came too late
+		return
+	}
+	if out, err := g.add().CombinedOutput(); err != nil {
+		g.t.Errorf("%s: run again: %v\n%s", when, err, out)
+	}
+	if err := g.finished(); err != nil {
+		g.t.Errorf("%s: run again: %v", when, err)
+	}
 }
 
 // Killed after each of its renames, and before or after git knew the files, what

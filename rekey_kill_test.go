@@ -29,11 +29,11 @@ type killedRepo struct {
 	identity string // file
 }
 
-const killedFiles = 10
+const killedFiles = 4
 
 func newKilledRepo(t *testing.T) *killedRepo {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(inMemory(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,17 @@ func newKilledRepo(t *testing.T) *killedRepo {
 	}
 	r.ok(os.WriteFile(filepath.Join(dir, "rules.json"), []byte("{"+strings.Join(rules, ",")+"}"), 0o600))
 	return r
+}
+
+// inMemory is a folder for many small files, which are synced to no disk.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "killed")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func (r *killedRepo) ok(errs ...error) {
@@ -96,13 +107,33 @@ func (r *killedRepo) after() int {
 	return n
 }
 
-// killCount is how often a command is killed; AUTO_INSTALLER_KILLS=200 for a
-// thorough look.
-func killCount() int {
-	if n, err := strconv.Atoi(os.Getenv("AUTO_INSTALLER_KILLS")); err == nil {
-		return n
+// killCount is how often a command is also killed at random moments;
+// AUTO_INSTALLER_KILLS=200 for a thorough look.
+func killCount(t *testing.T) int {
+	text := os.Getenv("AUTO_INSTALLER_KILLS")
+	if text == "" {
+		return 0
 	}
-	return 6
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// killedBefore runs a command that is killed before its change number at, and tells
+// whether there was one.
+func killedBefore(t *testing.T, cmd *exec.Cmd, at int) bool {
+	t.Helper()
+	cmd.Env = append(cmd.Environ(), fmt.Sprintf("%s=%d", killAt, at))
+	out, err := cmd.CombinedOutput()
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return true
+	}
+	if err != nil {
+		t.Fatalf("killed before change %d: %v\n%s", at, err, out)
+	}
+	return false
 }
 
 // temps are what a command has written and not put in its place.
@@ -141,20 +172,33 @@ func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...st
 	<-ended
 }
 
-// Killed at any moment, rekey leaves each secret as it was or as it is to be, and
-// the same command run again ends as if it had not been killed;
-// AUTO_INSTALLER_KILLS=200 for a thorough look.
+// Killed before any of its changes, rekey leaves each secret as it was or as it is
+// to be, and the same command run again ends as if it had not been killed. With
+// AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
-	kills := killCount()
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	whole := newKilledRepo(t)
+	seen := map[int]bool{}
+	for at := 1; ; at++ {
+		r := newKilledRepo(t)
+		killed := killedBefore(t, r.rekey(r.identity), at)
+		seen[r.goesOn(fmt.Sprintf("killed before change %d", at))] = true
+		if !killed {
+			break
+		}
+	}
+	for n := range killedFiles + 1 {
+		if !seen[n] {
+			t.Errorf("no kill left %d files re-encrypted", n)
+		}
+	}
 	start := time.Now()
-	if out, err := whole.rekey(whole.identity).CombinedOutput(); err != nil || whole.after() != killedFiles {
+	whole := newKilledRepo(t)
+	if out, err := whole.rekey(whole.identity).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	takes := time.Since(start)
-	var before, between, after, left int
-	for i := range kills {
+	left, count := 0, map[int]int{}
+	for i := range killCount(t) {
 		r := newKilledRepo(t)
 		n := -1
 		if i%3 > 0 {
@@ -162,28 +206,28 @@ func TestRekeyKilledAtAnyMoment(t *testing.T) {
 		}
 		killed(t, r.rekey(r.identity), takes, n, r.dir)
 		left += len(temps(r.dir))
-		switch n := r.after(); n {
-		case 0:
-			before++
-		case killedFiles:
-			after++
-		default:
-			between++
-		}
-		// Another key opens nothing, and changes nothing.
-		was := r.after()
-		if err := r.rekey(filepath.Join(r.dir, "other")).Run(); err == nil && was < killedFiles || r.after() != was {
-			t.Errorf("kill %d: with another key: %v", i, err)
-		}
-		if out, err := r.rekey(r.identity).CombinedOutput(); err != nil || r.after() != killedFiles {
-			t.Errorf("kill %d: run again: %v\n%s", i, err, out)
-		}
-		if left := temps(r.dir); len(left) > 0 {
-			t.Errorf("kill %d: run again it leaves %v", i, left)
-		}
-		if entries, err := os.ReadDir(filepath.Join(r.dir, ".git")); err != nil || len(entries) > 0 {
-			t.Errorf("kill %d: in the git folder are %v, %v", i, entries, err)
-		}
+		count[r.goesOn(fmt.Sprintf("kill %d", i))]++
 	}
-	t.Logf("%v a run, %d kills: %d as before, %d as after, %d between; %d half-way files went away", takes, kills, before, after, between, left)
+	t.Logf("%v a run; how often so many files were re-encrypted: %v; %d half-way files went away", takes, count, left)
+}
+
+// goesOn looks at what a kill left, wants the same command to finish it, and
+// returns how many files were re-encrypted by then.
+func (r *killedRepo) goesOn(when string) int {
+	r.t.Helper()
+	was := r.after()
+	// Another key opens nothing, and changes nothing.
+	if err := r.rekey(filepath.Join(r.dir, "other")).Run(); err == nil && was < killedFiles || r.after() != was {
+		r.t.Errorf("%s: with another key: %v", when, err)
+	}
+	if out, err := r.rekey(r.identity).CombinedOutput(); err != nil || r.after() != killedFiles {
+		r.t.Errorf("%s: run again: %v\n%s", when, err, out)
+	}
+	if left := temps(r.dir); len(left) > 0 {
+		r.t.Errorf("%s: run again it leaves %v", when, left)
+	}
+	if entries, err := os.ReadDir(filepath.Join(r.dir, ".git")); err != nil || len(entries) > 0 {
+		r.t.Errorf("%s: in the git folder are %v, %v", when, entries, err)
+	}
+	return was
 }

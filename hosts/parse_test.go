@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -147,7 +148,7 @@ func TestManyProblemsStayReadable(t *testing.T) {
 }
 
 func TestHugeDefinitionsAreCheap(t *testing.T) {
-	start := time.Now()
+	before := processorTime(t)
 	for _, text := range []string{
 		strings.Repeat("a.", maxSize/2-4) + "a=1",
 		"[" + strings.Repeat("a.", maxSize/2-4) + "a]",
@@ -160,9 +161,20 @@ func TestHugeDefinitionsAreCheap(t *testing.T) {
 			t.Errorf("accepted %.20s…", text)
 		}
 	}
-	if took := time.Since(start); took > 30*time.Second {
-		t.Errorf("took %v", took)
+	// Not by the clock, which goes on while others have the processor.
+	if took := processorTime(t) - before; took > 30*time.Second {
+		t.Errorf("took %v of processor time", took)
 	}
+}
+
+// processorTime is what this process has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // manyLines repeats line, with a number, up to the size that is read.

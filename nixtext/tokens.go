@@ -111,6 +111,7 @@ func LineEnd(src []byte, at int) int {
 
 func nextToken(src []byte, at int) (Token, error) {
 	rest := src[at:]
+	line := src[at:LineEnd(src, at)] // what regexp looks at has a price for each byte
 	found := func(kind Kind, n int) (Token, error) {
 		return Token{kind, at, at + n, string(rest[:n])}, nil
 	}
@@ -120,19 +121,19 @@ func nextToken(src []byte, at int) (Token, error) {
 	if bytes.HasPrefix(rest, []byte("''")) {
 		return indentedToken(src, at)
 	}
-	if m := nixPath.Find(rest); m != nil {
+	if m := nixPath.Find(line); m != nil {
 		return found(Path, len(m))
 	}
-	if m := nixSearch.Find(rest); m != nil {
+	if m := nixSearch.Find(line); m != nil {
 		return found(Path, len(m))
 	}
-	if m := nixIdent.Find(rest); m != nil {
+	if m := nixIdent.Find(line); m != nil {
 		return found(Ident, len(m))
 	}
-	if m := nixNumber.Find(rest); m != nil {
+	if m := nixNumber.Find(line); m != nil {
 		return found(Number, len(m))
 	}
-	if m := nixOp.Find(rest); m != nil {
+	if m := nixOp.Find(line); m != nil {
 		return found(Op, len(m))
 	}
 	return Token{}, &SyntaxError{at, fmt.Sprintf("unexpected byte %#x", rest[0])}

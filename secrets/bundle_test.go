@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -93,6 +94,29 @@ func TestBundle(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A passphrase costs who guesses it what age itself asks for; tests make it cheap.
+func TestSealCost(t *testing.T) {
+	if sealWork != 18 {
+		t.Errorf("the product's work factor is %d", sealWork)
+	}
+	quickly(t)
+	data, err := Seal(testBundle(t, "k"), []byte("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ParseSealed(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := ReadHeader(bytes.NewReader(s.passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.stanzas[0].Args[1]; got != strconv.Itoa(sealWork) {
+		t.Errorf("its header asks for the work factor %s", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -369,8 +370,10 @@ func TestLogIsComplete(t *testing.T) {
 		next := map[int]int{}
 		total := 0
 		for s := bufio.NewScanner(f); s.Scan(); {
-			var w, i int
-			if n, _ := fmt.Sscanf(text(s.Text()), "w%d %d", &w, &i); n != 2 {
+			of, number, _ := strings.Cut(text(s.Text()), " ")
+			w, err := strconv.Atoi(strings.TrimPrefix(of, "w"))
+			i, err2 := strconv.Atoi(strings.TrimRight(number, `"}`))
+			if err != nil || err2 != nil {
 				continue
 			}
 			if i != next[w] {

@@ -28,6 +28,12 @@ const maxEvent = 1 << 20
 // install that it followed. A file that a new install replaced is followed to
 // its end.
 func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
+	return follow(ctx, file, each, func() bool { return true })
+}
+
+// follow is Follow, and ends with errEngineGone where there is no last event and
+// nothing runs any more that writes one.
+func follow(ctx context.Context, file string, each func(Event), running func() bool) (Code, error) {
 	// A pipe or a device is no events file; without O_NONBLOCK, opening a pipe
 	// waits for its writer (fifo(7)).
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
@@ -44,6 +50,7 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 	}
 	r := bufio.NewReader(f)
 	var part []byte
+	gone := false
 	for {
 		chunk, err := r.ReadSlice('\n')
 		part = append(part, chunk...)
@@ -53,7 +60,12 @@ func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
+		case errors.Is(err, io.EOF) && gone:
+			return 0, errEngineGone
 		case errors.Is(err, io.EOF):
+			if gone = !running(); gone {
+				continue // what it wrote since the last read
+			}
 			select {
 			case <-ctx.Done():
 				return 0, context.Cause(ctx)
@@ -110,13 +122,10 @@ func (p *EngineProcess) Follow(ctx context.Context, each func(Event)) error {
 
 // FollowCode is Follow that also returns the engine's exit code.
 func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go p.watch(ctx, cancel)
 	p.begun(ctx)
 	var plan *Plan
 	wrote := false
-	code, err := Follow(ctx, p.Paths.Events, func(e Event) {
+	code, err := follow(ctx, p.Paths.Events, func(e Event) {
 		switch e.Kind {
 		case KindPlan:
 			plan, wrote = e.Plan, e.Plan != nil && e.Plan.Resumed
@@ -124,7 +133,7 @@ func (p *EngineProcess) FollowCode(ctx context.Context, each func(Event)) (Code,
 			wrote = wrote || plan != nil && slices.ContainsFunc(plan.Steps, func(s Step) bool { return s.Writes && s.Name == e.Step })
 		}
 		each(e)
-	})
+	}, p.Running)
 	if errors.Is(err, errEngineGone) {
 		gone := sys.CodeUnexpected
 		if wrote {
@@ -164,26 +173,6 @@ func (p *EngineProcess) Next(ctx context.Context, last os.FileInfo) (os.FileInfo
 	}
 }
 
-// errEngineGone: the lock is free and there was no last event.
+// errEngineGone: the lock is free, and the events were read to their end without
+// a last one.
 var errEngineGone = errors.New("the install was killed from outside")
-
-// watch ends ctx if no engine holds the lock for a while, long enough for the
-// last event to be read.
-func (p *EngineProcess) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	gone := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-		if p.Running() {
-			gone = 0
-			continue
-		}
-		if gone++; gone == 5 {
-			cancel(errEngineGone)
-			return
-		}
-	}
-}

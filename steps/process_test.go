@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,17 +24,21 @@ import (
 // The test binary is an engine too when the screens' side starts it as one:
 // it runs a plan of one step that does what ENGINE says.
 func TestMain(m *testing.M) {
-	source.KnownHosts = nil // whatever this machine knows
+	source.KnownHosts = nil                                       // whatever this machine knows
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // a second otherwise, for each engine
 	if len(os.Args) > 1 && os.Args[1] == "install" {
 		os.Exit(engineForTests(os.Args[1:]))
+	}
+	if err := flag.Set("rapid.seed", "1"); err != nil { // for TestTopology, unless the command line has one
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
 func engineForTests(args []string) int {
-	flag := func(name string) string { return args[slices.Index(args, name)+1] }
-	events := flag("--events")
-	p := Paths{Dir: filepath.Dir(events), Events: events, Log: flag("--log-file")}
+	value := func(name string) string { return args[slices.Index(args, name)+1] }
+	events := value("--events")
+	p := Paths{Dir: filepath.Dir(events), Events: events, Log: value("--log-file")}
 	how := os.Getenv("ENGINE")
 	if how == "refuse" {
 		WriteError(os.Stderr, Usage("do it right", "it is wrong"))
@@ -93,7 +98,7 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 	if want := "13 bytes, session leader true, resume true"; !slices.Contains(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
-	for range 100 { // the process itself ends a little after its last event
+	for range 3000 { // the process itself ends a little after its last event
 		if !p.Running() {
 			break
 		}

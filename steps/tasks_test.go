@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"auto-installer/steps/internal/sys"
@@ -52,14 +53,18 @@ func TestShownInTime(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
 	_ = e.Close(nil)
-	if all := ShowEvents(p.Events, func(Event) {})(); !all {
-		t.Error("not all was shown")
-	}
-	stalled := make(chan struct{})
-	defer close(stalled)
-	if all := ShowEvents(p.Events, func(Event) { <-stalled })(); all {
-		t.Error("all was shown")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		if all := ShowEvents(p.Events, func(Event) {})(); !all {
+			t.Error("not all was shown")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		stalled := make(chan struct{})
+		defer close(stalled)
+		if all := ShowEvents(p.Events, func(Event) { <-stalled })(); all {
+			t.Error("all was shown")
+		}
+	})
 }
 
 // Shared tasks of a name run beside each other, and use few folders; others wait.

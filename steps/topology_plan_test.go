@@ -40,7 +40,7 @@ func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topolog
 		}
 		return
 	}
-	c.plans.Add(1)
+	c.plans++
 	mapper := "/dev/mapper/" + a.Host.LUKS.MapperName
 	own := []string{n.Path, "/dev/fd/3"}
 	for i := range 3 {
@@ -159,12 +159,12 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 	at := now.At(confirmed.Path)
 	isSame := at != nil && now.Is(n, at) && at.PTUUID == n.PTUUID
 	if err == nil {
-		c.passed.Add(1)
+		c.passed++
 		if !isSame || !at.Takable() || at.Busy {
 			t.Fatalf("%s: the gate opened for %s, which is %+v", what, confirmed.Path, at)
 		}
 	} else {
-		c.shut.Add(1)
+		c.shut++
 		if f, ok := errors.AsType[*sys.Fault](err); !ok || f.Code != sys.CodeGate || f.Hint == "" {
 			t.Fatalf("%s: %#v", what, err)
 		}

@@ -465,22 +465,22 @@ var errNoValue = errors.New("nix cannot evaluate it")
 
 // Repos of all shapes that were met, and mixtures: whatever new-host writes, or
 // prints for a person to write, keeps the meaning of all that is there, and gives
-// no secret to a host that its rule does not name. EDITS_SEED=N for other ones.
+// no secret to a host that its rule does not name. EDITS_SEED=N for other
+// ones, and more of them.
 func TestEditsMeanWhatTheyShould(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
 	}
-	seed := uint64(12)
+	seed, count := uint64(12), 200
 	if text := os.Getenv("EDITS_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seed = n
+		seed, count = n, 500
 	}
 	t.Logf("EDITS_SEED=%d", seed)
 	a := author{rand.New(rand.NewPCG(seed, 0))}
-	const count = 500
 	v := &variants{t: t, dir: t.TempDir(), byID: map[string]int{}}
 	type job struct {
 		madeUp

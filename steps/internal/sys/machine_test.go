@@ -290,7 +290,7 @@ func TestDaemonLeftBehind(t *testing.T) {
 // gone waits until no process of the group is left but zombies.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || strings.Contains(string(stat), ") Z ") {
 			return
@@ -302,9 +302,9 @@ func gone(t *testing.T, pid int) {
 func TestCancelEndsTheWholeGroup(t *testing.T) {
 	why := errors.New("the operator's reason")
 	for _, c := range []struct{ name, script string }{
-		{"child in the foreground", `echo $$ >"$1.new"; mv "$1.new" "$1"; sleep 60; true`},
-		{"child in the background", `sleep 60 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
-		{"child with its own output", `sleep 60 >/dev/null 2>&1 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
+		{"child in the foreground", `echo $$ >"$1.new"; mv "$1.new" "$1"; sleep 600; true`},
+		{"child in the background", `sleep 600 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
+		{"child with its own output", `sleep 600 >/dev/null 2>&1 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
 		{"deaf to SIGTERM", `trap '' TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done`},
 		{"child deaf to SIGTERM", `sh -c 'trap "" TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done' sh "$1" & wait`},
 	} {
@@ -315,7 +315,7 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- m.Run(ctx, sh(c.script, file)) }()
 			var pid int
-			for deadline := time.Now().Add(10 * time.Second); pid == 0; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); pid == 0; time.Sleep(5 * time.Millisecond) {
 				if data, err := os.ReadFile(file); err == nil {
 					pid, _ = strconv.Atoi(strings.TrimSpace(string(data)))
 				}
@@ -323,18 +323,14 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 					t.Fatal("the command did not begin")
 				}
 			}
-			began := time.Now()
 			cancel(why)
 			select {
 			case err := <-done:
 				if !errors.Is(err, why) {
 					t.Errorf("error %v, want the context's cause", err)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute): // by themselves they end after ten
 				t.Fatal("it does not end")
-			}
-			if took := time.Since(began); took > m.Grace+5*time.Second {
-				t.Errorf("it took %v", took)
 			}
 			gone(t, pid)
 		})
@@ -398,12 +394,22 @@ func TestDoDropsTheUndoOfWhatNeverStarted(t *testing.T) {
 	}
 }
 
+// heard is a Reporter that is called when a command has printed a line, and so
+// has started.
+type heard func()
+
+func (heard) Command(Cmd)       {}
+func (h heard) Log(string)      { h() }
+func (heard) Warn(string)       {}
+func (heard) Progress(Progress) {}
+func (heard) Waiting(Waiting)   {}
+
 // What is stopped in the middle may be half done: its undo must run.
 func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
 	m, _ := newMachine(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := m.Do(ctx, sh("sleep 60"), sh("true")); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m.Reporter = heard(cancel)
+	if err := m.Do(ctx, sh("echo begun; sleep 60"), sh("true")); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	if m.Undos.Len() != 1 {

@@ -23,13 +23,13 @@ func TestSessionsEndLeftovers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	file.add(left.Process.Pid)
-	for deadline := time.Now().Add(5 * time.Second); len(members("/proc", left.Process.Pid)) < 4; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(members("/proc", left.Process.Pid)) < 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the processes did not start")
 		}
 	}
 	go func() { _ = left.Wait() }()
-	if n := file.End(5 * time.Second); n != 4 {
+	if n := file.End(time.Minute); n != 4 {
 		t.Errorf("%d processes ended, want 4", n)
 	}
 	if got := members("/proc", left.Process.Pid); len(got) > 0 {

