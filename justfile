@@ -5,6 +5,8 @@ gofumpt := "mvdan.cc/gofumpt@v0.12.0"
 gotestsum := "gotest.tools/gotestsum@v1.13.0"
 bin := justfile_directory() / "lab/out/bin"
 
+export PATH := env("PATH") + ":/usr/sbin:/sbin" # Debian gives users no sbin
+
 set positional-arguments # "$@", so that the shell takes none of a regular expression for its own
 
 # show the recipes
@@ -29,7 +31,7 @@ test: lint tools
 
 # the unit tests
 unit *args:
-    go test -race "$@" ./...
+    lab/unit "$@" ./...
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
@@ -67,7 +69,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools
