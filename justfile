@@ -8,6 +8,7 @@ bin := justfile_directory() / "lab/out/bin"
 # A program with the race detector sleeps for a second at its end (GORACE of the Go
 # manual); there are some fifty test programs, which have nothing more to race for.
 export GORACE := "atexit_sleep_ms=0"
+export PATH := env("PATH") + ":/usr/sbin:/sbin" # Debian gives users no sbin
 
 set positional-arguments # "$@", so that the shell takes none of a regular expression for its own
 
@@ -33,7 +34,7 @@ test: lint tools
 
 # the unit tests
 unit *args:
-    go test -race "$@" ./...
+    lab/unit "$@" ./...
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
@@ -71,7 +72,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

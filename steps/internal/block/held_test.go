@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -83,17 +84,29 @@ func takeDisk(t *testing.T, path string) *Held {
 	return h
 }
 
-// part gives the kernel the partitions, as a table on the disk would.
-func part(t *testing.T, path string) {
+// part gives the kernel partitions, as a table on the disk would, until the test
+// ends. It does what addpart and delpart do, which Debian 13 does not have.
+func part(t *testing.T, path string, extents ...Extent) {
 	t.Helper()
-	for _, e := range extents {
-		tool(t, "addpart", path, strconv.Itoa(e.Number), strconv.FormatInt(e.Start/512, 10), strconv.FormatInt(e.Size/512, 10))
-	}
-	t.Cleanup(func() {
-		for _, e := range extents {
-			_ = exec.Command("delpart", path, strconv.Itoa(e.Number)).Run()
+	tell := func(op int32, e Extent) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
 		}
-	})
+		defer f.Close()
+		p := unix.BlkpgPartition{Start: e.Start, Length: e.Size, Pno: int32(e.Number)}
+		arg := unix.BlkpgIoctlArg{Op: op, Datalen: int32(unsafe.Sizeof(p)), Data: (*byte)(unsafe.Pointer(&p))}
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.BLKPG, uintptr(unsafe.Pointer(&arg))); errno != 0 {
+			return errno
+		}
+		return nil
+	}
+	for _, e := range extents {
+		if err := tell(unix.BLKPG_ADD_PARTITION, e); err != nil {
+			t.Fatalf("adding partition %d to %s: %v", e.Number, path, err)
+		}
+		t.Cleanup(func() { _ = tell(unix.BLKPG_DEL_PARTITION, e) })
+	}
 }
 
 // handed is a disk of three partitions that was handed over.
@@ -101,7 +114,7 @@ func handed(t *testing.T) (*Held, string) {
 	t.Helper()
 	path := loopDisk(t)
 	h := takeDisk(t, path)
-	part(t, path)
+	part(t, path, extents...)
 	h.wrote = true
 	if err := h.HandOver(t.Context(), extents); err != nil {
 		t.Fatal(err)
@@ -160,7 +173,7 @@ func TestHeld(t *testing.T) {
 		t.Error(err)
 	}
 	if parts, err := partitionsOf(h.facts.DevNo); err != nil || len(parts) == 0 { // a kernel that knows no GPT
-		part(t, path)
+		part(t, path, extents...)
 	}
 	if err := h.HandOver(t.Context(), extents); err != nil {
 		t.Fatal(err)
@@ -224,7 +237,7 @@ func TestHeld(t *testing.T) {
 // of.
 func TestTakeWhatIsUsed(t *testing.T) {
 	path := loopDisk(t)
-	part(t, path)
+	part(t, path, extents...)
 	other, err := os.OpenFile(PartitionPath(path, 2), os.O_RDONLY|os.O_EXCL, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -290,8 +303,7 @@ func TestCheck(t *testing.T) {
 		"another disk came to its number": {func(_ *testing.T, h *Held, _ string) { h.facts.DiskSeq-- }, "another disk was attached"},
 		"unplugged":                       {func(_ *testing.T, h *Held, _ string) { h.facts.DevNo = "7:1048575" }, "the disk is gone"},
 		"one more partition": {func(t *testing.T, _ *Held, path string) {
-			tool(t, "addpart", path, "4", "61440", "2048")
-			t.Cleanup(func() { _ = exec.Command("delpart", path, "4").Run() })
+			part(t, path, Extent{4, 30 * mib, mib})
 		}, "had 3 partitions and has 4 now"},
 		"a partition at another place": {func(_ *testing.T, h *Held, _ string) { h.parts[1].Start += 512 }, "partition 2 of"},
 		"a mapper that is not there":   {func(*testing.T, *Held, string) {}, "/dev/mapper/not-there: no such file"},
@@ -356,7 +368,7 @@ func TestHandOverNoticed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := loopDisk(t)
-			part(t, path)
+			part(t, path, extents...)
 			tool(t, "mkfs.ext4", "-q", PartitionPath(path, 2))
 			h := takeDisk(t, path)
 			h.between = func() { c.comes(t, path) }
@@ -365,7 +377,7 @@ func TestHandOverNoticed(t *testing.T) {
 	}
 	t.Run("other partitions", func(t *testing.T) {
 		path := loopDisk(t)
-		part(t, path)
+		part(t, path, extents...)
 		h := takeDisk(t, path)
 		refused(t, h.HandOver(t.Context(), extents[:2]), sys.CodeGate, "the kernel has 3 partitions")
 		moved := append([]Extent{}, extents...)

@@ -51,7 +51,7 @@ func TestSampleOfADiskThatCannotBeRead(t *testing.T) {
 // others claim it.
 func TestSurveyLoopUponAPartition(t *testing.T) {
 	path := loopDisk(t)
-	part(t, path)
+	part(t, path, extents...)
 	upon := tool(t, "losetup", "--find", "--show", "--read-only", PartitionPath(path, 2))
 	t.Cleanup(func() { tool(t, "losetup", "--detach", upon) })
 	inv, err := Survey(t.Context(), machine(), "/")

@@ -22,7 +22,7 @@ func Image(t testing.TB, mib int, sector, label string, files map[string][]byte)
 	run := func(argv ...string) {
 		t.Helper()
 		cmd := exec.Command(argv[0], argv[1:]...)
-		cmd.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
+		cmd.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1", "LC_ALL=C.UTF-8") // for names that are not ASCII
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s is needed, ./bootstrap installs it: %v\n%s", argv[0], err, out)
 		}
