@@ -38,7 +38,7 @@ unit *args:
 
 # the lab's scenarios, or those whose name matches
 e2e scenario='.':
-    go test -tags e2e -count 1 -timeout 85m -parallel 3 -v -run '{{scenario}}' ./lab/...
+    go test -tags e2e -count 1 -timeout 85m -parallel 2 -v -run '{{scenario}}' ./lab/...
 
 # every fault in every step of an install, in the lab; takes hours
 campaign *tests:
@@ -72,7 +72,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/root/usr/local/sbin/lab-resumed lab/live/root/usr/local/bin/cryptsetup lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

@@ -60,7 +60,7 @@ const warm = `
 // and makes it if there is none yet: once for an image and a QEMU.
 func save(ctx context.Context, config Config, accel string) (*saved, error) {
 	if config.BIOS || config.Kiosk || !config.Stick || config.Memory != 0 {
-		return nil, errors.New("a machine that is not saved is started by Config.Saved")
+		return nil, errors.New("a live system is saved with UEFI, its stick and the usual memory only")
 	}
 	config = Config{Name: "saved", Image: config.Image, Stick: true}
 	s := &saved{saving: true}
@@ -157,7 +157,7 @@ func (s *saved) resume(ctx context.Context, m *Machine) error {
 	if err := m.migrate(ctx, "migrate-incoming", "exec:cat "+s.devices()); err != nil {
 		return err
 	}
-	for _, d := range m.Config.devices() {
+	for _, d := range m.devices() {
 		if err := m.Monitor.Execute(ctx, "device_add", d, nil); err != nil {
 			return fmt.Errorf("plugging in %v: %w", d, err)
 		}

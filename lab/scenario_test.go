@@ -54,7 +54,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 	}
 	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
-	c.Saved = !c.Kiosk && c.Memory == 0
+	c.Saved = !c.Kiosk && !c.BIOS && c.Memory == 0 // else the boot is what it is about
 	m := start(t, c)
 	awaitLive(t, m)
 	shell(t, m, "udevadm settle")
