@@ -38,9 +38,11 @@ func Accel(ctx context.Context, image Image) string {
 	if accel := os.Getenv("LAB_ACCEL"); accel != "" {
 		return accel
 	}
-	if _, err := os.Stat("/dev/kvm"); err != nil {
+	kvm, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
 		return "tcg"
 	}
+	kvm.Close()
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	verdict := filepath.Join(filepath.Dir(image.Dir), "accel-"+strings.TrimSpace(string(boot)))
 	if known, err := os.ReadFile(verdict); err == nil {

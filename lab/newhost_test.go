@@ -26,9 +26,9 @@ type builder struct {
 func newBuilder(t *testing.T, image Image) *builder {
 	t.Helper()
 	dir := t.TempDir()
-	if err := Binary(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
+	// nix lets nobody but root write to the folders of its store, nor remove them.
+	t.Cleanup(func() { _, _ = tool(context.Background(), "chmod", "-R", "u+w", dir) })
+	giveProgram(t, dir)
 	b := &builder{t: t, program: filepath.Join(dir, "auto-installer"), repo: filepath.Join(dir, "config"), home: filepath.Join(dir, "home")}
 	for _, d := range []string{b.repo, b.home} {
 		if err := os.Mkdir(d, 0o700); err != nil {

@@ -30,6 +30,18 @@ var program = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "auto-installer"))
 })
 
+// giveProgram puts the program under test into a folder.
+func giveProgram(t *testing.T, dir string) {
+	t.Helper()
+	built, err := program()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "auto-installer"), built, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // installer is the live machine with what a scenario asks of it.
 type installer struct {
 	*Machine
@@ -44,14 +56,8 @@ func liveMachine(t *testing.T, c Config) *installer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	share := t.TempDir()
-	if err := os.WriteFile(filepath.Join(share, "auto-installer"), built, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	giveProgram(t, share)
 	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
 	c.Saved = !c.Kiosk && !c.BIOS && c.Memory == 0 // else the boot is what it is about

@@ -49,7 +49,7 @@ func (r *report) says(t *testing.T, words string) {
 func loop(t testing.TB, size int64, sector int) (path, file string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("root is needed for loop devices: run the tests with sudo")
+		t.Fatal("root is needed for loop devices: just unit runs these tests as root")
 	}
 	file = filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(file, bytes.Repeat([]byte{0xaa}, int(size)), 0o600); err != nil {

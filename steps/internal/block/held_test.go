@@ -25,7 +25,7 @@ var extents = []Extent{{1, mib, 8 * mib}, {2, 9 * mib, 16 * mib}, {3, 25 * mib, 
 func diskFile(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("root is needed for loop devices: run the tests with sudo")
+		t.Fatal("root is needed for loop devices: just unit runs these tests as root")
 	}
 	file := filepath.Join(t.TempDir(), "disk")
 	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, 32*mib)); err != nil {

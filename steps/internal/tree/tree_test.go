@@ -182,7 +182,7 @@ func TestChangedMeanwhile(t *testing.T) {
 // keeps its owner.
 func TestRootLeavesNothingBehind(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Fatal("root is needed: run the tests with sudo")
+		t.Fatal("root is needed: just unit runs these tests as root")
 	}
 	dir := repo(t, "a", "1", "sub/b", "2")
 	no(t, os.Chown(dir, 1234, 1234), os.Chown(filepath.Join(dir, "sub"), 1235, 1235), os.Chown(filepath.Join(dir, "sub/b"), 1236, 1236))
