@@ -45,7 +45,8 @@ func newMachine(t *testing.T) (*Machine, *recorder) {
 		t.Fatal(err)
 	}
 	r := &recorder{}
-	return &Machine{Reporter: r, Undos: undos, Grace: 300 * time.Millisecond}, r
+	// A busy machine may take its time to read what a command has printed.
+	return &Machine{Reporter: r, Undos: undos, Grace: time.Minute}, r
 }
 
 func sh(script string, args ...string) Cmd {
@@ -156,7 +157,6 @@ func TestStdinAndEnvReachTheCommand(t *testing.T) {
 
 func TestOutputIsLimited(t *testing.T) {
 	m, r := newMachine(t)
-	m.Grace = 0 // the usual: a slow machine needs its time for this much
 	out, err := m.Output(t.Context(), sh(`head -c "$1" /dev/zero; echo note >&2`, strconv.Itoa(MaxOutput)))
 	if err != nil || len(out) != MaxOutput {
 		t.Errorf("%d bytes, %v", len(out), err)
@@ -267,6 +267,7 @@ func TestSilenceIsCountedFromTheLastLine(t *testing.T) {
 
 func TestDaemonLeftBehind(t *testing.T) {
 	m, r := newMachine(t)
+	m.Grace = time.Second
 	if err := m.Run(t.Context(), sh(`sleep 30 & echo $!`)); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func TestDaemonLeftBehind(t *testing.T) {
 		t.Errorf("the daemon did not stay: %v", err)
 	}
 	// Output that may not be whole is not returned.
-	out, err := m.Output(t.Context(), sh(`sleep 2 & echo all`))
+	out, err := m.Output(t.Context(), sh(`sleep 10 & echo all`))
 	if err == nil || out != nil || !strings.Contains(err.Error(), "still holds its output") {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -310,6 +311,7 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, _ := newMachine(t)
+			m.Grace = 300 * time.Millisecond
 			file := filepath.Join(t.TempDir(), "pid")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			done := make(chan error, 1)
