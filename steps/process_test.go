@@ -29,8 +29,11 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "install" {
 		os.Exit(engineForTests(os.Args[1:]))
 	}
-	if err := flag.Set("rapid.seed", "1"); err != nil { // for TestTopology, unless the command line has one
-		panic(err)
+	// For TestTopology, unless the command line has others.
+	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "400"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -22,7 +22,7 @@ import (
 // to the gate and the plan. It judges by what is true of the machine, as it
 // was made up, and by nothing that the program thinks of it.
 //
-// It makes -rapid.checks machines, 100 unless told otherwise, which are the same
+// It makes -rapid.checks machines, 400 unless told otherwise, which are the same
 // ones at each run: -rapid.seed=N for others, 0 for any. One that fails is made as
 // small as possible, printed, and kept below testdata/rapid, from where it is tried
 // first the next time.

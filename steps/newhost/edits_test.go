@@ -465,19 +465,18 @@ var errNoValue = errors.New("nix cannot evaluate it")
 
 // Repos of all shapes that were met, and mixtures: whatever new-host writes, or
 // prints for a person to write, keeps the meaning of all that is there, and gives
-// no secret to a host that its rule does not name. EDITS_SEED=N for other
-// ones, and more of them.
+// no secret to a host that its rule does not name. EDITS_SEED=N for others.
 func TestEditsMeanWhatTheyShould(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
 	}
-	seed, count := uint64(12), 200
+	seed := uint64(12)
 	if text := os.Getenv("EDITS_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seed, count = n, 500
+		seed = n
 	}
 	t.Logf("EDITS_SEED=%d", seed)
 	a := author{rand.New(rand.NewPCG(seed, 0))}
@@ -488,7 +487,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		proposals *secrets.Proposals
 		before    int
 	}
-	jobs := make([]job, count)
+	jobs := make([]job, 500)
 	for i := range jobs {
 		m := a.repo()
 		o := Options{Repo: v.dir, Host: hosts.Host{TargetHost: m.host}, Draft: NewDraft()}
