@@ -5,6 +5,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,23 +49,25 @@ func (i *installer) events() []event {
 	return all
 }
 
-// timed logs how long the install took to the first write, and to prove itself.
+// timed logs how long the install took to the first write, and each step.
 func (i *installer) timed() {
 	i.t.Helper()
 	var first time.Time
 	source := 0.0
-	all := i.events()
-	for _, e := range all {
+	steps := ""
+	for _, e := range i.events() {
+		if e.Event == "finished" && e.Seconds >= 0.1 {
+			steps += fmt.Sprintf(", %s %.1f s", e.Step, e.Seconds)
+		}
 		switch {
 		case e.Event == "command" && e.Step == "partition" && first.IsZero():
 			first = e.Time
 		case e.Event == "finished" && e.Step == "source":
 			source = e.Seconds
-		case e.Event == "finished" && e.Step == "bootproof":
-			i.t.Logf("the boot proof took %.1f s", e.Seconds)
 		case e.Event == "ended":
 			began := e.Time.Add(-time.Duration(e.Seconds * float64(time.Second)))
-			i.t.Logf("from the last answer to the first write: %.2f s, and %.1f s for clone and evaluation", first.Sub(began).Seconds()-source, source)
+			i.t.Logf("from the last answer to the first write %.2f s, and %.1f s for clone and evaluation; of the steps%s",
+				first.Sub(began).Seconds()-source, source, strings.TrimPrefix(steps, ","))
 		}
 	}
 }

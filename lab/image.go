@@ -86,15 +86,20 @@ func liveBuild(ctx context.Context, log io.Writer, args ...string) (string, erro
 // Binary builds auto-installer from the sources as they are into dir, a folder
 // to be shared with a machine (Config.Share).
 func Binary(ctx context.Context, dir string) error {
+	return build(ctx, ".", filepath.Join(dir, "auto-installer"))
+}
+
+// build builds a command of the repo that needs nothing of the machine it runs on.
+func build(ctx context.Context, command, file string) error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "auto-installer"), ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, command)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building auto-installer failed: %w\n%s", err, out)
+		return fmt.Errorf("building %s failed: %w\n%s", file, err, out)
 	}
 	return nil
 }

@@ -133,35 +133,22 @@ func TestLUKS(t *testing.T) {
 	}
 }
 
-// spyOnProcesses keeps what every process shows of itself, several times a
-// second, until the returned function is called. It must have seen the words.
+// spyOnProcesses keeps what every process shows of itself until the returned
+// function is called. It must have seen the words.
 func (i *installer) spyOnProcesses(words ...string) func() string {
 	i.t.Helper()
-	// Without a command of its own: those would be most of what an emulated machine
-	// does meanwhile.
-	_, err := i.Agent.Start(i.t.Context(), nil, "bash", "-c", `
-		declare -A seen
-		exec 9<> <(:)
-		until [[ -e /run/spy-stop ]]; do
-			for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
-				{ mapfile -d '' -t words <$file; } 2>/dev/null
-				all=${words[*]}
-				[[ -n $all && -z ${seen[$all]+x} ]] || continue
-				seen[$all]=
-				printf '%s\n' "${words[@]}" >>/run/spy
-			done
-			read -r -t 0.1 -u 9
-		done
-		touch /run/spy-stopped`)
-	if err != nil {
-		i.t.Fatal(err)
-	}
+	spy, err := i.Agent.Start(i.t.Context(), nil, "/lab/spy", "/run/spy")
+	i.must(err)
 	return func() string {
 		i.t.Helper()
-		seen := shell(i.t, i.Machine, "touch /run/spy-stop; until [ -e /run/spy-stopped ]; do sleep 0.1; done; sort -u /run/spy")
+		i.must(spy.Signal(i.t.Context(), "TERM"))
+		if end, err := spy.Wait(i.t.Context()); err != nil || end.Exit != 0 {
+			i.t.Fatalf("the spy: %v, %s", err, end.Stderr)
+		}
+		seen := shell(i.t, i.Machine, "cat /run/spy")
 		for _, word := range words {
 			if !strings.Contains(seen, word) {
-				i.t.Errorf("the process list snapshots missed %s", word)
+				i.t.Errorf("the spy missed %s", word)
 			}
 		}
 		return seen

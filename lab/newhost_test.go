@@ -28,7 +28,7 @@ func newBuilder(t *testing.T, image Image) *builder {
 	dir := t.TempDir()
 	// nix lets nobody but root write to the folders of its store, nor remove them.
 	t.Cleanup(func() { _, _ = tool(context.Background(), "chmod", "-R", "u+w", dir) })
-	giveProgram(t, dir)
+	givePrograms(t, dir)
 	b := &builder{t: t, program: filepath.Join(dir, "auto-installer"), repo: filepath.Join(dir, "config"), home: filepath.Join(dir, "home")}
 	for _, d := range []string{b.repo, b.home} {
 		if err := os.Mkdir(d, 0o700); err != nil {
@@ -87,9 +87,18 @@ func (b *builder) fromTemplate(image Image) {
 		cp -r ` + project + `/lab/nix/nixpkgs/. ` + project + `/lab/nix/template/agenix ` + project + `/lab/nix/template/demo.nix lab/nixpkgs/
 		mv lab/nixpkgs/agenix lab/agenix
 		cp ` + project + `/lab/nix/lib.nix lab/nixpkgs/
-		sed -i 's|modules = \[ ./options.nix \]|modules = [ ./options.nix ./demo.nix ]|' lab/nixpkgs/outputs.nix
+		sed -i -e 's|^nixpkgsLib:|nixpkgsLib: parts:|' \
+			-e 's|modules = \[ ./options.nix \]|modules = [ ./options.nix (import ./demo.nix parts) ]|' lab/nixpkgs/outputs.nix
+		cat >lab/nixpkgs/flake.nix <<-END
+			{
+			  inputs.parts = {
+			    url = "path:$(nix store add --name source ` + image.Parts() + `)";
+			    flake = false;
+			  };
+			  outputs = { self, parts }: import ./outputs.nix (import ./lib.nix) parts;
+			}
+		END
 		git -C ` + image.GitRepo() + ` archive HEAD system | tar -x -C lab/nixpkgs/demo
-		cp -r ` + image.Parts() + ` lab/nixpkgs/demo/parts
 		sed -i \
 			-e 's|"github:NixOS/nixpkgs/[^"]*"|"path:./lab/nixpkgs"|' \
 			-e 's|"github:ryantm/agenix"|"path:./lab/agenix"|' \
@@ -165,6 +174,7 @@ func TestNewHost(t *testing.T) {
 	i.must(o.Yes(ctx))
 	i.must(o.Watch(ctx))
 	lap(t, i.Machine, "done")
+	i.timed()
 	i.letGo()
 	private := i.privateLines("/mnt-look", target)
 	i.secretless(map[string]string{"build machine's output": b.spoken.String(), "processes": spy()}, append(private, bundlePassphrase, greeting)...)

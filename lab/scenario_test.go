@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,25 +18,23 @@ import (
 // liveImage is built once for all scenarios.
 var liveImage = sync.OnceValues(func() (Image, error) { return Build(context.Background(), os.Stderr) })
 
-// program is the program under test, built once.
-var program = sync.OnceValues(func() ([]byte, error) {
+// programs is a folder with the program under test and the spy, built once.
+var programs = sync.OnceValues(func() (string, error) {
 	root, err := Root()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	dir := filepath.Join(root, "lab/out/program")
-	if err := Binary(context.Background(), dir); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(filepath.Join(dir, "auto-installer"))
+	dir := filepath.Join(root, "lab/out/programs")
+	return dir, errors.Join(build(context.Background(), ".", filepath.Join(dir, "auto-installer")),
+		build(context.Background(), "./lab/cmd/spy", filepath.Join(dir, "spy")))
 })
 
-// giveProgram puts the program under test into a folder.
-func giveProgram(t *testing.T, dir string) {
+// givePrograms makes copies of them in a folder.
+func givePrograms(t *testing.T, dir string) {
 	t.Helper()
-	built, err := program()
+	built, err := programs()
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "auto-installer"), built, 0o755)
+		err = os.CopyFS(dir, os.DirFS(built))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +56,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 		t.Fatal(err)
 	}
 	share := t.TempDir()
-	giveProgram(t, share)
+	givePrograms(t, share)
 	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
 	c.Saved = !c.Kiosk && !c.BIOS && c.Memory == 0 // else the boot is what it is about

@@ -33,6 +33,7 @@ func TestScreensSerial(t *testing.T) {
 	i.must(o.Confirm(ctx, "y"))
 	i.must(o.Watch(ctx))
 	lap(t, i.Machine, "done")
+	i.timed()
 	i.letGo()
 	i.ends(o, target)
 	i.boots(target, "demo", nil)
@@ -167,6 +168,7 @@ func TestScreensReattach(t *testing.T) {
 	shell(t, i.Machine, "touch /run/go-on")
 	i.must(do(o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done"), second.at(ctx, "Done")))
 	lap(t, i.Machine, "done")
+	i.timed()
 	plans := 0
 	for _, e := range i.events() {
 		if e.Event == "plan" {
@@ -227,6 +229,7 @@ func TestScreensRetry(t *testing.T) {
 	shell(t, i.Machine, "test -e /run/mended")
 	i.must(do(row("Try again"), o.press(ctx, "enter"), o.left(ctx, "Failed"), o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done")))
 	lap(t, i.Machine, "done")
+	i.timed()
 	if now := shell(t, i.Machine, written); now != facts {
 		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)
 	}

@@ -89,6 +89,7 @@ func TestScreensLUKS(t *testing.T) {
 	engine := shell(t, i.Machine, "cat /proc/"+i.engine()+`/cmdline /proc/`+i.engine()+`/environ | tr '\0' '\n'`)
 	i.must(o.Watch(ctx))
 	lap(t, i.Machine, "done")
+	i.timed()
 
 	for key, want := range map[string]bool{passphrase: true, recovery: true, recovery[:31]: false} {
 		if i.opens(target, key) != want {
