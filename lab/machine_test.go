@@ -52,7 +52,7 @@ func start(t *testing.T, config Config) *Machine {
 	return m
 }
 
-// lastSeen is what somebody in front of the machine sees.
+// lastSeen is what the machine's screen and serial line show.
 func (m *Machine) lastSeen() string {
 	// The test's own context is over.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

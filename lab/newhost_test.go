@@ -26,7 +26,7 @@ type builder struct {
 func newBuilder(t *testing.T, image Image) *builder {
 	t.Helper()
 	dir := t.TempDir()
-	// nix lets nobody but root write to the folders of its store, nor remove them.
+	// nix makes the folders of its store read-only: a user cannot remove them.
 	t.Cleanup(func() { _, _ = tool(context.Background(), "chmod", "-R", "u+w", dir) })
 	givePrograms(t, dir)
 	b := &builder{t: t, program: filepath.Join(dir, "auto-installer"), repo: filepath.Join(dir, "config"), home: filepath.Join(dir, "home")}

@@ -49,15 +49,15 @@ func (s *saved) arguments() []string {
 	return args
 }
 
-// warm is run in a live system before it is saved. What every machine would load
-// and unpack anew is in memory then.
+// warm runs in the live system before it is saved: it loads the modules and reads
+// the files that every machine will need.
 const warm = `
 	modprobe -a nvme virtio_blk virtio_net 9pnet_virtio 9p
 	find /nix/store /usr/bin /usr/sbin /usr/lib/x86_64-linux-gnu -xdev -type f -exec cat {} + >/dev/null
 	sync`
 
-// save returns the saved live system that a machine of this kind starts from,
-// and makes it if there is none yet: once for an image and a QEMU.
+// save returns the saved live system to start a machine from. It makes one for each
+// image and version of QEMU.
 func save(ctx context.Context, config Config, accel string) (*saved, error) {
 	if config.BIOS || config.Kiosk || !config.Stick || config.Memory != 0 {
 		return nil, errors.New("a live system is saved with UEFI, its stick and the usual memory only")
