@@ -46,7 +46,7 @@ campaign *tests:
 
 # kill the commands that change a repo, at any moment, 200 times each
 kills:
-    AUTO_INSTALLER_KILLS=200 go test -count 1 -v -run KilledAtAnyMoment . ./steps/internal/tree
+    AUTO_INSTALLER_KILLS=200 go test -count 1 -v -run KilledAtAnyMoment ./cli ./internal/worktree
 
 # every fuzz target for a while
 fuzz time='30s':

@@ -1,210 +1,92 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	_ "unsafe" // for go:linkname
-
-	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
-
-	"auto-installer/steps"
 )
 
-// The test binary is the program too, when testscript starts it as such.
-func TestMain(m *testing.M) {
-	sealWork = 10
-	// A program with the race detector waits a second at its end, for races that
-	// come late (GORACE); the scripts start hundreds.
-	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	testscript.Main(m, map[string]func(){"auto-installer": func() {
-		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
-			step = func() {
-				if at--; at == 0 {
-					_ = unix.Kill(os.Getpid(), unix.SIGKILL)
-					select {}
-				}
+// rooms are the top folders, each above those that it may import: the program,
+// its commands, its screens, the install and the build machine's tasks, what
+// both stand on, and data.
+var rooms = map[string]int{
+	"": 6, "cli": 5, "tui": 4, "steps": 3, "tasks": 3, "internal": 2, "hosts": 1, "modules": 1, "secrets": 1,
+}
+
+// room is the top folder of one of the program's packages. The lab has none: it
+// may import what it tests, and nothing imports it.
+func room(pkg string) (name string, ours bool) {
+	name, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(pkg, "auto-installer"), "/"), "/")
+	_, ours = rooms[name]
+	return name, ours
+}
+
+// allowed tells whether a package of the program may import another.
+func allowed(from, to string) bool {
+	a, _ := room(from)
+	b, ours := room(to)
+	if a != b || !ours {
+		return ours && rooms[a] > rooms[b]
+	}
+	// Within a room: its own package may use all of it, and the steps and the
+	// tasks stand alone. The compiler keeps the others from going round.
+	return a != "steps" && a != "tasks" || from == "auto-installer/"+a
+}
+
+func TestLayers(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		if _, ours := room(words[0]); !ours {
+			continue
+		}
+		seen++
+		for _, to := range words[1:] {
+			if strings.HasPrefix(to+"/", "auto-installer/") && !allowed(words[0], to) {
+				t.Errorf("%s imports %s", words[0], to)
 			}
 		}
-		main()
-	}})
-}
-
-// killAt is the variable that says before which change of the repo the program is
-// killed.
-const killAt = "AUTO_INSTALLER_KILL_AT"
-
-// step is called before each change of the repo.
-//
-//go:linkname step auto-installer/steps/internal/tree.step
-var step func()
-
-// sealWork is how costly a passphrase is made for who guesses it. Only the linker
-// gets at it, so nothing but a test can lower it.
-//
-//go:linkname sealWork auto-installer/secrets.sealWork
-var sealWork int
-
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("INSTALL_DISK", "")
-			env.Setenv("REPO_REMOTE", "")
-			env.Setenv("NO_COLOR", "1")
-			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
-			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
-			env.Setenv("PATH", os.Getenv("PATH"))
-			return nil
-		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits":   exits,
-			"isjson":  isJSON,
-			"hash":    hash,
-			"sparse":  sparse,
-			"fill":    fill,
-			"notroot": notRoot,
-			"mbr":     mbr,
-			"asroot":  asRoot,
-		},
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-	})
-}
-
-// exits runs the program and wants this exit code: exits 2 auto-installer ...
-// As every command's failure, one with a code of its own says error: and, for
-// what the operator can mend, hint:.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
-		ts.Fatalf("exit code %d, want %d", got, want)
-	}
-	stderr := ts.ReadFile("stderr")
-	if want != 0 && (!strings.Contains(stderr, "error: ") || !strings.Contains(stderr, "hint: ")) {
-		ts.Fatalf("no error or no hint:\n%s", stderr)
-	}
-	if want == 0 && stderr != "" {
-		ts.Fatalf("done, and yet it says:\n%s", stderr)
+	if seen < 20 {
+		t.Errorf("only %d packages were listed", seen)
 	}
 }
 
-// isjson wants one JSON document in a file.
-func isJSON(ts *testscript.TestScript, neg bool, args []string) {
-	if json.Valid([]byte(ts.ReadFile(args[0]))) == neg {
-		ts.Fatalf("%s: JSON is %v", args[0], neg)
-	}
-}
-
-// sparse makes a file of this many MiB: sparse FILE MIB.
-func sparse(ts *testscript.TestScript, _ bool, args []string) {
-	mib, err := strconv.ParseInt(args[1], 10, 64)
-	ts.Check(err)
-	f, err := os.Create(ts.MkAbs(args[0]))
-	ts.Check(err)
-	ts.Check(errors.Join(f.Truncate(mib<<20), f.Close()))
-}
-
-// hash prints the SHA-256 of what was ever written to a sparse file, and
-// where: hash FILE INTO. Reading all the zeros takes minutes.
-func hash(ts *testscript.TestScript, _ bool, args []string) {
-	f, err := os.Open(ts.MkAbs(args[0]))
-	ts.Check(err)
-	defer f.Close()
-	info, err := f.Stat()
-	ts.Check(err)
-	h := sha256.New()
-	for at := int64(0); ; {
-		data, err := f.Seek(at, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			break
+// TestLayersAreTold makes sure that the rules forbid something.
+func TestLayersAreTold(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		allowed  bool
+	}{
+		{"", "/cli", true},
+		{"/cli", "/tui", true},
+		{"/tui", "/steps", true},
+		{"/steps", "/steps/mount", true},
+		{"/steps/mount", "/internal/sys", true},
+		{"/internal/disk/block", "/internal/sys", true},
+		{"/internal/agenix", "/secrets", true},
+		{"/lab", "/hosts", true},
+		{"/steps/mount", "/steps", false},
+		{"/steps/mount", "/steps/format", false},
+		{"/steps", "/tasks/flash", false},
+		{"/tasks/flash", "/steps", false},
+		{"/internal/sys", "/steps", false},
+		{"/hosts", "/secrets/keys", false},
+		{"/secrets", "/internal/sys", false},
+		{"/steps", "/tui", false},
+		{"/tui", "/cli", false},
+		{"/cli", "", false},
+		{"/cli", "/lab", false},
+	} {
+		if _, ours := room("auto-installer" + c.from); !ours {
+			continue
 		}
-		ts.Check(err)
-		hole, err := f.Seek(data, unix.SEEK_HOLE)
-		ts.Check(err)
-		fmt.Fprintln(h, data, hole)
-		_, err = io.Copy(h, io.NewSectionReader(f, data, hole-data))
-		ts.Check(err)
-		at = hole
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, "%x %d %s\n", h.Sum(nil), info.Size(), info.ModTime()), 0o600))
-}
-
-// mbr makes an image of this many MiB with the signature of an MBR: mbr FILE MIB.
-func mbr(ts *testscript.TestScript, neg bool, args []string) {
-	sparse(ts, neg, args)
-	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
-	ts.Check(err)
-	_, err = f.WriteAt([]byte{0x55, 0xaa}, 510)
-	ts.Check(errors.Join(err, f.Close()))
-}
-
-// fill makes a file of this many x: fill FILE BYTES.
-func fill(ts *testscript.TestScript, _ bool, args []string) {
-	n, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("x", n)), 0o600))
-}
-
-// notroot wants an install to be refused for want of root. Run by root it
-// wants nothing: root would go on to look for a disk to write to.
-func notRoot(ts *testscript.TestScript, _ bool, args []string) {
-	if os.Geteuid() != 0 {
-		exits(ts, false, append([]string{"5"}, args...))
-	}
-}
-
-// asRoot is exits for a refusal that only root gets to: asroot 2
-// auto-installer ... For others, the want of root comes first.
-func asRoot(ts *testscript.TestScript, _ bool, args []string) {
-	if os.Geteuid() != 0 {
-		args = append([]string{"5"}, args[1:]...)
-	}
-	exits(ts, false, args)
-}
-
-// Every exit code is in the one table.
-func TestExitCodesAreListed(t *testing.T) {
-	listed := map[int]bool{}
-	for _, c := range steps.Codes {
-		listed[int(c.Code)] = true
-	}
-	files, err := filepath.Glob("testdata/script/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(data)) {
-			if f := strings.Fields(line); len(f) > 2 && f[0] == "exits" {
-				code, err := strconv.Atoi(f[1])
-				if err != nil || !listed[code] {
-					t.Errorf("%s: %s", file, line)
-				}
-			}
+		if got := allowed("auto-installer"+c.from, "auto-installer"+c.to); got != c.allowed {
+			t.Errorf("auto-installer%s may import auto-installer%s: %t", c.from, c.to, got)
 		}
 	}
 }

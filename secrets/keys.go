@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/nixtext"
+	"auto-installer/secrets/nixtext"
 )
 
 // keys.nix, the list of public keys that the rules of agenix import, has as

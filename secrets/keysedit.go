@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/nixtext"
+	"auto-installer/secrets/nixtext"
 )
 
 // KeysEdit is an edited keys.nix. All but the lines that it tells of is as it

@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strings"
 
-	"auto-installer/nixtext"
+	"auto-installer/secrets/nixtext"
 )
 
 // How an edit of keys.nix looks in the text.

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/source"
 )
 

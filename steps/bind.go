@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/internal/network"
 	"auto-installer/modules"
 	"auto-installer/steps/agecheck"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/identity"
-	"auto-installer/steps/network"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/source"

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/encrypt"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/source"

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/sys"
 )
 
 // MediumHosts is where an installer medium names the hosts that it is for: a

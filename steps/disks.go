@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/contract"
-	"auto-installer/steps/detect"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
 )
 
 // Verdict is a block device, and whether it may be installed to.
-type Verdict = detect.Verdict
+type Verdict = choice.Verdict
 
 // Disk is the disk to install to.
 type Disk struct {
@@ -39,17 +39,17 @@ func Disks(ctx context.Context) ([]Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	return detect.Rank(inv), nil
+	return choice.Rank(inv), nil
 }
 
 // DiskTable renders verdicts as text of at most width columns.
-func DiskTable(vs []Verdict, width int) string { return detect.Table(vs, width) }
+func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) }
 
 // ChooseDisk finds the disk to install to. want is what the operator named: a
 // path of any kind, or empty to choose by rank. A disk image is taken if it is
 // named, but only a plan can be made for it. The error is an *Error.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
-	found, err := detect.Run(ctx, looking(), detect.Options{Want: want})
+	found, err := choice.Run(ctx, looking(), choice.Options{Want: want})
 	if err != nil {
 		return Disk{}, NewError("", err)
 	}
@@ -122,7 +122,7 @@ func (d Disk) stablePath() string {
 // refusal tells why a disk may not be written to, or is empty. Which of its
 // paths was chosen does not matter.
 func refusal(inv *block.Inventory, path string) string {
-	for _, v := range detect.Rank(inv) {
+	for _, v := range choice.Rank(inv) {
 		if v.Device.Path == path && v.PathTo != "" {
 			return ""
 		}
@@ -140,7 +140,7 @@ func carriers(inv *block.Inventory, disk block.Identity, labels []string) []cont
 		return nil // the gate will say so
 	}
 	var found []contract.Carrier
-	for _, c := range detect.CarriesLabel(inv, dev, labels) {
+	for _, c := range choice.CarriesLabel(inv, dev, labels) {
 		found = append(found, contract.Carrier{Where: c.String(), Label: c.Label, Partition: c.Kind == "partition label"})
 	}
 	return found

@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // The engine is the headless program, started by the screens as a process of

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Kind is what an event tells.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // FuzzEventsFile: a file of events may be anyone's, and following it ends with

@@ -10,11 +10,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/detect"
-	"auto-installer/steps/flash"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/gate"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/tasks/flash"
 )
 
 // Image is an image of a disk, in a file.
@@ -41,9 +41,9 @@ type Stick struct {
 	numbers  []string // device numbers, of its partitions too
 }
 
-func stickOf(s detect.Stick) Stick {
+func stickOf(s choice.Stick) Stick {
 	stick := Stick{
-		Path: s.Device.Path, ByID: cmp.Or(s.Device.ByID, s.Device.Path), Name: detect.DescribeStick(s), Mounted: s.Mounted, Holds: s.Holds,
+		Path: s.Device.Path, ByID: cmp.Or(s.Device.ByID, s.Device.Path), Name: choice.DescribeStick(s), Mounted: s.Mounted, Holds: s.Holds,
 		identity: block.IdentityOf(s.Device),
 	}
 	for _, b := range s.Device.Below() {
@@ -59,7 +59,7 @@ func Sticks(ctx context.Context) ([]Stick, error) {
 		return nil, NewError("", err)
 	}
 	var all []Stick
-	for _, s := range detect.Sticks(inv) {
+	for _, s := range choice.Sticks(inv) {
 		if s.Refused == "" {
 			all = append(all, stickOf(s))
 		}
@@ -78,7 +78,7 @@ func ChooseStick(ctx context.Context, want string, reading bool) (Stick, error) 
 	if real, err := block.Resolve("/", want); err == nil {
 		want = real
 	}
-	s, err := detect.ChooseStick(inv, want, reading)
+	s, err := choice.ChooseStick(inv, want, reading)
 	if err != nil {
 		return Stick{}, NewError("", err)
 	}
@@ -145,7 +145,7 @@ func FlashPlan(f Flash) (*Plan, error) {
 
 // refusedStick tells why a disk may not be written to now, or is empty.
 func refusedStick(inv *block.Inventory, path string) string {
-	for _, s := range detect.Sticks(inv) {
+	for _, s := range choice.Sticks(inv) {
 		switch {
 		case s.Device.Path != path:
 		case s.Refused == "" && len(s.Mounted) > 0:

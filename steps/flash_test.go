@@ -12,17 +12,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/detect"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/block/blocktest"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/block/blocktest"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/sys"
 )
 
 // sticks are those of a made-up machine, by serial number.
 func sticks(t *testing.T) map[string]Stick {
 	t.Helper()
 	found := map[string]Stick{}
-	for _, s := range detect.Sticks(blocktest.Inventory(t, "sticks")) {
+	for _, s := range choice.Sticks(blocktest.Inventory(t, "sticks")) {
 		found[s.Device.Serial] = stickOf(s)
 	}
 	return found

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // The folder of an engine's files, and the lock in it.

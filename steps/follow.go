@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // followEvery is how often a follower looks for more.

@@ -16,8 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 

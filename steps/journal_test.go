@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 

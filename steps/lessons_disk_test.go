@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/detect"
-	"auto-installer/steps/internal/block/blocktest"
-	"auto-installer/steps/internal/block/topology"
+	"auto-installer/internal/disk/block/blocktest"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/lab/topology"
 )
 
 // TestLesson04BootEntriesByGUID: the firmware's order is read from its
 // variables, and its entries find their disks by the partition's GUID.
 func TestLesson04BootEntriesByGUID(t *testing.T) {
 	fake, root := blocktest.Machine(t, "laptop")
-	found, err := detect.Run(t.Context(), fake, detect.Options{Root: root})
+	found, err := choice.Run(t.Context(), fake, choice.Options{Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func twoDisks() *topology.Machine {
 	}
 }
 
-func lookAt(t *testing.T, m *topology.Machine) []detect.Verdict {
+func lookAt(t *testing.T, m *topology.Machine) []choice.Verdict {
 	t.Helper()
 	root := t.TempDir()
 	if err := m.Lay(root); err != nil {
@@ -119,7 +119,7 @@ func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 		"plain": {"sdb": "no medium", "sdc": "read-only"},
 	} {
 		fake, root := blocktest.Machine(t, machine)
-		found, _ := detect.Run(t.Context(), fake, detect.Options{Root: root})
+		found, _ := choice.Run(t.Context(), fake, choice.Options{Root: root})
 		seen := 0
 		for _, v := range found.Verdicts {
 			words, ok := refused[v.Device.Name]
@@ -130,7 +130,7 @@ func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 			if v.Candidate || v.ByNameOnly || !strings.Contains(v.Refused, words) {
 				t.Errorf("%s: %s is refused for %q", machine, v.Device.Name, v.Refused)
 			}
-			if got, err := detect.Choose(found.Verdicts, v.Device.Path); err == nil {
+			if got, err := choice.Choose(found.Verdicts, v.Device.Path); err == nil {
 				t.Errorf("%s: %s was taken by its name", machine, got.Device.Path)
 			}
 		}

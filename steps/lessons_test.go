@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/system"
 )
 

@@ -13,15 +13,15 @@ import (
 	"time"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/console"
-	"auto-installer/steps/detect"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/keymap"
-	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/internal/uevent"
-	"auto-installer/steps/network"
+	"auto-installer/internal/console"
+	"auto-installer/internal/console/keymap"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/uevent"
+	"auto-installer/internal/network"
+	"auto-installer/internal/savelog"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/preflight"
-	"auto-installer/steps/rescue"
 )
 
 // Machine is what the screens ask of the machine. Its methods may block.
@@ -42,7 +42,7 @@ func NewMachine(p Paths, fill func(*Answers)) *Machine {
 }
 
 // Place is a file system that a log can be saved to.
-type Place = rescue.Place
+type Place = savelog.Place
 
 // CheckState is how a check came out.
 type CheckState int
@@ -172,7 +172,7 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	m.mu.Lock()
 	target := m.disk
 	m.mu.Unlock()
-	return rescue.Places(ctx, m.sys, rescue.Options{Target: target})
+	return savelog.Places(ctx, m.sys, savelog.Options{Target: target})
 }
 
 // Start is EngineProcess.Start; the secrets are kept until the install is put
@@ -203,7 +203,7 @@ func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 	m.mu.Lock()
 	secrets := slices.Clone(m.secrets)
 	m.mu.Unlock()
-	return rescue.Save(ctx, &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}, rescue.SaveOptions{
+	return savelog.Save(ctx, &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}, savelog.SaveOptions{
 		Place: p, Files: []string{m.Paths.Log, m.Paths.Events}, Secrets: secrets,
 		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
 	})
@@ -211,7 +211,7 @@ func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 
 // Shell is a rescue shell.
 func (m *Machine) Shell() *exec.Cmd {
-	argv := rescue.Shell()
+	argv := savelog.Shell()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	return cmd
@@ -261,4 +261,4 @@ func (d Disk) Same(v Verdict) bool {
 }
 
 // GuessSystem guesses the operating system on a disk, or is empty.
-func GuessSystem(v Verdict) string { return detect.GuessSystem(v) }
+func GuessSystem(v Verdict) string { return choice.GuessSystem(v) }

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/network"
+	"auto-installer/internal/network"
+	"auto-installer/internal/sys"
 )
 
 // address is what an install of the host must reach, or empty.

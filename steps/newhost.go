@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
-	"auto-installer/nixtext"
+	"auto-installer/internal/agenix"
+	"auto-installer/internal/git"
+	"auto-installer/internal/sys"
+	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/git"
-	"auto-installer/steps/internal/rules"
-	"auto-installer/steps/internal/sys"
-	worktree "auto-installer/steps/internal/tree"
-	"auto-installer/steps/newhost"
-	"auto-installer/steps/rekey"
+	"auto-installer/secrets/nixtext"
+	"auto-installer/tasks/newhost"
+	"auto-installer/tasks/rekey"
 )
 
 // NewHost is what new-host is told.
@@ -74,11 +74,11 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 // name there.
 func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string, only []string) (map[string][]byte, error) {
 	file := filepath.Join(dir, name)
-	list, err := rules.Read(ctx, s, file)
+	list, err := agenix.Read(ctx, s, file)
 	if err != nil {
 		return nil, err
 	}
-	base := rules.Base(dir, file, list)
+	base := agenix.Base(dir, file, list)
 	list = slices.DeleteFunc(list, func(r secrets.Rule) bool { return !slices.Contains(only, r.File) })
 	if err := leftOut(root, filepath.Join(root, name), base, list); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func leftOut(root, file, base string, list []secrets.Rule) error {
 		if _, err := os.Lstat(filepath.Join(base, r.File)); err == nil {
 			continue
 		}
-		for _, place := range rules.Places(root, file) {
+		for _, place := range agenix.Places(root, file) {
 			info, err := os.Lstat(filepath.Join(place, r.File))
 			switch {
 			case err != nil:
@@ -164,7 +164,7 @@ const maxKeys = 4 << 20
 // rulesFile is agenix' rules of a repo, below root, or empty. Those that RULES
 // names elsewhere are not of this repo.
 func rulesFile(root string) string {
-	for _, file := range []string{rules.Find(root), rules.In(root)} {
+	for _, file := range []string{agenix.Find(root), agenix.In(root)} {
 		full, err := filepath.Abs(file)
 		if rel, relErr := filepath.Rel(root, full); file != "" && err == nil && relErr == nil && filepath.IsLocal(rel) {
 			return rel

@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"auto-installer/internal/boot/vm"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
-	"auto-installer/steps/bootvm"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/encrypt"
@@ -20,8 +22,6 @@ import (
 	"auto-installer/steps/format"
 	"auto-installer/steps/gate"
 	"auto-installer/steps/identity"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/repo"
@@ -290,7 +290,7 @@ func (b *builder) steps() []Step {
 		agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: opens.Found}, agecheck.InstalledActions, agecheck.Installed))
 	add(step(stepBootProof, "prove what the firmware will start", after, proof, bootproof.Actions, bootproof.Run))
 	if b.a.ProveBoot == ProveVM {
-		vm := vmSteps(bootvm.Options{
+		vm := vmSteps(vm.Options{
 			Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
 			Mounted: []string{Target, Target + "/boot"}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
 		})

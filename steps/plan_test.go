@@ -18,8 +18,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

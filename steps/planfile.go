@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // PlanSchema is the form of an install plan's JSON, as docs/plan.schema.json

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/source"
 )
 

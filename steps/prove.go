@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"auto-installer/steps/bootvm"
+	"auto-installer/internal/boot/vm"
 )
 
 // BootProof is a disk to be started in a virtual machine.
@@ -21,16 +21,16 @@ func BootProofPlan(b BootProof, paths Paths) *Plan {
 	if abs, err := filepath.Abs(b.Disk.Path); err == nil {
 		b.Disk.Path = abs // the overlay names it from another folder
 	}
-	return task("starting "+b.Disk.Path+" in a virtual machine", vmSteps(bootvm.Options{
+	return task("starting "+b.Disk.Path+" in a virtual machine", vmSteps(vm.Options{
 		Disk: b.Disk.Path, SectorSize: b.Disk.LogicalSector, Passphrase: b.Passphrase,
 		Dir: filepath.Join(paths.Dir, "vm"), Live: "/", Accel: b.Accel, Limit: b.Limit,
 	})...)
 }
 
 // vmSteps are what is looked at first, and the start itself.
-func vmSteps(o bootvm.Options) []Step {
+func vmSteps(o vm.Options) []Step {
 	return []Step{
-		step("vm", "see that a virtual machine can be started", before, o, bootvm.ReadyActions, bootvm.Ready),
-		step(stepBootVM, "start the disk in a virtual machine that writes nothing to it", after, o, bootvm.Actions, bootvm.Run),
+		step("vm", "see that a virtual machine can be started", before, o, vm.ReadyActions, vm.Ready),
+		step(stepBootVM, "start the disk in a virtual machine that writes nothing to it", after, o, vm.Actions, vm.Run),
 	}
 }

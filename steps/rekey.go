@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/internal/agenix"
+	"auto-installer/internal/sys"
+	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/rules"
-	"auto-installer/steps/internal/sys"
-	worktree "auto-installer/steps/internal/tree"
-	"auto-installer/steps/rekey"
+	"auto-installer/tasks/rekey"
 )
 
 // Rekey says which secrets are to be encrypted to whom their rules name.
@@ -37,7 +37,7 @@ func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
 }
 
 func (r Rekey) plan(ctx context.Context) (*Plan, error) {
-	r.Rules = cmp.Or(r.Rules, rules.Find(r.Dir), "secrets.nix")
+	r.Rules = cmp.Or(r.Rules, agenix.Find(r.Dir), "secrets.nix")
 	dir, err := filepath.Abs(r.Dir)
 	if err != nil {
 		return nil, err
@@ -46,11 +46,11 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := rules.Read(ctx, looking(), r.Rules)
+	list, err := agenix.Read(ctx, looking(), r.Rules)
 	if err != nil {
 		return nil, err
 	}
-	base := rules.Base(dir, file, list)
+	base := agenix.Base(dir, file, list)
 	root, err := worktree.Root(base)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p, err := r.work(ctx, rules.Places(dir, file), rekey.Options{
+	p, err := r.work(ctx, agenix.Places(dir, file), rekey.Options{
 		Root: root, Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
 	})
 	if err != nil {

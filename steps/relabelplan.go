@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/relabel"
+	"auto-installer/internal/sys"
+	"auto-installer/tasks/relabel"
 )
 
 // Relabelling is what relabelling a host's disk comes to.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
-	"auto-installer/steps/internal/sys"
 )
 
 // RunDir is where an engine keeps its state. It is in memory.

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // An engine that cannot have its files says so, and what to do.

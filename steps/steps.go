@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"syscall"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // Step is one entry of a plan.

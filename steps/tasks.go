@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/flake"
-	"auto-installer/steps/internal/sys"
-	"auto-installer/steps/iso"
+	"auto-installer/internal/nix/flake"
+	"auto-installer/internal/sys"
+	"auto-installer/tasks/iso"
 )
 
 // Everything but the install is a task: a plan of a few steps, run to its end

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 func taskPaths(t *testing.T) Paths {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Text writes events as lines for people.

@@ -12,10 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
+	"auto-installer/lab/topology"
 	"auto-installer/steps/gate"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/block/topology"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/preflight"
 )
 

@@ -12,10 +12,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"auto-installer/steps/detect"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/block/topology"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/sys"
+	"auto-installer/lab/topology"
 )
 
 // TestTopology makes up machines and follows each from the look at its disks
@@ -92,8 +92,8 @@ func lay(t *rapid.T, m *topology.Machine, dir string) string {
 	return root
 }
 
-func look(m *topology.Machine, root string, order []*topology.Node, want string) (detect.Found, error) {
-	return detect.Run(context.Background(), m.System(order), detect.Options{Root: root, Want: want})
+func look(m *topology.Machine, root string, order []*topology.Node, want string) (choice.Found, error) {
+	return choice.Run(context.Background(), m.System(order), choice.Options{Root: root, Want: want})
 }
 
 // said is how a refusal puts what is true of a disk.
@@ -106,8 +106,8 @@ var said = map[topology.Why]string{
 
 // explained checks that every device is listed once, and refused for every
 // reason that there is and for no other.
-func explained(t *rapid.T, m *topology.Machine, found detect.Found) {
-	of := map[*topology.Node]detect.Verdict{}
+func explained(t *rapid.T, m *topology.Machine, found choice.Found) {
+	of := map[*topology.Node]choice.Verdict{}
 	for _, v := range found.Verdicts {
 		n := m.At("/dev/" + v.Device.Name)
 		if _, twice := of[n]; n == nil || twice {
@@ -154,30 +154,30 @@ func explained(t *rapid.T, m *topology.Machine, found detect.Found) {
 			}
 		}
 	}
-	if text := detect.Table(found.Verdicts, 80); strings.ContainsAny(text, "\x1b\x07") {
+	if text := choice.Table(found.Verdicts, 80); strings.ContainsAny(text, "\x1b\x07") {
 		t.Fatalf("the table moves the cursor: %q", text)
 	}
 }
 
 // steady checks that a second look and another order of lsblk's lines change
 // nothing.
-func steady(t *rapid.T, m *topology.Machine, root string, found detect.Found, err error) {
+func steady(t *rapid.T, m *topology.Machine, root string, found choice.Found, err error) {
 	again, err2 := look(m, root, rapid.Permutation(m.Tops).Draw(t, "order of lsblk"), "")
 	if !reflect.DeepEqual(found.Verdicts, again.Verdicts) || fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(found.Chosen, again.Chosen) {
-		t.Fatalf("a second look saw\n%s%v\nthe first one\n%s%v", detect.Table(again.Verdicts, 0), err2, detect.Table(found.Verdicts, 0), err)
+		t.Fatalf("a second look saw\n%s%v\nthe first one\n%s%v", choice.Table(again.Verdicts, 0), err2, choice.Table(found.Verdicts, 0), err)
 	}
 }
 
 // named checks that a device can be taken by its name if that is right, and
 // returns it then.
-func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found detect.Found, n *topology.Node) (Disk, bool) {
+func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found choice.Found, n *topology.Node) (Disk, bool) {
 	if n.IsDisk() {
 		c.disks++
 		if !n.Takable() {
 			c.refused++
 		}
 	}
-	got, err := detect.Choose(found.Verdicts, n.Path)
+	got, err := choice.Choose(found.Verdicts, n.Path)
 	ok := n.IsDisk() && n.Takable()
 	if (err == nil) != ok || ok && got.Device.Name != m.Stands(n).Name {
 		t.Fatalf("%s was named, which is %v: got %q, %v", n.Path, n.Why, got.Device.Name, err)
@@ -204,7 +204,7 @@ func wellPut(t *rapid.T, err error) {
 }
 
 // choice checks what is chosen without asking, and returns it, or nil.
-func (c *tally) choice(t *rapid.T, m *topology.Machine, found detect.Found, err error) *topology.Node {
+func (c *tally) choice(t *rapid.T, m *topology.Machine, found choice.Found, err error) *topology.Node {
 	var candidates []*topology.Node
 	for _, n := range m.Disks() {
 		if n.Takable() && !n.RM && m.Stands(n) == n {

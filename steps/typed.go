@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"auto-installer/steps/internal/keymap"
+	"auto-installer/internal/console/keymap"
 )
 
 // maxPassphrase is what cryptsetup takes at a prompt, in bytes

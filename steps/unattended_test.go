@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 func TestUnattendable(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/disk/gpt"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/encrypt"
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/fat"
-	"auto-installer/steps/internal/gpt"
-	"auto-installer/steps/internal/sys"
 	"auto-installer/steps/partition"
 )
 

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/sys"
 )
 
 // Options says whose secrets are to be opened, and with what.

@@ -14,8 +14,8 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/sys"
 )
 
 func identity(t *testing.T) *secrets.Identity {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"syscall"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // InstalledOptions says where the identity was put.

@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/internal/agenix"
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/rules"
-	"auto-installer/steps/internal/sys"
 )
 
 func evaluate(file string) sys.Cmd {
-	c := rules.Evaluation(file)
+	c := agenix.Evaluation(file)
 	c.Quiet = true // it is not known beforehand whether there are any
 	return c
 }
@@ -25,7 +25,7 @@ func byRules(ctx context.Context, s sys.System, o Options) error {
 	if o.Repo == "" {
 		return nil
 	}
-	file := rules.In(o.Repo)
+	file := agenix.In(o.Repo)
 	if file == "" {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (o Options) follow(ctx context.Context, s sys.System, file string) error {
 	if err != nil {
 		return err
 	}
-	o.apply(rules.Base(o.Repo, file, list), list, to)
+	o.apply(agenix.Base(o.Repo, file, list), list, to)
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what was installed where.

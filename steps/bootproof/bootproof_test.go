@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/efi/efitest"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/efi/efitest"
+	"auto-installer/internal/sys"
 )
 
 // What is as it should be is proven, and said.

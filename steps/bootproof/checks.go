@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/fat"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
 
 // proof is what the checks have found so far.

@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"strings"
 
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/sys"
 )
 
 // menu finds the entry that is started if nobody touches a key.

@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"strings"
 
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/fat"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
 
 // otherMenu is for an ESP without systemd-boot's files: GRUB, or a unified

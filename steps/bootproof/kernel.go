@@ -9,9 +9,9 @@ import (
 	"path"
 	"strings"
 
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/fat"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
 
 // kernel reads what the default entry starts to the end, and compares it with

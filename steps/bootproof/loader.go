@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/fat"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
 
 // firmware looks at the firmware's own boot menu: what it says of the new ESP

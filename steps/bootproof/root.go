@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // mounts follows root= and the system's fstab to devices: each must be exactly

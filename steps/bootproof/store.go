@@ -14,10 +14,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/nixlog"
-	"auto-installer/steps/internal/nixstore"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/nix/nixlog"
+	"auto-installer/internal/nix/nixstore"
+	"auto-installer/internal/sys"
 )
 
 // init follows init= into the target's store: it must be there, and be that of

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/efi/efitest"
-	"auto-installer/steps/internal/fat/fattest"
-	"auto-installer/steps/internal/nixstore"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/boot/efi/efitest"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/fat/fattest"
+	"auto-installer/internal/nix/nixstore"
+	"auto-installer/internal/sys"
 )
 
 const (

@@ -7,9 +7,9 @@ import (
 	"path"
 	"strings"
 
-	"auto-installer/steps/internal/bls"
-	"auto-installer/steps/internal/efi"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/boot/bls"
+	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/sys"
 )
 
 func (p *proof) unifiedEntry(name string) (bls.Entry, error) {

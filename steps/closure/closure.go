@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"auto-installer/steps/internal/nixlog"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/nix/nixlog"
+	"auto-installer/internal/sys"
 )
 
 // Options says what to bring where.

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/keymap"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/console/keymap"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // Options says what will be made, and where the host's expectations are.

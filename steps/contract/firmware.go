@@ -3,7 +3,7 @@ package contract
 import (
 	"errors"
 
-	"auto-installer/steps/internal/efi"
+	"auto-installer/internal/boot/efi"
 )
 
 // minVariables is the least room for a boot entry and what a loader notes

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // TestLesson16MapperNamesAgree (see docs/reliability.md): the mapper that the

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"auto-installer/steps/internal/block"
+	"auto-installer/internal/disk/block"
 )
 
 // kind is how a configuration names a device.

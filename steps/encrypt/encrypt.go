@@ -8,7 +8,7 @@ import (
 	"context"
 	"errors"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what to encrypt.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 const secret = "correct horse battery staple"

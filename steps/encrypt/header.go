@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 func dumpCmd(o Options) sys.Cmd {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // header is what `cryptsetup luksDump --dump-json-metadata` prints, shortened.

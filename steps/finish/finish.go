@@ -9,7 +9,7 @@ import (
 	"os"
 	"path"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what is kept, and of what the disk is let go.

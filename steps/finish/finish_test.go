@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 func options(t *testing.T) Options {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says which device gets which label. Swap is empty if there is none

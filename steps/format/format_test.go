@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 var plain = Options{ESP: "/dev/x1", ESPLabel: "T-EFI", Root: "/dev/x2", RootLabel: "T-ROOT"}

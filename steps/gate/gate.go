@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // Options says which disk was confirmed.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // lsblk is the inventory of one disk, whose path is that of a file: that opens

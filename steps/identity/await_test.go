@@ -14,7 +14,7 @@ import (
 	"filippo.io/age"
 	"golang.org/x/crypto/ssh"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 func newKey(t *testing.T) []byte {

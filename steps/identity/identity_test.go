@@ -11,8 +11,8 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps/internal/sys"
 )
 
 func key(t *testing.T) []byte {

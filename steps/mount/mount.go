@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what goes where.

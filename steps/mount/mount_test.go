@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 var full = Options{

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 // Partition type GUIDs (UEFI specification 2.10, table 5.7; sgdisk's EF00,

@@ -7,9 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/gpt"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
+	"auto-installer/internal/sys"
 )
 
 // Options says what to write where.

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/block"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what the plan needs of the machine.

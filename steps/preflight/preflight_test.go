@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // machine is a root folder with the files of /sys and /proc.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says what is copied where.

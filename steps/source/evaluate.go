@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // evaluates tells whether the host is evaluated: to build it, or to know what

@@ -3,8 +3,8 @@ package source
 import (
 	"regexp"
 
-	"auto-installer/steps/internal/git"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/git"
+	"auto-installer/internal/sys"
 )
 
 // commit is a commit's name, whole or short, as against a branch's.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // shell runs git and the like with nobody's configuration.

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"auto-installer/steps/internal/nixstore"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/nix/nixstore"
+	"auto-installer/internal/sys"
 )
 
 func pathInfo(o Options) sys.Cmd {

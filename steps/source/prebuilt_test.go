@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // inStore makes store paths below a root of its own.

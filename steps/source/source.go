@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"auto-installer/steps/internal/git"
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/git"
+	"auto-installer/internal/sys"
 )
 
 // Options says where the system comes from.

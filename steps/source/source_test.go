@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says whose key goes where.

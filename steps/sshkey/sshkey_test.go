@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 const secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n"

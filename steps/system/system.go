@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 // Options says which system is installed where.

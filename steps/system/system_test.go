@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps/internal/sys"
+	"auto-installer/internal/sys"
 )
 
 const path = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-toplevel"

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/secrets"
+	"auto-installer/steps"
+	"auto-installer/tui"
+)
+
+func ageFromSSHCommand() *cobra.Command {
+	var public bool
+	c := &cobra.Command{
+		Use: "age-from-ssh FILE", Short: "Make an age identity of an ssh-ed25519 key, as ssh-to-age does",
+		Long: "Make an age identity of an ssh-ed25519 private key and write it to standard output, or with\n" +
+			"--public the recipient of each public key in FILE, as ssh-to-age does: a .pub file, or what\n" +
+			"ssh-keyscan prints.",
+		Args: cobra.ExactArgs(1),
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			key, err := readSecretFile("FILE", args[0])
+			if err != nil {
+				return err
+			}
+			defer clear(key)
+			if public {
+				return printRecipients(cmd, key)
+			}
+			id, err := secrets.FromSSH(key, func() ([]byte, error) { return askPassphrase("Passphrase of " + args[0]) })
+			if err != nil {
+				return notSSH(err)
+			}
+			defer id.Wipe()
+			_, err = cmd.OutOrStdout().Write(id.File())
+			return err
+		}),
+	}
+	c.Flags().BoolVar(&public, "public", false, "print the recipient of each public key, or of a private key")
+	return c
+}
+
+// printRecipients prints those of public key lines or of a private key, one a line.
+func printRecipients(cmd *cobra.Command, key []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(key), []byte("-----BEGIN ")) {
+		id, err := secrets.FromSSH(key, func() ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
+		if err != nil {
+			return notSSH(err)
+		}
+		defer id.Wipe()
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), id.Recipient())
+		return err
+	}
+	recipients, skipped, err := secrets.RecipientsFromSSH(key)
+	if err != nil {
+		return notSSH(err)
+	}
+	if skipped > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: skipped %d keys of other types: only ssh-ed25519 keys have an age recipient\n", skipped)
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(recipients, "\n"))
+	return err
+}
+
+func notSSH(err error) error {
+	switch {
+	case errors.Is(err, secrets.ErrWrongPassphrase):
+		return steps.Usage("type it again", "%v", err)
+	case errors.Is(err, errNotTyped):
+		return steps.Usage("run it again, or give the public half with --public", "%v", err)
+	case errors.Is(err, secrets.ErrPublic):
+		return steps.Usage("name the private key, or add --public for the recipient", "%v", err)
+	case errors.Is(err, secrets.ErrNeedsPassphrase):
+		return steps.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
+	}
+	return steps.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
+}
+
+// errNotTyped is the error of a passphrase that somebody was asked for, who left
+// the question with Ctrl+D. It is missing, as if nobody had been there.
+var errNotTyped error = notTyped{}
+
+type notTyped struct{}
+
+func (notTyped) Error() string { return "no passphrase was typed" }
+func (notTyped) Unwrap() error { return secrets.ErrNeedsPassphrase }
+
+// askPassphrase asks for one on the terminal, and does not show it.
+func askPassphrase(question string) ([]byte, error) {
+	if !isTerminal(os.Stdin) {
+		return nil, secrets.ErrNeedsPassphrase
+	}
+	fmt.Fprintf(steps.Shown{W: os.Stderr}, "%s: ", question)
+	defer fmt.Fprintln(os.Stderr)
+	pass, err := tui.ReadHidden(os.Stdin)
+	if errors.Is(err, io.EOF) {
+		return nil, errNotTyped
+	}
+	return pass, err
+}

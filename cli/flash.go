@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/steps"
+)
+
+// flashFlags are those of flash.
+type flashFlags struct {
+	task                         taskFlags
+	confirm, sha256              string
+	unmount, noEject, verifyOnly bool
+}
+
+func flashCommand() *cobra.Command {
+	var f flashFlags
+	c := &cobra.Command{
+		Use: "flash IMAGE [DISK]", Short: "Write an ISO or disk image to a USB stick, and read it back",
+		Long: "Write an ISO or disk image to a USB stick or memory card, and read it back.\n" +
+			"EVERYTHING ON THE STICK IS LOST. Only disks that are removable or on USB are taken,\n" +
+			"never one that the running system uses. Without DISK, those that can be taken are\n" +
+			"listed, and on a terminal you choose. Images in zstd, gzip and xz are unpacked on\n" +
+			"the fly. IMAGE.sha256 or SHA256SUMS beside the image is compared before any write.",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: does(f.run),
+	}
+	f.task.register(c)
+	fl := c.Flags()
+	fl.StringVar(&f.confirm, "confirm", "", "the word yes: do not ask")
+	fl.StringVar(&f.sha256, "sha256", "", "the SHA-256 that the image file must have, in hex")
+	fl.BoolVar(&f.unmount, "unmount", false, "unmount the stick first if it is mounted")
+	fl.BoolVar(&f.noEject, "no-eject", false, "leave the stick plugged in and ready for use")
+	fl.BoolVar(&f.verifyOnly, "verify-only", false, "only compare the stick with the image, and write nothing")
+	return c
+}
+
+func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
+	image, err := steps.InspectImage(args[0])
+	if err != nil {
+		return err
+	}
+	stick, err := f.stick(cmd, args)
+	if err != nil {
+		return err
+	}
+	p, err := steps.FlashPlan(steps.Flash{
+		Image: image, Stick: stick, SHA256: f.sha256, Eject: !f.noEject, VerifyOnly: f.verifyOnly,
+	})
+	if err != nil {
+		return err
+	}
+	// Two sticks can be written to at once.
+	name := "flash-" + filepath.Base(stick.Path)
+	if f.task.dryRun {
+		return f.task.run(cmd, name, p)
+	}
+	if err := steps.NeedAccess(stick, !f.verifyOnly); err != nil {
+		return err
+	}
+	if !f.verifyOnly {
+		if err := f.mayUnmount(cmd, stick); err != nil {
+			return err
+		}
+		if err := confirmYes(cmd, f.confirm, warning(image, stick, p.Warnings)...); err != nil {
+			return err
+		}
+	}
+	return f.task.run(cmd, name, p)
+}
+
+// stick is the disk that was named, or is chosen from those that there are.
+func (f *flashFlags) stick(cmd *cobra.Command, args []string) (steps.Stick, error) {
+	if len(args) == 2 {
+		return steps.ChooseStick(cmd.Context(), args[1], f.verifyOnly)
+	}
+	all, err := steps.Sticks(cmd.Context())
+	if err != nil {
+		return steps.Stick{}, err
+	}
+	var in io.Reader
+	if isTerminal(cmd.InOrStdin()) {
+		in = cmd.InOrStdin()
+	}
+	return chooseStick(all, args[0], in, cmd.ErrOrStderr())
+}
+
+// chooseStick lists sticks and asks for the number of one. In is nil if there
+// is nobody to ask.
+func chooseStick(all []steps.Stick, image string, in io.Reader, out io.Writer) (steps.Stick, error) {
+	if len(all) == 0 {
+		return steps.Stick{}, steps.NoStick("plug a USB stick in; `auto-installer disks` shows every disk", "there is no stick")
+	}
+	var names []string
+	for i, s := range all {
+		names = append(names, fmt.Sprintf("%d  %s", i+1, s.Name+holds(s)))
+	}
+	if in == nil {
+		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image, all[0].ByID}),
+			"no disk is named\n  %s", strings.Join(names, "\n  "))
+	}
+	fmt.Fprintf(out, "What can be written to:\n  %s\nNumber of the stick: ", strings.Join(names, "\n  "))
+	line, err := bufio.NewReader(in).ReadString('\n')
+	n, notNumber := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || notNumber != nil || n < 1 || n > len(all) {
+		return steps.Stick{}, steps.Usage("nothing was done; type one of the numbers next time", "no stick was chosen")
+	}
+	return all[n-1], nil
+}
+
+func holds(s steps.Stick) string {
+	if len(s.Holds) == 0 {
+		return ", blank"
+	}
+	return ", holds " + strings.Join(s.Holds, ", ")
+}
+
+// mayUnmount makes sure that a mounted stick may be unmounted.
+func (f *flashFlags) mayUnmount(cmd *cobra.Command, s steps.Stick) error {
+	if len(s.Mounted) == 0 || f.unmount {
+		return nil
+	}
+	where := strings.Join(s.Mounted, ", ")
+	if isTerminal(cmd.InOrStdin()) && f.confirm == "" {
+		out := cmd.ErrOrStderr()
+		fmt.Fprintf(out, "%s is mounted at %s. Unmount it? [y/N] ", s.Path, where)
+		line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+		if answer := strings.ToLower(strings.TrimSpace(line)); err == nil && (answer == "y" || answer == "yes") {
+			return nil
+		}
+	}
+	return steps.NoStick("unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
+}
+
+// warning is what is said above the word yes.
+func warning(i steps.Image, s steps.Stick, warnings []string) []string {
+	kind := i.Kind
+	if i.Compression != "" {
+		kind += ", " + i.Compression
+	}
+	content := "It is blank, as far as one can see."
+	if len(s.Holds) > 0 {
+		content = "LOST WILL BE: " + strings.Join(s.Holds, ", ")
+	}
+	lines := []string{
+		fmt.Sprintf("image  %s (%s, %s)", i.Path, steps.Size(i.FileSize), kind),
+		"stick  " + s.Name,
+		"       " + content,
+	}
+	for _, w := range warnings {
+		lines = append(lines, "warning: "+w)
+	}
+	return lines
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/steps"
+)
+
+func followCommand() *cobra.Command {
+	var events, format string
+	var wait bool
+	c := &cobra.Command{
+		Use: "follow", Short: "Show a running or finished install",
+		Long: "Show a running or finished install from its first event to its last.\n" +
+			"It ends with the install's own exit code. With --wait it waits for an install\n" +
+			"if there is none, shows it, and waits for the next one.",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			watch, err := watcher(cmd.OutOrStdout(), format)
+			if err != nil {
+				return err
+			}
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
+			paths := steps.DefaultPaths()
+			paths.Events = events
+			engine := &steps.EngineProcess{Paths: paths}
+			if wait {
+				return followAll(ctx, engine, cmd.OutOrStdout(), format)
+			}
+			code, err := engine.FollowCode(ctx, watch)
+			if err == nil && code != 0 {
+				err = alreadyShown{code}
+			}
+			return err
+		}),
+	}
+	c.Flags().StringVar(&events, "events", steps.DefaultPaths().Events, "the events file to follow")
+	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for an install, and for the next one, until stopped")
+	return c
+}
+
+// followAll shows one install after the other, until ctx ends.
+func followAll(ctx context.Context, engine *steps.EngineProcess, w io.Writer, format string) error {
+	var last os.FileInfo
+	for {
+		if format == "text" {
+			fmt.Fprintln(w, "waiting for an install to begin")
+		}
+		var err error
+		if last, err = engine.Next(ctx, last); err != nil {
+			return err
+		}
+		watch, err := watcher(w, format)
+		if err != nil {
+			return err
+		}
+		if _, err := engine.FollowCode(ctx, watch); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			steps.WriteError(os.Stderr, steps.NewError("", err))
+		}
+	}
+}

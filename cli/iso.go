@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+)
+
+func isoCommand() *cobra.Command {
+	var f taskFlags
+	var flake, outLink string
+	c := &cobra.Command{
+		Use: "iso HOST", Short: "Build a host's installer ISO",
+		Long: "Build a host's installer ISO from the flake, `nix build .#HOSTInstallerIso`, and say where\n" +
+			"it is, which deploy key it carries, and what to do next.",
+		Args: cobra.ExactArgs(1),
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			if err := hosts.CheckName(args[0]); err != nil {
+				return steps.Usage("name the host as the flake does", "%q is no host's name: %v", args[0], err)
+			}
+			dir, err := filepath.Abs(flake)
+			if err != nil {
+				return err
+			}
+			link, err := filepath.Abs(outLink)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, "iso", steps.ISOPlan(dir, args[0], link))
+		}),
+	}
+	f.register(c)
+	c.Flags().StringVar(&flake, "flake", ".", "the config repo, or a folder in it")
+	c.Flags().StringVar(&flake, "repo", ".", "the same, as the other commands call it")
+	c.MarkFlagsMutuallyExclusive("flake", "repo")
+	c.Flags().StringVar(&outLink, "out-link", "result", "where to link to what was built")
+	return c
+}

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"auto-installer/secrets"
+)
+
+// growing is a repo that a host is added to.
+type growing struct {
+	t         *testing.T
+	dir       string
+	recipient string
+	run, temp string // what all commands on it share
+}
+
+const someKeys = "{\n  me = \"age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4\"; # mine\n}\n"
+
+func newGrowing(t *testing.T) *growing {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(inMemory(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := secrets.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &growing{t, dir, id.Recipient(), t.TempDir(), t.TempDir()}
+	id.Wipe()
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "flake.nix"), []byte("{ outputs = _: { }; }\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "keys.nix"), []byte(someKeys), 0o600),
+		exec.Command("git", "-C", dir, "init", "--quiet", "--template=").Run(),
+		exec.Command("git", "-C", dir, "add", "--all").Run(),
+		exec.Command("git", "-C", dir, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x").Run(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return g
+}
+
+// add is the command; sealed to a recipient alone, it is quick.
+func (g *growing) add() *exec.Cmd {
+	cmd := exec.Command("auto-installer", "new-host", "vega", "--repo", g.dir, "--no-eval",
+		"--remote", "git@example.org:me/x", "--recipient", g.recipient)
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// state is what there is of the host: how many parts, of how many. Each file that
+// is there is whole.
+func (g *growing) state() (n, of int) {
+	const host = "vega"
+	g.t.Helper()
+	for name, ends := range map[string]string{
+		"bundle.age": "-----END AGE ENCRYPTED FILE-----\n", "deploy.pub": " " + host + "-installer\n", "host.toml": "\n", "installer.nix": "}\n",
+	} {
+		of++
+		data, err := os.ReadFile(filepath.Join(g.dir, "hosts", host, name))
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			g.t.Fatal(err)
+		case !strings.HasSuffix(string(data), ends):
+			g.t.Errorf("%s is\n%s", name, data)
+		default:
+			n++
+		}
+	}
+	keys, err := os.ReadFile(filepath.Join(g.dir, "keys.nix"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if of++; strings.Contains(string(keys), host+" = ") {
+		n++
+	} else if string(keys) != someKeys {
+		g.t.Errorf("keys.nix is\n%s", keys)
+	}
+	return n, of
+}
+
+// finished wants the host to be all there, known to git, with one key, and nothing
+// beside it.
+func (g *growing) finished() error {
+	g.t.Helper()
+	if n, of := g.state(); n != of {
+		return fmt.Errorf("%d of %d parts are there", n, of)
+	}
+	out, err := exec.Command("git", "-C", g.dir, "status", "--porcelain", "--untracked-files=all").Output()
+	if err != nil {
+		return err
+	}
+	want := "M  keys.nix\n"
+	for _, name := range []string{"bundle.age", "deploy.pub", "host.toml", "installer.nix"} {
+		want = strings.Replace(want, "M ", "A  hosts/vega/"+name+"\nM ", 1)
+	}
+	if string(out) != want {
+		return fmt.Errorf("git says\n%s", out)
+	}
+	keys, err := os.ReadFile(filepath.Join(g.dir, "keys.nix"))
+	if err == nil && strings.Count(string(keys), "vega = ") != 1 {
+		err = fmt.Errorf("keys.nix is\n%s", keys)
+	}
+	if left, leftErr := os.ReadDir(g.temp); leftErr != nil || len(left) > 0 {
+		return fmt.Errorf("in the temporary folder are %v, %w", left, leftErr)
+	}
+	return err
+}
+
+// Killed before any of its changes, and once more while it goes on, new-host leaves
+// each file whole, and the same command run again ends as if it had not been killed.
+// With AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
+func TestNewHostKilledAtAnyMoment(t *testing.T) {
+	seen := map[int]bool{}
+	var of int
+	for at := 1; ; at++ {
+		g := newGrowing(t)
+		killed := killedBefore(t, g.add(), at)
+		if killed && at%2 == 0 {
+			killedBefore(t, g.add(), at/2)
+		}
+		var n int
+		n, of = g.state()
+		seen[n] = true
+		g.goesOn(fmt.Sprintf("killed before change %d", at))
+		if !killed {
+			break
+		}
+	}
+	for n := range of + 1 {
+		if !seen[n] {
+			t.Errorf("no kill left %d files", n)
+		}
+	}
+	start := time.Now()
+	if out, err := newGrowing(t).add().CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	takes := time.Since(start)
+	count := map[int]int{}
+	for i := range killCount(t) {
+		g := newGrowing(t)
+		n := -1
+		if i%3 > 0 {
+			n = rand.IntN(5)
+		}
+		for range 1 + i%2 { // the second time it is killed while it goes on
+			killed(t, g.add(), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
+		}
+		there, _ := g.state()
+		count[there]++
+		g.goesOn(fmt.Sprintf("kill %d", i))
+	}
+	t.Logf("%v an addition; how often so many of %d parts were there: %v", takes, of, count)
+}
+
+// goesOn wants the same command to finish what a kill left.
+func (g *growing) goesOn(when string) {
+	g.t.Helper()
+	if g.finished() == nil { // the kill came too late
+		return
+	}
+	if out, err := g.add().CombinedOutput(); err != nil {
+		g.t.Errorf("%s: run again: %v\n%s", when, err, out)
+	}
+	if err := g.finished(); err != nil {
+		g.t.Errorf("%s: run again: %v", when, err)
+	}
+}
+
+// Killed after each of its renames, and before or after git knew the files, what
+// new-host left is its own to finish.
+func TestNewHostGoesOn(t *testing.T) {
+	whole := newGrowing(t)
+	if out, err := whole.add().CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	names := []string{"hosts/vega/bundle.age", "hosts/vega/deploy.pub", "hosts/vega/host.toml", "hosts/vega/installer.nix", "keys.nix"}
+	for n := range 2*len(names) + 2 {
+		added := n%2 == 1
+		g := newGrowing(t)
+		mark := filepath.Join(g.dir, "hosts/vega/.unfinished")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(mark), 0o700), os.WriteFile(mark, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names[:n/2] {
+			data, err := os.ReadFile(filepath.Join(whole.dir, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(g.dir, name), data, 0o600)
+			}
+			if err == nil && added {
+				err = exec.Command("git", "-C", g.dir, "add", name).Run()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := g.add().CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "an earlier run was interrupted") {
+			t.Errorf("%d files are there, git knows them: %v: %v\n%s", n/2, added, err, out)
+		}
+		if err := g.finished(); err != nil {
+			t.Errorf("%d files are there, git knows them: %v: %v", n/2, added, err)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/steps"
+)
+
+func proveBootCommand() *cobra.Command {
+	var flags taskFlags
+	var file, accel string
+	var fd int
+	var limit time.Duration
+	c := &cobra.Command{
+		Use: "prove-boot DISK", Short: "Start an installed disk or an image of it in a virtual machine",
+		Long: "Start an installed disk, or an image file of one, in a virtual machine with UEFI\n" +
+			"firmware, and watch its serial line until its init runs. Nothing is written to the\n" +
+			"disk. It needs qemu-system-x86_64, qemu-img and OVMF; without KVM it is slow.",
+		Args: cobra.ExactArgs(1),
+		RunE: does(func(cmd *cobra.Command, args []string) error {
+			if accel != "" && accel != "kvm" && accel != "tcg" {
+				return steps.Usage("use kvm or tcg, or leave it out", "--accel: unknown accelerator %q", accel)
+			}
+			disk, err := steps.ChooseDisk(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			b := steps.BootProof{Disk: disk, Accel: accel, Limit: limit}
+			if b.Passphrase, err = readPassphrase("--passphrase", file, fd); err != nil {
+				return err
+			}
+			defer clear(b.Passphrase)
+			const name = "prove-boot"
+			return flags.run(cmd, name, steps.BootProofPlan(b, steps.TaskPaths(name)))
+		}),
+	}
+	flags.register(c)
+	c.Flags().StringVar(&file, "passphrase-file", "", "type the LUKS passphrase in this file; one line break at its end is not part of it")
+	c.Flags().IntVar(&fd, "passphrase-fd", -1, "type the LUKS passphrase read from this open file descriptor")
+	c.Flags().StringVar(&accel, "accel", "", "kvm, or tcg for emulation; default: kvm if it is there, and tcg if it leads nowhere")
+	c.Flags().DurationVar(&limit, "limit", 0, "how long it may take; default 3m with KVM and 20m without")
+	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
+	return c
+}

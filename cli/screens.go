@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"auto-installer/hosts"
+	"auto-installer/steps"
+	"auto-installer/tui"
+)
+
+// screens is the program without a command: the full-screen installer.
+type screens struct {
+	hosts []string
+	plain bool
+	kiosk bool
+
+	ageFile, deployFile, bundleFile string
+	age, deploy                     []byte // of these files
+	without                         bool   // no age identity is wanted
+}
+
+func (s *screens) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
+	c.Flags().StringVar(&s.ageFile, "age-identity", "", "the host's age identity file")
+	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
+	c.Flags().StringVar(&s.bundleFile, "bundle", "", "the host's sealed keys; default: the medium's")
+	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without one; the system cannot open its secrets until it has one")
+	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity")
+	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
+	c.Flags().BoolVar(&s.kiosk, "kiosk", false, "leaving offers to power off, to restart and a rescue shell; for a console of which this is all (modules/kiosk.nix)")
+}
+
+func (s *screens) run(cmd *cobra.Command, _ []string) error {
+	show, err := s.prepare(cmd.Context())
+	if err != nil {
+		if s.kiosk {
+			pauseAt(err)
+		}
+		return err
+	}
+	return show()
+}
+
+// prepare does what can fail for a fault of the medium, and returns the screens.
+func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
+	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
+		return nil, steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+	}
+	if err := steps.NeedRoot(); err != nil {
+		return nil, err
+	}
+	args, defs, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.readKeys(); err != nil {
+		return nil, err
+	}
+	for _, w := range exposed(s.ageFile, s.deployFile) {
+		fmt.Fprintln(steps.Shown{W: os.Stderr}, "warning: "+w)
+	}
+	bundles, err := s.bundles(defs)
+	if err != nil {
+		return nil, err
+	}
+	giveSize(os.Stdout)
+	fill := func(a *steps.Answers) {
+		a.HostArg = args[a.Host.TargetHost]
+		a.Remote = os.Getenv("REPO_REMOTE")
+		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
+		a.NoAgeIdentity = s.without
+		a.FromMedium(steps.Medium, steps.MediumHosts)
+		a.Bundle = bundles[a.Host.TargetHost]
+	}
+	machine := steps.NewMachine(steps.DefaultPaths(), fill)
+	opts := s.options(steps.Medium)
+	opts.Hosts, opts.Fill = defs, fill
+	if !opts.Plain {
+		return func() error { return tui.Run(ctx, machine, opts) }, nil
+	}
+	return func() error {
+		err := tui.RunPlain(ctx, machine, opts)
+		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
+			return alreadyShown{e.Code}
+		}
+		return err
+	}, nil
+}
+
+// options are what the program and the medium in a folder tell the screens.
+func (s *screens) options(medium string) tui.Options {
+	return tui.Options{
+		Banner: program.Banner, Version: program.Version, Revision: shortRevision(steps.MediumRevision(medium)),
+		Plain:   s.plain || os.Getenv("TERM") == "dumb",
+		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
+	}
+}
+
+// shortRevision shortens a commit's name, which may have more behind it: that the
+// files were changed. Sixteen digits tell every commit from others.
+func shortRevision(rev string) string {
+	name, more, _ := strings.Cut(rev, "-")
+	name = name[:min(len(name), 16)]
+	if more != "" {
+		name += "-" + more
+	}
+	return name
+}
+
+// pauseAt shows an error on a kiosk's console, which the next start will clear.
+func pauseAt(err error) {
+	if !term.IsTerminal(os.Stdin.Fd()) {
+		return
+	}
+	steps.WriteError(os.Stdout, asError(err))
+	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
+	enter := make(chan struct{})
+	go func() {
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		close(enter)
+	}()
+	select {
+	case <-enter:
+	case <-time.After(pauseTime):
+	}
+}
+
+// pauseTime is how long an error stays: long enough to read it, and what is
+// mended meanwhile is seen soon.
+const pauseTime = time.Minute
+
+func (s *screens) readKeys() error {
+	var bad problems
+	for _, key := range []struct {
+		into *[]byte
+		flag string
+		file string
+	}{{&s.age, "--age-identity", s.ageFile}, {&s.deploy, "--deploy-key", s.deployFile}} {
+		if key.file != "" {
+			var err error
+			*key.into, err = readSecretFile(key.flag, key.file)
+			bad.add(err)
+		}
+	}
+	return bad.err()
+}
+
+// bundles reads the sealed keys of each host, of those that have some.
+func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
+	if s.bundleFile != "" && len(defs) > 1 {
+		return nil, steps.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
+	}
+	sealed := map[string][]byte{}
+	for _, h := range defs {
+		data, err := steps.ReadBundle(s.bundleFile, h.TargetHost)
+		if err != nil {
+			return nil, err
+		}
+		sealed[h.TargetHost] = data
+	}
+	return sealed, nil
+}
+
+// load reads the hosts, and how each was named.
+func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) {
+	names := s.hosts
+	if len(names) == 0 {
+		names, _ = filepath.Glob(filepath.Join(steps.MediumHosts, "*", "host.toml")) // the pattern is good
+	}
+	if len(names) == 0 {
+		names = hosts.Names()
+	}
+	defs, err = loadHosts(names)
+	if err != nil {
+		return nil, nil, err
+	}
+	args = map[string]string{}
+	for i, h := range defs {
+		if other, twice := args[h.TargetHost]; twice {
+			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
+		}
+		args[h.TargetHost] = names[i]
+	}
+	return args, defs, nil
+}
+
+// giveSize gives a terminal without a size, as a serial line is, the usual one.
+func giveSize(f *os.File) {
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil || ws.Row > 0 && ws.Col > 0 {
+		return
+	}
+	_ = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}) // the screens fall back by themselves
+}

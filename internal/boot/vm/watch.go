@@ -1,0 +1,196 @@
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"auto-installer/internal/sys"
+)
+
+// stage is a place on the way from the firmware to init.
+type stage struct {
+	name string
+	seen *regexp.Regexp
+}
+
+// stages, in order. The last one is what is to be proven: the system's own init
+// runs, which the initrd starts only from the mounted root. The words are those
+// of OVMF, Linux, NixOS's scripts, systemd and getty.
+var stages = []stage{
+	{"the firmware", regexp.MustCompile(`BdsDxe: |UEFI Interactive Shell`)},
+	{"the loader", regexp.MustCompile(`BdsDxe: starting Boot|systemd-boot|GNU GRUB`)},
+	{"the kernel", regexp.MustCompile(`Linux version \d|EFI stub: |\[ +\d+\.\d{6}\]`)},
+	{"the initrd", regexp.MustCompile(`<<< NixOS Stage 1 >>>|Running in initrd|Booting initrd of|(?i:passphrase for)`)},
+	{"its init", regexp.MustCompile(`<<< NixOS Stage 2 >>>|(?:^|\n)[^\n ]+ login: ?$|Reached target [^\n]*(?i:multi-user|graphical)`)},
+}
+
+// welcome is systemd's greeting; in an initrd it says so.
+var welcome = regexp.MustCompile(`Welcome to [^\n]*!`)
+
+// dead are the words of a system that goes no further.
+var dead = regexp.MustCompile(`[^\n]*(?:Kernel panic - not syncing|[Ee]mergency (?:mode|shell|Shell)|No bootable (?:option|device)|` +
+	`An error occurred in stage 1|BdsDxe: failed to (?:load|start)|Timed out waiting for device|Error loading EFI binary|Failed to (?:load|execute|start) [^\n]*\.efi)[^\n]*`)
+
+// prompt asks for the LUKS passphrase, at the end of what came so far.
+var prompt = regexp.MustCompile(`(?i)(?:passphrase|password)[^\n]*:(?: ?\(press tab for no echo\))? ?$`)
+
+// most is how much of the serial line is looked at for words, in bytes; and how
+// often a passphrase is typed.
+const (
+	most     = 16 << 10
+	maxTyped = 3
+	pause    = 400 * time.Millisecond // a prompt drops what was typed before it
+)
+
+var errEnded = errors.New("the serial line ended")
+
+// watch follows a serial line.
+type watch struct {
+	s          sys.System
+	passphrase []byte
+	began      time.Time
+	limit      time.Duration
+	line       net.Conn
+
+	at    int    // stages reached
+	text  []byte // the last of what came, without escapes
+	whole int    // of text, what was logged
+	typed int
+}
+
+// reached says how far it came.
+func (w *watch) reached() string {
+	if w.at == 0 {
+		return "nothing was said on the serial line"
+	}
+	return "it came as far as " + stages[w.at-1].name
+}
+
+// follow reads until init is reached, or it is known that it will not be.
+func (w *watch) follow(ctx context.Context) (string, error) {
+	buf := make([]byte, 4096)
+	for {
+		w.s.Progress(sys.Progress{
+			Done: int64(min(time.Since(w.began), w.limit) / time.Second), Total: int64(w.limit / time.Second), Unit: "seconds at most", Label: w.reached(),
+		})
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		if time.Since(w.began) > w.limit {
+			return "", inconclusive{fmt.Errorf("%s within %v", w.reached(), w.limit)}
+		}
+		_ = w.line.SetReadDeadline(time.Now().Add(time.Second)) // a socket takes it
+		n, err := w.line.Read(buf)
+		w.take(buf[:n])
+		if how, err := w.judge(); how != "" || err != nil {
+			return how, err
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return "", errEnded
+		}
+		// Only what is complete is looked at for a prompt: the line is quiet.
+		if errors.Is(err, os.ErrDeadlineExceeded) || prompt.Match(w.text) {
+			if how, err := w.answer(); how != "" || err != nil {
+				return how, err
+			}
+		}
+	}
+}
+
+// take adds what came, and logs its lines.
+func (w *watch) take(b []byte) {
+	w.text = append(w.text, bytes.ReplaceAll(b, []byte("\r"), nil)...)
+	for {
+		i := bytes.IndexByte(w.text[w.whole:], '\n')
+		if i < 0 {
+			break
+		}
+		w.log(w.text[w.whole : w.whole+i])
+		w.whole += i + 1
+	}
+	if len(w.text) > 2*most {
+		drop := len(w.text) - most
+		w.text = append([]byte(nil), w.text[drop:]...)
+		w.whole = max(0, w.whole-drop)
+	}
+}
+
+func (w *watch) log(line []byte) {
+	if text := w.redact(string(line)); text != "" {
+		w.s.Log("vm: " + text)
+	}
+}
+
+// redact makes a line fit to be told, without the passphrase should the system
+// have echoed it.
+func (w *watch) redact(line string) string {
+	if len(w.passphrase) > 0 {
+		line = strings.ReplaceAll(line, string(w.passphrase), "<passphrase>")
+	}
+	return strings.TrimSpace(sys.Clean(line))
+}
+
+// escapes are what terminals do not show (ECMA-48, CSI and OSC).
+var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?=]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[()][A-Z0-9]|[=>78cDEHM])")
+
+// judge looks at what came for a stage that was reached, or the end.
+func (w *watch) judge() (how string, err error) {
+	text := escapes.ReplaceAllString(string(w.text), "")
+	for i := len(stages) - 1; i >= w.at; i-- {
+		last := i == len(stages)-1
+		if stages[i].seen.MatchString(text) || last && greets(text) {
+			w.at = i + 1
+			break
+		}
+	}
+	if w.at == len(stages) {
+		return fmt.Sprintf("the disk starts in a virtual machine, from the firmware to %s, in %.0f s", stages[w.at-1].name, time.Since(w.began).Seconds()), nil
+	}
+	if line := dead.FindString(text); line != "" {
+		return "", fmt.Errorf("%s, and then: %s", w.reached(), w.redact(line))
+	}
+	return "", nil
+}
+
+func greets(text string) bool {
+	for _, line := range welcome.FindAllString(text, -1) {
+		if low := strings.ToLower(line); !strings.Contains(low, "initr") && !strings.Contains(low, "grub") {
+			return true
+		}
+	}
+	return false
+}
+
+// answer types the passphrase at a prompt.
+func (w *watch) answer() (how string, err error) {
+	text := escapes.ReplaceAllString(string(w.text), "")
+	if !prompt.MatchString(text) {
+		return "", nil
+	}
+	switch {
+	case len(w.passphrase) == 0:
+		w.s.Warn("not proven: what comes after the passphrase, which was not given for the virtual machine")
+		return "the disk starts in a virtual machine, up to the question for its passphrase", nil
+	case w.typed == maxTyped:
+		return "", errors.New("the system asks again for the passphrase, which it was given")
+	}
+	w.typed++
+	w.log(w.text[w.whole:])
+	time.Sleep(pause)
+	typed := append(append([]byte(nil), w.passphrase...), '\r')
+	_, err = w.line.Write(typed)
+	clear(typed)
+	// What was asked is answered.
+	w.text, w.whole = nil, 0
+	if err != nil {
+		return "", errEnded
+	}
+	return "", nil
+}

@@ -1,0 +1,113 @@
+package keymap
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"auto-installer/internal/sys"
+)
+
+// Typing is how the characters of a text can be typed with a keymap. It holds
+// numbers alone: nothing of the text.
+type Typing struct {
+	Missing int // characters that no key gives
+	Accents int // characters that take a dead key
+	// Moved are characters that another keymap has on another key; see
+	// Compare.
+	Moved int
+}
+
+// Of tells how a text can be typed with the keymap.
+func (t *Table) Of(text []byte) Typing {
+	var ty Typing
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		text = text[n:]
+		switch _, direct := t.find(r, char); {
+		case direct:
+		case r == utf8.RuneError && n == 1: // a byte that is no character
+			ty.Missing++
+		case t.composes(r):
+			ty.Accents++
+		default:
+			ty.Missing++
+		}
+	}
+	return ty
+}
+
+// composes tells whether a character can be had with a dead key: an accent
+// with the space bar, or a letter that has one.
+func (t *Table) composes(r rune) bool {
+	if _, ok := t.find(r, dead); ok {
+		return true
+	}
+	base, accent := decompose(r)
+	if accent == 0 {
+		return false
+	}
+	_, has := t.find(base, char)
+	_, puts := t.find(accent, dead)
+	return has && puts
+}
+
+// combining are the accents that dead keys put on letters, by their combining
+// character.
+var combining = map[rune]rune{
+	'\u0300': '`', '\u0301': '\'', '\u0302': '^', '\u0303': '~', '\u0308': '"', '\u0327': ',',
+}
+
+func decompose(r rune) (base, accent rune) {
+	var buf [utf8.UTFMax]byte
+	d := norm.NFD.Properties(buf[:utf8.EncodeRune(buf[:], r)]).Decomposition()
+	base, n := utf8.DecodeRune(d)
+	mark, m := utf8.DecodeRune(d[n:])
+	if m == 0 || n+m != len(d) {
+		return 0, 0
+	}
+	return base, combining[mark]
+}
+
+// Compare tells how a text that was typed with the keymap can be typed with
+// another: Moved are the characters that the same keys do not give there, and
+// the rest is of the other keymap.
+func (t *Table) Compare(other *Table, text []byte) Typing {
+	ty := other.Of(text)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		text = text[n:]
+		pressed, ok := t.find(r, char)
+		if !ok || char(other[pressed.modifier][pressed.key]) != r {
+			ty.Moved++
+		}
+	}
+	return ty
+}
+
+// Between compares how a text is typed with two keymaps, by their names. With
+// the same name, no keymap is looked at.
+func Between(ctx context.Context, s sys.System, typed, boot string, text []byte) (Typing, error) {
+	if typed == boot {
+		return Typing{}, nil
+	}
+	from, err := Read(ctx, s, typed)
+	if err != nil {
+		return Typing{}, err
+	}
+	to, err := Read(ctx, s, boot)
+	if err != nil {
+		return Typing{}, err
+	}
+	return from.Compare(&to, text), nil
+}
+
+// Characters is a number of characters in words.
+func Characters(n int) string {
+	if n == 1 {
+		return "1 character"
+	}
+	return fmt.Sprintf("%d characters", n)
+}

@@ -1,0 +1,109 @@
+// Package console is the Linux console's keyboard and screen: which keymaps
+// there are, how to load one, and whether caps lock is on.
+package console
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	loadable "auto-installer/internal/console/keymap"
+	"auto-installer/internal/sys"
+)
+
+// Dirs is where kbd looks for keymaps: NixOS (nixos/modules/config/console.nix
+// links /etc/kbd), Debian, Arch, Fedora.
+var Dirs = []string{
+	"/etc/kbd/keymaps",
+	"/run/current-system/sw/share/keymaps",
+	"/run/current-system/sw/share/kbd/keymaps",
+	"/usr/share/keymaps",
+	"/usr/share/kbd/keymaps",
+	"/usr/lib/kbd/keymaps",
+}
+
+// keymap is the name of a keymap's file (loadkeys(1)).
+var keymap = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._@+-]*?)\.k?map(\.(gz|bz2|xz|zst))?$`)
+
+// name is a keymap's name.
+var name = loadable.Name
+
+// elsewhere are folders that hold no keymap of this kind of machine: parts for
+// others to include, and keyboards with key codes of their own.
+var elsewhere = []string{"include", "amiga", "atari", "sun"}
+
+// What Keymaps looks at, at most. kbd has about 600 files in 20 folders.
+const (
+	maxDepth   = 8
+	maxEntries = 20_000
+)
+
+// Keymaps lists the names of the console keymaps in the folders, or in Dirs if
+// none is given: sorted, each once. What cannot be read is left out; none is
+// no error.
+func Keymaps(dirs ...string) []string {
+	if len(dirs) == 0 {
+		dirs = Dirs
+	}
+	w := &walk{left: maxEntries, seen: map[string]bool{}}
+	for _, d := range dirs {
+		w.folder(d, 0)
+	}
+	slices.Sort(w.found)
+	return slices.Compact(w.found)
+}
+
+// walk goes through folders and follows links, since a NixOS profile is made
+// of them; each folder once, so that a circle of links ends.
+type walk struct {
+	found []string
+	left  int
+	seen  map[string]bool
+}
+
+func (w *walk) folder(dir string, depth int) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil || depth > maxDepth || w.seen[real] {
+		return
+	}
+	w.seen[real] = true
+	entries, err := os.ReadDir(real)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if w.left--; w.left < 0 {
+			return
+		}
+		info, err := os.Stat(filepath.Join(real, e.Name()))
+		switch {
+		case err != nil:
+		case info.IsDir():
+			if !slices.Contains(elsewhere, e.Name()) {
+				w.folder(filepath.Join(real, e.Name()), depth+1)
+			}
+		case info.Mode().IsRegular():
+			if m := keymap.FindStringSubmatch(e.Name()); m != nil && name.MatchString(m[1]) {
+				w.found = append(w.found, m[1])
+			}
+		}
+	}
+}
+
+// Load makes a keymap the console's, for all virtual consoles at once
+// (loadkeys(1)). The error is a *sys.Fault.
+func Load(ctx context.Context, s sys.System, keymap string) error {
+	if !name.MatchString(keymap) {
+		return sys.Faultf(sys.CodeUsage, "a name is like us, de-latin1 or fr-bepo; `localectl list-keymaps` lists them",
+			"%q is not the name of a keymap", sys.Clean(keymap))
+	}
+	err := s.Run(ctx, sys.Cmd{Does: "load the keymap", Argv: []string{"loadkeys", keymap}})
+	if err != nil {
+		return sys.WithHint(err, sys.CodeMachine,
+			"choose another keymap, or go on with the one in use; loadkeys works on the machine's own console only",
+			"loading the keymap "+keymap)
+	}
+	return nil
+}

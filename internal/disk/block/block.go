@@ -1,0 +1,142 @@
+// Package block finds out what block devices there are, what is on them, and
+// what uses them: above all, which of them the running system stands on.
+package block
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/boot/efi"
+)
+
+// Inventory is everything that was found.
+type Inventory struct {
+	// Devices holds every device that is not a partition, each once, in the
+	// order of lsblk: disks, loop devices, md arrays, LVM volumes and so on.
+	Devices []Device `json:"devices"`
+	// UEFI tells if the firmware's boot menu could be read; Boot is it.
+	UEFI bool     `json:"uefi"`
+	Boot efi.Boot `json:"boot"`
+}
+
+// Device is one block device, a partition included.
+type Device struct {
+	Name  string `json:"name"`  // the kernel's: sda1, dm-0
+	Path  string `json:"path"`  // /dev/sda1, /dev/mapper/vg-root
+	DevNo string `json:"devNo"` // major:minor, 259:0
+	// DiskSeq is the kernel's number of this disk's coming, which no other gets
+	// until the next boot; 0 of a partition, and before Linux 5.15.
+	DiskSeq uint64 `json:"diskSeq,omitempty"`
+	// Type is lsblk's: disk, part, rom, loop, crypt, lvm, raid1, mpath, dm...
+	// or "file" for an image file.
+	Type           string `json:"type"`
+	Size           int64  `json:"size"`           // bytes
+	LogicalSector  int    `json:"logicalSector"`  // bytes
+	PhysicalSector int    `json:"physicalSector"` // bytes
+	ReadOnly       bool   `json:"readOnly"`
+	Removable      bool   `json:"removable"`           // the medium can be taken out
+	Hotplug        bool   `json:"hotplug"`             // the device itself can
+	Transport      string `json:"transport,omitempty"` // lsblk's, or TransportCard
+	Model          string `json:"model,omitempty"`
+	Serial         string `json:"serial,omitempty"`
+	WWN            string `json:"wwn,omitempty"`
+	ByID           string `json:"byID,omitempty"` // /dev/disk/by-id/...
+
+	PTType string `json:"ptType,omitempty"` // gpt, dos
+	PTUUID string `json:"ptUUID,omitempty"`
+	FSType string `json:"fsType,omitempty"` // or other signature, as blkid names it
+	Label  string `json:"label,omitempty"`
+	UUID   string `json:"uuid,omitempty"`
+
+	// Content is what is on a disk without partitions or signature: empty if it
+	// is blank as far as one can see, or ContentUnknown or ContentUnreadable.
+	Content string `json:"content,omitempty"`
+
+	// Only of a partition.
+	Number    int    `json:"number,omitempty"`
+	Start     int64  `json:"start,omitempty"` // bytes
+	PartUUID  string `json:"partUUID,omitempty"`
+	PartType  string `json:"partType,omitempty"`
+	PartLabel string `json:"partLabel,omitempty"`
+
+	Mountpoints []string `json:"mountpoints,omitempty"`
+	Swap        bool     `json:"swap,omitempty"` // swapped to, now
+	// Live names the mount points of the running system that stand on it.
+	Live []string `json:"live,omitempty"`
+	// Holders are the kernel names of devices that hold it open (sysfs).
+	Holders []string `json:"holders,omitempty"`
+	// Slaves are the kernel names of devices that it is made of (sysfs).
+	Slaves []string `json:"slaves,omitempty"`
+	// Virtual: no hardware is behind it (sysfs).
+	Virtual bool `json:"virtual,omitempty"`
+	// BackingFile is what a loop device shows.
+	BackingFile string `json:"backingFile,omitempty"`
+
+	Partitions []Device `json:"partitions,omitempty"`
+	Children   []Device `json:"children,omitempty"` // what is built upon it
+}
+
+// Typical values of Device.Type.
+const (
+	TypeDisk = "disk"
+	TypePart = "part"
+	TypeFile = "file"
+)
+
+// TransportCard is the transport of a memory card in a slot, which lsblk does
+// not tell from memory that is soldered in.
+const TransportCard = "card"
+
+// ESPType is the partition type of an EFI system partition (UEFI 2.10 table
+// 5.7); an MBR has 0xef.
+const ESPType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+
+// IsESP tells if a partition is an EFI system partition.
+func (d Device) IsESP() bool { return d.PartType == ESPType || d.PartType == "0xef" }
+
+// Is tells if path names this device, by either of its names. Links are to be
+// resolved before, see Resolve.
+func (d Device) Is(path string) bool {
+	return path != "" && (path == d.Path || path == "/dev/"+d.Name)
+}
+
+// Below returns the device, its partitions, what is built upon them, and so
+// on; each once.
+func (d Device) Below() []Device {
+	seen := map[string]bool{}
+	var all []Device
+	var walk func(Device)
+	walk = func(d Device) {
+		if seen[d.Name] {
+			return
+		}
+		seen[d.Name] = true
+		all = append(all, d)
+		for _, c := range slices.Concat(d.Partitions, d.Children) {
+			walk(c)
+		}
+	}
+	walk(d)
+	return all
+}
+
+// PartitionPath is the path of partition n of a disk, by the kernel's rule
+// (block/partitions/core.c): a p goes between if the disk's name ends in a
+// digit.
+func PartitionPath(disk string, n int) string {
+	if disk != "" && disk[len(disk)-1] >= '0' && disk[len(disk)-1] <= '9' {
+		return fmt.Sprintf("%sp%d", disk, n)
+	}
+	return fmt.Sprintf("%s%d", disk, n)
+}
+
+// FormatSize renders bytes for people, in binary units: 465.8 GiB.
+func FormatSize(bytes int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	size, unit := float64(bytes), 0
+	for size >= 1023.95 && unit < len(units)-1 {
+		size, unit = size/1024, unit+1
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", size), ".0") + " " + units[unit]
+}

@@ -1,0 +1,114 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/internal/sys"
+)
+
+// patience is how long one attempt may take, name lookup included.
+const patience = 10 * time.Second
+
+// Reach tries once to connect to HOST:PORT by TCP, for at most 10 s, and says
+// in plain words what is in the way. The error is a *sys.Fault, or the
+// context's cause if that ended.
+func Reach(ctx context.Context, hostport string) error {
+	r := reacher{
+		dial:  (&net.Dialer{}).DialContext,
+		state: func() ([]Interface, error) { return State("/") },
+		route: func() bool { return Route("/") },
+	}
+	return r.reach(ctx, hostport)
+}
+
+type reacher struct {
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	state func() ([]Interface, error)
+	route func() bool
+}
+
+func (r reacher) reach(ctx context.Context, hostport string) error {
+	if host, port, err := net.SplitHostPort(hostport); err != nil || host == "" || port == "" {
+		return sys.Faultf(sys.CodeUsage, "write it as example.org:443", "%q is not a host and a port", sys.Clean(hostport))
+	}
+	attempt, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := r.dial(attempt, "tcp", hostport)
+	if err == nil {
+		return conn.Close()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f := r.nearby(); f != nil {
+		f.Err = err
+		return f
+	}
+	return remote(hostport, err)
+}
+
+// nearby says what is wrong with this machine's own network, or nil.
+func (r reacher) nearby() *sys.Fault {
+	all, err := r.state()
+	if err != nil {
+		return nil //nolint:nilerr // then the error of the attempt has to do
+	}
+	has := func(is func(Interface) bool) bool { return slices.ContainsFunc(all, is) }
+	switch {
+	case len(all) == 0:
+		return fault("no network interface was found",
+			"plug in a network adapter, or use a medium whose kernel has the driver of this one")
+	case !has(func(i Interface) bool { return i.Carrier }):
+		if has(func(i Interface) bool { return i.Kind == Wireless }) {
+			return fault("no network cable is connected and no Wi-Fi network is joined", "plug in a cable or join a Wi-Fi network")
+		}
+		return fault("no network cable is connected", "plug in a cable; if there is one, try another port, cable or switch")
+	case !has(func(i Interface) bool { return len(i.Addresses) > 0 }):
+		return fault("this machine has no network address", "wait a moment; the router gives addresses (DHCP): see that it is on and has some left")
+	case !r.route():
+		return fault("this machine has an address but no way out (no default route)",
+			"see that the router gives itself as the gateway, or set one: ip route add default via ADDRESS")
+	}
+	return nil
+}
+
+// remote says what is wrong on the way to the server. It has the address and
+// the name in it, both of which the caller gave.
+func remote(hostport string, err error) *sys.Fault {
+	host, _, _ := net.SplitHostPort(hostport)
+	host, hostport = sys.Clean(host), sys.Clean(hostport)
+	of := func(cause, hint string) *sys.Fault {
+		f := fault(cause, hint)
+		f.Err = err
+		return f
+	}
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case isDNS && dns.IsNotFound:
+		return of("the name "+host+" is not known", "see that it is spelt right; in a network of your own, that its DNS server knows it")
+	case isDNS:
+		return of("the name "+host+" could not be looked up: the DNS server does not answer",
+			"see /etc/resolv.conf and the router; a captive portal (a login page) does this too")
+	case errors.Is(err, unix.ECONNREFUSED):
+		return of(hostport+" refuses the connection", "the machine is there, but nothing listens at that port: see the server, and the port")
+	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH):
+		return of("there is no way to "+hostport, "see that the router is connected; the server may have IPv6 only, or be in another network")
+	case errors.Is(err, unix.EACCES), errors.Is(err, fs.ErrPermission):
+		return of("a firewall of this machine forbids connecting to "+hostport, "see iptables or nftables on this machine")
+	case isNet && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return of(hostport+" does not answer", "the server may be down, or a firewall or a captive portal (a login page) is in the way")
+	}
+	return of("connecting to "+hostport+": "+sys.Clean(err.Error()), "see the network with `ip address` and `ip route`")
+}
+
+func fault(cause, hint string) *sys.Fault {
+	return &sys.Fault{Cause: cause, Hint: hint, Code: sys.CodeSource}
+}

@@ -1,0 +1,146 @@
+// Package network tells what network the machine has, tries whether a server
+// can be reached, and joins a Wi-Fi network by the manager that is running.
+package network
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/sys"
+)
+
+// Values of Interface.Kind.
+const (
+	Wired    = "wired"
+	Wireless = "wireless"
+	Other    = "other" // mobile broadband, InfiniBand, a bond, a VLAN
+)
+
+// Interface is a network interface that may lead out of the machine.
+type Interface struct {
+	Name      string // the kernel's: enp3s0
+	Kind      string
+	Carrier   bool   // a cable with something at its other end, or a joined Wi-Fi
+	OperState string // RFC 2863: up, down, dormant, lowerlayerdown, unknown...
+	MAC       string // 52:54:00:12:34:56, or empty
+	// Addresses are the global ones: neither link-local nor loopback.
+	Addresses []netip.Prefix
+}
+
+// Addresses are those by which other machines reach this one, in the order of
+// State.
+func Addresses() []string {
+	ifs, err := State("/")
+	if err != nil {
+		return nil
+	}
+	var as []string
+	for _, i := range ifs {
+		for _, a := range i.Addresses {
+			as = append(as, a.Addr().String())
+		}
+	}
+	return as
+}
+
+// State lists the network interfaces, wired ones first, then by name. Loopback
+// and what is virtual (bridges, veth, tunnels) is left out, but for bonds and
+// VLANs. Root is where /sys is; addresses come from the kernel and are this
+// machine's.
+func State(root string) ([]Interface, error) { return state(root, addresses) }
+
+// state reads sysfs (kernel: Documentation/ABI/testing/sysfs-class-net).
+func state(root string, addresses func(name string) []netip.Prefix) ([]Interface, error) {
+	dir := filepath.Join(root, "sys/class/net")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, sys.Faultf(sys.CodeMachine, "/sys must be mounted", "listing the network interfaces: %w", err)
+	}
+	var all []Interface
+	for _, e := range entries {
+		at := filepath.Join(dir, e.Name())
+		if kind := kindOf(at); kind != "" {
+			all = append(all, Interface{
+				Name:      e.Name(),
+				Kind:      kind,
+				Carrier:   text(at, "carrier") == "1", // unreadable while it is down
+				OperState: text(at, "operstate"),
+				MAC:       text(at, "address"),
+				Addresses: addresses(e.Name()),
+			})
+		}
+	}
+	order := []string{Wired, Wireless, Other}
+	slices.SortFunc(all, func(a, b Interface) int {
+		if a.Kind != b.Kind {
+			return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return all, nil
+}
+
+// kindOf is the kind of the interface in a folder of sysfs, or empty if it is
+// none of interest.
+func kindOf(at string) string {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(at, name))
+		return err == nil
+	}
+	const ethernet = "1" // ARPHRD_ETHER, include/uapi/linux/if_arp.h
+	kind := text(at, "type")
+	switch {
+	case kind == "":
+		return "" // no interface: bonding_masters is a file in the same folder
+	case has("phy80211"), has("wireless"):
+		return Wireless
+	case slices.Contains([]string{"wwan", "bond", "vlan"}, devType(at)):
+		return Other
+	case !has("device"):
+		return "" // nothing of hardware
+	case kind == ethernet:
+		return Wired
+	}
+	return Other
+}
+
+// devType is what the driver says of itself: wlan, wwan, bridge, bond, vlan.
+func devType(at string) string {
+	for line := range strings.Lines(text(at, "uevent")) {
+		if t, ok := strings.CutPrefix(strings.TrimSpace(line), "DEVTYPE="); ok {
+			return t
+		}
+	}
+	return ""
+}
+
+func text(at, name string) string {
+	b, err := os.ReadFile(filepath.Join(at, name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func addresses(name string) []netip.Prefix {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil
+	}
+	addrs, err := i.Addrs()
+	if err != nil {
+		return nil
+	}
+	var all []netip.Prefix
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && p.Addr().IsGlobalUnicast() {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+package nixlog
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"auto-installer/internal/sys"
+)
+
+// kinds are the failures of nix that have a remedy, by what nix, git or ssh say
+// (nix 2.18 to 2.34). The first that fits counts. $1 is what is in brackets.
+var kinds = []struct {
+	says *regexp.Regexp
+	code sys.Code
+	hint string
+}{
+	{
+		regexp.MustCompile(`(?i)no space left on device|disk is full|disk quota exceeded`),
+		sys.CodeMachine, "free some space: `df -h` shows which file system is full, `nix-collect-garbage -d` removes what nothing uses",
+	},
+	{
+		regexp.MustCompile(`(?im)out of memory|cannot allocate memory|std::bad_alloc|^killed$`),
+		sys.CodeMachine, "free some memory, or add swap: nix was out of it",
+	},
+	{
+		regexp.MustCompile(`(?i)(?:cannot|required to) build '?([^' ]*\.drv)'?[^\n]*(?:, but I am a|\n\s*Reason: required system)`),
+		sys.CodeMachine, "run this on a machine of the host's system, or set up a remote builder or boot.binfmt.emulatedSystems",
+	},
+	{
+		regexp.MustCompile(`hash mismatch in fixed-output derivation`),
+		sys.CodeSource, "put the hash that nix got into the flake, if what was fetched is what you want",
+	},
+	{
+		// Before the network: of that, the builder's own words may speak.
+		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*\.drv)'`),
+		sys.CodeSource, "look at what its builder printed: nix log $1",
+	},
+	{
+		regexp.MustCompile(`cannot (?:connect to socket at|open connection to remote store)`),
+		sys.CodeMachine, "start the nix daemon: systemctl start nix-daemon.socket",
+	},
+	{
+		regexp.MustCompile(`unrecogni[sz]ed flag|is not a recogni[sz]ed command|unknown experimental feature 'flakes'`),
+		sys.CodeMachine, "install nix 2.18 or newer: https://nixos.org/download",
+	},
+	{
+		regexp.MustCompile(`repository (?:path )?'([^']*)' is not owned by`),
+		sys.CodeSource, "run this as the owner of $1, or trust it: git config --global --add safe.directory '$1'",
+	},
+	{
+		// Before the network: ssh's own words stand beside it.
+		regexp.MustCompile(`(?i)permission denied \([^)]*(?:publickey|password)|could not read username|authentication failed|host key verification failed`),
+		sys.CodeSource, "let this user read the repo that is named above: `git ls-remote URL` must work without a question",
+	},
+	{
+		regexp.MustCompile(`(?i)could not resolve host|name resolution|connection (?:refused|timed out|reset)|could(?:n't| not) connect to|network is (?:unreachable|down)|no route to host|timeout was reached|operation timed out`),
+		sys.CodeSource, "see that this machine has a network and reaches the host that is named above, then try again",
+	},
+	{
+		regexp.MustCompile(`unable to download '([^']*)': .*HTTP error (?:404|401)`),
+		sys.CodeSource, "correct the input of the flake that $1 is, or where its repo is private, name it as git+ssh://… in flake.nix",
+	},
+	{
+		regexp.MustCompile(`HTTP error (?:403|429)|rate limit`),
+		sys.CodeSource, "wait an hour, or set access-tokens in nix.conf: the server answers no more without one",
+	},
+	{
+		regexp.MustCompile(`(?s)Failed assertions:.*uncommitted`),
+		sys.CodeSource, "commit the changes: git add --all && git commit; or correct what the assertions name",
+	},
+	{
+		regexp.MustCompile(`Failed assertions:`),
+		sys.CodeSource, "correct what the assertions name, each with its option",
+	},
+}
+
+// Hint says what to do about a failure of nix, by what it printed. It is empty
+// if that is of no kind that is known.
+func Hint(err error) (hint string, code sys.Code) {
+	if errors.Is(err, exec.ErrNotFound) {
+		return "install nix: https://nixos.org/download", sys.CodeMachine
+	}
+	exit, ok := errors.AsType[*sys.ExitError](err)
+	if !ok {
+		return "", sys.CodeOK
+	}
+	said := strings.Join(append(exit.Tail, exit.Signal), "\n")
+	for _, k := range kinds {
+		if m := k.says.FindStringSubmatchIndex(said); m != nil {
+			return string(k.says.ExpandString(nil, k.hint, said, m)), k.code
+		}
+	}
+	return "", sys.CodeOK
+}
+
+// A place in a file, as nix prints it: in the copy of a flake in the store, or
+// in «git+file:///home/me/c»/.
+var place = regexp.MustCompile(`\bat (?:\S*/nix/store/[a-z0-9]{32}-[^/\s]*/|«[^»]*»/)?([^\s:«»]+\.nix|[^\s:«»]*flake\.lock):(\d+)`)
+
+// Place is the file and line below dir that a failed evaluation names last, as
+// FILE:LINE, or empty. What it names of other flakes does not count.
+func Place(err error, isThere func(file string) bool) string {
+	exit, ok := errors.AsType[*sys.ExitError](err)
+	if !ok {
+		return ""
+	}
+	last := ""
+	for _, m := range place.FindAllStringSubmatch(strings.Join(exit.Tail, "\n"), -1) {
+		if filepath.IsLocal(m[1]) && isThere(m[1]) {
+			last = m[1] + ":" + m[2]
+		}
+	}
+	return last
+}
+
+// missing is a file that a flake names and that nix does not see.
+var missing = regexp.MustCompile(`(?:path '|opening file '|error: Path ')(?:[^']*/nix/store/[a-z0-9]{32}-[^/']*/|[^']*»/)?([^']+)'(?::? (?:does not exist|No such file|in the repository|is not tracked))`)
+
+// Missing is the file below the flake that nix did not find, or empty.
+func Missing(err error) string {
+	exit, ok := errors.AsType[*sys.ExitError](err)
+	if !ok {
+		return ""
+	}
+	if m := missing.FindStringSubmatch(strings.Join(exit.Tail, "\n")); m != nil && filepath.IsLocal(m[1]) {
+		return m[1]
+	}
+	return ""
+}

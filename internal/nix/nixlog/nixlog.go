@@ -1,0 +1,277 @@
+// Package nixlog follows nix's internal-json log.
+package nixlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"auto-installer/internal/sys"
+)
+
+// Activity and result types of nix's internal-json log (nix
+// src/libutil/logging.hh). Unknown numbers are ignored.
+const (
+	actCopyPath   = 100
+	actCopyPaths  = 103
+	actBuilds     = 104
+	actBuild      = 105
+	actVerify     = 107
+	actSubstitute = 108
+
+	resBuildLogLine = 101
+	resSetPhase     = 104
+	resProgress     = 105
+	resPostBuildLog = 107
+)
+
+// What a broken log can make us remember, and count to.
+const (
+	maxActivities = 100_000
+	maxName       = 33 + 211 // hash and name of a store path, in bytes
+	maxCount      = 1 << 60
+	maxPart       = 64 << 10 // of a message in the log, in bytes
+)
+
+// Log follows nix's internal-json log: feed it each line of standard error.
+type Log struct {
+	// Line gets what people want to read: messages and build output.
+	Line func(string)
+	// Progress gets the state after each change of it.
+	Progress func(sys.Progress)
+
+	acts map[uint64]*activity
+	// Bytes of finished copies, so that the sum never shrinks as activities
+	// end.
+	bytesDone, bytesTotal int64
+	paths, builds         counter
+	label                 string
+	last                  sys.Progress
+	// Error is the last message of level 0, without colour: why it failed. A
+	// build that failed counts more than what failed because of it.
+	Error string
+	said  string // the same with the places in files
+}
+
+var buildFailed = regexp.MustCompile(`^(?:builder for|[Cc]annot build) '`)
+
+type activity struct {
+	typ         int
+	name        string
+	done, total int64
+}
+
+type counter struct{ done, total int64 }
+
+type message struct {
+	Action string            `json:"action"`
+	ID     uint64            `json:"id"`
+	Type   int               `json:"type"`
+	Level  int               `json:"level"`
+	Text   string            `json:"text"`
+	Msg    string            `json:"msg"`
+	RawMsg string            `json:"raw_msg"`
+	Fields []json.RawMessage `json:"fields"`
+}
+
+// levelInfo is the most talkative level that is shown (nix lvlInfo).
+const levelInfo = 3
+
+// Run runs a nix command that logs internal-json, and shows what it says. Its
+// failure says why in nix's words rather than in JSON.
+func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
+	log := &Log{Line: s.Log, Progress: s.Progress}
+	err := s.Lines(ctx, c, log.Feed)
+	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
+		// What git and ssh printed; then what nix said, with the places in files
+		// and in short, which is what the error shows.
+		exit.Tail = slices.DeleteFunc(exit.Tail, func(line string) bool { return strings.HasPrefix(line, "@nix ") })
+		if log.Error != "" {
+			exit.Tail = append(append(exit.Tail, strings.Split(log.said, "\n")...), "error: "+strings.Join(strings.Fields(log.Error), " "))
+		}
+	}
+	return err
+}
+
+// Feed takes one line. Lines that are not nix's JSON are passed on as they
+// are: ssh and git write there too.
+func (l *Log) Feed(line string) {
+	// What ssh or git asks stands before it on the line.
+	if i := strings.Index(line, "@nix {"); i > 0 {
+		l.say(line[:i])
+		line = line[i:]
+	}
+	rest, ok := strings.CutPrefix(line, "@nix ")
+	if !ok {
+		l.say(line)
+		return
+	}
+	var m message
+	if err := json.Unmarshal([]byte(rest), &m); err != nil {
+		if strings.HasPrefix(rest, "{") {
+			line = fmt.Sprintf("nix printed a message of %d bytes that cannot be read", len(line))
+		}
+		l.say(line)
+		return
+	}
+	switch m.Action {
+	case "msg":
+		l.message(m)
+	case "start":
+		l.start(m)
+	case "result":
+		l.result(m)
+	case "stop":
+		l.stop(m.ID)
+	}
+}
+
+// say gives a line without the colours that nix and builds put in.
+func (l *Log) say(line string) { l.Line(sys.Clean(line)) }
+
+func (l *Log) message(m message) {
+	text := m.RawMsg
+	if text == "" {
+		text = m.Msg
+	}
+	if text = strings.TrimSpace(ansi.Strip(text)); m.Level == 0 && text != "" && !buildFailed.MatchString(l.Error) {
+		l.Error = strings.TrimPrefix(text, "error: ")
+		l.said = ansi.Strip(m.Msg)
+	}
+	if m.Level > levelInfo {
+		return
+	}
+	for part := range strings.SplitSeq(m.Msg, "\n") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		for len(part) > maxPart {
+			head := strings.TrimSuffix(sys.Shorten(part, maxPart), "…")
+			l.say(head)
+			part = part[len(head):]
+		}
+		l.say(part)
+	}
+}
+
+func (l *Log) start(m message) {
+	if l.acts == nil {
+		l.acts = map[uint64]*activity{}
+	}
+	if len(l.acts) >= maxActivities {
+		return
+	}
+	a := &activity{typ: m.Type}
+	switch m.Type {
+	case actCopyPath, actSubstitute, actBuild:
+		a.name = storeName(text(m.Fields, 0))
+		l.label = a.name
+	}
+	if m.Text != "" && m.Level <= levelInfo {
+		l.say(m.Text)
+	}
+	l.acts[m.ID] = a
+	l.report()
+}
+
+func (l *Log) result(m message) {
+	a := l.acts[m.ID]
+	switch m.Type {
+	case resBuildLogLine, resPostBuildLog:
+		name := ""
+		if a != nil && a.name != "" {
+			name = a.name + "> "
+		}
+		l.say(name + text(m.Fields, 0))
+	case resSetPhase:
+		if a != nil {
+			l.label = a.name + ": " + text(m.Fields, 0)
+			l.report()
+		}
+	case resProgress:
+		if a == nil {
+			return
+		}
+		done, total := number(m.Fields, 0), number(m.Fields, 1)
+		switch a.typ {
+		case actCopyPath:
+			l.copied(a, done, total)
+		case actCopyPaths, actVerify:
+			l.paths = counter{done, total}
+		case actBuilds:
+			l.builds = counter{done, total}
+		}
+		l.report()
+	}
+}
+
+func (l *Log) stop(id uint64) {
+	a := l.acts[id]
+	if a == nil {
+		return
+	}
+	delete(l.acts, id)
+	if a.typ == actCopyPath {
+		// A copy that ended is done, whatever its last count was.
+		l.copied(a, a.total, a.total)
+	}
+	l.report()
+}
+
+// report gives the progress: paths, since their total is what nix knows
+// first; builds where nothing is copied. Counts never pass their totals.
+func (l *Log) report() {
+	p := sys.Progress{Done: l.paths.done, Total: l.paths.total, Unit: "paths", Label: l.label}
+	if l.builds.total > 0 && l.paths.done >= l.paths.total {
+		p.Done, p.Total, p.Unit = l.builds.done, l.builds.total, "builds"
+	}
+	p.Done = max(0, min(p.Done, p.Total))
+	p.Bytes, p.BytesTotal = l.Bytes()
+	if p.Total > 0 && p != l.last {
+		l.last = p
+		l.Progress(p)
+	}
+}
+
+// Bytes is what was copied so far and what is known to come, in bytes.
+func (l *Log) Bytes() (done, total int64) { return l.bytesDone, l.bytesTotal }
+
+// copied takes the new counts of a copy into the sums.
+func (l *Log) copied(a *activity, done, total int64) {
+	done = min(done, total)
+	l.bytesDone = max(0, min(l.bytesDone+done-a.done, maxCount))
+	l.bytesTotal = max(0, min(l.bytesTotal+total-a.total, maxCount))
+	a.done, a.total = done, total
+}
+
+// storeName is the readable part of a store path: no folder, no hash.
+func storeName(path string) string {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	name = name[:min(len(name), maxName)]
+	if len(name) > 33 && name[32] == '-' {
+		name = name[33:]
+	}
+	return strings.TrimSuffix(name, ".drv")
+}
+
+func text(fields []json.RawMessage, i int) string {
+	var s string
+	if i < len(fields) {
+		_ = json.Unmarshal(fields[i], &s) // another type: leave it empty
+	}
+	return s
+}
+
+func number(fields []json.RawMessage, i int) int64 {
+	var n int64
+	if i < len(fields) {
+		_ = json.Unmarshal(fields[i], &n)
+	}
+	return max(0, min(n, maxCount))
+}

@@ -1,0 +1,252 @@
+package savelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"auto-installer/internal/sys"
+)
+
+// Folder is where logs are saved to, at the top of a place.
+const Folder = "auto-installer-logs"
+
+// SaveOptions says what to save where.
+type SaveOptions struct {
+	Place Place
+	Files []string
+	// Name is the new folder's below Folder, such as the time. If there is one
+	// of that name, a number is put after it.
+	Name string
+	// Secrets must be in none of the files, or nothing is saved. Those of
+	// fewer than 4 bytes are not looked for.
+	Secrets [][]byte
+	// Run is where the mount point is made; empty is /run/auto-installer.
+	Run string
+}
+
+// Save copies files to a place, and writes them out. It returns the folder:
+// an absolute path if the place was mounted, or else the path from the top of
+// its file system, since it is unmounted again before Save returns, whatever
+// happens.
+//
+// s must have an undo list of its own: Save unwinds it. The error is a
+// *sys.Fault, or the context's cause if that ended.
+func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err error) {
+	// First of all, since nothing may be touched if a secret is found.
+	sizes, err := inspect(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	at := o.Place.MountedAt
+	if at == "" {
+		if at, err = mountPoint(o.Run); err != nil {
+			return "", saveFault(ctx, err, o.Place)
+		}
+		// Not RemoveAll: it is empty, or what is below is not ours.
+		defer os.Remove(at)
+		defer func() {
+			// Also if ctx ended: nothing stays mounted.
+			e := s.Unwind(context.WithoutCancel(ctx))
+			switch {
+			case e == nil:
+			case err == nil:
+				folder, err = "", saveFault(ctx, e, o.Place)
+			default:
+				s.Log("letting go of " + o.Place.Device + ": " + e.Error())
+			}
+		}()
+		if err := s.Do(ctx, mountCmd(o.Place, at), umountCmd(at)); err != nil {
+			return "", saveFault(ctx, err, o.Place)
+		}
+	}
+	inside, err := copyAll(ctx, o, at, sizes)
+	if err == nil {
+		// Files are synced one by one; this does the folders and the rest.
+		err = s.Run(ctx, sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", at}})
+	}
+	if err != nil {
+		return "", saveFault(ctx, err, o.Place)
+	}
+	if o.Place.MountedAt != "" {
+		return filepath.Join(at, inside), nil
+	}
+	return "/" + inside, nil
+}
+
+// mountPoint makes an empty folder, for root alone.
+func mountPoint(run string) (string, error) {
+	if run == "" {
+		run = "/run/auto-installer"
+	}
+	if err := os.MkdirAll(run, 0o700); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(run, "save-*")
+}
+
+func mountCmd(p Place, at string) sys.Cmd {
+	// With -w, unlike with -o rw, mount fails on a write-protected device
+	// rather than mount it read-only (mount(8)).
+	return sys.Cmd{
+		Does: "mount the place for the logs",
+		Argv: []string{"mount", "-w", "-t", p.FSType, "-o", "nosuid,nodev,noexec", p.Device, at},
+	}
+}
+
+func umountCmd(at string) sys.Cmd {
+	return sys.Cmd{Does: "unmount the place for the logs", Argv: []string{"umount", at}}
+}
+
+// inspect looks for secrets in the files, and notes how long they are: logs
+// grow, and what comes later was not looked at.
+func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
+	var all [][]byte
+	for _, s := range o.Secrets {
+		all = append(all, forms(s)...)
+	}
+	defer func() {
+		for _, f := range all {
+			clear(f)
+		}
+	}()
+	for _, name := range o.Files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, sys.WithHint(err, sys.CodeUnexpected, "see the log in /run/auto-installer by hand", "reading the logs")
+		}
+		n, found, err := scan(reader{ctx, f}, all)
+		f.Close()
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			return nil, sys.WithHint(err, sys.CodeUnexpected, "see the log in /run/auto-installer by hand", "reading the logs")
+		case found:
+			return nil, sys.Faultf(sys.CodeUnexpected, "if it is there by chance, being an ordinary word, read the log in the rescue shell; if not, this is a defect: please report it, without the log",
+				"%s holds a secret, so nothing is saved", filepath.Base(name))
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// copyAll makes the folder below at and copies into it. What it made is
+// removed again if something fails. Links on the place lead nowhere outside
+// (os.Root).
+func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (inside string, err error) {
+	root, err := os.OpenRoot(at)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	if err := root.Mkdir(Folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	inside, err = fresh(root, path.Join(Folder, plain(o.Name)))
+	if err != nil {
+		return "", err
+	}
+	for i, name := range o.Files {
+		to := path.Join(inside, plain(filepath.Base(name)))
+		if _, err := root.Lstat(to); err == nil { // of another folder
+			to = path.Join(inside, fmt.Sprintf("%d-%s", i+1, plain(filepath.Base(name))))
+		}
+		if err := copyFile(ctx, root, name, to, sizes[i]); err != nil {
+			return "", errors.Join(err, root.RemoveAll(inside))
+		}
+	}
+	return inside, nil
+}
+
+// fresh makes a folder that was not there.
+func fresh(root *os.Root, name string) (string, error) {
+	for i := 1; ; i++ {
+		try := name
+		if i > 1 {
+			try = fmt.Sprintf("%s-%d", name, i)
+		}
+		err := root.Mkdir(try, 0o700)
+		if err == nil || !errors.Is(err, fs.ErrExist) || i == 1000 {
+			return try, err
+		}
+	}
+}
+
+func copyFile(ctx context.Context, root *os.Root, from, to string, size int64) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(out, reader{ctx, in}, size)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+// reader stops when the context ends.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
+}
+
+// plain makes a name that every file system takes, vfat above all, and that
+// stays in its folder.
+func plain(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-_.", r):
+			return r
+		}
+		return '-'
+	}, name)
+	// vfat drops dots at the end.
+	if name = strings.Trim(name, "."); name == "" {
+		return "log"
+	}
+	return name[:min(len(name), 100)]
+}
+
+// protected tells if mount says that a device is write-protected, in English
+// at least.
+func protected(err error) bool {
+	exit, ok := errors.AsType[*sys.ExitError](err)
+	return ok && strings.Contains(strings.Join(exit.Tail, " "), "write-protected")
+}
+
+func saveFault(ctx context.Context, err error, p Place) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if protected(err) {
+		err = fmt.Errorf("mounting it: %w", unix.EROFS)
+	}
+	hint := "try another stick or disk"
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		hint = "it is full: delete something on it, or choose another"
+	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission):
+		hint = "it is write-protected: look for a switch on the stick, or choose another"
+	case errors.Is(err, unix.EIO):
+		hint = "it may be broken, or was pulled out: choose another"
+	}
+	return sys.WithHint(err, sys.CodeUnexpected, hint, "saving the logs to "+p.Device)
+}

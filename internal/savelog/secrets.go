@@ -1,0 +1,77 @@
+package savelog
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// minSecret is the shortest secret that is looked for, in bytes: a shorter one
+// is in every log by chance.
+const minSecret = 4
+
+// forms are a secret as it may stand in a log: as it is, and as Go's JSON and
+// common encodings write it. They are to be wiped.
+func forms(secret []byte) [][]byte {
+	if len(secret) < minSecret {
+		return nil
+	}
+	all := [][]byte{bytes.Clone(secret)}
+	add := func(b []byte) {
+		for _, have := range all {
+			if bytes.Equal(have, b) {
+				return
+			}
+		}
+		all = append(all, b)
+	}
+	// Quoted, with and without <, > and & escaped; the quotes are taken off.
+	for _, html := range []bool{true, false} {
+		var quoted bytes.Buffer
+		enc := json.NewEncoder(&quoted)
+		enc.SetEscapeHTML(html)
+		if enc.Encode(string(secret)) == nil {
+			b := bytes.TrimSpace(quoted.Bytes())
+			add(b[1 : len(b)-1])
+		}
+	}
+	// Padding is left off: without it, both kinds are found.
+	add(base64.RawStdEncoding.AppendEncode(nil, secret))
+	add(base64.RawURLEncoding.AppendEncode(nil, secret))
+	add(hex.AppendEncode(nil, secret))
+	return all
+}
+
+// scan reads all of r and tells how many bytes that is, and if one of the
+// forms is in it.
+func scan(r io.Reader, forms [][]byte) (n int64, found bool, err error) {
+	longest := 1
+	for _, f := range forms {
+		longest = max(longest, len(f))
+	}
+	buf := make([]byte, 0, 256<<10+longest)
+	defer func() { clear(buf[:cap(buf)]) }()
+	for {
+		got, err := r.Read(buf[len(buf):cap(buf)])
+		n += int64(got)
+		buf = buf[:len(buf)+got]
+		for _, f := range forms {
+			if bytes.Contains(buf, f) {
+				return n, true, nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return n, false, nil
+		}
+		if err != nil {
+			return n, false, err
+		}
+		// What may be the beginning of a secret stays.
+		if keep := longest - 1; len(buf) > keep {
+			buf = buf[:copy(buf, buf[len(buf)-keep:])]
+		}
+	}
+}

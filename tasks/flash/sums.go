@@ -1,0 +1,136 @@
+package flash
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
+	"auto-installer/internal/sys"
+)
+
+// Checksum is what an image file must have.
+type Checksum struct {
+	Sum  string // SHA-256 in hex, lower case; empty: none is known
+	From string // who says so
+	// Missing says that a list of checksums has none of the image.
+	Missing string
+}
+
+// maxSums bounds a file of checksums, in bytes.
+const maxSums = 1 << 20
+
+var bareSum = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+
+// Expect finds the checksum of an image: the one given by the flag, or what
+// IMAGE.sha256 or SHA256SUMS in its folder says. No such file is no error; one
+// that says nothing sensible is, with sys.CodeSource.
+func Expect(image, flag string) (Checksum, error) {
+	if flag != "" {
+		if !bareSum.MatchString(flag) {
+			return Checksum{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is no SHA-256", flag)
+		}
+		return Checksum{Sum: strings.ToLower(flag), From: "--sha256"}, nil
+	}
+	name, missing := filepath.Base(image), ""
+	for _, beside := range []string{
+		name + ".sha256", name + ".sha256sum", name + ".sha256sums", "SHA256SUMS", "SHA256SUMS.txt", "sha256sums.txt", "sha256sum.txt", "sha256sums",
+	} {
+		path := filepath.Join(filepath.Dir(image), beside)
+		data, err := sys.ReadRegular(path, maxSums)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		own := strings.HasPrefix(beside, name) // it is about this image alone
+		sum := ""
+		if err == nil {
+			sum, err = findSum(data, name, own)
+		}
+		if err == nil && sum == "" && own {
+			err = errors.New("no SHA-256 in it is that of " + name)
+		}
+		if err != nil {
+			return Checksum{}, sys.Faultf(sys.CodeSource, "correct or remove "+path+", or give the checksum with --sha256", "%s: %w", path, err)
+		}
+		if sum != "" {
+			return Checksum{Sum: sum, From: beside}, nil
+		}
+		missing = cmp.Or(missing, beside+" has no checksum of "+name+": nothing is compared")
+	}
+	return Checksum{Missing: missing}, nil
+}
+
+var (
+	// sha256sum(1), also with one space or a tab; a backslash before it says that
+	// the name has escapes.
+	gnuSum = regexp.MustCompile(`^\\?([0-9a-fA-F]{64})[ \t]+\*?(.+)$`)
+	// sha256sum --tag, and openssl dgst -sha256.
+	bsdSum = regexp.MustCompile(`^\\?(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
+)
+
+// findSum finds the SHA-256 of a file by its name, or of the only one if the
+// list is the file's own: then it may name none, or the name before a renaming.
+// What is no checksum is ignored, such as a signature around the list, but not a
+// line with the file's name where no other has its checksum. The result is
+// empty if the list has no checksum of the file.
+func findSum(list []byte, name string, own bool) (string, error) {
+	// Windows begins a text with a byte order mark, and may go on in UTF-16.
+	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), list)
+	if err != nil {
+		return "", err
+	}
+	mention := regexp.MustCompile(`(^|[\s*(/\\])` + regexp.QuoteMeta(name) + `($|[\s):])`)
+	var named, others []string
+	var odd error
+	number := 0
+	for line := range strings.SplitSeq(string(text), "\n") {
+		number++
+		line = strings.TrimSpace(line)
+		sum, of, ok := parseSum(line)
+		switch {
+		case ok && of == name:
+			named = append(named, strings.ToLower(sum))
+		case ok:
+			others = append(others, strings.ToLower(sum))
+		case odd == nil && mention.MatchString(line) && line[0] != '#':
+			odd = fmt.Errorf("line %d names %s without a SHA-256, which has 64 hex digits", number, name)
+		}
+	}
+	if len(named) == 0 && odd != nil {
+		return "", odd
+	}
+	if len(named) == 0 && own {
+		named = others
+	}
+	if len(named) == 0 {
+		return "", nil
+	}
+	for _, s := range named[1:] {
+		if s != named[0] {
+			return "", fmt.Errorf("it has several checksums for %s", name)
+		}
+	}
+	return named[0], nil
+}
+
+// parseSum reads a line of a list. Of is the file's name without its folder,
+// empty if there is none.
+func parseSum(line string) (sum, of string, ok bool) {
+	if m := gnuSum.FindStringSubmatch(line); m != nil {
+		sum, of = m[1], m[2]
+	} else if m := bsdSum.FindStringSubmatch(line); m != nil {
+		sum, of = m[2], m[1]
+	} else {
+		return line, "", bareSum.MatchString(line)
+	}
+	if line[0] == '\\' {
+		of = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r").Replace(of)
+	}
+	return sum, of[strings.LastIndexAny(of, `/\`)+1:], true
+}

@@ -1,0 +1,130 @@
+// Package iso builds a host's installer ISO.
+package iso
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/nix/flake"
+	"auto-installer/internal/nix/nixlog"
+	"auto-installer/internal/sys"
+)
+
+// Options says which ISO to build, and where from.
+type Options struct {
+	Flake   string // folder of the config repo, see flake.Find
+	Host    string
+	OutLink string // symbolic link to make to what nix built, absolute
+}
+
+// Attribute is the flake's output that is built.
+func (o Options) Attribute() string { return o.Host + "InstallerIso" }
+
+func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
+
+func nix(o Options, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
+}
+
+func build(o Options) sys.Cmd {
+	return nix(o, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+}
+
+func buildLog(o Options) sys.Cmd {
+	c := nix(o, "read the log of an earlier build", "log", o.installable())
+	c.Quiet = true
+	return c
+}
+
+// Actions is what Run will do.
+func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
+
+// Run builds the ISO, and says where it is, which deploy key it carries, and
+// what to do next.
+func Run(ctx context.Context, s sys.System, o Options) error {
+	if _, err := os.Stat(filepath.Join(o.Flake, "flake.nix")); err != nil {
+		return sys.Faultf(sys.CodeUsage, "run this in the config repo, or name its folder with --flake", "%s is not a flake: %w", o.Flake, err)
+	}
+	if err := nixlog.Run(ctx, s, build(o)); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return unbuilt(ctx, s, o, err)
+	}
+	image, size, err := find(o.OutLink)
+	if err != nil {
+		return sys.Faultf(sys.CodeSource, fmt.Sprintf("make packages.%s what mkInstallers makes of the host, or config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
+	}
+	s.Log(fmt.Sprintf("%s (%s)", image, block.FormatSize(size)))
+	key, err := deployKey(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	if key != "" {
+		s.Log("")
+		s.Log("INSTALLER SSH PUBLIC KEY for " + o.Host + ":")
+		s.Log(key)
+		s.Log("It must be a deploy key of the config repo and of every private input of its flake.")
+	}
+	s.Log("")
+	s.Log("next: sudo auto-installer flash " + sys.Quote([]string{image}))
+	return nil
+}
+
+// find is the one image below the out-link, and its size in bytes.
+func find(outLink string) (name string, size int64, err error) {
+	dir := filepath.Join(outLink, "iso")
+	entries, err := os.ReadDir(dir)
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) != ".iso" })
+	if err != nil || len(entries) != 1 {
+		return "", 0, errors.Join(err, fmt.Errorf("%d images in %s", len(entries), dir))
+	}
+	name = filepath.Join(dir, entries[0].Name())
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", 0, err
+	}
+	return name, info.Size(), nil
+}
+
+// maxKey bounds a public key, in bytes.
+const maxKey = 64 << 10
+
+// deployKey is the public half of the deploy key that the ISO carries, or
+// empty: as the host's folder has it, else as the build printed it.
+func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
+	data, err := sys.ReadIn(o.Flake, filepath.Join("hosts", o.Host, "deploy.pub"), maxKey)
+	if err == nil {
+		return strings.TrimSpace(string(data)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", sys.WithHint(err, sys.CodeUsage, "put the public key itself there, as a file of the repo", "the ISO is built, but its deploy key cannot be read")
+	}
+	log, err := s.Output(ctx, buildLog(o))
+	if err != nil { // a substituted ISO has none
+		return "", ctx.Err()
+	}
+	return printed(string(log), o.Host), nil
+}
+
+// printed finds the key in a build's log, which prints it below a line of its
+// own.
+func printed(log, host string) string {
+	_, rest, found := strings.Cut(log, "INSTALLER SSH PUBLIC KEY for "+host+":")
+	if !found {
+		return ""
+	}
+	for line := range strings.Lines(rest) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}

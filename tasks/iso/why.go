@@ -1,0 +1,97 @@
+package iso
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/git"
+	"auto-installer/internal/nix/flake"
+	"auto-installer/internal/nix/nixlog"
+	"auto-installer/internal/sys"
+	"auto-installer/internal/worktree"
+)
+
+// declared is how a flake comes to have installers.
+const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages;` in flake.nix give every host with a host.toml its installer"
+
+// unbuilt says what to do about a build that failed, by what nix said.
+func unbuilt(ctx context.Context, s sys.System, o Options, err error) error {
+	hint, code := nixlog.Hint(err)
+	if hint == "" {
+		code = sys.CodeSource
+		hint = o.why(ctx, s, err)
+	}
+	return sys.Faultf(code, hint, "the ISO of %s is not built: %w", o.Host, err)
+}
+
+func (o Options) why(ctx context.Context, s sys.System, err error) string {
+	if strings.Contains(err.Error(), "does not provide attribute") {
+		return o.undeclared(ctx, s)
+	}
+	root, rootErr := worktree.Root(o.Flake)
+	isThere := func(file string) bool {
+		_, err := os.Stat(filepath.Join(root, file))
+		return rootErr == nil && err == nil
+	}
+	if file := nixlog.Missing(err); file != "" {
+		if isThere(file) {
+			return toAdd(file)
+		}
+		return "correct what names " + file + ", which is not in the flake"
+	}
+	if place := nixlog.Place(err, isThere); place != "" {
+		return fmt.Sprintf("correct %s; `nix build %s --show-trace` shows how the evaluation came there", place, sys.Quote([]string{o.installable()}))
+	}
+	return fmt.Sprintf("look at what `nix build %s --show-trace` prints", sys.Quote([]string{o.installable()}))
+}
+
+func toAdd(file string) string {
+	return "git add " + sys.Quote([]string{file}) + ": nix sees only files that git knows"
+}
+
+// undeclared says why the flake has no installer of the host, and which it has.
+func (o Options) undeclared(ctx context.Context, s sys.System) string {
+	folder := filepath.Join("hosts", o.Host)
+	for _, name := range []string{"host.toml", "installer.nix"} {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(filepath.Join(o.Flake, file)); err != nil {
+			continue
+		}
+		list := git.In(o.Flake, "see whether git knows "+file, "ls-files", "--", file)
+		list.Quiet = true
+		known, err := s.Output(ctx, list)
+		if err == nil && len(known) == 0 {
+			return toAdd(folder)
+		}
+		return declared
+	}
+	hosts := o.installers(ctx, s)
+	if len(hosts) == 0 {
+		return fmt.Sprintf("`auto-installer new-host %s` adds the host; %s", o.Host, declared)
+	}
+	return fmt.Sprintf("name one of those that have an installer: %s; or `auto-installer new-host %s` adds the host", strings.Join(hosts, ", "), o.Host)
+}
+
+// installers are the hosts that the flake has an installer of.
+func (o Options) installers(ctx context.Context, s sys.System) []string {
+	c := nix(o, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
+		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
+	c.Quiet = true
+	out, err := s.Output(ctx, c)
+	var names, hosts []string
+	if err != nil || json.Unmarshal(out, &names) != nil {
+		return nil // nix has said why, and that is in the log
+	}
+	for _, name := range names {
+		if host, ok := strings.CutSuffix(name, "InstallerIso"); ok {
+			hosts = append(hosts, host)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}

@@ -1,0 +1,105 @@
+package newhost
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"auto-installer/hosts"
+	"auto-installer/internal/sys"
+)
+
+// prepared is a repo that somebody else prepared: of another user, if root
+// runs the tests.
+func prepared(t *testing.T, script string) (repo, marks string, uid int) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "prepared-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	repo, marks, uid = filepath.Join(dir, "repo"), filepath.Join(dir, "marks"), os.Geteuid()
+	c := exec.Command("bash", "-euc", `mkdir repo marks; cd repo; git init -q .; echo '{ }' >flake.nix; git add .; `+script)
+	c.Dir = dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if uid == 0 {
+		uid = 65534
+		if out, err := exec.Command("chown", "-R", "65534:65534", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return repo, marks, uid
+}
+
+func machine() *sys.Machine { return &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}} }
+
+// What .git/config names is not run, and what git cannot be kept from running
+// has no more rights than the repo's owner.
+func TestRepoRunsNothingAsRoot(t *testing.T) {
+	repo, marks, uid := prepared(t, `
+		printf '#!/bin/sh\nid -u >>../marks/$0.mark\n' >../mark; chmod +x ../mark
+		for name in fsmonitor clean; do printf '#!/bin/sh\nid -u >>../marks/%s\ncat\n' $name >../$name; chmod +x ../$name; done
+		git config core.fsmonitor ../fsmonitor
+		git config filter.evil.clean ../clean
+		echo '*.nix filter=evil' >.gitattributes
+		echo '{  }' >flake.nix`)
+	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft(), AllowDirty: true}
+	if _, err := machine().Output(t.Context(), status(o)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.copyTo(t.Context(), machine(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(marks, "fsmonitor")); err == nil {
+		t.Errorf("the repo's file system monitor ran, as %s", data)
+	}
+	data, err := os.ReadFile(filepath.Join(marks, "clean"))
+	if err != nil {
+		return // no filter ran: better still
+	}
+	for who := range strings.FieldsSeq(string(data)) {
+		if who != map[bool]string{true: "65534", false: who}[uid == 65534] {
+			t.Errorf("the repo's filter ran as %s", who)
+		}
+	}
+}
+
+// The copy has nothing of what lies beyond a link out of the repo.
+func TestCopyFollowsNoLinkOut(t *testing.T) {
+	outside := t.TempDir()
+	put(t, outside, "secret", "hidden")
+	repo, _, uid := prepared(t, `
+		mkdir dir deep; touch dir/secret deep/x; git add .; rm -r dir; ln -s `+outside+` dir
+		ln -s `+outside+`/secret file; ln -s flake.nix within; ln -s ../flake.nix deep/up; ln -s ../../marks deep/out
+		ln -s gone dangling; ln -s . here; ln -s here/../../marks around; git add -A -- file within deep dangling here around`)
+	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
+	o.Draft.files["hosts/vega/host.toml"] = draftFile{data: []byte("x")}
+	to := t.TempDir()
+	if _, err := o.copyTo(t.Context(), machine(), to); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeIn(to, "later/keys.nix", []byte("{ }")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dir", "file", "deep/out", "around"} {
+		if _, err := os.Lstat(filepath.Join(to, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the copy has %s (%v)", name, err)
+		}
+	}
+	for _, name := range []string{"flake.nix", "within", "deep/up", "deep/x", "dangling", "hosts/vega/host.toml", "hosts", "later/keys.nix", "later", ".git", "."} {
+		info, err := os.Lstat(filepath.Join(to, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := int(info.Sys().(*syscall.Stat_t).Uid); got != uid {
+			t.Errorf("%s is of user %d, who evaluates it is %d", name, got, uid)
+		}
+	}
+}

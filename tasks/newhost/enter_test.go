@@ -1,0 +1,147 @@
+package newhost
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/hosts"
+	"auto-installer/internal/sys"
+	"auto-installer/secrets"
+)
+
+const (
+	someKey = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
+	someFew = "let hosts = { one = \"" + someKey + "\"; }; in { one = [ hosts.one ]; }\n"
+)
+
+// entering is a repo's copy in which the key of the host nas is entered.
+func entering(t *testing.T, keys, rules string) (Options, string) {
+	t.Helper()
+	dir := t.TempDir()
+	o := Options{Repo: dir, Host: hosts.Host{TargetHost: "nas"}, Draft: NewDraft()}
+	o.Draft.recipient = newKey
+	for _, f := range []struct {
+		name, text string
+		is         *string
+	}{{"keys.nix", keys, &o.Keys}, {"secrets.nix", rules, &o.Rules}} {
+		if f.text != "" {
+			put(t, dir, f.name, f.text)
+			*f.is = f.name
+			o.Draft.before[f.name] = []byte(f.text)
+		}
+	}
+	put(t, dir, ".git/HEAD", "")
+	return o, dir
+}
+
+// Which secrets change, what is written and what is left to a person.
+func TestEnter(t *testing.T) {
+	if _, err := exec.LookPath("nix"); err != nil {
+		t.Fatal("nix is needed in PATH: lab/test brings it along")
+	}
+	t.Setenv("NIX_REMOTE", "dummy://")
+	const head = "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; "
+	for name, tt := range map[string]struct {
+		keys, rules string
+		edited      bool
+		changed     []string
+		hand        string
+	}{
+		"rules of others":        {someFew, head + "}", true, nil, ""},
+		"rules name it already":  {someFew, head + `"nas ${x}.age".publicKeys = keys.nas; "nas.age".publicKeys = keys.nas; }`, true, []string{"nas.age"}, ""},
+		"a rule names it, if":    {someFew, head + `"nas.age".publicKeys = keys.one ++ (keys.nas or [ ]); }`, true, []string{"nas.age"}, ""},
+		"a rule has its name":    {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "nas.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
+		"rules for all":          {strings.Replace(someFew, "in {", "in { all = builtins.attrValues hosts;", 1), head + `"all.age".publicKeys = keys.all; }`, true, []string{"all.age"}, ""},
+		"named by hand, no edit": {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "web.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
+		"no rules":               {someFew, "", true, nil, ""},
+		"JSON rules":             {"", "", false, nil, ""},
+		"computed":               {"let f = x: x; in f { one = [ \"" + someKey + "\" ]; }", head + "}", false, nil, "// { nas"},
+		"not to be evaluated":    {"import ./nowhere.nix", "", false, nil, "// { nas"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, dir := entering(t, tt.keys, strings.ReplaceAll(tt.rules, "nas ${x}", `nas \${x}`))
+			changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed = slices.DeleteFunc(changed, func(file string) bool { return strings.Contains(file, "$") })
+			if _, edited := o.Draft.files["keys.nix"]; edited != tt.edited || !slices.Equal(changed, tt.changed) {
+				t.Errorf("edited: %v, changed: %v", edited, changed)
+			}
+			if said := fmt.Sprint(o.Draft.hand); !strings.Contains(said, tt.hand) || (tt.hand == "") != (len(o.Draft.hand) == 0) {
+				t.Errorf("by hand: %s", said)
+			}
+			now, _ := os.ReadFile(filepath.Join(dir, "keys.nix"))
+			if !tt.edited && string(now) != tt.keys {
+				t.Errorf("the copy has\n%s", now)
+			}
+			if _, err := os.Stat(filepath.Join(dir, letFile)); err == nil {
+				t.Error("the file of the let is left")
+			}
+		})
+	}
+	o, _ := entering(t, someFew, "{ a = nothing; }")
+	dir := t.TempDir() // the copy: nobody knows it
+	for name, text := range o.Draft.before {
+		put(t, dir, name, string(text))
+	}
+	put(t, dir, ".git/HEAD", "")
+	_, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+	if f, ok := errors.AsType[*sys.Fault](err); !ok || strings.Contains(f.Cause+f.Hint, dir) || !strings.Contains(f.Hint, o.Repo) {
+		t.Errorf("rules that are wrong: %v, %+v", err, f)
+	}
+}
+
+// What is next names rekey once where there are rules to follow, and not at all
+// where nothing is to be added or there are none.
+func TestNext(t *testing.T) {
+	line := []secrets.HandLine{{Place: "here", Text: "x"}}
+	for name, tt := range map[string]struct {
+		hand  []secrets.HandLine
+		rules string
+		blind bool
+		want  int
+	}{
+		"nothing": {nil, "secrets.nix", false, 0}, "by hand": {line, "secrets.nix", false, 1}, "no rules": {line, "", false, 0},
+		"without nix": {line, "secrets.nix", true, 1}, "edited without nix": {nil, "secrets.nix", true, 1},
+	} {
+		o := Options{Host: hosts.Host{TargetHost: "nas"}, Keys: "keys.nix", Rules: tt.rules, Draft: NewDraft()}
+		o.Draft.hand, o.Draft.handFile, o.Draft.rekey = tt.hand, "keys.nix", tt.blind
+		f := sys.NewFake(t)
+		o.next(f)
+		said := strings.Join(f.Logged, "\n")
+		if strings.Count(said, "rekey") != tt.want || !strings.Contains(said, "make the public key above a deploy key of") {
+			t.Errorf("%s: it says\n%s", name, said)
+		}
+	}
+	t.Setenv("PATH", t.TempDir())
+	o, dir := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
+	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || o.Draft.rekey {
+		t.Errorf("nothing was added: %v, rekey: %v", err, o.Draft.rekey)
+	}
+}
+
+// Without nix only what needs no guess is edited, and the secrets wait.
+func TestEnterWithoutNix(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for name, tt := range map[string]struct {
+		keys, rules string
+		edited      bool
+	}{
+		"alike":            {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }", true},
+		"collecting rules": {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = builtins.attrValues keys; }", false},
+		"computed":         {"let hosts = { one = \"" + someKey + "\"; }; in hosts // { }", "{ }", false},
+	} {
+		o, dir := entering(t, tt.keys, tt.rules)
+		changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+		if _, edited := o.Draft.files["keys.nix"]; err != nil || edited != tt.edited || len(changed) > 0 || !o.Draft.rekey || edited == (len(o.Draft.hand) > 0) {
+			t.Errorf("%s: %v, edited: %v, changed: %v, %v", name, err, edited, changed, o.Draft.hand)
+		}
+	}
+}

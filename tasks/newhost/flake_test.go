@@ -1,0 +1,197 @@
+package newhost
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"auto-installer/hosts"
+	"auto-installer/internal/sys"
+	"auto-installer/secrets/nixtext"
+)
+
+const listed = `{
+  # nixosHostDefinitions = { }; is below
+  outputs = { self, nixpkgs, ... }@inputs:
+    let
+      text = "packages.x86_64-linux = {";
+      more = ''
+        nixosHostDefinitions = { ${if true then "}" else "''"} '''
+      '';
+      nixosHostDefinitions = {
+        ultraviolet = { system = "x86_64-linux"; modules = [ ./hosts/ultraviolet ]; };
+        ultraviolet-installer = {
+          system = "x86_64-linux";
+          modules = [ ./hosts/ultraviolet/installer.nix ];
+        };
+      };
+    in
+    {
+      packages.x86_64-linux = {
+        ultravioletInstallerIso = self.nixosConfigurations.ultraviolet-installer.config.system.build.isoImage;
+      };
+    };
+}
+`
+
+func drafted(t *testing.T, flake string) (Options, string) {
+	t.Helper()
+	o := Options{Repo: t.TempDir(), Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
+	o.Draft.before["flake.nix"] = []byte(flake)
+	if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for _, line := range o.Draft.flakeHand {
+		said.WriteString(line.Place + ": " + line.Text + "\n")
+	}
+	return o, said.String()
+}
+
+func TestFlakeByHand(t *testing.T) {
+	for what, newline := range map[string]string{"": "\n", "windows": "\r\n"} {
+		o, said := drafted(t, strings.ReplaceAll(listed, "\n", newline))
+		want := strings.Replace(listed, "        };\n      };\n    in", `        };
+        vega-installer = {
+          system = "x86_64-linux";
+          modules = [ ./hosts/vega/installer.nix ];
+        };
+      };
+    in`, 1)
+		want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
+		if got := string(o.Draft.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
+			t.Errorf("%s: it is\n%s\nand says %s", what, got, said)
+		}
+	}
+}
+
+// Names that are no Nix identifiers are quoted, names of others are not taken
+// for the host's own, and the folder is the one that was named.
+func TestFlakeNames(t *testing.T) {
+	for host, also := range map[string]string{
+		"3com": "", "nas": "bignas-installer = { };", "web": "# todo: web-installer\n", "auto": "x.auto-installer = { };", "in": "",
+	} {
+		o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: host}, Draft: NewDraft()}
+		src := strings.Replace(listed, "ultraviolet = {", also+"ultraviolet = {", 1)
+		src = strings.Replace(src, "outputs = { self, ", "inputs.auto-installer.url = \"x\";\n  outputs = { self, auto-installer, ", 1)
+		o.Draft.before["flake.nix"] = []byte(src)
+		if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
+			t.Fatal(err)
+		}
+		got := string(o.Draft.files["flake.nix"].data)
+		installer := nixtext.Name(host + "-installer")
+		for _, want := range []string{
+			"\n        " + installer + " = {\n", "./nixos/hosts/" + host + "/installer.nix ]",
+			"\n        " + nixtext.Name(host+"InstallerIso") + " = self.nixosConfigurations." + installer + ".config",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", host, want, got)
+			}
+		}
+	}
+}
+
+func TestFlakesOfOtherShapes(t *testing.T) {
+	const made, both = "mkInstallers", "vega-installer = {"
+	let := strings.Replace(listed, "packages.x86_64-linux = {\n        ultra", "packages = let base = { x86_64-linux = { }; }; in base // {\n        ultra", 1)
+	for name, tt := range map[string]struct {
+		flake   string
+		changed bool
+		says    string
+	}{
+		"made of the folders": {"{ outputs = { auto-installer, ... }: auto-installer.lib.mkInstallers { }; }\n", false, ""},
+		"there already":       {strings.ReplaceAll(listed, "ultraviolet-installer", "vega-installer"), true, ""},
+		"all there already":   {strings.ReplaceAll(strings.ReplaceAll(listed, "ultraviolet-installer", "vega-installer"), "ultravioletI", "vegaI"), false, ""},
+		"quoted":              {strings.ReplaceAll(strings.ReplaceAll(listed, "ultraviolet-installer =", "\"vega-installer\" ="), "ultravioletI", "vegaI"), false, ""},
+		"only in a comment":   {"{ # mkInstallers nixosHostDefinitions\n}\n", false, made},
+		"neither":             {"{ outputs = _: { nixosConfigurations = { }; }; }\n", false, made},
+		"no packages":         {strings.Replace(listed, "      packages.x86_64", "      legacyPackages.aarch64", 1), true, "packages.x86_64-linux: vegaInstallerIso = self"},
+		"computed packages":   {let, true, "packages.x86_64-linux: vegaInstallerIso = self"},
+		"two of them":         {strings.Replace(listed, "    in\n", "      nixosHostDefinitions = {\n      };\n    in\n", 1), true, both},
+		"on one line":         {"{ nixosHostDefinitions = { }; packages.x86_64-linux = { }; }\n", true, ""},
+		"nested":              {"{ nixosHostDefinitions = { }; packages = { x86_64-linux = { }; }; }\n", true, ""},
+		"added to":            {"{ nixosHostDefinitions = { }; packages = let b = { }; in b // { x86_64-linux = b.x // { }; }; }\n", true, ""},
+		"no end":              {listed[:strings.Index(listed, "    in\n")-10], false, both},
+		"a string has no end": {listed + `"`, false, made},
+		"a comment has none":  {listed + "/* ", false, made},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, said := drafted(t, tt.flake)
+			if f, changed := o.Draft.files["flake.nix"]; changed != tt.changed {
+				t.Errorf("changed to\n%s", f.data)
+			}
+			if !strings.Contains(said, tt.says) || (tt.says == "") != (said == "") {
+				t.Errorf("it says\n%s", said)
+			}
+		})
+	}
+}
+
+// What is printed for a flake that makes no installers can be followed as it is,
+// whatever its arguments and however it binds its systems and packages.
+func TestCallMkInstallers(t *testing.T) {
+	const (
+		call   = "(auto-installer.lib.mkInstallers { inherit self; })"
+		inputs = "(inputs.auto-installer.lib.mkInstallers { self = inputs.self; })"
+		start  = "the start of the arguments of outputs: "
+	)
+	for flake, want := range map[string][]string{
+		"outputs = inputs: { nixosConfigurations = { }; packages.x86_64-linux = { }; };": {
+			"the end of nixosConfigurations: // " + inputs + ".nixosConfigurations", "the end of packages.x86_64-linux: // " + inputs + ".packages.x86_64-linux",
+		},
+		"outputs = { self, ... }@inputs: { nixosConfigurations.a = 1; packages.x86_64-linux.b = 2; };": {
+			start + "auto-installer,",
+			"where nixosConfigurations has its members: nixosConfigurations.nas-installer = " + call + ".nixosConfigurations.nas-installer;",
+			"where packages.x86_64-linux has its members: packages.x86_64-linux.nasInstallerIso = " + call + ".packages.x86_64-linux.nasInstallerIso;",
+		},
+		"outputs = inputs@{ nixpkgs, ... }: { nixosConfigurations = f { }; packages = all (s: { }); };": {
+			start + "self, auto-installer,", "the end of nixosConfigurations: // " + call + ".nixosConfigurations",
+		},
+		"outputs = { self, auto-installer }: { };": {
+			"the set that outputs makes: nixosConfigurations = " + call + ".nixosConfigurations;",
+			"the set that outputs makes: packages.x86_64-linux = " + call + ".packages.x86_64-linux;",
+		},
+		"outputs = inputs: mkFlake { } { flake.nixosConfigurations.a = 1; };": {
+			"where flake.nixosConfigurations has its members: flake.nixosConfigurations.nas-installer = " + inputs + ".nixosConfigurations.nas-installer;",
+			"the module of mkFlake: flake.packages.x86_64-linux = " + inputs + ".packages.x86_64-linux;",
+		},
+	} {
+		o := Options{Host: hosts.Host{TargetHost: "nas"}, Draft: NewDraft()}
+		o.Draft.before["flake.nix"] = []byte("{ inputs.auto-installer.url = \"x\"; " + flake + " }")
+		var got []string
+		for _, l := range o.callMkInstallers() {
+			got = append(got, l.Place+": "+l.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: it says\n%s", flake, strings.Join(got, "\n"))
+		}
+	}
+}
+
+// The flake decides how installer.nix is written: a modules/installer.nix alone
+// says nothing.
+func TestInstallerFile(t *testing.T) {
+	o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}
+	put(t, o.Repo, "modules/installer.nix", "{ }")
+	for how, want := range map[shape]string{
+		shapeFolders: "{ ... }:\n{\n}", shapeNone: "{ ... }:\n{\n}", shapeDefinitions: "imports = [ ../../../modules/installer.nix ]",
+	} {
+		if got := string(o.installer(how)); !strings.Contains(got, want) {
+			t.Errorf("%v: it is\n%s", how, got)
+		}
+	}
+}
+
+func FuzzFlake(f *testing.F) {
+	f.Add([]byte(listed))
+	f.Add([]byte(`"${"}"}"`))
+	f.Add([]byte("{nixosHostDefinitions={};packages={x86_64-linux=rec{};};}"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		o := Options{Host: hosts.Host{TargetHost: "vega"}}
+		edits := o.flakeEdits(src)
+		if got := applied(src, edits); bytes.Equal(got, src) != !slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.fits && !e.there }) {
+			t.Errorf("%q became %q", src, got)
+		}
+	})
+}

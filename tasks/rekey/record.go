@@ -1,0 +1,148 @@
+package rekey
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"auto-installer/internal/sys"
+	"auto-installer/secrets"
+)
+
+// record tells to whom this program has encrypted a file, by the file's hash: an
+// age1… recipient cannot be told from another one in the file itself. It is the
+// user's own and not the repo's: a prepared repo could otherwise claim that a file
+// is for a recipient whom it is not for. It holds nothing secret, and may be lost:
+// then files are encrypted once more than needed.
+type record map[string][]string
+
+const (
+	// maxRecord is how many files are remembered.
+	maxRecord = 10000
+	// maxRecordSize bounds the record, in bytes.
+	maxRecordSize = 64 << 20
+)
+
+// RecordFile is the record of this user, in the folder for the state of programs
+// (XDG Base Directory Specification); empty if this user has no such folder: sudo
+// may leave another user's in the environment.
+func RecordFile() string {
+	state := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(state) {
+		home, err := os.UserHomeDir()
+		if err != nil || !filepath.IsAbs(home) || !isMine(home) {
+			return ""
+		}
+		state = filepath.Join(home, ".local/state")
+	}
+	if _, err := os.Stat(state); !errors.Is(err, fs.ErrNotExist) && !isMine(state) {
+		return ""
+	}
+	return filepath.Join(state, "auto-installer", "rekeyed.json")
+}
+
+func isMine(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && mine(info)
+}
+
+// mine tells whether no other user can have written something.
+func mine(info fs.FileInfo) bool {
+	return int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() && !sys.OthersWrite(info)
+}
+
+// readRecord reads a record. One that is not this user's alone, or reached by a
+// link, is ignored, as is a damaged one.
+func readRecord(file string) record {
+	data, err := readOwn(file)
+	if err != nil {
+		return record{}
+	}
+	return parseRecord(data)
+}
+
+func parseRecord(data []byte) record {
+	r := record{}
+	if json.Unmarshal(data, &r) != nil || r == nil {
+		return record{}
+	}
+	return r
+}
+
+func readOwn(file string) ([]byte, error) {
+	if file == "" {
+		return nil, fs.ErrNotExist
+	}
+	if err := ownFolder(filepath.Dir(file)); err != nil {
+		return nil, err
+	}
+	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && (!info.Mode().IsRegular() || !mine(info)) {
+		err = fmt.Errorf("%s is not a file of this user alone", file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, maxRecordSize))
+}
+
+// ownFolder makes sure that a folder is this user's alone, and no link.
+func ownFolder(dir string) error {
+	info, err := os.Lstat(dir)
+	if err == nil && (!info.IsDir() || !mine(info)) {
+		err = fmt.Errorf("%s is not a folder of this user alone", dir)
+	}
+	return err
+}
+
+// has tells whether a file was encrypted to the recipients that are wanted.
+func (r record) has(f *File) bool {
+	to, ok := r[f.sum]
+	return ok && slices.Equal(to, ids(f.Recipients))
+}
+
+// ids names recipients in an order of their own.
+func ids(rs []*secrets.Recipient) []string {
+	list := make([]string, len(rs))
+	for i, r := range rs {
+		list[i] = r.ID()
+	}
+	slices.Sort(list)
+	return list
+}
+
+// note remembers what was encrypted now.
+func (w *Work) note() error {
+	files := w.changed()
+	if w.o.Record == "" || len(files) == 0 {
+		return nil
+	}
+	r := readRecord(w.o.Record) // as it is now: commands in other repos write it too
+	if len(r) > maxRecord {
+		r = record{} // of files long gone, mostly
+	}
+	for _, f := range files {
+		r[hashOf(f.after)] = ids(f.Recipients)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(w.o.Record)
+	if err := errors.Join(os.MkdirAll(dir, 0o700), ownFolder(dir)); err != nil {
+		return err
+	}
+	return sys.WriteFile(w.o.Record, data, 0o600)
+}

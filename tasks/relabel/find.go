@@ -1,0 +1,176 @@
+package relabel
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
+)
+
+// Find says whose labels are looked for, and what they shall be.
+type Find struct {
+	FS string // where /proc, /sys and /dev are: "/" but in tests
+	At string // where the host's root is mounted: "/" if it is running
+
+	// The host's labels. LUKS and Swap are empty without; with both, the swap
+	// is encrypted anew at each boot and has a partition name only.
+	ESP, Root, LUKS, Swap string
+	Mapper                string // the host's name for the open container
+}
+
+// Layout is the host's disk as it was found.
+type Layout struct {
+	Disk   block.Identity // the root's
+	Labels []Label        // in the order of writing
+	// Mount is how the ESP is mounted, Point empty if it is not.
+	Mount    Mount
+	Swap     ActiveSwap // how the swap is used
+	Warnings []string
+	Config   []string // the lines of the host's configuration that go by label
+}
+
+// Mount is where the ESP is mounted.
+type Mount struct {
+	Device  string
+	Point   string
+	Options string // mount(8) -o
+	Auto    bool   // systemd mounts it when it is next looked at
+}
+
+// ActiveSwap is a swap in use.
+type ActiveSwap struct {
+	On       bool
+	Priority int // negative: not chosen by anybody
+}
+
+// Changes are the labels that differ.
+func (l *Layout) Changes() []Label {
+	return slices.DeleteFunc(slices.Clone(l.Labels), func(l Label) bool { return !l.Differs() })
+}
+
+const byHand = "relabel knows the layouts that auto-installer installs: an ESP, an ext4 root, in LUKS or not, and swap partitions; " +
+	"set other labels by hand"
+
+func misfit(hint, format string, args ...any) error {
+	return sys.Faultf(sys.CodeContract, hint, format, args...)
+}
+
+// finder looks through one machine.
+type finder struct {
+	o      Find
+	s      sys.System
+	mounts []block.Mount
+	inv    *block.Inventory
+	byName map[string]block.Device
+	diskOf map[string]block.Device // of partitions
+
+	rootDev block.Device
+	disk    block.Device // that the root is on
+	parts   []part
+	own     []string // kernel names of what carries the labels
+	l       *Layout
+}
+
+// part is a partition that gets a name.
+type part struct {
+	name string // ESP, root, LUKS or swap
+	d    block.Device
+	to   string
+}
+
+// Run finds the root, ESP, LUKS container and swap of the host that runs, or of
+// the one that is mounted at o.At. It only looks. A layout that the host's
+// definition does not describe is refused, and so is a label that another
+// device carries.
+func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
+	f := &finder{o: o, s: s, byName: map[string]block.Device{}, diskOf: map[string]block.Device{}, l: &Layout{}}
+	var err error
+	if f.mounts, err = block.Mounts(o.FS); err != nil {
+		return nil, err
+	}
+	if f.inv, err = block.Survey(ctx, s, o.FS); err != nil {
+		return nil, err
+	}
+	for _, top := range f.inv.Devices {
+		for _, d := range top.Below() {
+			f.byName[d.Name] = d
+			for _, p := range d.Partitions {
+				f.diskOf[p.Name] = d
+			}
+		}
+	}
+	for _, look := range []func(context.Context) error{f.start, f.esp, f.root, f.swap, f.names, f.alone, f.config} {
+		if err := look(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return f.l, nil
+}
+
+// partition notes a partition that gets a name, see names.
+func (f *finder) partition(name string, d block.Device, to string) {
+	f.parts = append(f.parts, part{name, d, to})
+	f.own = append(f.own, d.Name)
+}
+
+// add notes a label, and reads what it is now.
+func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device, to string) error {
+	sig, err := probe(ctx, f.s, d.Path)
+	if err != nil {
+		return err
+	}
+	f.l.Labels = append(f.l.Labels, Label{
+		Part: part, Kind: kind, Device: d.Path, Node: "/dev/" + d.Name, From: sig.label, To: to, Subsystem: sig.subsystem,
+	})
+	f.own = append(f.own, d.Name)
+	return nil
+}
+
+// mountedAt is what lies on top at a mount point, and the device that it is on.
+// ok is false if nothing is mounted there. A device without a name is none.
+func (f *finder) mountedAt(point string) (m block.Mount, d block.Device, ok bool) {
+	for _, m := range slices.Backward(f.mounts) {
+		if m.Point != point {
+			continue
+		}
+		for _, d := range f.byName {
+			// btrfs has a number of its own.
+			if d.DevNo == m.DevNo || strings.HasPrefix(m.DevNo, "0:") && slices.Contains(d.Mountpoints, m.Point) {
+				return m, d, true
+			}
+		}
+		return m, block.Device{}, true
+	}
+	return block.Mount{}, block.Device{}, false
+}
+
+// start finds the root file system's device and disk, which the others go by.
+func (f *finder) start(context.Context) (err error) {
+	if f.rootDev, err = f.rootDevice(); err != nil {
+		return err
+	}
+	for _, name := range append([]string{f.rootDev.Name}, f.rootDev.Slaves...) {
+		if d, ok := f.diskOf[name]; ok {
+			f.disk = d
+		}
+	}
+	f.l.Disk = block.IdentityOf(f.disk)
+	return nil
+}
+
+func (f *finder) partitions(disk block.Device, which func(block.Device) bool) []block.Device {
+	return slices.DeleteFunc(slices.Clone(disk.Partitions), func(p block.Device) bool { return !which(p) })
+}
+
+func several(what string, found []block.Device) string {
+	if len(found) == 0 {
+		return what + " was not found"
+	}
+	var paths []string
+	for _, d := range found {
+		paths = append(paths, d.Path)
+	}
+	return what + " could be any of " + strings.Join(paths, ", ")
+}

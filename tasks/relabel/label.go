@@ -1,0 +1,155 @@
+package relabel
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
+	"auto-installer/internal/sys"
+)
+
+// Kind is what a label is to the disk.
+type Kind string
+
+// The kinds of label, as people call them.
+const (
+	FAT  Kind = "FAT label"
+	Ext4 Kind = "ext4 label"
+	Swap Kind = "swap label"
+	LUKS Kind = "LUKS label"
+	Name Kind = "partition name"
+)
+
+// Label is one label: where it is, what it says and what it shall say.
+type Label struct {
+	Part   string // ESP, root, LUKS or swap
+	Kind   Kind
+	Device string // what carries it: /dev/sda1, /dev/mapper/cryptroot
+	Node   string // its kernel's path, to which udev's links lead: /dev/dm-0
+	From   string // empty: none
+	To     string
+
+	Disk      string // only of a partition name: the disk's path
+	Number    int    // and the partition's number
+	Subsystem string // only of a LUKS label: it is written together with it
+}
+
+// Differs tells whether there is something to do.
+func (l Label) Differs() bool { return l.From != l.To }
+
+// set is the command that gives the label this value.
+func (l Label) set(value string) sys.Cmd {
+	c := sys.Cmd{Does: fmt.Sprintf("set the %s of %s to %q", l.Kind, l.Device, value)}
+	switch l.Kind {
+	case FAT:
+		c.Argv = []string{"fatlabel", l.Device, value}
+		if value == "" {
+			c.Argv = []string{"fatlabel", "--reset", l.Device}
+		}
+	case Ext4:
+		c.Argv = []string{"e2label", l.Device, value}
+	case Swap:
+		c.Argv = []string{"swaplabel", "--label", value, l.Device}
+	case LUKS:
+		// Without it, cryptsetup clears the subsystem.
+		c.Argv = []string{"cryptsetup", "config", l.Device, "--label", value, "--subsystem", l.Subsystem}
+	case Name:
+		c.Argv = []string{"sfdisk", "--quiet", "--lock=yes", "--part-label", l.Disk, strconv.Itoa(l.Number), value}
+	}
+	return c
+}
+
+// link is what leads to the device by this label, once udev knows it.
+func (l Label) link() string {
+	if l.Kind == Name {
+		return "/dev/disk/by-partlabel/" + l.To
+	}
+	return "/dev/disk/by-label/" + l.To
+}
+
+// read reads the label from the disk itself. fs is where /dev is.
+func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error) {
+	if l.Kind == Name {
+		return partitionName(fs, l.Disk, l.Number)
+	}
+	sig, err := probe(ctx, s, l.Device)
+	return sig.label, err
+}
+
+// partitionName reads a name from the partition table.
+func partitionName(fs, disk string, number int) (string, error) {
+	table, _, err := gpt.ReadFile(filepath.Join(fs, disk))
+	if err != nil {
+		return "", sys.WithHint(err, sys.CodeContract, "partition names are of GPT disks; mend the table with gdisk", "reading the partition table of "+disk)
+	}
+	for _, p := range table.Partitions {
+		if p.Number == number {
+			return p.Name, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no partition %d", disk, number)
+}
+
+// leads checks that udev's link by the label leads to the device.
+func (l Label) leads(fs string) error {
+	target, err := block.Resolve(fs, l.link())
+	if err != nil {
+		return err
+	}
+	if target != l.Node {
+		return fmt.Errorf("%s leads to %s and not to %s", l.link(), target, l.Node)
+	}
+	return nil
+}
+
+// signature is what blkid finds on a device.
+type signature struct{ version, label, subsystem string }
+
+// probe reads a device's signature from the device itself.
+func probe(ctx context.Context, s sys.System, device string) (signature, error) {
+	out, err := s.Output(ctx, sys.Cmd{
+		Does: "read the signature of " + device, Quiet: true,
+		// Of its formats, the one that does not depend on the locale.
+		Argv: []string{"blkid", "--probe", "--output", "udev", device},
+	})
+	if err != nil {
+		return signature{}, sys.WithHint(err, sys.CodeMachine, "look at it with `blkid --probe`", "reading what is on "+device)
+	}
+	return parseProbe(string(out)), nil
+}
+
+func parseProbe(out string) signature {
+	var sig signature
+	for line := range strings.Lines(out) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		switch key {
+		case "ID_FS_VERSION":
+			sig.version = value
+		case "ID_FS_LABEL_ENC":
+			sig.label = unescape(value)
+		case "ID_FS_SUBSYSTEM":
+			sig.subsystem = value
+		}
+	}
+	return sig
+}
+
+// unescape undoes \x and two digits (libblkid: blkid_encode_string).
+func unescape(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if strings.HasPrefix(s[i:], `\x`) && i+3 < len(s) {
+			if b, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
+				out.WriteByte(byte(b))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}

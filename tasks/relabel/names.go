@@ -1,0 +1,123 @@
+package relabel
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
+)
+
+// names adds the partitions' own names: those of the label that is in them.
+func (f *finder) names(context.Context) error {
+	for _, p := range f.parts {
+		disk, ok := f.diskOf[p.d.Name]
+		if !ok {
+			return misfit(byHand, "%s is no partition", p.d.Path)
+		}
+		now, err := partitionName(f.o.FS, "/dev/"+disk.Name, p.d.Number)
+		if err != nil {
+			return err
+		}
+		f.l.Labels = append(f.l.Labels, Label{
+			Part: p.name, Kind: Name, Device: p.d.Path, Node: "/dev/" + p.d.Name, From: now, To: p.to,
+			Disk: disk.Path, Number: p.d.Number,
+		})
+	}
+	return nil
+}
+
+// alone makes sure that nothing else carries one of the labels: the host would
+// start by label, and may get the other one. Another path to the host's own
+// disk is nothing else.
+func (f *finder) alone(context.Context) error {
+	for _, own := range slices.Clone(f.own) {
+		for _, top := range f.inv.Devices {
+			if block.SameDisk(top, f.diskOf[own]) {
+				for _, d := range top.Below() {
+					f.own = append(f.own, d.Name)
+				}
+			}
+		}
+	}
+	var wanted, found []string
+	for _, l := range f.l.Labels {
+		wanted = append(wanted, l.To)
+	}
+	for name, d := range f.byName {
+		if slices.Contains(f.own, name) {
+			continue
+		}
+		for _, has := range []string{d.Label, d.PartLabel} {
+			if slices.Contains(wanted, has) && has != "" {
+				found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	slices.Sort(found)
+	return sys.Faultf(sys.CodeDisk, "take that disk out, or give it another label; by these labels the host could start from the wrong one",
+		"something else carries one of the labels: %s", strings.Join(slices.Compact(found), ", "))
+}
+
+// config makes the lines of the host's hardware-configuration.nix, and warns
+// where its present one goes by a label that is about to change.
+func (f *finder) config(context.Context) error {
+	boot := "/boot"
+	if at, err := filepath.Rel(f.o.At, f.l.Mount.Point); err == nil && filepath.IsLocal(at) {
+		boot = "/" + at
+	}
+	line := func(format string, args ...any) { f.l.Config = append(f.l.Config, fmt.Sprintf(format, args...)) }
+	line("fileSystems.%q.device = %q;", "/", "/dev/disk/by-label/"+f.o.Root)
+	line("fileSystems.%q.device = %q;", boot, "/dev/disk/by-label/"+f.o.ESP)
+	switch {
+	case f.o.Swap == "":
+	case f.o.LUKS != "":
+		line("swapDevices = [ { device = %q; randomEncryption.enable = true; } ];", "/dev/disk/by-partlabel/"+f.o.Swap)
+	default:
+		line("swapDevices = [ { device = %q; } ];", "/dev/disk/by-label/"+f.o.Swap)
+	}
+	if f.o.LUKS != "" {
+		by := "by-partlabel"
+		if slices.ContainsFunc(f.l.Labels, func(l Label) bool { return l.Kind == LUKS }) {
+			by = "by-label"
+		}
+		line("boot.initrd.luks.devices.%q.device = %q;", f.o.Mapper, "/dev/disk/"+by+"/"+f.o.LUKS)
+	}
+	for _, l := range f.l.Changes() {
+		if spec := f.inFstab(l); spec != "" {
+			f.l.Warnings = append(f.l.Warnings, fmt.Sprintf(
+				"the host mounts %s, which will be gone: it starts again only once it is rebuilt with the lines below", spec))
+		}
+	}
+	return nil
+}
+
+// inFstab is what the host's fstab calls the device by the label that it has
+// now, or empty. NixOS writes it from the same option as the initrd's.
+func (f *finder) inFstab(l Label) string {
+	file, err := block.Resolve(filepath.Join(f.o.FS, f.o.At), "/etc/fstab")
+	if err != nil || l.From == "" {
+		return ""
+	}
+	data, err := os.ReadFile(filepath.Join(f.o.FS, f.o.At, file))
+	if err != nil {
+		return ""
+	}
+	specs := []string{"LABEL=" + l.From, `LABEL="` + l.From + `"`, "/dev/disk/by-label/" + l.From}
+	if l.Kind == Name {
+		specs = []string{"PARTLABEL=" + l.From, `PARTLABEL="` + l.From + `"`, "/dev/disk/by-partlabel/" + l.From}
+	}
+	for line := range strings.Lines(string(data)) {
+		if words := strings.Fields(line); len(words) > 0 && slices.Contains(specs, words[0]) {
+			return words[0]
+		}
+	}
+	return ""
+}

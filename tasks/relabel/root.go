@@ -1,0 +1,89 @@
+package relabel
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
+)
+
+// root adds the root file system, and the container that it lies in.
+func (f *finder) root(ctx context.Context) error {
+	d := f.rootDev
+	if err := f.add(ctx, "root", Ext4, d, f.o.Root); err != nil {
+		return err
+	}
+	if f.o.LUKS == "" {
+		f.partition("root", d, f.o.Root)
+		return nil
+	}
+	c, err := f.container(d)
+	if err != nil {
+		return err
+	}
+	f.partition("LUKS", c, f.o.LUKS)
+	sig, err := probe(ctx, f.s, c.Path)
+	if err != nil {
+		return err
+	}
+	if name := filepath.Base(d.Path); name != f.o.Mapper {
+		f.l.Warnings = append(f.l.Warnings, fmt.Sprintf("the container is open as %s; the host's definition calls it %s, and so must its configuration", name, f.o.Mapper))
+	}
+	if sig.version == "1" {
+		f.l.Warnings = append(f.l.Warnings, c.Path+" is LUKS1, which has no label: it gets a partition name only, and the configuration goes by that")
+		return nil
+	}
+	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
+}
+
+func (f *finder) rootDevice() (block.Device, error) {
+	m, d, ok := f.mountedAt(f.o.At)
+	if !ok {
+		return block.Device{}, sys.Faultf(sys.CodeUsage, "mount the host's root there first", "nothing is mounted at %s", f.o.At)
+	}
+	if d.Name == "" {
+		return block.Device{}, misfit("on a live system, mount the host's disk and name the folder with --root; otherwise "+byHand,
+			"%s is on no disk: it is %s", f.o.At, m.FSType)
+	}
+	if m.FSType != "ext4" {
+		return block.Device{}, misfit(otherFS(m, d, f.o.Root), "the root on %s is %s, and not ext4", d.Path, m.FSType)
+	}
+	if _, isPart := f.diskOf[d.Name]; !isPart && d.Type != "crypt" {
+		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and no partition", d.Path, d.Type)
+	}
+	if f.o.LUKS == "" && d.Type == "crypt" {
+		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host", "the root is encrypted (%s), and the host's is not", d.Path)
+	}
+	return d, nil
+}
+
+// otherFS says how a file system of another kind is labelled while mounted.
+func otherFS(m block.Mount, d block.Device, label string) string {
+	switch m.FSType {
+	case "btrfs":
+		return "label it by hand: " + sys.Quote([]string{"btrfs", "filesystem", "label", m.Point, label})
+	case "xfs":
+		return "label it by hand: " + sys.Quote([]string{"xfs_io", "-c", "label -s " + label, m.Point}) + " (at most 12 characters)"
+	}
+	return fmt.Sprintf("label %s by hand, by the tools of %s", d.Path, m.FSType)
+}
+
+// container is the partition of the LUKS container that root lies in.
+func (f *finder) container(root block.Device) (block.Device, error) {
+	if root.Type != "crypt" {
+		return block.Device{}, misfit("set luks.enable = false in the host's definition, if this is the host",
+			"the host's root is encrypted, and %s is not", root.Path)
+	}
+	var found []block.Device
+	for _, name := range root.Slaves {
+		if _, ok := f.diskOf[name]; ok && f.byName[name].FSType == "crypto_LUKS" {
+			found = append(found, f.byName[name])
+		}
+	}
+	if len(found) != 1 || len(root.Slaves) != 1 {
+		return block.Device{}, misfit(byHand, "%s is not a LUKS container on a partition of its own", root.Path)
+	}
+	return found[0], nil
+}
