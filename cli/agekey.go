@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
 	"auto-installer/secrets"
-	"auto-installer/steps"
 	"auto-installer/tui"
 )
 
@@ -70,15 +70,15 @@ func printRecipients(cmd *cobra.Command, key []byte) error {
 func notSSH(err error) error {
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return steps.Usage("type it again", "%v", err)
+		return engine.Usage("type it again", "%v", err)
 	case errors.Is(err, errNotTyped):
-		return steps.Usage("run it again, or give the public half with --public", "%v", err)
+		return engine.Usage("run it again, or give the public half with --public", "%v", err)
 	case errors.Is(err, secrets.ErrPublic):
-		return steps.Usage("name the private key, or add --public for the recipient", "%v", err)
+		return engine.Usage("name the private key, or add --public for the recipient", "%v", err)
 	case errors.Is(err, secrets.ErrNeedsPassphrase):
-		return steps.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
+		return engine.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
 	}
-	return steps.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
+	return engine.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
 }
 
 // errNotTyped is the error of a passphrase that somebody was asked for, who left
@@ -95,7 +95,7 @@ func askPassphrase(question string) ([]byte, error) {
 	if !isTerminal(os.Stdin) {
 		return nil, secrets.ErrNeedsPassphrase
 	}
-	fmt.Fprintf(steps.Shown{W: os.Stderr}, "%s: ", question)
+	fmt.Fprintf(engine.Shown{W: os.Stderr}, "%s: ", question)
 	defer fmt.Fprintln(os.Stderr)
 	pass, err := tui.ReadHidden(os.Stdin)
 	if errors.Is(err, io.EOF) {

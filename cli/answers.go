@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -26,14 +27,14 @@ type installFlags struct {
 	noAge, noPower, resume, startOver  bool
 	unattended                         bool
 	planFile                           string
-	planned                            *steps.Plan // of that file
+	planned                            *steps.Install // of that file
 	expect, ref, proveBoot             string
 	skipVerify                         bool
 	events, log                        string
 }
 
 func (f *installFlags) register(c *cobra.Command) {
-	p := steps.DefaultPaths()
+	p := engine.DefaultPaths()
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or the path of a host.toml")
 	fl.StringVar(&f.disk, "disk", "", "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
@@ -71,8 +72,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("recovery-key-file", "recovery-key-fd")
 }
 
-func (f *installFlags) paths() steps.Paths {
-	return steps.Paths{Dir: steps.RunDir, Events: f.events, Log: f.log}
+func (f *installFlags) paths() engine.Paths {
+	return engine.Paths{Dir: engine.RunDir, Events: f.events, Log: f.log}
 }
 
 // answers reads the flags and the files that they name, all but the disk.
@@ -117,7 +118,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if len(passphrase) == 0 {
 		if f.bundle != "" {
-			return steps.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: there is no passphrase to open it")
+			return engine.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: there is no passphrase to open it")
 		}
 		return nil
 	}
@@ -126,7 +127,7 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 		return err
 	}
 	if sealed == nil {
-		return steps.Usage("name it with --bundle", "there are no sealed keys of %s on this medium", a.Host.TargetHost)
+		return engine.Usage("name it with --bundle", "there are no sealed keys of %s on this medium", a.Host.TargetHost)
 	}
 	where := f.bundlePassFile
 	if where == "" {
@@ -152,7 +153,7 @@ func readPassphrase(flag, file string, fd int) ([]byte, error) {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	if len(line) == 0 {
-		return nil, steps.Usage("put the passphrase in its only line", "%s: it is empty", flag)
+		return nil, engine.Usage("put the passphrase in its only line", "%s: it is empty", flag)
 	}
 	if err := steps.Typable(flag[2:], line); err != nil {
 		clear(data)
@@ -182,7 +183,7 @@ func readSecretFile(flag, name string) ([]byte, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)
+		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
 	}
 	defer f.Close()
 	return readSecret(flag, f)
@@ -193,7 +194,7 @@ func readSecretFile(flag, name string) ([]byte, error) {
 func readSecretFD(flag string, fd int) ([]byte, error) {
 	f := os.NewFile(uintptr(fd), flag)
 	if f == nil {
-		return nil, steps.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
+		return nil, engine.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
 	}
 	defer f.Close()
 	return readSecret(flag, f)
@@ -206,13 +207,13 @@ func readSecret(flag string, r io.Reader) ([]byte, error) {
 	switch {
 	case err == nil:
 		clear(buf)
-		return nil, steps.Usage("name the right file", "%s: more than %d bytes", flag, maxSecret)
+		return nil, engine.Usage("name the right file", "%s: more than %d bytes", flag, maxSecret)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 	default:
-		return nil, steps.Usage("name a file that can be read", "%s: %v", flag, err)
+		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
 	}
 	if n == 0 {
-		return nil, steps.Usage("name the right file", "%s: it is empty", flag)
+		return nil, engine.Usage("name the right file", "%s: it is empty", flag)
 	}
 	return buf[:n:n], nil
 }

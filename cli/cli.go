@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // Program is what the program says of itself.
@@ -59,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fang.WithVersion(program.Version), fang.WithCommit(commit()),
 		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
 			if _, ok := errors.AsType[alreadyShown](err); !ok {
-				steps.WriteError(w, asError(err))
+				engine.WriteError(w, asError(err))
 			}
 		}))
 	if err == nil {
@@ -73,31 +73,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // asError gives every error the form that the operator sees. Commands return
 // errors of that form; what is not is from the flag parser.
-func asError(err error) *steps.Error {
-	if e, ok := errors.AsType[*steps.Error](err); ok {
+func asError(err error) *engine.Error {
+	if e, ok := errors.AsType[*engine.Error](err); ok {
 		return e
 	}
-	return steps.Usage("auto-installer --help shows the commands and their flags", "%v", err)
+	return engine.Usage("auto-installer --help shows the commands and their flags", "%v", err)
 }
 
 // does makes a command's function, whose errors are the operator's, and whose
-// output is for people: all of it goes through steps.Shown.
+// output is for people: all of it goes through engine.Shown.
 func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cmd.SetOut(steps.Shown{W: cmd.OutOrStdout()})
-		cmd.SetErr(steps.Shown{W: cmd.ErrOrStderr()})
+		cmd.SetOut(engine.Shown{W: cmd.OutOrStdout()})
+		cmd.SetErr(engine.Shown{W: cmd.ErrOrStderr()})
 		if err := f(cmd, args); err != nil {
 			if shown, ok := errors.AsType[alreadyShown](err); ok {
 				return shown
 			}
-			return steps.NewError("", err)
+			return engine.NewError("", err)
 		}
 		return nil
 	}
 }
 
 // alreadyShown ends the program with a code and says no more.
-type alreadyShown struct{ code steps.Code }
+type alreadyShown struct{ code engine.Code }
 
 func (a alreadyShown) Error() string { return fmt.Sprintf("exit code %d", a.code) }
 

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"auto-installer/steps"
+	"auto-installer/internal/sys"
 )
 
 // others says who beside the owner can read or change a file, or is empty.
@@ -33,7 +33,7 @@ func exposed(files ...string) []string {
 			continue
 		}
 		if who := others(info); who != "" {
-			list = append(list, fmt.Sprintf("%s is a secret that is open to %s: chmod 600 %s", file, who, steps.Quote([]string{file})))
+			list = append(list, fmt.Sprintf("%s is a secret that is open to %s: chmod 600 %s", file, who, sys.Quote([]string{file})))
 		}
 	}
 	return list

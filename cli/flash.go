@@ -10,7 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"auto-installer/steps"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
+	"auto-installer/tasks/flash"
 )
 
 // flashFlags are those of flash.
@@ -43,7 +46,7 @@ func flashCommand() *cobra.Command {
 }
 
 func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
-	image, err := steps.InspectImage(args[0])
+	image, err := flash.Inspect(args[0])
 	if err != nil {
 		return err
 	}
@@ -51,7 +54,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	p, err := steps.FlashPlan(steps.Flash{
+	p, err := flash.Plan(flash.Request{
 		Image: image, Stick: stick, SHA256: f.sha256, Eject: !f.noEject, VerifyOnly: f.verifyOnly,
 	})
 	if err != nil {
@@ -62,7 +65,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 	if f.task.dryRun {
 		return f.task.run(cmd, name, p)
 	}
-	if err := steps.NeedAccess(stick, !f.verifyOnly); err != nil {
+	if err := flash.NeedAccess(stick, !f.verifyOnly); err != nil {
 		return err
 	}
 	if !f.verifyOnly {
@@ -77,13 +80,13 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 // stick is the disk that was named, or is chosen from those that there are.
-func (f *flashFlags) stick(cmd *cobra.Command, args []string) (steps.Stick, error) {
+func (f *flashFlags) stick(cmd *cobra.Command, args []string) (flash.Stick, error) {
 	if len(args) == 2 {
-		return steps.ChooseStick(cmd.Context(), args[1], f.verifyOnly)
+		return flash.ChooseStick(cmd.Context(), args[1], f.verifyOnly)
 	}
-	all, err := steps.Sticks(cmd.Context())
+	all, err := flash.Sticks(cmd.Context())
 	if err != nil {
-		return steps.Stick{}, err
+		return flash.Stick{}, err
 	}
 	var in io.Reader
 	if isTerminal(cmd.InOrStdin()) {
@@ -94,28 +97,28 @@ func (f *flashFlags) stick(cmd *cobra.Command, args []string) (steps.Stick, erro
 
 // chooseStick lists sticks and asks for the number of one. In is nil if there
 // is nobody to ask.
-func chooseStick(all []steps.Stick, image string, in io.Reader, out io.Writer) (steps.Stick, error) {
+func chooseStick(all []flash.Stick, image string, in io.Reader, out io.Writer) (flash.Stick, error) {
 	if len(all) == 0 {
-		return steps.Stick{}, steps.NoStick("plug a USB stick in; `auto-installer disks` shows every disk", "there is no stick")
+		return flash.Stick{}, flash.NoStick("plug a USB stick in; `auto-installer disks` shows every disk", "there is no stick")
 	}
 	var names []string
 	for i, s := range all {
 		names = append(names, fmt.Sprintf("%d  %s", i+1, s.Name+holds(s)))
 	}
 	if in == nil {
-		return steps.Stick{}, steps.NoStick("name one: auto-installer flash "+steps.Quote([]string{image, all[0].ByID}),
+		return flash.Stick{}, flash.NoStick("name one: auto-installer flash "+sys.Quote([]string{image, all[0].ByID}),
 			"no disk is named\n  %s", strings.Join(names, "\n  "))
 	}
 	fmt.Fprintf(out, "What can be written to:\n  %s\nNumber of the stick: ", strings.Join(names, "\n  "))
 	line, err := bufio.NewReader(in).ReadString('\n')
 	n, notNumber := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {
-		return steps.Stick{}, steps.Usage("nothing was done; type one of the numbers next time", "no stick was chosen")
+		return flash.Stick{}, engine.Usage("nothing was done; type one of the numbers next time", "no stick was chosen")
 	}
 	return all[n-1], nil
 }
 
-func holds(s steps.Stick) string {
+func holds(s flash.Stick) string {
 	if len(s.Holds) == 0 {
 		return ", blank"
 	}
@@ -123,7 +126,7 @@ func holds(s steps.Stick) string {
 }
 
 // mayUnmount makes sure that a mounted stick may be unmounted.
-func (f *flashFlags) mayUnmount(cmd *cobra.Command, s steps.Stick) error {
+func (f *flashFlags) mayUnmount(cmd *cobra.Command, s flash.Stick) error {
 	if len(s.Mounted) == 0 || f.unmount {
 		return nil
 	}
@@ -136,11 +139,11 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s steps.Stick) error {
 			return nil
 		}
 	}
-	return steps.NoStick("unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
+	return flash.NoStick("unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
 }
 
 // warning is what is said above the word yes.
-func warning(i steps.Image, s steps.Stick, warnings []string) []string {
+func warning(i flash.Image, s flash.Stick, warnings []string) []string {
 	kind := i.Kind
 	if i.Compression != "" {
 		kind += ", " + i.Compression
@@ -150,7 +153,7 @@ func warning(i steps.Image, s steps.Stick, warnings []string) []string {
 		content = "LOST WILL BE: " + strings.Join(s.Holds, ", ")
 	}
 	lines := []string{
-		fmt.Sprintf("image  %s (%s, %s)", i.Path, steps.Size(i.FileSize), kind),
+		fmt.Sprintf("image  %s (%s, %s)", i.Path, block.FormatSize(i.FileSize), kind),
 		"stick  " + s.Name,
 		"       " + content,
 	}

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
+	"auto-installer/tasks/flash"
 )
 
 func TestChooseStick(t *testing.T) {
-	all := []steps.Stick{
+	all := []flash.Stick{
 		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Holds: []string{"iso9660 nixos"}},
 		{Path: "/dev/sdb", Name: "/dev/sdb (Ultra\x1b[31m Fit, serial B, 31 GiB, USB)"},
 	}
@@ -27,7 +28,7 @@ func TestChooseStick(t *testing.T) {
 		{"1", ""}, // the terminal went away
 	} {
 		var out bytes.Buffer
-		s, err := chooseStick(all, "a.iso", strings.NewReader(c.typed), steps.Shown{W: &out})
+		s, err := chooseStick(all, "a.iso", strings.NewReader(c.typed), engine.Shown{W: &out})
 		if s.Path != c.chosen || (err == nil) != (c.chosen != "") {
 			t.Errorf("%q: %q, %v", c.typed, s.Path, err)
 		}
@@ -39,9 +40,9 @@ func TestChooseStick(t *testing.T) {
 			t.Errorf("shown was\n%s", out.String())
 		}
 	}
-	for _, sticks := range [][]steps.Stick{nil, all, all[:1]} { // nobody to ask: never a choice
+	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // nobody to ask: never a choice
 		_, err := chooseStick(sticks, "my image.iso", nil, nil)
-		e, ok := errors.AsType[*steps.Error](err)
+		e, ok := errors.AsType[*engine.Error](err)
 		if !ok || e.Code != 4 || e.Hint == "" {
 			t.Errorf("%d sticks: %v", len(sticks), err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -27,45 +28,45 @@ func followCommand() *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			paths := steps.DefaultPaths()
+			paths := engine.DefaultPaths()
 			paths.Events = events
-			engine := &steps.EngineProcess{Paths: paths}
+			process := &steps.EngineProcess{Paths: paths}
 			if wait {
-				return followAll(ctx, engine, cmd.OutOrStdout(), format)
+				return followAll(ctx, process, cmd.OutOrStdout(), format)
 			}
-			code, err := engine.FollowCode(ctx, watch)
+			code, err := process.FollowCode(ctx, watch)
 			if err == nil && code != 0 {
 				err = alreadyShown{code}
 			}
 			return err
 		}),
 	}
-	c.Flags().StringVar(&events, "events", steps.DefaultPaths().Events, "the events file to follow")
+	c.Flags().StringVar(&events, "events", engine.DefaultPaths().Events, "the events file to follow")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
 	c.Flags().BoolVar(&wait, "wait", false, "wait for an install, and for the next one, until stopped")
 	return c
 }
 
 // followAll shows one install after the other, until ctx ends.
-func followAll(ctx context.Context, engine *steps.EngineProcess, w io.Writer, format string) error {
+func followAll(ctx context.Context, process *steps.EngineProcess, w io.Writer, format string) error {
 	var last os.FileInfo
 	for {
 		if format == "text" {
 			fmt.Fprintln(w, "waiting for an install to begin")
 		}
 		var err error
-		if last, err = engine.Next(ctx, last); err != nil {
+		if last, err = process.Next(ctx, last); err != nil {
 			return err
 		}
 		watch, err := watcher(w, format)
 		if err != nil {
 			return err
 		}
-		if _, err := engine.FollowCode(ctx, watch); err != nil {
+		if _, err := process.FollowCode(ctx, watch); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			steps.WriteError(os.Stderr, steps.NewError("", err))
+			engine.WriteError(os.Stderr, engine.NewError("", err))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -39,7 +40,7 @@ func TestFollowWaits(t *testing.T) {
 	var shown paper
 	ended := make(chan error, 1)
 	go func() {
-		ended <- followAll(ctx, &steps.EngineProcess{Paths: steps.Paths{Dir: dir, Events: events}}, &shown, "text")
+		ended <- followAll(ctx, &steps.EngineProcess{Paths: engine.Paths{Dir: dir, Events: events}}, &shown, "text")
 	}()
 	sees := func(n int, text string) {
 		t.Helper()

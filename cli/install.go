@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -31,7 +32,7 @@ func installCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			if confirm != "yes" && (confirm != "" || !what.unattended) {
-				return steps.Usage("look at `auto-installer plan`; if that is what you want, add --confirm yes",
+				return engine.Usage("look at `auto-installer plan`; if that is what you want, add --confirm yes",
 					"not confirmed: --confirm must be the word yes")
 			}
 			watch, err := watcher(cmd.OutOrStdout(), format)
@@ -51,20 +52,20 @@ func installCommand() *cobra.Command {
 }
 
 // watcher shows events as they happen.
-func watcher(w io.Writer, format string) (func(steps.Event), error) {
+func watcher(w io.Writer, format string) (func(engine.Event), error) {
 	switch format {
 	case "text":
-		t := &steps.Text{W: w, Verbose: true}
+		t := &engine.Text{W: w, Verbose: true}
 		return t.Event, nil
 	case "json":
 		enc := json.NewEncoder(w)
-		return func(e steps.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
+		return func(e engine.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
 	}
-	return nil, steps.Usage("use text or json", "--log-format: unknown format %q", format)
+	return nil, engine.Usage("use text or json", "--log-format: unknown format %q", format)
 }
 
 // install is the engine: from the answers to a machine that powers off.
-func (f *installFlags) install(ctx context.Context, show func(steps.Event)) error {
+func (f *installFlags) install(ctx context.Context, show func(engine.Event)) error {
 	if err := f.readPlan(); err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 		return err
 	}
 	host, err := loadHost(f.host)
-	if e, ok := errors.AsType[*steps.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
+	if e, ok := errors.AsType[*engine.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
 		e.Hint = "the plan names the host alone: if `plan` was given the path of a host.toml, add --host with that path"
 	}
 	if err != nil {
@@ -98,29 +99,29 @@ func (f *installFlags) install(ctx context.Context, show func(steps.Event)) erro
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 
-	engine, err := steps.Open(ctx, f.paths())
+	e, err := engine.Open(ctx, f.paths())
 	if err != nil {
 		return err
 	}
-	shown := steps.ShowEvents(f.events, show)
+	shown := engine.ShowEvents(f.events, show)
 	plan, err := prepare(ctx, &a, f)
 	if err == nil {
 		plan.Warnings = append(plan.Warnings, f.exposed()...)
-		err = engine.Run(ctx, plan)
+		err = e.Run(ctx, plan)
 	}
-	err = engine.Close(err)
+	err = e.Close(err)
 	all := shown()
-	if engine.LogProblem != nil {
-		fmt.Fprintf(steps.Shown{W: os.Stderr}, "warning: the log is not whole: %v\n", engine.LogProblem)
+	if e.LogProblem != nil {
+		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is not whole: %v\n", e.LogProblem)
 	}
-	if e, ok := errors.AsType[*steps.Error](err); ok {
-		if engine.LogProblem != nil || !all { // perhaps not: its event may be what is missing
-			return e
+	if failure, ok := errors.AsType[*engine.Error](err); ok {
+		if e.LogProblem != nil || !all { // perhaps not: its event may be what is missing
+			return failure
 		}
-		return alreadyShown{e.Code} // among the events
+		return alreadyShown{failure.Code} // among the events
 	}
-	if err := steps.Power(context.WithoutCancel(ctx), plan); err != nil {
-		fmt.Fprintf(steps.Shown{W: os.Stderr}, "warning: the install is done; switch the machine off by hand: %v\n", err)
+	if err := plan.Power(context.WithoutCancel(ctx)); err != nil {
+		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the install is done; switch the machine off by hand: %v\n", err)
 	}
 	return nil
 }
@@ -139,7 +140,7 @@ func (f *installFlags) readPlan() (err error) {
 	return nil
 }
 
-func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Plan, error) {
+func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Install, error) {
 	var err error
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
 		return nil, err
@@ -153,7 +154,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 		}
 	}
 	if a.Disk.IsImage {
-		return nil, steps.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+		return nil, engine.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
 	}
 	if f.planned != nil {
 		if !f.startOver {
@@ -165,7 +166,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Pla
 }
 
 // makePlan makes the plan of the install, or of what is left of one.
-func (f *installFlags) makePlan(a *steps.Answers) (*steps.Plan, error) {
+func (f *installFlags) makePlan(a *steps.Answers) (*steps.Install, error) {
 	if f.resume {
 		return steps.ResumePlan(*a, f.paths())
 	}
@@ -186,7 +187,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-ch:
-			cancel(steps.Stopped{Signal: sig.(syscall.Signal)})
+			cancel(engine.Stopped{Signal: sig.(syscall.Signal)})
 		case <-ctx.Done():
 		}
 	}()

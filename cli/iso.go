@@ -6,7 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
+	"auto-installer/tasks/iso"
 )
 
 func isoCommand() *cobra.Command {
@@ -19,7 +20,7 @@ func isoCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if err := hosts.CheckName(args[0]); err != nil {
-				return steps.Usage("name the host as the flake does", "%q is no host's name: %v", args[0], err)
+				return engine.Usage("name the host as the flake does", "%q is no host's name: %v", args[0], err)
 			}
 			dir, err := filepath.Abs(flake)
 			if err != nil {
@@ -29,7 +30,7 @@ func isoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.run(cmd, "iso", steps.ISOPlan(dir, args[0], link))
+			return f.run(cmd, "iso", iso.Plan(dir, args[0], link))
 		}),
 	}
 	f.register(c)

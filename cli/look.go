@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -81,7 +82,7 @@ func planCommand() *cobra.Command {
 				return writeJSON(cmd.OutOrStdout(), p)
 			}
 			p.Warnings = append(p.Warnings, what.exposed()...) // not of the plan's JSON, which other answers may be given to
-			steps.WritePlan(cmd.OutOrStdout(), p)
+			engine.WritePlan(cmd.OutOrStdout(), p)
 			return nil
 		}),
 	}
@@ -92,7 +93,7 @@ func planCommand() *cobra.Command {
 
 // plan makes a plan to be looked at: secrets stand in for those that would be
 // asked for, and a name for the system that the medium of a prebuilt host carries.
-func (f *installFlags) plan(cmd *cobra.Command) (*steps.Plan, error) {
+func (f *installFlags) plan(cmd *cobra.Command) (*steps.Install, error) {
 	host, err := loadHost(f.host)
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func loadHosts(names []string) ([]hosts.Host, error) {
 	var bad problems
 	for _, name := range names {
 		if name == "" {
-			bad.add(steps.Usage(hostHint(), "a host's name is empty"))
+			bad.add(engine.Usage(hostHint(), "a host's name is empty"))
 			continue
 		}
 		h, err := loadHost(name)
@@ -151,7 +152,7 @@ func loadHosts(names []string) ([]hosts.Host, error) {
 }
 
 // problems are several errors of the operator's input, told together.
-type problems []*steps.Error
+type problems []*engine.Error
 
 func (p *problems) add(err error) {
 	if err != nil {
@@ -171,12 +172,12 @@ func (p problems) err() error {
 			hints = append(hints, e.Hint)
 		}
 	}
-	return &steps.Error{Cause: strings.Join(causes, "\n"), Hint: strings.Join(hints, "; "), Code: p[0].Code}
+	return &engine.Error{Cause: strings.Join(causes, "\n"), Hint: strings.Join(hints, "; "), Code: p[0].Code}
 }
 
 func loadHost(name string) (hosts.Host, error) {
 	if name == "" {
-		return hosts.Host{}, steps.Usage(hostHint(), "--host is missing")
+		return hosts.Host{}, engine.Usage(hostHint(), "--host is missing")
 	}
 	h, err := hosts.Load(name)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // The test binary is the program too, when testscript starts it as such.
@@ -186,7 +186,7 @@ func asRoot(ts *testscript.TestScript, _ bool, args []string) {
 // Every exit code is in the one table.
 func TestExitCodesAreListed(t *testing.T) {
 	listed := map[int]bool{}
-	for _, c := range steps.Codes {
+	for _, c := range engine.Codes {
 		listed[int(c.Code)] = true
 	}
 	files, err := filepath.Glob("testdata/script/*.txtar")

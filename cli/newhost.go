@@ -13,8 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/git"
 	"auto-installer/secrets"
 	"auto-installer/steps"
+	"auto-installer/tasks/newhost"
+	"auto-installer/tasks/rekey"
 )
 
 // newHost is the flags of new-host.
@@ -72,9 +76,9 @@ func newHostCommand() *cobra.Command {
 
 func (f *newHost) add(cmd *cobra.Command, name string) error {
 	if f.hostsDir = filepath.Clean(f.hostsDir); !filepath.IsLocal(f.hostsDir) || !hostsDirName.MatchString(f.hostsDir) {
-		return steps.Usage("name it as it is below the repo, such as nixos/hosts: letters, digits and . _ + - /", "--hosts-dir: %q is no folder in the repo", f.hostsDir)
+		return engine.Usage("name it as it is below the repo, such as nixos/hosts: letters, digits and . _ + - /", "--hosts-dir: %q is no folder in the repo", f.hostsDir)
 	}
-	o := steps.NewHost{Dir: f.repo, HostsDir: f.hostsDir, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
+	o := newhost.Request{Dir: f.repo, HostsDir: f.hostsDir, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
 	var err error
 	if o.Host, err = f.definition(cmd, name); err != nil {
 		return err
@@ -82,9 +86,9 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 	for _, r := range f.recipients {
 		recipient, err := secrets.ParseRecipient(r)
 		if err != nil {
-			return steps.Usage("name a public key: age1… or ssh-ed25519 …", "--recipient: %v", err)
+			return engine.Usage("name a public key: age1… or ssh-ed25519 …", "--recipient: %v", err)
 		}
-		if err := steps.NeedPlugin(recipient); err != nil {
+		if err := rekey.NeedPlugin(recipient); err != nil {
 			return err
 		}
 		o.Recipients = append(o.Recipients, recipient)
@@ -102,7 +106,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 			return err
 		}
 	}
-	plan, err := steps.NewHostPlan(o)
+	plan, err := newhost.Plan(o)
 	if err != nil {
 		return err
 	}
@@ -127,7 +131,7 @@ func (f *newHost) identity() (*secrets.Identity, error) {
 	defer clear(data)
 	id, err := secrets.ParseIdentity(data)
 	if err != nil {
-		return nil, steps.Usage("name the host's /etc/age/NAME.agekey", "--age-identity: %v", err)
+		return nil, engine.Usage("name the host's /etc/age/NAME.agekey", "--age-identity: %v", err)
 	}
 	return id, nil
 }
@@ -136,10 +140,10 @@ func (f *newHost) identity() (*secrets.Identity, error) {
 func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error) {
 	h := hosts.Default()
 	if err := hosts.CheckName(name); err != nil {
-		return h, steps.Usage("choose another name", "%v", err)
+		return h, engine.Usage("choose another name", "%v", err)
 	}
 	if _, err := os.Stat(f.repo); err != nil {
-		return h, steps.Usage("name a folder that is there", "--repo: %v", err)
+		return h, engine.Usage("name a folder that is there", "--repo: %v", err)
 	}
 	if f.replace {
 		file := filepath.Join(f.repo, f.hostsDir, name, "host.toml")
@@ -157,17 +161,17 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 	h.Swap.Enable, h.Swap.Size = f.swap != "", cmp.Or(f.swap, h.Swap.Size)
 	h.RepoRemote = f.remote
 	if h.RepoRemote == "" {
-		h.RepoRemote = steps.Origin(cmd.Context(), f.repo)
+		h.RepoRemote = git.Origin(cmd.Context(), f.repo)
 	}
 	if h.RepoRemote == "" && !f.prebuilt {
-		return h, steps.Usage("`git remote add origin URL` in the config repo, or --remote URL: the machine clones it from there",
+		return h, engine.Usage("`git remote add origin URL` in the config repo, or --remote URL: the machine clones it from there",
 			"%s has no remote called origin, and there is no --remote", f.repo)
 	}
 	if f.user != "" && f.user != "root" {
 		h.RepoClonePath = "/mnt/home/" + f.user + "/nix-config"
 	}
 	if bad := h.Validate(); len(bad) > 0 {
-		return h, steps.Usage(flagOf(bad[0].Key)+": "+bad[0].Allowed, "%s %s", flagOf(bad[0].Key), bad[0].Problem)
+		return h, engine.Usage(flagOf(bad[0].Key)+": "+bad[0].Allowed, "%s %s", flagOf(bad[0].Key), bad[0].Problem)
 	}
 	return h, nil
 }
@@ -212,22 +216,22 @@ func (f *newHost) askTwice(question string) ([]byte, error) {
 	first, err := askPassphrase(question)
 	switch {
 	case errors.Is(err, errNotTyped):
-		return nil, steps.Usage(hint, "%v", err)
+		return nil, engine.Usage(hint, "%v", err)
 	case err != nil && len(f.recipients) > 0:
 		fmt.Fprintln(os.Stderr, "warning: there is no terminal to ask for a passphrase on: only the recipients' keys will open the bundle, and the installer takes a passphrase")
 		return nil, nil
 	case err != nil:
-		return nil, steps.Usage(hint, "there is no terminal to ask for a passphrase on")
+		return nil, engine.Usage(hint, "there is no terminal to ask for a passphrase on")
 	}
 	second, err := askPassphrase("Once more")
 	defer clear(second)
 	switch {
 	case err != nil:
-		err = steps.Usage(hint, "%v", err)
+		err = engine.Usage(hint, "%v", err)
 	case len(first) == 0:
-		err = steps.Usage("type one", "the passphrase is empty")
+		err = engine.Usage("type one", "the passphrase is empty")
 	case !bytes.Equal(first, second):
-		err = steps.Usage("run it again", "the two passphrases differ")
+		err = engine.Usage("run it again", "the two passphrases differ")
 	default:
 		fmt.Fprintf(os.Stderr, "It is %s.\n", steps.PassphraseStrength(first).Advice)
 		return first, nil

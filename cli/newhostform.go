@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/git"
 )
 
 // form asks on the terminal for what the flags leave open.
@@ -27,7 +28,7 @@ func (f form) line(question, otherwise string) (string, error) {
 	fmt.Fprintf(f.out, "%s: ", question)
 	text, err := f.in.ReadString('\n')
 	if err != nil {
-		return "", steps.Usage("nothing was done", "the questions were not answered")
+		return "", engine.Usage("nothing was done", "the questions were not answered")
 	}
 	return cmp.Or(strings.TrimSpace(text), otherwise), nil
 }
@@ -52,7 +53,7 @@ func (f form) yes(question string, otherwise bool) (bool, error) {
 // ask fills the flags, and returns the host's name.
 func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 	if !isTerminal(cmd.InOrStdin()) {
-		return "", steps.Usage("name it: auto-installer new-host NAME", "there is no name, and no terminal to ask for it on")
+		return "", engine.Usage("name it: auto-installer new-host NAME", "there is no name, and no terminal to ask for it on")
 	}
 	q := form{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr()}
 	for name == "" || hosts.CheckName(name) != nil {
@@ -72,7 +73,7 @@ func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 		otherwise string
 	}{
 		{"Swap partition, such as 8G, or nothing", &f.swap, f.swap},
-		{"Git URL of the config repo", &f.remote, cmp.Or(f.remote, steps.Origin(cmd.Context(), f.repo))},
+		{"Git URL of the config repo", &f.remote, cmp.Or(f.remote, git.Origin(cmd.Context(), f.repo))},
 		{"User who gets the deploy key, or nothing", &f.user, f.user},
 		{"Keymap of the console", &f.keymap, cmp.Or(f.keymap, hosts.Default().Keymap)},
 	} {

@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tasks/provevm"
 )
 
 func proveBootCommand() *cobra.Command {
@@ -21,19 +23,19 @@ func proveBootCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if accel != "" && accel != "kvm" && accel != "tcg" {
-				return steps.Usage("use kvm or tcg, or leave it out", "--accel: unknown accelerator %q", accel)
+				return engine.Usage("use kvm or tcg, or leave it out", "--accel: unknown accelerator %q", accel)
 			}
 			disk, err := steps.ChooseDisk(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			b := steps.BootProof{Disk: disk, Accel: accel, Limit: limit}
+			b := provevm.Request{Disk: disk.Path, SectorSize: disk.LogicalSector, Accel: accel, Limit: limit}
 			if b.Passphrase, err = readPassphrase("--passphrase", file, fd); err != nil {
 				return err
 			}
 			defer clear(b.Passphrase)
 			const name = "prove-boot"
-			return flags.run(cmd, name, steps.BootProofPlan(b, steps.TaskPaths(name)))
+			return flags.run(cmd, name, provevm.Plan(b, engine.TaskPaths(name)))
 		}),
 	}
 	flags.register(c)

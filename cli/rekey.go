@@ -9,8 +9,10 @@ import (
 	"filippo.io/age/plugin"
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps"
+	"auto-installer/tasks/rekey"
 )
 
 func rekeyCommand() *cobra.Command {
@@ -25,7 +27,7 @@ func rekeyCommand() *cobra.Command {
 			"the right recipients already stay as they are. If it is interrupted, run it again.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			r := steps.Rekey{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
+			r := rekey.Request{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
 			var err error
 			if check { // worth no question: most of it shows without a key
 				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
@@ -35,7 +37,7 @@ func rekeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			plan, err := steps.RekeyPlan(cmd.Context(), r)
+			plan, err := rekey.Plan(cmd.Context(), r)
 			if err != nil {
 				return err
 			}
@@ -72,11 +74,11 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 		case err == nil:
 			held = append(held, keys...)
 		case errors.Is(err, errNotTyped):
-			return nil, steps.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
+			return nil, engine.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
 		case named && errors.Is(err, secrets.ErrPublic):
-			return nil, steps.Usage(privateOf(file), "--identity %s: %v", file, err)
+			return nil, engine.Usage(privateOf(file), "--identity %s: %v", file, err)
 		case named:
-			return nil, steps.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
+			return nil, engine.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
 	}
 	return held, nil
@@ -86,7 +88,7 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 func privateOf(file string) string {
 	private, isPub := strings.CutSuffix(file, ".pub")
 	if _, err := os.Stat(private); isPub && err == nil {
-		return "name the private key: --identity " + steps.Quote([]string{private})
+		return "name the private key: --identity " + sys.Quote([]string{private})
 	}
 	return "name the private key that belongs to it"
 }

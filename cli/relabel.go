@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tasks/relabel"
 )
 
 func relabelCommand() *cobra.Command {
@@ -22,7 +24,7 @@ func relabelCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			if confirm != "" && confirm != "yes" {
-				return steps.Usage("look at what it shows without; if that is what you want, add --confirm yes",
+				return engine.Usage("look at what it shows without; if that is what you want, add --confirm yes",
 					"not confirmed: --confirm must be the word yes")
 			}
 			h, err := loadHost(host)
@@ -30,12 +32,12 @@ func relabelCommand() *cobra.Command {
 				return err
 			}
 			if info, err := os.Stat(root); err != nil || !info.IsDir() {
-				return steps.Usage("name the folder where the host's root is mounted", "--root: %s is no folder", root)
+				return engine.Usage("name the folder where the host's root is mounted", "--root: %s is no folder", root)
 			}
 			if err := steps.NeedRoot(); err != nil {
 				return err
 			}
-			r, err := steps.Relabel(cmd.Context(), h, root)
+			r, err := relabel.Plan(cmd.Context(), h, root)
 			if err != nil {
 				return err
 			}
@@ -44,7 +46,7 @@ func relabelCommand() *cobra.Command {
 			if f.format == "text" {
 				fmt.Fprintf(out, "%s\n", r.Table)
 			}
-			if err := f.run(cmd, "relabel", r.Plan); err != nil || f.format != "text" {
+			if err := f.run(cmd, "relabel", r.Task); err != nil || f.format != "text" {
 				return err
 			}
 			relabelled(out, r, f.dryRun)
@@ -59,7 +61,7 @@ func relabelCommand() *cobra.Command {
 }
 
 // relabelled tells what is left to be done by hand.
-func relabelled(w io.Writer, r *steps.Relabelling, dryRun bool) {
+func relabelled(w io.Writer, r *relabel.Relabelling, dryRun bool) {
 	fmt.Fprintf(w, "\nthe lines of its hardware-configuration.nix:\n\n")
 	for _, line := range r.Config {
 		fmt.Fprintf(w, "  %s\n", line)

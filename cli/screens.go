@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 	"auto-installer/tui"
 )
@@ -57,7 +58,7 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 // prepare does what can fail for a fault of the medium, and returns the screens.
 func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return nil, steps.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+		return nil, engine.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
 	}
 	if err := steps.NeedRoot(); err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		return nil, err
 	}
 	for _, w := range exposed(s.ageFile, s.deployFile) {
-		fmt.Fprintln(steps.Shown{W: os.Stderr}, "warning: "+w)
+		fmt.Fprintln(engine.Shown{W: os.Stderr}, "warning: "+w)
 	}
 	bundles, err := s.bundles(defs)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		a.FromMedium(steps.Medium, steps.MediumHosts)
 		a.Bundle = bundles[a.Host.TargetHost]
 	}
-	machine := steps.NewMachine(steps.DefaultPaths(), fill)
+	machine := steps.NewMachine(engine.DefaultPaths(), fill)
 	opts := s.options(steps.Medium)
 	opts.Hosts, opts.Fill = defs, fill
 	if !opts.Plain {
@@ -93,7 +94,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	}
 	return func() error {
 		err := tui.RunPlain(ctx, machine, opts)
-		if e, ok := errors.AsType[*steps.Error](err); ok && e.Cause == "" {
+		if e, ok := errors.AsType[*engine.Error](err); ok && e.Cause == "" {
 			return alreadyShown{e.Code}
 		}
 		return err
@@ -126,7 +127,7 @@ func pauseAt(err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) {
 		return
 	}
-	steps.WriteError(os.Stdout, asError(err))
+	engine.WriteError(os.Stdout, asError(err))
 	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
 	enter := make(chan struct{})
 	go func() {
@@ -162,7 +163,7 @@ func (s *screens) readKeys() error {
 // bundles reads the sealed keys of each host, of those that have some.
 func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
 	if s.bundleFile != "" && len(defs) > 1 {
-		return nil, steps.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
+		return nil, engine.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
 	}
 	sealed := map[string][]byte{}
 	for _, h := range defs {
@@ -191,7 +192,7 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 	args = map[string]string{}
 	for i, h := range defs {
 		if other, twice := args[h.TargetHost]; twice {
-			return nil, nil, steps.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
+			return nil, nil, engine.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
 		}
 		args[h.TargetHost] = names[i]
 	}

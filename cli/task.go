@@ -11,7 +11,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // taskFlags are those of every command that runs a plan other than an install.
@@ -27,9 +27,9 @@ func (f *taskFlags) register(c *cobra.Command) {
 
 // run runs the plan, or shows it. No two of one name run at once, unless the plan
 // may run beside others.
-func (f *taskFlags) run(cmd *cobra.Command, name string, p *steps.Plan) error {
+func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	if f.dryRun {
-		steps.WritePlan(cmd.OutOrStdout(), p)
+		engine.WritePlan(cmd.OutOrStdout(), p)
 		return nil
 	}
 	show, err := f.watcher(cmd.OutOrStdout())
@@ -38,23 +38,23 @@ func (f *taskFlags) run(cmd *cobra.Command, name string, p *steps.Plan) error {
 	}
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
-	err = steps.RunTask(ctx, p, steps.TaskPaths(name), show)
-	if e, ok := errors.AsType[*steps.Error](err); ok && f.format == "json" {
+	err = engine.RunTask(ctx, p, engine.TaskPaths(name), show)
+	if e, ok := errors.AsType[*engine.Error](err); ok && f.format == "json" {
 		return alreadyShown{e.Code} // among the events
 	}
 	return err
 }
 
-func (f *taskFlags) watcher(w io.Writer) (func(steps.Event), error) {
+func (f *taskFlags) watcher(w io.Writer) (func(engine.Event), error) {
 	if f.format != "text" {
 		return watcher(w, f.format)
 	}
-	t := &steps.Text{W: w, Task: true, Live: isTerminal(w)}
+	t := &engine.Text{W: w, Task: true, Live: isTerminal(w)}
 	return t.Event, nil
 }
 
 func isTerminal(w any) bool {
-	if shown, ok := w.(steps.Shown); ok {
+	if shown, ok := w.(engine.Shown); ok {
 		w = shown.W
 	}
 	f, ok := w.(*os.File)
@@ -70,7 +70,7 @@ func confirmYes(cmd *cobra.Command, flag string, say ...string) error {
 	}
 	in := cmd.InOrStdin()
 	if flag != "" || !isTerminal(in) {
-		return steps.Usage(hint, "not confirmed: --confirm must be the word yes")
+		return engine.Usage(hint, "not confirmed: --confirm must be the word yes")
 	}
 	out := cmd.ErrOrStderr()
 	for _, line := range say {
@@ -79,7 +79,7 @@ func confirmYes(cmd *cobra.Command, flag string, say ...string) error {
 	_, _ = fmt.Fprint(out, "Type yes to go on: ")
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != "yes" {
-		return steps.Usage("nothing was done; type the whole word yes next time", "not confirmed")
+		return engine.Usage("nothing was done; type the whole word yes next time", "not confirmed")
 	}
 	return nil
 }

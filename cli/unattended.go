@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -41,14 +43,14 @@ func onlyHost(dir string) (string, error) {
 	found, _ := filepath.Glob(filepath.Join(dir, "*", "host.toml")) // the pattern is good
 	switch len(found) {
 	case 0:
-		return "", steps.Usage("name the host with --host", "--unattended: the medium is for no host: there is none in %s", dir)
+		return "", engine.Usage("name the host with --host", "--unattended: the medium is for no host: there is none in %s", dir)
 	case 1:
 		return found[0], nil
 	}
 	for i, f := range found {
 		found[i] = filepath.Base(filepath.Dir(f))
 	}
-	return "", steps.Usage("name one of them with --host", "--unattended: the medium is for several hosts: %s", strings.Join(found, ", "))
+	return "", engine.Usage("name one of them with --host", "--unattended: the medium is for several hosts: %s", strings.Join(found, ", "))
 }
 
 // notForOthers refuses a secret in a file that every user can read.
@@ -58,17 +60,17 @@ func notForOthers(flag, file string) error {
 	}
 	fi, err := os.Stat(file)
 	if err != nil {
-		return steps.Usage("name a file that can be read", "%s: %v", flag, err)
+		return engine.Usage("name a file that can be read", "%s: %v", flag, err)
 	}
 	if fi.IsDir() {
-		return steps.Usage("name a file that can be read", "%s: %s is a folder", flag, file)
+		return engine.Usage("name a file that can be read", "%s: %s is a folder", flag, file)
 	}
 	if others(fi) == everyUser {
 		can := "read"
 		if fi.Mode()&0o004 == 0 {
 			can = "change"
 		}
-		return steps.Usage("chmod 600 "+steps.Quote([]string{file}), "%s: every user can %s %s", flag, can, file)
+		return engine.Usage("chmod 600 "+sys.Quote([]string{file}), "%s: every user can %s %s", flag, can, file)
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ const nixStore = "/nix/store"
 func inStore(flag, file, store string) error {
 	real, err := filepath.EvalSymlinks(file)
 	if err == nil && strings.HasPrefix(real, store+"/") {
-		return steps.Usage("put it beside the store, readable by root alone, or seal it into the host's bundle",
+		return engine.Usage("put it beside the store, readable by root alone, or seal it into the host's bundle",
 			"%s: %s is in the Nix store, which every user can read", flag, file)
 	}
 	return nil

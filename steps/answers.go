@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
 	"auto-installer/steps/source"
@@ -143,49 +144,49 @@ func (a Answers) Validate() error {
 	h := a.Host
 	switch {
 	case h.LUKS.Enable && len(a.Passphrase) == 0:
-		return Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted and there is no passphrase", h.TargetHost)
+		return engine.Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted and there is no passphrase", h.TargetHost)
 	case !h.LUKS.Enable && len(a.Passphrase) > 0:
-		return Usage("leave the passphrase out, or set luks.enable in the host's definition",
+		return engine.Usage("leave the passphrase out, or set luks.enable in the host's definition",
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
 	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
-		return Usage("leave the recovery key out", "%s is not encrypted, so there is nothing that a recovery key could open", h.TargetHost)
+		return engine.Usage("leave the recovery key out", "%s is not encrypted, so there is nothing that a recovery key could open", h.TargetHost)
 	case Typable("recovery key", a.RecoveryKey) != nil:
 		return Typable("recovery key", a.RecoveryKey)
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
-		return Usage("use another one", "the recovery key is the passphrase")
+		return engine.Usage("use another one", "the recovery key is the passphrase")
 	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
-		return Usage("use vm, or leave it out", "--prove-boot: %q is no way to start a system", a.ProveBoot)
+		return engine.Usage("use vm, or leave it out", "--prove-boot: %q is no way to start a system", a.ProveBoot)
 	case Typable("passphrase", a.Passphrase) != nil:
 		return Typable("passphrase", a.Passphrase)
 	case h.Prebuilt && a.System == "":
-		return Usage("name the toplevel with --system, or use a medium that carries it",
+		return engine.Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
 	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
-		return Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
+		return engine.Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
 	}
 	if a.Ref != "" {
 		h.RepoRef = a.Ref
 		if bad := h.Validate(); len(bad) > 0 {
-			return Usage("give "+bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
+			return engine.Usage("give "+bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
 		}
 	}
 	if a.Remote != "" {
 		h.RepoRemote = a.Remote
 		if bad := h.Validate(); len(bad) > 0 {
-			return Usage("give "+bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
+			return engine.Usage("give "+bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
 		}
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {
-		return Usage("set repoRemote in the host's definition, or REPO_REMOTE", "there is no config repo to install %s from", h.TargetHost)
+		return engine.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "there is no config repo to install %s from", h.TargetHost)
 	}
 	if a.AgeIdentity != nil {
 		if err := identity.Check(a.AgeIdentity); err != nil {
-			return Usage("make one with age-keygen, or name the right file", "the age identity is %v", err)
+			return engine.Usage("make one with age-keygen, or name the right file", "the age identity is %v", err)
 		}
 	}
 	if a.DeployKey != nil {
 		if _, err := ssh.ParseRawPrivateKey(a.DeployKey); err != nil {
-			return Usage("it must be an OpenSSH private key without a passphrase", "the deploy key cannot be read")
+			return engine.Usage("it must be an OpenSSH private key without a passphrase", "the deploy key cannot be read")
 		}
 	}
 	return nil
@@ -222,14 +223,9 @@ func (a *Answers) Wipe() {
 	}
 }
 
-// fault is an error with a code of its own.
-func fault(code Code, hint, format string, args ...any) error {
-	return sys.Faultf(code, hint, format, args...)
-}
-
 // HostError makes an Error of what the hosts package refuses.
-func HostError(err error) *Error {
-	e := &Error{Cause: err.Error(), Code: sys.CodeHost}
+func HostError(err error) *engine.Error {
+	e := &engine.Error{Cause: err.Error(), Code: sys.CodeHost}
 	if h, ok := err.(interface{ Hint() string }); ok {
 		e.Hint = h.Hint()
 	}
@@ -239,7 +235,7 @@ func HostError(err error) *Error {
 // NeedRoot fails unless the program runs as root.
 func NeedRoot() error {
 	if os.Geteuid() != 0 {
-		return NewError("", fault(sys.CodeMachine, "run it with sudo, or on the installer's own console", "not running as root"))
+		return engine.NewError("", sys.Faultf(sys.CodeMachine, "run it with sudo, or on the installer's own console", "not running as root"))
 	}
 	return nil
 }

@@ -3,25 +3,77 @@ package steps
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"auto-installer/internal/boot/vm"
+	"auto-installer/internal/disk/gate"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
+	"auto-installer/internal/sys"
 	"auto-installer/modules"
 	"auto-installer/steps/agecheck"
+	"auto-installer/steps/bootproof"
+	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
+	"auto-installer/steps/encrypt"
+	"auto-installer/steps/finish"
+	"auto-installer/steps/format"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
+	"auto-installer/steps/repo"
 	"auto-installer/steps/source"
+	"auto-installer/steps/sshkey"
+	"auto-installer/steps/system"
 )
 
-// contract is what is compared before the gate. The source step evaluates what
-// the medium does not tell.
-func (b *builder) contract(src *source.Options) contract.Options {
+// What each step is given, in the order of the plan.
+
+func (b *builder) preflight(commands []string) preflight.Options {
+	o := preflight.Options{
+		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: minMemory,
+		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
+		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
+		Network: b.a.network(), Patience: networkPatience,
+	}
+	if b.h.LUKS.Enable {
+		o.Mapper = b.h.LUKS.MapperName
+	}
+	return o
+}
+
+func (b *builder) vm() vm.Options {
+	return vm.Options{
+		Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+		Mounted: []string{Target, espMount}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
+	}
+}
+
+func (b *builder) luks() encrypt.Options {
+	return encrypt.Options{
+		Device: b.part(2), Label: b.h.Labels.LUKS, Mapper: b.h.LUKS.MapperName, Passphrase: b.a.Passphrase, RecoveryKey: b.a.RecoveryKey,
+	}
+}
+
+func (b *builder) source() source.Options {
+	o := source.Options{
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
+		Ref: b.a.ref(), Pin: b.a.medium.revision,
+		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
+		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
+		Hashes: &b.learned.hashes,
+	}
+	if b.a.medium.contract == "" { // the medium does not carry the facts
+		o.Facts, o.Evaluated = modules.Contract, &b.learned.evaluated
+	}
+	return o
+}
+
+func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.contract, Found: &contract.Found{}, Sys: "/",
+		Medium: b.a.medium.contract, Found: &b.learned.contract, Sys: "/",
 		Made: contract.Made{
 			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
 			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),
@@ -38,69 +90,153 @@ func (b *builder) contract(src *source.Options) contract.Options {
 		}
 	}
 	if o.Medium == "" {
-		o.Evaluated = &[]byte{}
-		src.Facts, src.Evaluated = modules.Contract, o.Evaluated
+		o.Evaluated = &b.learned.evaluated
 	}
 	return o
 }
 
-// secrets is what the host must open, which the contract step tells.
-func (b *builder) secrets(src source.Options, agreed *contract.Found) agecheck.Options {
+func (b *builder) secrets() agecheck.Options {
 	o := agecheck.Options{
-		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &agecheck.Found{},
+		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
 	}
 	if b.hasRepo() {
-		o.Repo = src.Dir
+		o.Repo = filepath.Join(b.paths.Dir, "repo")
 	}
+	facts := &b.learned.contract
 	o.Named = func() (list []agecheck.Secret, known bool) {
-		if agreed.Facts.Secrets == nil {
+		if facts.Facts.Secrets == nil {
 			return nil, false
 		}
-		for _, s := range agreed.Facts.Secrets {
+		for _, s := range facts.Facts.Secrets {
 			list = append(list, agecheck.Secret(s))
 		}
 		return list, true
 	}
-	o.Paths = func() []string { return agreed.Facts.IdentityPaths }
+	o.Paths = func() []string { return facts.Facts.IdentityPaths }
 	return o
 }
 
-// await is an identity that comes over the network, when the system is there.
-func (b *builder) await(found *agecheck.Found) identity.AwaitOptions {
+func (b *builder) gate() gate.Options {
+	return gate.Options{
+		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample,
+		RunDir: b.paths.Dir, MinRun: minLeft,
+	}
+}
+
+// guard makes a step after the gate run its commands on the disk that the gate
+// holds. mounted are the mount points of its file systems that the step finds.
+func (b *builder) guard(mounted []string) func(sys.System) (sys.System, error) {
+	return func(m sys.System) (sys.System, error) {
+		if err := b.held.Identify(); err != nil {
+			return nil, err
+		}
+		if err := b.held.Mounted(mounted...); err != nil {
+			return nil, err
+		}
+		return b.held.Guard(m), nil
+	}
+}
+
+func (b *builder) table() partition.Options {
+	return partition.Options{
+		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: b.held,
+	}
+}
+
+func (b *builder) fileSystems() format.Options {
+	return format.Options{
+		ESP: b.part(1), ESPLabel: b.h.Labels.EFI, Root: b.rootDevice(), RootLabel: b.h.Labels.Root,
+		Swap: b.swapDevice(), SwapLabel: b.h.Labels.Swap,
+	}
+}
+
+func (b *builder) mounts() mount.Options {
+	return mount.Options{
+		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
+		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journalDir,
+	}
+}
+
+func (b *builder) clone() repo.Options {
+	return repo.Options{
+		From: filepath.Join(b.paths.Dir, "repo"), Root: Target, To: b.h.RepoClonePath, Home: b.home(), UID: b.h.TargetUID, GID: b.h.TargetGID,
+	}
+}
+
+func (b *builder) identity() identity.Options {
+	return identity.Options{Root: Target, Host: b.h.TargetHost, Key: b.a.AgeIdentity}
+}
+
+func (b *builder) closure() closure.Options {
+	o := closure.Options{
+		Installable: b.source().Installable(), Root: Target, OutLink: b.outLink(), Live: "/", Env: b.gitEnv(), Mend: b.resumed(stepMount),
+	}
+	if b.a.System != "" {
+		o.Installable, o.Prebuilt = b.a.System, true
+	}
+	return o
+}
+
+func (b *builder) await() identity.AwaitOptions {
+	found := &b.learned.secrets
 	return identity.AwaitOptions{
-		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity,
-		Fits:      found.Fits,
+		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity, Fits: found.Fits,
 		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
 	}
 }
 
-// preflight goes first, and is made last: it looks for the commands that the
-// other steps will run.
-func (p *Plan) preflight(b builder) {
-	o := preflight.Options{
-		FS: "/", EUID: os.Geteuid(), Commands: p.commands(), MinMemory: minMemory,
-		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
-		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
-		Network: b.a.network(), Patience: networkPatience,
+// toplevel is the system: its store path, or the link that leads to it when it
+// is built.
+func (b *builder) toplevel() string {
+	if b.a.System != "" {
+		return b.a.System
 	}
-	if b.h.LUKS.Enable {
-		o.Mapper = b.h.LUKS.MapperName
-	}
-	first := step("preflight", "check the machine", before, o, preflight.Actions, preflight.Run)
-	p.Steps = slices.Insert(p.Steps, 0, first)
+	return b.outLink()
 }
 
-// commands are the programs that the plan's steps run, sorted.
-func (p *Plan) commands() []string {
-	// To look at disks, and to take back what was done.
-	names := []string{"lsblk", "rm", "swapoff", "umount"}
-	for _, s := range p.Steps {
-		for _, a := range s.Actions {
-			if len(a.Argv) > 0 {
-				names = append(names, a.Argv[0])
-			}
-		}
+func (b *builder) system() system.Options {
+	return system.Options{Toplevel: b.toplevel(), Root: Target}
+}
+
+func (b *builder) sshKey() sshkey.Options {
+	return sshkey.Options{
+		Root: Target, Home: strings.TrimPrefix(b.home(), Target+"/"), UID: b.h.TargetUID, GID: b.h.TargetGID,
+		Key: b.a.DeployKey, GitHost: gitHost(b.a.remote()),
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+}
+
+func (b *builder) opened() agecheck.InstalledOptions {
+	return agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: &b.learned.secrets}
+}
+
+func (b *builder) proof() bootproof.Options {
+	o := bootproof.Options{
+		Root: Target, Toplevel: b.toplevel(), ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
+		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
+		OtherLoader: b.learned.contract.OtherLoader,
+	}
+	if b.a.System != "" {
+		o.Hashes = func() map[string]string { return b.learned.hashes }
+	}
+	if luks := b.luks(); b.h.LUKS.Enable {
+		o.LUKS, o.LUKSLabel, o.Mapper = luks.Device, luks.Label, luks.Mapper
+		o.Passphrase, o.RecoveryKey = luks.Passphrase, luks.RecoveryKey
+		o.LUKSDevices = b.learned.contract.LUKSDevices
+	}
+	return o
+}
+
+func (b *builder) finish() finish.Options {
+	return finish.Options{
+		Root: Target, RootDevice: b.rootDevice(), ESP: espMount, ESPDevice: b.part(1),
+		Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
+	}
+}
+
+// powerOps show what comes when the log is closed.
+func (b *builder) powerOps() []engine.Op {
+	if !b.a.Power {
+		return nil
+	}
+	return []engine.Op{engine.AtEnd(b.power())}
 }

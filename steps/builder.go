@@ -7,30 +7,43 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/encrypt"
-	"auto-installer/steps/mount"
+	"auto-installer/steps/agecheck"
+	"auto-installer/steps/contract"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/source"
 )
 
-// builder binds the options of every step to what the host and the answers
-// say. It is the only place that knows both.
+// builder makes the plan of an install: it knows what the host and the answers
+// say, and what the steps learn as they run.
 type builder struct {
 	a          Answers
 	h          hosts.Host
-	paths      Paths
+	paths      engine.Paths
 	disk       string
 	swap       int64     // bytes, 0: none
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []partition.Partition
-	held       *block.Held // from the gate on
-	begun      *journal    // what is continued, or nil
+	begun      *journal    // what is resumed, or nil
+	held       *block.Held // taken by the gate
+	learned    *learned
 	// unstarted: a system that was started since must not be lost, although
 	// the install starts over.
 	unstarted bool
 }
+
+// learned is what steps find out for those after them.
+type learned struct {
+	evaluated []byte            // by source: what the host's configuration says, as JSON
+	hashes    map[string]string // by source: the prebuilt closure's contents
+	contract  contract.Found    // by contract
+	secrets   agecheck.Found    // by secrets
+}
+
+// resumed tells whether an earlier install has finished a step.
+func (b *builder) resumed(step engine.Name) bool { return b.begun != nil && b.begun.done(step) }
 
 func (b *builder) layout() error {
 	if b.h.Swap.Enable {
@@ -130,25 +143,6 @@ func (b *builder) warnings() []string {
 	return ws
 }
 
-// unlock is the step that tries, before anything else, whether the keys are
-// those of the container that is there. It is of no use without one.
-func (b *builder) unlock(luks encrypt.Options) []Step {
-	if b.begun == nil || !b.begun.done("encrypt") {
-		return nil
-	}
-	return []Step{step("unlock", "try the keys on the LUKS2 container that is there", before, luks, encrypt.TryActions, encrypt.Try)}
-}
-
-// neverStarted is the step that keeps --resume from erasing a system that is in
-// use by now: the journal may be left of an install whose last step was cut off.
-func (b *builder) neverStarted() []Step {
-	if !b.unstarted {
-		return nil
-	}
-	return []Step{step("unstarted", "see that the system on the disk was never started", before,
-		mount.Options{Root: b.part(2)}, mount.UnstartedActions, mount.Unstarted)}
-}
-
 // notes are told before an install, and are over with it.
 func (b *builder) notes() (list []string) {
 	if u := b.a.unfinished; u != nil && b.begun == nil {
@@ -158,6 +152,9 @@ func (b *builder) notes() (list []string) {
 			list = append(list, u.String()+"; "+Unproven+", so this starts over")
 		}
 	}
+	if b.begun != nil {
+		list = append(list, "already done: "+names(b.begun.Done))
+	}
 	if b.a.noSystem {
 		list = append(list, fmt.Sprintf("this is what the medium of %s will do: the path of its system is not known yet, and %s stands for it", b.h.TargetHost, unknownSystem))
 	}
@@ -165,16 +162,6 @@ func (b *builder) notes() (list []string) {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
 	}
 	return list
-}
-
-// source is where the system comes from.
-func (b *builder) source() source.Options {
-	return source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
-		Ref: b.a.ref(), Pin: b.a.medium.revision,
-		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
-		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
-	}
 }
 
 // waits is what the install may wait for after it was confirmed: an age identity

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -52,7 +53,7 @@ func ReadBundle(file, host string) ([]byte, error) {
 	case file == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, Usage("name a file that can be read", "--bundle: %v", err)
+		return nil, engine.Usage("name a file that can be read", "--bundle: %v", err)
 	}
 	return data, nil
 }
@@ -63,7 +64,7 @@ const wrongPassphrase = "the passphrase does not open the keys"
 // where it was read from.
 func OpenBundleFrom(where, host string, sealed, passphrase []byte) (Keys, error) {
 	k, err := OpenBundle(host, sealed, passphrase)
-	if e, ok := errors.AsType[*Error](err); ok && e.Cause == wrongPassphrase {
+	if e, ok := errors.AsType[*engine.Error](err); ok && e.Cause == wrongPassphrase {
 		e.Cause += ": it was read from " + where
 		e.Hint = "see that " + where + " has the passphrase that the keys of " + host + " were sealed with, in its only line"
 	}
@@ -76,18 +77,18 @@ func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	const anew = "seal the keys anew on the build machine"
 	s, err := secrets.ParseSealed(sealed)
 	if err != nil {
-		return Keys{}, Usage(anew, "the sealed keys cannot be read: %v", err)
+		return Keys{}, engine.Usage(anew, "the sealed keys cannot be read: %v", err)
 	}
 	b, err := s.OpenWithPassphrase(passphrase)
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return Keys{}, Usage("look at the keyboard layout and Caps Lock, and type it again", wrongPassphrase)
+		return Keys{}, engine.Usage("look at the keyboard layout and Caps Lock, and type it again", wrongPassphrase)
 	case err != nil:
-		return Keys{}, Usage(anew, "the sealed keys cannot be opened: %v", err)
+		return Keys{}, engine.Usage(anew, "the sealed keys cannot be opened: %v", err)
 	}
 	defer b.Wipe()
 	if b.Host != host {
-		return Keys{}, Usage("use the medium, or the file, of this host", "these are the keys of %s, not of %s", sys.Clean(b.Host), host)
+		return Keys{}, engine.Usage("use the medium, or the file, of this host", "these are the keys of %s, not of %s", sys.Clean(b.Host), host)
 	}
 	k := Keys{AgeIdentity: bytes.Clone(b.Identity.File())}
 	if b.DeployKey != nil {

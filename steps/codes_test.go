@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"auto-installer/internal/engine"
 )
 
 // The README's table of exit codes is that of the program.
@@ -19,7 +21,7 @@ func TestExitCodesAreInTheREADME(t *testing.T) {
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
 	var want strings.Builder
-	for _, c := range Codes {
+	for _, c := range engine.Codes {
 		fmt.Fprintf(&want, "| %d | %s |\n", c.Code, c.Meaning)
 	}
 	if got := table + "\n"; got != want.String() {

@@ -9,6 +9,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/contract"
 )
@@ -29,13 +30,9 @@ type Disk struct {
 	labels   string // of file systems and partitions on it, a line each
 }
 
-// looking is a System for looking at disks: it starts commands and reports
-// nothing.
-func looking() sys.System { return &sys.Machine{Reporter: sys.Silent{}} }
-
 // Disks looks at every block device of the machine and ranks them.
 func Disks(ctx context.Context) ([]Verdict, error) {
-	inv, err := block.Survey(ctx, looking(), "/")
+	inv, err := block.Survey(ctx, sys.Looking(), "/")
 	if err != nil {
 		return nil, err
 	}
@@ -49,9 +46,9 @@ func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) 
 // path of any kind, or empty to choose by rank. A disk image is taken if it is
 // named, but only a plan can be made for it. The error is an *Error.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
-	found, err := choice.Run(ctx, looking(), choice.Options{Want: want})
+	found, err := choice.Run(ctx, sys.Looking(), choice.Options{Want: want})
 	if err != nil {
-		return Disk{}, NewError("", err)
+		return Disk{}, engine.NewError("", err)
 	}
 	d := diskOf(found.Chosen.Device)
 	d.holds = strings.Join(found.Chosen.Holds, ", ")
@@ -82,10 +79,10 @@ func (a Answers) Unattendable(named string) error {
 	}
 	switch {
 	case slices.Contains(strings.Split(a.Disk.labels, "\n"), root):
-		return NewError("", fault(sys.CodeDisk, "take the medium out to start it; to install anew, do it attended (--confirm yes), or blank the disk",
+		return engine.NewError("", sys.Faultf(sys.CodeDisk, "take the medium out to start it; to install anew, do it attended (--confirm yes), or blank the disk",
 			"%s holds %s: %s is installed there already, or was begun", a.Disk.Path, root, a.Host.TargetHost))
 	case a.Disk.holds != "" && !strings.HasPrefix(filepath.Clean(named), "/dev/disk/by-id/"):
-		return NewError("", fault(sys.CodeDisk, "name it if it may be erased: --disk "+a.Disk.stablePath(),
+		return engine.NewError("", sys.Faultf(sys.CodeDisk, "name it if it may be erased: --disk "+a.Disk.stablePath(),
 			"%s holds data, and is not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
 	}
 	return nil
@@ -100,13 +97,13 @@ func (d Disk) Expect(seen string, resume bool) error {
 	}
 	var id block.Identity
 	if err := json.Unmarshal([]byte(seen), &id); err != nil {
-		return Usage("leave --expect to the screens", "--expect: %v", err)
+		return engine.Usage("leave --expect to the screens", "--expect: %v", err)
 	}
 	if resume {
 		id.PTUUID = d.identity.PTUUID
 	}
 	if same, why := id.Same(d.identity); !same {
-		return NewError("", fault(sys.CodeGate, "look at the disks again and confirm anew", "%s is not the disk that was confirmed: %s", d.Path, why))
+		return engine.NewError("", sys.Faultf(sys.CodeGate, "look at the disks again and confirm anew", "%s is not the disk that was confirmed: %s", d.Path, why))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
@@ -38,7 +39,7 @@ type journal struct {
 	Partitions []partition.Partition `json:"partitions"`
 	RootLabel  string                `json:"rootLabel"`
 	Steps      int                   `json:"steps"` // how many write
-	Done       []string              `json:"done"`  // names of the finished ones
+	Done       []engine.Name         `json:"done"`  // the finished ones
 	Time       time.Time             `json:"time"`  // when the last of them was
 	// Serial counts how often it was written: of two, the higher is the newer.
 	Serial int `json:"serial"`
@@ -51,13 +52,13 @@ const journalSchema = "auto-installer/journal/1"
 // maxJournal is more than any journal takes, in bytes.
 const maxJournal = 64 << 10
 
-func journalFile(p Paths) string { return filepath.Join(p.Dir, "journal.json") }
+func journalFile(p engine.Paths) string { return filepath.Join(p.Dir, "journal.json") }
 
 // errNoJournal: nothing was begun, or it came to its end.
 var errNoJournal = errors.New("there is no unfinished install to continue")
 
 // readJournal finds what an earlier engine left in memory.
-func readJournal(p Paths) (journal, error) {
+func readJournal(p engine.Paths) (journal, error) {
 	f, err := os.Open(journalFile(p))
 	if errors.Is(err, fs.ErrNotExist) {
 		return journal{}, errNoJournal
@@ -130,7 +131,7 @@ func (j journal) sane() error {
 		}
 	}
 	for i, name := range j.Done {
-		if !stepName.MatchString(name) || slices.Contains(j.Done[:i], name) {
+		if !stepName.MatchString(string(name)) || slices.Contains(j.Done[:i], name) {
 			return errors.New("a step is none")
 		}
 	}
@@ -154,7 +155,7 @@ func (j journal) fits(a Answers) error {
 	case j.Host != a.Host.TargetHost || j.Mode != mode:
 		why = "it was " + j.Host + " (" + j.Mode + ")"
 	case !same:
-	case j.done("partition") && now.PTUUID != j.GUIDs[0]:
+	case j.done(stepPartition) && now.PTUUID != j.GUIDs[0]:
 		why = "the disk has been partitioned anew since"
 	default:
 		return nil
@@ -162,10 +163,10 @@ func (j journal) fits(a Answers) error {
 	return fmt.Errorf("the unfinished install was another one: %s", why)
 }
 
-func (j journal) done(step string) bool { return slices.Contains(j.Done, step) }
+func (j journal) done(step engine.Name) bool { return slices.Contains(j.Done, step) }
 
 // note adds a finished step.
-func (j *journal) note(p Paths, step string) error {
+func (j *journal) note(p engine.Paths, step engine.Name) error {
 	if !j.done(step) {
 		j.Done = append(j.Done, step)
 	}
@@ -184,7 +185,7 @@ func (j journal) encode() ([]byte, error) {
 }
 
 // drop forgets the journal in memory. That on the ESP is the finish step's.
-func (j *journal) drop(p Paths) error {
+func (j *journal) drop(p engine.Paths) error {
 	if err := os.Remove(journalFile(p)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -11,14 +11,15 @@ import (
 	"github.com/google/uuid"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 
 // firstStart is an install with LUKS, and the plan of its first start.
-func firstStart(t *testing.T) (Paths, Answers, *Plan) {
+func firstStart(t *testing.T) (engine.Paths, Answers, *Install) {
 	t.Helper()
-	paths := Paths{Dir: t.TempDir()}
+	paths := engine.Paths{Dir: t.TempDir()}
 	a := Answers{Host: load(t, "stygianlibrary"), Disk: nvme, System: toplevel, Passphrase: []byte(passphrase)}
 	p, err := InstallPlan(a, paths)
 	if err != nil {
@@ -31,10 +32,10 @@ func firstStart(t *testing.T) (Paths, Answers, *Plan) {
 // it anew, and expects its own table on the disk.
 func TestResumePlan(t *testing.T) {
 	paths, a, first := firstStart(t)
-	if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage {
+	if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage {
 		t.Errorf("nothing to resume: %v", err)
 	}
-	for _, s := range []string{"partition", "encrypt", "format", "mount"} {
+	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
 		if err := first.journal.note(paths, s); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,7 @@ func TestResumePlan(t *testing.T) {
 			}
 		}
 	}
-	names := func(p *Plan) (ns []string) {
+	names := func(p *Install) (ns []engine.Name) {
 		for _, s := range p.Steps {
 			ns = append(ns, s.Name)
 		}
@@ -83,7 +84,7 @@ func TestResumePlan(t *testing.T) {
 // that goes without.
 func TestResumeWithoutAnIdentity(t *testing.T) {
 	paths, a, first := firstStart(t)
-	for _, s := range []string{"partition", "encrypt", "format", "mount"} {
+	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
 		if err := first.journal.note(paths, s); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +95,7 @@ func TestResumeWithoutAnIdentity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == "identity" })
+			i := slices.IndexFunc(p.Steps, func(s engine.Step) bool { return s.Name == "identity" })
 			removes := i >= 0 && strings.HasPrefix(p.Steps[i].Actions[0].Does, "remove /mnt/etc/age/stygianlibrary.agekey")
 			if removes != (without && s == "mount") || without && !removes && i >= 0 {
 				t.Errorf("after %s, without %v: %+v", s, without, p.Steps)
@@ -112,7 +113,7 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 	otherDisk.Disk = Disk{Path: "/dev/sda", Size: 1 << 40, LogicalSector: 512, identity: block.Identity{Path: "/dev/sda", Size: 1 << 40, Serial: "S2", LogicalSector: 512}}
 	otherHost.Host.TargetHost = "elsewhere"
 	for name, a := range map[string]Answers{"disk": otherDisk, "host": otherHost} {
-		if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage {
+		if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
@@ -132,7 +133,7 @@ func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 	}
 	a.Disk.identity.PTUUID = p.DiskGUID
 	a.Host.Labels.Root = "OTHER-ROOT"
-	if _, err := ResumePlan(a, paths); NewError("", err).Code != sys.CodeUsage || !strings.Contains(err.Error(), "definition has changed") {
+	if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage || !strings.Contains(err.Error(), "definition has changed") {
 		t.Errorf("%v", err)
 	}
 }
@@ -141,9 +142,9 @@ func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 // deploy key, has a journal that can be read.
 func TestJournalOfFewerSteps(t *testing.T) {
 	paths, a, first := firstStart(t)
-	done := []string{"sshkey", "bootvm"}
+	done := []engine.Name{"sshkey", "bootvm"}
 	for _, s := range first.Steps {
-		if s.Writes && s.Name != "finish" {
+		if s.Phase != engine.Check && s.Name != "finish" {
 			done = append(done, s.Name)
 		}
 	}

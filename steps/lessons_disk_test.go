@@ -8,6 +8,7 @@ import (
 
 	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/engine"
 	"auto-installer/lab/topology"
 )
 
@@ -150,7 +151,7 @@ func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 // by a label, and a label that another disk carries is told before the gate.
 func TestLesson07NoPartitionByItsLabel(t *testing.T) {
 	for name, a := range answers(t) {
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}

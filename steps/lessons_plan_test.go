@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 )
 
 // TestLesson11OfflineNeedsNoNetwork: a prebuilt host is installed from the
 // medium alone, its repo too.
 func TestLesson11OfflineNeedsNoNetwork(t *testing.T) {
 	a := answers(t)["prebuilt"]
-	p, err := InstallPlan(a, DefaultPaths())
+	p, err := InstallPlan(a, engine.DefaultPaths())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestLesson12PinnedToTheMedium(t *testing.T) {
 	}
 	pinned := func(a Answers) bool {
 		a.FromMedium(dir, t.TempDir())
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,12 +73,12 @@ func TestLesson12PinnedToTheMedium(t *testing.T) {
 // place by the install, or the install waits for it before it ends.
 func TestLesson13IdentityBeforeTheFirstBoot(t *testing.T) {
 	for name, a := range answers(t) {
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
 		i := index(p, "identity")
-		if i < 0 || i > index(p, "finish") || !p.Steps[i].Writes {
+		if i < 0 || i > index(p, "finish") || p.Steps[i].Phase == engine.Check {
 			t.Fatalf("%s: the identity is step %d", name, i)
 		}
 		if waits := strings.Contains(p.Steps[i].Does, "wait for"); waits != (a.AgeIdentity == nil) {
@@ -107,7 +108,7 @@ func TestLesson14BadOptionsBeforeAnything(t *testing.T) {
 		}
 	}
 	// Swap beside LUKS is not ignored.
-	p, err := InstallPlan(answers(t)["luks-swap"], DefaultPaths())
+	p, err := InstallPlan(answers(t)["luks-swap"], engine.DefaultPaths())
 	if err != nil || len(p.Partitions) != 3 || p.Partitions[2].Name != "UV-SWAP" {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -124,7 +125,7 @@ func TestLesson15OwnerIsAnOption(t *testing.T) {
 		if c.uid != 0 {
 			a.Host.TargetUID, a.Host.TargetGID = c.uid, c.gid
 		}
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}

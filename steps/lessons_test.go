@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
 	"auto-installer/steps/system"
@@ -87,12 +89,12 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 		if len(secrets) == 0 {
 			continue
 		}
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		WritePlan(&text, p)
+		engine.WritePlan(&text, p)
 		asJSON, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)
@@ -140,49 +142,19 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 	}
 }
 
-// TestLesson08StartedAgain: what a killed install left in the way is taken back
-// by the next start, which then comes to its end.
-func TestLesson08StartedAgain(t *testing.T) {
-	p := newPaths(t)
-	inTheWay := filepath.Join(t.TempDir(), "mounted")
-	plan := testPlan(t, doing("mount", true, func(ctx context.Context, s sys.System) error {
-		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if it is there
-	}), doing("finish", true, func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }))
-	killed := open(t, p)
-	if err := plan.Steps[0].run(t.Context(), killed.machine); err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.lock.Close(); err != nil { // as the kernel does
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(inTheWay); err != nil {
-		t.Fatal("nothing is in the way")
-	}
-	again := open(t, p)
-	if err := again.Close(again.Run(t.Context(), plan)); err != nil {
-		t.Errorf("the second start: %v", err)
-	}
-	if _, err := os.Stat(inTheWay); err == nil {
-		t.Error("something is left behind")
-	}
-	if err := killed.sink.close(); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestLesson09BootLoaderFailureIsFailure: it stops the install with an exit
 // code, and nothing powers off before the boot chain is proven.
 func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
 	f := sys.NewFake(t)
 	o := system.Options{Toplevel: toplevel, Root: Target}
-	argv := system.Actions(o)[0].Argv
+	argv := enginetest.Shown(system.Ops(o)...)[0].Argv
 	f.Expect(argv...).Fails(1, "failed to install the boot loader")
-	err := system.Run(t.Context(), f, o)
+	err := enginetest.Run(t.Context(), f, system.Ops(o)...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Cause, "boot loader") {
 		t.Errorf("%+v", err)
 	}
 	for name, a := range answers(t) {
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,14 +176,14 @@ func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
 		doing("bootproof", true, func(context.Context, sys.System) error {
 			return sys.Faultf(sys.CodeBootProof, "h", "there is no kernel")
 		}), doing("finish", true, func(context.Context, sys.System) error { t.Error("it goes on to the end"); return nil }))))
-	if e, ok := errors.AsType[*Error](failed); !ok || e.Code != sys.CodeBootProof {
+	if e, ok := errors.AsType[*engine.Error](failed); !ok || e.Code != sys.CodeBootProof {
 		t.Errorf("%+v", failed)
 	}
 }
 
 // index is the place of a step in a plan, or -1.
-func index(p *Plan, name string) int {
-	return slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
+func index(p *Install, name engine.Name) int {
+	return slices.IndexFunc(p.Steps, func(s engine.Step) bool { return s.Name == name })
 }
 
 // TestLesson17LogOnTheTarget: the whole log is kept on the target's root, for
@@ -230,9 +202,7 @@ func TestLesson17LogOnTheTarget(t *testing.T) {
 	if err == nil {
 		t.Fatal("no failure")
 	}
-	plan := testPlan(t)
-	plan.root = root
-	if err := finish.KeepLogs(e.logs(plan)); err != nil { // what the engine does if the target is mounted
+	if err := finish.KeepLogs(finish.Options{Root: root, Logs: []string{p.Log, p.Events}}); err != nil { // what the engine does if the target is mounted
 		t.Fatal(err)
 	}
 	_ = e.Close(err)

@@ -18,6 +18,7 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/disk/uevent"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
 	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
@@ -37,8 +38,8 @@ type Machine struct {
 }
 
 // NewMachine returns the machine that the program runs on.
-func NewMachine(p Paths, fill func(*Answers)) *Machine {
-	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: looking(), fill: fill}
+func NewMachine(p engine.Paths, fill func(*Answers)) *Machine {
+	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: sys.Looking(), fill: fill}
 }
 
 // Place is a file system that a log can be saved to.
@@ -74,9 +75,9 @@ func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked 
 	case err == nil:
 		return Checked{CheckGood, saw}
 	case name == "network":
-		return Checked{CheckWarn, NewError("", err).Cause}
+		return Checked{CheckWarn, engine.NewError("", err).Cause}
 	}
-	return Checked{CheckBad, NewError("", err).Cause}
+	return Checked{CheckBad, engine.NewError("", err).Cause}
 }
 
 // Keymaps lists the console keymaps that can be loaded.
@@ -85,7 +86,7 @@ func (m *Machine) Keymaps() []string { return console.Keymaps(console.Dirs...) }
 // SetKeymap loads a console keymap.
 func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 	if !console.Applies("/dev/tty") {
-		return fault(sys.CodeUsage, "this terminal has a keyboard of its own", "a keymap applies on the machine's own console only")
+		return sys.Faultf(sys.CodeUsage, "this terminal has a keyboard of its own", "a keymap applies on the machine's own console only")
 	}
 	return console.Load(ctx, m.sys, name)
 }
@@ -121,7 +122,7 @@ func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(c
 func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { return uevent.Watch(ctx) }
 
 // Plan makes the plan before all answers are there.
-func (m *Machine) Plan(a Answers) (*Plan, error) {
+func (m *Machine) Plan(a Answers) (*Install, error) {
 	return Preview(a, m.Paths)
 }
 
@@ -132,11 +133,11 @@ func (m *Machine) Unfinished(a Answers) *Unfinished { return FindUnfinished(a, m
 func (m *Machine) TryPassphrase(ctx context.Context, a Answers) error { return TryPassphrase(ctx, a) }
 
 // Follow is EngineProcess.Follow; it notes which disk is installed to.
-func (m *Machine) Follow(ctx context.Context, each func(Event)) error {
-	return m.EngineProcess.Follow(ctx, func(e Event) {
+func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
+	return m.EngineProcess.Follow(ctx, func(e engine.Event) {
 		if e.Plan != nil {
 			m.mu.Lock()
-			m.disk = e.Plan.Disk.Path
+			m.disk = e.Plan.Target
 			m.mu.Unlock()
 		}
 		each(e)
@@ -144,7 +145,7 @@ func (m *Machine) Follow(ctx context.Context, each func(Event)) error {
 }
 
 // Preview makes a plan for showing: the passphrase need not be there yet.
-func Preview(a Answers, p Paths) (*Plan, error) {
+func Preview(a Answers, p engine.Paths) (*Install, error) {
 	if a = standIn(a); a.Resume {
 		return ResumePlan(a, p)
 	}
@@ -152,7 +153,7 @@ func Preview(a Answers, p Paths) (*Plan, error) {
 }
 
 // SavePlan writes the plan as JSON beside the engine's files.
-func (m *Machine) SavePlan(p *Plan) (string, error) {
+func (m *Machine) SavePlan(p *Install) (string, error) {
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return "", err

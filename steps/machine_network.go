@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
 	"auto-installer/internal/sys"
 )
@@ -67,7 +68,7 @@ func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 		return s
 	}
 	if err := network.Reach(ctx, to); err != nil {
-		s.Problem = NewError("", err).Cause
+		s.Problem = engine.NewError("", err).Cause
 		return s
 	}
 	s.Reachable = true
@@ -112,7 +113,7 @@ func (m *Machine) manager() (network.Manager, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.wifi == nil {
-		return nil, fault(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
+		return nil, sys.Faultf(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
 	}
 	return m.wifi, nil
 }

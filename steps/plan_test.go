@@ -19,6 +19,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -96,12 +97,12 @@ var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-
 func TestPlans(t *testing.T) {
 	for name, a := range answers(t) {
 		t.Run(name, func(t *testing.T) {
-			p, err := InstallPlan(a, DefaultPaths())
+			p, err := InstallPlan(a, engine.DefaultPaths())
 			if err != nil {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			WritePlan(&out, p)
+			engine.WritePlan(&out, p)
 			asJSON, err := json.Marshal(p)
 			if err != nil {
 				t.Fatal(err)
@@ -143,9 +144,9 @@ func TestPlans(t *testing.T) {
 // write to memory alone.
 var harmless = []string{"git", "install", "nix", "lsblk", "cp", "chmod"}
 
-func gateSplits(t *testing.T, p *Plan) {
+func gateSplits(t *testing.T, p *Install) {
 	t.Helper()
-	var names []string
+	var names []engine.Name
 	for _, s := range p.Steps {
 		names = append(names, s.Name)
 	}
@@ -154,8 +155,8 @@ func gateSplits(t *testing.T, p *Plan) {
 		t.Fatalf("the steps are %q", names)
 	}
 	for i, s := range p.Steps {
-		if s.Writes != (i > gate) {
-			t.Errorf("step %s: writes is %v", s.Name, s.Writes)
+		if (s.Phase != engine.Check) != (i > gate) {
+			t.Errorf("step %s: the phase is %s", s.Name, s.Phase)
 		}
 		if s.Does == "" || len(s.Actions) == 0 {
 			t.Errorf("step %s does not say what it does", s.Name)
@@ -199,7 +200,7 @@ func TestEveryEmbeddedHostHasAPlan(t *testing.T) {
 		if a.Host.Prebuilt {
 			a.System = toplevel
 		}
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -211,7 +212,7 @@ func TestEveryEmbeddedHostHasAPlan(t *testing.T) {
 func TestEveryPlanHasItsOwnGUIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
-		p, err := InstallPlan(answers(t)["swap"], DefaultPaths())
+		p, err := InstallPlan(answers(t)["swap"], engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,15 +232,15 @@ func TestEveryPlanHasItsOwnGUIDs(t *testing.T) {
 func TestDiskTooSmall(t *testing.T) {
 	a := answers(t)["swap"]
 	a.Disk.Size = 8 << 30
-	_, err := InstallPlan(a, DefaultPaths())
-	if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "too small") || e.Hint == "" {
+	_, err := InstallPlan(a, engine.DefaultPaths())
+	if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "too small") || e.Hint == "" {
 		t.Errorf("%+v", err)
 	}
 }
 
 func TestNetworkIsAskedForOnlyIfNeeded(t *testing.T) {
 	for name, want := range map[string]bool{"plain": true, "swap": true, "luks": true, "prebuilt": false} {
-		p, err := InstallPlan(answers(t)[name], DefaultPaths())
+		p, err := InstallPlan(answers(t)[name], engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,14 +295,14 @@ func TestValidate(t *testing.T) {
 				}
 				return
 			}
-			e, ok := errors.AsType[*Error](err)
+			e, ok := errors.AsType[*engine.Error](err)
 			if !ok || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.bad) {
 				t.Fatalf("%+v", err)
 			}
 			if strings.Contains(e.Cause+e.Hint, "horse") || strings.Contains(e.Cause+e.Hint, "hunter2") {
 				t.Errorf("the error quotes a secret: %+v", e)
 			}
-			if _, err := InstallPlan(a, DefaultPaths()); err == nil {
+			if _, err := InstallPlan(a, engine.DefaultPaths()); err == nil {
 				t.Error("there is a plan all the same")
 			}
 		})
@@ -367,7 +368,7 @@ func TestFromMedium(t *testing.T) {
 	a.FromMedium(dir, hosts)
 	for ref, warned := range map[string]bool{"": true, "main": false} {
 		a.Ref = ref
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,20 +382,16 @@ func TestFromMedium(t *testing.T) {
 // is left of it when an install is continued.
 func TestNothingIsWrittenUnheld(t *testing.T) {
 	for name, a := range answers(t) {
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range p.Steps {
-			if !s.Writes {
+			if s.Phase == engine.Check {
 				continue
 			}
-			steps := []Step{s}
-			if s.again != nil {
-				steps = append(steps, s.again(s), s.again(s).again(s))
-			}
-			for _, s := range steps {
-				err := s.run(t.Context(), sys.NewFake(t)) // which expects no command
+			for _, s := range []engine.Step{s, s.Resumed()} {
+				err := s.Run(t.Context(), sys.NewFake(t)) // which expects no command
 				if f, ok := errors.AsType[*sys.Fault](err); !ok || f.Code != sys.CodeGate || !strings.Contains(f.Cause, "is not held") {
 					t.Errorf("%s: %s: %v", name, s.Name, err)
 				}
@@ -409,7 +406,7 @@ func TestDeployKeyForNoUser(t *testing.T) {
 	for user, want := range map[string]bool{"": true, "me": false} {
 		a := answers(t)["swap"]
 		a.Host.TargetUser, a.Host.RepoClonePath = user, "/mnt/nix-config"
-		p, err := InstallPlan(a, DefaultPaths())
+		p, err := InstallPlan(a, engine.DefaultPaths())
 		if err != nil {
 			t.Fatal(err)
 		}

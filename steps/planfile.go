@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -21,7 +22,7 @@ import (
 const PlanSchema = "auto-installer/plan/1"
 
 // sum is the SHA-256 over all that the plan's JSON says, but for itself.
-func (p Plan) sum() string {
+func (p Install) sum() string {
 	p.Hash = ""
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -36,21 +37,21 @@ const maxPlan = 4 << 20
 
 // ReadPlan reads the plan of an install that `plan --json` has written. The
 // error is an *Error.
-func ReadPlan(name string) (*Plan, error) {
+func ReadPlan(name string) (*Install, error) {
 	data, err := sys.ReadAtMost(name, maxPlan)
 	if err != nil {
-		return nil, Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
+		return nil, engine.Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
 	}
 	p, err := parsePlan(data)
 	if err != nil {
-		return nil, Usage("make the plan anew with `auto-installer plan --json`", "--plan: %s %v", name, err)
+		return nil, engine.Usage("make the plan anew with `auto-installer plan --json`", "--plan: %s %v", name, err)
 	}
 	return p, nil
 }
 
 // parsePlan reads a plan and sees that it is one, and as it was written.
-func parsePlan(data []byte) (*Plan, error) {
-	var p Plan
+func parsePlan(data []byte) (*Install, error) {
+	var p Install
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // an editor's byte order mark
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("is not a plan: %w", err)
@@ -73,7 +74,7 @@ func parsePlan(data []byte) (*Plan, error) {
 }
 
 // guids are those of the disk and its partitions.
-func (p *Plan) guids() [4]string {
+func (p *Install) guids() [4]string {
 	all := [4]string{p.DiskGUID}
 	for i, part := range p.Partitions {
 		all[i+1] = part.GUID
@@ -85,7 +86,7 @@ func (p *Plan) guids() [4]string {
 // and a machine that must lead to it, and which now know its system if it was
 // made without. If they do not lead to it, the error tells what differs. It is
 // an *Error.
-func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
+func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
 	p, err := b.plan()
 	if err != nil {
@@ -106,7 +107,7 @@ func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
 	if seen.sum() == same.sum() {
 		return p, nil
 	}
-	e := Usage("look at what differs; if it is right so, make the plan anew", "this is not the plan that was made:")
+	e := engine.Usage("look at what differs; if it is right so, make the plan anew", "this is not the plan that was made:")
 	for _, d := range differences(seen, *same) {
 		e.Cause += "\n  " + d
 	}
@@ -117,7 +118,7 @@ func PlanAgain(a Answers, paths Paths, was *Plan) (*Plan, error) {
 const maxDifferences = 8
 
 // differences are the places in which two plans say other things.
-func differences(was, is Plan) []string {
+func differences(was, is Install) []string {
 	was.Hash, is.Hash = "", ""
 	var list []string
 	compare("", asJSON(was), asJSON(is), func(at string, was, is any) {
@@ -131,16 +132,16 @@ func differences(was, is Plan) []string {
 
 // Lacks tells what a plan that was made without its system still lacks, if these
 // answers do not have it either. The error is an *Error.
-func (p Plan) Lacks(a Answers) error {
+func (p Install) Lacks(a Answers) error {
 	if p.SystemUnknown && a.System == "" {
-		return Usage("name the system with --system, or install from the medium that carries it",
+		return engine.Usage("name the system with --system, or install from the medium that carries it",
 			"the plan was made without the prebuilt system of %s, whose path is not known here either", sys.Clean(p.Host))
 	}
 	return nil
 }
 
 // asJSON is a plan as its JSON has it.
-func asJSON(p Plan) (v any) {
+func asJSON(p Install) (v any) {
 	data, err := json.Marshal(p)
 	if err == nil {
 		d := json.NewDecoder(bytes.NewReader(data))

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/source"
 )
@@ -41,19 +42,19 @@ func TestMain(m *testing.M) {
 func engineForTests(args []string) int {
 	value := func(name string) string { return args[slices.Index(args, name)+1] }
 	events := value("--events")
-	p := Paths{Dir: filepath.Dir(events), Events: events, Log: value("--log-file")}
+	p := engine.Paths{Dir: filepath.Dir(events), Events: events, Log: value("--log-file")}
 	how := os.Getenv("ENGINE")
 	if how == "refuse" {
-		WriteError(os.Stderr, Usage("do it right", "it is wrong"))
+		engine.WriteError(os.Stderr, engine.Usage("do it right", "it is wrong"))
 		return 2
 	}
 	passphrase, _ := io.ReadAll(os.NewFile(3, "passphrase"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	e, err := Open(ctx, p)
+	e, err := engine.Open(ctx, p)
 	if err != nil {
-		failure := NewError("", err)
-		WriteError(os.Stderr, failure)
+		failure := engine.NewError("", err)
+		engine.WriteError(os.Stderr, failure)
 		return int(failure.Code)
 	}
 	run := func(ctx context.Context, s sys.System) error {
@@ -67,14 +68,18 @@ func engineForTests(args []string) int {
 		}
 		return nil
 	}
+	phase := engine.Check
+	if how == "die writing" {
+		phase = engine.Write
+	}
 	go func() {
 		// What the command line does with SIGTERM.
 		ch := make(chan os.Signal, 1)
 		signal.Notify(ch, syscall.SIGTERM)
 		<-ch
-		cancel(Stopped{syscall.SIGTERM})
+		cancel(engine.Stopped{Signal: syscall.SIGTERM})
 	}()
-	_ = e.Close(e.Run(ctx, &Plan{Host: "demo", Steps: []Step{{Name: "only", Does: "wait", Writes: how == "die writing", run: run}}, root: "/nonexistent"}))
+	_ = e.Close(e.Run(ctx, engine.NewTask("demo", engine.NewStep("only", "wait", phase, engine.Do("", run)))))
 	return 0
 }
 
@@ -82,7 +87,7 @@ func follower(t *testing.T, how string) (*EngineProcess, Answers) {
 	t.Helper()
 	t.Setenv("ENGINE", how)
 	dir := t.TempDir()
-	p := &EngineProcess{Paths: Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "install.log")}}
+	p := &EngineProcess{Paths: engine.Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "install.log")}}
 	return p, Answers{HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse")}
 }
 
@@ -95,7 +100,7 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lines []string
-	if err := p.Follow(t.Context(), func(e Event) { lines = append(lines, e.Line) }); err != nil {
+	if err := p.Follow(t.Context(), func(e engine.Event) { lines = append(lines, e.Line) }); err != nil {
 		t.Fatal(err)
 	}
 	if want := "13 bytes, session leader true, resume true"; !slices.Contains(lines, want) {
@@ -123,24 +128,24 @@ func TestEngineStops(t *testing.T) {
 	if err := p.Start(a, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.PutAway(); NewError("", err).Code != sys.CodeBusy {
+	if err := p.PutAway(); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("put away while it runs: %v", err)
 	}
-	if err := p.Start(a, false); NewError("", err).Code != sys.CodeBusy {
+	if err := p.Start(a, false); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("a second one was started: %v", err)
 	}
 	// Other screens, which started nothing, see and stop it as well.
 	other := &EngineProcess{Paths: p.Paths}
-	var last Event
-	err := other.Follow(t.Context(), func(e Event) {
-		if e.Kind == KindStarted {
+	var last engine.Event
+	err := other.Follow(t.Context(), func(e engine.Event) {
+		if e.Kind == engine.KindStarted {
 			if err := other.Stop(); err != nil {
 				t.Error(err)
 			}
 		}
 		last = e
 	})
-	if err != nil || last.Kind != KindEnded || last.Exit == nil || *last.Exit != sys.CodeTerminated {
+	if err != nil || last.Kind != engine.KindEnded || last.Exit == nil || *last.Exit != sys.CodeTerminated {
 		t.Errorf("%v, %+v", err, last)
 	}
 }
@@ -150,16 +155,16 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 	if err := p.Start(a, false); err != nil {
 		t.Fatal(err)
 	}
-	err := p.Follow(t.Context(), func(Event) {})
-	if e := NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
+	err := p.Follow(t.Context(), func(engine.Event) {})
+	if e := engine.NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
 		t.Errorf("%+v", e)
 	}
 	p, a = follower(t, "die writing")
 	if err := p.Start(a, false); err != nil {
 		t.Fatal(err)
 	}
-	err = p.Follow(t.Context(), func(Event) {})
-	if e := NewError("", err); e.Code != sys.CodeWritten {
+	err = p.Follow(t.Context(), func(engine.Event) {})
+	if e := engine.NewError("", err); e.Code != sys.CodeWritten {
 		t.Errorf("%+v", e)
 	}
 }
@@ -171,7 +176,7 @@ func TestPutAwayTakesBack(t *testing.T) {
 	if err := p.Start(a, false); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.Follow(t.Context(), func(Event) {})
+	_ = p.Follow(t.Context(), func(engine.Event) {})
 	undos, err := sys.OpenUndoStack(filepath.Join(p.Paths.Dir, "undo.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +202,7 @@ func TestPutAwayTakesBack(t *testing.T) {
 func TestEngineThatRefusesSaysWhy(t *testing.T) {
 	p, a := follower(t, "refuse")
 	err := p.Start(a, false)
-	if e := NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
+	if e := engine.NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -218,16 +223,16 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 		for range consoles {
 			if err := <-errs; err == nil {
 				started++
-			} else if NewError("", err).Code != sys.CodeBusy {
-				t.Errorf("refused with %+v", NewError("", err))
+			} else if engine.NewError("", err).Code != sys.CodeBusy {
+				t.Errorf("refused with %+v", engine.NewError("", err))
 			}
 		}
 		if started != 1 {
 			t.Errorf("%d installs were started", started)
 		}
 		plans := 0
-		err := p.Follow(t.Context(), func(e Event) {
-			if e.Kind == KindPlan {
+		err := p.Follow(t.Context(), func(e engine.Event) {
+			if e.Kind == engine.KindPlan {
 				plans++
 				if err := p.Stop(); err != nil {
 					t.Error(err)
@@ -243,7 +248,7 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 // Screens that see the lock before there are events wait for them.
 func TestFollowFromTheLock(t *testing.T) {
 	p, _ := follower(t, "")
-	lock, err := takeLock(filepath.Join(p.Paths.Dir, "lock"))
+	lock, err := engine.HoldLock(filepath.Join(p.Paths.Dir, "lock"), os.O_CREATE)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +259,7 @@ func TestFollowFromTheLock(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if code, err := p.FollowCode(t.Context(), func(Event) {}); err != nil || code != 6 {
+	if code, err := p.FollowCode(t.Context(), func(engine.Event) {}); err != nil || code != 6 {
 		t.Errorf("exit code %d, %v", code, err)
 	}
 }
@@ -262,11 +267,8 @@ func TestFollowFromTheLock(t *testing.T) {
 func TestNextInstall(t *testing.T) {
 	p, _ := follower(t, "")
 	write := func(text string) {
-		f, err := fresh(p.Paths.Events)
-		if err == nil {
-			_, err = f.WriteString(text)
-		}
-		if err := errors.Join(err, f.Close()); err != nil {
+		next := p.Paths.Events + ".next"
+		if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, p.Paths.Events)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,9 +13,11 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gate"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/lab/topology"
-	"auto-installer/steps/gate"
 	"auto-installer/steps/preflight"
 )
 
@@ -24,7 +26,7 @@ var absolute = regexp.MustCompile(`(?:^|[\s'"=:(])(/[^/\s'",;:)#][^\s'",;:)#]*)`
 
 // harmlessPlaces are those below which a plan may name files: the target's, and
 // what is in memory or on the medium.
-var harmlessPlaces = []string{Target, RunDir, "/nix/store", Medium, "/dev/null"}
+var harmlessPlaces = []string{Target, engine.RunDir, "/nix/store", Medium, "/dev/null"}
 
 // writers are the commands of a plan that write to a device that they name.
 var writers = []string{"sfdisk", "cryptsetup", "mkfs.vfat", "mkfs.ext4", "mkswap", "mount", "swapon"}
@@ -33,9 +35,9 @@ var writers = []string{"sfdisk", "cryptsetup", "mkfs.vfat", "mkfs.ext4", "mkswap
 func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topology.Node, disk Disk) {
 	a := drawAnswers(t)
 	a.Disk = disk
-	p, err := InstallPlan(a, DefaultPaths())
+	p, err := InstallPlan(a, engine.DefaultPaths())
 	if err != nil {
-		if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeMachine || e.Hint == "" || n.Size > 64<<30 {
+		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != sys.CodeMachine || e.Hint == "" || n.Size > 64<<30 {
 			t.Fatalf("no plan for %s: %#v", n.Name, err)
 		}
 		return
@@ -69,10 +71,10 @@ func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topolog
 			if len(action.Argv) == 0 {
 				continue
 			}
-			if !s.Writes && (len(devices) > 0 || strings.Contains(text, Target)) {
+			if s.Phase == engine.Check && (len(devices) > 0 || strings.Contains(text, Target)) {
 				t.Fatalf("before the gate %s runs %s", s.Name, text)
 			}
-			if s.Writes && slices.Contains(writers, action.Argv[0]) && len(devices) == 0 {
+			if s.Phase != engine.Check && slices.Contains(writers, action.Argv[0]) && len(devices) == 0 {
 				t.Fatalf("%s does not say to what it writes: %s", s.Name, text)
 			}
 			gone = gone || action.Argv[0] == "sfdisk" && slices.Contains(action.Argv, n.Path)
@@ -139,7 +141,7 @@ func drawAnswers(t *rapid.T) Answers {
 func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirmed Disk, dir string) {
 	now, what := m.Later(t, n)
 	laterRoot := lay(t, now, dir)
-	err := gate.Run(context.Background(), now.System(now.Tops), gate.Options{
+	err := enginetest.Check(context.Background(), now.System(now.Tops), gate.Ops(gate.Options{
 		Disk: confirmed.identity, Refusal: refusal, Root: laterRoot, Read: func(context.Context) error { return nil },
 		Hold: func(_ context.Context, path string) (block.Facts, error) {
 			at := now.At(path)
@@ -155,7 +157,7 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 			}
 			return f, nil
 		},
-	})
+	})...)
 	at := now.At(confirmed.Path)
 	isSame := at != nil && now.Is(n, at) && at.PTUUID == n.PTUUID
 	if err == nil {
@@ -173,13 +175,13 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 		}
 	}
 	if what != "nothing" {
-		engine(t, now, laterRoot, confirmed, n, what)
+		startEngine(t, now, laterRoot, confirmed, n, what)
 	}
 }
 
-// engine checks that what the screens tell an engine that they start leads it
+// startEngine checks that what the screens tell an engine that they start leads it
 // to the disk that was confirmed, or to none.
-func engine(t *rapid.T, now *topology.Machine, root string, confirmed Disk, n *topology.Node, what string) {
+func startEngine(t *rapid.T, now *topology.Machine, root string, confirmed Disk, n *topology.Node, what string) {
 	found, err := look(now, root, now.Tops, confirmed.stablePath())
 	if err != nil {
 		return

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"auto-installer/internal/engine"
 )
 
 func TestTypable(t *testing.T) {
@@ -32,7 +34,7 @@ func TestTypable(t *testing.T) {
 		if says == "" && err == nil {
 			continue
 		}
-		e, ok := errors.AsType[*Error](err)
+		e, ok := errors.AsType[*engine.Error](err)
 		if !ok || says == "" || !strings.Contains(e.Cause, says) || e.Hint == "" || e.Code != 2 {
 			t.Errorf("%q: %v", secret, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -46,7 +47,7 @@ func TestUnattendable(t *testing.T) {
 				}
 				return
 			}
-			e, ok := errors.AsType[*Error](err)
+			e, ok := errors.AsType[*engine.Error](err)
 			if !ok || e.Code != sys.CodeDisk || e.Hint == "" || !strings.Contains(e.Cause, c.words) {
 				t.Errorf("%+v", err)
 			}

@@ -9,12 +9,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/fat"
 	"auto-installer/internal/disk/gpt"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/encrypt"
 	"auto-installer/steps/partition"
@@ -23,10 +23,10 @@ import (
 // Unfinished is an install that was interrupted. One that is Proven can be continued.
 type Unfinished struct {
 	Host string
-	Done int       // steps that write and were finished
-	Of   int       // such steps in all
-	Last string    // name of the one that was finished last
-	Time time.Time // when it was
+	Done int         // steps that write and were finished
+	Of   int         // such steps in all
+	Last engine.Name // name of the one that was finished last
+	Time time.Time   // when it was
 	// Encrypted: there is a LUKS container, which the passphrase must open.
 	Encrypted bool
 	// FromDisk: the machine was restarted since, so only the disk tells of it.
@@ -46,7 +46,7 @@ const Unproven = "the machine was restarted and the disk is not encrypted, so no
 func (j journal) unfinished(fromDisk, luks bool) Unfinished {
 	return Unfinished{
 		Host: j.Host, Done: len(j.Done), Of: j.Steps, Last: j.Done[len(j.Done)-1], Time: j.Time, FromDisk: fromDisk,
-		Encrypted: luks && j.done("encrypt"),
+		Encrypted: luks && j.done(stepEncrypt),
 	}
 }
 
@@ -58,7 +58,7 @@ func (u Unfinished) String() string {
 // FindUnfinished tells of the install that these answers would continue, or
 // returns nil: there is none, or it was of another host or disk, or the host's
 // definition has changed since. A disk that cannot be read has none.
-func FindUnfinished(a Answers, p Paths) *Unfinished {
+func FindUnfinished(a Answers, p engine.Paths) *Unfinished {
 	plan, err := ResumePlan(standIn(a), p)
 	if err != nil {
 		return nil
@@ -67,11 +67,11 @@ func FindUnfinished(a Answers, p Paths) *Unfinished {
 }
 
 // WarnOfUnfinished has the plan that starts over say so.
-func (a *Answers) WarnOfUnfinished(p Paths) { a.unfinished = FindUnfinished(*a, p) }
+func (a *Answers) WarnOfUnfinished(p engine.Paths) { a.unfinished = FindUnfinished(*a, p) }
 
 // findJournal finds what is continued: what an earlier engine left in memory
 // or, after a restart, on the disk. The first that fits counts.
-func findJournal(a Answers, p Paths) (j journal, fromDisk bool, err error) {
+func findJournal(a Answers, p engine.Paths) (j journal, fromDisk bool, err error) {
 	var why error
 	for _, from := range []func() (journal, error){
 		func() (journal, error) { return readJournal(p) },
@@ -95,7 +95,7 @@ func findJournal(a Answers, p Paths) (j journal, fromDisk bool, err error) {
 	if errors.Is(why, errNoJournal) {
 		hint = "leave out --resume"
 	}
-	return journal{}, false, fault(sys.CodeUsage, hint, "%w", why)
+	return journal{}, false, sys.Faultf(sys.CodeUsage, hint, "%w", why)
 }
 
 // journalOf reads the journal of a disk, or of an image of one.
@@ -222,11 +222,8 @@ func standIn(a Answers) Answers {
 // unfinished install has encrypted. The error is an *Error.
 func TryPassphrase(ctx context.Context, a Answers) error {
 	o := encrypt.Options{Device: block.PartitionPath(a.Disk.Path, 2), Passphrase: a.Passphrase}
-	if err := encrypt.Try(ctx, looking(), o); err != nil {
-		return NewError("", err)
+	if err := engine.NewStep(stepUnlock, "", engine.Check, encrypt.TryOps(o)...).Run(ctx, sys.Looking()); err != nil {
+		return engine.NewError("", err)
 	}
 	return nil
 }
-
-// hasRun tells which steps were finished, for people.
-func (j journal) hasRun() string { return strings.Join(j.Done, ", ") }

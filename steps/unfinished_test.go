@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
@@ -24,7 +25,7 @@ type begun struct {
 	t     *testing.T
 	image string
 	a     Answers
-	paths Paths // of a start after a restart: nothing is in memory
+	paths engine.Paths // of a start after a restart: nothing is in memory
 	j     journal
 }
 
@@ -43,25 +44,25 @@ func begin(t *testing.T) *begun { return beginHost(t, "stygianlibrary", func(*An
 func beginHost(t *testing.T, host string, change func(*Answers)) *begun {
 	t.Helper()
 	const size = 4 << 30
-	b := &begun{t: t, image: filepath.Join(t.TempDir(), "disk.img"), paths: Paths{Dir: t.TempDir()}}
+	b := &begun{t: t, image: filepath.Join(t.TempDir(), "disk.img"), paths: engine.Paths{Dir: t.TempDir()}}
 	id := block.Identity{Path: b.image, Serial: "S1", Model: "Lab", Size: size, LogicalSector: 512, DevNo: "259:0"}
 	b.a = Answers{
 		Host: load(t, host), System: toplevel, Passphrase: []byte(passphrase),
 		Disk: Disk{Path: b.image, Size: size, LogicalSector: 512, identity: id},
 	}
 	change(&b.a)
-	p, err := InstallPlan(b.a, Paths{Dir: t.TempDir()})
+	p, err := InstallPlan(b.a, engine.Paths{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(os.WriteFile(b.image, nil, 0o600), os.Truncate(b.image, size)); err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == "partition" })
+	i := slices.IndexFunc(p.Steps, func(s engine.Step) bool { return s.Name == "partition" })
 	run(t, p.Steps[i].Actions[0].Stdin, "sfdisk", "--quiet", b.image)
 	b.mkfs()
 	b.j = *p.journal
-	b.j.Done, b.j.Time = []string{"partition", "encrypt", "format", "mount"}, time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
+	b.j.Done, b.j.Time = []engine.Name{"partition", "encrypt", "format", "mount"}, time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
 	b.j.Serial = 4
 	// After the restart, the disk is called otherwise and has the new table.
 	b.a.Disk.identity.PTUUID, b.a.Disk.identity.DevNo = p.DiskGUID, "259:7"
@@ -127,7 +128,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"fsck.fat", "e2fsck", "nix-store", "cryptsetup"} {
-		if !slices.Contains(p.commands(), want) {
+		if !strings.Contains(p.Steps[0].Actions[2].Does, want) {
 			t.Errorf("%s is not looked for", want)
 		}
 	}
@@ -153,17 +154,17 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 func TestUnprovenIsStartedOver(t *testing.T) {
 	plain := func(t *testing.T) *begun {
 		b := beginHost(t, "stygianlibrary", func(a *Answers) { a.Host.LUKS.Enable, a.Host.Labels.LUKS, a.Passphrase = false, "", nil })
-		b.j.Done = []string{"partition", "format", "mount", "closure", "system"}
+		b.j.Done = []engine.Name{"partition", "format", "mount", "closure", "system"}
 		return b
 	}
 	notYet := func(t *testing.T) *begun {
 		b := begin(t)
-		b.j.Done = []string{"partition", "format", "mount"}
+		b.j.Done = []engine.Name{"partition", "format", "mount"}
 		return b
 	}
 	claims := func(t *testing.T) *begun { // of a host that has none
 		b := plain(t)
-		b.j.Done = []string{"partition", "encrypt", "format", "mount"}
+		b.j.Done = []engine.Name{"partition", "encrypt", "format", "mount"}
 		return b
 	}
 	for name, begin := range map[string]func(*testing.T) *begun{"not encrypted": plain, "not encrypted yet": notYet, "said to be encrypted": claims} {
@@ -197,7 +198,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 			if !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, Unproven) }) {
 				t.Errorf("notes %q", p.Notes)
 			}
-			if p.Steps[1].Name != "unstarted" || p.Steps[1].Writes {
+			if p.Steps[1].Name != "unstarted" || p.Steps[1].Phase != engine.Check {
 				t.Errorf("a system in use is looked for in %+v", p.Steps[1])
 			}
 
@@ -222,7 +223,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 }
 
 // commandsOf are all command lines of a plan.
-func commandsOf(p *Plan) (words []string) {
+func commandsOf(p *Install) (words []string) {
 	for _, s := range p.Steps {
 		for _, a := range s.Actions {
 			words = append(words, a.Argv...)
@@ -245,7 +246,7 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 	}
 	// What the target's store has may not have been written out: it is looked
 	// through once there can be something.
-	for done, mends := range map[string]bool{"partition": false, "mount": true, "closure": true} {
+	for done, mends := range map[engine.Name]bool{"partition": false, "mount": true, "closure": true} {
 		now := ram
 		now.Done = now.Done[:max(1, slices.Index(now.Done, done)+1)]
 		if done == "closure" {
@@ -256,7 +257,7 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 		}
 		p, err := ResumePlan(b.a, b.paths)
 		if err != nil || slices.Contains(commandsOf(p), "nix-store") != mends {
-			t.Errorf("after %s: %v, %q", now.hasRun(), err, commandsOf(p))
+			t.Errorf("after %s: %v, %q", now.Done, err, commandsOf(p))
 		}
 	}
 	ram.Host = "elsewhere"
@@ -357,7 +358,7 @@ func TestUnfinishedOfAnother(t *testing.T) {
 				t.Errorf("found %v", u)
 			}
 			_, err := ResumePlan(c.a, b.paths)
-			if e := NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.why) {
+			if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.why) {
 				t.Errorf("%+v", err)
 			}
 		})
@@ -371,7 +372,7 @@ func TestNothingUnfinished(t *testing.T) {
 	none := func(what string) {
 		t.Helper()
 		_, err := ResumePlan(b.a, b.paths)
-		if e := NewError("", err); err == nil || e.Code != sys.CodeUsage || !strings.Contains(e.Cause, "no unfinished install") {
+		if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || !strings.Contains(e.Cause, "no unfinished install") {
 			t.Errorf("%s: %+v", what, err)
 		}
 	}
@@ -410,7 +411,7 @@ func TestJournalIsKept(t *testing.T) {
 		defer f.Close()
 		return parseJournal(f)
 	}
-	for i, step := range []string{"repo", "closure", "system", "system"} {
+	for i, step := range []engine.Name{"repo", "closure", "system", "system"} {
 		if err := b.j.note(b.paths, step); err != nil {
 			t.Fatal(err)
 		}

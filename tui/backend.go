@@ -5,6 +5,7 @@ import (
 	"os/exec"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -45,9 +46,9 @@ type Backend interface {
 	// install has encrypted.
 	TryPassphrase(ctx context.Context, a steps.Answers) error
 
-	Plan(a steps.Answers) (*steps.Plan, error)
+	Plan(a steps.Answers) (*steps.Install, error)
 	// SavePlan writes the plan as JSON and returns where.
-	SavePlan(p *steps.Plan) (string, error)
+	SavePlan(p *steps.Install) (string, error)
 	// CommandLine is the headless command that does the same.
 	CommandLine(a steps.Answers) string
 
@@ -56,7 +57,7 @@ type Backend interface {
 	Start(a steps.Answers, resume bool) error
 	// Follow gives the engine's events from the first one on, until the last.
 	// An engine that died without a last event is an error.
-	Follow(ctx context.Context, each func(steps.Event)) error
+	Follow(ctx context.Context, each func(engine.Event)) error
 	// GoWithout tells an engine that waits for the operator to go on without
 	// what it waits for.
 	GoWithout() error

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -32,7 +34,7 @@ type fake struct {
 	startErr error
 	// followErr is how following ends, such as of an engine that was killed.
 	followErr error
-	events    []steps.Event
+	events    []engine.Event
 	places    []steps.Place
 	fails     error // of everything at the end of an install
 
@@ -113,7 +115,7 @@ func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Ty
 
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {
-		return steps.Keys{}, steps.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+		return steps.Keys{}, engine.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
 	}
 	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
 }
@@ -135,12 +137,12 @@ func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.begun }
 
 func (f *fake) TryPassphrase(_ context.Context, a steps.Answers) error {
 	if string(a.Passphrase) != "correct horse battery" {
-		return steps.Usage("give another", "the passphrase does not open /dev/vda2")
+		return engine.Usage("give another", "the passphrase does not open /dev/vda2")
 	}
 	return f.fails
 }
 
-func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
+func (f *fake) Plan(a steps.Answers) (*steps.Install, error) {
 	if f.planErr != nil {
 		return nil, f.planErr
 	}
@@ -149,10 +151,10 @@ func (f *fake) Plan(a steps.Answers) (*steps.Plan, error) {
 
 // preview is a plan whose words are those of testdata/steps.json, so that the
 // frames change when the screens do, and not when a step's wording does.
-func preview(a steps.Answers) (*steps.Plan, error) {
+func preview(a steps.Answers) (*steps.Install, error) {
 	resumed := a.Resume
 	a.Resume = false // there is no disk to read
-	p, err := steps.Preview(a, steps.DefaultPaths())
+	p, err := steps.Preview(a, engine.DefaultPaths())
 	if err != nil {
 		return nil, err
 	}
@@ -161,11 +163,18 @@ func preview(a steps.Answers) (*steps.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	weights := map[engine.Name]float64{}
+	for _, s := range p.Steps {
+		weights[s.Name] = s.Weight
+	}
 	p.Steps = nil
 	if err := json.Unmarshal(data, &p.Steps); err != nil {
 		return nil, err
 	}
-	p.Steps = slices.DeleteFunc(p.Steps, func(s steps.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
+	for i := range p.Steps {
+		p.Steps[i].Weight = weights[p.Steps[i].Name]
+	}
+	p.Steps = slices.DeleteFunc(p.Steps, func(s engine.Step) bool { return s.Name == "encrypt" && !a.Host.LUKS.Enable })
 	p.Warnings = nil
 	if a.Host.Swap.Enable {
 		p.Warnings = append(p.Warnings, "the swap partition is left unformatted: the host must use it with randomEncryption")
@@ -173,7 +182,7 @@ func preview(a steps.Answers) (*steps.Plan, error) {
 	return p, nil
 }
 
-func (f *fake) SavePlan(*steps.Plan) (string, error) {
+func (f *fake) SavePlan(*steps.Install) (string, error) {
 	return "/run/auto-installer/plan.json", f.call("save plan")
 }
 
@@ -188,7 +197,7 @@ func (f *fake) Start(a steps.Answers, resume bool) error {
 	return f.startErr
 }
 
-func (f *fake) Follow(_ context.Context, each func(steps.Event)) error {
+func (f *fake) Follow(_ context.Context, each func(engine.Event)) error {
 	for _, e := range f.events {
 		each(e)
 	}
@@ -228,33 +237,33 @@ var epoch = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
 
 // story is what an engine tells of an install, up to the event of which until
 // says so.
-func story(p *steps.Plan, until func(steps.Event) bool) []steps.Event {
+func story(p *steps.Install, until func(engine.Event) bool) []engine.Event {
 	at := epoch
-	var out []steps.Event
-	add := func(e steps.Event, after time.Duration) bool {
+	var out []engine.Event
+	add := func(e engine.Event, after time.Duration) bool {
 		at = at.Add(after)
 		e.Time = at
 		out = append(out, e)
 		return until != nil && until(e)
 	}
-	add(steps.Event{Kind: steps.KindPlan, Plan: p}, 0)
+	add(engine.Event{Kind: engine.KindPlan, Plan: &p.Plan}, 0)
 	for _, s := range p.Steps {
-		if add(steps.Event{Kind: steps.KindStarted, Step: s.Name}, 100*time.Millisecond) {
+		if add(engine.Event{Kind: engine.KindStarted, Step: s.Name}, 100*time.Millisecond) {
 			return out
 		}
 		for _, a := range s.Actions {
 			if len(a.Argv) > 0 {
-				add(steps.Event{Kind: steps.KindCommand, Step: s.Name, Action: &a}, 10*time.Millisecond)
+				add(engine.Event{Kind: engine.KindCommand, Step: s.Name, Action: &a}, 10*time.Millisecond)
 			} else {
-				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: a.Does}, 10*time.Millisecond)
+				add(engine.Event{Kind: engine.KindLog, Step: s.Name, Line: a.Does}, 10*time.Millisecond)
 			}
 		}
 		if s.Name == "closure" {
 			for _, pkg := range []string{"glibc-2.42-41", "systemd-260.1", "linux-6.18.12"} {
-				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: "copying path '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-" + pkg + "' from 'auto'"}, time.Second)
+				add(engine.Event{Kind: engine.KindLog, Step: s.Name, Line: "copying path '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-" + pkg + "' from 'auto'"}, time.Second)
 			}
-			pr := &steps.Progress{Done: 412, Total: 1204, Unit: "paths", Label: "linux-6.18.12", Bytes: 1 << 30, BytesTotal: 3 << 30}
-			if add(steps.Event{Kind: steps.KindProgress, Step: s.Name, Progress: pr}, 40*time.Second) {
+			pr := &sys.Progress{Done: 412, Total: 1204, Unit: "paths", Label: "linux-6.18.12", Bytes: 1 << 30, BytesTotal: 3 << 30}
+			if add(engine.Event{Kind: engine.KindProgress, Step: s.Name, Progress: pr}, 40*time.Second) {
 				return out
 			}
 		}
@@ -269,14 +278,14 @@ func story(p *steps.Plan, until func(steps.Event) bool) []steps.Event {
 				"/dev/nvme1n1p2 is crypto_LUKS STYGIAN-LUKS", "the passphrase opens /dev/nvme1n1p2", "the recovery key opens /dev/nvme1n1p2",
 				"its 1204 store paths are on the disk as they were built",
 			} {
-				add(steps.Event{Kind: steps.KindLog, Step: s.Name, Line: "proven: " + l}, 100*time.Millisecond)
+				add(engine.Event{Kind: engine.KindProven, Step: s.Name, Line: l}, 100*time.Millisecond)
 			}
 		}
-		if add(steps.Event{Kind: steps.KindFinished, Step: s.Name, Seconds: 1}, time.Second) {
+		if add(engine.Event{Kind: engine.KindFinished, Step: s.Name, Seconds: 1}, time.Second) {
 			return out
 		}
 	}
-	ok := steps.Code(0)
-	add(steps.Event{Kind: steps.KindEnded, Seconds: at.Sub(epoch).Seconds(), Exit: &ok}, 0)
+	ok := engine.Code(0)
+	add(engine.Event{Kind: engine.KindEnded, Seconds: at.Sub(epoch).Seconds(), Exit: &ok}, 0)
 	return out
 }

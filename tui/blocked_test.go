@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -47,14 +48,14 @@ func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 	return forever[chan struct{}](), nil
 }
 
-func (stuck) Plan(steps.Answers) (*steps.Plan, error) { return forever[*steps.Plan](), nil }
+func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps.Install](), nil }
 
 func (stuck) Unfinished(steps.Answers) *steps.Unfinished           { return forever[*steps.Unfinished]() }
 func (stuck) TryPassphrase(context.Context, steps.Answers) error   { return forever[error]() }
-func (stuck) SavePlan(*steps.Plan) (string, error)                 { return forever[string](), nil }
+func (stuck) SavePlan(*steps.Install) (string, error)              { return forever[string](), nil }
 func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
 func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }
-func (stuck) Follow(context.Context, func(steps.Event)) error      { return forever[error]() }
+func (stuck) Follow(context.Context, func(engine.Event)) error     { return forever[error]() }
 func (stuck) GoWithout() error                                     { return forever[error]() }
 func (stuck) Stop() error                                          { return forever[error]() }
 func (stuck) PutAway() error                                       { return forever[error]() }

@@ -10,12 +10,12 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // anotherConsole is an install of ultraviolet that another console began while these
 // screens asked for a confirmation.
-func anotherConsole(p *pilot, until func(steps.Event) bool) {
+func anotherConsole(p *pilot, until func(engine.Event) bool) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
 	plan, err := preview(p.answers)
@@ -74,7 +74,7 @@ func TestJoins(t *testing.T) {
 // here, with all that flags and medium answer.
 func TestOverAfterJoin(t *testing.T) {
 	p := scene{play: func(p *pilot) { anotherConsole(p, progress) }}.open(t)
-	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: "closure", Error: &steps.Error{Cause: "no space"}}}})
+	p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: "closure", Error: &engine.Error{Cause: "no space"}}}})
 	p.at(stateFailure)
 	for _, c := range p.screens[stateFailure].(*failure).choices() {
 		if strings.HasPrefix(c.label, "Try again") {
@@ -110,7 +110,7 @@ func TestJoinsOnlyOthers(t *testing.T) {
 // the install of the faster one.
 func TestSecondYes(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
-	p.f.startErr = &steps.Error{Cause: "another install is running on this machine", Code: 8}
+	p.f.startErr = &engine.Error{Cause: "another install is running on this machine", Code: 8}
 	plan, err := preview(p.answers)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // done says what was proven, and ends the machine's session after a countdown
@@ -149,7 +149,7 @@ func (d *done) viewEnd(p *page) {
 	verb := d.verb()
 	switch {
 	case d.err != nil:
-		p.para(c.bad, cut("It does not "+verb+": "+clean(steps.NewError("", d.err).Cause), 2*c.w-20))
+		p.para(c.bad, cut("It does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*c.w-20))
 	case d.off:
 		p.add(c.accent.Render("The machine will " + verb + " now."))
 	case d.held:

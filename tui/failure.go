@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -132,7 +133,7 @@ func (f *failure) say(err error, note string) {
 // inWords is an error and what to do about it, in one line. An engine's own, which
 // its events have told, has no words.
 func inWords(err error) string {
-	e := steps.NewError("", err)
+	e := engine.NewError("", err)
 	if e.Hint == "" {
 		return e.Cause
 	}

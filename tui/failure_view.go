@@ -3,6 +3,7 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -16,7 +17,7 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 	p.gap()
 	what := "The install failed"
 	if f.failure != nil && f.failure.Step != "" {
-		what += " at " + clean(f.failure.Step)
+		what += " at " + clean(string(f.failure.Step))
 	}
 	p.add(c.bad.Render(cut(what, c.w)))
 	if !c.low() {
@@ -49,13 +50,13 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 // left says what a failed install has left on the disk.
 func (s *session) left() string {
 	err := s.failed()
-	stopped := s.run.killed || steps.IsStopped(err)
+	stopped := s.run.killed || engine.IsStopped(err)
 	switch {
 	case !s.run.written:
 		return "Nothing was written to any disk."
-	case steps.IsUnproven(err), stopped && s.run.proving():
+	case engine.IsUnproven(err), stopped && s.run.proving():
 		return "All is written, but not proven."
-	case steps.IsStopped(err):
+	case engine.IsStopped(err):
 		return "It was stopped: the disk may be incomplete and not start."
 	}
 	return "The disk is incomplete and will not start."
@@ -76,7 +77,7 @@ func (f *failure) viewCause(p *page) {
 	}
 	c := p.c
 	e := newPage(c)
-	e.para(c.text, storeHash.ReplaceAllString(steps.NewError("", f.failure).Cause, ""))
+	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.failure).Cause, ""))
 	if f.failure.Hint != "" {
 		e.marked(glyphRight, c.accent, clean(f.failure.Hint))
 	}

@@ -10,13 +10,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // flood is log line i of a storm, as a compiler would write it.
-func flood(i int) steps.Event {
-	return steps.Event{
-		Kind: steps.KindLog, Step: "closure", Time: epoch,
+func flood(i int) engine.Event {
+	return engine.Event{
+		Kind: engine.KindLog, Step: "closure", Time: epoch,
 		Line: fmt.Sprintf("%08d CC /nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12/drivers/net/ethernet/intel/e1000e.o", i),
 	}
 }
@@ -41,10 +41,10 @@ func TestFlood(t *testing.T) {
 		for i := range lines {
 			f.put(flood(i))
 			if i%every == 0 {
-				f.put(steps.Event{Kind: steps.KindWarning, Line: fmt.Sprintf("%08d", i)})
+				f.put(engine.Event{Kind: engine.KindWarning, Line: fmt.Sprintf("%08d", i)})
 			}
 		}
-		f.put(steps.Event{Kind: steps.KindLog, Step: "bootproof", Line: "proven: it boots"})
+		f.put(engine.Event{Kind: engine.KindProven, Step: "bootproof", Line: "it boots"})
 		f.end(nil)
 	}()
 	last := -1
@@ -54,7 +54,7 @@ func TestFlood(t *testing.T) {
 		done = msg.done
 		for _, e := range msg.events {
 			var i int
-			if _, err := fmt.Sscanf(e.Line, "%d", &i); err == nil && e.Kind == steps.KindLog {
+			if _, err := fmt.Sscanf(e.Line, "%d", &i); err == nil && e.Kind == engine.KindLog {
 				if i <= last {
 					t.Fatalf("line %d comes after %d", i, last)
 				}
@@ -109,7 +109,7 @@ func TestFloodMemory(t *testing.T) {
 			p.events(f.take())
 		}
 	}
-	f.put(steps.Event{Kind: steps.KindLog, Line: strings.Repeat("x", 1<<20)})
+	f.put(engine.Event{Kind: engine.KindLog, Line: strings.Repeat("x", 1<<20)})
 	p.events(f.take())
 	most = max(most, heap())
 	t.Logf("%.0f lines a second, at most %d MiB of heap", lines/time.Since(began).Seconds(), most>>20)
@@ -198,7 +198,7 @@ func BenchmarkFlood(b *testing.B) {
 			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
 			p.styles = newStyles(true)
 			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-			batch := make([]steps.Event, 10_000)
+			batch := make([]engine.Event, 10_000)
 			for i := range batch {
 				batch[i] = flood(i)
 			}

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -83,13 +84,13 @@ func (i *install) withSecrets() steps.Answers {
 func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
 	switch msg := msg.(type) {
 	case startedMsg:
-		if steps.IsBusy(msg.err) {
+		if engine.IsBusy(msg.err) {
 			// Another console was faster.
 			i.join()
 			return follow(i.backend), stay
 		}
 		if msg.err != nil {
-			i.failure = steps.NewError("", msg.err)
+			i.failure = engine.NewError("", msg.err)
 			i.run.ended = true
 			return nil, goTo(stateFailure)
 		}
@@ -180,7 +181,7 @@ func (i *install) viewOverall(p *page) {
 
 func (i *install) target() string {
 	if i.run.plan != nil {
-		return clean(i.run.plan.Host + " to " + i.run.plan.Disk.Path)
+		return clean(i.run.plan.Host + " to " + i.run.plan.Target)
 	}
 	return i.host().TargetHost
 }
@@ -257,7 +258,7 @@ func (i *install) list(c canvas, w, room int) []string {
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style.Render(mark+" "+pad(clean(s.name), w-10))+c.dim.Render(padLeft(took, 7)))
+		out = append(out, style.Render(mark+" "+pad(clean(string(s.name)), w-10))+c.dim.Render(padLeft(took, 7)))
 	}
 	return out
 }

@@ -8,7 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // keyboard chooses the console's keymap. It is applied at once, so that what
@@ -270,7 +270,7 @@ func (k *keyboard) viewFields(p *page) *tea.Cursor {
 	}
 	cursor := tea.NewCursor(7+width(k.filter), p.row())
 	if k.err != nil {
-		p.add(c.warn.Render(cut("! "+clean(steps.NewError("", k.err).Cause), c.w)))
+		p.add(c.warn.Render(cut("! "+clean(engine.NewError("", k.err).Cause), c.w)))
 	} else {
 		field("find", !k.trying, k.filter)
 	}

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -43,7 +44,7 @@ func TestLesson02PassphraseBeforeTheGate(t *testing.T) {
 	// Without it there is no plan, so that nothing can ask for it later.
 	a := p.answers
 	a.Passphrase = nil
-	if _, err := steps.InstallPlan(a, steps.DefaultPaths()); err == nil {
+	if _, err := steps.InstallPlan(a, engine.DefaultPaths()); err == nil {
 		t.Error("there is a plan without the passphrase")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -22,14 +23,14 @@ type Plain struct {
 }
 
 // errLeft is the operator's wish to leave.
-var errLeft = &steps.Error{
+var errLeft = &engine.Error{
 	Cause: "left by the operator; nothing was written to any disk", Hint: "start it again when you are ready", Code: 130,
 }
 
 // RunPlain asks on the terminal until the install has ended.
 func RunPlain(ctx context.Context, b Backend, o Options) error {
 	p := &Plain{
-		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: steps.Shown{W: os.Stdout},
+		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: engine.Shown{W: os.Stdout},
 		secret: func() ([]byte, error) { return ReadHidden(os.Stdin) },
 	}
 	defer p.answers.Wipe()
@@ -107,7 +108,7 @@ func (p *Plain) pick(question string, n, otherwise int) (int, error) {
 func (p *Plain) askHost(context.Context) error {
 	switch len(p.hosts) {
 	case 0:
-		return steps.Usage("name one with --host", "no host is defined on this medium")
+		return engine.Usage("name one with --host", "no host is defined on this medium")
 	case 1:
 		p.setHost(p.hosts[0])
 	default:
@@ -141,7 +142,7 @@ func (p *Plain) askKeymap(ctx context.Context) error {
 			return err
 		}
 		if err := p.backend.SetKeymap(ctx, name); err != nil {
-			p.say("It is not loaded: %s.", steps.NewError("", err).Cause)
+			p.say("It is not loaded: %s.", engine.NewError("", err).Cause)
 			if again, err := p.line("Try another, y or n", "n"); err != nil || again != "y" {
 				return err
 			}
@@ -168,7 +169,7 @@ func (p *Plain) askDisk(ctx context.Context) error {
 		p.say("%d. %s. Serial %s. %s", len(free), about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", "))
 	}
 	if len(free) == 0 {
-		return steps.Usage("plug one in", "there is no disk to install to")
+		return engine.Usage("plug one in", "there is no disk to install to")
 	}
 	i, err := p.pick("Which disk", len(free), 0)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // follow tells the install's events to its end, and what is next.
@@ -61,16 +61,16 @@ func (p *Plain) tell(ctx context.Context) error {
 		case <-ended:
 		}
 	}()
-	t := &steps.Text{W: p.out, Verbose: true}
-	var failure *steps.Error
-	err := p.backend.Follow(ctx, func(e steps.Event) {
+	t := &engine.Text{W: p.out, Verbose: true}
+	var failure *engine.Error
+	err := p.backend.Follow(ctx, func(e engine.Event) {
 		t.Event(e)
-		if e.Kind == steps.KindEnded {
+		if e.Kind == engine.KindEnded {
 			failure = e.Error
 		}
 	})
 	if err == nil && failure != nil {
-		return &steps.Error{Code: failure.Code} // its events have told
+		return &engine.Error{Code: failure.Code} // its events have told
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -17,7 +18,7 @@ func (p *Plain) askBundle(context.Context) error {
 		keys, err := p.backend.OpenBundle(p.host().TargetHost, p.answers.Bundle, pass)
 		clear(pass)
 		if err != nil {
-			p.say("They are not open: %s.", steps.NewError("", err).Cause)
+			p.say("They are not open: %s.", engine.NewError("", err).Cause)
 			continue
 		}
 		p.answers.TakeKeys(keys)
@@ -88,7 +89,7 @@ func (p *Plain) tryKeys(ctx context.Context, passphrase []byte) (good bool, err 
 			return err == nil, err
 		}
 		if err := p.backend.SetKeymap(ctx, boot); err != nil {
-			p.say("It is not loaded: %s.", steps.NewError("", err).Cause)
+			p.say("It is not loaded: %s.", engine.NewError("", err).Cause)
 			return false, nil
 		}
 		p.keymap = boot

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -42,6 +43,6 @@ func (p *Plain) reopen(ctx context.Context) error {
 		}
 		clear(text)
 		p.answers.Passphrase = nil
-		p.say("It does not open the disk: %s.", steps.NewError("", err).Cause)
+		p.say("It does not open the disk: %s.", engine.NewError("", err).Cause)
 	}
 }

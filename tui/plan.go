@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -39,7 +40,7 @@ func (s *planScreen) keys() []binding {
 type (
 	planMsg struct {
 		disk string
-		plan *steps.Plan
+		plan *steps.Install
 		err  error
 	}
 	commandMsg string
@@ -109,7 +110,7 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 	p := newPage(c)
 	p.head("This is what will be done", "")
 	if s.err != nil {
-		e := steps.NewError("", s.err)
+		e := engine.NewError("", s.err)
 		p.para(c.bad, e.Cause)
 		if e.Hint != "" {
 			p.marked(glyphRight, c.text, e.Hint)
@@ -170,12 +171,12 @@ func (s *planScreen) lines(c canvas) []string {
 	}
 	past := false
 	for _, st := range s.plan.Steps {
-		if st.Writes && !past {
+		if st.Phase != engine.Check && !past {
 			past = true
 			lines = append(lines, c.rule.Render(strings.Repeat(glyphLine, 2))+c.warn.Render(" from here on the disk is written ")+
 				c.rule.Render(strings.Repeat(glyphLine, max(0, c.w-36))))
 		}
-		lines = append(lines, c.accent.Render(pad(st.Name, 11))+cut(clean(st.Does), c.w-11))
+		lines = append(lines, c.accent.Render(pad(string(st.Name), 11))+cut(clean(st.Does), c.w-11))
 	}
 	return lines
 }
@@ -204,7 +205,7 @@ func before(v steps.Verdict) []string {
 }
 
 // after is what it will hold.
-func after(p *steps.Plan, a steps.Answers) []string {
+func after(p *steps.Install, a steps.Answers) []string {
 	var lines []string
 	for _, part := range p.Partitions {
 		kind := [...]string{"ESP", "root", "swap"}[part.Number-1]

@@ -5,7 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // quit is the question before the program ends, over the screen. A kiosk has
@@ -146,7 +146,7 @@ type leaveMsg struct{ err error }
 // told takes how it went what the quit question was answered with.
 func (q *quit) told(err error) {
 	if q.open && err != nil {
-		q.note, q.bad = steps.NewError("", err).Cause, true
+		q.note, q.bad = engine.NewError("", err).Cause, true
 	}
 }
 

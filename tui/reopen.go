@@ -7,7 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 // An install that is continued has its container already: the passphrase is
@@ -39,8 +39,8 @@ func (p *passphrase) opened(msg openedMsg) turn {
 	if msg.err == nil {
 		return p.take()
 	}
-	p.problem = steps.NewError("", msg.err).Cause
-	if steps.IsUsage(msg.err) {
+	p.problem = engine.NewError("", msg.err).Cause
+	if engine.IsUsage(msg.err) {
 		p.problem = "it does not open the disk: look at the keyboard and Caps Lock, and type it again, or go back and start over"
 	}
 	p.wipe()

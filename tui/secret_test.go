@@ -7,7 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"auto-installer/steps"
+	"auto-installer/internal/engine"
 )
 
 func (s *secret) clear() bool {
@@ -129,7 +129,7 @@ func TestWiped(t *testing.T) {
 // them all the same.
 func TestRetry(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
-	p.f.events = []steps.Event{{Kind: steps.KindFailed, Step: "preflight", Error: &steps.Error{Step: "preflight", Cause: "no"}}}
+	p.f.events = []engine.Event{{Kind: engine.KindFailed, Step: "preflight", Error: &engine.Error{Step: "preflight", Cause: "no"}}}
 	p.enterText("yes")
 	p.press("enter")
 	p.at(stateFailure)

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"auto-installer/hosts"
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -20,7 +21,7 @@ type session struct {
 	listed bool   // the disks have been looked at
 	diskAt string // path of the disk under the cursor
 	notice string // why the screen changed by itself, shown once on the disk screen
-	plan   *steps.Plan
+	plan   *steps.Install
 	begun  *steps.Unfinished // on the disk that was chosen, or nil
 
 	keymap string // as it is loaded now
@@ -28,7 +29,7 @@ type session struct {
 	reattached bool // the install was started by other screens
 	elsewhere  bool // and while these were shown: on another console
 	run        run
-	failure    *steps.Error
+	failure    *engine.Error
 }
 
 func (s *session) host() hosts.Host { return s.answers.Host }

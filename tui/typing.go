@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -78,7 +79,7 @@ type bootKeymapMsg keymapMsg
 // retype starts over once the boot prompt's keymap is loaded.
 func (p *passphrase) retype(msg bootKeymapMsg) {
 	if msg.err != nil {
-		p.problem = steps.NewError("", msg.err).Cause
+		p.problem = engine.NewError("", msg.err).Cause
 		return
 	}
 	p.keymap, p.doubt, p.problem, p.at = msg.name, "", "", 0

@@ -101,7 +101,7 @@ func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 	p.head("An unfinished install is on this disk", about)
 	fact := func(name, value string) { p.add(c.dim.Render(pad(name, 8)) + cut(clean(value), c.w-8)) }
 	fact("host", b.Host)
-	fact("done", itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+b.Last)
+	fact("done", itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+string(b.Last))
 	fact("on", b.Time.UTC().Format("2006-01-02 15:04")+" UTC")
 	p.gap()
 	for _, row := range u.choices() {

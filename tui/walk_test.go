@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
@@ -84,14 +85,14 @@ func (p *pilot) unplug(path string) {
 	p.run(listDisks(p.f))
 }
 
-func started(step string) func(steps.Event) bool {
-	return func(e steps.Event) bool { return e.Kind == steps.KindStarted && e.Step == step }
+func started(step string) func(engine.Event) bool {
+	return func(e engine.Event) bool { return e.Kind == engine.KindStarted && e.Step == engine.Name(step) }
 }
 
-func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
+func progress(e engine.Event) bool { return e.Kind == engine.KindProgress }
 
 // install starts an install that has come as far as until says.
-func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {
+func (p *pilot) install(until func(engine.Event) bool, more ...engine.Event) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
 	plan, err := preview(p.answers)
@@ -115,11 +116,11 @@ func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {
 // fail is an install that failed at a step.
 func (p *pilot) fail(step string) {
 	p.t.Helper()
-	p.install(func(e steps.Event) bool {
-		return e.Step == step && (step != "closure" && e.Kind == steps.KindStarted || e.Kind == steps.KindProgress)
+	p.install(func(e engine.Event) bool {
+		return e.Step == engine.Name(step) && (step != "closure" && e.Kind == engine.KindStarted || e.Kind == engine.KindProgress)
 	})
-	err := &steps.Error{
-		Step: step, Code: 10, Hint: "the log above says why; mend that, then try again",
+	err := &engine.Error{
+		Step: engine.Name(step), Code: 10, Hint: "the log above says why; mend that, then try again",
 		Cause: "to build the system: nix failed (exit code 1): builder for '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12.drv' failed with exit code 1",
 	}
 	if step == "contract" {
@@ -133,12 +134,12 @@ func (p *pilot) fail(step string) {
 		err.Hint = "the boot loader did not install as it should: the log of the step before says more; " +
 			"detach the other disk that carries the label, or give the host labels of its own; then try again from here (--resume)"
 	}
-	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: step, Time: epoch.Add(time.Minute), Error: err}}})
+	p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: engine.Name(step), Time: epoch.Add(time.Minute), Error: err}}})
 	p.at(stateFailure)
 }
 
 // finish is an install that came to its end; more is what it told besides.
-func (p *pilot) finish(more ...steps.Event) {
+func (p *pilot) finish(more ...engine.Event) {
 	p.t.Helper()
 	p.screens[stateDone].(*done).now = func() time.Time { return epoch }
 	p.install(nil)

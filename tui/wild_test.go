@@ -14,6 +14,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -66,7 +68,7 @@ func (p *pilot) taint() {
 		p.plan.Steps[0].Does = long
 	}
 	if p.begun != nil {
-		p.begun.Host, p.begun.Last = long, long
+		p.begun.Host, p.begun.Last = long, engine.Name(long)
 	}
 	r := &p.model.run
 	for range 50 {
@@ -76,10 +78,10 @@ func (p *pilot) taint() {
 	for range 1000 {
 		r.warnings = append(r.warnings, long)
 	}
-	r.progress = steps.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
+	r.progress = sys.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
 	p.screens[stateInstall].(*install).note = clean(long)
 	if p.failure != nil {
-		p.failure = &steps.Error{Step: long, Cause: long + "\n" + long, Hint: long}
+		p.failure = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
 	f.note = long

@@ -1,7 +1,12 @@
 // Package git makes commands of git for repos that are untrusted input.
 package git
 
-import "auto-installer/internal/sys"
+import (
+	"context"
+	"strings"
+
+	"auto-installer/internal/sys"
+)
 
 // Env keeps git from running what a repo's own config or the address of a remote
 // names: a file system monitor, hooks, remote helpers such as ext::
@@ -20,4 +25,15 @@ var Env = []string{
 // the repo's owner has.
 func In(repo, does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"git", "-C", repo}, argv...), Env: Env, Owner: repo}
+}
+
+// Origin is the URL of a work tree's remote origin, or empty.
+func Origin(ctx context.Context, dir string) string {
+	c := In(dir, "", "remote", "get-url", "origin")
+	c.Quiet = true
+	out, err := sys.Looking().Output(ctx, c)
+	if err != nil {
+		return ""
+	}
+	return sys.Clean(strings.TrimSpace(string(out)))
 }

@@ -27,8 +27,10 @@ func (l *log) Command(c sys.Cmd) {
 		l.after(c)
 	}
 }
-func (l *log) Log(s string)          { l.keep(s) }
-func (l *log) Warn(s string)         { l.keep(s) }
+func (l *log) Log(s string)  { l.keep(s) }
+func (l *log) Warn(s string) { l.keep(s) }
+
+func (l *log) Proven(s string)       { l.keep(s) }
 func (l *log) Progress(sys.Progress) {}
 func (l *log) Waiting(sys.Waiting)   {}
 

@@ -130,6 +130,9 @@ func (f *Fake) Log(line string) { f.Logged = append(f.Logged, line) }
 // Warn implements System.
 func (f *Fake) Warn(line string) { f.Logged = append(f.Logged, line) }
 
+// Proven implements System.
+func (f *Fake) Proven(what string) { f.Logged = append(f.Logged, "proven: "+what) }
+
 // Waiting implements System.
 func (f *Fake) Waiting(w Waiting) { f.Waits = append(f.Waits, w) }
 

@@ -13,6 +13,7 @@ type Reporter interface {
 	Command(c Cmd)
 	Log(line string)
 	Warn(line string)
+	Proven(what string)
 	Progress(p Progress)
 	Waiting(w Waiting)
 }
@@ -28,6 +29,9 @@ func (Silent) Log(string) {}
 
 // Warn implements Reporter.
 func (Silent) Warn(string) {}
+
+// Proven implements Reporter.
+func (Silent) Proven(string) {}
 
 // Progress implements Reporter.
 func (Silent) Progress(Progress) {}
@@ -47,11 +51,18 @@ type Machine struct {
 
 var _ System = (*Machine)(nil)
 
+// Looking is a System for looking at the machine: it starts commands and reports
+// to no one.
+func Looking() System { return &Machine{Reporter: Silent{}} }
+
 // Log implements System.
 func (m *Machine) Log(line string) { m.Reporter.Log(line) }
 
 // Warn implements System.
 func (m *Machine) Warn(line string) { m.Reporter.Warn(line) }
+
+// Proven implements System.
+func (m *Machine) Proven(what string) { m.Reporter.Proven(what) }
 
 // Progress implements System.
 func (m *Machine) Progress(p Progress) { m.Reporter.Progress(p) }

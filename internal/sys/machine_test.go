@@ -25,9 +25,11 @@ type recorder struct {
 	progress []Progress
 }
 
-func (r *recorder) Command(c Cmd)       { r.keep(&r.commands, c.String()) }
-func (r *recorder) Log(line string)     { r.keep(&r.lines, line) }
-func (r *recorder) Warn(line string)    { r.keep(&r.warnings, line) }
+func (r *recorder) Command(c Cmd)    { r.keep(&r.commands, c.String()) }
+func (r *recorder) Log(line string)  { r.keep(&r.lines, line) }
+func (r *recorder) Warn(line string) { r.keep(&r.warnings, line) }
+
+func (r *recorder) Proven(line string)  { r.keep(&r.warnings, line) }
 func (r *recorder) Progress(p Progress) { r.progress = append(r.progress, p) }
 
 func (r *recorder) Waiting(w Waiting) { r.keep(&r.lines, "waiting for "+w.For) }
@@ -403,6 +405,7 @@ type heard func()
 func (heard) Command(Cmd)       {}
 func (h heard) Log(string)      { h() }
 func (heard) Warn(string)       {}
+func (heard) Proven(string)     {}
 func (heard) Progress(Progress) {}
 func (heard) Waiting(Waiting)   {}
 

@@ -29,6 +29,9 @@ type System interface {
 	// Warn adds a line to the log that the operator must see at the end.
 	Warn(line string)
 
+	// Proven adds a line to the log that says what the step has proven.
+	Proven(what string)
+
 	// Progress tells how far the step is. Total is 0 where it is not known.
 	Progress(p Progress)
 
@@ -108,18 +111,6 @@ func Actions(cmds ...Cmd) []Action {
 		as[i] = c.Action()
 	}
 	return as
-}
-
-// RunAll runs commands in order up to the first that fails, which the error
-// names by what it was for. They are steps after the gate, so a failure means
-// that the disk is incomplete.
-func RunAll(ctx context.Context, s System, cmds []Cmd) error {
-	for _, c := range cmds {
-		if err := s.Run(ctx, c); err != nil {
-			return Incomplete(err, "to "+c.Does)
-		}
-	}
-	return nil
 }
 
 // String is the command as one could type it in a shell, without its input.

@@ -130,17 +130,6 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-func TestRunAll(t *testing.T) {
-	f := NewFake(t)
-	f.Expect("one")
-	f.Expect("two").Fails(4, "error: no")
-	err := RunAll(t.Context(), f, []Cmd{{Argv: []string{"one"}}, {Does: "do two", Argv: []string{"two"}}, {Argv: []string{"three"}}})
-	fault, ok := errors.AsType[*Fault](err)
-	if !ok || fault.Code != CodeWritten || fault.Cause != "to do two: two failed (exit code 4): error: no" {
-		t.Errorf("%+v", err)
-	}
-}
-
 // witness is a testing.TB that keeps complaints for itself.
 type witness struct {
 	testing.TB

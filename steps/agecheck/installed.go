@@ -51,7 +51,7 @@ func Installed(ctx context.Context, s sys.System, o InstalledOptions) error {
 		return sys.WithHint(err, sys.CodeBootProof, "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 			"the age identity at "+o.Root+"/"+o.file())
 	}
-	s.Log(fmt.Sprintf("proven: %s/%s opens all %d secrets of %s", o.Root, o.file(), len(o.Found.Files), o.Host))
+	s.Proven(fmt.Sprintf("%s/%s opens all %d secrets of %s", o.Root, o.file(), len(o.Found.Files), o.Host))
 	return nil
 }
 

@@ -124,7 +124,7 @@ func prove(ctx context.Context, s sys.System, checks []Check) error {
 				s.Log("not proven: " + c.Name + ": " + line)
 			}
 		case saw != "":
-			s.Log("proven: " + saw)
+			s.Proven(saw)
 		}
 	}
 	s.Progress(sys.Progress{Done: int64(len(checks)), Total: int64(len(checks)), Unit: "checks"})

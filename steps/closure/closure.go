@@ -4,10 +4,10 @@ package closure
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/nix/nixlog"
 	"auto-installer/internal/sys"
 )
@@ -45,23 +45,19 @@ func build(o Options) sys.Cmd {
 		"--option", "substitute", "true",
 	}
 	does := "build the system into the target's store"
-	if !o.Prebuilt {
-		argv = append(argv, "--no-update-lock-file")
-	}
 	if o.Prebuilt {
 		does = "copy the prebuilt system into the target's store"
 		argv = append(argv, "--option", "substituters", "auto?trusted=1")
 	} else {
-		argv = append(argv, "--extra-substituters", "auto?trusted=1")
+		argv = append(argv, "--no-update-lock-file", "--extra-substituters", "auto?trusted=1")
 	}
 	argv = append(argv, "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
-	// Builds are larger than a live system's memory: they go to the disk.
-	return sys.Cmd{Does: does, Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...)}
+	return o.nix(does, argv...)
 }
 
-// mend hashes every path of the target's store, and brings those anew that are
-// not as they were built. What was copied in half is not in the database, and
-// is nobody's business but nix' own: it begins such a path from scratch.
+// mend hashes every path of the target's store, and copies those again that are
+// damaged. A path that was copied in half is not in the database: nix itself
+// starts it from scratch.
 func mend(o Options) sys.Cmd {
 	argv := []string{
 		"nix-store", "--store", o.Root, "--verify", "--check-contents", "--repair",
@@ -72,44 +68,64 @@ func mend(o Options) sys.Cmd {
 	} else {
 		argv = append(argv, "--option", "extra-substituters", "auto?trusted=1")
 	}
-	return sys.Cmd{
-		Does: "see that what the target's store has is whole, and mend it",
-		Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...),
-	}
+	return o.nix("verify the target's store, and repair it", argv...)
 }
 
-// mendOrForget leaves a store that nix can go on with. A database that was torn
-// itself, or a path that cannot be brought anew by itself, costs the whole copy:
-// what nix does not know of, it makes anew.
-func mendOrForget(ctx context.Context, s sys.System, o Options) error {
-	err := s.Run(ctx, mend(o))
-	if err == nil || ctx.Err() != nil {
-		return err
+// nix is a command of nix. Builds are larger than a live system's memory: they go
+// to the disk.
+func (o Options) nix(does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...)}
+}
+
+// Ops build or copy, with real progress.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{
+		engine.Do("", o.makeTemp).Doing("making a folder for builds"),
+		engine.Do("", func(context.Context, sys.System) error { return os.RemoveAll(o.tmp()) }).Doing("removing the folder for builds").Always(),
+		// readlink -f of an out-link is empty where the live system has no store.
+		engine.Do("", func(context.Context, sys.System) error {
+			return os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755)
+		}).Doing("making /nix/store"),
 	}
-	s.Log("that cannot be mended, so all is brought anew: " + err.Error())
+	if o.Mend {
+		ops = append(ops, engine.Run(mend(o)).Tolerates(o.forget).
+			Hint(sys.CodeWritten, "start over (--start-over): the store is then made again"))
+	}
+	b := build(o)
+	return append(ops, engine.Together(sys.Actions(b), func(ctx context.Context, s sys.System) error {
+		return nixlog.Run(ctx, s, b)
+	}).Fails(func(err error) error {
+		fault := sys.Incomplete(err, "to "+b.Does)
+		if hint, _ := nixlog.Hint(err); hint != "" {
+			fault.Hint = hint
+		}
+		return fault
+	}), engine.Do("", func(_ context.Context, s sys.System) error {
+		toplevel, err := os.Readlink(o.OutLink)
+		if err == nil {
+			s.Log("toplevel is " + toplevel)
+		}
+		return err
+	}).Doing("finding what nix built"))
+}
+
+// forget removes nix' database of the target, when its store cannot be repaired:
+// what nix does not know of, it copies again. It fails when that is there still.
+func (o Options) forget(s sys.System, why error) bool {
+	s.Log("the store cannot be repaired, so everything is copied again: " + why.Error())
 	root, err := os.OpenRoot(o.Root)
 	if err == nil {
 		err = errors.Join(root.RemoveAll("nix/var/nix/db"), root.Close())
 	}
 	if err != nil {
-		return sys.WithHint(err, sys.CodeWritten, "start over (--start-over): the store is then made anew", "to forget what the target's store has")
+		s.Log("removing its database: " + err.Error())
 	}
-	return nil
+	return err == nil
 }
-
-func cmds(o Options) []sys.Cmd {
-	if o.Mend {
-		return []sys.Cmd{mend(o), build(o)}
-	}
-	return []sys.Cmd{build(o)}
-}
-
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
 
 // makeTemp makes a new folder for builds: what has its name on a disk that was
 // written to before is not followed.
-func makeTemp(o Options) error {
+func (o Options) makeTemp(context.Context, sys.System) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return err
@@ -117,34 +133,4 @@ func makeTemp(o Options) error {
 	defer root.Close()
 	name := filepath.Base(o.tmp())
 	return errors.Join(root.RemoveAll(name), root.Mkdir(name, 0o700))
-}
-
-// Run builds or copies, with real progress.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := makeTemp(o); err != nil {
-		return sys.Incomplete(err, "making a folder for builds")
-	}
-	defer os.RemoveAll(o.tmp())
-	// readlink -f of an out-link is empty where the live system has no store.
-	if err := os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755); err != nil {
-		return sys.Incomplete(err, "making /nix/store")
-	}
-	if o.Mend {
-		if err := mendOrForget(ctx, s, o); err != nil {
-			return err
-		}
-	}
-	if err := nixlog.Run(ctx, s, build(o)); err != nil {
-		fault := sys.Incomplete(err, "to "+build(o).Does)
-		if hint, _ := nixlog.Hint(err); hint != "" {
-			fault.Hint = hint
-		}
-		return fault
-	}
-	toplevel, err := os.Readlink(o.OutLink)
-	if err != nil {
-		return sys.Incomplete(err, "finding what nix built")
-	}
-	s.Log(fmt.Sprintf("toplevel is %s", toplevel))
-	return nil
 }

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -30,7 +30,7 @@ func flake(t *testing.T) (Options, []string) {
 	}
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	t.Run("flake", func(t *testing.T) {
 		o, argv := flake(t)
 		run(t, o, argv)
@@ -61,11 +61,8 @@ func TestMend(t *testing.T) {
 		f := sys.NewFake(t)
 		f.Expect(mends...)
 		f.Expect(build(o).Argv...)
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
-		}
-		if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(o)) {
-			t.Errorf("ran\n%+v, said\n%+v", got, Actions(o))
 		}
 		// What cannot be mended is forgotten, and brought anew.
 		db := filepath.Join(o.Root, "nix/var/nix/db")
@@ -75,7 +72,7 @@ func TestMend(t *testing.T) {
 		f = sys.NewFake(t)
 		f.Expect(mends...).Fails(1, "no such table: ValidPaths")
 		f.Expect(build(o).Argv...)
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(db); !os.IsNotExist(err) {
@@ -89,11 +86,8 @@ func run(t *testing.T, o Options, argv []string) {
 	f := sys.NewFake(t)
 	f.Expect(argv...).Says(
 		`@nix {"action":"start","id":3,"type":103}`, `@nix {"action":"result","id":3,"type":105,"fields":[1,4]}`)
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
-	}
-	if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(o)) {
-		t.Errorf("ran\n%+v, said\n%+v", got, Actions(o))
 	}
 	if want := append([]string{"TMPDIR=" + o.Root + "/.auto-installer-build"}, o.Env...); !slices.Equal(f.Ran[0].Env, want) {
 		t.Errorf("environment %q, want %q", f.Ran[0].Env, want)
@@ -128,7 +122,7 @@ func TestFailures(t *testing.T) {
 			`@nix {"action":"msg","level":0,"msg":"\u001b[31;1merror:\u001b[0m builder for 'x.drv' failed","raw_msg":"builder for 'x.drv' failed with exit code 1;\nlast 2 lines:\n> no"}`,
 			`@nix {"action":"stop","id":9}`,
 		).Fails(1, `@nix {"action":"stop","id":9,"text":"error"}`)
-		fault := isFault(Run(t.Context(), f, o))
+		fault := isFault(enginetest.Run(t.Context(), f, Ops(o)...))
 		if strings.Contains(fault.Cause, "@nix") || !strings.HasSuffix(fault.Cause, "> no") {
 			t.Errorf("%s", fault.Cause)
 		}
@@ -140,7 +134,7 @@ func TestFailures(t *testing.T) {
 		o, argv := flake(t)
 		f := sys.NewFake(t)
 		f.Expect(argv...).Says(`@nix {"action":"msg","level":0,"msg":"\u001b[31;1merror:\u001b[0m flake has no x"}`).Fails(1, "")
-		if fault := isFault(Run(t.Context(), f, o)); !strings.HasSuffix(fault.Cause, ": error: flake has no x") {
+		if fault := isFault(enginetest.Run(t.Context(), f, Ops(o)...)); !strings.HasSuffix(fault.Cause, ": error: flake has no x") {
 			t.Errorf("%q", fault.Cause)
 		}
 	})
@@ -151,14 +145,14 @@ func TestFailures(t *testing.T) {
 		}
 		f := sys.NewFake(t)
 		f.Expect(argv...)
-		isFault(Run(t.Context(), f, o))
+		isFault(enginetest.Run(t.Context(), f, Ops(o)...))
 	})
 	t.Run("no room on the target", func(t *testing.T) {
 		o, _ := flake(t)
 		if err := errors.Join(os.Remove(o.Root), os.WriteFile(o.Root, nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		isFault(Run(t.Context(), sys.NewFake(t), o))
+		isFault(enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...))
 	})
 }
 
@@ -170,7 +164,7 @@ func TestTempFollowsNoLink(t *testing.T) {
 	if err := os.Symlink(outside, o.tmp()); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeTemp(o); err != nil {
+	if err := o.makeTemp(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(o.tmp()); err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {

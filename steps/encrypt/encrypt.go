@@ -5,9 +5,9 @@
 package encrypt
 
 import (
-	"context"
 	"errors"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -16,7 +16,7 @@ type Options struct {
 	Device     string // the partition
 	Label      string // LUKS2 label, at most 47 bytes
 	Mapper     string // device-mapper name, below /dev/mapper
-	Passphrase []byte // never in Actions, argv or a log
+	Passphrase []byte // never in a plan, argv or a log
 	// RecoveryKey opens the container too, by a second keyslot; nil: none.
 	RecoveryKey []byte
 }
@@ -72,48 +72,26 @@ func testCmd(o Options, what string, secret []byte) sys.Cmd {
 	}, secret)
 }
 
-// made is what makes the container, before it is opened.
-func made(o Options) []sys.Cmd {
-	cmds := []sys.Cmd{formatCmd(o), testCmd(o, "passphrase", o.Passphrase)}
-	if o.RecoveryKey != nil {
-		cmds = append(cmds, addRecovery(o), testCmd(o, "recovery key", o.RecoveryKey))
+// Ops format the partition, try on what is now on the disk every key that will
+// open it, and open it. A resume only opens it.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{engine.Run(formatCmd(o)).Once()}
+	for i, c := range tests(o) {
+		if i == 1 {
+			ops = append(ops, engine.Run(addRecovery(o)).Once())
+		}
+		ops = append(ops, engine.Run(c).Once())
 	}
-	return cmds
+	return append(ops, engine.RunUndone(openCmd(o), closeCmd(o)).Doing("opening the LUKS container"))
 }
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	return sys.Actions(append(made(o), openCmd(o))...)
-}
-
-// Run formats the partition, tries on what is now on the disk whatever shall
-// open it, and opens it.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := sys.RunAll(ctx, s, made(o)); err != nil {
-		return err
-	}
-	return reopen(ctx, s, o)
-}
-
-func reopen(ctx context.Context, s sys.System, o Options) error {
-	if err := s.Do(ctx, openCmd(o), closeCmd(o)); err != nil {
-		return sys.Incomplete(err, "opening the LUKS container")
-	}
-	return nil
-}
-
-// keys are the tests that Try makes.
-func keys(o Options) []sys.Cmd {
+// tests try the passphrase, and the recovery key if there is one.
+func tests(o Options) []sys.Cmd {
 	cmds := []sys.Cmd{testCmd(o, "passphrase", o.Passphrase)}
 	if o.RecoveryKey != nil {
 		cmds = append(cmds, testCmd(o, "recovery key", o.RecoveryKey))
 	}
 	return cmds
-}
-
-// TryActions is what Try will do.
-func TryActions(o Options) []sys.Action {
-	return sys.Actions(append([]sys.Cmd{dumpCmd(o)}, keys(o)...)...)
 }
 
 // noKey is cryptsetup's exit code for a passphrase that opens no keyslot
@@ -122,37 +100,29 @@ const noKey = 2
 
 const hintAnother = "start over (--start-over): the container is then made again"
 
-// Try makes sure that the container is such as Run makes, and that it opens with
-// the keys: then only those who know one of them can have filled it. It writes
+// TryOps verify that the container is such as Ops make, and that it opens with
+// the keys: then only those who know one of them can have filled it. They write
 // nothing; a key that does not open it is a wrong answer.
-func Try(ctx context.Context, s sys.System, o Options) error {
-	out, err := s.Output(ctx, dumpCmd(o))
-	if err != nil {
-		return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+dumpCmd(o).Does)
-	}
-	if err := genuine(out); err != nil {
-		return sys.Faultf(sys.CodeUsage, hintAnother, "the container on %s was not made by this installer: %w", o.Device, err)
-	}
-	for i, c := range keys(o) {
-		err := s.Run(ctx, c)
-		exit, failed := errors.AsType[*sys.ExitError](err)
-		switch {
-		case err == nil:
-		case !failed || exit.Exit != noKey:
-			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
-		case i == 0:
-			return sys.Faultf(sys.CodeUsage, "give the passphrase of the unfinished install, or start over (--start-over)",
-				"the passphrase does not open %s, which the unfinished install has encrypted", o.Device)
-		default:
-			return sys.Faultf(sys.CodeUsage, "leave it out: the recovery key of the unfinished install stays; or start over (--start-over)",
-				"the recovery key does not open %s, which the unfinished install has encrypted", o.Device)
+func TryOps(o Options) []engine.Op {
+	ops := []engine.Op{engine.Read(dumpCmd(o), func(_ sys.System, out []byte) error {
+		if err := genuine(out); err != nil {
+			return sys.Faultf(sys.CodeUsage, hintAnother, "the container on %s was not made by this installer: %w", o.Device, err)
 		}
+		return nil
+	}).Hint(sys.CodeUnexpected, hintAnother)}
+	wrong := []*sys.Fault{
+		sys.Faultf(sys.CodeUsage, "give the passphrase of the unfinished install, or start over (--start-over)",
+			"the passphrase does not open %s, which the unfinished install has encrypted", o.Device),
+		sys.Faultf(sys.CodeUsage, "leave it out: the recovery key of the unfinished install stays; or start over (--start-over)",
+			"the recovery key does not open %s, which the unfinished install has encrypted", o.Device),
 	}
-	return nil
+	for i, c := range tests(o) {
+		ops = append(ops, engine.Run(c).Fails(func(err error) error {
+			if exit, failed := errors.AsType[*sys.ExitError](err); failed && exit.Exit == noKey {
+				return wrong[i]
+			}
+			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
+		}))
+	}
+	return ops
 }
-
-// AgainActions is what Again will do.
-func AgainActions(o Options) []sys.Action { return sys.Actions(openCmd(o)) }
-
-// Again opens a container that an earlier Run made.
-func Again(ctx context.Context, s sys.System, o Options) error { return reopen(ctx, s, o) }

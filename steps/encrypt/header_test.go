@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -73,11 +74,11 @@ func TestForgedContainer(t *testing.T) {
 	if err := m.Run(t.Context(), quick); err != nil {
 		t.Fatal(err)
 	}
-	if err := Try(t.Context(), m, o); err != nil {
+	if err := enginetest.Check(t.Context(), m, TryOps(o)...); err != nil {
 		t.Errorf("a genuine one: %v", err)
 	}
 	forge(t, o.Device)
-	fault, ok := errors.AsType[*sys.Fault](Try(t.Context(), m, o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), m, TryOps(o)...))
 	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Cause, "keyslot 0 is luks2 by cipher_null-ecb") || !strings.Contains(fault.Hint, "--start-over") {
 		t.Errorf("%+v", fault)
 	}

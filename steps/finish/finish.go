@@ -1,4 +1,4 @@
-// Package finish keeps the log on the target and lets go of the disk.
+// Package finish saves the logs on the target and unmounts it.
 package finish
 
 import (
@@ -9,10 +9,11 @@ import (
 	"os"
 	"path"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
-// Options says what is kept, and of what the disk is let go.
+// Options says what is saved and unmounted.
 type Options struct {
 	Root       string // the target's mount point
 	RootDevice string
@@ -24,86 +25,49 @@ type Options struct {
 	Journal string
 }
 
-// Dir is where the logs are kept, below the target's root. It is on the root
+// Dir is where the logs are saved, below the target's root. It is on the root
 // file system, never on the ESP, which is not encrypted.
 const Dir = "var/log/auto-installer"
 
-// settle brings a file system to the disk and sees that it got there.
+const hintUsed = "something still uses the target: leave it on every console; the next start unmounts it"
+
+// settle brings a file system to the disk and verifies that it got there.
 //
-// umount(2) tells nobody of a write that failed, so all is written before it:
-// the files by syncfs(2), and by the change to read-only what a file system
-// writes last, its journal and its superblock. What of that failed is told by
-// fsync(2) of the device.
-func settle(name, at, device string) []sys.Cmd {
-	return []sys.Cmd{
-		{Does: "write out " + name, Argv: []string{"sync", "--file-system", at}},
-		{Does: "make " + name + " read-only", Argv: []string{"mount", "-o", "remount,ro", device, at}},
-		{Does: "see that all of " + name + " is on the disk", Argv: []string{"sync", device}},
+// umount(2) does not report a write that failed, so everything is written before
+// it: the files by syncfs(2), and by the change to read-only what a file system
+// writes last, its journal and its superblock. fsync(2) of the device reports
+// what of that failed.
+func settle(name, at, device string) []engine.Op {
+	readOnly := sys.Cmd{Does: "make " + name + " read-only", Argv: []string{"mount", "-o", "remount,ro", device, at}}
+	return []engine.Op{
+		engine.Run(sys.Cmd{Does: "write out " + name, Argv: []string{"sync", "--file-system", at}}),
+		// It stays writable as long as a file is open for writing (mount(2), EBUSY).
+		engine.Together(sys.Actions(readOnly), func(ctx context.Context, s sys.System) error {
+			return sys.Patiently(ctx, func() error { return s.Run(ctx, readOnly) })
+		}).Doing("to "+readOnly.Does).Hint(sys.CodeWritten, hintUsed),
+		engine.Run(sys.Cmd{Does: "verify that all of " + name + " is on the disk", Argv: []string{"sync", device}}),
 	}
 }
 
-func settleRoot(o Options) []sys.Cmd { return settle("the root", o.Root, o.RootDevice) }
-
-func settleESP(o Options) []sys.Cmd { return settle("the ESP", o.ESP, o.ESPDevice) }
-
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	as := []sys.Action{{Does: fmt.Sprintf("keep the logs in %s/%s", o.Root, Dir)}}
-	as = append(as, sys.Actions(settleRoot(o)...)...)
+// Ops save the logs, bring everything to the disk, and unmount and close it. A
+// file system that cannot be written out or unmounted is a failure.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{engine.Do(fmt.Sprintf("save the logs in %s/%s", o.Root, Dir),
+		func(context.Context, sys.System) error { return KeepLogs(o) }).Doing("saving the logs on the target")}
+	ops = append(ops, settle("the root", o.Root, o.RootDevice)...)
 	if o.Journal != "" {
-		as = append(as, sys.Action{Does: "forget the journal: remove " + o.Journal})
+		// Only now: until everything is proven and on the disk, a start after a
+		// power cut goes on from the journal. What was proven is not touched.
+		ops = append(ops, engine.Do("remove the journal, "+o.Journal,
+			func(context.Context, sys.System) error { return forget(o.Journal) }).Doing("removing the journal"))
 	}
-	as = append(as, sys.Actions(settleESP(o)...)...)
-	return append(as, sys.Action{Does: "swap off, unmount and close everything"})
-}
-
-// Run keeps the logs, brings all to the disk, and takes back every mount, swap
-// and mapper. A file system that cannot be written out or unmounted is a
-// failure.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := KeepLogs(o); err != nil {
-		return sys.Incomplete(err, "keeping the logs on the target")
-	}
-	if err := settled(ctx, s, settleRoot(o)); err != nil {
-		return err
-	}
-	// Only now: until everything is proven and on the disk, a start after a
-	// power cut goes on from the journal. What was proven is not touched.
-	if err := forget(o.Journal); err != nil {
-		return sys.Incomplete(err, "forgetting the journal")
-	}
-	if err := settled(ctx, s, settleESP(o)); err != nil {
-		return err
-	}
-	if err := s.Unwind(ctx); err != nil {
-		return sys.WithHint(err, sys.CodeWritten, hintUsed, "letting go of the disk")
-	}
-	return nil
-}
-
-const hintUsed = "something still uses the target: leave it on every console; the next start lets go of it"
-
-// settled runs what settles a file system. It stays writable as long as a file
-// is open for writing (mount(2), EBUSY).
-func settled(ctx context.Context, s sys.System, cmds []sys.Cmd) error {
-	for _, c := range cmds {
-		run := func() error { return s.Run(ctx, c) }
-		if c.Argv[0] != "mount" {
-			if err := run(); err != nil {
-				return sys.Incomplete(err, "to "+c.Does)
-			}
-		} else if err := sys.Patiently(ctx, run); err != nil {
-			return sys.WithHint(err, sys.CodeWritten, hintUsed, "to "+c.Does)
-		}
-	}
-	return nil
+	ops = append(ops, settle("the ESP", o.ESP, o.ESPDevice)...)
+	return append(ops, engine.Do("swap off, unmount and close everything",
+		func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }).Doing("unmounting").Hint(sys.CodeWritten, hintUsed))
 }
 
 // forget removes the journal, and brings that to the disk.
 func forget(dir string) error {
-	if dir == "" {
-		return nil
-	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}

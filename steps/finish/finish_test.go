@@ -4,12 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -25,12 +24,12 @@ func options(t *testing.T) Options {
 
 // expectSettled is what brings both file systems to the disk.
 func expectSettled(f *sys.Fake, o Options) {
-	for _, c := range slices.Concat(settleRoot(o), settleESP(o)) {
-		f.Expect(c.Argv...)
+	for _, argv := range enginetest.Commands(enginetest.Shown(Ops(o)...)) {
+		f.Expect(argv...)
 	}
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	o := options(t)
 	f := sys.NewFake(t)
 	f.Expect("mount", "x")
@@ -40,7 +39,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 	expectSettled(f, o)
 	f.Expect("umount", "x")
 	for range 2 { // again, over the logs of before; nothing is left to unmount
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]string{"install.log": "the log\n", "events.jsonl": "{}\n"} {
@@ -60,13 +59,10 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 		}
 		expectSettled(f, o)
 	}
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
-	actions := Actions(o)
-	if got := sys.Actions(f.Ran[1:7]...); !reflect.DeepEqual(got, actions[1:7]) || len(actions) != 8 {
-		t.Errorf("ran %+v, said %+v", got, actions)
-	}
+	actions := enginetest.Shown(Ops(o)...)
 	if !strings.Contains(actions[0].Does, o.Root+"/"+Dir) {
 		t.Errorf("%+v", actions[0])
 	}
@@ -81,37 +77,37 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	o := options(t)
-	all := slices.Concat(settleRoot(o), settleESP(o), []sys.Cmd{{Argv: []string{"umount"}}})
+	all := append(enginetest.Commands(enginetest.Shown(Ops(o)...)), []string{"umount"})
 	for failing := range all {
 		synctest.Test(t, func(t *testing.T) {
 			f := sys.NewFake(t)
 			f.Expect("mount")
 			for _, c := range all[:failing] {
-				f.Expect(c.Argv...)
+				f.Expect(c...)
 			}
 			tries := 1
-			if all[failing].Argv[0] == "mount" { // a file may be let go of in a moment
+			if all[failing][0] == "mount" { // a file may be let go of in a moment
 				tries = 6
 			}
 			for range tries {
-				f.Expect(all[failing].Argv...).Fails(1, "i/o error")
+				f.Expect(all[failing]...).Fails(1, "i/o error")
 			}
 			if err := f.Do(t.Context(), sys.Cmd{Argv: []string{"mount"}}, sys.Cmd{Argv: []string{"umount"}}); err != nil {
 				t.Fatal(err)
 			}
-			isFault(Run(t.Context(), f, o), "i/o error")
+			isFault(enginetest.Run(t.Context(), f, Ops(o)...), "i/o error")
 		})
 	}
 
 	// One log that is gone keeps no other from being kept.
 	o.Logs = append([]string{filepath.Join(t.TempDir(), "gone.log")}, o.Logs...)
-	isFault(Run(t.Context(), sys.NewFake(t), o), "gone.log")
+	isFault(enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...), "gone.log")
 	if _, err := os.Stat(filepath.Join(o.Root, Dir, "events.jsonl")); err != nil {
 		t.Error(err)
 	}
 
 	o.Root += "/gone"
-	isFault(Run(t.Context(), sys.NewFake(t), o), "keeping the logs")
+	isFault(enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...), "saving the logs")
 }
 
 // The target is the installed system's, links and all.
@@ -151,7 +147,7 @@ func TestJournalIsForgotten(t *testing.T) {
 	}
 	f := sys.NewFake(t)
 	f.Expect("sync", "--file-system", o.Root).Fails(1, "i/o error")
-	if err := Run(t.Context(), f, o); err == nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err == nil {
 		t.Error("no error")
 	}
 	if _, err := os.Stat(file); err != nil {
@@ -160,14 +156,14 @@ func TestJournalIsForgotten(t *testing.T) {
 	for range 2 { // also without one
 		f = sys.NewFake(t)
 		expectSettled(f, o)
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
 		if left, _ := os.ReadDir(esp); len(left) > 0 {
 			t.Errorf("left on the ESP: %v", left)
 		}
 	}
-	if as := Actions(o); len(as) != 9 || !strings.Contains(as[4].Does, o.Journal) {
+	if as := enginetest.Shown(Ops(o)...); len(as) != 9 || !strings.Contains(as[4].Does, o.Journal) {
 		t.Errorf("%+v", as)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -41,18 +42,15 @@ var cases = []struct {
 	}},
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f := sys.NewFake(t)
 			for _, argv := range c.argvs {
 				f.Expect(argv...)
 			}
-			if err := Run(t.Context(), f, c.o); err != nil {
+			if err := enginetest.Run(t.Context(), f, Ops(c.o)...); err != nil {
 				t.Fatal(err)
-			}
-			if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(c.o)) {
-				t.Errorf("ran\n%+v, said\n%+v", got, Actions(c.o))
 			}
 		})
 	}
@@ -66,7 +64,7 @@ func TestStaleFailure(t *testing.T) {
 	for _, argv := range c.argvs[1:] {
 		f.Expect(argv...)
 	}
-	if err := Run(t.Context(), f, c.o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(c.o)...); err != nil {
 		t.Error(err)
 	}
 }
@@ -81,7 +79,7 @@ func TestFailures(t *testing.T) {
 					call.Fails(1, "no space")
 				}
 			}
-			fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, c.o))
+			fault, ok := errors.AsType[*sys.Fault](enginetest.Run(t.Context(), f, Ops(c.o)...))
 			if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" || !strings.Contains(fault.Cause, "no space") {
 				t.Errorf("%+v", fault)
 			}
@@ -117,13 +115,13 @@ func TestAgain(t *testing.T) {
 					break
 				}
 			}
-			err := Again(t.Context(), f, o)
+			err := enginetest.Resume(t.Context(), f, Ops(o)...)
 			fault, _ := errors.AsType[*sys.Fault](err)
 			if (err != nil) != c.hurts || c.hurts && (fault == nil || fault.Code != sys.CodeWritten || !strings.Contains(fault.Hint, "--start-over")) {
 				t.Errorf("%+v", err)
 			}
-			if got := sys.Actions(f.Ran...); !c.hurts && !reflect.DeepEqual(got, AgainActions(o)) {
-				t.Errorf("ran\n%+v, said\n%+v", got, AgainActions(o))
+			if got := sys.Actions(f.Ran...); !c.hurts && !reflect.DeepEqual(got, enginetest.ShownOnResume(Ops(o)...)) {
+				t.Errorf("ran\n%+v, said\n%+v", got, enginetest.ShownOnResume(Ops(o)...))
 			}
 		})
 	}
@@ -164,7 +162,7 @@ func TestAgainMends(t *testing.T) {
 		t.Fatal("the ESP is not damaged")
 	}
 	for range 2 { // the second time there is nothing to mend
-		if err := Again(t.Context(), m, o); err != nil {
+		if err := enginetest.Resume(t.Context(), m, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -172,7 +170,7 @@ func TestAgainMends(t *testing.T) {
 		t.Error("not mended")
 	}
 	write(o.Root, 1024, make([]byte, 1024)...)
-	if err := Again(t.Context(), m, o); err == nil {
+	if err := enginetest.Resume(t.Context(), m, Ops(o)...); err == nil {
 		t.Error("a root without a superblock is sound")
 	}
 }

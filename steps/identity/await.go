@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -36,17 +37,16 @@ type AwaitOptions struct {
 	Every time.Duration
 }
 
-// AwaitActions is what Await will do.
-func AwaitActions(o AwaitOptions) []sys.Action {
-	return []sys.Action{{
-		Does: fmt.Sprintf("if the host has secrets: wait for %s/%s to be sent here, and see that it opens them", o.Root, dir+"/"+o.Host+".agekey"),
-	}}
+// AwaitOps wait until the host's identity has been put into the target from
+// outside: over ssh, or at a shell. They have no time-out: the operator may have
+// to fetch it.
+func AwaitOps(o AwaitOptions) []engine.Op {
+	return []engine.Op{engine.Do(
+		fmt.Sprintf("if the host has secrets: wait for %s/%s to be sent here, and verify that it opens them", o.Root, dir+"/"+o.Host+".agekey"),
+		o.await).Doing("taking the age identity that was sent")}
 }
 
-// Await waits until the host's identity has been put into the target by
-// somebody else: over ssh, or at a shell. It has no time-out: the operator may
-// have to fetch it.
-func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
+func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 	if !o.Needed() {
 		s.Log(o.Host + " has no secrets that an age identity would open")
 		return nil
@@ -65,7 +65,7 @@ func Await(ctx context.Context, s sys.System, o AwaitOptions) error {
 	refused := []byte(nil)
 	for {
 		if _, err := os.Stat(o.Skip); err == nil {
-			if err := Remove(ctx, s, o.options(nil)); err != nil {
+			if err := o.options(nil).remove(); err != nil {
 				return err
 			}
 			s.Log("going on without an age identity, as the operator wishes")
@@ -106,20 +106,20 @@ func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done 
 			return false, context.Cause(ctx)
 		}
 		s.Warn(fmt.Sprintf("the key that came is not taken: %v; send the right one", err))
-		return false, o.refuse(ctx, s, key)
+		return false, o.refuse(key)
 	}
-	return true, Run(ctx, s, o.options(key))
+	return true, o.options(key).put(s)
 }
 
 // refuse removes a key that does not fit: it must not stay on the target, not
 // even if the install ends here. What is being sent in its place stays.
-func (o AwaitOptions) refuse(ctx context.Context, s sys.System, key []byte) error {
+func (o AwaitOptions) refuse(key []byte) error {
 	now, err := arrived(o)
 	defer clear(now)
 	if err != nil || !bytes.Equal(now, key) {
 		return nil // the next look tells
 	}
-	return Remove(ctx, s, o.options(nil))
+	return o.options(nil).remove()
 }
 
 func (o AwaitOptions) options(key []byte) Options {

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 	"golang.org/x/crypto/ssh"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -63,7 +64,7 @@ func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, c
 	}
 	s := &told{Fake: sys.NewFake(t), c: make(chan string, 10)}
 	done := make(chan error, 1)
-	go func() { done <- Await(t.Context(), s, o) }()
+	go func() { done <- enginetest.Run(t.Context(), s, AwaitOps(o)...) }()
 	return o, s, done
 }
 
@@ -192,7 +193,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 	}
 	s := &told{Fake: sys.NewFake(t), c: make(chan string, 1)}
 	go func() { <-s.c; cancel(stop) }()
-	if err := Await(ctx, s, o); !errors.Is(err, stop) {
+	if err := enginetest.Run(ctx, s, AwaitOps(o)...); !errors.Is(err, stop) {
 		t.Error(err)
 	}
 	left(t, o)
@@ -202,7 +203,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 func TestRemove(t *testing.T) {
 	o := Options{Root: t.TempDir(), Host: "demo"}
 	s := sys.NewFake(t)
-	if err := Remove(t.Context(), s, o); err != nil {
+	if err := enginetest.Run(t.Context(), s, RemoveOps(o)...); err != nil {
 		t.Errorf("none is there: %v", err)
 	}
 	other := filepath.Join(o.Root, dir, "other")
@@ -210,7 +211,7 @@ func TestRemove(t *testing.T) {
 		os.WriteFile(filepath.Join(o.Root, o.path()), newKey(t), 0o600), os.WriteFile(filepath.Join(o.Root, o.path()+".new"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Remove(t.Context(), s, o); err != nil {
+	if err := enginetest.Run(t.Context(), s, RemoveOps(o)...); err != nil {
 		t.Fatal(err)
 	}
 	if names, _ := filepath.Glob(filepath.Join(o.Root, dir, "*")); len(names) != 1 || names[0] != other {
@@ -244,9 +245,9 @@ func TestAwaitStops(t *testing.T) {
 	stop := errors.New("stopped")
 	cancel(stop)
 	s := sys.NewFake(t)
-	err := Await(ctx, s, AwaitOptions{
+	err := enginetest.Run(ctx, s, AwaitOps(AwaitOptions{
 		Root: t.TempDir(), Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
-	})
+	})...)
 	if !errors.Is(err, stop) {
 		t.Errorf("it ended with %v", err)
 	}
@@ -257,7 +258,7 @@ func TestAwaitStops(t *testing.T) {
 
 func TestAwaitNotNeeded(t *testing.T) {
 	s := sys.NewFake(t)
-	if err := Await(t.Context(), s, AwaitOptions{Root: t.TempDir(), Host: "demo", Needed: func() bool { return false }}); err != nil {
+	if err := enginetest.Run(t.Context(), s, AwaitOps(AwaitOptions{Root: t.TempDir(), Host: "demo", Needed: func() bool { return false }})...); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Waits) != 0 {

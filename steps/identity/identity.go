@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -39,17 +40,16 @@ func Check(key []byte) error {
 	return nil
 }
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	return []sys.Action{{
-		Does: fmt.Sprintf("write the age identity to %s/%s (600, root, in a folder of 700)", o.Root, o.path()),
-	}}
+// Ops write the identity, whole or not at all.
+func Ops(o Options) []engine.Op {
+	return []engine.Op{engine.Do(
+		fmt.Sprintf("write the age identity to %s/%s (600, root, in a folder of 700)", o.Root, o.path()),
+		func(_ context.Context, s sys.System) error { return o.put(s) }).Doing("writing the age identity")}
 }
 
-// Run writes the identity, whole or not at all.
-func Run(_ context.Context, s sys.System, o Options) error {
+func (o Options) put(s sys.System) error {
 	if err := write(o); err != nil {
-		return sys.Incomplete(err, "writing the age identity")
+		return err
 	}
 	s.Log("age identity written to " + o.Root + "/" + o.path())
 	return nil
@@ -81,26 +81,23 @@ func write(o Options) error {
 	return root.Rename(tmp, o.path())
 }
 
-// RemoveActions is what Remove will do.
-func RemoveActions(o Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf("remove %s/%s, if it is there", o.Root, o.path())}}
+// RemoveOps remove an identity that is not to be used, or a part of one.
+func RemoveOps(o Options) []engine.Op {
+	return []engine.Op{engine.Do(fmt.Sprintf("remove %s/%s, if it is there", o.Root, o.path()),
+		func(context.Context, sys.System) error { return o.remove() }).Doing("removing an age identity that is not to be used")}
 }
 
-// Remove takes away an identity that is not to be used, or a part of one.
-func Remove(_ context.Context, _ sys.System, o Options) error {
+func (o Options) remove() error {
 	root, err := os.OpenRoot(o.Root)
-	if err == nil {
-		for _, name := range []string{o.path(), o.path() + ".new"} {
-			if gone := root.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
-				err = errors.Join(err, gone)
-			}
-		}
-		err = errors.Join(err, root.Close())
-	}
 	if err != nil {
-		return sys.Incomplete(err, "removing an age identity that is not to be used")
+		return err
 	}
-	return nil
+	for _, name := range []string{o.path(), o.path() + ".new"} {
+		if gone := root.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return errors.Join(err, root.Close())
 }
 
 // makeDir makes the folder of identities below the target's root, root's alone.

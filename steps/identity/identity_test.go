@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -72,7 +73,7 @@ func TestRun(t *testing.T) {
 	}
 	for range 2 {
 		f := sys.NewFake(t)
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(filepath.Join(o.Root, "etc/age/demo.agekey"))
@@ -84,7 +85,7 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(filepath.Join(o.Root, dir)); len(names) != 1 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(Actions(o))
+		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
 		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "AGE-SECRET") {
 			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
 		}
@@ -104,7 +105,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 				os.Symlink(outside, filepath.Join(o.Root, link))); err != nil {
 				t.Fatal(err)
 			}
-			err := Run(t.Context(), sys.NewFake(t), o)
+			err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" {
 				t.Errorf("%+v", err)
@@ -124,7 +125,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 		os.Symlink(outside, filepath.Join(o.Root, "etc/age/demo.agekey"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+	if err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
 	if got, _ := os.ReadFile(outside); string(got) != "keep" {
@@ -134,7 +135,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 }
 
 func TestTargetThatIsGone(t *testing.T) {
-	err := Run(t.Context(), sys.NewFake(t), Options{Root: t.TempDir() + "/gone", Host: "demo", Key: key(t)})
+	err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(Options{Root: t.TempDir() + "/gone", Host: "demo", Key: key(t)})...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeWritten {
 		t.Errorf("%+v", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -30,74 +31,47 @@ type Held interface {
 	HandOver(ctx context.Context, want []block.Extent) error
 }
 
-// write and settle are separate from verify so that the dry run shows them.
-func write(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "write the partition table",
-		Argv: []string{
-			// The gate's descriptor claims and locks the disk: the kernel reads
-			// the table by that one alone.
-			"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk,
-		},
-		Stdin: []byte(script(o)),
+// Ops write the table and verify that two independent readers, sfdisk and
+// go-diskfs, see exactly what was asked for. A resume only verifies.
+func Ops(o Options) []engine.Op {
+	return []engine.Op{
+		engine.Run(sys.Cmd{
+			Does: "write the partition table",
+			Argv: []string{
+				// The gate's descriptor claims and locks the disk: the kernel reads
+				// the table by that one alone.
+				"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk,
+			},
+			Stdin: []byte(script(o)),
+		}).Doing("writing the partition table").Hint(sys.CodeWritten, "the disk may be in use or failing; see the log above, then start again").Once(),
+		engine.Do("let the kernel read the table by the descriptor that holds the disk", o.reread).Once(),
+		engine.Do("claim each partition instead of the whole disk, and verify that nothing else uses them", o.handOver),
+		engine.Run(sys.Cmd{Does: "wait for the partitions to appear", Argv: []string{"udevadm", "settle"}}),
+		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, func(s sys.System, out []byte) error {
+			return o.verify(s, out)
+		}),
 	}
 }
 
-var settle = sys.Cmd{
-	Does: "wait for the partitions to appear",
-	Argv: []string{"udevadm", "settle"},
-}
-
-func dump(o Options) sys.Cmd {
-	return sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}
-}
-
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	return append([]sys.Action{write(o).Action(), reread}, AgainActions(o)...)
-}
-
-var (
-	reread   = sys.Action{Does: "let the kernel read the table by the descriptor that holds the disk"}
-	handOver = sys.Action{Does: "claim each partition instead of the whole disk, and see that nobody came in"}
-)
-
-// Run writes the table and checks that two independent readers, sfdisk and
-// go-diskfs, see exactly what was asked for.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := s.Run(ctx, write(o)); err != nil {
-		return sys.WithHint(err, sys.CodeWritten,
-			"the disk may be in use or failing; see the log above, then start again", "writing the partition table")
-	}
+func (o Options) reread(ctx context.Context, _ sys.System) error {
 	if err := o.Held.Reread(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeWritten, "restart the machine and start again", "after writing the partition table")
 	}
-	return Again(ctx, s, o)
+	return nil
 }
 
-// AgainActions is what Again will do.
-func AgainActions(o Options) []sys.Action {
-	return append([]sys.Action{handOver}, sys.Actions(settle, dump(o))...)
-}
-
-// Again checks the table that is there: it was written just now, or by an
-// earlier Run.
-func Again(ctx context.Context, s sys.System, o Options) error {
+func (o Options) handOver(ctx context.Context, _ sys.System) error {
 	want := make([]block.Extent, len(o.Partitions))
 	for i, p := range o.Partitions {
 		want[i] = block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}
 	}
-	if err := o.Held.HandOver(ctx, want); err != nil {
-		return err
-	}
-	if err := s.Run(ctx, settle); err != nil {
-		return sys.Incomplete(err, "to "+settle.Does)
-	}
-	out, err := s.Output(ctx, dump(o))
-	if err != nil {
-		return sys.Incomplete(err, "to "+dump(o).Does)
-	}
-	seen, err := parseDump(out)
+	return o.Held.HandOver(ctx, want)
+}
+
+// verify compares what was written with what sfdisk printed, and with what is on
+// the disk.
+func (o Options) verify(s sys.System, dump []byte) error {
+	seen, err := parseDump(dump)
 	if err == nil {
 		err = compare(o, seen, "sfdisk")
 	}

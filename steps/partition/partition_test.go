@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -326,7 +327,7 @@ func TestRealTable(t *testing.T) {
 			// And the whole step, but for the writing.
 			f := sys.NewFake(t)
 			expect(f, o, asDump(o))
-			if err := Run(t.Context(), f, o); err != nil {
+			if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 				t.Error(err)
 			}
 		})
@@ -339,16 +340,16 @@ func expect(f *sys.Fake, o Options, dump string) {
 	f.Expect("sfdisk", "--json", o.Disk).Prints(dump)
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	o := options(t, want(8*gib, 512, gib), filepath.Join(t.TempDir(), "disk.img"))
 	writeImage(t, o)
 	f := sys.NewFake(t)
 	expect(f, o, asDump(o))
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
 	var said []sys.Action
-	for _, a := range Actions(o) {
+	for _, a := range enginetest.Shown(Ops(o)...) {
 		if a.Argv != nil {
 			said = append(said, a)
 		}
@@ -393,7 +394,7 @@ func TestFailures(t *testing.T) {
 					c.Fails(1, "error: broken")
 				}
 			}
-			isFault(t, Run(t.Context(), f, good), "error: broken")
+			isFault(t, enginetest.Run(t.Context(), f, Ops(good)...), "error: broken")
 		})
 	}
 	t.Run("the kernel does not read it", func(t *testing.T) {
@@ -401,14 +402,14 @@ func TestFailures(t *testing.T) {
 		o.Held = &held{reread: errors.New("busy")}
 		f := sys.NewFake(t)
 		f.Expect(steps[write]...)
-		isFault(t, Run(t.Context(), f, o), "busy")
+		isFault(t, enginetest.Run(t.Context(), f, Ops(o)...), "busy")
 	})
 	t.Run("someone came in", func(t *testing.T) {
 		o := good
 		o.Held = &held{handOver: sys.Faultf(sys.CodeWritten, "let go", "held by another")}
 		f := sys.NewFake(t)
 		f.Expect(steps[write]...)
-		isFault(t, Run(t.Context(), f, o), "held by another")
+		isFault(t, enginetest.Run(t.Context(), f, Ops(o)...), "held by another")
 	})
 	for name, dump := range map[string]string{
 		"other disk GUID":  other(func(o *Options) { o.DiskGUID = guids[1] }),
@@ -428,7 +429,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := sys.NewFake(t)
 			expect(f, good, dump)
-			isFault(t, Run(t.Context(), f, good), "reading the partition table back")
+			isFault(t, enginetest.Run(t.Context(), f, Ops(good)...), "reading the partition table back")
 		})
 	}
 	t.Run("sfdisk sees it and the disk has it not", func(t *testing.T) {
@@ -439,14 +440,14 @@ func TestFailures(t *testing.T) {
 		}
 		f := sys.NewFake(t)
 		expect(f, o, asDump(o))
-		isFault(t, Run(t.Context(), f, o), "reading the partition table back")
+		isFault(t, enginetest.Run(t.Context(), f, Ops(o)...), "reading the partition table back")
 	})
 	t.Run("the disk is gone", func(t *testing.T) {
 		o := good
 		o.Disk = filepath.Join(t.TempDir(), "gone.img")
 		f := sys.NewFake(t)
 		expect(f, o, asDump(o))
-		isFault(t, Run(t.Context(), f, o), "no such file")
+		isFault(t, enginetest.Run(t.Context(), f, Ops(o)...), "no such file")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -29,13 +30,18 @@ func (o Options) inHome() bool {
 	return o.Home != "" && strings.HasPrefix(o.To, o.Home+"/")
 }
 
-func cmds(o Options) []sys.Cmd {
-	var c []sys.Cmd
+// Ops copy the clone that was evaluated, so that the very same revision is on
+// the disk.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{engine.Do("", o.within).Doing("finding the place of the config repo on the target").
+		Hint(sys.CodeWritten, "start over with --start-over, which makes the file systems again")}
 	owner := fmt.Sprintf("%d:%d", o.UID, o.GID)
 	if o.inHome() {
 		// mkdir -p would leave directories of root's in the user's home.
-		home := []string{"install", "-d", "-m", "0700", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID), o.Home}
-		c = append(c, sys.Cmd{Does: "make the user's home", Argv: home})
+		ops = append(ops, engine.Run(sys.Cmd{
+			Does: "make the user's home",
+			Argv: []string{"install", "-d", "-m", "0700", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID), o.Home},
+		}))
 		if rest, err := filepath.Rel(o.Home, filepath.Dir(o.To)); err == nil && rest != "." {
 			dirs := []string{"install", "-d", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID)}
 			at := o.Home
@@ -43,39 +49,24 @@ func cmds(o Options) []sys.Cmd {
 				at = filepath.Join(at, part)
 				dirs = append(dirs, at)
 			}
-			c = append(c, sys.Cmd{Does: "make the directories on the way", Argv: dirs})
+			ops = append(ops, engine.Run(sys.Cmd{Does: "make the directories on the way", Argv: dirs}))
 		}
 	} else {
-		c = append(c, sys.Cmd{Does: "make its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}})
+		ops = append(ops, engine.Run(sys.Cmd{Does: "make its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}}))
 	}
-	// After an install that was stopped, half a clone may be there.
-	c = append(c, sys.Cmd{
-		Does: "clear its place", Argv: []string{"rm", "--recursive", "--force", "--one-file-system", "--", o.To},
-	}, sys.Cmd{
-		Does: "copy the clone, history and all",
-		Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To},
-	})
+	ops = append(ops,
+		// After an install that was stopped, half a clone may be there.
+		engine.Run(sys.Cmd{Does: "clear its place", Argv: []string{"rm", "--recursive", "--force", "--one-file-system", "--", o.To}}),
+		engine.Run(sys.Cmd{Does: "copy the clone, history and all", Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To}}))
 	if o.inHome() {
-		c = append(c, sys.Cmd{Does: "give it to the user", Argv: []string{"chown", "--recursive", owner, o.To}})
+		ops = append(ops, engine.Run(sys.Cmd{Does: "give it to the user", Argv: []string{"chown", "--recursive", owner, o.To}}))
 	}
-	return c
-}
-
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(cmds(o)...) }
-
-// Run copies the clone that was evaluated, so that the very same revision is
-// on the disk.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := within(o); err != nil {
-		return sys.WithHint(err, sys.CodeWritten, "start over with --start-over, which makes the file systems again", "finding the place of the config repo on the target")
-	}
-	return sys.RunAll(ctx, s, cmds(o))
+	return ops
 }
 
 // within fails if a link on the target leads out of it: the commands would
 // follow that.
-func within(o Options) error {
+func (o Options) within(context.Context, sys.System) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return err

@@ -1,10 +1,10 @@
 package source
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -14,9 +14,10 @@ func (o Options) evaluates() bool {
 	return o.System == "" || o.hasRepo() && o.Evaluated != nil
 }
 
-// evaluate looks at the host once for all that is asked of it, since that is
-// what takes long. A prebuilt system needs no network, so neither does this.
-func evaluate(o Options) sys.Cmd {
+// evaluation evaluates the host once for everything that is asked of it, since
+// that is what takes long. A prebuilt system needs no network, so neither does
+// this.
+func (o Options) evaluation() sys.Cmd {
 	asks := ""
 	if o.System == "" {
 		asks += "drvPath = config.system.build.toplevel.drvPath; "
@@ -41,25 +42,25 @@ func evaluate(o Options) sys.Cmd {
 	}
 }
 
-// look evaluates. Of a prebuilt system nothing is built by it: where its
-// sources are not on the medium, that is said, and the contract will miss it.
-func look(ctx context.Context, s sys.System, o Options) error {
-	out, err := s.Output(ctx, evaluate(o))
-	if err != nil && ctx.Err() == nil && o.System != "" {
-		s.Warn("the host's configuration cannot be evaluated without network: " + err.Error())
-		return nil
-	}
+// evaluate warns where the sources of a prebuilt system are not on the medium; the
+// contract will then miss the facts.
+func (o Options) evaluate() engine.Op {
+	return engine.Read(o.evaluation(), o.evaluated).Tolerates(func(s sys.System, err error) bool {
+		if o.System != "" {
+			s.Warn("the host's configuration cannot be evaluated without network: " + err.Error())
+		}
+		return o.System != ""
+	}).Doing("evaluating "+o.Host).Hint(sys.CodeSource,
+		fmt.Sprintf("try it on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host))
+}
+
+func (o Options) evaluated(s sys.System, out []byte) error {
 	var got struct {
 		DrvPath string          `json:"drvPath"`
 		Facts   json.RawMessage `json:"facts"`
 	}
-	if err == nil {
-		err = json.Unmarshal(out, &got)
-	}
-	if err != nil {
-		return sys.WithHint(err, sys.CodeSource,
-			fmt.Sprintf("try it on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host),
-			"evaluating "+o.Host)
+	if err := json.Unmarshal(out, &got); err != nil {
+		return err
 	}
 	if o.Evaluated != nil {
 		*o.Evaluated = got.Facts

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -59,7 +60,7 @@ func TestPlainFilesCanPull(t *testing.T) {
 		Remote: filepath.Join(dir, "origin"), Dir: filepath.Join(dir, "clone"),
 	}
 	for range 2 { // the second replaces the first's
-		if err := fetch(t.Context(), m, o); err != nil {
+		if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +86,7 @@ func TestPin(t *testing.T) {
 		git commit --quiet --allow-empty -m 1; git rev-parse HEAD
 		git commit --quiet --allow-empty -m 2`)
 	o := Options{Host: "demo", Remote: filepath.Join(dir, "origin"), Pin: first, Dir: filepath.Join(dir, "clone")}
-	if err := fetch(t.Context(), m, o); err != nil {
+	if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(strings.Join(*said, "\n"), "config repo at revision "+first) {
@@ -96,7 +97,7 @@ func TestPin(t *testing.T) {
 		t.Errorf("after a pull: %q", got)
 	}
 	o.Pin = strings.Repeat("0123", 10)
-	fault, ok := errors.AsType[*sys.Fault](fetch(t.Context(), m, o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), m, o.fetch()...))
 	if !ok || fault.Code != sys.CodeSource || !strings.Contains(fault.Cause, o.Pin) || !strings.Contains(fault.Hint, "push that commit") {
 		t.Errorf("%+v", fault)
 	}
@@ -110,8 +111,8 @@ func TestEvaluated(t *testing.T) {
 		{`{"drvPath":"/nix/store/x.drv",`, "", "evaluating demo"},
 	} {
 		f := sys.NewFake(t)
-		f.Expect(evaluate(o).Argv...).Prints(c.printed)
-		err := look(t.Context(), f, o)
+		f.Expect(o.evaluation().Argv...).Prints(c.printed)
+		err := enginetest.Check(t.Context(), f, o.evaluate())
 		switch {
 		case c.problem == "" && (err != nil || string(facts) != c.want):
 			t.Errorf("%s, %v", facts, err)
@@ -126,8 +127,8 @@ func TestPrebuiltThatDoesNotEvaluate(t *testing.T) {
 	facts := []byte{}
 	o := Options{Host: "demo", Local: "/iso/x", Dir: t.TempDir() + "/clone", System: path, Facts: "c: c", Evaluated: &facts}
 	f := sys.NewFake(t)
-	f.Expect(evaluate(o).Argv...).Fails(1, "error: nixpkgs is not there")
-	if err := look(t.Context(), f, o); err != nil {
+	f.Expect(o.evaluation().Argv...).Fails(1, "error: nixpkgs is not there")
+	if err := enginetest.Check(t.Context(), f, o.evaluate()); err != nil {
 		t.Error(err)
 	}
 	if len(facts) > 0 || !strings.Contains(strings.Join(f.Logged, "\n"), "nixpkgs is not there") {

@@ -1,33 +1,29 @@
 package source
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/nix/nixstore"
 	"auto-installer/internal/sys"
 )
 
-func pathInfo(o Options) sys.Cmd {
-	return sys.Cmd{
+// prebuilt verifies that every path of the closure is in the store, not only in
+// its database, and that the root will have room for them.
+func (o Options) prebuilt() engine.Op {
+	return engine.Read(sys.Cmd{
 		Does: "find the prebuilt closure, all of it",
 		Argv: nixstore.Query("", o.System),
-	}
+	}, o.whole).Doing("finding the prebuilt system "+o.System).
+		Hint(sys.CodeSource, "build the installer medium with prebuilt = true, or name a toplevel of this store with --system")
 }
 
-// prebuilt sees that every path of the closure is in the store, not only in
-// its database, and that the root will have room for them.
-func prebuilt(ctx context.Context, s sys.System, o Options) error {
-	out, err := s.Output(ctx, pathInfo(o))
-	var paths []nixstore.Path
-	if err == nil {
-		paths, err = nixstore.Parse(out, o.System)
-	}
+func (o Options) whole(s sys.System, out []byte) error {
+	paths, err := nixstore.Parse(out, o.System)
 	if err != nil {
-		return sys.WithHint(err, sys.CodeSource, "build the installer medium with prebuilt = true, or name a toplevel of this store with --system",
-			"finding the prebuilt system "+o.System)
+		return err
 	}
 	var size int64
 	for _, p := range paths {
@@ -38,7 +34,7 @@ func prebuilt(ctx context.Context, s sys.System, o Options) error {
 	}
 	for _, p := range paths {
 		if _, err := os.Lstat(filepath.Join(o.Live, p.Name)); err != nil {
-			return sys.Faultf(sys.CodeSource, "the medium may be damaged: build or write it anew",
+			return sys.Faultf(sys.CodeSource, "the medium may be damaged: build or write it again",
 				"the prebuilt system is not whole: %w", err)
 		}
 	}

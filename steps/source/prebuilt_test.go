@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -39,8 +40,8 @@ func TestClosureThatIsNotWhole(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.System = path
 			f := sys.NewFake(t)
-			f.Expect(pathInfo(c.o).Argv...).Prints(out)
-			err := Run(t.Context(), f, c.o)
+			f.Expect(enginetest.Shown(c.o.prebuilt())[0].Argv...).Prints(out)
+			err := enginetest.Check(t.Context(), f, Ops(c.o)...)
 			fault, refused := errors.AsType[*sys.Fault](err)
 			if refused != (c.bad != "") || refused && (fault.Code != c.code || fault.Hint == "" || !strings.Contains(fault.Cause, c.bad)) {
 				t.Errorf("%+v", err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/git"
 	"auto-installer/internal/sys"
 )
@@ -32,8 +33,7 @@ type Options struct {
 	Dir    string // the clone, in RAM
 	System string // prebuilt toplevel, or empty to evaluate the flake
 	// Hashes gets the paths of the prebuilt system's closure, with the hashes
-	// of their contents, as this machine's own store has them. nil: not asked
-	// for.
+	// of their contents, as this machine's own store has them.
 	Hashes *map[string]string
 	// Facts is a Nix function of the host's configuration. Its result goes to
 	// Evaluated, as JSON. nil: it is not asked for.
@@ -56,18 +56,6 @@ func (o Options) Installable() string {
 }
 
 func (o Options) hasRepo() bool { return o.Remote != "" || o.Local != "" }
-
-func putKey(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does:  "put the deploy key into memory for git",
-		Argv:  []string{"install", "-m", "0600", "/dev/stdin", o.DeployKeyFile},
-		Stdin: o.DeployKey, Secret: "deploy key",
-	}
-}
-
-func dropKey(o Options) sys.Cmd {
-	return sys.Cmd{Does: "remove the deploy key", Argv: []string{"rm", "-f", o.DeployKeyFile}}
-}
 
 func clone(o Options) []sys.Cmd {
 	if o.Plain {
@@ -106,77 +94,49 @@ func clone(o Options) []sys.Cmd {
 	return c
 }
 
-func revision(o Options) sys.Cmd {
-	return sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}, Env: git.Env}
-}
-
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	var c []sys.Cmd
+// Ops clone and evaluate, or find the prebuilt closure.
+func Ops(o Options) []engine.Op {
+	var ops []engine.Op
 	if o.hasRepo() {
-		if o.DeployKey != nil {
-			c = append(c, putKey(o))
-		}
-		c = append(c, clone(o)...)
-		c = append(c, revision(o))
+		ops = o.fetch()
 	}
 	if o.evaluates() {
-		c = append(c, evaluate(o))
+		ops = append(ops, o.evaluate())
 	}
 	if o.System != "" {
-		c = append(c, pathInfo(o))
+		ops = append(ops, o.prebuilt())
 	}
-	return sys.Actions(c...)
+	return ops
 }
 
-// Run clones and evaluates, or finds the prebuilt closure.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if o.hasRepo() {
-		if err := fetch(ctx, s, o); err != nil {
-			return err
-		}
-	}
-	if o.evaluates() {
-		if err := look(ctx, s, o); err != nil {
-			return err
-		}
-	}
-	if o.System != "" {
-		return prebuilt(ctx, s, o)
-	}
-	return nil
-}
-
-func fetch(ctx context.Context, s sys.System, o Options) error {
+func (o Options) fetch() []engine.Op {
 	// A clone of an earlier attempt would be in the way.
-	if err := os.RemoveAll(o.Dir); err != nil {
-		return err
-	}
+	ops := []engine.Op{engine.Do("", func(context.Context, sys.System) error { return os.RemoveAll(o.Dir) })}
 	if o.DeployKey != nil {
-		if err := s.Do(ctx, putKey(o), dropKey(o)); err != nil {
-			return sys.WithHint(err, sys.CodeSource, "is there room in "+filepath.Dir(o.DeployKeyFile)+"?", "to "+putKey(o).Does)
-		}
+		ops = append(ops, engine.RunUndone(sys.Cmd{
+			Does:  "put the deploy key into memory for git",
+			Argv:  []string{"install", "-m", "0600", "/dev/stdin", o.DeployKeyFile},
+			Stdin: o.DeployKey, Secret: "deploy key",
+		}, sys.Cmd{
+			Does: "remove the deploy key", Argv: []string{"rm", "-f", o.DeployKeyFile},
+		}).Hint(sys.CodeSource, "is there room in "+filepath.Dir(o.DeployKeyFile)+"?"))
 	}
 	for _, c := range clone(o) {
-		if err := s.Run(ctx, c); err != nil {
-			return sys.WithHint(err, sys.CodeSource,
-				hint(o, c), "to "+c.Does)
-		}
+		ops = append(ops, engine.Run(c).Hint(sys.CodeSource, hint(o, c)))
 	}
-	out, err := s.Output(ctx, revision(o))
-	if err != nil {
-		return sys.WithHint(err, sys.CodeSource, "the repo has no commit on that branch", "reading the revision")
-	}
-	s.Log("config repo at revision " + strings.TrimSpace(string(out)))
-	return nil
+	revision := sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}, Env: git.Env}
+	return append(ops, engine.Read(revision, func(s sys.System, out []byte) error {
+		s.Log("config repo at revision " + strings.TrimSpace(string(out)))
+		return nil
+	}).Doing("reading the revision").Hint(sys.CodeSource, "the repo has no commit on that branch"))
 }
 
 func hint(o Options, c sys.Cmd) string {
 	switch {
 	case o.Pin != "" && slices.Contains(c.Argv, o.Pin):
-		return "push that commit to the remote, or build the medium anew, or name what to install instead with --ref"
+		return "push that commit to the remote, or build the medium again, or name what to install instead with --ref"
 	case o.Plain:
-		return "the medium may be damaged: build or write it anew"
+		return "the medium may be damaged: build or write it again"
 	}
 	return "check the address, that the deploy key may read it, and that the branch or commit exists"
 }

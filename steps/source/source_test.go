@@ -8,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -172,7 +172,7 @@ func (w want) expect(f *sys.Fake, n int) (last *sys.Call) {
 	return last
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	for _, c := range cases(t.TempDir()) {
 		t.Run(c.name, func(t *testing.T) {
 			// An earlier try has left a clone behind.
@@ -185,11 +185,8 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 			for _, argv := range c.undos {
 				f.Expect(argv...)
 			}
-			if err := Run(t.Context(), f, c.o); err != nil {
+			if err := enginetest.Check(t.Context(), f, Ops(c.o)...); err != nil {
 				t.Fatal(err)
-			}
-			if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(c.o)) {
-				t.Errorf("ran\n%+v, said\n%+v", got, Actions(c.o))
 			}
 			if _, err := os.Stat(c.o.Dir + "/old"); err == nil && c.o.hasRepo() {
 				t.Error("the old clone is still there")
@@ -200,7 +197,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 			if err := f.Unwind(t.Context()); err != nil {
 				t.Error(err)
 			}
-			told, err := json.Marshal(Actions(c.o))
+			told, err := json.Marshal(enginetest.Shown(Ops(c.o)...))
 			if err != nil || strings.Contains(string(told), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
 				t.Errorf("the key is told, or %v", err)
 			}
@@ -222,7 +219,7 @@ func TestFailures(t *testing.T) {
 						f.Expect(argv...)
 					}
 				}
-				err := Run(t.Context(), f, c.o)
+				err := enginetest.Check(t.Context(), f, Ops(c.o)...)
 				fault, ok := errors.AsType[*sys.Fault](err)
 				if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || !strings.Contains(fault.Cause, "fatal: no") {
 					t.Errorf("%+v", err)
@@ -241,8 +238,8 @@ func TestFailures(t *testing.T) {
 func TestPrebuiltThatIsNotThere(t *testing.T) {
 	o := Options{Host: "demo", System: path}
 	f := sys.NewFake(t)
-	f.Expect(pathInfo(o).Argv...).Prints(`{"` + path + `":null}`)
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	f.Expect(enginetest.Shown(o.prebuilt())[0].Argv...).Prints(`{"` + path + `":null}`)
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
 	if !ok || fault.Code != sys.CodeSource || !strings.Contains(fault.Cause, "not valid in this store") {
 		t.Errorf("%+v", fault)
 	}
@@ -251,7 +248,7 @@ func TestPrebuiltThatIsNotThere(t *testing.T) {
 // Nobody answers what git or ssh would ask.
 func TestGitAsksNothing(t *testing.T) {
 	for _, c := range cases("/d") {
-		for _, a := range Actions(c.o) {
+		for _, a := range enginetest.Shown(Ops(c.o)...) {
 			if slices.Contains(a.Argv, "clone") && !slices.Contains(a.Env, "GIT_TERMINAL_PROMPT=0") {
 				t.Errorf("%s: %+v", c.name, a)
 			}
@@ -297,7 +294,7 @@ func TestRealClone(t *testing.T) {
 		DeployKey: []byte(secret), DeployKeyFile: filepath.Join(dir, "key"),
 	}
 	for range 2 { // the second replaces the first's clone
-		if err := fetch(t.Context(), m, o); err != nil {
+		if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -324,7 +321,7 @@ func TestRealClone(t *testing.T) {
 		t.Error("the key stays")
 	}
 	o.Ref = "no-such-ref"
-	fault, ok := errors.AsType[*sys.Fault](fetch(t.Context(), m, o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), m, o.fetch()...))
 	if !ok || fault.Code != sys.CodeSource || !strings.Contains(fault.Cause, "no-such-ref") {
 		t.Errorf("%+v", fault)
 	}
@@ -335,5 +332,6 @@ type lines []string
 func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
 func (l *lines) Log(line string)       { *l = append(*l, line) }
 func (l *lines) Warn(line string)      { *l = append(*l, line) }
+func (l *lines) Proven(line string)    { *l = append(*l, line) }
 func (l *lines) Waiting(sys.Waiting)   {}
 func (*lines) Progress(_ sys.Progress) {}

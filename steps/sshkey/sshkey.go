@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -27,20 +28,17 @@ func (o Options) dir() string { return path.Join(o.Home, ".ssh") }
 // keyName is the key's file name below ~/.ssh.
 const keyName = "id_deploy"
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf(
-		"write the deploy key to %s/%s/%s and its ssh config (600, owner %d:%d, in a folder of 700)",
-		o.Root, o.dir(), keyName, o.UID, o.GID)}}
-}
-
-// Run writes the key and an ssh config that uses it for the repo's host alone.
-func Run(_ context.Context, s sys.System, o Options) error {
-	if err := write(o); err != nil {
-		return sys.Incomplete(err, "writing the deploy key")
-	}
-	s.Log("deploy key written to " + path.Join(o.Root, o.dir(), keyName))
-	return nil
+// Ops write the key, and an ssh config that uses it for the repo's host alone.
+func Ops(o Options) []engine.Op {
+	does := fmt.Sprintf("write the deploy key to %s/%s/%s and its ssh config (600, owner %d:%d, in a folder of 700)",
+		o.Root, o.dir(), keyName, o.UID, o.GID)
+	return []engine.Op{engine.Do(does, func(_ context.Context, s sys.System) error {
+		if err := write(o); err != nil {
+			return err
+		}
+		s.Log("deploy key written to " + path.Join(o.Root, o.dir(), keyName))
+		return nil
+	}).Doing("writing the deploy key")}
 }
 
 // write stays below the target's root even if a symbolic link there points

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -30,7 +31,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 		f := sys.NewFake(t)
-		if err := Run(t.Context(), f, o); err != nil {
+		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatalf("try %d: %v", try, err)
 		}
 		for name, want := range map[string]string{
@@ -52,7 +53,7 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(ssh); len(names) != 2 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(Actions(o))
+		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
 		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "hunter2") {
 			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
 		}
@@ -67,7 +68,7 @@ func TestRun(t *testing.T) {
 func TestOwner(t *testing.T) {
 	o := options(t)
 	o.UID, o.GID = 12345, 54321
-	err := Run(t.Context(), sys.NewFake(t), o)
+	err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...)
 	if os.Geteuid() != 0 {
 		if !errors.Is(err, syscall.EPERM) {
 			t.Errorf("%v", err)
@@ -97,7 +98,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 				os.Symlink(outside, filepath.Join(o.Root, link))); err != nil {
 				t.Fatal(err)
 			}
-			err := Run(t.Context(), sys.NewFake(t), o)
+			err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" {
 				t.Errorf("%+v", err)
@@ -117,7 +118,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 		os.Symlink(outside, filepath.Join(o.Root, o.dir(), "config"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+	if err := enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
 	if got, _ := os.ReadFile(outside); string(got) != "keep" {

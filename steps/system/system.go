@@ -3,10 +3,10 @@
 package system
 
 import (
-	"context"
 	"os"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -15,6 +15,10 @@ type Options struct {
 	Toplevel string // store path, or the out-link that leads to it
 	Root     string // the target's mount point
 }
+
+// unknown stands in the plan for a path that is known only when the system is
+// built.
+const unknown = "<toplevel>"
 
 func install(o Options, toplevel string) sys.Cmd {
 	return sys.Cmd{
@@ -28,32 +32,21 @@ func install(o Options, toplevel string) sys.Cmd {
 	}
 }
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	toplevel := o.Toplevel
-	if !isStorePath(toplevel) {
-		// Known only once it is built: a link that is there now is of an
-		// earlier install.
-		toplevel = "<toplevel>"
+// Ops install. A boot loader that cannot be written is a failure.
+func Ops(o Options) []engine.Op {
+	shown := o.Toplevel
+	if !isStorePath(shown) {
+		shown = unknown // a link that is there now is of an earlier install
 	}
-	return sys.Actions(install(o, toplevel))
+	return []engine.Op{engine.Later(install(o, shown), func() (sys.Cmd, error) {
+		toplevel, err := o.toplevel()
+		return install(o, toplevel), err
+	}).Doing("nixos-install")}
 }
 
-// Run installs. A boot loader that cannot be written is a failure.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	toplevel, err := resolve(o)
-	if err != nil {
-		return sys.Incomplete(err, "finding the system to install")
-	}
-	if err := s.Run(ctx, install(o, toplevel)); err != nil {
-		return sys.Incomplete(err, "nixos-install")
-	}
-	return nil
-}
-
-// resolve follows the out-link. A store path is taken as it is: it lives in
+// toplevel follows the out-link. A store path is taken as it is: it lives in
 // the target's store, not in this machine's.
-func resolve(o Options) (string, error) {
+func (o Options) toplevel() (string, error) {
 	if isStorePath(o.Toplevel) {
 		return o.Toplevel, nil
 	}

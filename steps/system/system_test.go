@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -20,15 +21,12 @@ func argv(toplevel string) []string {
 	}
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestCommands(t *testing.T) {
 	o := Options{Toplevel: path, Root: "/mnt"}
 	f := sys.NewFake(t)
 	f.Expect(argv(path)...)
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
-	}
-	if got := sys.Actions(f.Ran...); !reflect.DeepEqual(got, Actions(o)) {
-		t.Errorf("ran\n%+v, said\n%+v", got, Actions(o))
 	}
 }
 
@@ -41,13 +39,13 @@ func TestLinkIsFollowedWhenItIsThere(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := Actions(o); !reflect.DeepEqual(got[0].Argv, argv("<toplevel>")) {
+		if got := enginetest.Shown(Ops(o)...); !reflect.DeepEqual(got[0].Argv, argv("<toplevel>")) {
 			t.Errorf("link there: %v, said %q", there, got[0].Argv)
 		}
 	}
 	f := sys.NewFake(t)
 	f.Expect(argv(path)...)
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 		t.Error(err)
 	}
 }
@@ -55,11 +53,11 @@ func TestLinkIsFollowedWhenItIsThere(t *testing.T) {
 func TestFailures(t *testing.T) {
 	f := sys.NewFake(t)
 	f.Expect(argv(path)...).Fails(1, "error: bootctl: no space left on device")
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, Options{Toplevel: path, Root: "/mnt"}))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Run(t.Context(), f, Ops(Options{Toplevel: path, Root: "/mnt"})...))
 	if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" || !strings.Contains(fault.Cause, "no space") {
 		t.Errorf("%+v", fault)
 	}
-	fault, ok = errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), Options{Toplevel: t.TempDir() + "/gone", Root: "/mnt"}))
+	fault, ok = errors.AsType[*sys.Fault](enginetest.Run(t.Context(), sys.NewFake(t), Ops(Options{Toplevel: t.TempDir() + "/gone", Root: "/mnt"})...))
 	if !ok || fault.Code != sys.CodeWritten || fault.Hint == "" {
 		t.Errorf("%+v", fault)
 	}

@@ -137,8 +137,10 @@ func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 			return sys.WithHint(err, sys.CodeWritten, "", "to "+c.set(c.To).Does)
 		}
 	}
-	if err := sys.RunAll(whole, s, []sys.Cmd{trigger(changes), settle}); err != nil {
-		return err
+	for _, c := range []sys.Cmd{trigger(changes), settle} {
+		if err := s.Run(whole, c); err != nil {
+			return sys.Incomplete(err, "to "+c.Does)
+		}
 	}
 	return prove(whole, s, fs, l.Labels)
 }

@@ -194,7 +194,7 @@ func Run(ctx context.Context, s sys.System, o Options) (err error) {
 	case err != nil:
 		return hint(err)
 	}
-	s.Log("proven: " + how)
+	s.Proven(how)
 	return nil
 }
 

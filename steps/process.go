@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -81,7 +82,7 @@ func (a Answers) CommandLine() string {
 
 // EngineProcess starts and follows engines for the screens.
 type EngineProcess struct {
-	Paths Paths
+	Paths engine.Paths
 
 	mu     sync.Mutex
 	stderr *bytes.Buffer // of the engine started last
@@ -119,17 +120,17 @@ func (p *EngineProcess) Attached() bool {
 // killed: the disk would be in use at the next look. It holds the lock meanwhile,
 // so that what goes away is never what another console has just started.
 func (p *EngineProcess) PutAway() error {
-	lock, err := holdLock(filepath.Join(p.Paths.Dir, "lock"), 0)
+	lock, err := engine.HoldLock(filepath.Join(p.Paths.Dir, "lock"), 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // there never was one
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return fault(sys.CodeBusy, "stop it first", "an install is running")
+		return sys.Faultf(sys.CodeBusy, "stop it first", "an install is running")
 	case err != nil:
 		return err
 	}
 	defer lock.Close()
-	if _, err := cleared(context.Background(), p.Paths, sys.Silent{}); err != nil {
+	if _, err := engine.Cleared(context.Background(), p.Paths, sys.Silent{}); err != nil {
 		return err
 	}
 	if err := os.Remove(p.Paths.Events); !errors.Is(err, fs.ErrNotExist) {
@@ -188,11 +189,11 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 
 // awaitEvents waits until the events are the engine's own. If another console
 // was faster, they are not, and the engine ends by itself.
-func (p *EngineProcess) awaitEvents(engine *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
+func (p *EngineProcess) awaitEvents(started *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
 	there := func() bool {
 		pid, err := p.holder()
 		_, missing := os.Stat(p.Paths.Events)
-		return err == nil && missing == nil && pid == engine.Process.Pid
+		return err == nil && missing == nil && pid == started.Process.Pid
 	}
 	deadline := time.After(engineStart)
 	for {
@@ -204,10 +205,10 @@ func (p *EngineProcess) awaitEvents(engine *exec.Cmd, exited <-chan struct{}, st
 			if there() {
 				return nil
 			}
-			return spoken(stderr.String(), engine.ProcessState.ExitCode())
+			return spoken(stderr.String(), started.ProcessState.ExitCode())
 		case <-deadline:
-			return fault(sys.CodeUnexpected, "see tty2", "the install did not start within %v", engineStart)
-		case <-time.After(followEvery):
+			return sys.Faultf(sys.CodeUnexpected, "see tty2", "the install did not start within %v", engineStart)
+		case <-time.After(engine.FollowEvery):
 		}
 	}
 }
@@ -215,9 +216,9 @@ func (p *EngineProcess) awaitEvents(engine *exec.Cmd, exited <-chan struct{}, st
 // spoken makes an Error of what a program wrote to standard error and of its
 // exit code.
 func spoken(text string, code int) error {
-	e := &Error{Cause: "the install ended at once", Code: sys.CodeUnexpected}
+	e := &engine.Error{Cause: "the install ended at once", Code: sys.CodeUnexpected}
 	if code > 0 {
-		e.Code = Code(code)
+		e.Code = engine.Code(code)
 	}
 	for line := range strings.Lines(text) {
 		line = sys.Clean(strings.TrimSpace(line))
@@ -257,7 +258,7 @@ func (p *EngineProcess) GoWithout() error {
 // Stop sends SIGTERM to the engine, which its lock file names.
 func (p *EngineProcess) Stop() error {
 	if !p.Running() {
-		return fault(sys.CodeUsage, "it has ended already", "no install is running")
+		return sys.Faultf(sys.CodeUsage, "it has ended already", "no install is running")
 	}
 	pid, err := p.holder()
 	if err != nil {

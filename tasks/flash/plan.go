@@ -1,9 +1,10 @@
-package steps
+package flash
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,22 +13,10 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/gate"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/gate"
-	"auto-installer/tasks/flash"
 )
-
-// Image is an image of a disk, in a file.
-type Image = flash.Image
-
-// InspectImage recognizes an image. The error is an *Error.
-func InspectImage(path string) (Image, error) {
-	i, err := flash.Inspect(path)
-	if err != nil {
-		return i, NewError("", err)
-	}
-	return i, nil
-}
 
 // Stick is a disk that an image can be written to.
 type Stick struct {
@@ -54,9 +43,9 @@ func stickOf(s choice.Stick) Stick {
 
 // Sticks lists the disks that an image can be written to.
 func Sticks(ctx context.Context) ([]Stick, error) {
-	inv, err := block.Survey(ctx, looking(), "/")
+	inv, err := block.Survey(ctx, sys.Looking(), "/")
 	if err != nil {
-		return nil, NewError("", err)
+		return nil, engine.NewError("", err)
 	}
 	var all []Stick
 	for _, s := range choice.Sticks(inv) {
@@ -71,22 +60,22 @@ func Sticks(ctx context.Context) ([]Stick, error) {
 // With reading set it is not to be written to: then any disk will do. The error
 // is an *Error.
 func ChooseStick(ctx context.Context, want string, reading bool) (Stick, error) {
-	inv, err := block.Survey(ctx, looking(), "/")
+	inv, err := block.Survey(ctx, sys.Looking(), "/")
 	if err != nil {
-		return Stick{}, NewError("", err)
+		return Stick{}, engine.NewError("", err)
 	}
 	if real, err := block.Resolve("/", want); err == nil {
 		want = real
 	}
 	s, err := choice.ChooseStick(inv, want, reading)
 	if err != nil {
-		return Stick{}, NewError("", err)
+		return Stick{}, engine.NewError("", err)
 	}
 	return stickOf(s), nil
 }
 
-// Flash is what to write where.
-type Flash struct {
+// Request is what to write where.
+type Request struct {
 	Image  Image
 	Stick  Stick
 	SHA256 string // that the image must have, in hex; empty: what is beside it
@@ -95,47 +84,46 @@ type Flash struct {
 	VerifyOnly bool
 }
 
-// FlashPlan makes the plan of writing an image to a stick, or of comparing
+// Plan makes the plan of writing an image to a stick, or of comparing
 // them. The error is an *Error.
-func FlashPlan(f Flash) (*Plan, error) {
+func Plan(f Request) (*engine.Task, error) {
 	if f.Image.Size() > f.Stick.identity.Size {
-		return nil, NewError("", fault(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
-			f.Image.Path, Size(f.Image.Size()), f.Stick.Name))
+		return nil, engine.NewError("", sys.Faultf(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
+			f.Image.Path, block.FormatSize(f.Image.Size()), f.Stick.Name))
 	}
 	if err := f.onStick(); err != nil {
 		return nil, err
 	}
-	want, err := flash.Expect(f.Image.Path, f.SHA256)
+	want, err := Expect(f.Image.Path, f.SHA256)
 	if err != nil {
-		return nil, NewError("", err)
+		return nil, engine.NewError("", err)
 	}
 	warnings := []string{}
 	if want.Missing != "" {
 		warnings = append(warnings, want.Missing)
 	}
-	o := flash.Options{
-		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &flash.Job{}, Held: &block.Held{},
+	o := Options{
+		Image: f.Image, Want: want, Disk: f.Stick.identity, Eject: f.Eject, VerifyOnly: f.VerifyOnly, Job: &Job{}, Held: &block.Held{},
 	}
 	name := filepath.Base(f.Image.Path)
-	check := step("image", "read the image to its end", before, o, flash.CheckActions, flash.Check)
-	verify := step("verify", "read the stick back", after, o, flash.VerifyActions, flash.Verify)
+	check := engine.NewStep("image", "read the image to its end", engine.Check, engine.Whole(o, CheckActions, Check))
+	verify := engine.NewStep("verify", "read the stick back", engine.Prove, engine.Whole(o, VerifyActions, Verify))
 	if f.VerifyOnly {
-		verify.Writes = false
-		p := task(fmt.Sprintf("comparing %s with %s", f.Stick.Name, name), check, verify)
+		p := engine.NewTask(fmt.Sprintf("comparing %s with %s", f.Stick.Name, name), check, verify)
 		p.Warnings = warnings
 		return p, nil
 	}
-	list := []Step{check}
+	list := []engine.Step{check}
 	if len(f.Stick.Mounted) > 0 {
-		list = append(list, step("unmount", "let go of the stick", before, flash.Unmount{Points: f.Stick.Mounted}, flash.UnmountActions, flash.RunUnmount))
+		list = append(list, engine.NewStep("unmount", "unmount the stick", engine.Check, engine.Whole(Unmount{Points: f.Stick.Mounted}, UnmountActions, RunUnmount)))
 	}
 	list = append(list,
-		step("gate", "make sure that this is still the disk that was confirmed, and unused", before,
-			gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Hold: o.Held.Take, Read: o.Held.Sample}, gate.Actions, gate.Run),
-		step("write", "write the image", after, o, flash.WriteActions, flash.Write),
+		engine.NewStep("gate", "verify that this is still the disk that was confirmed, and unused", engine.Check,
+			gate.Ops(gate.Options{Disk: f.Stick.identity, Refusal: refusedStick, Hold: o.Held.Take, Read: o.Held.Sample})...),
+		engine.NewStep("write", "write the image", engine.Write, engine.Whole(o, WriteActions, Write)),
 		verify)
-	p := task(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)
-	p.held = o.Held
+	p := engine.NewTask(fmt.Sprintf("flashing %s to %s", name, f.Stick.Name), list...)
+	p.Holds, p.Target = []io.Closer{o.Held}, f.Stick.Path
 	p.Warnings = warnings
 	if !f.Image.Hybrid {
 		p.Warnings = append(p.Warnings, "the image has no partition table: most machines do not start it from a stick")
@@ -158,14 +146,14 @@ func refusedStick(inv *block.Inventory, path string) string {
 }
 
 // onStick refuses an image that lies on the stick itself.
-func (f Flash) onStick() error {
+func (f Request) onStick() error {
 	var st unix.Stat_t
 	if err := unix.Stat(f.Image.Path, &st); err != nil {
-		return NewError("", fault(sys.CodeUsage, "name the image again", "%s: %w", f.Image.Path, err))
+		return engine.NewError("", sys.Faultf(sys.CodeUsage, "name the image again", "%s: %w", f.Image.Path, err))
 	}
 	number := block.MajorMinor(st.Dev)
 	if !f.VerifyOnly && slices.Contains(f.Stick.numbers, number) {
-		return NewError("", fault(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", f.Image.Path, f.Stick.Path))
+		return engine.NewError("", sys.Faultf(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", f.Image.Path, f.Stick.Path))
 	}
 	return nil
 }
@@ -178,12 +166,12 @@ func NeedAccess(s Stick, write bool) error {
 		mode |= unix.W_OK
 	}
 	if unix.Access(s.Path, mode) != nil {
-		return NewError("", block.NoPermission(s.Path))
+		return engine.NewError("", block.NoPermission(s.Path))
 	}
 	return nil
 }
 
 // NoStick is an error of the choice of a stick.
-func NoStick(hint, format string, args ...any) *Error {
-	return NewError("", fault(sys.CodeDisk, hint, format, args...))
+func NoStick(hint, format string, args ...any) *engine.Error {
+	return engine.NewError("", sys.Faultf(sys.CodeDisk, hint, format, args...))
 }

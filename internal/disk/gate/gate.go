@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -28,20 +29,20 @@ type Options struct {
 	MinRun int64
 }
 
-// Actions is what Run will look at.
-func Actions(o Options) []sys.Action {
-	as := []sys.Action{{Does: fmt.Sprintf("open %s exclusively, and identify it again by the open device, and see that it can be read", o.Disk.Path)}}
+// Ops open the disk exclusively, and identify it again by the open descriptor. If
+// it is not the very disk that was confirmed, or something uses it by now, the
+// plan stops here. They look while the disk is held, so nothing can change
+// between the look and the first write.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
 	if o.RunDir != "" {
-		as = append(as, sys.Action{Does: fmt.Sprintf("see that %s still has %d MiB for the journal and the logs", o.RunDir, o.MinRun>>20)})
+		ops = append(ops, engine.Do(fmt.Sprintf("verify that %s still has %d MiB for the journal and the logs", o.RunDir, o.MinRun>>20),
+			func(context.Context, sys.System) error { return o.room() }))
 	}
-	return as
+	return ops
 }
 
-// Run opens the disk, and identifies it again by the open descriptor. If it is
-// not the very disk that was confirmed, or something uses it by now, the plan
-// stops here. All looking is done while the disk is held, so that nothing can
-// change between the look and the first write.
-func Run(ctx context.Context, s sys.System, o Options) error {
+func (o Options) hold(ctx context.Context, s sys.System) error {
 	facts, notHeld := o.Hold(ctx, o.Disk.Path)
 	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
@@ -49,28 +50,23 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	}
 	dev, err := inv.Find(o.Disk)
 	if err != nil {
-		return stop("look at the disks again and confirm anew", "the confirmed disk is not found again: %w", err)
+		return stop("look at the disks again, and confirm the disk once more", "the confirmed disk is not found again: %w", err)
 	}
 	if dev.Path != o.Disk.Path {
-		return stop("look at the disks again and confirm anew", "%s is now %s", o.Disk.Path, dev.Path)
+		return stop("look at the disks again, and confirm the disk once more", "%s is now %s", o.Disk.Path, dev.Path)
 	}
 	if why := o.Refusal(inv, dev.Path); why != "" {
-		return stop("let go of the disk and start over", "%s cannot be written to: %s", dev.Path, why)
+		return stop("unmount and close what is on the disk, and start over", "%s cannot be written to: %s", dev.Path, why)
 	}
 	// Only now: what the survey says of a disk in use says more.
 	if notHeld != nil {
 		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "holding "+dev.Path)
 	}
 	if why := facts.Differ(dev); why != "" {
-		return stop("look at the disks again and confirm anew", "%s", why)
+		return stop("look at the disks again, and confirm the disk once more", "%s", why)
 	}
 	if err := o.Read(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeGate, "the disk is failing, or its cable: `dmesg` says more; take another disk", dev.Path+" cannot be read")
-	}
-	if o.RunDir != "" {
-		if err := o.room(); err != nil {
-			return err
-		}
 	}
 	s.Log(fmt.Sprintf("%s (device %s) is the disk that was confirmed, nothing uses it, and it is held", o.Disk.Path, facts.DevNo))
 	return nil

@@ -1,17 +1,18 @@
-package steps
+package engine
 
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/partition"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestText(t *testing.T) {
 	exit := sys.CodeSource
@@ -24,9 +25,9 @@ func TestText(t *testing.T) {
 		{Kind: KindLog, Step: "preflight", Line: "running as root"},
 		{Kind: KindFinished, Step: "preflight", Seconds: 0.04},
 		{Kind: KindStarted, Step: "source"},
-		{Kind: KindCommand, Step: "source", Action: &Action{Argv: []string{"git", "clone", "a b"}, Stdin: "<passphrase>"}},
-		{Kind: KindProgress, Step: "source", Progress: &Progress{Done: 1, Total: 4, Unit: "paths", Label: "glibc"}},
-		{Kind: KindProgress, Step: "source", Progress: &Progress{Done: 1, Unit: "paths"}},
+		{Kind: KindCommand, Step: "source", Action: &sys.Action{Argv: []string{"git", "clone", "a b"}, Stdin: "<passphrase>"}},
+		{Kind: KindProgress, Step: "source", Progress: &sys.Progress{Done: 1, Total: 4, Unit: "paths", Label: "glibc"}},
+		{Kind: KindProgress, Step: "source", Progress: &sys.Progress{Done: 1, Unit: "paths"}},
 		{Kind: "of a newer version", Line: "?"},
 		{Kind: KindFailed, Step: "source", Error: failure},
 		{Kind: KindLog, Step: "source", Line: "undoing"},
@@ -70,7 +71,7 @@ func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
 func TestLiveProgressIsTame(t *testing.T) {
 	var out bytes.Buffer
 	text := &Text{W: Shown{&out}, Task: true, Live: true}
-	text.Event(Event{Kind: KindProgress, Progress: &Progress{Done: 1, Total: 2, Unit: "\x1b[2Jfiles", Label: "a\x1b[Ab\nc"}})
+	text.Event(Event{Kind: KindProgress, Progress: &sys.Progress{Done: 1, Total: 2, Unit: "\x1b[2Jfiles", Label: "a\x1b[Ab\nc"}})
 	text.Event(Event{Kind: KindLog, Line: "x\x1b[2Ky"})
 	const want = "\r\x1b[K  1 of 2 \\e[2Jfiles  a\\e[Ab\\nc" + "\r\x1b[K" + "x\\e[2Ky\n"
 	if out.String() != want {
@@ -83,8 +84,7 @@ func TestLiveProgressIsTame(t *testing.T) {
 func TestTextForgesNoLine(t *testing.T) {
 	const odd = "x\n[ 9/9] FORGED\u2028\x1b[2K"
 	p := &Plan{
-		Title: odd, Host: "h", Warnings: []string{odd}, Notes: []string{odd},
-		Disk: block.Identity{Path: odd, Model: odd, Serial: odd}, Partitions: []partition.Partition{{Name: odd}},
+		Title: odd, Warnings: []string{odd}, Notes: []string{odd},
 		Steps: []Step{{Name: odd, Does: odd, Actions: []sys.Action{{Does: odd}, {Argv: []string{odd}, Stdin: odd}}}},
 	}
 	for _, task := range []bool{false, true} {
@@ -95,9 +95,10 @@ func TestTextForgesNoLine(t *testing.T) {
 			{Kind: KindStarted, Step: odd},
 			{Kind: KindCommand, Action: &sys.Action{Argv: []string{odd}}},
 			{Kind: KindLog, Line: odd},
+			{Kind: KindProven, Line: odd},
 			{Kind: KindWarning, Line: odd},
-			{Kind: KindProgress, Progress: &Progress{Done: 1, Total: 2, Unit: odd, Label: odd}},
-			{Kind: KindWaiting, Waiting: &Waiting{For: odd, How: []string{odd}}},
+			{Kind: KindProgress, Progress: &sys.Progress{Done: 1, Total: 2, Unit: odd, Label: odd}},
+			{Kind: KindWaiting, Waiting: &sys.Waiting{For: odd, How: []string{odd}}},
 			{Kind: KindFinished, Step: odd},
 			{Kind: KindFailed, Step: odd, Error: &Error{}},
 		} {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -103,7 +104,7 @@ func TestGate(t *testing.T) {
 			}
 			f := sys.NewFake(t)
 			f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, c.change))
-			err := Run(t.Context(), f, o)
+			err := enginetest.Check(t.Context(), f, Ops(o)...)
 			if c.bad == "" {
 				if err != nil || asked != path || !strings.Contains(strings.Join(f.Logged, "\n"), path+" (device 259:7) is the disk that was confirmed") {
 					t.Errorf("%v, asked for %q, logged %q", err, asked, f.Logged)
@@ -130,21 +131,21 @@ func TestDiskThatCannotBeOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gone")
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, nil))
-	isShut(t, Run(t.Context(), f, confirmed(path)), "no such file")
+	isShut(t, enginetest.Check(t.Context(), f, Ops(confirmed(path))...), "no such file")
 }
 
 // A gate that cannot look is shut.
 func TestDisksThatCannotBeListed(t *testing.T) {
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Fails(1, "no sysfs")
-	isShut(t, Run(t.Context(), f, confirmed("/dev/x")), "no sysfs")
+	isShut(t, enginetest.Check(t.Context(), f, Ops(confirmed("/dev/x"))...), "no sysfs")
 	f = sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Prints("not JSON")
-	isShut(t, Run(t.Context(), f, confirmed("/dev/x")), "lsblk")
+	isShut(t, enginetest.Check(t.Context(), f, Ops(confirmed("/dev/x"))...), "lsblk")
 }
 
 func TestActionsNameTheDisk(t *testing.T) {
-	as := Actions(confirmed("/dev/x"))
+	as := enginetest.Shown(Ops(confirmed("/dev/x"))...)
 	if len(as) != 1 || as[0].Argv != nil || !strings.Contains(as[0].Does, "/dev/x") {
 		t.Errorf("%+v", as)
 	}
@@ -169,7 +170,7 @@ func TestNoRoomForTheJournal(t *testing.T) {
 		o.RunDir, o.MinRun = c.dir, c.min
 		f := sys.NewFake(t)
 		f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, nil))
-		err := Run(t.Context(), f, o)
+		err := enginetest.Check(t.Context(), f, Ops(o)...)
 		fault, ok := errors.AsType[*sys.Fault](err)
 		if (err != nil) != (c.bad != "") || c.bad != "" && (!ok || fault.Code != sys.CodeMachine || fault.Hint == "" || !strings.Contains(fault.Cause, c.bad)) {
 			t.Errorf("%+v", err)

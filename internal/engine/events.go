@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"bufio"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ const (
 	KindStarted  Kind = "started"  // a step began
 	KindCommand  Kind = "command"  // a command began
 	KindLog      Kind = "log"      // a line of it
+	KindProven   Kind = "proven"   // what a step has proven
 	KindWarning  Kind = "warning"  // a line to be seen at the end
 	KindProgress Kind = "progress" // how far the step is
 	KindWaiting  Kind = "waiting"  // what is needed of the operator; without it: no more
@@ -34,31 +34,35 @@ const (
 
 // Event is one line of the events file.
 type Event struct {
-	Time     time.Time `json:"time"`
-	Kind     Kind      `json:"event"`
-	Step     string    `json:"step,omitempty"`
-	Line     string    `json:"line,omitempty"`
-	Action   *Action   `json:"action,omitempty"`
-	Progress *Progress `json:"progress,omitempty"`
-	Waiting  *Waiting  `json:"waiting,omitempty"`
-	Seconds  float64   `json:"seconds,omitempty"` // duration: of the step, or of all
-	Error    *Error    `json:"error,omitempty"`
-	Plan     *Plan     `json:"plan,omitempty"`
-	Exit     *Code     `json:"exit,omitempty"`
+	Time     time.Time     `json:"time"`
+	Kind     Kind          `json:"event"`
+	Step     Name          `json:"step,omitempty"`
+	Line     string        `json:"line,omitempty"`
+	Action   *sys.Action   `json:"action,omitempty"`
+	Progress *sys.Progress `json:"progress,omitempty"`
+	Waiting  *sys.Waiting  `json:"waiting,omitempty"`
+	Seconds  float64       `json:"seconds,omitempty"` // duration: of the step, or of all
+	Error    *Error        `json:"error,omitempty"`
+	Plan     *Plan         `json:"plan,omitempty"`
+	Exit     *Code         `json:"exit,omitempty"`
+
+	job  Job    // whose plan is written whole; a reader has what all plans have
+	line []byte // as it was read, if there may be more in it
 }
 
-// Proves tells whether a step only proves what others have written.
-func Proves(step string) bool {
-	return step == stepOpened || step == stepBootProof || step == stepBootVM
-}
-
-// Proven is what a line of the log says is proven, if it is one of a step that
-// proves: what others run may print anything.
-func (e Event) Proven() (what string, ok bool) {
-	if e.Kind != KindLog || !Proves(e.Step) {
-		return "", false
+// MarshalJSON keeps the plan of an install whole, which says more than others do.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type event Event // without this method
+	switch {
+	case e.line != nil:
+		return e.line, nil
+	case e.job != nil:
+		return json.Marshal(struct {
+			event
+			Plan Job `json:"plan"`
+		}{event(e), e.job})
 	}
-	return strings.CutPrefix(e.Line, "proven: ")
+	return json.Marshal(event(e))
 }
 
 // sink writes events to their file and every line to the log file. It never
@@ -69,9 +73,9 @@ type sink struct {
 	log      *os.File
 	eventBuf *bufio.Writer
 	logBuf   *bufio.Writer
-	step     string
-	progress time.Time // of the last progress event
-	last     *Progress // held back by the throttle
+	step     Name
+	progress time.Time     // of the last progress event
+	last     *sys.Progress // held back by the throttle
 	err      error
 	stop     chan struct{}
 }
@@ -185,6 +189,8 @@ func logLine(e Event) string {
 	switch e.Kind {
 	case KindLog:
 		return sys.VisibleLine(e.Line)
+	case KindProven:
+		return "proven: " + sys.VisibleLine(e.Line)
 	case KindWarning:
 		return "warning: " + sys.VisibleLine(e.Line)
 	case KindStarted:
@@ -225,6 +231,8 @@ func (s *sink) Log(line string) { s.emit(Event{Kind: KindLog, Line: line}) }
 
 func (s *sink) Warn(line string) { s.emit(Event{Kind: KindWarning, Line: line}) }
 
+func (s *sink) Proven(what string) { s.emit(Event{Kind: KindProven, Line: what}) }
+
 func (s *sink) Waiting(w sys.Waiting) {
 	e := Event{Kind: KindWaiting}
 	if w.For != "" {
@@ -234,7 +242,7 @@ func (s *sink) Waiting(w sys.Waiting) {
 }
 
 // Progress keeps only the newest of what comes too fast.
-func (s *sink) Progress(p Progress) {
+func (s *sink) Progress(p sys.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.progress) < progressEvery {

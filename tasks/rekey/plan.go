@@ -1,22 +1,23 @@
-package steps
+package rekey
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"auto-installer/internal/agenix"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
-	"auto-installer/tasks/rekey"
 )
 
-// Rekey says which secrets are to be encrypted to whom their rules name.
-type Rekey struct {
+// Request says which secrets are to be encrypted to whom their rules name.
+type Request struct {
 	Dir   string // where the command was run: paths of the rules are relative to it
 	Rules string // agenix' secrets.nix, or JSON; empty: found in Dir, or by RULES
 	Held  []*secrets.Held
@@ -25,18 +26,18 @@ type Rekey struct {
 	Looking bool
 }
 
-// RekeyPlan reads the rules and the files' headers, and makes the plan of what
+// Plan reads the rules and the files' headers, and makes the plan of what
 // is to be done. If that is to be run, the plan holds the lock of the repo. The
 // error is an *Error.
-func RekeyPlan(ctx context.Context, r Rekey) (*Plan, error) {
+func Plan(ctx context.Context, r Request) (*engine.Task, error) {
 	p, err := r.plan(ctx)
 	if err != nil {
-		return nil, NewError("", err)
+		return nil, engine.NewError("", err)
 	}
 	return p, nil
 }
 
-func (r Rekey) plan(ctx context.Context) (*Plan, error) {
+func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 	r.Rules = cmp.Or(r.Rules, agenix.Find(r.Dir), "secrets.nix")
 	dir, err := filepath.Abs(r.Dir)
 	if err != nil {
@@ -46,7 +47,7 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := agenix.Read(ctx, looking(), r.Rules)
+	list, err := agenix.Read(ctx, sys.Looking(), r.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -61,48 +62,51 @@ func (r Rekey) plan(ctx context.Context) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p, err := r.work(ctx, agenix.Places(dir, file), rekey.Options{
-		Root: root, Dir: base, Rules: list, Held: r.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
+	p, err := r.work(ctx, agenix.Places(dir, file), Options{
+		Root: root, Dir: base, Rules: list, Held: r.Held, Names: Names(file), Record: RecordFile(),
 	})
 	if err != nil {
 		_ = lock.Close() // nothing was written
 		return nil, err
 	}
-	p.lock, p.shared = lock, true
+	p.Shared = true
+	if lock != nil {
+		p.Holds = []io.Closer{lock}
+	}
 	return p, nil
 }
 
-func (r Rekey) work(ctx context.Context, places []string, o rekey.Options) (*Plan, error) {
-	w, err := rekey.Look(ctx, o)
+func (r Request) work(ctx context.Context, places []string, o Options) (*engine.Task, error) {
+	w, err := Look(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	if w.None() {
-		return nil, fault(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
+		return nil, sys.Faultf(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
 			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(places, ", "))
 	}
 	if r.Check {
-		return task(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
-			step("check", "compare their stanzas with the rules", false, w, rekey.CheckActions, rekey.Check)), nil
+		return engine.NewTask(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
+			engine.NewStep("check", "compare their stanzas with the rules", engine.Check, engine.Whole(w, CheckActions, Check))), nil
 	}
 	if err := w.Replaceable(); err != nil {
 		return nil, err
 	}
 	if !r.Looking {
-		if err := rekey.Unlock(w); err != nil {
+		if err := Unlock(w); err != nil {
 			return nil, err
 		}
 	}
-	return task(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
-		step("open", "decrypt those that are to change", false, w, rekey.OpenActions, rekey.Open),
-		step("write", "encrypt and replace them", false, w, rekey.WriteActions, rekey.Write)), nil
+	return engine.NewTask(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
+		engine.NewStep("open", "decrypt those that are to change", engine.Check, engine.Whole(w, OpenActions, Open)),
+		engine.NewStep("write", "encrypt and replace them", engine.Check, engine.Whole(w, WriteActions, Write))), nil
 }
 
 // NeedPlugin makes sure that what encrypts to a recipient is installed. The error
 // is an *Error.
 func NeedPlugin(r *secrets.Recipient) error {
 	if program := r.MissingPlugin(); program != "" {
-		return NewError("", rekey.NoPlugin(program))
+		return engine.NewError("", NoPlugin(program))
 	}
 	return nil
 }

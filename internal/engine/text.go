@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
@@ -49,6 +50,10 @@ func (t *Text) Event(e Event) {
 		if t.Verbose {
 			t.line("        %s", sys.Shorten(e.Line, maxShown))
 		}
+	case KindProven:
+		if t.Verbose {
+			t.line("        proven: %s", e.Line)
+		}
 	case KindProgress:
 		t.progress(*e.Progress)
 	case KindWaiting:
@@ -65,7 +70,7 @@ func (t *Text) Event(e Event) {
 	}
 }
 
-func (t *Text) progress(p Progress) {
+func (t *Text) progress(p sys.Progress) {
 	if !t.Verbose {
 		return
 	}
@@ -90,6 +95,8 @@ func (t *Text) task(e Event) bool {
 		t.began = e.Time
 	case KindLog:
 		t.line("%s", sys.Shorten(e.Line, maxShown))
+	case KindProven:
+		t.line("proven: %s", e.Line)
 	case KindProgress:
 		if t.Live {
 			t.redraw(*e.Progress, e.Time.Sub(t.began))
@@ -105,16 +112,16 @@ func (t *Text) task(e Event) bool {
 
 // redraw shows progress in the terminal's last line, with the rate and what is
 // left.
-func (t *Text) redraw(p Progress, since time.Duration) {
+func (t *Text) redraw(p sys.Progress, since time.Duration) {
 	count := fmt.Sprintf("%d of %d %s", p.Done, p.Total, p.Unit)
 	if p.Unit == "bytes" {
-		count = fmt.Sprintf("%s of %s", Size(p.Done), Size(p.Total))
+		count = fmt.Sprintf("%s of %s", block.FormatSize(p.Done), block.FormatSize(p.Total))
 		if p.Total == 0 {
-			count = Size(p.Done)
+			count = block.FormatSize(p.Done)
 		}
 		if s := since.Seconds(); s >= 1 {
 			rate := float64(p.Done) / s
-			count += fmt.Sprintf(", %s/s", Size(int64(rate)))
+			count += fmt.Sprintf(", %s/s", block.FormatSize(int64(rate)))
 			if p.Total > p.Done && rate > 0 {
 				count += ", " + time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second)).Round(time.Second).String() + " left"
 			}
@@ -138,8 +145,11 @@ const maxShown = 2 << 10
 func (t *Text) line(format string, args ...any) {
 	t.close()
 	for i, a := range args { // of an event, a plan: a break in it is no new line
-		if text, ok := a.(string); ok {
-			args[i] = sys.VisibleLine(text)
+		switch a := a.(type) {
+		case string:
+			args[i] = sys.VisibleLine(a)
+		case Name:
+			args[i] = sys.VisibleLine(string(a))
 		}
 	}
 	// The reader may be gone; the install goes on, and all of it is in the log
@@ -180,19 +190,12 @@ func WriteError(w io.Writer, e *Error) {
 	}
 }
 
-// WritePlan writes a plan as text: each step with its actions.
-func WritePlan(w io.Writer, p *Plan) {
+// WritePlan writes a plan as text: each step with its operations.
+func WritePlan(w io.Writer, job Job) {
 	t := Text{W: w}
-	isInstall := p.Host != ""
-	if isInstall {
-		d := p.Disk
-		t.line("host  %s (%s)", p.Host, p.Mode)
-		t.line("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial)
-	} else {
-		t.line("%s", p.Title)
-	}
-	for _, part := range p.Partitions {
-		t.line("      %d  %-12s %10s at %s", part.Number, part.Name, Size(part.Size), Size(part.Start))
+	p := job.plan()
+	for _, line := range job.Head() {
+		t.line("%s", line)
 	}
 	for _, warning := range p.Warnings {
 		t.line("warning: %s", warning)
@@ -200,15 +203,11 @@ func WritePlan(w io.Writer, p *Plan) {
 	for _, note := range p.Notes {
 		t.line("note: %s", note)
 	}
-	past := false
+	gate := job.Gate()
 	for i, s := range p.Steps {
-		if s.Writes && !past && isInstall {
-			past = true
-			below := "everything below needs nobody"
-			if p.Waits != "" {
-				below = "below, the install may wait for " + p.Waits
-			}
-			t.line("\n──── nothing above writes to a disk; %s ────", below)
+		if s.Phase != Check && gate != "" {
+			t.line("\n──── %s ────", gate)
+			gate = ""
 		}
 		t.line("\n%2d  %s: %s", i+1, s.Name, s.Does)
 		for _, a := range s.Actions {
@@ -217,7 +216,7 @@ func WritePlan(w io.Writer, p *Plan) {
 	}
 }
 
-func (t *Text) action(a Action) {
+func (t *Text) action(a sys.Action) {
 	if len(a.Argv) == 0 {
 		t.line("      - %s", a.Does)
 		return

@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func taskPaths(t *testing.T) Paths {
 
 // marking is a step that makes a file, which its undo command removes.
 func marking(file string, keep bool, err error) Step {
-	return Step{Name: "mark", Does: "make " + file, run: func(ctx context.Context, s sys.System) error {
+	return NewStep("mark", "make "+file, Check, Do("", func(ctx context.Context, s sys.System) error {
 		s.Log("making " + file)
 		if e := s.Do(ctx, sys.Cmd{Argv: []string{"touch", file}}, sys.Cmd{Argv: []string{"rm", file}}); e != nil {
 			return e
@@ -30,14 +30,14 @@ func marking(file string, keep bool, err error) Step {
 			return s.Keep()
 		}
 		return err
-	}}
+	}))
 }
 
 func TestTaskKeeps(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mark")
 	var shown bytes.Buffer
 	text := &Text{W: &shown, Task: true}
-	if err := RunTask(t.Context(), task("marking", marking(file, true, nil)), taskPaths(t), text.Event); err != nil {
+	if err := RunTask(t.Context(), NewTask("marking", marking(file, true, nil)), taskPaths(t), text.Event); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(file); err != nil {
@@ -71,14 +71,14 @@ func TestShownInTime(t *testing.T) {
 func TestTasksAtOnce(t *testing.T) {
 	paths := taskPaths(t)
 	running := open(t, paths)
-	alone := task("alone")
+	alone := NewTask("alone")
 	err := RunTask(t.Context(), alone, paths, func(Event) {})
 	if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeBusy {
 		t.Errorf("the error is %v", err)
 	}
-	shared := func() *Plan {
-		p := task("shared", Step{Name: "log", run: func(_ context.Context, s sys.System) error { s.Log("done"); return nil }})
-		p.shared = true
+	shared := func() *Task {
+		p := NewTask("shared", NewStep("log", "log", Check, Do("", func(_ context.Context, s sys.System) error { s.Log("done"); return nil })))
+		p.Shared = true
 		return p
 	}
 	for range 3 {
@@ -104,7 +104,7 @@ func TestTasksAtOnce(t *testing.T) {
 func TestTaskUndoes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mark")
 	paths := taskPaths(t)
-	err := RunTask(t.Context(), task("marking", marking(file, false, sys.Faultf(sys.CodeDisk, "do that", "broken"))), paths, func(Event) {})
+	err := RunTask(t.Context(), NewTask("marking", marking(file, false, sys.Faultf(sys.CodeDisk, "do that", "broken"))), paths, func(Event) {})
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Cause != "broken" || e.Hint != "do that" || e.Code != sys.CodeDisk {
 		t.Errorf("the error is %v", err)
@@ -123,10 +123,10 @@ func TestTaskProgress(t *testing.T) {
 	text := &Text{W: &shown, Task: true, Live: true}
 	start := time.Now()
 	for _, e := range []Event{
-		{Kind: KindPlan, Plan: task("flashing")},
+		{Kind: KindPlan, Plan: &NewTask("flashing").Plan},
 		{Kind: KindStarted, Time: start},
-		{Kind: KindProgress, Time: start.Add(2 * time.Second), Progress: &Progress{Done: 10 << 20, Total: 40 << 20, Unit: "bytes", Label: "writing"}},
-		{Kind: KindProgress, Time: start.Add(3 * time.Second), Progress: &Progress{Done: 2, Total: 3, Unit: "files"}},
+		{Kind: KindProgress, Time: start.Add(2 * time.Second), Progress: &sys.Progress{Done: 10 << 20, Total: 40 << 20, Unit: "bytes", Label: "writing"}},
+		{Kind: KindProgress, Time: start.Add(3 * time.Second), Progress: &sys.Progress{Done: 2, Total: 3, Unit: "files"}},
 		{Kind: KindLog, Line: "written"},
 		{Kind: KindFinished},
 		{Kind: KindEnded},

@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"errors"
@@ -38,9 +38,9 @@ func private(dir string) error {
 	return nil
 }
 
-// noFiles is the fault of an engine that cannot have its files. One that has
+// NoFiles is the fault of an engine that cannot have its files. One that has
 // words already keeps them.
-func noFiles(err error) error {
+func NoFiles(err error) error {
 	if _, ok := errors.AsType[*sys.Fault](err); ok {
 		return err
 	}
@@ -50,7 +50,7 @@ func noFiles(err error) error {
 // takeLock makes this process the one engine of the machine, for as long as the
 // file is open.
 func takeLock(name string) (*os.File, error) {
-	f, err := holdLock(name, os.O_CREATE)
+	f, err := HoldLock(name, os.O_CREATE)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, sys.Faultf(sys.CodeBusy, "see it with `auto-installer follow`", "another install is running on this machine")
 	}
@@ -64,10 +64,10 @@ func takeLock(name string) (*os.File, error) {
 	return f, nil
 }
 
-// holdLock holds an exclusive lock for as long as the file is open. The kernel
+// HoldLock holds an exclusive lock for as long as the file is open. The kernel
 // drops it when the process ends, however that happens. EWOULDBLOCK: another
 // process holds it.
-func holdLock(name string, flag int) (*os.File, error) {
+func HoldLock(name string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|flag, 0o600)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"context"
@@ -9,18 +9,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"auto-installer/internal/nix/flake"
 	"auto-installer/internal/sys"
-	"auto-installer/tasks/iso"
 )
 
 // Everything but the install is a task: a plan of a few steps, run to its end
 // by the program that was asked for it.
-
-// task makes a plan that is not an install.
-func task(title string, list ...Step) *Plan {
-	return &Plan{Title: title, Warnings: []string{}, Steps: list}
-}
 
 // TaskPaths are the files of a task, in a folder of this user's. They stay
 // afterwards, for the log's sake.
@@ -45,9 +38,9 @@ const maxShared = 32
 // openTask opens the engine of a task. A shared one takes the first folder that is
 // free: NAME, NAME-2, … So there are never more folders than there were tasks at
 // once, and the next task cleans up what a killed one left.
-func openTask(ctx context.Context, p *Plan, paths Paths) (*Engine, Paths, error) {
+func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error) {
 	engine, err := Open(ctx, paths)
-	for n := 2; p.shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
+	for n := 2; t.Shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
 		other := taskPathsIn(fmt.Sprintf("%s-%d", paths.Dir, n))
 		if engine, err = Open(ctx, other); err == nil {
 			return engine, other, nil
@@ -59,10 +52,10 @@ func openTask(ctx context.Context, p *Plan, paths Paths) (*Engine, Paths, error)
 // RunTask runs a plan and gives its events to show, as they come. What its
 // steps registered to be undone is undone if one fails. The error is an
 // *Error, and has been shown.
-func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error {
-	defer func() { _ = p.lock.Close() }() // nothing is written to it
-	engine, paths, err := openTask(ctx, p, paths)
+func RunTask(ctx context.Context, t *Task, paths Paths, show func(Event)) error {
+	engine, paths, err := openTask(ctx, t, paths)
 	if err != nil {
+		_ = t.Close() // nothing of it was used
 		e := NewError("", err)
 		if e.Code == sys.CodeBusy {
 			e.Cause, e.Hint = "the same command is running on this machine", "wait until it has ended"
@@ -70,7 +63,7 @@ func RunTask(ctx context.Context, p *Plan, paths Paths, show func(Event)) error 
 		return e
 	}
 	done := ShowEvents(paths.Events, show)
-	err = engine.Close(engine.Run(ctx, p))
+	err = engine.Close(engine.Run(ctx, t))
 	done()
 	if engine.LogProblem != nil {
 		show(Event{
@@ -103,14 +96,4 @@ func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 			return false
 		}
 	}
-}
-
-// ISOPlan builds the installer ISO of a host of the flake that a folder lies in,
-// and links to it.
-func ISOPlan(dir, host, outLink string) *Plan {
-	o := iso.Options{Flake: flake.Find(dir), Host: host, OutLink: outLink}
-	p := task("building the installer ISO of "+host,
-		step("iso", "build it with nix, and say what is next", before, o, iso.Actions, iso.Run))
-	p.shared = true
-	return p
 }

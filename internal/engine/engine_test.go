@@ -1,4 +1,4 @@
-package steps
+package engine
 
 import (
 	"bufio"
@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
@@ -34,13 +33,15 @@ func open(t *testing.T, p Paths) *Engine {
 	return e
 }
 
-// testPlan is a plan of these steps, for a target that nothing is mounted at.
-func testPlan(t *testing.T, steps ...Step) *Plan {
-	return &Plan{Host: "demo", Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, Warnings: []string{}, Steps: steps, root: t.TempDir()}
-}
+// testPlan is a plan of these steps.
+func testPlan(_ *testing.T, steps ...Step) *Task { return NewTask("testing", steps...) }
 
-func doing(name string, writes bool, run func(context.Context, sys.System) error) Step {
-	return Step{Name: name, Does: name, Writes: writes, run: run}
+func doing(name Name, writes bool, run func(context.Context, sys.System) error) Step {
+	phase := Check
+	if writes {
+		phase = Write
+	}
+	return NewStep(name, string(name), phase, Do("", run))
 }
 
 func sh(script string, args ...string) sys.Cmd {
@@ -86,7 +87,7 @@ func TestEngine(t *testing.T) {
 			return s.Run(ctx, sh("echo hello"))
 		}),
 		doing("two", true, func(_ context.Context, s sys.System) error {
-			s.Progress(Progress{Done: 1, Total: 2, Unit: "paths"})
+			s.Progress(sys.Progress{Done: 1, Total: 2, Unit: "paths"})
 			return nil
 		}))
 	plan.Warnings = []string{"of the plan"}
@@ -246,68 +247,26 @@ func TestFolderOfAnother(t *testing.T) {
 	}
 }
 
-// Who stops a task that cannot take back what it has written must know that; an
-// install that is stopped has told what it wrote to.
+// A task that is stopped and cannot undo what it has written says so.
 func TestStoppedAfterWriting(t *testing.T) {
 	for _, c := range []struct {
-		install bool
-		err     func(stop error) error
-		want    sys.Code
+		err  func(stop error) error
+		want sys.Code
 	}{
-		{false, func(stop error) error {
+		{func(stop error) error {
 			return sys.Faultf(sys.CodeWritten, "do it by hand", "%v; it is not back", stop)
 		}, sys.CodeWritten},
-		{false, func(stop error) error { return sys.Incomplete(stop, "writing") }, 130},
-		{false, func(error) error { return errors.New("signal: killed") }, 130},
-		{true, func(error) error { return sys.Incomplete(errors.New("signal: killed"), "writing") }, 130},
+		{func(stop error) error { return sys.Incomplete(stop, "writing") }, 130},
+		{func(error) error { return errors.New("signal: killed") }, 130},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		plan := testPlan(t, doing("writing", true, func(ctx context.Context, _ sys.System) error {
 			cancel(Stopped{syscall.SIGINT})
 			return c.err(context.Cause(ctx))
 		}))
-		if c.install {
-			plan.journal = &journal{}
-		}
 		e := open(t, newPaths(t))
 		if err := e.Close(e.Run(ctx, plan)); NewError("", err).Code != c.want {
 			t.Errorf("%v, not of code %d", err, c.want)
-		}
-	}
-}
-
-// What is in the log of an install is that of the disk: of one that is somebody's
-// by now nothing is changed.
-func TestNoLogOnSomebodys(t *testing.T) {
-	p := newPaths(t)
-	e := open(t, p)
-	if err := e.machine.Do(t.Context(), sh("true"), sys.Cmd{Argv: []string{"umount", "nowhere"}, While: sys.Exists("/nowhere")}); err != nil {
-		t.Fatal(err)
-	}
-	plan := testPlan(t, doing("mount", true, func(context.Context, sys.System) error { return Usage("start over", "it was started") }))
-	plan.root = "/proc"
-	_ = e.Close(e.Run(t.Context(), plan))
-	if log, err := os.ReadFile(p.Log); err != nil || strings.Contains(string(log), "could not be kept") {
-		t.Errorf("%v: %s", err, log)
-	}
-}
-
-// What a killed install has left in the list does not make somebody's mount the
-// target: before the gate no log is written there.
-func TestNoLogBeforeTheGate(t *testing.T) {
-	for _, writes := range []bool{false, true} {
-		p := newPaths(t)
-		e := open(t, p)
-		umount := sys.Cmd{Argv: []string{"umount", "nowhere"}, While: sys.Exists(filepath.Join(t.TempDir(), "none"))}
-		if err := e.machine.Do(t.Context(), sh("true"), umount); err != nil {
-			t.Fatal(err)
-		}
-		plan := testPlan(t, doing("bad", writes, func(context.Context, sys.System) error { return errors.New("odd") }))
-		plan.root = "/proc" // something that is mounted, and takes no log
-		_ = e.Close(e.Run(t.Context(), plan))
-		log, err := os.ReadFile(p.Log)
-		if tried := strings.Contains(string(log), "could not be kept on the target"); err != nil || tried != writes {
-			t.Errorf("writes %v: tried to keep the log: %v, %v", writes, tried, err)
 		}
 	}
 }
@@ -321,7 +280,7 @@ func TestUndoThatFails(t *testing.T) {
 	})))
 	_ = e.Close(err)
 	if !slices.ContainsFunc(events(t, p), func(e Event) bool {
-		return e.Kind == KindWarning && strings.Contains(e.Line, "could be let go of") && strings.Contains(e.Line, "busy")
+		return e.Kind == KindWarning && strings.Contains(e.Line, "still mounted or open") && strings.Contains(e.Line, "busy")
 	}) {
 		t.Errorf("no warning in %q", kinds(events(t, p)))
 	}
@@ -406,21 +365,21 @@ func TestThrottleKeepsTheLast(t *testing.T) {
 	err := e.Run(t.Context(), testPlan(t,
 		doing("fast", false, func(_ context.Context, s sys.System) error {
 			for i := range n {
-				s.Progress(Progress{Done: int64(i + 1), Total: n, Unit: "paths"})
+				s.Progress(sys.Progress{Done: int64(i + 1), Total: n, Unit: "paths"})
 			}
 			return nil
 		}),
 		doing("next", false, func(_ context.Context, s sys.System) error {
-			s.Progress(Progress{Done: 1, Total: 1, Unit: "builds"})
+			s.Progress(sys.Progress{Done: 1, Total: 1, Unit: "builds"})
 			return errors.New("fails")
 		})))
 	if e.Close(err) == nil {
 		t.Fatal("no error")
 	}
-	last, count := map[string]Progress{}, 0
+	last, count := map[string]sys.Progress{}, 0
 	for _, e := range events(t, p) {
 		if e.Kind == KindProgress {
-			last[e.Step] = *e.Progress
+			last[string(e.Step)] = *e.Progress
 			count++
 		}
 	}
@@ -558,5 +517,35 @@ func TestNewErrorKeepsTheNearest(t *testing.T) {
 	}
 	if s := Usage("h", "no %s", "disk").Error(); s != "no disk" {
 		t.Error(s)
+	}
+}
+
+// TestLesson08StartedAgain: what a killed install left in the way is undone
+// by the next start, which then comes to its end.
+func TestLesson08StartedAgain(t *testing.T) {
+	p := newPaths(t)
+	inTheWay := filepath.Join(t.TempDir(), "mounted")
+	plan := testPlan(t, doing("mount", true, func(ctx context.Context, s sys.System) error {
+		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if it is there
+	}), doing("finish", true, func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }))
+	killed := open(t, p)
+	if err := plan.Steps[0].Run(t.Context(), killed.machine); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.lock.Close(); err != nil { // as the kernel does
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(inTheWay); err != nil {
+		t.Fatal("nothing is in the way")
+	}
+	again := open(t, p)
+	if err := again.Close(again.Run(t.Context(), plan)); err != nil {
+		t.Errorf("the second start: %v", err)
+	}
+	if _, err := os.Stat(inTheWay); err == nil {
+		t.Error("something is left behind")
+	}
+	if err := killed.sink.close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package steps
+package flash
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -36,45 +37,45 @@ func imageFile(t *testing.T, size int64) Image {
 	if err := errors.Join(os.WriteFile(path, data, 0o600), os.Truncate(path, size)); err != nil {
 		t.Fatal(err)
 	}
-	i, err := InspectImage(path)
+	i, err := Inspect(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
 }
 
-func stepNames(p *Plan) string {
+func stepNames(p *engine.Task) string {
 	var names []string
 	for _, s := range p.Steps {
-		names = append(names, fmt.Sprintf("%s:%v", s.Name, s.Writes))
+		names = append(names, fmt.Sprintf("%s:%v", s.Name, s.Phase))
 	}
 	return strings.Join(names, " ")
 }
 
-func TestFlashPlan(t *testing.T) {
+func TestPlan(t *testing.T) {
 	all, image := sticks(t), imageFile(t, 1<<20)
 	for _, c := range []struct {
-		flash Flash
+		flash Request
 		steps string
 		words []string // in the dry run
 	}{
 		{
-			Flash{Image: image, Stick: all["OLDISO"], Eject: true},
-			"image:false gate:false write:true verify:true",
+			Request{Image: image, Stick: all["OLDISO"], Eject: true},
+			"image:check gate:check write:write verify:prove",
 			[]string{"flashing nixos.iso to /dev/sda (Cruzer Blade, serial OLDISO, 14.4 GiB, USB)", "most machines do not start it", "there is no checksum", "eject it"},
 		},
 		{
-			Flash{Image: image, Stick: all["MOUNTED"], SHA256: strings.Repeat("Ab", 32)},
-			"image:false unmount:false gate:false write:true verify:true",
+			Request{Image: image, Stick: all["MOUNTED"], SHA256: strings.Repeat("Ab", 32)},
+			"image:check unmount:check gate:check write:write verify:prove",
 			[]string{"$ umount /run/media/ann/PHOTOS/inner\n      $ umount /run/media/ann/PHOTOS\n", strings.Repeat("ab", 32) + " (--sha256)", "read its new partition table"},
 		},
 		{
-			Flash{Image: image, Stick: all["MOUNTED"], VerifyOnly: true},
-			"image:false verify:false",
+			Request{Image: image, Stick: all["MOUNTED"], VerifyOnly: true},
+			"image:check verify:prove",
 			[]string{"comparing /dev/sdb"},
 		},
 	} {
-		p, err := FlashPlan(c.flash)
+		p, err := Plan(c.flash)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +83,7 @@ func TestFlashPlan(t *testing.T) {
 			t.Errorf("the steps are %s, not %s", got, c.steps)
 		}
 		var shown bytes.Buffer
-		WritePlan(&shown, p)
+		engine.WritePlan(&shown, p)
 		for _, w := range c.words {
 			if !strings.Contains(shown.String(), w) {
 				t.Errorf("no %q in\n%s", w, shown.String())
@@ -100,16 +101,16 @@ func TestFlashPlanRefuses(t *testing.T) {
 	itself := all["OLDISO"]
 	itself.numbers = append(slices.Clone(itself.numbers), block.MajorMinor(st.Dev))
 	for _, c := range []struct {
-		flash Flash
-		code  Code
+		flash Request
+		code  engine.Code
 		words string
 	}{
-		{Flash{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
-		{Flash{Image: image, Stick: itself}, sys.CodeDisk, "lies on /dev/sda itself"},
-		{Flash{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is no SHA-256`},
+		{Request{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
+		{Request{Image: image, Stick: itself}, sys.CodeDisk, "lies on /dev/sda itself"},
+		{Request{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is no SHA-256`},
 	} {
-		_, err := FlashPlan(c.flash)
-		e, ok := errors.AsType[*Error](err)
+		_, err := Plan(c.flash)
+		e, ok := errors.AsType[*engine.Error](err)
 		if !ok || e.Code != c.code || e.Hint == "" || !strings.Contains(e.Cause, c.words) {
 			t.Errorf("want %q, got %v", c.words, err)
 		}
@@ -137,7 +138,7 @@ func TestRefusedStick(t *testing.T) {
 // machine has, it comes to an answer.
 func TestFlashGate(t *testing.T) {
 	fake, _ := blocktest.Machine(t, "sticks")
-	p, err := FlashPlan(Flash{Image: imageFile(t, 1<<20), Stick: sticks(t)["OLDISO"]})
+	p, err := Plan(Request{Image: imageFile(t, 1<<20), Stick: sticks(t)["OLDISO"]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestFlashGate(t *testing.T) {
 		if s.Name != "gate" {
 			continue
 		}
-		if err := s.run(t.Context(), fake); err != nil && NewError("", err).Code != sys.CodeGate {
+		if err := s.Run(t.Context(), fake); err != nil && engine.NewError("", err).Code != sys.CodeGate {
 			t.Error(err)
 		}
 	}

@@ -1,10 +1,12 @@
-package steps
+package engine
+
+import "auto-installer/internal/sys"
 
 // Overall is how far an install is, as its events tell. A step counts by the
 // work that it is, and within a step its own progress counts. It never goes
 // back, and is whole only when the install has ended well.
 type Overall struct {
-	weights map[string]float64
+	weights map[Name]float64
 	done    float64            // of the finished steps
 	total   float64            // of all
 	at      float64            // weight of the step that runs
@@ -12,34 +14,17 @@ type Overall struct {
 	shown   float64
 }
 
-// What a step weighs, in seconds on a usual machine: a SATA SSD, a system of
-// 3 GB. Measured were: 37 to 55 s to copy a prebuilt closure of 2.6 GB, 18 s to
-// read it back, 4 to 60 s for a clone and its evaluation, 2 s for each time that
-// cryptsetup derives a key (its --iter-time). A closure that is built is fetched
-// first: 3 GB take 4 minutes at 100 Mbit/s. Other steps take a second.
-var (
-	weights = map[string]float64{
-		"source": 30, "unlock": 4, "encrypt": 10, "format": 2,
-		"closure": 240, "system": 10, stepBootProof: 20, stepBootVM: 60,
-	}
-	prebuiltWeights = map[string]float64{"source": 2, "closure": 50}
-)
-
 const (
 	leastWeight = 1    // of a step, also of one that was finished before
 	mostShown   = .995 // before the end
 	mostUnits   = 8    // more than any step counts in
 )
 
-func weigh(p *Plan, s Step) float64 {
-	w := weights[s.Name]
-	if of, ok := prebuiltWeights[s.Name]; ok && p.Mode == modePrebuilt {
-		w = of
-	}
+func (s Step) weigh() float64 {
 	if s.Again {
-		w = leastWeight
+		return leastWeight
 	}
-	return max(w, leastWeight)
+	return max(s.Weight, leastWeight)
 }
 
 // Part is how much is done, of 1.
@@ -52,9 +37,9 @@ func (o *Overall) Percent() int { return int(o.shown * 100) }
 func (o *Overall) Event(e Event) {
 	switch {
 	case e.Kind == KindPlan && e.Plan != nil:
-		*o = Overall{weights: map[string]float64{}}
+		*o = Overall{weights: map[Name]float64{}}
 		for _, s := range e.Plan.Steps {
-			o.weights[s.Name] = weigh(e.Plan, s)
+			o.weights[s.Name] = s.weigh()
 			o.total += o.weights[s.Name]
 		}
 	case e.Kind == KindStarted:
@@ -73,7 +58,7 @@ func (o *Overall) Event(e Event) {
 	}
 }
 
-func (o *Overall) progress(p Progress) {
+func (o *Overall) progress(p sys.Progress) {
 	if _, known := o.units[p.Unit]; p.Total <= 0 || o.units == nil || !known && len(o.units) == mostUnits {
 		return
 	}

@@ -1,25 +1,24 @@
-package steps
+package newhost
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"auto-installer/hosts"
 	"auto-installer/internal/agenix"
-	"auto-installer/internal/git"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
-	"auto-installer/tasks/newhost"
 	"auto-installer/tasks/rekey"
 )
 
-// NewHost is what new-host is told.
-type NewHost struct {
+// Request is what new-host is told.
+type Request struct {
 	Dir        string // in the config repo
 	Host       hosts.Host
 	HostsDir   string            // of all hosts, below the repo
@@ -34,23 +33,23 @@ type NewHost struct {
 	Looking bool
 }
 
-// NewHostPlan adds a host to a config repo. The error is an *Error.
-func NewHostPlan(n NewHost) (*Plan, error) {
+// Plan adds a host to a config repo. The error is an *Error.
+func Plan(n Request) (*engine.Task, error) {
 	root, err := worktree.Root(n.Dir)
 	if err != nil {
-		return nil, Usage("name a folder that is there", "--repo: %v", err)
+		return nil, engine.Usage("name a folder that is there", "--repo: %v", err)
 	}
 	var lock *os.File
 	if !n.Looking {
 		if lock, err = worktree.Lock(root); err != nil {
-			return nil, NewError("", err)
+			return nil, engine.NewError("", err)
 		}
 	}
 	rulesAt := rulesFile(root)
-	o := newhost.Options{
+	o := Options{
 		Repo: root, Host: n.Host, HostsDir: n.HostsDir, Identity: n.Identity, Keys: keysFile(root, rulesAt), Rules: rulesAt,
 		Passphrase: n.Passphrase, Recipients: n.Recipients, Replace: n.Replace, AllowDirty: n.AllowDirty, Evaluate: n.Evaluate,
-		Draft: newhost.NewDraft(),
+		Draft: NewDraft(),
 	}
 	o.Rekey = func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error) {
 		return n.rekey(ctx, s, root, dir, o.Rules, files)
@@ -60,19 +59,22 @@ func NewHostPlan(n NewHost) (*Plan, error) {
 	if n.Replace {
 		verb = "new keys for "
 	}
-	p := task(verb+name+" to "+root,
-		step("look", "see that it can be added", before, o, newhost.LookActions, newhost.Look),
-		step("keys", "make its keys and seal them, write its definition", before, o, newhost.MakeActions, newhost.Make),
-		step("prove", "enter its key, re-encrypt its secrets, evaluate the result", before, o, newhost.ProveActions, newhost.Prove),
-		step("write", "put the files in their places", before, o, newhost.WriteActions, newhost.Write),
+	p := engine.NewTask(verb+name+" to "+root,
+		engine.NewStep("look", "see that it can be added", engine.Check, engine.Whole(o, LookActions, Look)),
+		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, engine.Whole(o, MakeActions, Make)),
+		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, engine.Whole(o, ProveActions, Prove)),
+		engine.NewStep("write", "put the files in their places", engine.Write, engine.Whole(o, WriteActions, Write)),
 	)
-	p.lock, p.shared = lock, true
+	p.Shared = true
+	if lock != nil {
+		p.Holds = []io.Closer{lock}
+	}
 	return p, nil
 }
 
 // rekey encrypts some secrets of a copy of the repo at root to whom the rules
 // name there.
-func (n NewHost) rekey(ctx context.Context, s sys.System, root, dir, name string, only []string) (map[string][]byte, error) {
+func (n Request) rekey(ctx context.Context, s sys.System, root, dir, name string, only []string) (map[string][]byte, error) {
 	file := filepath.Join(dir, name)
 	list, err := agenix.Read(ctx, s, file)
 	if err != nil {
@@ -112,9 +114,9 @@ func leftOut(root, file, base string, list []secrets.Rule) error {
 			switch {
 			case err != nil:
 			case info.Mode()&os.ModeSymlink != 0:
-				return Usage("put in its place what it leads to; nothing was changed", "%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
+				return engine.Usage("put in its place what it leads to; nothing was changed", "%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
 			default:
-				return Usage("take the line that matches out of .gitignore; nothing was changed", "git ignores %s, and it is to be re-encrypted", r.File)
+				return engine.Usage("take the line that matches out of .gitignore; nothing was changed", "git ignores %s, and it is to be re-encrypted", r.File)
 			}
 		}
 	}
@@ -180,19 +182,4 @@ func firstOf(root string, names ...string) string {
 		}
 	}
 	return ""
-}
-
-func originURL(dir string) sys.Cmd {
-	c := git.In(dir, "", "remote", "get-url", "origin")
-	c.Quiet = true
-	return c
-}
-
-// Origin is the URL of a work tree's remote origin, or empty.
-func Origin(ctx context.Context, dir string) string {
-	out, err := looking().Output(ctx, originURL(dir))
-	if err != nil {
-		return ""
-	}
-	return sys.Clean(strings.TrimSpace(string(out)))
 }

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"auto-installer/internal/sys"
+)
+
+// RunDir is where an engine keeps its state. It is in memory.
+const RunDir = "/run/auto-installer"
+
+// Paths are the files of one engine.
+type Paths struct {
+	Dir    string // lock, undo list, clone
+	Events string
+	Log    string
+}
+
+// DefaultPaths are those below RunDir.
+func DefaultPaths() Paths {
+	return Paths{
+		Dir:    RunDir,
+		Events: filepath.Join(RunDir, "events.jsonl"),
+		Log:    filepath.Join(RunDir, "install.log"),
+	}
+}
+
+// Engine runs one plan. There is one a machine at a time.
+type Engine struct {
+	paths   Paths
+	lock    *os.File
+	sink    *sink
+	machine *sys.Machine
+	began   time.Time
+
+	// LogProblem is why the log is not whole, if it is not; after Close.
+	LogProblem error
+}
+
+// endTime bounds the ending of what a killed engine left running.
+const endTime = 10 * time.Second
+
+// Open takes the machine's lock and undoes what an engine that was killed
+// left behind.
+func Open(ctx context.Context, p Paths) (*Engine, error) {
+	if err := makePrivate(p.Dir); err != nil {
+		return nil, NoFiles(err)
+	}
+	lock, err := takeLock(filepath.Join(p.Dir, "lock"))
+	if err != nil {
+		return nil, NoFiles(err)
+	}
+	e := &Engine{paths: p, lock: lock, began: time.Now()}
+	if err := e.open(ctx); err != nil {
+		return nil, NoFiles(errors.Join(err, lock.Close()))
+	}
+	return e, nil
+}
+
+func (e *Engine) open(ctx context.Context) error {
+	var err error
+	if e.sink, err = newSink(e.paths.Events, e.paths.Log); err != nil {
+		return err
+	}
+	e.machine, err = Cleared(ctx, e.paths, e.sink)
+	return err
+}
+
+// Cleared is the machine after what an engine that was killed left running was
+// ended, and what it left mounted or mapped was undone. The lock is held.
+func Cleared(ctx context.Context, p Paths, r sys.Reporter) (*sys.Machine, error) {
+	undos, err := sys.OpenUndoStack(filepath.Join(p.Dir, "undo.json"))
+	if err != nil {
+		return nil, err
+	}
+	m := &sys.Machine{Reporter: r, Undos: undos, Sessions: sys.Sessions(filepath.Join(p.Dir, "running"))}
+	if n := m.Sessions.End(endTime); n > 0 {
+		m.Log(fmt.Sprintf("an earlier run was killed: %d of its processes ended", n))
+	}
+	if undos.Len() > 0 {
+		m.Log("an earlier run was killed: undoing what it left")
+		// What is not there any more cannot be undone; whatever is really
+		// in the way is found when the disks are looked at.
+		if err := m.Unwind(ctx); err != nil {
+			logLines(m, err.Error())
+		}
+	}
+	return m, nil
+}
+
+// logLines logs a message of several lines.
+func logLines(m *sys.Machine, text string) {
+	for line := range strings.Lines(text) {
+		m.Log(strings.TrimRight(line, "\n"))
+	}
+}
+
+// Run executes a plan and returns an *Error if it fails. Whatever happens,
+// nothing stays mounted.
+func (e *Engine) Run(ctx context.Context, job Job) error {
+	p := job.plan()
+	defer func() { _ = job.Close() }() // nothing of it is left to write
+	e.sink.emit(Event{Kind: KindPlan, Plan: p, job: job})
+	for _, w := range p.Warnings {
+		e.Warn(w)
+	}
+	for _, n := range p.Notes {
+		logLines(e.machine, "note: "+n)
+	}
+	writes := p.Resumed
+	for _, step := range p.Steps {
+		start := time.Now()
+		e.sink.emit(Event{Kind: KindStarted, Step: step.Name})
+		if step.Phase != Check && !writes {
+			writes = true
+			if err := job.BeforeWrite(e); err != nil {
+				return e.fail(ctx, job, step, err)
+			}
+		}
+		if err := step.Run(ctx, e.machine); err != nil {
+			return e.fail(ctx, job, step, err)
+		}
+		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
+		if step.Phase != Check {
+			if err := job.Wrote(e, step); err != nil {
+				return e.fail(ctx, job, step, err)
+			}
+		}
+	}
+	job.Done(e)
+	return nil
+}
+
+// Log adds a line to the log.
+func (e *Engine) Log(line string) { e.sink.Log(line) }
+
+// Warn adds a line to the log that the operator must see at the end.
+func (e *Engine) Warn(line string) { e.sink.Warn(line) }
+
+// Paths are the engine's files.
+func (e *Engine) Paths() Paths { return e.paths }
+
+// Mounts tells whether the plan has mounted something that the engine will
+// unmount.
+func (e *Engine) Mounts() bool { return e.machine.Undos.Holds("umount") }
+
+func (e *Engine) fail(ctx context.Context, job Job, step Step, err error) error {
+	if stop := context.Cause(ctx); stop != nil {
+		err = job.Stopped(err, stop)
+	}
+	failure := NewError(step.Name, err)
+	if (step.Phase != Check || job.plan().Resumed) && failure.Code == sys.CodeUnexpected {
+		failure.Code = sys.CodeWritten
+	}
+	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
+	job.Failed(e, step, failure.Code)
+	if err := e.machine.Unwind(ctx); err != nil {
+		e.Warn("some of it is still mounted or open; the next start tries again: " + err.Error())
+	}
+	return failure
+}
+
+// Close tells how it ended, in the last event, and lets go of the lock. It
+// returns err as an *Error, or nil. A log that could not be written does not
+// make an install fail.
+func (e *Engine) Close(err error) error {
+	var failure *Error
+	exit := sys.CodeOK
+	if err != nil {
+		failure = NewError("", err)
+		exit = failure.Code
+	}
+	e.sink.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
+	e.LogProblem = errors.Join(e.sink.close(), e.lock.Close())
+	if failure == nil {
+		return nil
+	}
+	return failure
+}

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"auto-installer/internal/sys"
+)
+
+// Code is an exit code of the program.
+type Code = sys.Code
+
+// Codes lists every exit code with its meaning.
+var Codes = sys.Codes
+
+// Error is what the operator is told when something fails.
+type Error struct {
+	Step  Name   `json:"step,omitempty"`
+	Cause string `json:"cause"`
+	Hint  string `json:"hint,omitempty"`
+	Code  Code   `json:"code"`
+}
+
+func (e *Error) Error() string {
+	if e.Step == "" {
+		return e.Cause
+	}
+	return string(e.Step) + ": " + e.Cause
+}
+
+// NewError makes an Error of any error. A fault keeps its hint and code.
+func NewError(step Name, err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if s, ok := errors.AsType[Stopped](err); ok {
+		return &Error{Step: step, Cause: s.Error(), Hint: "run the same command again when you are ready", Code: s.code()}
+	}
+	e := &Error{Step: step, Cause: err.Error(), Code: sys.CodeUnexpected}
+	if f, ok := errors.AsType[*sys.Fault](err); ok {
+		e.Cause, e.Hint, e.Code = f.Cause, f.Hint, f.Code
+	}
+	return e
+}
+
+// IsBusy tells whether an error is that another install runs.
+func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBusy }
+
+// IsUsage tells whether an error is that of a wrong answer.
+func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
+
+// IsUnproven tells whether an error is that everything was written, and that not
+// all of it could be proven.
+func IsUnproven(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBootProof }
+
+// IsStopped tells whether an error is that a signal stopped it.
+func IsStopped(err error) bool {
+	if err == nil {
+		return false
+	}
+	code := NewError("", err).Code
+	return code == sys.CodeInterrupt || code == sys.CodeTerminated
+}
+
+// Usage is an error of a flag or an answer.
+func Usage(hint, format string, args ...any) *Error {
+	return &Error{Cause: fmt.Sprintf(format, args...), Hint: hint, Code: sys.CodeUsage}
+}
+
+// Stopped is the cause of a context that a signal cancelled.
+type Stopped struct{ Signal syscall.Signal }
+
+func (s Stopped) Error() string { return "stopped by " + s.Signal.String() }
+
+func (s Stopped) code() Code { return Code(128 + int(s.Signal)) }

@@ -1,0 +1,253 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
+	"auto-installer/steps/finish"
+	"auto-installer/steps/partition"
+)
+
+// Install is the plan of an install.
+type Install struct {
+	// Schema is the form of the plan, and Hash the SHA-256 over all else that it
+	// says.
+	Schema string `json:"schema"`
+	Hash   string `json:"hash,omitempty"`
+	engine.Plan
+	Mode       string                `json:"mode"` // "flake" or "prebuilt"
+	Disk       block.Identity        `json:"disk"`
+	DiskGUID   string                `json:"diskGuid"` // of the table to be written
+	Partitions []partition.Partition `json:"partitions"`
+	// Waits is what the install may wait for after it was confirmed, or empty.
+	Waits string `json:"waits,omitempty"`
+	// SystemUnknown: the prebuilt system was not at hand when the plan was made,
+	// and <toplevel> stands for its path.
+	SystemUnknown bool `json:"systemUnknown,omitempty"`
+
+	root    string // Target
+	power   sys.Cmd
+	journal *journal // what another engine can resume
+	held    *block.Held
+	unkept  bool // it was said that the journal cannot be kept on the ESP
+	// unfinished is what the journal that was found says, of a plan that was made
+	// to resume.
+	unfinished *Unfinished
+}
+
+// Target is where the new system is mounted. Paths in a host's definition
+// start with it.
+const Target = "/mnt"
+
+// espMount is where its ESP is.
+const espMount = Target + "/boot"
+
+const (
+	// minMemory is the least memory that a clone and an evaluation fit in,
+	// in bytes: a machine of 1 GiB shows a little less.
+	minMemory = 900 << 20
+	// minRun is the least room for a clone and the logs, in bytes.
+	minRun = 64 << 20
+	// minLeft is the least room for the journal and the logs, at the gate.
+	minLeft = 16 << 20
+	// networkPatience is how long the network may take to come up.
+	networkPatience = 20 * time.Second
+)
+
+// InstallPlan makes the plan of an install. It looks at nothing: all it needs
+// is in the answers and the paths. The error is an *engine.Error.
+func InstallPlan(a Answers, paths engine.Paths) (*Install, error) {
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: newGUIDs()}
+	return b.plan()
+}
+
+func newGUIDs() (guids [4]string) {
+	for i := range guids {
+		guids[i] = uuid.NewString()
+	}
+	return guids
+}
+
+// ResumePlan makes the plan that resumes an unfinished install, as the journal in
+// memory or the one on the disk describes it: the same GUIDs, and for each
+// step that it finished what is left to do of it. What nothing proves to be
+// this installer's work is started over. It reads the disk. The error is an
+// *engine.Error.
+func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
+	j, fromDisk, err := findJournal(a, paths)
+	if err != nil {
+		return nil, engine.NewError("", err)
+	}
+	found := j.unfinished(fromDisk, a.Host.LUKS.Enable)
+	// The disk carries the table that the earlier engine wrote.
+	if j.done(stepPartition) {
+		a.Disk.identity.PTUUID = j.GUIDs[0]
+	}
+	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	if found.Proven() {
+		b.begun = &j
+	}
+	p, err := b.plan()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(p.Partitions, j.Partitions) || p.journal.RootLabel != j.RootLabel {
+		return nil, engine.Usage("leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install")
+	}
+	// What was done then need not be part of it now, such as the deploy key.
+	found.Of = max(p.journal.Steps, len(j.Done))
+	if b.begun == nil {
+		b.a.unfinished, b.unstarted, b.guids = &found, true, newGUIDs()
+		if p, err = b.plan(); err != nil {
+			return nil, err
+		}
+	} else {
+		// The rest of the journal is the plan's own: on the disk it is untrusted.
+		p.journal.Done, p.journal.Serial, p.journal.Steps = j.Done, j.Serial, found.Of
+	}
+	p.unfinished = &found
+	return p, nil
+}
+
+func (b builder) plan() (*Install, error) {
+	a := b.a
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	if err := b.layout(); err != nil {
+		return nil, engine.NewError("", err)
+	}
+	b.held, b.learned = &block.Held{}, &learned{}
+	verb := "installing"
+	if b.begun != nil {
+		verb = "resuming the install of"
+	}
+	p := &Install{
+		Plan: engine.Plan{
+			Title:    fmt.Sprintf("%s %s on %s (%s)", verb, b.h.TargetHost, a.Disk.Path, b.mode()),
+			Warnings: b.warnings(), Notes: b.notes(), Steps: b.steps(), Host: b.h.TargetHost, Target: a.Disk.Path, Resumed: b.begun != nil,
+		},
+		Schema: PlanSchema,
+		Mode:   b.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
+		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
+		root: Target, held: b.held,
+		journal: &journal{
+			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
+			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
+		},
+	}
+	for _, s := range p.Steps {
+		if s.Phase != engine.Check {
+			p.journal.Steps++
+		}
+	}
+	if a.Power {
+		p.power = b.power()
+	}
+	p.Hash = p.sum()
+	return p, nil
+}
+
+// Head implements engine.Job.
+func (p *Install) Head() []string {
+	d := p.Disk
+	lines := []string{
+		fmt.Sprintf("host  %s (%s)", p.Host, p.Mode),
+		fmt.Sprintf("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial),
+	}
+	for _, part := range p.Partitions {
+		lines = append(lines, fmt.Sprintf("      %d  %-12s %10s at %s", part.Number, part.Name, Size(part.Size), Size(part.Start)))
+	}
+	return lines
+}
+
+// Gate implements engine.Job.
+func (p *Install) Gate() string {
+	if p.Waits != "" {
+		return "above: checks only; below: writes, and may wait for " + p.Waits
+	}
+	return "above: checks only; below: writes, unattended"
+}
+
+// BeforeWrite implements engine.Job: from here on what was left of another
+// install cannot be resumed. Its journal on the disk goes with the table.
+func (p *Install) BeforeWrite(e *engine.Engine) error { return p.journal.drop(e.Paths()) }
+
+// Wrote brings the journal up to date, in memory and, while the target is
+// mounted, on its ESP. Without the second an install is only worse off after a
+// power cut.
+func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
+	if err := p.journal.note(e.Paths(), s.Name); err != nil {
+		return engine.NoFiles(err)
+	}
+	if !p.mounted(e) || !sys.Mounted(p.esp()).Holds() {
+		return nil
+	}
+	if err := p.journal.keep(p.esp()); err != nil && !p.unkept {
+		p.unkept = true
+		e.Warn("the journal cannot be kept on the ESP, so after a power cut the install could not be resumed: " + err.Error())
+	}
+	return nil
+}
+
+func (p *Install) esp() string { return filepath.Join(p.root, "boot") }
+
+// mounted tells whether the target is mounted, and by this install.
+func (p *Install) mounted(e *engine.Engine) bool {
+	return e.Mounts() && sys.Mounted(p.root).Holds() && p.held.Mounted(p.root) == nil
+}
+
+// Failed saves the logs on the target, but not on one that the step has found to
+// be in use since.
+func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
+	if s.Phase == engine.Check || code == sys.CodeUsage || !p.mounted(e) {
+		return
+	}
+	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths().Log, e.Paths().Events}}); err != nil {
+		e.Log("the log could not be saved on the target: " + err.Error())
+	}
+}
+
+// Stopped implements engine.Job.
+func (p *Install) Stopped(_, stop error) error { return stop }
+
+// Done implements engine.Job.
+func (p *Install) Done(e *engine.Engine) {
+	if err := p.journal.drop(e.Paths()); err != nil {
+		e.Warn("the journal stays: " + err.Error())
+	}
+}
+
+// Close releases the disk.
+func (p *Install) Close() error { return p.held.Close() }
+
+// Power runs the plan's last command, which ends the machine's session. Call
+// it after the engine's Close: the log is whole by then.
+func (p *Install) Power(ctx context.Context) error {
+	if p.power.Argv == nil {
+		return nil
+	}
+	if err := exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run(); err != nil {
+		return fmt.Errorf("to %s: %w", p.power.Does, err)
+	}
+	return nil
+}
+
+// names joins the names of steps, for people.
+func names(list []engine.Name) string {
+	var words []string
+	for _, n := range list {
+		words = append(words, string(n))
+	}
+	return strings.Join(words, ", ")
+}
