@@ -17,20 +17,18 @@ import (
 
 // installFlags are the answers, as flags.
 type installFlags struct {
-	host, disk, remote, source, system string
-	passphraseFile, recoveryFile       string
-	passphraseFD, recoveryFD           int
-	ageIdentity, deployKey             string
-	ageFD, deployFD                    int
-	bundle, bundlePassFile             string
-	bundlePassFD                       int
-	noAge, noPower, resume, startOver  bool
-	unattended                         bool
-	planFile                           string
-	planned                            *steps.Install // of that file
-	expect, ref, proveBoot             string
-	skipVerify                         bool
-	events, log                        string
+	steps.Answers
+	host, disk                     string
+	passphraseFile, recoveryFile   string
+	passphraseFD, recoveryFD       int
+	ageIdentity, deployKey         string
+	ageFD, deployFD                int
+	bundle, bundlePassFile         string
+	bundlePassFD                   int
+	noPower, startOver, unattended bool
+	planFile                       string
+	planned                        *steps.Install // of that file
+	events, log                    string
 }
 
 func (f *installFlags) register(c *cobra.Command) {
@@ -49,18 +47,15 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.bundle, "bundle", "", "the host's sealed keys, age identity and deploy key; default: the medium's, if their passphrase is given")
 	fl.StringVar(&f.bundlePassFile, "bundle-passphrase-file", "", "read the passphrase of the sealed keys from this file")
 	fl.IntVar(&f.bundlePassFD, "bundle-passphrase-fd", -1, "read the passphrase of the sealed keys from this open file descriptor")
-	fl.BoolVar(&f.noAge, "no-age-identity", false, "do not wait for one: the system cannot open its secrets until it has one")
-	fl.StringVar(&f.system, "system", "", "install this prebuilt toplevel of the local store; default: the medium's, for a prebuilt host")
-	fl.StringVar(&f.source, "source", "", "clone the config repo from this copy; default: the medium's, for a prebuilt host")
-	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default $REPO_REMOTE, else the host's repoRemote")
-	fl.StringVar(&f.ref, "ref", "", "branch, tag or commit of the config repo; default the host's repoRef, else the medium's revision, else the remote's HEAD")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
-	fl.BoolVar(&f.resume, "resume", false, "continue the unfinished install of the same host on the same disk, also after a power cut; the passphrase is needed again")
 	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and the plan does not speak of it")
-	fl.BoolVar(&f.skipVerify, "skip-verify", false, "do not read and hash the installed store paths again at the end")
-	fl.StringVar(&f.proveBoot, "prove-boot", "", "vm: at the end, start the installed disk in a virtual machine, which writes nothing to it; needs qemu and OVMF")
-	fl.StringVar(&f.expect, "expect", "", "the disk as it was confirmed; the screens set it")
-	_ = fl.MarkHidden("expect") // it exists: it was added just now
+	for _, o := range steps.Options {
+		if o.Text != nil {
+			fl.StringVar(o.Text(&f.Answers), o.Flag, "", o.Usage)
+		} else {
+			fl.BoolVar(o.Switch(&f.Answers), o.Flag, false, o.Usage)
+		}
+	}
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
 	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
 	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
@@ -79,11 +74,9 @@ func (f *installFlags) paths() engine.Paths {
 // answers reads the flags and the files that they name, all but the disk.
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
-	f.remote = cmp.Or(f.remote, os.Getenv("REPO_REMOTE"))
-	a := steps.Answers{
-		Host: h, HostArg: f.host, Remote: f.remote, Ref: f.ref, Source: f.source, System: f.system, Power: !f.noPower, NoAgeIdentity: f.noAge,
-		Unattended: f.unattended, SkipVerify: f.skipVerify, ProveBoot: f.proveBoot,
-	}
+	a := f.Answers
+	a.Host, a.HostArg, a.Power, a.Unattended = h, f.host, !f.noPower, f.unattended
+	a.Remote = cmp.Or(a.Remote, os.Getenv("REPO_REMOTE"))
 	var err error
 	var bundlePass []byte
 	defer func() { clear(bundlePass) }()

@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	full.register(root)
 	root.Args = cobra.NoArgs
 	root.RunE = does(full.run)
-	root.AddCommand(disksCommand(), planCommand(), installCommand(), followCommand(), hostsCommand(), isoCommand(), ageFromSSHCommand(), newHostCommand(), rekeyCommand(), flashCommand(), relabelCommand(), proveBootCommand())
+	root.AddCommand(disksCommand(), planCommand(), installCommand(), engineCommand(), followCommand(), hostsCommand(), isoCommand(), ageFromSSHCommand(), newHostCommand(), rekeyCommand(), flashCommand(), relabelCommand(), proveBootCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -64,7 +64,7 @@ func watcher(w io.Writer, format string) (func(engine.Event), error) {
 	return nil, engine.Usage("use text or json", "--log-format: unknown format %q", format)
 }
 
-// install is the engine: from the answers to a machine that powers off.
+// install makes the answers of the flags, and installs by them.
 func (f *installFlags) install(ctx context.Context, show func(engine.Event)) error {
 	if err := f.readPlan(); err != nil {
 		return err
@@ -89,24 +89,34 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 			return err
 		}
 	}
-	// A wrong answer is told before the machine is looked at.
+	// A wrong answer is refused before the machine is looked at.
 	if err := a.Validate(); err != nil {
 		return err
 	}
+	return runInstall(ctx, f.paths(), show, func(ctx context.Context) (*steps.Install, error) {
+		plan, err := prepare(ctx, &a, f)
+		if err == nil {
+			plan.Warnings = append(plan.Warnings, f.exposed()...)
+		}
+		return plan, err
+	})
+}
+
+// runInstall is the engine: from a plan, made when the machine is this program's
+// alone, to a machine that powers off.
+func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event), prepare func(context.Context) (*steps.Install, error)) error {
 	if err := steps.NeedRoot(); err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-
-	e, err := engine.Open(ctx, f.paths())
+	e, err := engine.Open(ctx, paths)
 	if err != nil {
 		return err
 	}
-	shown := engine.ShowEvents(f.events, show)
-	plan, err := prepare(ctx, &a, f)
+	shown := engine.ShowEvents(paths.Events, show)
+	plan, err := prepare(ctx)
 	if err == nil {
-		plan.Warnings = append(plan.Warnings, f.exposed()...)
 		err = e.Run(ctx, plan)
 	}
 	err = e.Close(err)
@@ -115,7 +125,7 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is not whole: %v\n", e.LogProblem)
 	}
 	if failure, ok := errors.AsType[*engine.Error](err); ok {
-		if e.LogProblem != nil || !all { // perhaps not: its event may be what is missing
+		if e.LogProblem != nil || !all { // its event may be what is missing
 			return failure
 		}
 		return alreadyShown{failure.Code} // among the events
@@ -145,10 +155,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Ins
 	if a.Disk, err = steps.ChooseDisk(ctx, f.disk); err != nil {
 		return nil, err
 	}
-	if err := a.Disk.Expect(f.expect, f.resume); err != nil {
-		return nil, err
-	}
-	if f.unattended && !f.resume {
+	if f.unattended && !a.Resume {
 		if err := a.Unattendable(f.disk); err != nil {
 			return nil, err
 		}
@@ -167,7 +174,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Ins
 
 // makePlan makes the plan of the install, or of what is left of one.
 func (f *installFlags) makePlan(a *steps.Answers) (*steps.Install, error) {
-	if f.resume {
+	if a.Resume {
 		return steps.ResumePlan(*a, f.paths())
 	}
 	if !f.startOver {

@@ -22,27 +22,26 @@ type Answers struct {
 	Host hosts.Host
 	// HostArg is how the host was named: what --host takes.
 	HostArg string
-	Disk    Disk
+	Disk    Disk `json:"-"`
 
-	Passphrase  []byte // LUKS; wiped by Wipe
-	RecoveryKey []byte // LUKS, a second key, or nil; wiped by Wipe
-	AgeIdentity []byte // age identity file; wiped by Wipe
-	DeployKey   []byte // OpenSSH private key file; wiped by Wipe
+	Passphrase  []byte `json:"-"` // LUKS; wiped by Wipe
+	RecoveryKey []byte `json:"-"` // LUKS, a second key, or nil; wiped by Wipe
+	AgeIdentity []byte `json:"-"` // age identity file; wiped by Wipe
+	DeployKey   []byte `json:"-"` // OpenSSH private key file; wiped by Wipe
 
 	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
 	// answered with TakeKeys.
-	Bundle []byte
+	Bundle []byte `json:"-"`
 	// Unattended: nobody is there to be asked, or to send what is missing.
 	Unattended bool
 	// NoAgeIdentity goes without: nothing waits for one.
 	NoAgeIdentity bool
 
-	Remote string   // overrides the host's repoRemote
-	Ref    string   // overrides the host's repoRef
-	Source string   // copy of the config repo on the medium
-	System string   // prebuilt toplevel
-	expect []string // flags by which an engine knows the disk that was confirmed
-	Power  bool     // power off or reboot at the end, as the host says
+	Remote string // overrides the host's repoRemote
+	Ref    string // overrides the host's repoRef
+	Source string // copy of the config repo on the medium
+	System string // prebuilt toplevel
+	Power  bool   // power off or reboot at the end, as the host says
 	// Resume continues the unfinished install of the same host on the same
 	// disk. The screens' plans are then ResumePlan's.
 	Resume bool
@@ -61,9 +60,9 @@ type Answers struct {
 // and its prebuilt system are not at hand.
 func (a *Answers) WithoutSystem() {
 	a.System, a.noSystem = unknownSystem, true
-	a.medium.contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
+	a.medium.Contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
 	if a.Source == "" {
-		a.Source, a.medium.plain = mediumRepo(Medium), true
+		a.Source, a.medium.Plain = mediumRepo(Medium), true
 	}
 }
 
@@ -75,10 +74,10 @@ const unknownSystem = "<toplevel>"
 
 // medium is what the installer medium tells about the host.
 type medium struct {
-	revision string // commit of the config repo that it was built from, or empty
-	changed  string // what it says instead of a commit: it was built from changed files
-	plain    bool   // Source is a folder of files without git's own
-	contract string // file with what the prebuilt system expects, or empty
+	Revision string // commit of the config repo that it was built from, or empty
+	Changed  string // what it says instead of a commit: it was built from changed files
+	Plain    bool   // Source is a folder of files without git's own
+	Contract string // file with what the prebuilt system expects, or empty
 }
 
 // ProveVM starts the installed disk in a virtual machine, see Answers.ProveBoot.
@@ -92,9 +91,9 @@ const Medium = "/iso/auto-installer"
 // what it tells about the host in its folder below hosts.
 func (a *Answers) FromMedium(dir, hosts string) {
 	if rev := MediumRevision(dir); commit.MatchString(rev) {
-		a.medium.revision = rev
+		a.medium.Revision = rev
 	} else {
-		a.medium.changed = rev
+		a.medium.Changed = rev
 	}
 	if a.Host.Prebuilt {
 		a.prebuilt(dir, hosts)
@@ -102,7 +101,7 @@ func (a *Answers) FromMedium(dir, hosts string) {
 	if a.Source != "" { // also a link that leads nowhere, through which git would write
 		_, noGit := os.Lstat(filepath.Join(a.Source, ".git"))
 		_, noHead := os.Lstat(filepath.Join(a.Source, "HEAD"))
-		a.medium.plain = noGit != nil && noHead != nil
+		a.medium.Plain = noGit != nil && noHead != nil
 	}
 }
 
@@ -114,7 +113,7 @@ func (a *Answers) prebuilt(dir, hosts string) {
 	}
 	contract := filepath.Join(hosts, a.Host.TargetHost, "contract.json")
 	if a.System == carried && isThere(contract) {
-		a.medium.contract = contract
+		a.medium.Contract = contract
 	}
 	if repo := mediumRepo(dir); a.Source == "" && isThere(repo) {
 		a.Source = repo
@@ -215,11 +214,24 @@ func (a Answers) network() string {
 	return source.Address(a.remote())
 }
 
+// secret is one of the answers that must not be seen.
+type secret struct {
+	flag  string // that reads it from a file
+	value *[]byte
+}
+
+func (a *Answers) secrets() []secret {
+	return []secret{
+		{"--passphrase-file", &a.Passphrase}, {"--recovery-key-file", &a.RecoveryKey},
+		{"--age-identity", &a.AgeIdentity}, {"--deploy-key", &a.DeployKey},
+	}
+}
+
 // Wipe overwrites the secrets.
 func (a *Answers) Wipe() {
-	for _, secret := range []*[]byte{&a.Passphrase, &a.RecoveryKey, &a.AgeIdentity, &a.DeployKey} {
-		clear(*secret)
-		*secret = nil
+	for _, s := range a.secrets() {
+		clear(*s.value)
+		*s.value = nil
 	}
 }
 

@@ -58,13 +58,13 @@ func (b *builder) luks() encrypt.Options {
 
 func (b *builder) source() source.Options {
 	o := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.plain,
-		Ref: b.a.ref(), Pin: b.a.medium.revision,
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.Plain,
+		Ref: b.a.ref(), Pin: b.a.medium.Revision,
 		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 		Hashes: &b.learned.hashes,
 	}
-	if b.a.medium.contract == "" { // the medium does not carry the facts
+	if b.a.medium.Contract == "" { // the medium does not carry the facts
 		o.Facts, o.Evaluated = modules.Contract, &b.learned.evaluated
 	}
 	return o
@@ -73,7 +73,7 @@ func (b *builder) source() source.Options {
 func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.contract, Found: &b.learned.contract, Sys: "/",
+		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
 		Made: contract.Made{
 			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
 			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),

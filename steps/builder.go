@@ -128,8 +128,8 @@ func (b *builder) warnings() []string {
 	if b.a.NoAgeIdentity {
 		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
 	}
-	if b.a.medium.changed != "" && b.a.Source == "" && b.a.ref() == "" {
-		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.changed)))
+	if b.a.medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.Changed)))
 	}
 	if why := b.source().Untrusted(source.KnownHosts); why != "" {
 		ws = append(ws, why)

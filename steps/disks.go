@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -84,26 +83,6 @@ func (a Answers) Unattendable(named string) error {
 	case a.Disk.holds != "" && !strings.HasPrefix(filepath.Clean(named), "/dev/disk/by-id/"):
 		return engine.NewError("", sys.Faultf(sys.CodeDisk, "name it if it may be erased: --disk "+a.Disk.stablePath(),
 			"%s holds data, and is not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
-	}
-	return nil
-}
-
-// Expect checks that this is the disk that someone has confirmed, as seen
-// tells: a block.Identity in JSON. The partition table is left out for an
-// install that continues, which has written it. The error is an *Error.
-func (d Disk) Expect(seen string, resume bool) error {
-	if seen == "" {
-		return nil
-	}
-	var id block.Identity
-	if err := json.Unmarshal([]byte(seen), &id); err != nil {
-		return engine.Usage("leave --expect to the screens", "--expect: %v", err)
-	}
-	if resume {
-		id.PTUUID = d.identity.PTUUID
-	}
-	if same, why := id.Same(d.identity); !same {
-		return engine.NewError("", sys.Faultf(sys.CodeGate, "look at the disks again and confirm anew", "%s is not the disk that was confirmed: %s", d.Path, why))
 	}
 	return nil
 }

@@ -179,10 +179,11 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 // Start is EngineProcess.Start; the secrets are kept until the install is put
 // away, so that a log which holds one is never saved.
 func (m *Machine) Start(a Answers, resume bool) error {
-	_, secrets := a.Arguments(3)
 	m.mu.Lock()
-	for _, s := range secrets {
-		m.secrets = append(m.secrets, bytes.Clone(s))
+	for _, s := range a.secrets() {
+		if *s.value != nil {
+			m.secrets = append(m.secrets, bytes.Clone(*s.value))
+		}
 	}
 	m.mu.Unlock()
 	return m.EngineProcess.Start(a, resume)

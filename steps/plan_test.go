@@ -83,10 +83,10 @@ func answers(t *testing.T) map[string]Answers {
 		"swap":      {Host: load(t, "ultraviolet"), Disk: virtio, AgeIdentity: ageIdentity(t), DeployKey: sshKey(t), Remote: "git@git.example.org:nix-config.git"},
 		"luks":      {Host: flakeLUKS, Disk: nvme, Passphrase: []byte(passphrase), AgeIdentity: ageIdentity(t), Power: true},
 		"luks-swap": {Host: luksSwap, Disk: nvme, Passphrase: []byte(passphrase)},
-		"pinned":    {Host: load(t, "ultraviolet"), Disk: virtio, medium: medium{revision: strings.Repeat("0123abcd", 5)}},
+		"pinned":    {Host: load(t, "ultraviolet"), Disk: virtio, medium: medium{Revision: strings.Repeat("0123abcd", 5)}},
 		"medium": {
 			Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config",
-			RecoveryKey: []byte("bcdefghi"), medium: medium{plain: true, contract: MediumHosts + "/stygianlibrary/contract.json"},
+			RecoveryKey: []byte("bcdefghi"), medium: medium{Plain: true, Contract: MediumHosts + "/stygianlibrary/contract.json"},
 		},
 		"prebuilt": {Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config", Power: true},
 	}
@@ -337,17 +337,17 @@ func TestFromMedium(t *testing.T) {
 	}
 	a := Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(dir, hosts)
-	if a.System != toplevel || a.Source != repo || a.medium != (medium{revision: rev, contract: contract}) {
+	if a.System != toplevel || a.Source != repo || a.medium != (medium{Revision: rev, Contract: contract}) {
 		t.Errorf("%q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary"), System: "mine", Source: "mine"}
 	a.FromMedium(dir, hosts)
-	if a.System != "mine" || a.Source != "mine" || a.medium.contract != "" {
+	if a.System != "mine" || a.Source != "mine" || a.medium.Contract != "" {
 		t.Errorf("the medium overrides the operator: %q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "demo")}
 	a.FromMedium(dir, hosts)
-	if a.System != "" || a.Source != "" || a.medium != (medium{revision: rev}) {
+	if a.System != "" || a.Source != "" || a.medium != (medium{Revision: rev}) {
 		t.Errorf("a flake install takes from the medium: %q, %q, %+v", a.System, a.Source, a.medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
@@ -361,7 +361,7 @@ func TestFromMedium(t *testing.T) {
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(dir, hosts)
-	if !a.medium.plain || a.medium.revision != "" || a.medium.changed != rev+"-dirty" {
+	if !a.medium.Plain || a.medium.Revision != "" || a.medium.Changed != rev+"-dirty" {
 		t.Errorf("%+v", a.medium)
 	}
 	a = Answers{Host: load(t, "demo"), Disk: nvme}

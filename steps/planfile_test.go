@@ -121,7 +121,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	}
 	// Without the medium, other things would be done than were planned.
 	elsewhere := medium
-	elsewhere.Source, elsewhere.medium.contract = "", ""
+	elsewhere.Source, elsewhere.medium.Contract = "", ""
 	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
 		t.Errorf("%v", err)
 	}
@@ -132,7 +132,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	// A repo that was named is cloned.
 	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
 	a.WithoutSystem()
-	if a.Source != "/srv/x" || a.medium.plain {
+	if a.Source != "/srv/x" || a.medium.Plain {
 		t.Errorf("%+v", a)
 	}
 }

@@ -3,7 +3,6 @@ package steps
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,60 +24,6 @@ import (
 
 // The engine is the headless program, started by the screens as a process of
 // its own. They know it by its files alone, so any other screens can take over.
-
-// Arguments is the command line that installs by these answers without
-// questions, less the program's own name. Secrets are not in it: each is read
-// from a descriptor, counted from first.
-func (a Answers) Arguments(first int) (args []string, secrets [][]byte) {
-	args = []string{"install", "--host", a.HostArg, "--disk", a.Disk.stablePath(), "--confirm", "yes"}
-	args = append(args, a.expect...)
-	for _, s := range []struct {
-		flag  string
-		value []byte
-	}{
-		{"--passphrase-fd", a.Passphrase},
-		{"--recovery-key-fd", a.RecoveryKey},
-		{"--age-identity-fd", a.AgeIdentity},
-		{"--deploy-key-fd", a.DeployKey},
-	} {
-		if s.value != nil {
-			args = append(args, s.flag, strconv.Itoa(first+len(secrets)))
-			secrets = append(secrets, s.value)
-		}
-	}
-	for _, s := range [][2]string{{"--remote", a.Remote}, {"--ref", a.Ref}, {"--source", a.Source}, {"--system", a.System}, {"--prove-boot", a.ProveBoot}} {
-		if s[1] != "" {
-			args = append(args, s[0], s[1])
-		}
-	}
-	if a.NoAgeIdentity && a.AgeIdentity == nil { // it may have come with the sealed keys
-		args = append(args, "--no-age-identity")
-	}
-	if a.SkipVerify {
-		args = append(args, "--skip-verify")
-	}
-	if a.Resume {
-		args = append(args, "--resume")
-	}
-	return args, secrets
-}
-
-// CommandLine is what a person would type to install by these answers.
-func (a Answers) CommandLine() string {
-	args, _ := a.Arguments(3)
-	// A person has a file, not a descriptor.
-	for i, arg := range args {
-		if name, ok := strings.CutSuffix(arg, "-fd"); ok {
-			switch name {
-			case "--age-identity", "--deploy-key":
-				args[i], args[i+1] = name, "FILE"
-			default:
-				args[i], args[i+1] = name+"-file", "FILE"
-			}
-		}
-	}
-	return "auto-installer " + sys.Quote(args)
-}
 
 // EngineProcess starts and follows engines for the screens.
 type EngineProcess struct {
@@ -146,24 +91,20 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 	if err := p.PutAway(); err != nil {
 		return err
 	}
-	// The engine looks anew, and stops if it is not the disk that was shown.
-	seen, err := json.Marshal(a.Disk.identity)
+	a.Resume, a.Power = a.Resume || resume, false
+	parts, err := a.handover(p.Paths)
 	if err != nil {
 		return err
 	}
-	a.expect = []string{"--expect", string(seen)}
-	a.Resume = a.Resume || resume
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	args, secrets := a.Arguments(3)
-	args = append(args, "--no-power", "--events", p.Paths.Events, "--log-file", p.Paths.Log)
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self, "engine")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stderr := &bytes.Buffer{}
 	cmd.Stderr = &capped{stderr, 16 << 10}
-	writers, err := pipes(cmd, secrets)
+	writers, err := pipes(cmd, parts)
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -172,7 +113,7 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 	}
 	for i, w := range writers {
 		if err == nil {
-			_, err = w.Write(secrets[i])
+			_, err = w.Write(parts[i])
 		}
 		w.Close()
 	}
@@ -231,11 +172,11 @@ func spoken(text string, code int) error {
 	return e
 }
 
-// pipes makes a pipe for each secret. A pipe holds them whole: none is larger
+// pipes makes a pipe for each part. A pipe holds it whole: none is larger
 // than what fits (pipe(7)).
-func pipes(cmd *exec.Cmd, secrets [][]byte) ([]*os.File, error) {
+func pipes(cmd *exec.Cmd, parts [][]byte) ([]*os.File, error) {
 	var writers []*os.File
-	for range secrets {
+	for range parts {
 		r, w, err := os.Pipe()
 		if err != nil {
 			return writers, err

@@ -1,14 +1,16 @@
 package steps
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,8 +29,8 @@ import (
 func TestMain(m *testing.M) {
 	source.KnownHosts = nil                                       // whatever this machine knows
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // a second otherwise, for each engine
-	if len(os.Args) > 1 && os.Args[1] == "install" {
-		os.Exit(engineForTests(os.Args[1:]))
+	if len(os.Args) > 1 && os.Args[1] == "engine" {
+		os.Exit(engineForTests())
 	}
 	// For TestTopology, unless the command line has others.
 	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "400"} {
@@ -39,26 +41,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func engineForTests(args []string) int {
-	value := func(name string) string { return args[slices.Index(args, name)+1] }
-	events := value("--events")
-	p := engine.Paths{Dir: filepath.Dir(events), Events: events, Log: value("--log-file")}
+func engineForTests() int {
+	h, err := TakeHandover()
+	if err != nil {
+		engine.WriteError(os.Stderr, engine.NewError("", err))
+		return 1
+	}
 	how := os.Getenv("ENGINE")
 	if how == "refuse" {
 		engine.WriteError(os.Stderr, engine.Usage("do it right", "it is wrong"))
 		return 2
 	}
-	passphrase, _ := io.ReadAll(os.NewFile(3, "passphrase"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	e, err := engine.Open(ctx, p)
+	e, err := engine.Open(ctx, h.Paths)
 	if err != nil {
 		failure := engine.NewError("", err)
 		engine.WriteError(os.Stderr, failure)
 		return int(failure.Code)
 	}
 	run := func(ctx context.Context, s sys.System) error {
-		s.Log(fmt.Sprintf("%d bytes, session leader %v, resume %v", len(passphrase), syscall.Getpid() == getsid(), slices.Contains(args, "--resume")))
+		s.Log(fmt.Sprintf("%d bytes, session leader %v, resume %v", len(h.Passphrase), syscall.Getpid() == getsid(), h.Resume))
 		switch how {
 		case "die", "die writing":
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -288,22 +291,39 @@ func TestNextInstall(t *testing.T) {
 	}
 }
 
-func TestArgumentsHoldNoSecret(t *testing.T) {
+// Every answer crosses to the engine; the secrets are not in the JSON.
+func TestHandover(t *testing.T) {
 	a := Answers{
-		HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse"), RecoveryKey: []byte("recover me"),
-		AgeIdentity: []byte("age key"), DeployKey: []byte("ssh key"), Remote: "https://example.org/x", System: toplevel, Source: "/iso/x",
+		Host: load(t, "demo"), HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse"), RecoveryKey: []byte("the second key"),
+		DeployKey: []byte("ssh key"), Remote: "https://example.org/x", System: toplevel, Source: "/iso/x", ProveBoot: ProveVM,
+		NoAgeIdentity: true, SkipVerify: true, Resume: true, medium: medium{Revision: "r", Plain: true},
 	}
-	args, secrets := a.Arguments(3)
-	line := strings.Join(args, " ")
-	want := "install --host demo --disk /dev/nvme0n1 --confirm yes --passphrase-fd 3 --recovery-key-fd 4 --age-identity-fd 5" +
-		" --deploy-key-fd 6 --remote https://example.org/x --source /iso/x --system " + toplevel
-	if line != want || len(secrets) != 4 || string(secrets[1]) != "recover me" {
-		t.Errorf("%s\n%s\n%q", line, want, secrets)
+	parts, err := a.handover(engine.Paths{Dir: "/run/x"})
+	if err != nil || len(parts) != 4 || string(parts[2]) != "the second key" {
+		t.Fatalf("%v, %d parts", err, len(parts))
+	}
+	for _, secret := range []string{"horse", "second", "ssh key"} {
+		if bytes.Contains(parts[0], []byte(secret)) || strings.Contains(a.CommandLine(), secret) {
+			t.Errorf("%s is shown", secret)
+		}
+	}
+	var h Handover
+	if err := json.Unmarshal(parts[0], &h); err != nil {
+		t.Fatal(err)
+	}
+	h.medium, h.Disk = h.Medium, a.Disk
+	h.Passphrase, h.RecoveryKey, h.DeployKey = a.Passphrase, a.RecoveryKey, a.DeployKey
+	if !reflect.DeepEqual(h.Answers, a) || h.Paths.Dir != "/run/x" || !reflect.DeepEqual(h.Confirmed, a.Disk.identity) || !slices.Equal(h.Secrets, []bool{true, true, false, true}) {
+		t.Errorf("%+v", h)
 	}
 	typed := a.CommandLine()
-	if !strings.Contains(typed, "--passphrase-file FILE --recovery-key-file FILE --age-identity FILE --deploy-key FILE") ||
-		strings.Contains(typed, "horse") {
-		t.Error(typed)
+	for _, want := range []string{
+		"auto-installer install --host demo --disk /dev/nvme0n1 --confirm yes --passphrase-file FILE --recovery-key-file FILE --deploy-key FILE ",
+		" --remote https://example.org/x --source /iso/x --system " + toplevel + " --prove-boot vm --no-age-identity --skip-verify --resume",
+	} {
+		if !strings.Contains(typed, want) {
+			t.Errorf("%s lacks %s", typed, want)
+		}
 	}
 }
 

@@ -46,8 +46,7 @@ func TestProveBootVM(t *testing.T) {
 			t.Error("the store is hashed again")
 		}
 	}
-	args, _ := a.Arguments(3)
-	if line := strings.Join(args, " "); !strings.Contains(line, "--prove-boot vm") || !strings.Contains(line, "--skip-verify") {
+	if line := a.CommandLine(); !strings.Contains(line, "--prove-boot vm") || !strings.Contains(line, "--skip-verify") {
 		t.Error(line)
 	}
 }

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -186,11 +185,7 @@ func startEngine(t *rapid.T, now *topology.Machine, root string, confirmed Disk,
 	if err != nil {
 		return
 	}
-	seen, err := json.Marshal(confirmed.identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diskOf(found.Chosen.Device).Expect(string(seen), false) != nil {
+	if diskOf(found.Chosen.Device).expect(confirmed.identity, false) != nil {
 		return
 	}
 	if at := now.At("/dev/" + found.Chosen.Device.Name); !now.Is(n, at) || !at.Takable() {

@@ -94,7 +94,7 @@ func (h *heard) Command(c sys.Cmd) { h.mu.Lock(); h.cmds = append(h.cmds, c); h.
 func (h *heard) Log(line string)   { h.mu.Lock(); h.log = append(h.log, line); h.mu.Unlock() }
 func (h *heard) Warn(line string)  { h.Log("warning: " + line) }
 
-func (h *heard) Proven(line string)    { h.Log("warning: " + line) }
+func (h *heard) Proven(line string)    { h.Log("proven: " + line) }
 func (h *heard) Progress(sys.Progress) {}
 func (h *heard) Waiting(sys.Waiting)   {}
 
