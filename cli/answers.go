@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,13 +18,10 @@ import (
 // installFlags are the answers, as flags.
 type installFlags struct {
 	steps.Answers
-	host, disk                     string
-	passphraseFile, recoveryFile   string
-	passphraseFD, recoveryFD       int
-	ageIdentity, deployKey         string
-	ageFD, deployFD                int
-	bundle, bundlePassFile         string
-	bundlePassFD                   int
+	host, disk, bundle             string
+	passphrase, recovery           secretFlag
+	ageIdentity, deployKey         secretFlag
+	bundlePass                     secretFlag
 	noPower, startOver, unattended bool
 	planFile                       string
 	planned                        *steps.Install // of that file
@@ -36,17 +33,17 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or the path of a host.toml")
 	fl.StringVar(&f.disk, "disk", "", "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
-	fl.StringVar(&f.passphraseFile, "passphrase-file", "", "read the LUKS passphrase from this file; one line break at its end is not part of it")
-	fl.IntVar(&f.passphraseFD, "passphrase-fd", -1, "read the LUKS passphrase from this open file descriptor")
-	fl.StringVar(&f.recoveryFile, "recovery-key-file", "", "add the recovery key in this file as a second key to the LUKS container")
-	fl.IntVar(&f.recoveryFD, "recovery-key-fd", -1, "read the recovery key from this open file descriptor")
-	fl.StringVar(&f.ageIdentity, "age-identity", "", "the host's age identity file")
-	fl.StringVar(&f.deployKey, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
-	fl.IntVar(&f.ageFD, "age-identity-fd", -1, "read the age identity from this open file descriptor")
-	fl.IntVar(&f.deployFD, "deploy-key-fd", -1, "read the deploy key from this open file descriptor")
+	f.passphrase = secretFlag{name: "passphrase", line: true}
+	f.passphrase.register(c, "passphrase-file", "read the LUKS passphrase from this file; one line break at its end is not part of it", "read the LUKS passphrase from this open file descriptor")
+	f.recovery = secretFlag{name: "recovery-key", line: true}
+	f.recovery.register(c, "recovery-key-file", "add the recovery key in this file as a second key to the LUKS container", "read the recovery key from this open file descriptor")
+	f.ageIdentity = secretFlag{name: "age-identity"}
+	f.ageIdentity.register(c, "age-identity", "the host's age identity file", "read the age identity from this open file descriptor")
+	f.deployKey = secretFlag{name: "deploy-key"}
+	f.deployKey.register(c, "deploy-key", "an ssh private key for the config repo, for the clone and for targetUser", "read the deploy key from this open file descriptor")
+	f.bundlePass = secretFlag{name: "bundle-passphrase", line: true}
+	f.bundlePass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read the passphrase of the sealed keys from this open file descriptor")
 	fl.StringVar(&f.bundle, "bundle", "", "the host's sealed keys, age identity and deploy key; default: the medium's, if their passphrase is given")
-	fl.StringVar(&f.bundlePassFile, "bundle-passphrase-file", "", "read the passphrase of the sealed keys from this file")
-	fl.IntVar(&f.bundlePassFD, "bundle-passphrase-fd", -1, "read the passphrase of the sealed keys from this open file descriptor")
 	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
 	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and the plan does not speak of it")
 	for _, o := range steps.Options {
@@ -58,13 +55,8 @@ func (f *installFlags) register(c *cobra.Command) {
 	}
 	fl.StringVar(&f.events, "events", p.Events, "write the events here")
 	fl.StringVar(&f.log, "log-file", p.Log, "write the log here")
-	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
-	c.MarkFlagsMutuallyExclusive("age-identity", "age-identity-fd")
-	c.MarkFlagsMutuallyExclusive("bundle-passphrase-file", "bundle-passphrase-fd")
 	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity", "age-identity-fd", "bundle-passphrase-file", "bundle-passphrase-fd")
 	c.MarkFlagsMutuallyExclusive("resume", "start-over")
-	c.MarkFlagsMutuallyExclusive("deploy-key", "deploy-key-fd")
-	c.MarkFlagsMutuallyExclusive("recovery-key-file", "recovery-key-fd")
 }
 
 func (f *installFlags) paths() engine.Paths {
@@ -82,18 +74,12 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	defer func() { clear(bundlePass) }()
 	for _, secret := range []struct {
 		into *[]byte
-		read func(flag, file string, fd int) ([]byte, error)
-		flag string
-		file string
-		fd   int
+		from *secretFlag
 	}{
-		{&a.Passphrase, readPassphrase, "--passphrase", f.passphraseFile, f.passphraseFD},
-		{&a.RecoveryKey, readPassphrase, "--recovery-key", f.recoveryFile, f.recoveryFD},
-		{&a.AgeIdentity, readSecretOf, "--age-identity", f.ageIdentity, f.ageFD},
-		{&a.DeployKey, readSecretOf, "--deploy-key", f.deployKey, f.deployFD},
-		{&bundlePass, readPassphrase, "--bundle-passphrase", f.bundlePassFile, f.bundlePassFD},
+		{&a.Passphrase, &f.passphrase}, {&a.RecoveryKey, &f.recovery}, {&a.AgeIdentity, &f.ageIdentity}, {&a.DeployKey, &f.deployKey},
+		{&bundlePass, &f.bundlePass},
 	} {
-		if *secret.into, err = secret.read(secret.flag, secret.file, secret.fd); err != nil {
+		if *secret.into, err = secret.from.read(); err != nil {
 			a.Wipe()
 			return a, err
 		}
@@ -122,9 +108,9 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if sealed == nil {
 		return engine.Usage("name it with --bundle", "there are no sealed keys of %s on this medium", a.Host.TargetHost)
 	}
-	where := f.bundlePassFile
+	where := f.bundlePass.file
 	if where == "" {
-		where = fmt.Sprintf("descriptor %d", f.bundlePassFD)
+		where = fmt.Sprintf("descriptor %d", f.bundlePass.fd)
 	}
 	keys, err := steps.OpenBundleFrom(where, a.Host.TargetHost, sealed, passphrase)
 	if err != nil {
@@ -134,79 +120,55 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	return nil
 }
 
-// readPassphrase reads what is typed at a prompt else: one line, whose end is not
-// part of it. Without a file and a descriptor it is nil.
-func readPassphrase(flag, file string, fd int) ([]byte, error) {
-	data, err := readSecretOf(flag, file, fd)
-	if err != nil || data == nil {
-		return nil, err
+// An unattended install has nobody to be asked, and nobody who would see that
+// it goes wrong: --unattended stands for the word yes, and is stricter.
+
+// unattendedAnswers finds the host, and checks the files of the secrets.
+func (f *installFlags) unattendedAnswers() error {
+	if !f.unattended {
+		return nil
 	}
-	line, ended := bytes.CutSuffix(data, []byte("\n"))
-	if ended {
-		line = bytes.TrimSuffix(line, []byte("\r"))
+	if f.host == "" {
+		host, err := onlyHost(steps.MediumHosts)
+		if err != nil {
+			return err
+		}
+		f.host = host
 	}
-	if len(line) == 0 {
-		return nil, engine.Usage("put the passphrase in its only line", "%s: it is empty", flag)
+	var bad problems
+	for flag, s := range f.secretFiles() {
+		bad.add(notForOthers(flag, s.file))
 	}
-	if err := steps.Typable(flag[2:], line); err != nil {
-		clear(data)
-		return nil, err
-	}
-	return line, nil
+	return bad.err()
 }
 
-// readSecretOf reads a secret from a file, or from an open descriptor if there is
-// no file.
-func readSecretOf(flag, file string, fd int) ([]byte, error) {
-	switch {
-	case file != "":
-		return readSecretFile(flag, file)
-	case fd >= 0:
-		return readSecretFD(flag, fd)
+// onlyHost is the host.toml of a medium that is for one host.
+func onlyHost(dir string) (string, error) {
+	found, _ := filepath.Glob(filepath.Join(dir, "*", "host.toml")) // the pattern is good
+	switch len(found) {
+	case 0:
+		return "", engine.Usage("name the host with --host", "--unattended: the medium is for no host: there is none in %s", dir)
+	case 1:
+		return found[0], nil
 	}
-	return nil, nil
+	for i, f := range found {
+		found[i] = filepath.Base(filepath.Dir(f))
+	}
+	return "", engine.Usage("name one of them with --host", "--unattended: the medium is for several hosts: %s", strings.Join(found, ", "))
 }
 
-// maxSecret is more than any passphrase or key needs, in bytes.
-const maxSecret = 64 << 10
-
-func readSecretFile(flag, name string) ([]byte, error) {
-	if err := inStore(flag, name, nixStore); err != nil {
-		return nil, err
+// secretFiles yields the flags that name files of secrets.
+func (f *installFlags) secretFiles() iter.Seq2[string, *secretFlag] {
+	return func(yield func(string, *secretFlag) bool) {
+		_ = yield("--passphrase-file", &f.passphrase) && yield("--recovery-key-file", &f.recovery) && yield("--age-identity", &f.ageIdentity) &&
+			yield("--deploy-key", &f.deployKey) && yield("--bundle-passphrase-file", &f.bundlePass)
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
-	}
-	defer f.Close()
-	return readSecret(flag, f)
 }
 
-// readSecretFD reads a descriptor and closes it, so that no command inherits
-// it.
-func readSecretFD(flag string, fd int) ([]byte, error) {
-	f := os.NewFile(uintptr(fd), flag)
-	if f == nil {
-		return nil, engine.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
+// exposed warns of the files of an install's secrets.
+func (f *installFlags) exposed() (list []string) {
+	for _, s := range f.secretFiles() {
+		list = append(list, exposed(s.file)...)
 	}
-	defer f.Close()
-	return readSecret(flag, f)
-}
-
-// readSecret reads into one buffer that is never copied by growing.
-func readSecret(flag string, r io.Reader) ([]byte, error) {
-	buf := make([]byte, maxSecret+1)
-	n, err := io.ReadFull(r, buf)
-	switch {
-	case err == nil:
-		clear(buf)
-		return nil, engine.Usage("name the right file", "%s: more than %d bytes", flag, maxSecret)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-	default:
-		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
-	}
-	if n == 0 {
-		return nil, engine.Usage("name the right file", "%s: it is empty", flag)
-	}
-	return buf[:n:n], nil
+	return list
 }

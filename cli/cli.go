@@ -6,7 +6,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -70,36 +69,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	return int(asError(err).Code)
 }
-
-// asError gives every error the form that the operator sees. Commands return
-// errors of that form; what is not is from the flag parser.
-func asError(err error) *engine.Error {
-	if e, ok := errors.AsType[*engine.Error](err); ok {
-		return e
-	}
-	return engine.Usage("auto-installer --help shows the commands and their flags", "%v", err)
-}
-
-// does makes a command's function, whose errors are the operator's, and whose
-// output is for people: all of it goes through engine.Shown.
-func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		cmd.SetOut(engine.Shown{W: cmd.OutOrStdout()})
-		cmd.SetErr(engine.Shown{W: cmd.ErrOrStderr()})
-		if err := f(cmd, args); err != nil {
-			if shown, ok := errors.AsType[alreadyShown](err); ok {
-				return shown
-			}
-			return engine.NewError("", err)
-		}
-		return nil
-	}
-}
-
-// alreadyShown ends the program with a code and says no more.
-type alreadyShown struct{ code engine.Code }
-
-func (a alreadyShown) Error() string { return fmt.Sprintf("exit code %d", a.code) }
 
 func commit() string {
 	info, ok := debug.ReadBuildInfo()

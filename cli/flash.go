@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -72,7 +70,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 		if err := f.mayUnmount(cmd, stick); err != nil {
 			return err
 		}
-		if err := confirmYes(cmd, f.confirm, warning(image, stick, p.Warnings)...); err != nil {
+		if err := ask(cmd).confirm(f.confirm, warning(image, stick, p.Warnings)...); err != nil {
 			return err
 		}
 	}
@@ -88,16 +86,11 @@ func (f *flashFlags) stick(cmd *cobra.Command, args []string) (flash.Stick, erro
 	if err != nil {
 		return flash.Stick{}, err
 	}
-	var in io.Reader
-	if isTerminal(cmd.InOrStdin()) {
-		in = cmd.InOrStdin()
-	}
-	return chooseStick(all, args[0], in, cmd.ErrOrStderr())
+	return chooseStick(all, args[0], ask(cmd))
 }
 
-// chooseStick lists sticks and asks for the number of one. In is nil if there
-// is nobody to ask.
-func chooseStick(all []flash.Stick, image string, in io.Reader, out io.Writer) (flash.Stick, error) {
+// chooseStick lists sticks and asks for the number of one.
+func chooseStick(all []flash.Stick, image string, p prompt) (flash.Stick, error) {
 	if len(all) == 0 {
 		return flash.Stick{}, flash.NoStick("plug a USB stick in; `auto-installer disks` shows every disk", "there is no stick")
 	}
@@ -105,13 +98,13 @@ func chooseStick(all []flash.Stick, image string, in io.Reader, out io.Writer) (
 	for i, s := range all {
 		names = append(names, fmt.Sprintf("%d  %s", i+1, s.Name+holds(s)))
 	}
-	if in == nil {
+	if !p.terminal {
 		return flash.Stick{}, flash.NoStick("name one: auto-installer flash "+sys.Quote([]string{image, all[0].ByID}),
 			"no disk is named\n  %s", strings.Join(names, "\n  "))
 	}
-	fmt.Fprintf(out, "What can be written to:\n  %s\nNumber of the stick: ", strings.Join(names, "\n  "))
-	line, err := bufio.NewReader(in).ReadString('\n')
-	n, notNumber := strconv.Atoi(strings.TrimSpace(line))
+	fmt.Fprintf(p.out, "What can be written to:\n  %s\n", strings.Join(names, "\n  "))
+	line, err := p.line("Number of the stick", "")
+	n, notNumber := strconv.Atoi(line)
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {
 		return flash.Stick{}, engine.Usage("nothing was done; type one of the numbers next time", "no stick was chosen")
 	}
@@ -131,11 +124,8 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s flash.Stick) error {
 		return nil
 	}
 	where := strings.Join(s.Mounted, ", ")
-	if isTerminal(cmd.InOrStdin()) && f.confirm == "" {
-		out := cmd.ErrOrStderr()
-		fmt.Fprintf(out, "%s is mounted at %s. Unmount it? [y/N] ", s.Path, where)
-		line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		if answer := strings.ToLower(strings.TrimSpace(line)); err == nil && (answer == "y" || answer == "yes") {
+	if p := ask(cmd); p.terminal && f.confirm == "" {
+		if unmount, err := p.yes(fmt.Sprintf("%s is mounted at %s. Unmount it", s.Path, where), false); err == nil && unmount {
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"strings"
@@ -28,7 +29,7 @@ func TestChooseStick(t *testing.T) {
 		{"1", ""}, // the terminal went away
 	} {
 		var out bytes.Buffer
-		s, err := chooseStick(all, "a.iso", strings.NewReader(c.typed), engine.Shown{W: &out})
+		s, err := chooseStick(all, "a.iso", prompt{bufio.NewReader(strings.NewReader(c.typed)), engine.Shown{W: &out}, true})
 		if s.Path != c.chosen || (err == nil) != (c.chosen != "") {
 			t.Errorf("%q: %q, %v", c.typed, s.Path, err)
 		}
@@ -41,7 +42,7 @@ func TestChooseStick(t *testing.T) {
 		}
 	}
 	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // nobody to ask: never a choice
-		_, err := chooseStick(sticks, "my image.iso", nil, nil)
+		_, err := chooseStick(sticks, "my image.iso", prompt{})
 		e, ok := errors.AsType[*engine.Error](err)
 		if !ok || e.Code != 4 || e.Hint == "" {
 			t.Errorf("%d sticks: %v", len(sticks), err)

@@ -3,10 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -49,19 +47,6 @@ func installCommand() *cobra.Command {
 	c.Flags().BoolVar(&what.unattended, "unattended", false, "nobody is there: stands for --confirm yes, and refuses what somebody should look at")
 	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
-}
-
-// watcher shows events as they happen.
-func watcher(w io.Writer, format string) (func(engine.Event), error) {
-	switch format {
-	case "text":
-		t := &engine.Text{W: w, Verbose: true}
-		return t.Event, nil
-	case "json":
-		enc := json.NewEncoder(w)
-		return func(e engine.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
-	}
-	return nil, engine.Usage("use text or json", "--log-format: unknown format %q", format)
 }
 
 // install makes the answers of the flags, and installs by them.

@@ -29,8 +29,7 @@ type newHost struct {
 	noEval                              bool
 	swap, remote, user, keymap          string
 	identities, recipients              []string
-	passFile                            string
-	passFD                              int
+	pass                                secretFlag
 }
 
 func newHostCommand() *cobra.Command {
@@ -64,13 +63,12 @@ func newHostCommand() *cobra.Command {
 	fl.StringVar(&f.user, "user", "", "who gets the deploy key and owns the clone")
 	fl.StringVar(&f.keymap, "keymap", "", "keymap of the console, such as de")
 	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that opens the secrets, to encrypt them anew; default: those of ~/.ssh")
-	fl.StringVar(&f.passFile, "bundle-passphrase-file", "", "read the passphrase to seal the keys with from this file")
-	fl.IntVar(&f.passFD, "bundle-passphrase-fd", -1, "read it from this open file descriptor")
+	f.pass = secretFlag{name: "bundle-passphrase", line: true}
+	f.pass.register(c, "bundle-passphrase-file", "read the passphrase to seal the keys with from this file", "read it from this open file descriptor")
 	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key beside the passphrase; may be given several times")
 	fl.BoolVar(&f.replace, "replace", false, "give a host that is there new keys, and leave its definition")
 	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "go on although keys.nix has changes that are not committed")
 	fl.BoolVar(&f.noEval, "no-eval", false, "do not evaluate the result with nix")
-	c.MarkFlagsMutuallyExclusive("bundle-passphrase-file", "bundle-passphrase-fd")
 	return c
 }
 
@@ -111,7 +109,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if !f.dryRun { // nothing is read then
-		plan.Warnings = append(plan.Warnings, exposed(append(keyFiles(f.identities), f.passFile)...)...)
+		plan.Warnings = append(plan.Warnings, exposed(append(keyFiles(f.identities), f.pass.file)...)...)
 	}
 	return f.run(cmd, "new-host", plan)
 }
@@ -191,7 +189,7 @@ func flagOf(key string) string {
 // passphrase is what the keys of a host are sealed with: of the flags, or asked
 // for twice. It is typed with the keymap of the host.
 func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
-	pass, err := readPassphrase("--bundle-passphrase", f.passFile, f.passFD)
+	pass, err := f.pass.read()
 	if err == nil && pass == nil {
 		pass, err = f.askTwice("Passphrase to seal the keys of " + h.TargetHost + " with")
 	}
@@ -238,4 +236,38 @@ func (f *newHost) askTwice(question string) ([]byte, error) {
 	}
 	clear(first)
 	return nil, err
+}
+
+// ask fills the flags, and returns the host's name.
+func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
+	q := ask(cmd)
+	if !q.terminal {
+		return "", engine.Usage("name it: auto-installer new-host NAME", "there is no name, and no terminal to ask for it on")
+	}
+	for name == "" || hosts.CheckName(name) != nil {
+		if name, err = q.line("Name of the host", ""); err != nil {
+			return "", err
+		}
+		if bad := hosts.CheckName(name); bad != nil {
+			fmt.Fprintln(q.out, bad)
+		}
+	}
+	if f.luks, err = q.yes("Encrypt its disk", f.luks); err != nil {
+		return "", err
+	}
+	for _, a := range []struct {
+		question  string
+		into      *string
+		otherwise string
+	}{
+		{"Swap partition, such as 8G, or nothing", &f.swap, f.swap},
+		{"Git URL of the config repo", &f.remote, cmp.Or(f.remote, git.Origin(cmd.Context(), f.repo))},
+		{"User who gets the deploy key, or nothing", &f.user, f.user},
+		{"Keymap of the console", &f.keymap, cmp.Or(f.keymap, hosts.Default().Keymap)},
+	} {
+		if *a.into, err = q.line(a.question, a.otherwise); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
@@ -121,28 +119,6 @@ func shortRevision(rev string) string {
 	}
 	return name
 }
-
-// pauseAt shows an error on a kiosk's console, which the next start will clear.
-func pauseAt(err error) {
-	if !term.IsTerminal(os.Stdin.Fd()) {
-		return
-	}
-	engine.WriteError(os.Stdout, asError(err))
-	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
-	enter := make(chan struct{})
-	go func() {
-		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-		close(enter)
-	}()
-	select {
-	case <-enter:
-	case <-time.After(pauseTime):
-	}
-}
-
-// pauseTime is how long an error stays: long enough to read it, and what is
-// mended meanwhile is seen soon.
-const pauseTime = time.Minute
 
 func (s *screens) readKeys() error {
 	var bad problems

@@ -12,8 +12,8 @@ import (
 
 func proveBootCommand() *cobra.Command {
 	var flags taskFlags
-	var file, accel string
-	var fd int
+	var accel string
+	pass := secretFlag{name: "passphrase", line: true}
 	var limit time.Duration
 	c := &cobra.Command{
 		Use: "prove-boot DISK", Short: "Start an installed disk or an image of it in a virtual machine",
@@ -30,7 +30,7 @@ func proveBootCommand() *cobra.Command {
 				return err
 			}
 			b := provevm.Request{Disk: disk.Path, SectorSize: disk.LogicalSector, Accel: accel, Limit: limit}
-			if b.Passphrase, err = readPassphrase("--passphrase", file, fd); err != nil {
+			if b.Passphrase, err = pass.read(); err != nil {
 				return err
 			}
 			defer clear(b.Passphrase)
@@ -39,10 +39,8 @@ func proveBootCommand() *cobra.Command {
 		}),
 	}
 	flags.register(c)
-	c.Flags().StringVar(&file, "passphrase-file", "", "type the LUKS passphrase in this file; one line break at its end is not part of it")
-	c.Flags().IntVar(&fd, "passphrase-fd", -1, "type the LUKS passphrase read from this open file descriptor")
+	pass.register(c, "passphrase-file", "type the LUKS passphrase in this file; one line break at its end is not part of it", "type the LUKS passphrase read from this open file descriptor")
 	c.Flags().StringVar(&accel, "accel", "", "kvm, or tcg for emulation; default: kvm if it is there, and tcg if it leads nowhere")
 	c.Flags().DurationVar(&limit, "limit", 0, "how long it may take; default 3m with KVM and 20m without")
-	c.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
 	return c
 }

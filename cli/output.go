@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bufio"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
@@ -61,25 +59,30 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(f.Fd())
 }
 
-// confirmYes makes sure that the operator wants it: by the flag, else by the
-// word yes typed under what is said.
-func confirmYes(cmd *cobra.Command, flag string, say ...string) error {
-	const hint = "look at what --dry-run shows; if that is what you want, add --confirm yes"
-	if flag == "yes" {
-		return nil
+// watcher shows events as they happen.
+func watcher(w io.Writer, format string) (func(engine.Event), error) {
+	switch format {
+	case "text":
+		t := &engine.Text{W: w, Verbose: true}
+		return t.Event, nil
+	case "json":
+		enc := json.NewEncoder(w)
+		return func(e engine.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
 	}
-	in := cmd.InOrStdin()
-	if flag != "" || !isTerminal(in) {
-		return engine.Usage(hint, "not confirmed: --confirm must be the word yes")
+	return nil, engine.Usage("use text or json", "--log-format: unknown format %q", format)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// width is the terminal's, or that of a plain console.
+func width() int {
+	if w, _, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 {
+		return w
 	}
-	out := cmd.ErrOrStderr()
-	for _, line := range say {
-		fmt.Fprintln(out, line)
-	}
-	_, _ = fmt.Fprint(out, "Type yes to go on: ")
-	line, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != "yes" {
-		return engine.Usage("nothing was done; type the whole word yes next time", "not confirmed")
-	}
-	return nil
+	return 80
 }

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
 	"auto-installer/secrets"
-	"auto-installer/tui"
 )
 
 func ageFromSSHCommand() *cobra.Command {
@@ -79,27 +76,4 @@ func notSSH(err error) error {
 		return engine.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
 	}
 	return engine.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
-}
-
-// errNotTyped is the error of a passphrase that somebody was asked for, who left
-// the question with Ctrl+D. It is missing, as if nobody had been there.
-var errNotTyped error = notTyped{}
-
-type notTyped struct{}
-
-func (notTyped) Error() string { return "no passphrase was typed" }
-func (notTyped) Unwrap() error { return secrets.ErrNeedsPassphrase }
-
-// askPassphrase asks for one on the terminal, and does not show it.
-func askPassphrase(question string) ([]byte, error) {
-	if !isTerminal(os.Stdin) {
-		return nil, secrets.ErrNeedsPassphrase
-	}
-	fmt.Fprintf(engine.Shown{W: os.Stderr}, "%s: ", question)
-	defer fmt.Fprintln(os.Stderr)
-	pass, err := tui.ReadHidden(os.Stdin)
-	if errors.Is(err, io.EOF) {
-		return nil, errNotTyped
-	}
-	return pass, err
 }

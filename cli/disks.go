@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"auto-installer/steps"
+)
+
+func disksCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "disks", Short: "Show every block device: which would be installed to, and why the others are refused",
+		Args: cobra.NoArgs,
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			verdicts, err := steps.Disks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), verdicts)
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), steps.DiskTable(verdicts, width()))
+			return err
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
