@@ -18,7 +18,7 @@ let
   cfg = config.autoInstaller;
   host = cfg.settings;
 
-  inherit (lib) getExe mkDefault mkForce mkIf mkMerge optional optionals optionalAttrs;
+  inherit (lib) getExe mkDefault mkForce mkIf mkMerge optional optionals optionalAttrs optionalString;
 
   facts = import ./contract.nix cfg.target.config;
   toplevel = cfg.target.config.system.build.toplevel;
@@ -41,31 +41,29 @@ let
     else
       "";
 
-  # What is not an age file must not go on.
-  bundle = pkgs.runCommand "${cfg.targetHost}-bundle.age" { bundle = cfg.bundle; } ''
-    case $(head --bytes 34 "$bundle" | tr --delete '\0') in
-    age-encryption.org/v1* | '-----BEGIN AGE ENCRYPTED FILE-----') ;;
-    *)
-      echo "error: autoInstaller.bundle is not an age file" >&2
-      echo "hint: auto-installer new-host makes one; never put a plain key here" >&2
-      exit 1
-      ;;
-    esac
-    cp "$bundle" "$out"
-  '';
-
   # A word of ExecStart (systemd.service(5), COMMAND LINES).
   word = argument: builtins.toJSON (builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] argument);
 
-  # The program itself looks at host.toml, where it can be run in the build.
-  hostFile =
+  # The program that the build can run.
+  judge =
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
-      pkgs.runCommand "host.toml" { file = cfg.hostFile; } ''
-        ${getExe cfg.package} hosts "$file"
-        cp "$file" "$out"
-      ''
+      cfg.package
     else
-      cfg.hostFile;
+      pkgs.buildPackages.callPackage ./package.nix { };
+
+  # What the program judges of the medium's options (hosts/medium.go).
+  mediumFacts = {
+    target = cfg.target != null;
+    source = cfg.source != null;
+    deployKey = cfg.deployPublicKey != null;
+    inherit (cfg) revision dirtyRevision bundle unattended;
+  };
+
+  isPublicKey = key: builtins.match "((sk-)?(ssh|ecdsa)-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?\n?" key != null;
+  publicKey = option: keys: {
+    assertion = builtins.all isPublicKey keys;
+    message = "autoInstaller.${option}: not a public key; allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…";
+  };
 
   # It takes a blank disk, or one named by its ID, and none that holds the host.
   unattendedArguments = [
@@ -90,12 +88,35 @@ in
   imports = [
     "${modulesPath}/installer/cd-dvd/installation-cd-minimal.nix"
     ./options.nix
-    ./assertions.nix
   ];
 
   config = mkMerge [
     {
-      autoInstaller.hostFile = (pkgs.formats.toml { }).generate "host.toml" host;
+      # The image depends on this file, so no unfit host gets one.
+      autoInstaller.hostFile =
+        pkgs.runCommand "host.toml"
+          {
+            file = (pkgs.formats.toml { }).generate "host.toml" host;
+            facts = optionalString (cfg.target != null) (builtins.toJSON facts);
+            medium = builtins.toJSON mediumFacts;
+            passAsFile = [
+              "facts"
+              "medium"
+            ];
+          }
+          ''
+            ${getExe judge} hosts --medium "$mediumPath" ${
+              optionalString (cfg.target != null) ''--facts "$factsPath"''
+            } "$file"
+            cp "$file" "$out"
+          '';
+
+      # Evaluation refuses these, not the program in the build: a private key among
+      # them must not reach the store.
+      assertions = [
+        (publicKey "deployPublicKey" (optional (cfg.deployPublicKey != null) cfg.deployPublicKey))
+        (publicKey "authorizedKeys" cfg.authorizedKeys)
+      ];
 
       # --- what the program finds on the medium ---
       environment.systemPackages = [ cfg.package ] ++ map packageOf cfg.extraPackages;
@@ -104,10 +125,10 @@ in
           folder = "auto-installer/hosts/${cfg.targetHost}";
         in
         {
-          "${folder}/host.toml".source = hostFile;
+          "${folder}/host.toml".source = cfg.hostFile;
         }
         // optionalAttrs (cfg.target != null) { "${folder}/contract.json".text = builtins.toJSON facts; }
-        // optionalAttrs (cfg.bundle != null) { "${folder}/bundle.age".source = bundle; };
+        // optionalAttrs (cfg.bundle != null) { "${folder}/bundle.age".source = cfg.bundle; };
       isoImage.contents =
         optional (revisionText != "") {
           source = pkgs.writeText "revision" "${revisionText}\n";

@@ -9,11 +9,10 @@
 let
   inherit (nixpkgs) lib;
 
-  # Every value as a default, so that installer.nix may set it anew.
+  # Every value as a default, so that installer.nix overrides it.
   asDefaults = lib.mapAttrsRecursive (_: lib.mkDefault);
 
-  # host.toml as the program reads it: with a byte order mark or not, and with the
-  # line ends of any system.
+  # Like the program, this takes a byte order mark and CRLF.
   readTOML =
     file:
     builtins.fromTOML (
@@ -83,9 +82,10 @@ let
       name: lib.any (file: builtins.pathExists (hosts + "/${name}/${file}")) [ "host.toml" "installer.nix" ]
     ) (lib.attrNames (lib.filterAttrs (_: type: type == "directory") (builtins.readDir hosts)));
 
-  # mkInstallers makes every host's: nixosConfigurations.<host>-installer, and
-  # packages.<system>.<host>InstallerIso. It takes what mkInstaller takes, but
-  # for dir, and hosts: the folder that the hosts' own lie in.
+  # mkInstallers makes every host's: nixosConfigurations.<host>-installer,
+  # packages.<system>.<host>InstallerIso, and checks.<system>.<host>-installer,
+  # with which `nix flake check` refuses an unfit host. It takes what mkInstaller
+  # takes, but for dir, and hosts: the folder with the hosts' folders.
   mkInstallers =
     {
       self,
@@ -102,6 +102,9 @@ let
       nixosConfigurations = lib.mapAttrs' (name: lib.nameValuePair "${name}-installer") installers;
       packages.${system} = lib.mapAttrs' (
         name: installer: lib.nameValuePair "${name}InstallerIso" installer.config.autoInstaller.medium
+      ) installers;
+      checks.${system} = lib.mapAttrs' (
+        name: installer: lib.nameValuePair "${name}-installer" installer.config.autoInstaller.hostFile
       ) installers;
     };
 

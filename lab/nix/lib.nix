@@ -6,7 +6,6 @@ let
     all
     any
     attrNames
-    attrValues
     concatLists
     concatStringsSep
     elem
@@ -34,7 +33,6 @@ let
     stringLength
     substring
     tail
-    toJSON
     toString
     ;
 
@@ -44,21 +42,9 @@ let
   optionalAttrs = condition: set: if condition then set else { };
   optionalString = condition: s: if condition then s else "";
   imap1 = f: list: genList (i: f (i + 1) (elemAt list i)) (length list);
-  take = n: list: genList (elemAt list) (if n < length list then n else length list);
-  init = list: take (length list - 1) list;
-  last = list: elemAt list (length list - 1);
-  findFirst =
-    want: default: list:
-    if list == [ ] then
-      default
-    else if want (head list) then
-      head list
-    else
-      findFirst want default (tail list);
 
   nameValuePair = name: value: { inherit name value; };
   mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
-  mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
   filterAttrs = want: set: removeAttrs set (filter (name: !want name set.${name}) (attrNames set));
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrsRecursive =
@@ -221,7 +207,7 @@ let
     strMatching =
       pattern:
       simple "strMatching" "string matching the pattern ${pattern}" (v: isString v && match pattern v != null);
-    enum = values: simple "enum" "one of ${concatMapStringsSep ", " toJSON values}" (v: elem v values);
+    addCheck = t: check: t // { check = v: t.check v && check v; };
     nullOr =
       t:
       simple "nullOr" "null or ${t.description}" (v: v == null || t.check v)
@@ -282,7 +268,6 @@ let
             )
           );
       };
-    lazyAttrsOf = attrsOf;
     submodule =
       module:
       simple "submodule" "submodule" (v: isAttrs v || isFunction v)
@@ -448,7 +433,6 @@ let
       any
       attrByPath
       attrNames
-      attrValues
       concatLists
       concatMapStringsSep
       concatStringsSep
@@ -457,22 +441,16 @@ let
       evalModules
       filter
       filterAttrs
-      findFirst
       foldl'
       genAttrs
       hasInfix
       hasPrefix
       hasSuffix
       head
-      imap1
-      init
-      isDerivation
-      last
       length
       mapAttrs
       mapAttrs'
       mapAttrsRecursive
-      mapAttrsToList
       mkIf
       mkMerge
       mkOption
@@ -488,14 +466,12 @@ let
       splitString
       stringToCharacters
       tail
-      take
       trim
       types
       ;
     mkDefault = mkOverride 1000;
     mkForce = mkOverride 50;
     toUpper = replaceStrings lower upper;
-    toLower = replaceStrings upper lower;
     getExe = p: "${p}/bin/${p.meta.mainProgram or p.name}";
     importTOML = file: builtins.fromTOML (readFile file);
     literalExpression = text: {

@@ -1,4 +1,4 @@
-package contract
+package facts
 
 import (
 	"slices"
@@ -18,6 +18,22 @@ func plainMade() Made {
 	m := made()
 	m.LUKS, m.Mapper, m.RandomSwap = "", "cryptroot", false
 	return m
+}
+
+func problems(c *Comparison) (all []string) {
+	for _, m := range c.Mismatches {
+		all = append(all, m.Problem)
+	}
+	return all
+}
+
+func fixes(c *Comparison) (all []string) {
+	for _, m := range c.Mismatches {
+		if !slices.Contains(all, m.Fix) {
+			all = append(all, m.Fix)
+		}
+	}
+	return all
 }
 
 func uid(n int) *int { return &n }
@@ -50,14 +66,14 @@ func (f *Facts) set(point, device, fsType string, options ...string) *Facts {
 }
 
 // there are the devices of other disks, and of the one to be erased.
-func there(r reference) place {
-	switch r.name {
+func there(r Reference) Place {
+	switch r.Name {
 	case "DATA", "0000-DATA":
-		return attached
+		return Attached
 	case "OLD":
-		return onTarget
+		return OnTarget
 	}
-	return nowhere
+	return Nowhere
 }
 
 func TestWhatFits(t *testing.T) {
@@ -142,18 +158,18 @@ func TestWhatFits(t *testing.T) {
 		"GRUB beside systemd-boot": {made(), alike(func(f *Facts) { f.Loader.Grub.Enable = true })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := compare(c.made, c.facts, upper)
-			notes := slices.DeleteFunc(got.notes, func(n string) bool { return strings.Contains(n, "so both will do") })
-			if len(got.bad)+len(notes) > 0 {
-				t.Errorf("%q, %q", got.bad, notes)
+			got := Compare(c.made, c.facts, upper)
+			notes := slices.DeleteFunc(got.Notes, func(n string) bool { return strings.Contains(n, "so both work") })
+			if len(problems(got))+len(notes) > 0 {
+				t.Errorf("%q, %q", problems(got), notes)
 			}
 		})
 	}
 }
 
 // upper takes UUIDs in either case, as udev's and a person's.
-func upper(r reference) place {
-	r.name = strings.ToUpper(r.name)
+func upper(r Reference) Place {
+	r.Name = strings.ToUpper(r.Name)
 	return there(r)
 }
 
@@ -451,15 +467,15 @@ func TestWhatDoesNotFit(t *testing.T) {
 			facts: func(f *Facts) {
 				f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true, EFIInstallAsRemovable: true, Devices: []string{"/dev/sda"}}}
 			},
-			host: "boot.loader.grub writes to /dev/sda", makes: "the installer writes to no disk but the one that was chosen", fix: `"nodev"`,
+			host: "boot.loader.grub writes to /dev/sda", makes: "the installer writes to the chosen disk only", fix: `"nodev"`,
 		},
 		"GRUB that nothing starts": {
 			facts: func(f *Facts) { f.Loader = Loader{Grub: Grub{Enable: true, EFISupport: true}} },
-			host:  "neither to be installed as removable", makes: "the new disk", fix: "efiInstallAsRemovable = true",
+			host:  "neither installs itself as removable", makes: "the new disk", fix: "efiInstallAsRemovable = true",
 		},
 		"Limine writes to another disk": {
 			facts: func(f *Facts) { f.Loader = Loader{Limine: true, LimineBIOSDevice: "/dev/sda"} },
-			host:  "boot.loader.limine writes to /dev/sda", makes: "the installer writes to no disk but the one that was chosen", fix: "biosSupport = false",
+			host:  "boot.loader.limine writes to /dev/sda", makes: "the installer writes to the chosen disk only", fix: "biosSupport = false",
 		},
 		"Limine for BIOS": {
 			facts: func(f *Facts) { f.Loader = Loader{Limine: true, LimineEFISupport: new(false)} },
@@ -467,7 +483,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 		},
 		"uid beside another that is chosen": {
 			facts: func(f *Facts) { f.Users["ann"], f.Users["abe"] = User{Normal: true}, User{Normal: true} },
-			host:  `users.users."ann".uid is not set, and nor is that of users.users."abe"`, makes: "targetUid makes it 1000", fix: `users.users."ann".uid = 1000`,
+			host:  `users.users."ann".uid is not set, and neither is that of users.users."abe"`, makes: "targetUid makes it 1000", fix: `users.users."ann".uid = 1000`,
 		},
 		"uid of another": {
 			facts: func(f *Facts) { f.Users["ann"], f.Users["abe"] = User{}, User{UID: uid(1000)} },
@@ -513,17 +529,17 @@ func TestWhatDoesNotFit(t *testing.T) {
 			if c.facts != nil {
 				c.facts(f)
 			}
-			got := compare(m, f, there)
-			if len(got.bad) != 1 || len(got.fixes) != 1 {
-				t.Fatalf("%q, %q", got.bad, got.fixes)
+			got := Compare(m, f, there)
+			if len(problems(got)) != 1 || len(fixes(got)) != 1 {
+				t.Fatalf("%q, %q", problems(got), fixes(got))
 			}
 			for _, words := range append([]string{c.host, c.makes}, c.others...) {
-				if !strings.Contains(got.bad[0], words) {
-					t.Errorf("no %q in %q", words, got.bad[0])
+				if !strings.Contains(problems(got)[0], words) {
+					t.Errorf("no %q in %q", words, problems(got)[0])
 				}
 			}
-			if !strings.Contains(got.fixes[0], c.fix) {
-				t.Errorf("no %q in %q", c.fix, got.fixes[0])
+			if !strings.Contains(fixes(got)[0], c.fix) {
+				t.Errorf("no %q in %q", c.fix, fixes(got)[0])
 			}
 		})
 	}
@@ -558,26 +574,26 @@ func TestOtherRoots(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := compare(made(), c.facts, there)
-			if len(got.bad) != len(c.bad) {
-				t.Errorf("%q", got.bad)
+			got := Compare(made(), c.facts, there)
+			if len(problems(got)) != len(c.bad) {
+				t.Errorf("%q", problems(got))
 			}
-			for i := range min(len(got.bad), len(c.bad)) {
-				if !strings.HasPrefix(got.bad[i], c.bad[i]) {
-					t.Errorf("%q is not %q", got.bad[i], c.bad[i])
+			for i := range min(len(problems(got)), len(c.bad)) {
+				if !strings.HasPrefix(problems(got)[i], c.bad[i]) {
+					t.Errorf("%q is not %q", problems(got)[i], c.bad[i])
 				}
 			}
-			if !slices.ContainsFunc(got.fixes, func(f string) bool { return strings.Contains(f, "this installer makes one ext4 root and an ESP") }) {
-				t.Errorf("%q", got.fixes)
+			if !slices.ContainsFunc(fixes(got), func(f string) bool { return strings.Contains(f, "this installer makes one ext4 root and an ESP") }) {
+				t.Errorf("%q", fixes(got))
 			}
 			done := fitting() // what the hint says
 			for point, fs := range c.facts.FileSystems {
-				if point != "/" && point != "/boot" && !slices.ContainsFunc(got.bad, func(b string) bool { return strings.HasPrefix(b, `fileSystems."`+point+`"`) }) {
+				if point != "/" && point != "/boot" && !slices.ContainsFunc(problems(got), func(b string) bool { return strings.HasPrefix(b, `fileSystems."`+point+`"`) }) {
 					done.FileSystems[point] = fs
 				}
 			}
-			if again := compare(made(), done, there); len(again.bad) > 0 {
-				t.Errorf("still %q", again.bad)
+			if again := Compare(made(), done, there); len(problems(again)) > 0 {
+				t.Errorf("still %q", problems(again))
 			}
 		})
 	}
@@ -608,7 +624,7 @@ func TestNotes(t *testing.T) {
 		"the container's other name": {func(_ *Made, f *Facts) {
 			f.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
 		}, `as "ours" and the installer as "crypt"`},
-		"keymap not told":      {func(_ *Made, f *Facts) { f.Keymap = "" }, "does not tell its console keymap"},
+		"keymap unknown":       {func(_ *Made, f *Facts) { f.Keymap = "" }, "does not say which console keymap"},
 		"keymap made by Nix":   {func(_ *Made, f *Facts) { f.Keymap = "/nix/store/x-keymap" }, "/nix/store/x-keymap"},
 		"lanzaboote":           {func(_ *Made, f *Facts) { f.Loader = Loader{Lanzaboote: true} }, "boot.lanzaboote"},
 		"limine":               {func(_ *Made, f *Facts) { f.Loader = Loader{Limine: true} }, "not systemd-boot or GRUB"},
@@ -620,39 +636,39 @@ func TestNotes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, f := made(), fitting()
 			c.change(&m, f)
-			got := compare(m, f, there)
-			if len(got.bad) != 0 || len(got.notes) != 1 || !strings.Contains(got.notes[0], c.words) {
-				t.Errorf("%q, %q", got.bad, got.notes)
+			got := Compare(m, f, there)
+			if len(problems(got)) != 0 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], c.words) {
+				t.Errorf("%q, %q", problems(got), got.Notes)
 			}
 		})
 	}
 }
 
 func TestRefer(t *testing.T) {
-	for device, want := range map[string]reference{
-		"/dev/disk/by-label/A":                {byLabel, "A"},
-		`/dev/disk/by-label/a\x20b`:           {byLabel, "a b"},
-		`LABEL=a\040b`:                        {byLabel, "a b"},
-		`LABEL="A"`:                           {byLabel, "A"},
-		`/dev/disk/by-label/a\zz`:             {byLabel, `a\zz`},
-		"/dev/disk/by-partlabel/A":            {byPartLabel, "A"},
-		"PARTLABEL=A":                         {byPartLabel, "A"},
-		"/dev/disk/by-uuid/A":                 {byUUID, "A"},
-		"UUID=A":                              {byUUID, "A"},
-		"/dev/disk/by-partuuid/A":             {byPartUUID, "A"},
-		"PARTUUID=A":                          {byPartUUID, "A"},
-		"/dev/mapper/A":                       {byMapper, "A"},
-		"/dev/disk/by-id/dm-name-A":           {byMapper, "A"},
-		"/dev/disk/by-id/nvme-A-part2":        {byOther, "disk/by-id/nvme-A-part2"},
-		"/dev/sda2":                           {byOther, "sda2"},
-		"tmpfs":                               {notDevice, "tmpfs"},
-		"/persist/home":                       {notDevice, "/persist/home"},
-		"":                                    {notDevice, ""},
-		"server:/x":                           {notDevice, "server:/x"},
-		"/dev/disk/by-label/":                 {byLabel, ""},
-		`/dev/disk/by-label/` + `a\x2fb\x5cc`: {byLabel, `a/b\c`},
+	for device, want := range map[string]Reference{
+		"/dev/disk/by-label/A":                {ByLabel, "A"},
+		`/dev/disk/by-label/a\x20b`:           {ByLabel, "a b"},
+		`LABEL=a\040b`:                        {ByLabel, "a b"},
+		`LABEL="A"`:                           {ByLabel, "A"},
+		`/dev/disk/by-label/a\zz`:             {ByLabel, `a\zz`},
+		"/dev/disk/by-partlabel/A":            {ByPartLabel, "A"},
+		"PARTLABEL=A":                         {ByPartLabel, "A"},
+		"/dev/disk/by-uuid/A":                 {ByUUID, "A"},
+		"UUID=A":                              {ByUUID, "A"},
+		"/dev/disk/by-partuuid/A":             {ByPartUUID, "A"},
+		"PARTUUID=A":                          {ByPartUUID, "A"},
+		"/dev/mapper/A":                       {ByMapper, "A"},
+		"/dev/disk/by-id/dm-name-A":           {ByMapper, "A"},
+		"/dev/disk/by-id/nvme-A-part2":        {ByOther, "disk/by-id/nvme-A-part2"},
+		"/dev/sda2":                           {ByOther, "sda2"},
+		"tmpfs":                               {NotDevice, "tmpfs"},
+		"/persist/home":                       {NotDevice, "/persist/home"},
+		"":                                    {NotDevice, ""},
+		"server:/x":                           {NotDevice, "server:/x"},
+		"/dev/disk/by-label/":                 {ByLabel, ""},
+		`/dev/disk/by-label/` + `a\x2fb\x5cc`: {ByLabel, `a/b\c`},
 	} {
-		if got := refer(device); got != want {
+		if got := Refer(device); got != want {
 			t.Errorf("%q: %q", device, got)
 		}
 	}
