@@ -1,6 +1,5 @@
-# A NixOS installer medium for one host: boots into auto-installer, and carries
-# what it needs. A host's own file imports this and sets autoInstaller from its
-# host.toml:
+# The NixOS installer medium of one host: it boots into auto-installer. A host's
+# own file imports this and sets autoInstaller from its host.toml:
 #
 #   { lib, ... }:
 #   {
@@ -44,7 +43,7 @@ let
   # A word of ExecStart (systemd.service(5), COMMAND LINES).
   word = argument: builtins.toJSON (builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] argument);
 
-  # The program that the build can run.
+  # The program for the platform that builds the medium.
   judge =
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
       cfg.package
@@ -65,7 +64,8 @@ let
     message = "autoInstaller.${option}: not a public key; allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…";
   };
 
-  # It takes a blank disk, or one named by its ID, and none that holds the host.
+  # Unattended, the program takes a blank disk or one named by its ID, and refuses
+  # a disk with the host on it.
   unattendedArguments = [
     "install"
     "--unattended"
@@ -111,14 +111,14 @@ in
             cp "$file" "$out"
           '';
 
-      # Evaluation refuses these, not the program in the build: a private key among
-      # them must not reach the store.
+      # Evaluation refuses these, since the build would be too late: a private key
+      # must not reach the store, and a type's message would show it.
       assertions = [
         (publicKey "deployPublicKey" (optional (cfg.deployPublicKey != null) cfg.deployPublicKey))
         (publicKey "authorizedKeys" cfg.authorizedKeys)
       ];
 
-      # --- what the program finds on the medium ---
+      # --- the program's files on the medium ---
       environment.systemPackages = [ cfg.package ] ++ map packageOf cfg.extraPackages;
       environment.etc =
         let
@@ -162,9 +162,9 @@ in
       nixpkgs.config.allowUnfree = true;
       hardware.enableAllFirmware = true;
       boot.initrd.kernelModules = cfg.extraInitrdKernelModules;
-      # The keys would restart the machine in the midst of an install: they start
-      # a target that does nothing. Ctrl+C in the screens offers to restart; and
-      # seven times within 2 s still does (systemd-system.conf(5),
+      # Ctrl+Alt+Del would restart the machine during an install, so it starts an
+      # empty target. Ctrl+C in the screens offers a restart; the keys still restart
+      # when pressed seven times within 2 s (systemd-system.conf(5),
       # CtrlAltDelBurstAction=).
       systemd.targets.auto-installer-ctrl-alt-del.description = "Ctrl+Alt+Del, which the installer ignores";
       systemd.ctrlAltDelUnit = mkDefault "auto-installer-ctrl-alt-del.target";
@@ -220,7 +220,7 @@ in
         wantedBy = [ "multi-user.target" ];
         wants = optional (!cfg.prebuilt) "network-online.target";
         after = optional (!cfg.prebuilt) "network-online.target";
-        # Started, not ended: the screens then follow it.
+        # The screens follow it once it runs.
         before = [ "auto-installer.service" ];
         restartIfChanged = false;
         path = [

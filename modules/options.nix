@@ -1,7 +1,7 @@
 # The options of an installer medium, and their types. Those of hostOptions are
 # the keys of host.toml, with the names, types and defaults of hosts/host.go; the
-# program reads them on the medium. The others say what is on the medium. What a
-# value may be, the program knows: it checks them in the build (hosts/).
+# program reads them on the medium. The others are about the medium. The program
+# checks the values in the build (hosts/).
 {
   config,
   lib,
@@ -43,8 +43,8 @@ let
     inherit description;
   };
 
-  # Nix copies a path of the flake into the store, which everyone can read, so
-  # this is a type: the build would be too late.
+  # Everyone can read the store, and Nix copies paths of the flake into it. This is
+  # a type since the build would be too late.
   secretPath =
     types.addCheck types.str (file: lib.hasPrefix "/" file && !lib.hasPrefix "${builtins.storeDir}/" file)
     // {

@@ -1,5 +1,5 @@
-# The cases of lab/nix-check. What a host may be, the program decides, and Go
-# tests.
+# The cases of lab/nix-check. The rules for hosts are the program's, with tests in
+# Go.
 {
   lib,
   pkgs,
@@ -64,7 +64,7 @@ let
     bundle = "/nix/store/bundle.age";
   };
 
-  # What host.toml says, and what the module renders of it, are the same.
+  # The module renders host.toml as it is.
   hostNames = builtins.filter (name: builtins.pathExists (root + "/hosts/${name}/host.toml")) (
     attrNames (builtins.readDir (root + "/hosts"))
   );
@@ -165,7 +165,7 @@ in
       login = "root";
       help = "`auto-installer` starts the installer.";
     })
-    (gives "Ctrl+Alt+Del starts nothing that is there to restart" (base // { kiosk.enable = false; }) (c: {
+    (gives "Ctrl+Alt+Del does not restart" (base // { kiosk.enable = false; }) (c: {
       inherit (c.systemd) ctrlAltDelUnit;
       targets = attrNames c.systemd.targets;
     }) {
@@ -192,10 +192,10 @@ in
       Type = "exec";
       ExecStart = "${storeName "auto-installer"}/bin/auto-installer \"install\" \"--unattended\" \"--host\" \"/etc/auto-installer/hosts/demo\" \"--disk\" \"/dev/disk/by-id/nvme-x\" \"--passphrase-file\" \"/run/keys/100%%\" \"--age-identity\" \"/run/keys/age\"";
     })
-    (gives "an unattended install without a disk names none" (base // { unattended.enable = true; }) (c:
+    (gives "an unattended install without a disk" (base // { unattended.enable = true; }) (c:
       lib.hasSuffix ''"/etc/auto-installer/hosts/demo"'' c.systemd.services.auto-installer-unattended.serviceConfig.ExecStart
     ) true)
-    (gives "what is not unattended starts nothing" base (c: c.systemd.services ? auto-installer-unattended) false)
+    (gives "no unattended install by default" base (c: c.systemd.services ? auto-installer-unattended) false)
 
     (gives "the medium" base (c: {
       contents = map (x: { inherit (x) target; inherit (x.source) text; }) c.isoImage.contents;
@@ -310,7 +310,7 @@ in
       keys = c.users.users.root.openssh.authorizedKeys.keys;
       modules = c.boot.initrd.kernelModules;
       inherit (c.console) keyMap;
-      # agetty takes a backslash for an escape of its own.
+      # To agetty, a backslash begins an escape.
       banner = lib.hasPrefix "a\\\\b\n" c.services.getty.greetingLine;
     }) {
       settings = {
@@ -324,8 +324,8 @@ in
       keyMap = "de";
       banner = true;
     })
-    (gives "nobody logs in over the network by default" base (c: c.users.users.root.openssh.authorizedKeys.keys) [ ])
-    (gives "the build log tells the deploy key" (on base { } // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer\n"; }) (c: {
+    (gives "no key logs in over the network by default" base (c: c.users.users.root.openssh.authorizedKeys.keys) [ ])
+    (gives "the build log has the deploy key" (on base { } // { deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer\n"; }) (c: {
       inherit (c.autoInstaller.medium) name;
       inherit (c.autoInstaller.medium.env) host key;
       says = lib.hasInfix ''echo "INSTALLER SSH PUBLIC KEY for $host:"'' c.autoInstaller.medium.script;

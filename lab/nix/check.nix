@@ -1,5 +1,5 @@
-# What lab/nix-check evaluates: each check is a name and an expression that is
-# true, or text that says what is wrong.
+# The checks of lab/nix-check: each has a name and is true, or text that says what
+# is wrong.
 {
   # The project's top folder.
   root,
@@ -36,7 +36,7 @@ in
 rec {
   passed = builtins.length (builtins.filter (c: c.value == true) all);
   failed = map (c: "${c.name}: ${toString c.value}") (builtins.filter (c: c.value != true) all);
-  # Each is to be evaluated alone, since it stops the evaluation.
+  # Each stops the evaluation, so lab/nix-check evaluates it alone.
   inherit (cases) errors;
   report = {
     inherit passed failed;

@@ -1,6 +1,6 @@
-# A small stand-in for nixpkgs' lib, for machines that do not have it: what the
-# project's modules use, with evalModules' rules for definitions, priorities and
-# types, and its messages. Where nixpkgs' own lib can be had, that is used.
+# A small stand-in for nixpkgs' lib, for machines without it: what the project's
+# modules use, with evalModules' rules for definitions, priorities and types, and
+# its messages.
 let
   inherit (builtins)
     all
@@ -320,7 +320,7 @@ let
           plain =
             if isFunction value then
               value (
-                # What it asks for, lazily: an argument may need the result.
+                # Lazily: an argument may need the result.
                 let
                   wanted = builtins.functionArgs value;
                 in
@@ -483,7 +483,7 @@ let
       "aarch64-linux"
       "x86_64-linux"
     ];
-    # Which files go into a build; nothing is built with this lib.
+    # The files of a build; nothing is built of them with this lib.
     fileset = {
       toSource = args: args.root;
       unions = concatLists;

@@ -1,5 +1,5 @@
-# The scripts that the modules write, for lab/nix/scripts-check to run. Store
-# paths in them are those of the stand-in for nixpkgs.
+# The scripts that the modules write, for lab/nix/scripts-check to run. Their store
+# paths are those of the stand-in for nixpkgs.
 { root }:
 let
   nixpkgs = import ./nixpkgs/outputs.nix (import ./lib.nix);

@@ -1,6 +1,6 @@
-# Packages that are names only, with what they would be built of. What
-# runCommand makes can also be built, by the machine's own shell and tools, as
-# its attribute built.
+# Packages that are names only, with the arguments of their builds. The attribute
+# built of what runCommand makes can be built, by the machine's own shell and
+# tools.
 { lib, system }:
 let
   package =
