@@ -362,6 +362,7 @@ in
               buildPlatform.canExecute = _: false;
             };
             buildPackages.callPackage = _: _: {
+              type = "derivation";
               outPath = "/program-of-the-build-platform";
               meta.mainProgram = "auto-installer";
             };
