@@ -207,7 +207,7 @@ func (c *checker) user(h Host) {
 		key   string
 		value int
 	}{{"targetUid", h.TargetUID}, {"targetGid", h.TargetGID}} {
-		// 65534 is nobody, 65535 is -1 to old system calls.
+		// 65534 is the user nobody, 65535 is -1 to old system calls.
 		if id.value < 0 || id.value > 65533 {
 			c.add(id.key, fmt.Sprintf("%d is out of range", id.value), idAllowed)
 		} else if id.value == 0 && name != "root" {

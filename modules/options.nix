@@ -106,7 +106,7 @@ let
       a service of a systemd initrd, `postDeviceCommands` of a scripted one.
     '';
     bannerText = lines "Lines above the first screen, at most 132 columns wide; a narrower console shows their left part.";
-    targetUser = text "" "User who gets the deploy key and owns the clone in their home. Empty: nobody.";
+    targetUser = text "" "User who gets the deploy key and owns the clone in their home. May be empty.";
     targetUid = number 1000 "Numeric user ID of `targetUser`.";
     targetGid = number 100 "Numeric group ID of `targetUser`.";
     keymap = text "us" "Console keymap, in which the LUKS passphrase is typed too.";

@@ -14,7 +14,7 @@ const (
 	Nowhere  Place = iota
 	OnTarget       // on the disk that will be erased
 	Attached       // on another disk
-	Unseen         // nobody looked: a medium is built, and its machine is elsewhere
+	Unseen         // unknown: there is no machine to look at, as in the build of a medium
 )
 
 // NoMachine finds devices where there is no machine to look at.

@@ -8,7 +8,7 @@ import (
 	"auto-installer/hosts"
 )
 
-// A medium is built where nobody can look for other disks: what must be on one
+// The build of a medium cannot look for other disks: what must be on one
 // is a note.
 func TestNoMachine(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -89,8 +89,8 @@ func TestRunFits(t *testing.T) {
 	}
 }
 
-// All mismatches are told at once.
-func TestRunTellsAll(t *testing.T) {
+// Run reports all mismatches together.
+func TestRunReportsAll(t *testing.T) {
 	f := fitting()
 	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
 	f.Keymap, f.Loader = "us", facts.Loader{}
@@ -212,7 +212,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 	}
 }
 
-func TestNothingKnown(t *testing.T) {
+func TestWithoutFacts(t *testing.T) {
 	o := options(t, nil)
 	o.Evaluated = &[]byte{} // the evaluation has failed
 	err := Run(t.Context(), sys.NewFake(t), o)
@@ -238,7 +238,7 @@ func TestTyped(t *testing.T) {
 		t.Error(said)
 	}
 	if strings.Contains(said+fault.Cause+fault.Hint, "bé") {
-		t.Errorf("the passphrase is told: %s", said)
+		t.Errorf("the passphrase is shown: %s", said)
 	}
 	// Without loadkeys nothing is refused, and that is said.
 	said, err = run(t, o, func(f *sys.Fake) { f.Expect(loadkeys...).Fails(1, "no such keymap") })
@@ -247,7 +247,7 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-func TestActionsSayWhatIsLookedAt(t *testing.T) {
+func TestActionsSayWhatIsChecked(t *testing.T) {
 	o := options(t, fitting())
 	o.Typed = []Typed{{"passphrase", nil}}
 	var said []string
