@@ -17,7 +17,7 @@ let
   cfg = config.autoInstaller;
   host = cfg.settings;
 
-  inherit (lib) getExe mkDefault mkForce mkIf mkMerge optional optionals optionalAttrs optionalString;
+  inherit (lib) getExe mkDefault mkForce mkIf mkMerge optional optionals optionalAttrs;
 
   facts = import ./contract.nix cfg.target.config;
   toplevel = cfg.target.config.system.build.toplevel;
@@ -97,17 +97,11 @@ in
         pkgs.runCommand "host.toml"
           {
             file = (pkgs.formats.toml { }).generate "host.toml" host;
-            facts = optionalString (cfg.target != null) (builtins.toJSON facts);
-            medium = builtins.toJSON mediumFacts;
-            passAsFile = [
-              "facts"
-              "medium"
-            ];
+            medium = pkgs.writeText "medium.json" (builtins.toJSON mediumFacts);
+            facts = if cfg.target == null then "" else pkgs.writeText "facts.json" (builtins.toJSON facts);
           }
           ''
-            ${getExe judge} hosts --medium "$mediumPath" ${
-              optionalString (cfg.target != null) ''--facts "$factsPath"''
-            } "$file"
+            ${getExe judge} hosts --medium "$medium" ''${facts:+--facts "$facts"} "$file"
             cp "$file" "$out"
           '';
 

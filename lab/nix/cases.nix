@@ -243,9 +243,8 @@ in
         unattended = { enable = true; passphraseFile = "/run/keys/luks"; };
       }
     ) (c: {
-      medium = fromJSON c.autoInstaller.hostFile.env.medium;
-      facts = fromJSON c.autoInstaller.hostFile.env.facts == import (root + "/modules/contract.nix") (targetOf luks { }).config;
-      compares = lib.hasInfix ''--facts "$factsPath"'' c.autoInstaller.hostFile.script;
+      medium = fromJSON c.autoInstaller.hostFile.env.medium.text;
+      facts = fromJSON c.autoInstaller.hostFile.env.facts.text == import (root + "/modules/contract.nix") (targetOf luks { }).config;
     }) {
       medium = {
         target = true;
@@ -264,9 +263,8 @@ in
         };
       };
       facts = true;
-      compares = true;
     })
-    (gives "no facts without a target" base (c: lib.hasInfix "--facts" c.autoInstaller.hostFile.script) false)
+    (gives "no facts without a target" base (c: c.autoInstaller.hostFile.env.facts) "")
 
     (gives "packages by name and as they are" (base // {
       extraPackages = [ "bolt" "python3Packages.requests" pkgs.smartmontools ];
