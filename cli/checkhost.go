@@ -39,10 +39,29 @@ func (f *hostCheck) run(cmd *cobra.Command, names []string) error {
 	var bad problems
 	var notes []string
 	if f.medium != "" {
-		notes = checkMedium(f.medium, host, &bad)
+		m, err := input("--medium", f.medium, hosts.ParseMedium)
+		if err != nil {
+			return err
+		}
+		errs, more := m.Check(host)
+		for _, e := range errs {
+			bad.add(steps.HostError(e))
+		}
+		if m.Bundle != "" {
+			bad.add(checkBundle(m.Bundle))
+		}
+		notes = more
 	}
 	if f.facts != "" {
-		notes = append(notes, compareFacts(f.facts, host, &bad)...)
+		own, err := input("--facts", f.facts, facts.Parse)
+		if err != nil {
+			return err
+		}
+		c := facts.Compare(facts.MadeOf(host), own, facts.NoMachine)
+		for _, m := range c.Mismatches {
+			bad.add(&steps.Error{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
+		}
+		notes = append(notes, c.Notes...)
 	}
 	for _, n := range notes {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+n)
@@ -60,9 +79,9 @@ func (f *hostCheck) host(name string) (hosts.Host, error) {
 	if f.medium == "" {
 		return loadHost(name)
 	}
-	data, err := os.ReadFile(name)
+	data, err := input("HOST", name, func(data []byte) ([]byte, error) { return data, nil })
 	if err != nil {
-		return hosts.Host{}, unreadable("HOST", err)
+		return hosts.Host{}, err
 	}
 	h, err := hosts.Parse("", data)
 	if err != nil {
@@ -71,62 +90,32 @@ func (f *hostCheck) host(name string) (hosts.Host, error) {
 	return h, nil
 }
 
-func checkMedium(name string, h hosts.Host, bad *problems) (notes []string) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		bad.add(unreadable("--medium", err))
-		return nil
-	}
-	m, err := hosts.ParseMedium(data)
-	if err != nil {
-		bad.add(unreadable("--medium", err))
-		return nil
-	}
-	errs, notes := m.Check(h)
-	for _, e := range errs {
-		bad.add(steps.HostError(e))
-	}
-	if m.Bundle != "" {
-		bad.add(checkBundle(m.Bundle))
-	}
-	return notes
-}
-
 // checkBundle refuses a file that is not encrypted: everyone can read the
-// medium.
+// medium. The parser's error would show the first line, which may be a key.
 func checkBundle(name string) error {
 	file, err := os.Open(name)
-	if err != nil {
-		return unreadable("bundle", err)
+	if err == nil {
+		defer file.Close()
+		_, err = secrets.ReadHeader(file)
 	}
-	defer file.Close()
-	if _, err := secrets.ReadHeader(file); err != nil {
+	if err != nil {
 		return &steps.Error{
-			Cause: "bundle: is not an age file", Code: sys.CodeHost,
+			Cause: "bundle: not an age file", Code: sys.CodeHost,
 			Hint: "name the bundle.age that `auto-installer new-host` makes; never put a plain key on a medium",
 		}
 	}
 	return nil
 }
 
-func compareFacts(name string, h hosts.Host, bad *problems) (notes []string) {
+// input reads a file of the check.
+func input[T any](what, name string, parse func([]byte) (T, error)) (T, error) {
 	data, err := os.ReadFile(name)
+	var v T
+	if err == nil {
+		v, err = parse(data)
+	}
 	if err != nil {
-		bad.add(unreadable("--facts", err))
-		return nil
+		return v, steps.Usage("name a file that can be read", "%s: %v", what, err)
 	}
-	f, err := facts.Parse(data)
-	if err != nil {
-		bad.add(unreadable("--facts", err))
-		return nil
-	}
-	c := facts.Compare(facts.MadeOf(h), f, facts.NoMachine)
-	for _, m := range c.Mismatches {
-		bad.add(&steps.Error{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
-	}
-	return c.Notes
-}
-
-func unreadable(what string, err error) error {
-	return steps.Usage("name a file that can be read", "%s: %v", what, err)
+	return v, nil
 }

@@ -63,7 +63,7 @@ in
   ];
   unfitMedium = case (removeAttrs base [ "revision" ] // { dirtyRevision = "0123456-dirty"; bundle = ./judged.nix; }) [
     "error: revision: the config repo has uncommitted changes (0123456-dirty)"
-    "bundle: is not an age file"
+    "bundle: not an age file"
     "hint: commit and push them"
   ];
   unfitConfiguration =
