@@ -1,4 +1,4 @@
-package contract
+package facts
 
 import (
 	"encoding/json"
@@ -28,28 +28,25 @@ func FuzzFacts(f *testing.F) {
 	}
 	f.Add([]byte(`{"fileSystems":{"/":{"device":"LABEL=\"\\04\"","options":null}},"users":{"ann":{"uid":-1}}}`), false)
 	f.Fuzz(func(t *testing.T, data []byte, luks bool) {
-		facts, err := parse(data)
-		if err != nil || facts == nil {
+		facts, err := Parse(data)
+		if err != nil {
 			return
 		}
 		m := plainMade()
 		if luks {
 			m = made()
 		}
-		c := compare(m, facts, there)
-		if (len(c.bad) == 0) != (len(c.fixes) == 0) {
-			t.Errorf("%q, %q", c.bad, c.fixes)
-		}
+		c := Compare(m, facts, there)
 		for _, point := range []string{"/", "/boot"} {
-			if fs, ok := facts.FileSystems[point]; len(c.bad) == 0 && (!ok || refer(fs.Device).kind == notDevice) {
+			if fs, ok := facts.FileSystems[point]; len(c.Mismatches) == 0 && (!ok || Refer(fs.Device).Kind == NotDevice) {
 				t.Errorf("%s is %+v and fits", point, fs)
 			}
 		}
-		if odd := strangers("ext4", facts.FileSystems["/"].Options); len(c.bad) == 0 && len(odd) > 0 {
+		if odd := strangers("ext4", facts.FileSystems["/"].Options); len(c.Mismatches) == 0 && len(odd) > 0 {
 			t.Errorf("the root has the options %q and fits", odd)
 		}
 		for _, point := range mounts.Store {
-			if fs := facts.FileSystems[point]; len(c.bad) == 0 && fs.FSType == "zfs" && !has(fs.Options, "nofail", "noauto", "x-systemd.automount", "bind", "rbind", "_netdev") {
+			if fs := facts.FileSystems[point]; len(c.Mismatches) == 0 && fs.FSType == "zfs" && !has(fs.Options, "nofail", "noauto", "x-systemd.automount", "bind", "rbind", "_netdev") {
 				t.Errorf("%s is %+v and fits", point, fs)
 			}
 		}
