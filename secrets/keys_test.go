@@ -211,7 +211,7 @@ in {
 }
 `)
 		e, err := added([]byte(src), "new", keyN)
-		if err != nil || e.Sure || e.Added[1] != `  new = [ hosts.new `+entry+` ];` || len(e.Notes) != notes {
+		if err != nil || e.Added[1] != `  new = [ hosts.new `+entry+` ];` || len(e.Notes) != notes {
 			t.Errorf("%s: %v, %q, %q", entry, err, e.Added, e.Notes)
 		}
 	}
@@ -284,39 +284,6 @@ func TestKeysByHand(t *testing.T) {
 			if got := e.ByHand[0].Text; got != keysText(want) || i < len(tt.hand) && !strings.Contains(string(e.Data), got) {
 				t.Errorf("%s: %s, and not %s, in\n%s", name, got, want, e.Data)
 			}
-		}
-	}
-}
-
-// Only what guesses nothing is sure.
-func TestSureEdits(t *testing.T) {
-	for name, tt := range map[string]struct {
-		src  string
-		sure bool
-	}{
-		"a flat set":       {`{ one = "@A"; two = "@B"; }`, true},
-		"alike":            {`let hosts = { one = "@A"; two = "@B"; }; me = "@P"; in { one = [ hosts.one me ]; two = [ hosts.two me ]; }`, true},
-		"not alike":        {`let hosts = { one = "@A"; two = "@B"; }; me = "@P"; in { one = [ hosts.one me ]; two = [ hosts.two ]; }`, false},
-		"names another":    {`let hosts = { one = "@A"; two = "@B"; }; in { one = [ hosts.one hosts.two ]; }`, false},
-		"computed":         {`let hosts = { one = "@A"; }; in hosts // { }`, false},
-		"one set of hosts": {`{ hosts = { one = "@A"; }; users = { me = "@P"; }; }`, true},
-	} {
-		if e, err := added([]byte(keysText(tt.src)), "new", keyN); err != nil || e.Sure != tt.sure {
-			t.Errorf("%s: %v, %+v", name, err, e)
-		}
-	}
-	for text, want := range map[string]bool{
-		`{ "a.age".publicKeys = [ keys.a ]; }`:                             false,
-		`{ "a.age".publicKeys = builtins.attrValues keys.users; }`:         false,
-		`let inherit (builtins) attrValues; in { a = attrValues hosts; }`:  true,
-		`{ "a.age".publicKeys = builtins.attrValues keys; }`:               true,
-		`{ "a.age".publicKeys = builtins.attrValues keys.hosts; }`:         true,
-		`{ "a.age".publicKeys = with keys; [ a ]; }`:                       true,
-		`let f = x: [ x ]; in { "a.age".publicKeys = f keys.a; }`:          true,
-		`{ "a.age".publicKeys = builtins.attrValues (keys // users.me); }`: true,
-	} {
-		if got := Computes([]byte(text)); got != want {
-			t.Errorf("%s: %v", text, got)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
 )
@@ -507,14 +508,14 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		if m.shape == shapeDefinitions {
 			edits := o.flakeEdits([]byte(m.flake))
 			v.add(m, "flake", applied([]byte(m.flake), edits))
-			edits[1].fits = false
+			edits[1].at = 0
 			v.add(m, "flake", applied([]byte(m.flake), edits))
 		}
 		jobs[i] = j
 	}
 	first := v.n
 	values := v.evaluate(0, first)
-	written, printed, blind := map[string]int{}, map[string]int{}, 0
+	written, printed := map[string]int{}, map[string]int{}
 	var byPerson []func(map[int]evaluated)
 	for i, j := range jobs {
 		before, ok := values[j.before]
@@ -549,18 +550,9 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			continue
 		}
 		j.meansTheSame(t, i, before, after, chosen.Data, found.edit != nil)
-		// Without nix, the same holds for what is written.
-		if sure := chooseBlindly(j.proposals, []byte(j.keys), []byte(j.rules)).edit; sure != nil {
-			blind++
-			if after, ok := values[v.add(j.madeUp, "keys", sure.Data)]; ok {
-				j.meansTheSame(t, i, before, after, sure.Data, true)
-			} else {
-				t.Errorf("%d: %s: without nix it is\n%s", i, j.style, sure.Data)
-			}
-		}
 		// The flake.
 		src := []byte(j.flake)
-		names := func(e evaluated) flakeNames { return flakeNames{e.Systems, e.Images} }
+		names := func(e evaluated) []string { return qualified(e.Systems, e.Images) }
 		flake, hand := src, []secrets.HandLine{}
 		switch j.shape {
 		case shapeFolders:
@@ -572,17 +564,19 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			hand = j.o.callMkInstallers()
 		case shapeDefinitions:
 			edits := j.o.flakeEdits(src)
-			_, why := chooseFlake(j.host, src, edits, names(before), func(data []byte) (flakeNames, error) {
+			_, why := chooseFlake(j.host, src, edits, names(before), func(data []byte) ([]string, error) {
 				e, ok := values[v.add(j.madeUp, "flake", data)]
 				if !ok {
-					return flakeNames{}, errNoValue
+					return nil, errNoValue
 				}
 				return names(e), nil
 			})
-			if why != nil || !edits[0].fits {
+			if why != nil || edits[0].at == 0 {
 				t.Errorf("%d: nixosHostDefinitions is not added to: %v\n%s", i, why, j.flake)
 			}
-			flake, hand = applied(src, edits), byHand(edits)
+			flake = applied(src, edits)
+			j.o.draftFlake(sys.NewFake(t), src, edits)
+			hand = j.o.Draft.flakeHand
 		}
 		if got := shapeOf(src); got != j.shape {
 			t.Errorf("%d: its shape is %v, not %v:\n%s", i, got, j.shape, j.flake)
@@ -613,7 +607,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 	for _, check := range byPerson {
 		check(values)
 	}
-	t.Logf("%d variants; written: %v; printed: %v; without nix %d are written", v.n, written, printed, blind)
+	t.Logf("%d variants; written: %v; printed: %v", v.n, written, printed)
 	if len(written)+len(printed) < 17 {
 		t.Error("not all shapes were met")
 	}

@@ -105,14 +105,12 @@ func TestNext(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hand  []secrets.HandLine
 		rules string
-		blind bool
 		want  int
 	}{
-		"nothing": {nil, "secrets.nix", false, 0}, "by hand": {line, "secrets.nix", false, 1}, "no rules": {line, "", false, 0},
-		"without nix": {line, "secrets.nix", true, 1}, "edited without nix": {nil, "secrets.nix", true, 1},
+		"nothing": {nil, "secrets.nix", 0}, "by hand": {line, "secrets.nix", 1}, "no rules": {line, "", 0},
 	} {
 		o := Options{Host: hosts.Host{TargetHost: "nas"}, Keys: "keys.nix", Rules: tt.rules, Draft: NewDraft()}
-		o.Draft.hand, o.Draft.handFile, o.Draft.rekey = tt.hand, "keys.nix", tt.blind
+		o.Draft.hand, o.Draft.handFile = tt.hand, "keys.nix"
 		f := sys.NewFake(t)
 		o.next(f)
 		said := strings.Join(f.Logged, "\n")
@@ -122,26 +120,17 @@ func TestNext(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	o, dir := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
-	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || o.Draft.rekey {
-		t.Errorf("nothing was added: %v, rekey: %v", err, o.Draft.rekey)
+	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || len(o.Draft.hand) > 0 {
+		t.Errorf("nothing is to be added: %v, %v", err, o.Draft.hand)
 	}
 }
 
-// Without nix only what needs no guess is edited, and the secrets wait.
+// Without nix the keys are left to the user: nothing else says what they mean.
 func TestEnterWithoutNix(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for name, tt := range map[string]struct {
-		keys, rules string
-		edited      bool
-	}{
-		"alike":            {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }", true},
-		"collecting rules": {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = builtins.attrValues keys; }", false},
-		"computed":         {"let hosts = { one = \"" + someKey + "\"; }; in hosts // { }", "{ }", false},
-	} {
-		o, dir := entering(t, tt.keys, tt.rules)
-		changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
-		if _, edited := o.Draft.files["keys.nix"]; err != nil || edited != tt.edited || len(changed) > 0 || !o.Draft.rekey || edited == (len(o.Draft.hand) > 0) {
-			t.Errorf("%s: %v, edited: %v, changed: %v, %v", name, err, edited, changed, o.Draft.hand)
-		}
+	o, dir := entering(t, someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }")
+	changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+	if err != nil || len(o.Draft.files) > 0 || len(changed) > 0 || len(o.Draft.hand) != 2 {
+		t.Errorf("%v, changed: %v, %v", err, changed, o.Draft.hand)
 	}
 }

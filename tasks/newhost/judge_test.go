@@ -154,8 +154,8 @@ func TestJudgeReplaced(t *testing.T) {
 		"another's":  {`{"a": "A", "b": "B"}`, `{"a": "N", "b": "N"}`, "", "", "b would change"},
 		"one more":   {`{"a": "A"}`, `{"a": "N", "b": "N"}`, "", "", "other names"},
 		"in a list":  {`{"a": ["A"]}`, `{"a": ["N", "A"]}`, "", "", "a would change"},
-		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would be for others"},
-		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "other files"},
+		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would change"},
+		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "the rules would have other names"},
 	} {
 		before := meaning{keys: value(t, tt.keys), rules: recipients(t, tt.rules)}
 		after := meaning{keys: value(t, tt.keysAfter), rules: recipients(t, tt.rulesAfter)}
@@ -167,7 +167,7 @@ func TestJudgeReplaced(t *testing.T) {
 }
 
 func TestJudgeFlake(t *testing.T) {
-	old := flakeNames{systems: []string{"a", "a-installer"}, images: []string{"aInstallerIso"}}
+	old := qualified([]string{"a", "a-installer"}, []string{"aInstallerIso"})
 	for name, tt := range map[string]struct {
 		systems, images string
 		image           bool
@@ -182,9 +182,24 @@ func TestJudgeFlake(t *testing.T) {
 		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
 		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
 	} {
-		err := judgeFlake("nas", old, flakeNames{strings.Fields(tt.systems), strings.Fields(tt.images)}, tt.image)
+		var edits []flakeEdit
+		if tt.image {
+			edits = []flakeEdit{{set: imagesIn, at: 1}}
+		}
+		err := judgeFlake("nas", old, qualified(strings.Fields(tt.systems), strings.Fields(tt.images)), edits)
 		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
 		}
 	}
+}
+
+// qualified are names with their sets.
+func qualified(systems, images []string) (all []string) {
+	for _, name := range systems {
+		all = append(all, systemsIn+"."+name)
+	}
+	for _, name := range images {
+		all = append(all, imagesIn+"."+name)
+	}
+	return all
 }

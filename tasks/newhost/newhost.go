@@ -52,14 +52,12 @@ type Draft struct {
 	files     map[string]draftFile // by path below the repo
 	deployKey string               // public half
 	recipient string
-	// again: an earlier run was killed while it wrote the host's files; own: they
-	// are all that run's, and are written once more.
+	// again: an earlier run was killed while it wrote the host's files. own: all of
+	// them are that run's, and this one writes them again.
 	again, own bool
-	// hand are lines that belong into handFile, and flakeHand into flake.nix;
-	// rekey: the secrets are still to be encrypted.
+	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
 	hand, flakeHand []secrets.HandLine
 	handFile        string
-	rekey           bool
 }
 
 type draftFile struct {

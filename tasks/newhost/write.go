@@ -84,11 +84,8 @@ func (o Options) next(s sys.System) {
 	if len(o.Draft.hand) > 0 {
 		o.enterByHand(s)
 	}
-	switch {
-	case len(o.Draft.hand) > 0 && o.Rules != "":
+	if len(o.Draft.hand) > 0 && o.Rules != "" {
 		s.Log("  auto-installer rekey")
-	case o.Draft.rekey:
-		s.Log("  auto-installer rekey, where nix is: the secrets are not yet for " + name)
 	}
 	for _, line := range o.Draft.flakeHand {
 		s.Log("  add to " + line.Place + " in flake.nix:")
