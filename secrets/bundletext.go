@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A bundle's content: a line of its version, the host's name, then each part
-// after a line of its name and length in bytes, and a last line.
+// A bundle's content starts with its version and the host. Each key follows a line
+// with its name and its length in bytes.
 //
 //	auto-installer bundle 1
 //	host demo
@@ -27,7 +27,7 @@ func (b *Bundle) encode() ([]byte, error) {
 		return nil, errors.New("a bundle needs an identity")
 	}
 	id, key := b.Identity.File(), b.DeployKey.Bytes()
-	// Allocated once: growing would leave copies behind.
+	// Growing would leave copies, so it is allocated once.
 	out := make([]byte, 0, len(id)+len(key)+len(b.Host)+200)
 	out = fmt.Appendf(out, "%s\nhost %s\nidentity %d\n", bundleVersion, b.Host, len(id))
 	out = append(append(out, id...), '\n')
@@ -46,7 +46,7 @@ func (b *Bundle) encode() ([]byte, error) {
 func decodeBundle(data []byte) (b *Bundle, err error) {
 	d := bundleReader{rest: data}
 	if v := d.line(); v != bundleVersion && d.err == nil {
-		return nil, malformed("bundle", "it is not of this program, or of a later version")
+		return nil, malformed("bundle", "another program made it, or a later version of this one")
 	}
 	b = &Bundle{Host: d.word("host")}
 	id := d.part("identity")
@@ -55,7 +55,7 @@ func decodeBundle(data []byte) (b *Bundle, err error) {
 		key = d.part("deploy-key")
 	}
 	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || checkHost(b.Host) != nil {
-		return nil, malformed("bundle", "its parts are not as they should be")
+		return nil, malformed("bundle", "its parts are damaged")
 	}
 	if b.Identity, err = ParseIdentity(id); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (d *bundleReader) line() string {
 	return string(line)
 }
 
-// word is what follows a name in its line.
+// word is the rest of a line that starts with a name.
 func (d *bundleReader) word(name string) string {
 	if !bytes.HasPrefix(d.rest, []byte(name+" ")) {
 		d.err = errBundle

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestLesson10DeployKeyIsSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened, err := sealed.OpenWithIdentities(id.Age())
+		opened, err := openBlock(sealed.recipients, id.Age())
 		if (err == nil) != (id == operator) {
 			t.Fatalf("with %s key: %v", name, err)
 		}
@@ -59,7 +60,7 @@ func TestLesson10DeployKeyIsSealed(t *testing.T) {
 		}
 		opened.Wipe()
 	}
-	for _, text := range []string{b.String(), b.GoString()} {
+	for _, text := range []string{fmt.Sprintf("%+v", b), fmt.Sprintf("%#v", b)} {
 		if strings.Contains(text, "PRIVATE") || strings.Contains(text, "AGE-SECRET") {
 			t.Errorf("printed it is %s", text)
 		}

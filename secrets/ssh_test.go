@@ -212,7 +212,7 @@ func TestRecipientsFromSSH(t *testing.T) {
 		"hashed":              {"|1|JfKTdBh7rNbXkVAQCRp4OQoPfmI=|USECr3SWf1JUPsms5AqfD5QfxkM= " + one.ssh, []string{one.age}, 0, ""},
 		"markers":             {"@revoked h " + one.ssh + "\n@cert-authority *.x " + two.ssh + "\nh " + two.ssh, []string{two.age}, 2, ""},
 		"others alone":        {"h " + other, nil, 1, ErrSSHKind.Error()},
-		"nothing":             {"# h:22\n", nil, 0, "there is no key in it"},
+		"nothing":             {"# h:22\n", nil, 0, "it has no key"},
 		"half a key":          {"h " + one.ssh + "\nh ssh-ed25519 AAAAC3Nza\n", nil, 0, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

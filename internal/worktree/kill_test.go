@@ -49,11 +49,11 @@ func change(root string) int {
 	}
 	for i := range many {
 		if err == nil {
-			err = tx.Write(fmt.Sprintf("f%d", i), 0, []byte("after"))
+			err = tx.Write(fmt.Sprintf("f%d", i), []byte("after"))
 		}
 	}
 	if err == nil {
-		err = tx.Write("new/folder/file", 0, []byte("after"))
+		err = tx.Write("new/folder/file", []byte("after"))
 	}
 	if err == nil {
 		err = tx.Commit(context.Background())

@@ -108,13 +108,13 @@ func TestCommit(t *testing.T) {
 			if err != nil || string(data) != "2" {
 				t.Fatal(err)
 			}
-			no(t, tx.Write("a", 0, []byte("new a")), tx.Write("./sub/b", 0o600, []byte("new b")),
-				tx.Write("x/y/z", 0, []byte("new z")))
+			no(t, tx.Write("a", []byte("new a")), tx.Write("./sub/b", []byte("new b")),
+				tx.Write("x/y/z", []byte("new z")))
 			if got := content(t, dir); got != before {
 				t.Errorf("before the commit it is\n%s", got)
 			}
 			no(t, tx.Commit(t.Context()))
-			want := "a -rwxr-x--- new a\nsub/b -rw------- new b\nx/y/z -rw-r--r-- new z\n"
+			want := "a -rwxr-x--- new a\nsub/b -rw-r--r-- new b\nx/y/z -rw-r--r-- new z\n"
 			if got := content(t, dir); got != want {
 				t.Errorf("it is\n%snot\n%s", got, want)
 			}
@@ -129,14 +129,14 @@ func TestRollback(t *testing.T) {
 	dir := repo(t, "a", "1")
 	before := content(t, dir)
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Write("new/b", 0, []byte("2")), tx.Rollback(), tx.Rollback())
+	no(t, tx.Write("a", []byte("2")), tx.Write("new/b", []byte("2")), tx.Rollback(), tx.Rollback())
 	if got := content(t, dir); got != before {
 		t.Errorf("it is\n%s", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
 	tx = begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")))
+	no(t, tx.Write("a", []byte("2")))
 	if err := tx.Commit(ctx); err == nil || err.Error() != "stopped" {
 		t.Error(err)
 	}
@@ -157,11 +157,11 @@ func TestChangedMeanwhile(t *testing.T) {
 			if _, err := tx.Read("b"); err != nil {
 				t.Fatal(err)
 			}
-			no(t, tx.Write("a", 0, []byte("new")))
+			no(t, tx.Write("a", []byte("new")))
 			if name == "edited" {
 				no(t, meddle(dir)) // between reading and writing
 			}
-			no(t, tx.Write("b", 0, []byte("new")), tx.Write("c", 0, []byte("new")))
+			no(t, tx.Write("b", []byte("new")), tx.Write("c", []byte("new")))
 			if name != "edited" {
 				no(t, meddle(dir))
 			}
@@ -187,7 +187,7 @@ func TestRootLeavesNothingBehind(t *testing.T) {
 	dir := repo(t, "a", "1", "sub/b", "2")
 	no(t, os.Chown(dir, 1234, 1234), os.Chown(filepath.Join(dir, "sub"), 1235, 1235), os.Chown(filepath.Join(dir, "sub/b"), 1236, 1236))
 	tx := begin(t, dir)
-	no(t, tx.Write("new", 0, []byte("x")), tx.Write("sub/b", 0, []byte("x")), tx.Write("sub/deep/c", 0, []byte("x")))
+	no(t, tx.Write("new", []byte("x")), tx.Write("sub/b", []byte("x")), tx.Write("sub/deep/c", []byte("x")))
 	no(t, Mark(dir, "host/mark"), tx.Commit(t.Context()))
 	for name, want := range map[string]uint32{"new": 1234, "sub/b": 1236, "sub/deep": 1235, "sub/deep/c": 1235, "host": 1234, "host/mark": 1234} {
 		info, err := os.Lstat(filepath.Join(dir, name))
@@ -203,7 +203,7 @@ func TestPathsThatAreRefused(t *testing.T) {
 	no(t, os.Symlink("/etc/hostname", filepath.Join(dir, "link")), os.Symlink("/tmp", filepath.Join(dir, "out")))
 	tx := begin(t, dir)
 	for _, name := range []string{"", ".", "..", "../x", "/etc/x", ".git", ".git/config", "folder/.GIT/hooks/x", "a/b", "folder", "link", "out/x"} {
-		if err := tx.Write(name, 0, []byte("x")); err == nil {
+		if err := tx.Write(name, []byte("x")); err == nil {
 			t.Errorf("%q was written", name)
 		}
 		if _, err := tx.Read(name); err == nil {
@@ -213,9 +213,9 @@ func TestPathsThatAreRefused(t *testing.T) {
 			t.Errorf("%q may be replaced", name)
 		}
 	}
-	no(t, tx.Write("a", 0, []byte("x")), tx.Write("folder/b", 0, []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
+	no(t, tx.Write("a", []byte("x")), tx.Write("folder/b", []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
 	for _, name := range []string{"a", "same/b"} {
-		if err := tx.Write(name, 0, []byte("y")); err == nil || !strings.Contains(err.Error(), "twice") {
+		if err := tx.Write(name, []byte("y")); err == nil || !strings.Contains(err.Error(), "twice") {
 			t.Errorf("%s was written twice: %v", name, err)
 		}
 	}
@@ -261,7 +261,7 @@ func TestPreparedJournal(t *testing.T) {
 	no(t, err)
 	defer lock.Close()
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Commit(t.Context()))
+	no(t, tx.Write("a", []byte("2")), tx.Commit(t.Context()))
 	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
 		t.Errorf("outside are %v, %v", left, err)
 	}
@@ -279,7 +279,7 @@ func TestClear(t *testing.T) {
 	link := filepath.Join(dir, "links", leftover)
 	no(t, os.Symlink(outside, link), os.MkdirAll(filepath.Join(dir, "folders", leftover), 0o755))
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Write("sub/new/c", 0, []byte("2")), tx.Clear("sub/b", "links/x", "folders/x", "out/x", "../x", "gone/x"), tx.Commit(t.Context()))
+	no(t, tx.Write("a", []byte("2")), tx.Write("sub/new/c", []byte("2")), tx.Clear("sub/b", "links/x", "folders/x", "out/x", "../x", "gone/x"), tx.Commit(t.Context()))
 	for name, stays := range map[string]bool{
 		leftover: false, "sub/" + leftover: false, "other/" + leftover: true, leftover + "X": true, "x" + leftover: true,
 		tempPrefix + "short": true, "links/" + leftover: true, "folders/" + leftover: true,
@@ -297,7 +297,7 @@ func TestClear(t *testing.T) {
 func TestPartly(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2", "c", "3")
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")), tx.Write("c", 0, []byte("new")))
+	no(t, tx.Write("a", []byte("new")), tx.Write("b", []byte("new")), tx.Write("c", []byte("new")))
 	stopAt(t, func(n int) {
 		if n == 3*2+2 { // made and filled, and one is replaced
 			no(t, os.Remove(filepath.Join(dir, tx.files[1].temp)))
@@ -317,7 +317,7 @@ func TestPartly(t *testing.T) {
 func TestNothingIsReplaced(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2")
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")))
+	no(t, tx.Write("a", []byte("new")), tx.Write("b", []byte("new")))
 	stopAt(t, func(n int) {
 		if n == 3 { // b's is not made yet
 			no(t, os.Remove(filepath.Join(dir, "b")), os.Mkdir(filepath.Join(dir, "b"), 0o755))

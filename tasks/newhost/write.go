@@ -57,10 +57,10 @@ func (o Options) commit(ctx context.Context, names []string) error {
 				return errors.Join(err, tx.Rollback())
 			}
 			if !bytes.Equal(now, o.Draft.before[name]) {
-				return errors.Join(sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name), tx.Rollback())
+				return errors.Join(worktree.Changed(name), tx.Rollback())
 			}
 		}
-		if err := tx.Write(name, 0, f.data); err != nil {
+		if err := tx.Write(name, f.data); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"auto-installer/secrets"
 )
 
-// Names reads what people call the holders of keys from keys.nix beside the
-// rules. It is for messages alone: what cannot be read has no names.
+// Names are the names of keys' holders in keys.nix beside the rules, for messages.
+// Without a keys.nix that can be read there are none.
 func Names(rules string) map[string]string {
 	data, err := sys.ReadRegular(filepath.Join(filepath.Dir(rules), "keys.nix"), 4<<20)
 	if err != nil {
