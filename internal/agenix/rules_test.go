@@ -204,7 +204,7 @@ func TestRulesAreRestricted(t *testing.T) {
 		fault, ok := errors.AsType[*sys.Fault](err)
 		if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || strings.Contains(err.Error(), "root:secret") {
 			t.Errorf("%s: %v", what, err)
-		} else if what == "a file outside" && !strings.Contains(fault.Hint, "same work tree") {
+		} else if what == "a file outside" && !strings.Contains(fault.Hint, "into the work tree") {
 			t.Errorf("%s: the hint is %s", what, fault.Hint)
 		}
 	}

@@ -249,7 +249,7 @@ func TestByRules(t *testing.T) {
 	}{
 		{"by the identity", "secrets", "", host.File(), true, []string{"secrets/mine.age"}, "opens all 1 secrets"},
 		{"at the top", ".", "", host.File(), true, []string{"mine.age"}, "opens all 1 secrets"},
-		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity was given"},
+		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity to open them"},
 		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
 		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
 		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "which cannot be read"},

@@ -205,7 +205,7 @@ func asBefore(t *testing.T, h *host, opts Options) {
 	if err != nil || !slices.Equal(after.Labels, opts.Layout.Labels) || len(h.undos) != 0 || h.kept {
 		t.Errorf("%v: the labels are\n%+v, and were\n%+v", err, after, opts.Layout)
 	}
-	if n := len(h.ran); n > 0 && slices.Contains(h.commands(), "umount /boot") && !strings.Contains(strings.Join(h.ran, "\n"), "every old label is back") {
+	if n := len(h.ran); n > 0 && slices.Contains(h.commands(), "umount /boot") && !strings.Contains(strings.Join(h.ran, "\n"), "every old label is restored") {
 		t.Errorf("nobody is told:\n%s", strings.Join(h.ran, "\n"))
 	}
 }
