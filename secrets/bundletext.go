@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,8 +20,18 @@ import (
 //	-----BEGIN OPENSSH PRIVATE KEY-----…
 //	end
 
+var hostName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_-]*$`)
+
+// CheckHost refuses the name of a host that needs an escape.
+func CheckHost(host string) error {
+	if !hostName.MatchString(host) || len(host) > 63 {
+		return malformed("host name", "%q; letters, digits, - and _ are allowed, at most 63", host)
+	}
+	return nil
+}
+
 func (b *Bundle) encode() ([]byte, error) {
-	if err := checkHost(b.Host); err != nil {
+	if err := CheckHost(b.Host); err != nil {
 		return nil, err
 	}
 	if b.Identity == nil || len(b.Identity.File()) == 0 {
@@ -54,7 +65,7 @@ func decodeBundle(data []byte) (b *Bundle, err error) {
 	if bytes.HasPrefix(d.rest, []byte("deploy-key ")) {
 		key = d.part("deploy-key")
 	}
-	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || checkHost(b.Host) != nil {
+	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || CheckHost(b.Host) != nil {
 		return nil, malformed("bundle", "its parts are damaged")
 	}
 	if b.Identity, err = ParseIdentity(id); err != nil {

@@ -1,6 +1,6 @@
 // Package secrets reads and writes the formats of a flake's secrets: age identities
-// and recipients of every kind, the headers of encrypted files, agenix' rules, the
-// list of keys in keys.nix, and a host's sealed keys.
+// and recipients of every kind, the headers of encrypted files, agenix' rules, and
+// a host's sealed keys.
 //
 // filippo.io/age does all cryptography. This package opens no file.
 package secrets

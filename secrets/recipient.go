@@ -124,6 +124,14 @@ func MissingPlugin(err error) string {
 
 const pluginPrefix = "age-plugin-"
 
+// LooksLikeKey reports whether a string starts as a public key does.
+func LooksLikeKey(s string) bool { return strings.HasPrefix(s, "age1") || isSSH(s) }
+
+// isSSH reports whether a text starts as an ssh public key of any kind does.
+func isSSH(s string) bool {
+	return strings.HasPrefix(s, "ssh-") || strings.HasPrefix(s, "ecdsa-") || strings.HasPrefix(s, "sk-")
+}
+
 // sshTag is the tag of an ssh key in a stanza (age specification, ssh recipient
 // stanzas).
 func sshTag(key ssh.PublicKey) string {

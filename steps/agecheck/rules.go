@@ -11,6 +11,7 @@ import (
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 func evaluate(file string) sys.Cmd {
@@ -105,8 +106,8 @@ func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := secrets.KeyOf(src, o.Host)
-	if errors.Is(err, secrets.ErrNoHost) {
+	key, err := keysnix.KeyOf(src, o.Host)
+	if errors.Is(err, keysnix.ErrNoHost) {
 		return nil, nil
 	}
 	if err != nil {

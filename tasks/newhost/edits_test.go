@@ -18,7 +18,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -355,8 +355,8 @@ type evaluated struct {
 	Images      []string
 }
 
-func (e evaluated) meaning() meaning {
-	return meaning{keys: e.Keys, scope: e.Scope, rules: e.Rules}
+func (e evaluated) meaning() keysnix.Meaning {
+	return keysnix.Meaning{Keys: e.Keys, Scope: e.Scope, Rules: e.Rules}
 }
 
 // variants are files to evaluate, all at once: nix starts slowly.
@@ -485,7 +485,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 	type job struct {
 		madeUp
 		o         Options
-		proposals *secrets.Proposals
+		proposals *keysnix.Proposals
 		before    int
 	}
 	jobs := make([]job, 500)
@@ -497,7 +497,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		if m.keys == "" {
 			src = []byte(m.rules)
 		}
-		p, err := secrets.AddHost(src, secrets.NewKey{Host: m.host, Recipient: newKey, Known: m.known, Rules: m.keys == ""})
+		p, err := keysnix.AddHost(src, keysnix.NewKey{Host: m.host, Recipient: newKey, Known: m.known, Rules: m.keys == ""})
 		if err != nil {
 			t.Fatalf("%d: %v\n%s", i, err, src)
 		}
@@ -522,24 +522,24 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		if !ok {
 			t.Fatalf("%d: %s cannot be evaluated:\n%s\n%s\n%s", i, j.style, j.keys, j.rules, j.flake)
 		}
-		eval := func(data []byte) (meaning, error) {
+		eval := func(data []byte) (keysnix.Meaning, error) {
 			e, ok := values[v.add(j.madeUp, "keys", data)]
 			if !ok {
-				return meaning{}, errNoValue
+				return keysnix.Meaning{}, errNoValue
 			}
 			return e.meaning(), nil
 		}
-		c := claim{host: j.host, key: newKey, known: j.known}
-		found := c.choose(j.proposals, before.meaning(), eval)
-		chosen := found.edit
+		c := keysnix.Claim{Host: j.host, Key: newKey, Known: j.known}
+		found := c.Choose(j.proposals, before.meaning(), eval)
+		chosen := found.Edit
 		if chosen == nil {
-			chosen = found.hand
+			chosen = found.Hand
 			printed[j.style]++
 			if len(chosen.ByHand) == 0 || !strings.Contains(fmt.Sprint(chosen.ByHand), newKey) {
 				t.Errorf("%d: %s: no line is printed", i, j.style)
 			}
 			if j.must {
-				t.Errorf("%d: %s is not edited for %s: %v, %v\n%s%s", i, j.style, j.host, j.proposals.Why, found.why, j.keys, j.rules)
+				t.Errorf("%d: %s is not edited for %s: %v, %v\n%s%s", i, j.style, j.host, j.proposals.Why, found.Why, j.keys, j.rules)
 			}
 		} else {
 			written[j.style]++
@@ -549,11 +549,11 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			t.Errorf("%d: %s: nix cannot evaluate\n%s", i, j.style, chosen.Data)
 			continue
 		}
-		j.meansTheSame(t, i, before, after, chosen.Data, found.edit != nil)
+		j.meansTheSame(t, i, before, after, chosen.Data, found.Edit != nil)
 		// The flake.
 		src := []byte(j.flake)
 		names := func(e evaluated) []string { return qualified(e.Systems, e.Images) }
-		flake, hand := src, []secrets.HandLine{}
+		flake, hand := src, []keysnix.HandLine{}
 		switch j.shape {
 		case shapeFolders:
 			if !slices.Contains(before.Systems, j.host+"-installer") {
@@ -614,7 +614,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 }
 
 // person adds lines to a flake where these say.
-func person(flake []byte, lines []secrets.HandLine) []byte {
+func person(flake []byte, lines []keysnix.HandLine) []byte {
 	text := string(flake)
 	before := func(mark, line string) { text = strings.Replace(text, mark, line+"\n"+mark, 1) }
 	for _, l := range lines {
@@ -666,7 +666,7 @@ func (m madeUp) meansTheSame(t *testing.T, i int, before, after evaluated, data 
 			if set, isSet := value.(map[string]any); isSet { // a host may be in it
 				rest := maps.Clone(is[name].(map[string]any))
 				if _, old := set[m.host]; !old && rest[m.host] != nil {
-					if !secrets.IsHostSet(name) && name != "by" || slices.Contains(m.known, name) {
+					if !slices.Contains([]string{"hosts", "machines", "systems", "servers", "by"}, name) || slices.Contains(m.known, name) {
 						fail("the host is in the set %s", name)
 					}
 					has = m.own(t, fail, rest[m.host]) || has
@@ -700,7 +700,7 @@ func (m madeUp) meansTheSame(t *testing.T, i int, before, after evaluated, data 
 // own wants a host's value to be its own key and those of people.
 func (m madeUp) own(t *testing.T, fail func(string, ...any), value any) bool {
 	t.Helper()
-	list, _ := leaves(value)
+	list := stringsIn(value)
 	if !slices.Contains(list, newKey) {
 		fail("its own key is not in %v", list)
 	}
@@ -710,4 +710,23 @@ func (m madeUp) own(t *testing.T, fail func(string, ...any), value any) bool {
 		}
 	}
 	return true
+}
+
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// stringsIn are the strings of a value.
+func stringsIn(v any) (list []string) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, e := range v {
+			list = append(list, stringsIn(e)...)
+		}
+	case map[string]any:
+		for _, e := range v {
+			list = append(list, stringsIn(e)...)
+		}
+	}
+	return list
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -23,7 +23,7 @@ import (
 func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed []string, err error) {
 	before, err := o.meant(ctx, s, dir)
 	if errors.Is(err, exec.ErrNotFound) {
-		before.failed = errors.New("nix is not installed")
+		before.Failed = errors.New("nix is not installed")
 	} else if err != nil {
 		return nil, o.inRepo(err, dir)
 	}
@@ -39,27 +39,27 @@ func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed [
 		s.Log(file + " has the recipient of " + host + " already")
 		return nil, nil
 	}
-	c := claim{host: host, key: o.Draft.recipient, known: o.knownHosts(), named: o.naming(dir)}
+	c := keysnix.Claim{Host: host, Key: o.Draft.recipient, Known: o.knownHosts(), Named: o.naming(dir)}
 	p, err := o.propose(src, &c)
 	if err != nil {
 		return nil, sys.Faultf(sys.CodeUsage, "choose another name, or remove the old one", "%s: %w", file, err)
 	}
-	found := c.choose(p, before, func(data []byte) (meaning, error) {
+	found := c.Choose(p, before, func(data []byte) (keysnix.Meaning, error) {
 		if err := writeIn(dir, file, data); err != nil {
-			return meaning{}, err
+			return keysnix.Meaning{}, err
 		}
 		return o.means(ctx, s, dir)
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if found.edit != nil {
-		o.gains(s, file, found.edit)
-		return otherwise(before, found.after), writeIn(dir, file, found.edit.Data)
+	if found.Edit != nil {
+		o.gains(s, file, found.Edit)
+		return before.Otherwise(found.After), writeIn(dir, file, found.Edit.Data)
 	}
-	o.leave(s, file, p.Why, found.why)
-	o.Draft.hand, o.Draft.handFile = found.hand.ByHand, file
-	if bytes.Equal(found.hand.Data, src) && c.old == "" {
+	o.leave(s, file, p.Why, found.Why)
+	o.Draft.hand, o.Draft.handFile = found.Hand.ByHand, file
+	if bytes.Equal(found.Hand.Data, src) && c.Old == "" {
 		o.Draft.handFile = cmp.Or(o.Rules, "the rules")
 	}
 	return nil, writeIn(dir, file, src)
@@ -76,75 +76,31 @@ func (o Options) inRepo(err error, dir string) error {
 	return &of
 }
 
-// choice is an edit with its meaning; or lines for the user, and why no edit
-// fits.
-type choice struct {
-	edit  *secrets.KeysEdit
-	after meaning
-	hand  *secrets.KeysEdit
-	why   error
-}
-
-// choose takes the first proposal that the judge accepts. eval evaluates the keys
-// with a proposal.
-func (c claim) choose(p *secrets.Proposals, before meaning, eval func(data []byte) (meaning, error)) choice {
-	if before.failed != nil {
-		return choice{hand: p.ByHand[0], why: fmt.Errorf("nix cannot evaluate it: %w", before.failed)}
-	}
-	fits := func(e *secrets.KeysEdit) (meaning, error) {
-		after, err := eval(e.Data)
-		if err == nil {
-			err = c.judge(before, after)
-		}
-		return after, err
-	}
-	var why error
-	for _, e := range p.Edits {
-		after, err := fits(e)
-		if err == nil {
-			return choice{edit: e, after: after}
-		}
-		why = cmp.Or(why, err)
-	}
-	last := len(p.ByHand) - 1
-	for _, e := range p.ByHand[:last] {
-		_, err := fits(e)
-		if err == nil {
-			return choice{hand: e, why: why}
-		}
-		why = cmp.Or(why, err)
-	}
-	return choice{hand: p.ByHand[last], why: why}
-}
-
 // entered reports whether the keys have the host's very recipient under its name.
-func (o Options) entered(src []byte, m meaning) bool {
-	if k, err := secrets.KeyOf(src, o.Host.TargetHost); err == nil && k.Recipient == o.Draft.recipient {
+func (o Options) entered(src []byte, m keysnix.Meaning) bool {
+	if k, err := keysnix.KeyOf(src, o.Host.TargetHost); err == nil && k.Recipient == o.Draft.recipient {
 		return true
 	}
-	return slices.ContainsFunc(m.tops(), func(set map[string]any) bool {
-		list, _ := leaves(set[o.Host.TargetHost])
-		return slices.Contains(list, o.Draft.recipient)
-	})
+	return m.Has(o.Host.TargetHost, o.Draft.recipient)
 }
 
-func (o Options) newKey() secrets.NewKey {
-	return secrets.NewKey{Host: o.Host.TargetHost, Recipient: o.Draft.recipient, Known: o.knownHosts(), Rules: o.Keys == ""}
+func (o Options) newKey() keysnix.NewKey {
+	return keysnix.NewKey{Host: o.Host.TargetHost, Recipient: o.Draft.recipient, Known: o.knownHosts(), Rules: o.Keys == ""}
 }
 
 // propose asks the editor: for the key in the place of the old one, or for a new
 // one.
-func (o Options) propose(src []byte, c *claim) (*secrets.Proposals, error) {
-	k, err := secrets.KeyOf(src, o.Host.TargetHost)
-	if errors.Is(err, secrets.ErrNoHost) || misshapen(err) != nil && !o.Replace {
-		return secrets.AddHost(src, o.newKey())
+func (o Options) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, error) {
+	k, err := keysnix.KeyOf(src, o.Host.TargetHost)
+	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !o.Replace {
+		return keysnix.AddHost(src, o.newKey())
 	}
-	p := &secrets.Proposals{ByHand: []*secrets.KeysEdit{{Data: src, ByHand: []secrets.HandLine{{Place: "the place of its old key", Text: `"` + o.Draft.recipient + `"`}}}}}
+	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{{Place: "the place of its old key", Text: `"` + o.Draft.recipient + `"`}}}}}
 	if err == nil {
-		c.old, _ = byID(k.Recipient).(string)
-		var e *secrets.KeysEdit
-		if e, err = secrets.ReplaceHost(src, o.Host.TargetHost, o.Draft.recipient); err == nil {
-			p.Edits = []*secrets.KeysEdit{e}
+		c.Old, _ = byID(k.Recipient).(string)
+		var e *keysnix.KeysEdit
+		if e, err = keysnix.ReplaceHost(src, o.Host.TargetHost, o.Draft.recipient); err == nil {
+			p.Edits = []*keysnix.KeysEdit{e}
 			return p, nil
 		}
 	}
@@ -177,7 +133,7 @@ func (o Options) knownHosts() []string {
 }
 
 // gains drafts an edit of the keys.
-func (o Options) gains(s sys.System, file string, e *secrets.KeysEdit) {
+func (o Options) gains(s sys.System, file string, e *keysnix.KeysEdit) {
 	for _, line := range e.Removed {
 		s.Log(file + " loses  " + strings.TrimSpace(line))
 	}
@@ -191,7 +147,7 @@ func (o Options) gains(s sys.System, file string, e *secrets.KeysEdit) {
 }
 
 // leave says why the keys are not edited.
-func (o Options) leave(s sys.System, file string, why *secrets.ShapeError, judged error) {
+func (o Options) leave(s sys.System, file string, why *keysnix.ShapeError, judged error) {
 	switch {
 	case why != nil && why.Line > 0:
 		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, why.Line, why.Why))

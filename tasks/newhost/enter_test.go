@@ -12,7 +12,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 const (
@@ -101,9 +101,9 @@ func TestEnter(t *testing.T) {
 // What is next names rekey once where there are rules to follow, and not at all
 // where nothing is to be added or there are none.
 func TestNext(t *testing.T) {
-	line := []secrets.HandLine{{Place: "here", Text: "x"}}
+	line := []keysnix.HandLine{{Place: "here", Text: "x"}}
 	for name, tt := range map[string]struct {
-		hand  []secrets.HandLine
+		hand  []keysnix.HandLine
 		rules string
 		want  int
 	}{

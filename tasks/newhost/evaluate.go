@@ -11,7 +11,7 @@ import (
 	"auto-installer/internal/nix/flake"
 	"auto-installer/internal/nix/nixlog"
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -77,7 +77,7 @@ func (o Options) flake(ctx context.Context, s sys.System, dir string, unknown []
 	case how == shapeNone:
 		o.Draft.flakeHand = o.callMkInstallers()
 	case how == shapeFolders && o.hostsArgument() != "":
-		o.Draft.flakeHand = []secrets.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(o.hostsArgument())}}
+		o.Draft.flakeHand = []keysnix.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(o.hostsArgument())}}
 	default:
 		o.draftFlake(s, src, edits)
 	}

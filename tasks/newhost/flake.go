@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -117,7 +117,7 @@ func applied(src []byte, edits []flakeEdit) []byte {
 func (o Options) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
 	for _, e := range edits {
 		if e.at == 0 {
-			o.Draft.flakeHand = append(o.Draft.flakeHand, secrets.HandLine{Place: e.set, Text: strings.Join(e.lines, "\n")})
+			o.Draft.flakeHand = append(o.Draft.flakeHand, keysnix.HandLine{Place: e.set, Text: strings.Join(e.lines, "\n")})
 			continue
 		}
 		for _, line := range e.lines {

@@ -195,3 +195,41 @@ func FuzzFlake(f *testing.F) {
 		}
 	})
 }
+
+func TestJudgeFlake(t *testing.T) {
+	old := qualified([]string{"a", "a-installer"}, []string{"aInstallerIso"})
+	for name, tt := range map[string]struct {
+		systems, images string
+		image           bool
+		wrong           string
+	}{
+		"both":           {"a a-installer nas-installer", "aInstallerIso nasInstallerIso", true, ""},
+		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
+		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
+		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
+		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
+		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
+		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
+		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
+	} {
+		var edits []flakeEdit
+		if tt.image {
+			edits = []flakeEdit{{set: imagesIn, at: 1}}
+		}
+		err := judgeFlake("nas", old, qualified(strings.Fields(tt.systems), strings.Fields(tt.images)), edits)
+		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
+			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
+		}
+	}
+}
+
+// qualified are names with their sets.
+func qualified(systems, images []string) (all []string) {
+	for _, name := range systems {
+		all = append(all, systemsIn+"."+name)
+	}
+	for _, name := range images {
+		all = append(all, imagesIn+"."+name)
+	}
+	return all
+}

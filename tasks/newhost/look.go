@@ -10,7 +10,7 @@ import (
 	repogit "auto-installer/internal/git"
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 func git(o Options, does string, argv ...string) sys.Cmd { return repogit.In(o.Repo, does, argv...) }
@@ -89,9 +89,9 @@ func (o Options) hasKey(s sys.System) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := secrets.KeyOf(src, name)
+	key, err := keysnix.KeyOf(src, name)
 	switch {
-	case errors.Is(err, secrets.ErrNoHost), misshapen(err) != nil:
+	case errors.Is(err, keysnix.ErrNoHost), misshapen(err) != nil:
 		return false, nil
 	case err != nil:
 		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
@@ -163,7 +163,7 @@ func (o Options) committed(ctx context.Context, s sys.System) (bool, error) {
 	if out, err = ask("read the keys that are committed", "show", "HEAD:"+keys); err != nil {
 		return false, err
 	}
-	_, err = secrets.KeyOf(out, o.Host.TargetHost)
+	_, err = keysnix.KeyOf(out, o.Host.TargetHost)
 	return err == nil, nil
 }
 
@@ -234,7 +234,7 @@ func (o Options) read(name string) ([]byte, error) {
 }
 
 // misshapen is the error of a keys.nix with an unknown shape, or nil.
-func misshapen(err error) *secrets.ShapeError {
-	e, _ := errors.AsType[*secrets.ShapeError](err)
+func misshapen(err error) *keysnix.ShapeError {
+	e, _ := errors.AsType[*keysnix.ShapeError](err)
 	return e
 }

@@ -14,6 +14,7 @@ import (
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -73,7 +74,7 @@ func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
 
 // means evaluates the keys and the rules of a copy of the repo. The error is
 // exec.ErrNotFound without nix.
-func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning, err error) {
+func (o Options) means(ctx context.Context, s sys.System, dir string) (m keysnix.Meaning, err error) {
 	if file := o.keysIn(); file != "" {
 		full := filepath.Join(dir, file)
 		src, err := os.ReadFile(full)
@@ -81,8 +82,8 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 			return m, err
 		}
 		if o.Keys != "" {
-			if m.keys, m.failed = valueOf(ctx, s, full); errors.Is(m.failed, exec.ErrNotFound) {
-				return m, m.failed
+			if m.Keys, m.Failed = valueOf(ctx, s, full); errors.Is(m.Failed, exec.ErrNotFound) {
+				return m, m.Failed
 			}
 		}
 		if text := letOf(src); text != nil {
@@ -90,7 +91,7 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 			if err := os.WriteFile(let, text, 0o600); err != nil {
 				return m, err
 			}
-			m.scope, err = valueOf(ctx, s, let) // nil if it cannot be evaluated
+			m.Scope, err = valueOf(ctx, s, let) // nil if it cannot be evaluated
 			if bad := os.Remove(let); bad != nil || errors.Is(err, exec.ErrNotFound) {
 				return m, errors.Join(err, bad)
 			}
@@ -101,7 +102,7 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 	}
 	list, err := agenix.Read(ctx, mute{s}, filepath.Join(dir, o.Rules))
 	if err == nil {
-		m.rules = recipientsOf(list)
+		m.Rules = recipientsOf(list)
 	}
 	return m, err
 }
@@ -149,7 +150,7 @@ func recipientsOf(list []secrets.Rule) map[string][]string {
 
 // meant is means before the edit. A rule that names the host already cannot be
 // evaluated then, so the rules are evaluated one by one.
-func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, error) {
+func (o Options) meant(ctx context.Context, s sys.System, dir string) (keysnix.Meaning, error) {
 	m, err := o.means(ctx, s, dir)
 	if err == nil || !strings.HasSuffix(o.Rules, ".nix") || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
 		return m, err
@@ -160,14 +161,14 @@ func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, 
 	if bad != nil || json.Unmarshal(out, &names) != nil {
 		return m, err
 	}
-	m.rules, m.unread = map[string][]string{}, map[string]bool{}
+	m.Rules, m.Unread = map[string][]string{}, map[string]bool{}
 	for _, name := range names {
 		word, _ := json.Marshal(name) // a JSON string is one of Nix, but for ${
 		quoted := strings.ReplaceAll(string(word), "${", `\${`)
 		out, bad := ask(ctx, s, "ask the rules for whom "+name+" is", file,
 			fmt.Sprintf("rules: (%s) { %s = rules.%s; }", secrets.RulesExpression, quoted, quoted))
 		if bad != nil {
-			m.unread[filepath.Clean(name)] = true
+			m.Unread[filepath.Clean(name)] = true
 			continue
 		}
 		list, bad := secrets.ParseRules(out)
@@ -175,7 +176,7 @@ func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, 
 			return m, err
 		}
 		for file, to := range recipientsOf(list) {
-			m.rules[file] = to
+			m.Rules[file] = to
 		}
 	}
 	return m, nil
@@ -201,16 +202,4 @@ func (o Options) naming(dir string) map[string]bool {
 		}
 	}
 	return named
-}
-
-// otherwise are the files whose recipients differ.
-func otherwise(before, after meaning) []string {
-	var files []string
-	for file, is := range after.rules {
-		was, there := before.rules[file]
-		if !there || !slices.Equal(slices.Compact(sorted(was)), slices.Compact(sorted(is))) {
-			files = append(files, file)
-		}
-	}
-	return sorted(files)
 }

@@ -4,20 +4,20 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
 // callMkInstallers are the lines that make a flake without installers call
 // mkInstallers, in terms of its own arguments and bindings.
-func (o Options) callMkInstallers() (lines []secrets.HandLine) {
+func (o Options) callMkInstallers() (lines []keysnix.HandLine) {
 	src := o.Draft.before["flake.nix"]
 	tokens, _ := nixtext.Tokenize(src) // what cannot be read has no names
 	f, err := nixtext.Parse(src)
 	if err != nil {
 		f = &nixtext.File{}
 	}
-	add := func(place, text string) { lines = append(lines, secrets.HandLine{Place: place, Text: text}) }
+	add := func(place, text string) { lines = append(lines, keysnix.HandLine{Place: place, Text: text}) }
 	if !slices.ContainsFunc(tokens, func(t nixtext.Token) bool { return isNamed(t, "auto-installer") }) {
 		add("inputs", `auto-installer.url = "github:joshsymonds/auto-installer";`)
 	}

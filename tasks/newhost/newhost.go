@@ -16,6 +16,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 // Options says which host to add to which repo.
@@ -54,7 +55,7 @@ type Draft struct {
 	// them are that run's, and this one writes them again.
 	again, own bool
 	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
-	hand, flakeHand []secrets.HandLine
+	hand, flakeHand []keysnix.HandLine
 	handFile        string
 }
 

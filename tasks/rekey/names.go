@@ -5,6 +5,7 @@ import (
 
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 // Names are the names of keys' holders in keys.nix beside the rules, for messages.
@@ -14,7 +15,7 @@ func Names(rules string) map[string]string {
 	if err != nil {
 		return nil
 	}
-	keys, err := secrets.Keys(data)
+	keys, err := keysnix.Keys(data)
 	if err != nil {
 		return nil
 	}

@@ -1,10 +1,8 @@
-package newhost
+package keysnix
 
 import (
 	"maps"
 	"slices"
-
-	"auto-installer/secrets"
 )
 
 // holders says whose the keys are.
@@ -16,8 +14,8 @@ type holders struct {
 	known   []string
 }
 
-func (c claim) holders(m meaning) *holders {
-	h := &holders{hosts: map[string][]string{}, people: map[string]bool{}, named: map[string]string{}, certain: map[string]string{}, known: c.known}
+func (c Claim) holders(m Meaning) *holders {
+	h := &holders{hosts: map[string][]string{}, people: map[string]bool{}, named: map[string]string{}, certain: map[string]string{}, known: c.Known}
 	for _, top := range m.tops() {
 		for _, name := range slices.Sorted(maps.Keys(top)) {
 			set, isSet := top[name].(map[string]any)
@@ -34,7 +32,7 @@ func (c claim) holders(m meaning) *holders {
 						h.hosts[list[0]] = append(h.hosts[list[0]], host)
 					}
 				}
-			case secrets.IsUserSet(name):
+			case isUserSet(name):
 				h.ofPeople(set)
 			default: // they may be machines
 				h.ofHost(name, set)
@@ -45,12 +43,12 @@ func (c claim) holders(m meaning) *holders {
 		for name, v := range top {
 			_, flat := leaves(v)
 			_, isHost := h.named[name]
-			isKnown := slices.Contains(c.known, name)
+			isKnown := slices.Contains(c.Known, name)
 			switch {
-			case !flat || isHost || secrets.IsHostSet(name):
+			case !flat || isHost || isHostSet(name):
 			case len(h.named) > 0 && !isKnown: // a set holds all hosts, so this is a person
 				h.ofPeople(v)
-			case len(h.named) == 0 && (len(c.known) == 0 || isKnown):
+			case len(h.named) == 0 && (len(c.Known) == 0 || isKnown):
 				key := ownKey(top, name)
 				if key == "" {
 					h.ofHost(name, v) // any of them may be its own
@@ -83,11 +81,11 @@ func (h *holders) ofHost(name string, v any) {
 // isHostSet recognises a set of hosts, one key or list of keys each, by its name,
 // unless that is a host's or the set holds the keys of one.
 func (h *holders) isHostSet(name string, set map[string]any) bool {
-	if !secrets.IsHostSet(name) || slices.Contains(h.known, name) {
+	if !isHostSet(name) || slices.Contains(h.known, name) {
 		return false
 	}
 	for member, v := range set {
-		if _, flat := leaves(v); !flat || secrets.IsRole(member) && !slices.Contains(h.known, member) {
+		if _, flat := leaves(v); !flat || isRole(member) && !slices.Contains(h.known, member) {
 			return false
 		}
 	}

@@ -1,4 +1,4 @@
-package secrets
+package keysnix
 
 import (
 	"bytes"
@@ -82,7 +82,7 @@ func borrowed(e nixtext.Attr, like, host string) []string {
 func (k *keysFile) lists(like nixtext.Attr, host string) []string {
 	var notes []string
 	for _, a := range k.Attrs {
-		if a.Set || IsUserSet(setOf(a)) {
+		if a.Set || isUserSet(setOf(a)) {
 			continue
 		}
 		others := 0

@@ -1,4 +1,4 @@
-package secrets
+package keysnix
 
 import (
 	"bytes"
@@ -57,7 +57,7 @@ func (k *keysFile) form(quoted string) string {
 	sets, lists, alone := 0, 0, 0
 	for _, a := range k.Attrs {
 		switch {
-		case a.InLet || IsUserSet(a.Path[0]) || IsHostSet(a.Path[0]):
+		case a.InLet || isUserSet(a.Path[0]) || isHostSet(a.Path[0]):
 		case len(a.Path) == 2:
 			roles[a.Last()]++
 		case len(a.Path) > 2:

@@ -1,20 +1,23 @@
-package secrets
+// Package keysnix reads and edits keys.nix, the list of public keys that agenix'
+// rules import. Its shape is up to its author. The package reads those in which a
+// host's key is a string of its own under the host's name: in a set of keys
+// (`hosts = { … }`) to which an entry refers, or in the entry itself, alone or in a
+// list.
+//
+// The editor reads text and proposes. nix evaluates what a proposal means, and the
+// judge decides: a wrong edit gives secrets to the wrong machine.
+package keysnix
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
 )
-
-// keys.nix is the list of public keys that agenix' rules import. Its shape is up
-// to its author. This package reads those in which a host's key is a string of its
-// own under the host's name: in a set of keys (`hosts = { … }`) to which an entry
-// refers, or in the entry itself, alone or in a list.
 
 // HostKey is a public key in keys.nix.
 type HostKey struct {
@@ -104,7 +107,7 @@ func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
 	others := false
 	for _, t := range a.Value {
 		switch s, plain := t.Plain(); {
-		case plain && looksLikeKey(s):
+		case plain && secrets.LooksLikeKey(s):
 			list = append(list, t)
 			if k.uses[s] == 1 {
 				own = append(own, t)
@@ -127,27 +130,19 @@ func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
 	return key, 0, false
 }
 
-// looksLikeKey reports whether a string starts as a public key does.
-func looksLikeKey(s string) bool { return strings.HasPrefix(s, "age1") || isSSH(s) }
-
-// isSSH reports whether a text starts as an ssh public key of any kind does.
-func isSSH(s string) bool {
-	return strings.HasPrefix(s, "ssh-") || strings.HasPrefix(s, "ecdsa-") || strings.HasPrefix(s, "sk-")
-}
-
-// IsHostSet reports whether authors keep the keys of machines under a name.
-func IsHostSet(name string) bool {
+// isHostSet reports whether authors keep the keys of machines under a name.
+func isHostSet(name string) bool {
 	return slices.Contains([]string{"hosts", "machines", "systems", "servers", "nodes", "computers", "devices"}, name)
 }
 
-// IsUserSet reports whether authors keep the keys of people under a name.
-func IsUserSet(name string) bool {
+// isUserSet reports whether authors keep the keys of people under a name.
+func isUserSet(name string) bool {
 	return slices.Contains([]string{"users", "user", "people", "admins", "workstations"}, name)
 }
 
-// IsRole reports whether a name is that of a key in the set of one host: a set
+// isRole reports whether a name is that of a key in the set of one host: a set
 // with such a member is no set of hosts, whatever its name.
-func IsRole(name string) bool {
+func isRole(name string) bool {
 	return slices.Contains([]string{
 		"system", "host", "machine", "root", "user", "admin", "owner", "me",
 		"key", "keys", "ssh", "age", "public", "publicKey", "publicKeys", "pubkey",
@@ -166,7 +161,7 @@ func setOf(a nixtext.Attr) string {
 // too. Workstations are machines.
 func isPerson(a nixtext.Attr) bool {
 	set := setOf(a)
-	return IsUserSet(set) && set != "workstations"
+	return isUserSet(set) && set != "workstations"
 }
 
 // find is the binding that holds the key of a host. If several do, it is the one
@@ -176,7 +171,7 @@ func (k *keysFile) find(host string) (keyAttr, error) {
 	for _, a := range k.keys {
 		if a.Last() == host && !isPerson(a.Attr) {
 			all = append(all, a)
-			if IsHostSet(setOf(a.Attr)) {
+			if isHostSet(setOf(a.Attr)) {
 				ofHosts = append(ofHosts, a)
 			}
 		}
@@ -257,23 +252,13 @@ func (k *keysFile) references(a nixtext.Attr, key keyAttr) []nixtext.Token {
 	return list
 }
 
-var hostName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_-]*$`)
-
-// checkHost refuses a name that needs an escape.
-func checkHost(host string) error {
-	if !hostName.MatchString(host) || len(host) > 63 {
-		return malformed("host name", "%q; letters, digits, - and _ are allowed, at most 63", host)
-	}
-	return nil
-}
-
 // checkKey refuses a key that age cannot encrypt to, or that needs an escape.
 func checkKey(key string) error {
-	if _, err := ParseRecipient(key); err != nil {
+	if _, err := secrets.ParseRecipient(key); err != nil {
 		return err
 	}
 	if strings.ContainsAny(key, "\"\\$\n\r") {
-		return malformed("recipient", "its comment has a character that a Nix string cannot hold as it is")
+		return &secrets.Malformed{What: "recipient", Why: "its comment has a character that a Nix string cannot hold as it is"}
 	}
 	return nil
 }

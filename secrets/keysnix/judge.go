@@ -1,4 +1,4 @@
-package newhost
+package keysnix
 
 import (
 	"errors"
@@ -9,24 +9,21 @@ import (
 	"strings"
 )
 
-// The editor of keys.nix reads text and proposes. nix evaluates what a proposal
-// means, and the judge decides: a wrong edit gives secrets to the wrong machine.
-
-// meaning is the value of a repo's keys and rules. Keys are written as
+// Meaning is the value of a repo's keys and rules. Keys are written as
 // secrets.Recipient.ID writes them.
-type meaning struct {
-	keys   any                 // the value of keys.nix: strings, lists, sets; nil without one
-	scope  any                 // what its let binds, or that of secrets.nix; nil if unknown
-	rules  map[string][]string // the recipients of each file
-	failed error               // why the keys cannot be evaluated
-	// unread are the files whose rule cannot be evaluated, such as one that
+type Meaning struct {
+	Keys   any                 // the value of keys.nix: strings, lists, sets; nil without one
+	Scope  any                 // what its let binds, or that of secrets.nix; nil if unknown
+	Rules  map[string][]string // the recipients of each file
+	Failed error               // why the keys cannot be evaluated
+	// Unread are the files whose rule cannot be evaluated, such as one that
 	// names the new host already.
-	unread map[string]bool
+	Unread map[string]bool
 }
 
 // tops are the keys and the let, where they are sets.
-func (m meaning) tops() (sets []map[string]any) {
-	for _, v := range []any{m.keys, m.scope} {
+func (m Meaning) tops() (sets []map[string]any) {
+	for _, v := range []any{m.Keys, m.Scope} {
 		if set, ok := v.(map[string]any); ok {
 			sets = append(sets, set)
 		}
@@ -34,28 +31,48 @@ func (m meaning) tops() (sets []map[string]any) {
 	return sets
 }
 
-// claim is what an edit should do.
-type claim struct {
-	host  string
-	key   string
-	old   string          // the key that key replaces; empty for a new host
-	known []string        // names that are certainly hosts
-	named map[string]bool // files whose rule names the host: `keys.nas or [ ]`
+// Has reports whether a host's value has a key.
+func (m Meaning) Has(host, key string) bool {
+	return slices.ContainsFunc(m.tops(), func(set map[string]any) bool {
+		list, _ := leaves(set[host])
+		return slices.Contains(list, key)
+	})
 }
 
-// judge says what is wrong with an edit, or nil. Every old value must stay, the
+// Otherwise are the files whose recipients differ in another meaning.
+func (m Meaning) Otherwise(after Meaning) []string {
+	var files []string
+	for file, is := range after.Rules {
+		was, there := m.Rules[file]
+		if !there || !slices.Equal(slices.Compact(sorted(was)), slices.Compact(sorted(is))) {
+			files = append(files, file)
+		}
+	}
+	return sorted(files)
+}
+
+// Claim is what an edit should do.
+type Claim struct {
+	Host  string
+	Key   string
+	Old   string          // the key that Key replaces; empty for a new host
+	Known []string        // names that are certainly hosts
+	Named map[string]bool // files whose rule names the host: `keys.nas or [ ]`
+}
+
+// Judge says what is wrong with an edit, or nil. Every old value must stay, the
 // new one must be the host's own key with those of people, and no secret may gain
 // a recipient that its rule does not name.
-func (c claim) judge(before, after meaning) error {
-	if after.failed != nil {
-		return fmt.Errorf("nix cannot evaluate it: %w", after.failed)
+func (c Claim) Judge(before, after Meaning) error {
+	if after.Failed != nil {
+		return fmt.Errorf("nix cannot evaluate it: %w", after.Failed)
 	}
-	if c.old != "" {
+	if c.Old != "" {
 		return c.replaces(before, after)
 	}
 	h := c.holders(before)
 	added := 0
-	for _, v := range [][2]any{{before.keys, after.keys}, {before.scope, after.scope}} {
+	for _, v := range [][2]any{{before.Keys, after.Keys}, {before.Scope, after.Scope}} {
 		if v[0] == nil {
 			continue
 		}
@@ -69,13 +86,13 @@ func (c claim) judge(before, after meaning) error {
 		added += n
 	}
 	if added == 0 {
-		return errors.New("no name would have the key of " + c.host)
+		return errors.New("no name would have the key of " + c.Host)
 	}
 	return c.rules(h, before, after)
 }
 
 // grown compares a value with what it was, and counts the new names.
-func (c claim) grown(h *holders, path []string, before, after any) (added int, err error) {
+func (c Claim) grown(h *holders, path []string, before, after any) (added int, err error) {
 	old, isSet := before.(map[string]any)
 	now, stays := after.(map[string]any)
 	switch {
@@ -123,42 +140,42 @@ func at(path ...string) string {
 
 // same wants keys as they were. A list of the keys of all hosts may gain the new
 // host's.
-func (c claim) same(h *holders, what string, was, is []string) error {
+func (c Claim) same(h *holders, what string, was, is []string) error {
 	switch {
 	case slices.Equal(sorted(was), sorted(is)):
 		return nil
 	case !c.gains(was, is):
 		return fmt.Errorf("%s would change", what)
 	case !h.collection(was):
-		return fmt.Errorf("%s would have the key of %s, and does not have those of all hosts", what, c.host)
+		return fmt.Errorf("%s would have the key of %s, and does not have those of all hosts", what, c.Host)
 	}
 	return nil
 }
 
 // gains reports whether a list gains the host's key and nothing else.
-func (c claim) gains(was, is []string) bool {
-	return slices.Equal(sorted(append(slices.Clone(was), c.key)), sorted(is))
+func (c Claim) gains(was, is []string) bool {
+	return slices.Equal(sorted(append(slices.Clone(was), c.Key)), sorted(is))
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
 // isNew wants a new name to be the host's, in a place for hosts, with its own
 // key and those of people.
-func (c claim) isNew(h *holders, path []string, beside map[string]any, name string, value any) error {
+func (c Claim) isNew(h *holders, path []string, beside map[string]any, name string, value any) error {
 	full := at(append(slices.Clone(path), name)...)
 	placed := len(path) == 0 || len(path) == 1 && h.isHostSet(path[0], beside) || h.hasAllHosts(beside)
 	list, _ := leaves(value)
 	switch {
-	case name != c.host:
+	case name != c.Host:
 		return fmt.Errorf("%s would be new", full)
 	case !placed:
-		return fmt.Errorf("%s would have the key of %s, and is no set of hosts", at(path...), c.host)
-	case !slices.Contains(list, c.key):
+		return fmt.Errorf("%s would have the key of %s, and is no set of hosts", at(path...), c.Host)
+	case !slices.Contains(list, c.Key):
 		return fmt.Errorf("%s would not have its own key", full)
 	}
 	siblings := h.siblings(beside)
 	for _, key := range list {
-		if key != c.key && !h.mayShare(siblings, key) {
+		if key != c.Key && !h.mayShare(siblings, key) {
 			return fmt.Errorf("%s would have %s, which may be another host's", full, key)
 		}
 	}
@@ -167,30 +184,30 @@ func (c claim) isNew(h *holders, path []string, beside map[string]any, name stri
 
 // rules wants no secret to gain or to lose a recipient, but those that all
 // hosts can open and those whose rule is new or names the host.
-func (c claim) rules(h *holders, before, after meaning) error {
-	for _, file := range slices.Sorted(maps.Keys(before.rules)) {
-		was := before.rules[file]
-		is, there := after.rules[file]
+func (c Claim) rules(h *holders, before, after Meaning) error {
+	for _, file := range slices.Sorted(maps.Keys(before.Rules)) {
+		was := before.Rules[file]
+		is, there := after.Rules[file]
 		if !there {
 			return fmt.Errorf("%s would have no rule", file)
 		}
-		if c.named[file] && c.gains(was, is) {
+		if c.Named[file] && c.gains(was, is) {
 			continue
 		}
 		if err := c.same(h, file, was, is); err != nil {
 			return err
 		}
 	}
-	own := []string{c.key} // the keys in the new host's own value
+	own := []string{c.Key} // the keys in the new host's own value
 	for _, set := range after.tops() {
-		list, _ := leaves(set[c.host])
+		list, _ := leaves(set[c.Host])
 		own = append(own, list...)
 	}
-	for _, file := range slices.Sorted(maps.Keys(after.rules)) {
-		if _, there := before.rules[file]; there || before.unread[file] {
+	for _, file := range slices.Sorted(maps.Keys(after.Rules)) {
+		if _, there := before.Rules[file]; there || before.Unread[file] {
 			continue
 		}
-		for _, key := range after.rules[file] {
+		for _, key := range after.Rules[file] {
 			if !slices.Contains(own, key) {
 				return fmt.Errorf("%s would have a rule, and be for %s", file, key)
 			}
@@ -201,12 +218,12 @@ func (c claim) rules(h *holders, before, after meaning) error {
 
 // replaces wants the new key in some places of the old one, and nothing else
 // to change.
-func (c claim) replaces(before, after meaning) error {
+func (c Claim) replaces(before, after Meaning) error {
 	changed := 0
 	for _, v := range []struct {
 		what    string
 		was, is any
-	}{{"the value", before.keys, after.keys}, {"the let", before.scope, after.scope}} {
+	}{{"the value", before.Keys, after.Keys}, {"the let", before.Scope, after.Scope}} {
 		n, err := c.replaced(v.what, v.was, v.is)
 		if err != nil {
 			return err
@@ -216,7 +233,7 @@ func (c claim) replaces(before, after meaning) error {
 	if changed == 0 {
 		return errors.New("nothing would have the new key")
 	}
-	_, err := c.replaced("the rules", lists(before.rules), lists(after.rules))
+	_, err := c.replaced("the rules", lists(before.Rules), lists(after.Rules))
 	return err
 }
 
@@ -234,7 +251,7 @@ func lists(rules map[string][]string) any {
 }
 
 // replaced counts the places in which the old key becomes the new one.
-func (c claim) replaced(what string, was, is any) (changed int, err error) {
+func (c Claim) replaced(what string, was, is any) (changed int, err error) {
 	each := func(name string, was, is any) {
 		n, bad := c.replaced(name, was, is)
 		changed, err = changed+n, errors.Join(err, bad)
@@ -257,7 +274,7 @@ func (c claim) replaced(what string, was, is any) (changed int, err error) {
 			return changed, err
 		}
 	case string:
-		if was == c.old && is == c.key {
+		if was == c.Old && is == c.Key {
 			return 1, nil
 		}
 	}

@@ -1,4 +1,4 @@
-package newhost
+package keysnix
 
 import (
 	"encoding/json"
@@ -136,9 +136,9 @@ func TestJudge(t *testing.T) {
 		"keys inline": {scope: hosts, scopeAfter: hostsNas, rules: `{"a.age": ["A", "P"]}`, rulesAfter: `{"a.age": ["A", "P"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := meaning{keys: value(t, tt.keys), scope: value(t, tt.scope), rules: recipients(t, tt.rules)}
-			after := meaning{keys: value(t, tt.keysAfter), scope: value(t, tt.scopeAfter), rules: recipients(t, tt.rulesAfter)}
-			err := claim{host: "nas", key: "N", known: tt.known}.judge(before, after)
+			before := Meaning{Keys: value(t, tt.keys), Scope: value(t, tt.scope), Rules: recipients(t, tt.rules)}
+			after := Meaning{Keys: value(t, tt.keysAfter), Scope: value(t, tt.scopeAfter), Rules: recipients(t, tt.rulesAfter)}
+			err := Claim{Host: "nas", Key: "N", Known: tt.known}.Judge(before, after)
 			if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 				t.Errorf("%v, want %q", err, tt.wrong)
 			}
@@ -157,49 +157,11 @@ func TestJudgeReplaced(t *testing.T) {
 		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would change"},
 		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "the rules would have other names"},
 	} {
-		before := meaning{keys: value(t, tt.keys), rules: recipients(t, tt.rules)}
-		after := meaning{keys: value(t, tt.keysAfter), rules: recipients(t, tt.rulesAfter)}
-		err := claim{host: "a", key: "N", old: "A"}.judge(before, after)
+		before := Meaning{Keys: value(t, tt.keys), Rules: recipients(t, tt.rules)}
+		after := Meaning{Keys: value(t, tt.keysAfter), Rules: recipients(t, tt.rulesAfter)}
+		err := Claim{Host: "a", Key: "N", Old: "A"}.Judge(before, after)
 		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
 		}
 	}
-}
-
-func TestJudgeFlake(t *testing.T) {
-	old := qualified([]string{"a", "a-installer"}, []string{"aInstallerIso"})
-	for name, tt := range map[string]struct {
-		systems, images string
-		image           bool
-		wrong           string
-	}{
-		"both":           {"a a-installer nas-installer", "aInstallerIso nasInstallerIso", true, ""},
-		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
-		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
-		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
-		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
-		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
-		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
-		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
-	} {
-		var edits []flakeEdit
-		if tt.image {
-			edits = []flakeEdit{{set: imagesIn, at: 1}}
-		}
-		err := judgeFlake("nas", old, qualified(strings.Fields(tt.systems), strings.Fields(tt.images)), edits)
-		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
-			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
-		}
-	}
-}
-
-// qualified are names with their sets.
-func qualified(systems, images []string) (all []string) {
-	for _, name := range systems {
-		all = append(all, systemsIn+"."+name)
-	}
-	for _, name := range images {
-		all = append(all, imagesIn+"."+name)
-	}
-	return all
 }

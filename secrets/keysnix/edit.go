@@ -1,4 +1,4 @@
-package secrets
+package keysnix
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
 )
 
@@ -54,7 +55,7 @@ type Proposals struct {
 // ErrKeyInUse.
 func AddHost(src []byte, n NewKey) (*Proposals, error) {
 	n.Recipient = strings.TrimSpace(n.Recipient)
-	if err := errors.Join(checkHost(n.Host), checkKey(n.Recipient)); err != nil {
+	if err := errors.Join(secrets.CheckHost(n.Host), checkKey(n.Recipient)); err != nil {
 		return nil, err
 	}
 	k, err := readKeys(src)
@@ -65,7 +66,7 @@ func AddHost(src []byte, n NewKey) (*Proposals, error) {
 		return nil, err
 	}
 	for _, a := range k.Attrs {
-		if a.Last() == n.Host && (len(a.Path) == 1 || IsHostSet(setOf(a))) {
+		if a.Last() == n.Host && (len(a.Path) == 1 || isHostSet(setOf(a))) {
 			return nil, fmt.Errorf("%w: %s, line %d", ErrHostExists, n.Host, k.line(a))
 		}
 	}
@@ -90,7 +91,7 @@ func AddHost(src []byte, n NewKey) (*Proposals, error) {
 // ErrNoHost, ErrKeyInUse or a *ShapeError.
 func ReplaceHost(src []byte, host, recipient string) (*KeysEdit, error) {
 	recipient = strings.TrimSpace(recipient)
-	if err := errors.Join(checkHost(host), checkKey(recipient)); err != nil {
+	if err := errors.Join(secrets.CheckHost(host), checkKey(recipient)); err != nil {
 		return nil, err
 	}
 	k, err := readKeys(src)
@@ -189,7 +190,7 @@ func (k *keysFile) siblings(n NewKey) ([]keyAttr, *ShapeError) {
 			if slices.Contains(n.Known, a.Last()) {
 				known = append(known, a)
 			}
-		case !a.InLet && !IsUserSet(a.Path[0]):
+		case !a.InLet && !isUserSet(a.Path[0]):
 			return nil, &ShapeError{k.line(a.Attr), "keys stand in the set " + a.Path[0] + ", which may be one host's"}
 		}
 	}
@@ -203,12 +204,12 @@ func (k *keysFile) siblings(n NewKey) ([]keyAttr, *ShapeError) {
 func (k *keysFile) hostSet(known []string) (found string, err *ShapeError) {
 	for _, a := range k.Attrs {
 		set := setOf(a)
-		if len(a.Path) != 2 || !IsHostSet(set) || slices.Contains(known, set) || !k.holdsHosts(set, known) {
+		if len(a.Path) != 2 || !isHostSet(set) || slices.Contains(known, set) || !k.holdsHosts(set, known) {
 			continue
 		}
 		isKey := slices.ContainsFunc(k.keys, func(key keyAttr) bool { return key.From == a.From })
 		switch {
-		case !isKey, IsRole(a.Last()) && !slices.Contains(known, a.Last()):
+		case !isKey, isRole(a.Last()) && !slices.Contains(known, a.Last()):
 			return "", &ShapeError{k.line(a), "the set " + set + " has more than a key of each host"}
 		case found != "" && found != set:
 			return "", &ShapeError{k.line(a), "keys of hosts stand in more than one set"}
