@@ -74,7 +74,7 @@ func TestBundle(t *testing.T) {
 					t.Error("it is not what was sealed")
 				}
 				if text := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(text, "SECRET") {
-					t.Error("a print of it tells the key")
+					t.Error("a print of it shows the key")
 				}
 			}
 			if c.passphrase != "" {
@@ -97,7 +97,7 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-// A passphrase costs who guesses it what age itself asks for; tests make it cheap.
+// The product uses age's own work factor; tests lower it.
 func TestSealCost(t *testing.T) {
 	if sealWork != 18 {
 		t.Errorf("the product's work factor is %d", sealWork)
@@ -123,18 +123,18 @@ func TestSealCost(t *testing.T) {
 func TestSealRefuses(t *testing.T) {
 	b := testBundle(t, "k")
 	if _, err := Seal(b, nil); err == nil {
-		t.Error("sealed to nobody")
+		t.Error("sealed without a passphrase or a recipient")
 	}
 	b.Host = "a\nb"
 	if _, err := Seal(b, []byte("x")); err == nil {
-		t.Error("sealed for a host of two lines")
+		t.Error("sealed for a host name with a line break")
 	}
 	if _, err := Seal(&Bundle{Host: "demo"}, []byte("x")); err == nil {
 		t.Error("sealed without an identity")
 	}
 }
 
-// seal encrypts any content as a bundle is.
+// sealRaw encrypts any content like a bundle.
 func sealRaw(t *testing.T, plain string, to age.Recipient) []byte {
 	t.Helper()
 	data, err := Encrypt([]byte(plain), true, to)
@@ -206,7 +206,7 @@ func TestDamagedBundles(t *testing.T) {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	// A changed byte of the payload is found before anything is used.
+	// A changed byte of the payload is an error.
 	s, err := ParseSealed(sealed)
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestDamagedBundles(t *testing.T) {
 	}
 }
 
-// One that asks for more work than a small machine has is refused, not tried.
+// A bundle that asks for a higher work factor is refused without trying it.
 func TestBundleAsksForTooMuch(t *testing.T) {
 	quickly(t)
 	data, err := Seal(testBundle(t, ""), []byte("x"))

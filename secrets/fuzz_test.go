@@ -63,7 +63,7 @@ func FuzzBundle(f *testing.F) {
 		if s, err := ParseSealed(sealed); err == nil && s.recipients != nil {
 			got, err := openBlock(s.recipients, me)
 			if err == nil && got.Host == "" {
-				t.Error("a bundle of nobody")
+				t.Error("a bundle without a host")
 			}
 			got.Wipe()
 		}

@@ -188,7 +188,7 @@ func TestOpenableBy(t *testing.T) {
 	}
 }
 
-// The payload is not touched: a header without one is enough.
+// CanOpen reads no payload.
 func TestCanOpenWithoutPayload(t *testing.T) {
 	k := testKeys(t)["a"]
 	file := encrypt(t, false, k.public)
@@ -253,7 +253,7 @@ func TestParseHeld(t *testing.T) {
 	}
 }
 
-// As `age-keygen | age --passphrase` makes it.
+// The file is that of `age-keygen | age --passphrase`.
 func TestEncryptedIdentityFile(t *testing.T) {
 	id, err := NewIdentity()
 	if err != nil {

@@ -26,7 +26,7 @@ func TestNewIdentity(t *testing.T) {
 		t.Fatalf("%v, %v", again, err)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", id, id, id); strings.Contains(text, "SECRET") {
-		t.Error("a print of it tells the key")
+		t.Error("a print of it shows the key")
 	}
 	mem := id.file.mem
 	if !bytes.Contains(mem, []byte("SECRET")) {
@@ -35,7 +35,7 @@ func TestNewIdentity(t *testing.T) {
 	id.Wipe()
 	id.Wipe()
 	if id.File() != nil || id.Age() != nil {
-		t.Error("it is there after it was wiped")
+		t.Error("it is still there after Wipe")
 	}
 }
 
@@ -86,7 +86,7 @@ func TestBuffer(t *testing.T) {
 	b.Wipe()
 	b.Wipe()
 	if len(b.Bytes()) != 0 {
-		t.Error("it is there after it was wiped")
+		t.Error("it is still there after Wipe")
 	}
 	var none *Buffer
 	none.Wipe()
@@ -95,7 +95,7 @@ func TestBuffer(t *testing.T) {
 	}
 }
 
-// A public key where a private one is meant is called that.
+// A public key in the place of a private one gets an error of its own.
 func TestPublicKeyAsIdentity(t *testing.T) {
 	for text, says := range map[string]string{
 		keyA + "\n":                            "AGE-SECRET-KEY-1",

@@ -55,7 +55,7 @@ func TestIdentityFilesInterop(t *testing.T) {
 	}
 }
 
-// What one encrypts, the other opens, for every kind of key that both know.
+// age opens our files, and we open its files, for every kind of key.
 func TestFilesInterop(t *testing.T) {
 	id, err := NewIdentity()
 	if err != nil {
@@ -118,7 +118,7 @@ func TestFilesInterop(t *testing.T) {
 	}
 }
 
-// A bundle that is sealed to recipients alone is an age file like any other.
+// age opens a bundle that is sealed to recipients.
 func TestBundleInterop(t *testing.T) {
 	operator, err := NewIdentity()
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 
 // Lessons of docs/reliability.md that are about keys.
 
-// TestLesson10DeployKeyIsSealed: what travels is sealed. It shows no line of
-// the private key, is the same file at each build, opens for whom it was sealed
-// to and for nobody else, and then holds the very key.
+// TestLesson10DeployKeyIsSealed: the sealed keys show no line of the private key, and
+// open only with the identity that they are sealed to.
 func TestLesson10DeployKeyIsSealed(t *testing.T) {
 	file, _ := newKey(t, "")
 	private := string(file)

@@ -51,7 +51,7 @@ func TestParseRules(t *testing.T) {
 			t.Errorf("%s: %v, not %q", bad, err, says)
 		}
 	}
-	// All that is wrong, in the order of the files.
+	// Every fault is reported, in the order of the files.
 	_, err = ParseRules([]byte(keysText(`{"c.age": {"publicKeys": ["age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", "@A", "AGE-SECRET-KEY-1QQQ", "hunter2"]}, "b.age": {"publicKeys": ["@A"]}, "a.age": 3}`)))
 	if err == nil {
 		t.Fatal("it is taken")

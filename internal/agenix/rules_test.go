@@ -136,8 +136,8 @@ func TestWrongShapesByNix(t *testing.T) {
 	}
 }
 
-// The files of rules are found where agenix finds them, beside the rules, or from
-// the folder above that most repos run agenix in.
+// The files of rules are found where agenix finds them, beside the rules, or in the
+// folder above, where most repos run agenix.
 func TestPlaces(t *testing.T) {
 	repo, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -172,8 +172,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// Rules of a repo that another person prepared read nothing outside of it and
-// reach no network.
+// Untrusted rules read nothing outside of their repo and reach no network.
 func TestRulesAreRestricted(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")

@@ -14,7 +14,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// repo is a git work tree of these files: name, content, …
+// repo is a git work tree with files: name, content, …
 func repo(t *testing.T, files ...string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -43,8 +43,7 @@ func put(t *testing.T, dir string, files ...string) {
 	}
 }
 
-// content is all files of a tree but git's, a line of name, mode and content
-// each.
+// content is a line for each file of a tree, without git's: name, mode, content.
 func content(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -178,8 +177,8 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// What root makes in another user's repo is that user's, and what it replaces
-// keeps its owner.
+// A file that root makes in another user's repo is that user's, and a file that it
+// replaces keeps its owner.
 func TestRootLeavesNothingBehind(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("root is needed: just unit runs these tests as root")
@@ -224,7 +223,7 @@ func TestPathsThatAreRefused(t *testing.T) {
 	}
 }
 
-// The lock is one a tree; there is no file of it, and reading needs none.
+// A tree has one lock. It makes no file, and reading does not need it.
 func TestOneAtATime(t *testing.T) {
 	dir, other := repo(t, "a", "1"), repo(t, "a", "1")
 	lock, err := Lock(dir)
@@ -248,8 +247,7 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
-// What an earlier version kept in a tree, and what may have been prepared there,
-// is not looked at.
+// Files of an earlier version, and planted ones, are ignored.
 func TestPreparedJournal(t *testing.T) {
 	outside := t.TempDir()
 	dir := repo(t, "a", "1")
@@ -270,7 +268,7 @@ func TestPreparedJournal(t *testing.T) {
 // leftover is the name of a file that a killed command left.
 const leftover = tempPrefix + "ABCDEFGHIJKLMNOPQRSTUVWX23"
 
-// What a killed command left goes away, and nothing else.
+// Only the files that a killed command left are removed.
 func TestClear(t *testing.T) {
 	dir := repo(t, "a", "1", leftover, "old", "sub/b", "2", "sub/"+leftover, "old", "other/"+leftover, "old",
 		leftover+"X", "stays", "x"+leftover, "stays", tempPrefix+"short", "stays")
@@ -293,7 +291,7 @@ func TestClear(t *testing.T) {
 	}
 }
 
-// A failure after the first file was replaced says so, and how to go on.
+// A failure after the first file was replaced says so, and how to continue.
 func TestPartly(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2", "c", "3")
 	tx := begin(t, dir)
@@ -313,7 +311,7 @@ func TestPartly(t *testing.T) {
 	}
 }
 
-// What fails before the first file is replaced changes nothing.
+// A failure before the first file is replaced changes nothing.
 func TestNothingIsReplaced(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2")
 	tx := begin(t, dir)

@@ -32,7 +32,7 @@ func FuzzKeys(f *testing.F) {
 			}
 		}
 		for _, k := range keys {
-			// Of two keys of a name, it is the host's own that is replaced.
+			// Of two keys with one name, the host's own is replaced.
 			own, _ := KeyOf(src, k.Name)
 			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(own.Recipient)+len(keyN) {
 				t.Error("replacing a key changed something else")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// value is a value in Nix' words for it, JSON.
+// value parses JSON, as nix prints values.
 func value(t *testing.T, text string) any {
 	t.Helper()
 	if text == "" {
@@ -31,8 +31,7 @@ func recipients(t *testing.T, text string) map[string][]string {
 	return v
 }
 
-// What an edit for the host nas, with the key N, may mean. Empty is right; else
-// it is what is wrong.
+// The edits are for the host nas with the key N. An empty fault is a right edit.
 func TestJudge(t *testing.T) {
 	const (
 		hosts    = `{"hosts": {"a": "A", "b": "B"}, "users": {"me": "P"}}`

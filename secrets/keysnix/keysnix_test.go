@@ -22,7 +22,7 @@ func keysText(s string) string {
 	return strings.NewReplacer("@A", keyA, "@B", keyB, "@C", keyC, "@S", keyS, "@P", keyP, "@N", keyN).Replace(s)
 }
 
-// added is what the editor would try first.
+// added is the editor's first proposal.
 func added(src []byte, host, key string) (*KeysEdit, error) {
 	p, err := AddHost(src, NewKey{Host: host, Recipient: key})
 	if err != nil {
@@ -168,7 +168,7 @@ func TestAddHost(t *testing.T) {
 	}
 }
 
-// Bindings that name hosts one by one are pointed out.
+// A note points out bindings that name hosts one by one.
 func TestListsOfHosts(t *testing.T) {
 	src := keysText(`let
   hosts = {
@@ -191,8 +191,8 @@ in {
 	}
 }
 
-// Of two shapes the one is the pattern that fewer keys open, and what is named
-// after its host is pointed out.
+// Of two shapes the editor copies the one with fewer keys, and a note points out
+// what is named after its host.
 func TestBorrowedKeys(t *testing.T) {
 	for entry, notes := range map[string]int{`users.me`: 0, `users."me@two"`: 1} {
 		src := keysText(`let
@@ -249,7 +249,7 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
-// What is proposed where the shape says too little, and what a person is told.
+// Where the shape does not show where a key belongs, the user gets lines to add.
 func TestKeysByHand(t *testing.T) {
 	for name, tt := range map[string]struct {
 		src   string
@@ -288,7 +288,7 @@ func TestKeysByHand(t *testing.T) {
 	}
 }
 
-// A person may be called as a host is: a person's key is no host's.
+// A person may have the name of a host. The person's key is not the host's.
 func TestPersonsNameIsFree(t *testing.T) {
 	const one, two = keyA, keyB
 	for src, want := range map[string]string{
@@ -307,8 +307,8 @@ func TestPersonsNameIsFree(t *testing.T) {
 	}
 }
 
-// A set called hosts does not hold hosts if the known hosts stand
-// beside it: what is added to it would be given their secrets.
+// A set with the name of a host set does not hold hosts if the known hosts stand
+// outside of it: a key added to it would get the secrets of something else.
 func TestSetsOfOtherThings(t *testing.T) {
 	for src, edited := range map[string]bool{
 		`{ devices = { yubikey = "@A"; phone = "@B"; }; web = "@C"; }`: false,
@@ -329,8 +329,8 @@ func TestSetsOfOtherThings(t *testing.T) {
 	}
 }
 
-// TestLesson18EditsKeepEveryOtherByte: a keys.nix with let-blocks, comments and
-// people stays as it is, but for the new host's lines.
+// TestLesson18EditsKeepEveryOtherByte: an edit of a keys.nix with a let, comments and
+// people only adds the new host's lines.
 func TestLesson18EditsKeepEveryOtherByte(t *testing.T) {
 	src := keysText(`# Who may read what. Do not sort!
 let

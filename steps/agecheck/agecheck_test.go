@@ -104,7 +104,8 @@ func TestAllOpen(t *testing.T) {
 	}
 }
 
-// Every file that does not open is named, with why, and nothing of the key.
+// The error names every file that does not open, with the reason, and does not quote
+// the key.
 func TestFilesThatDoNotOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
 	o := options(t, Secret{"a", "", "a.age"}, Secret{"b", "", "b.age"}, Secret{"c", "", "c.age"}, Secret{"d", "", "d.age"})
@@ -132,8 +133,8 @@ func TestFilesThatDoNotOpen(t *testing.T) {
 	}
 }
 
-// A secret of another flake is read where the evaluation had it; one that is
-// nowhere is told of.
+// A secret of another flake is read where the evaluation put it. A warning names one
+// that is not on this machine.
 func TestWhereSecretsAre(t *testing.T) {
 	host := identity(t)
 	elsewhere := seal(t, t.TempDir(), "x.age", false, host)
@@ -192,8 +193,8 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// A host that would not look where the identity is put is refused, unless it is
-// to go without one.
+// A host that does not look for the identity in its place is refused, unless it gets
+// none.
 func TestIdentityPaths(t *testing.T) {
 	for _, c := range []struct {
 		paths   []string
@@ -290,7 +291,7 @@ func TestRulesOfAnother(t *testing.T) {
 	}
 }
 
-// Many repos keep the rules in a folder and run agenix at the top.
+// Many repos have the rules in a folder and run agenix at the top.
 func TestRulesThatNameFromTheTop(t *testing.T) {
 	host := identity(t)
 	o := options(t)
@@ -307,7 +308,7 @@ func TestRulesThatNameFromTheTop(t *testing.T) {
 	}
 }
 
-// Rules say who may open a file; whether it was encrypted so is another thing.
+// The file itself shows whether it is encrypted as its rule says.
 func TestRulesThatWereNotFollowed(t *testing.T) {
 	host, other := identity(t), identity(t)
 	o := options(t)
@@ -386,7 +387,7 @@ func TestInstalled(t *testing.T) {
 	if err := Installed(t.Context(), sys.NewFake(t), o); err == nil || !strings.Contains(err.Error(), "of user") {
 		t.Errorf("%v", err)
 	}
-	// Nothing to open, nothing looked at.
+	// Without secrets the identity is not read.
 	f := sys.NewFake(t)
 	if err := Installed(t.Context(), f, InstalledOptions{Root: "/nonexistent", Host: "demo", Found: &Found{}}); err != nil {
 		t.Error(err)
@@ -412,8 +413,7 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// A secret that is a link out of the repo is not looked at: what it leads to is
-// not the repo's to show.
+// A secret that is a link out of the repo is not read.
 func TestLinkOutOfTheRepo(t *testing.T) {
 	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
 	o := options(t, Secret{Name: "wifi", InSource: "wifi.age"}, Secret{Name: "up", InSource: "../up.age"})

@@ -22,7 +22,7 @@ import (
 	"auto-installer/secrets/nixtext"
 )
 
-// A repo as people write them, and what its author knows of it.
+// madeUp is a repo in a style that authors use, and its author's knowledge of it.
 type madeUp struct {
 	style  string
 	host   string // the new one
@@ -37,7 +37,7 @@ type madeUp struct {
 	must   bool     // a person would be annoyed if it were not edited
 }
 
-// author writes repos, by chance.
+// author writes repos at random.
 type author struct{ *rand.Rand }
 
 func (a author) pick(of ...string) string { return of[a.IntN(len(of))] }
@@ -45,7 +45,7 @@ func (a author) maybe() bool              { return a.IntN(2) == 0 }
 
 func key(name string) string { return "age1" + name }
 
-// names are hosts that are there.
+// names are existing hosts.
 func (a author) names() []string {
 	return []string{"web", "db", "nas-old", "w3"}[:1+a.IntN(4)]
 }
@@ -306,7 +306,7 @@ func (a author) entries(names []string, set string) string {
 	return text + "}\n"
 }
 
-// flake writes one with a mark, in a comment, where a person would add lines.
+// flake writes one with comments where a person would add lines.
 func (a author) flake(m *madeUp, names []string) {
 	installers := func(indent string) (text string) {
 		for _, n := range names {
@@ -339,7 +339,7 @@ func (a author) flake(m *madeUp, names []string) {
 	case 4: // the seed's
 		m.shape = shapeDefinitions
 		m.flake = "{\n" + definitions + "    packages = let\n      base = { x86_64-linux = { y = 1; }; };\n    in\n      base\n      // {\n        x86_64-linux =\n          base.x86_64-linux\n          // {\n" + isos("            ") + "            # images\n          };\n      };\n  };\n}\n"
-	case 5: // of which no text can say where it belongs
+	case 5: // the text does not show where the image belongs
 		m.shape = shapeDefinitions
 		m.flake = "{\n" + definitions + "    packages = builtins.listToAttrs [ {\n      name = \"x86_64-linux\";\n      value = {\n" + isos("        ") + "        # images\n      };\n    } ];\n  };\n}\n"
 	}
@@ -347,7 +347,7 @@ func (a author) flake(m *madeUp, names []string) {
 
 const newKey = "age1m7k7zu7r7xtvhc3rfdhmykjp3m7z93jrs36yw9m9p6vc9wh0xfvqdggnle"
 
-// evaluated is what nix makes of one variant of a repo.
+// evaluated is nix' value of one variant of a repo.
 type evaluated struct {
 	Keys, Scope any
 	Rules       map[string][]string
@@ -367,8 +367,7 @@ type variants struct {
 	byID map[string]int // by content
 }
 
-// file has one file of a repo evaluated in place of that of m, and returns
-// which variant it is.
+// add adds a variant of m with other content of one file, and returns its number.
 func (v *variants) add(m madeUp, what string, data []byte) int {
 	switch what {
 	case "keys":
@@ -429,7 +428,7 @@ let
 in builtins.listToAttrs (map (n: { name = n; value = one n; }) (import ./which.nix))
 `
 
-// evaluate has nix evaluate variants. Those that it cannot are missing.
+// evaluate evaluates variants. The result lacks those with an error.
 func (v *variants) evaluate(from, to int) map[int]evaluated {
 	if from == to {
 		return nil
@@ -464,9 +463,9 @@ func (v *variants) evaluate(from, to int) map[int]evaluated {
 
 var errNoValue = errors.New("nix cannot evaluate it")
 
-// Repos of all shapes that were met, and mixtures: whatever new-host writes, or
-// prints for a person to write, keeps the meaning of all that is there, and gives
-// no secret to a host that its rule does not name. EDITS_SEED=N for others.
+// In random repos of all known shapes, every edit that new-host writes or prints keeps
+// every old value, and gives no secret to a host that its rule does not name.
+// EDITS_SEED=N draws others.
 func TestEditsMeanWhatTheyShould(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
@@ -613,7 +612,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 	}
 }
 
-// person adds lines to a flake where these say.
+// person adds printed lines to a flake.
 func person(flake []byte, lines []keysnix.HandLine) []byte {
 	text := string(flake)
 	before := func(mark, line string) { text = strings.Replace(text, mark, line+"\n"+mark, 1) }
@@ -638,8 +637,7 @@ func person(flake []byte, lines []keysnix.HandLine) []byte {
 	return []byte(text)
 }
 
-// meansTheSame is what a person would check, who knows the repo: it takes
-// nothing from the judge.
+// meansTheSame checks an edit by the author's knowledge, without the judge.
 func (m madeUp) meansTheSame(t *testing.T, i int, before, after evaluated, data []byte, isEdit bool) {
 	t.Helper()
 	fail := func(format string, args ...any) {
@@ -697,7 +695,7 @@ func (m madeUp) meansTheSame(t *testing.T, i int, before, after evaluated, data 
 	}
 }
 
-// own wants a host's value to be its own key and those of people.
+// own checks that a host's value is its own key and those of people.
 func (m madeUp) own(t *testing.T, fail func(string, ...any), value any) bool {
 	t.Helper()
 	list := stringsIn(value)

@@ -20,7 +20,7 @@ const (
 	someFew = "let hosts = { one = \"" + someKey + "\"; }; in { one = [ hosts.one ]; }\n"
 )
 
-// entering is a repo's copy in which the key of the host nas is entered.
+// entering is a copy of a repo, for the key of the host nas.
 func entering(t *testing.T, keys, rules string) (Options, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ func entering(t *testing.T, keys, rules string) (Options, string) {
 	return o, dir
 }
 
-// Which secrets change, what is written and what is left to a person.
+// Each case says which secrets change, and what is edited or left to the user.
 func TestEnter(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
@@ -87,7 +87,7 @@ func TestEnter(t *testing.T) {
 		})
 	}
 	o, _ := entering(t, someFew, "{ a = nothing; }")
-	dir := t.TempDir() // the copy: nobody knows it
+	dir := t.TempDir() // the user does not know the copy
 	for name, text := range o.Draft.before {
 		put(t, dir, name, string(text))
 	}
@@ -98,8 +98,7 @@ func TestEnter(t *testing.T) {
 	}
 }
 
-// What is next names rekey once where there are rules to follow, and not at all
-// where nothing is to be added or there are none.
+// The user must run rekey only after adding lines by hand, in a repo with rules.
 func TestNext(t *testing.T) {
 	line := []keysnix.HandLine{{Place: "here", Text: "x"}}
 	for name, tt := range map[string]struct {

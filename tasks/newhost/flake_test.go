@@ -66,8 +66,8 @@ func TestFlakeByHand(t *testing.T) {
 	}
 }
 
-// Names that are no Nix identifiers are quoted, names of others are not taken
-// for the host's own, and the folder is the one that was named.
+// Names that are not Nix identifiers are quoted, a longer name with the host's in it is
+// not the host's, and the folder is that of --hosts-dir.
 func TestFlakeNames(t *testing.T) {
 	for host, also := range map[string]string{
 		"3com": "", "nas": "bignas-installer = { };", "web": "# todo: web-installer\n", "auto": "x.auto-installer = { };", "in": "",
@@ -128,8 +128,7 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 	}
 }
 
-// What is printed for a flake that makes no installers can be followed as it is,
-// whatever its arguments and however it binds its systems and packages.
+// The printed lines fit a flake's arguments and its bindings of systems and packages.
 func TestCallMkInstallers(t *testing.T) {
 	const (
 		call   = "(auto-installer.lib.mkInstallers { inherit self; })"
@@ -169,8 +168,7 @@ func TestCallMkInstallers(t *testing.T) {
 	}
 }
 
-// The flake decides how installer.nix is written: a modules/installer.nix alone
-// says nothing.
+// The shape of the flake decides what installer.nix holds.
 func TestInstallerFile(t *testing.T) {
 	o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}
 	put(t, o.Repo, "modules/installer.nix", "{ }")

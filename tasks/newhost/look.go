@@ -89,17 +89,17 @@ func (o Options) hasKey(s sys.System) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := keysnix.KeyOf(src, name)
-	switch {
-	case errors.Is(err, keysnix.ErrNoHost), misshapen(err) != nil:
-		return false, nil
+	switch key, err := keysnix.KeyOf(src, name); {
+	case errors.Is(err, keysnix.ErrNoHost), misshapen(err) != nil: // enter reports a shape that it cannot read
 	case err != nil:
 		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
 	case o.Identity != nil && key.Recipient == o.Identity.Recipient(), o.Replace, o.Draft.own:
 		return true, nil
+	default:
+		return false, sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
+			"%s has a key of %s already", file, name)
 	}
-	return false, sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
-		"%s has a key of %s already", file, name)
+	return false, nil
 }
 
 // unfinished is the mark in the host's folder while its files are written.

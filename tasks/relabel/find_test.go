@@ -46,7 +46,7 @@ func TestFindPlain(t *testing.T) {
 	}; !slices.Equal(l.Config, want) {
 		t.Errorf("the lines are %q", l.Config)
 	}
-	// Whoever restarts now is left without a root.
+	// A reboot now would find no root.
 	if len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "by-label/OLD-ROOT") {
 		t.Errorf("the warnings are %q", l.Warnings)
 	}
@@ -103,7 +103,7 @@ func TestFindLUKS(t *testing.T) {
 	}
 }
 
-// Offline: mounted elsewhere, with its swap off and its ESP not mounted.
+// The host is mounted elsewhere, with its swap off and its ESP not mounted.
 func TestFindMountedElsewhere(t *testing.T) {
 	t.Parallel()
 	m := plain()
@@ -140,7 +140,7 @@ func TestAutomounted(t *testing.T) {
 	}
 }
 
-// An ESP that is mounted at a place of the host's own is unmounted all the same.
+// An ESP at an unusual mount point is unmounted too.
 func TestFindESPElsewhere(t *testing.T) {
 	t.Parallel()
 	m := plain()
@@ -224,7 +224,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A label that another part of the same host carries now is no clash.
+// Another part of the same host may have the label now.
 func TestLabelsThatChangePlaces(t *testing.T) {
 	t.Parallel()
 	f, fs := plain().fake(t)
