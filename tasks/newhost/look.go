@@ -89,17 +89,17 @@ func (o Options) hasKey(s sys.System) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	switch key, err := keysnix.KeyOf(src, name); {
-	case errors.Is(err, keysnix.ErrNoHost), misshapen(err) != nil: // enter reports a shape that it cannot read
-	case err != nil:
+	key, err := keysnix.KeyOf(src, name)
+	if err != nil && !errors.Is(err, keysnix.ErrNoHost) && misshapen(err) == nil {
 		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
-	case o.Identity != nil && key.Recipient == o.Identity.Recipient(), o.Replace, o.Draft.own:
-		return true, nil
-	default:
-		return false, sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
-			"%s has a key of %s already", file, name)
 	}
-	return false, nil
+	has := err == nil
+	given := o.Identity != nil && key.Recipient == o.Identity.Recipient()
+	if !has || given || o.Replace || o.Draft.own {
+		return has, nil
+	}
+	return false, sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
+		"%s has a key of %s already", file, name)
 }
 
 // unfinished is the mark in the host's folder while its files are written.
