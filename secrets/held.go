@@ -150,7 +150,8 @@ func publicKey(line string) error {
 		return fmt.Errorf("%w: name the file with the line AGE-SECRET-KEY-1… or AGE-PLUGIN-…", ErrPublic)
 	case isSSH(line):
 		return fmt.Errorf("%w: name the file that begins with -----BEGIN OPENSSH PRIVATE KEY-----", ErrPublic)
-	case strings.Contains(line, "BEGIN PUBLIC KEY"), strings.Contains(line, "BEGIN RSA PUBLIC KEY"), strings.Contains(line, "BEGIN SSH2 PUBLIC KEY"):
+	case strings.Contains(line, "BEGIN PUBLIC KEY"), strings.Contains(line, "BEGIN RSA PUBLIC KEY"),
+		strings.Contains(line, "BEGIN SSH2 PUBLIC KEY"):
 		return ErrPublic
 	}
 	return nil

@@ -15,7 +15,10 @@ type holders struct {
 }
 
 func (c Claim) holders(m Meaning) *holders {
-	h := &holders{hosts: map[string][]string{}, people: map[string]bool{}, named: map[string]string{}, certain: map[string]string{}, known: c.Known}
+	h := &holders{
+		hosts: map[string][]string{}, people: map[string]bool{}, known: c.Known,
+		named: map[string]string{}, certain: map[string]string{},
+	}
 	for _, top := range m.tops() {
 		for _, name := range slices.Sorted(maps.Keys(top)) {
 			set, isSet := top[name].(map[string]any)

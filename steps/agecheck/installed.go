@@ -47,7 +47,8 @@ func Installed(ctx context.Context, s sys.System, o InstalledOptions) error {
 		clear(key)
 	}
 	if err != nil {
-		return sys.WithHint(err, sys.CodeBootProof, "put the host's identity there before it boots: a folder with mode 700, a file with mode 600, both owned by root",
+		return sys.WithHint(err, sys.CodeBootProof,
+			"put the host's identity there before it boots: a folder with mode 700, a file with mode 600, both owned by root",
 			"the age identity at "+o.Root+"/"+o.file())
 	}
 	s.Log(fmt.Sprintf("proven: %s/%s opens all %d secrets of %s", o.Root, o.file(), len(o.Found.Files), o.Host))

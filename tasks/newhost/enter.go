@@ -95,7 +95,8 @@ func (o Options) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, erro
 	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !o.Replace {
 		return keysnix.AddHost(src, o.newKey())
 	}
-	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{{Place: "the place of its old key", Text: `"` + o.Draft.recipient + `"`}}}}}
+	line := keysnix.HandLine{Place: "the place of its old key", Text: `"` + o.Draft.recipient + `"`}
+	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{line}}}}
 	if err == nil {
 		c.Old, _ = byID(k.Recipient).(string)
 		var e *keysnix.KeysEdit

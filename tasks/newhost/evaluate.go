@@ -103,7 +103,8 @@ func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown
 	}
 	switch missing := !slices.Contains(now, systemsIn+"."+installer); {
 	case missing && how == shapeFolders:
-		return sys.Faultf(sys.CodeSource, "give mkInstallers the folder that the hosts are in: `hosts = ./"+o.hosts()+";`, or name that with --hosts-dir; or "+hint,
+		return sys.Faultf(sys.CodeSource,
+			"give mkInstallers the folder that the hosts are in: `hosts = ./"+o.hosts()+";`, or name that with --hosts-dir; or "+hint,
 			"the flake makes no installer of %s: nixosConfigurations.%s is missing", o.dir(), nixtext.Name(installer))
 	case missing && len(edits) == 0:
 		o.Draft.flakeHand = o.callMkInstallers()
@@ -153,7 +154,9 @@ func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before 
 // chooseFlake tries all edits, then one less, and takes their place from those
 // that change something else. It returns the names that the flake has then, and
 // the first fault of an edit.
-func chooseFlake(host string, src []byte, edits []flakeEdit, before []string, eval func(data []byte) ([]string, error)) (now []string, why error) {
+func chooseFlake(
+	host string, src []byte, edits []flakeEdit, before []string, eval func(data []byte) ([]string, error),
+) (now []string, why error) {
 	for i := len(edits) - 1; i >= 0; i-- {
 		if edits[i].at == 0 {
 			continue

@@ -98,7 +98,8 @@ func (o Options) hasKey(s sys.System) (bool, error) {
 	if !has || given || o.Replace || o.Draft.own {
 		return has, nil
 	}
-	return false, sys.Faultf(sys.CodeUsage, "choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
+	return false, sys.Faultf(sys.CodeUsage,
+		"choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
 		"%s has a key of %s already", file, name)
 }
 
@@ -142,7 +143,8 @@ func (o Options) committed(ctx context.Context, s sys.System) (bool, error) {
 		}
 		return out, nil
 	}
-	out, err := ask("see what of the host is committed", append([]string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}, paths...)...)
+	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
+	out, err := ask("see what of the host is committed", append(argv, paths...)...)
 	if err != nil {
 		return false, err
 	}

@@ -92,7 +92,8 @@ func (o Options) next(s sys.System) {
 			s.Log("    " + text)
 		}
 	}
-	s.Log("  make the public key above a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + " and of every private input of the flake")
+	s.Log("  make the public key above a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") +
+		" and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {
 		verb = "New keys for"

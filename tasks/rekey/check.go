@@ -42,7 +42,8 @@ func Check(_ context.Context, s sys.System, w *Work) error {
 	}
 	there := len(w.Files) - missing
 	if unknown > 0 {
-		s.Log(fmt.Sprintf("not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
+		s.Log(fmt.Sprintf(
+			"not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
 	}
 	if bad > 0 {
 		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by every recipient of their rule", bad, there)

@@ -3,10 +3,10 @@
 //
 // It works on the running system. ext4 takes a new label while it is mounted
 // (e2label(8)). A LUKS2 label lies in the header, which an open container does not
-// use. A partition name lies in the table; the kernel reads only its places. relabel unmounts the ESP, because FAT's label is an entry of the root
-// directory, which the kernel writes too. It switches swap off, because the kernel
-// forbids writes to the device of an active one (linux: block/fops.c,
-// blkdev_write_iter).
+// use. A partition name lies in the table; the kernel reads only its places. relabel
+// unmounts the ESP, because FAT's label is an entry of the root directory, which the
+// kernel writes too. It switches swap off, because the kernel forbids writes to the
+// device of an active one (linux: block/fops.c, blkdev_write_iter).
 package relabel
 
 import (

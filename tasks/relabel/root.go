@@ -29,10 +29,12 @@ func (f *finder) root(ctx context.Context) error {
 		return err
 	}
 	if name := filepath.Base(d.Path); name != f.o.Mapper {
-		f.l.Warnings = append(f.l.Warnings, fmt.Sprintf("the container is open as %s; the host's definition calls it %s, and so must its configuration", name, f.o.Mapper))
+		f.l.Warnings = append(f.l.Warnings, fmt.Sprintf(
+			"the container is open as %s; the host's definition calls it %s, and so must its configuration", name, f.o.Mapper))
 	}
 	if sig.version == "1" {
-		f.l.Warnings = append(f.l.Warnings, c.Path+" is LUKS1, which has no label: it gets a partition name only, and the configuration refers to that")
+		f.l.Warnings = append(f.l.Warnings,
+			c.Path+" is LUKS1, which has no label: it gets a partition name only, and the configuration refers to that")
 		return nil
 	}
 	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
@@ -54,7 +56,8 @@ func (f *finder) rootDevice() (block.Device, error) {
 		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
 	}
 	if f.o.LUKS == "" && d.Type == "crypt" {
-		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host", "the root is encrypted (%s), and the host's is not", d.Path)
+		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host",
+			"the root is encrypted (%s), and the host's is not", d.Path)
 	}
 	return d, nil
 }

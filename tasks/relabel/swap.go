@@ -36,7 +36,8 @@ func (f *finder) swap(ctx context.Context) error {
 		})
 	}
 	if len(found) != 1 {
-		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition", "%s", several("the swap partition", found))
+		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition",
+			"%s", several("the swap partition", found))
 	}
 	f.partition("swap", found[0], f.o.Swap)
 	if f.o.LUKS != "" {
