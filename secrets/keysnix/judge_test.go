@@ -1,4 +1,4 @@
-package newhost
+package keysnix
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// value is a value in Nix' words for it, JSON.
+// value parses JSON, as nix prints values.
 func value(t *testing.T, text string) any {
 	t.Helper()
 	if text == "" {
@@ -31,8 +31,7 @@ func recipients(t *testing.T, text string) map[string][]string {
 	return v
 }
 
-// What an edit for the host nas, with the key N, may mean. Empty is right; else
-// it is what is wrong.
+// The edits are for the host nas with the key N. An empty fault is a right edit.
 func TestJudge(t *testing.T) {
 	const (
 		hosts    = `{"hosts": {"a": "A", "b": "B"}, "users": {"me": "P"}}`
@@ -136,9 +135,9 @@ func TestJudge(t *testing.T) {
 		"keys inline": {scope: hosts, scopeAfter: hostsNas, rules: `{"a.age": ["A", "P"]}`, rulesAfter: `{"a.age": ["A", "P"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := meaning{keys: value(t, tt.keys), scope: value(t, tt.scope), rules: recipients(t, tt.rules)}
-			after := meaning{keys: value(t, tt.keysAfter), scope: value(t, tt.scopeAfter), rules: recipients(t, tt.rulesAfter)}
-			err := claim{host: "nas", key: "N", known: tt.known}.judge(before, after)
+			before := Meaning{Keys: value(t, tt.keys), Scope: value(t, tt.scope), Rules: recipients(t, tt.rules)}
+			after := Meaning{Keys: value(t, tt.keysAfter), Scope: value(t, tt.scopeAfter), Rules: recipients(t, tt.rulesAfter)}
+			err := Claim{Host: "nas", Key: "N", Known: tt.known}.Judge(before, after)
 			if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 				t.Errorf("%v, want %q", err, tt.wrong)
 			}
@@ -154,35 +153,12 @@ func TestJudgeReplaced(t *testing.T) {
 		"another's":  {`{"a": "A", "b": "B"}`, `{"a": "N", "b": "N"}`, "", "", "b would change"},
 		"one more":   {`{"a": "A"}`, `{"a": "N", "b": "N"}`, "", "", "other names"},
 		"in a list":  {`{"a": ["A"]}`, `{"a": ["N", "A"]}`, "", "", "a would change"},
-		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would be for others"},
-		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "other files"},
+		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would change"},
+		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "the rules would have other names"},
 	} {
-		before := meaning{keys: value(t, tt.keys), rules: recipients(t, tt.rules)}
-		after := meaning{keys: value(t, tt.keysAfter), rules: recipients(t, tt.rulesAfter)}
-		err := claim{host: "a", key: "N", old: "A"}.judge(before, after)
-		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
-			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
-		}
-	}
-}
-
-func TestJudgeFlake(t *testing.T) {
-	old := flakeNames{systems: []string{"a", "a-installer"}, images: []string{"aInstallerIso"}}
-	for name, tt := range map[string]struct {
-		systems, images string
-		image           bool
-		wrong           string
-	}{
-		"both":           {"a a-installer nas-installer", "aInstallerIso nasInstallerIso", true, ""},
-		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
-		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
-		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
-		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
-		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
-		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
-		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
-	} {
-		err := judgeFlake("nas", old, flakeNames{strings.Fields(tt.systems), strings.Fields(tt.images)}, tt.image)
+		before := Meaning{Keys: value(t, tt.keys), Rules: recipients(t, tt.rules)}
+		after := Meaning{Keys: value(t, tt.keysAfter), Rules: recipients(t, tt.rulesAfter)}
+		err := Claim{Host: "a", Key: "N", Old: "A"}.Judge(before, after)
 		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
 		}
