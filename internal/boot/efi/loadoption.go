@@ -87,14 +87,14 @@ func (e *Entry) hardDrive(node []byte) error {
 		// The kernel's PARTUUID of an MBR partition (block/partitions/msdos.c).
 		e.PartUUID = fmt.Sprintf("%08x-%02x", binary.LittleEndian.Uint32(signature), e.PartNumber)
 	case signatureGUID:
-		e.PartUUID = guid(signature)
+		e.PartUUID = GUID(signature)
 	}
 	return nil
 }
 
-// guid renders 16 bytes of an EFI_GUID, whose first three fields are little
+// GUID formats the 16 bytes of an EFI_GUID. Its first three fields are little
 // endian (UEFI 2.10 appendix A).
-func guid(b []byte) string {
+func GUID(b []byte) string {
 	le := binary.LittleEndian
 	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", le.Uint32(b), le.Uint16(b[4:]), le.Uint16(b[6:]), b[8:10], b[10:16])
 }

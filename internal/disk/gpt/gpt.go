@@ -1,11 +1,11 @@
-// Package gpt reads GUID partition tables of disks that nobody vouches for.
+// Package gpt reads GUID partition tables (UEFI 2.10 §5.3) of untrusted disks.
 //
-// go-diskfs does the reading, but it trusts a header's entry count and size,
-// and a crafted one kills the process for want of memory. So both headers are
-// checked here first (UEFI 2.10 §5.3.2), and it only ever sees a good one.
+// It checks a header before it follows the header's own counts and places, so
+// that a crafted table costs no more memory than a real one.
 package gpt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,9 +13,7 @@ import (
 	"io/fs"
 	"math/bits"
 	"os"
-	"strings"
 
-	diskgpt "github.com/diskfs/go-diskfs/partition/gpt"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +24,7 @@ var (
 	ErrDamaged = errors.New("damaged GPT")
 )
 
-// Table is what a GUID partition table says. GUIDs are in lower case.
+// Table is a GUID partition table. GUIDs are in lower case.
 type Table struct {
 	DiskGUID   string
 	Partitions []Partition // in the order of their numbers
@@ -46,8 +44,8 @@ type Partition struct {
 // Read reads the table of a disk of size bytes. SectorSize is its logical
 // sector size in bytes.
 //
-// The error wraps ErrNone, ErrMBR or ErrDamaged, or is one of reading. With
-// ErrDamaged the table is returned as well if one of the two copies is good.
+// The error wraps ErrNone, ErrMBR or ErrDamaged, or reports a failed read. With
+// ErrDamaged, Read also returns the table if one of its two copies is good.
 func Read(r io.ReaderAt, size int64, sectorSize int) (*Table, error) {
 	if sectorSize < 512 || sectorSize > 64<<10 || bits.OnesCount(uint(sectorSize)) != 1 {
 		return nil, fmt.Errorf("sector size %d is not a power of two from 512 to 65536", sectorSize)
@@ -60,27 +58,27 @@ func Read(r io.ReaderAt, size int64, sectorSize int) (*Table, error) {
 	if err := readAt(r, mbr, 0); err != nil {
 		return nil, fmt.Errorf("reading the first sector: %w", err)
 	}
-	primary, err := readHeader(r, size, ss, 1)
+	primary, err := readCopy(r, size, ss, 1)
 	if err != nil {
 		return nil, err
 	}
-	backup, err := readHeader(r, size, ss, uint64(size/ss-1))
+	backup, err := readCopy(r, size, ss, uint64(size/ss-1))
 	if err != nil {
 		return nil, err
 	}
 
 	switch protective, other := mbrTypes(mbr); {
 	case primary.bad == nil && backup.bad == nil:
-		t, err := read(r, size, sectorSize, false)
-		if err == nil && (primary.diskGUID != backup.diskGUID || primary.entriesCRC != backup.entriesCRC) {
+		t, err := primary.parse(size, ss)
+		if err == nil && (primary.diskGUID != backup.diskGUID || !bytes.Equal(primary.entries, backup.entries)) {
 			err = fmt.Errorf("%w: its two copies differ", ErrDamaged)
 		}
 		return t, err
 	case primary.bad == nil:
-		t, err := read(r, size, sectorSize, false)
+		t, err := primary.parse(size, ss)
 		return t, errors.Join(fmt.Errorf("%w: backup header: %w", ErrDamaged, backup.bad), err)
 	case backup.bad == nil && (protective || !errors.Is(primary.bad, errAbsent)):
-		t, err := read(r, size, sectorSize, true)
+		t, err := backup.parse(size, ss)
 		return t, errors.Join(fmt.Errorf("%w: primary header: %w", ErrDamaged, primary.bad), err)
 	case !errors.Is(primary.bad, errAbsent):
 		return nil, fmt.Errorf("%w: both headers: %w", ErrDamaged, primary.bad)
@@ -89,46 +87,16 @@ func Read(r io.ReaderAt, size int64, sectorSize int) (*Table, error) {
 	case other:
 		return nil, ErrMBR
 	case !errors.Is(backup.bad, errAbsent):
-		// An old backup header alone is what is left of a table that was
-		// wiped at the front only; nothing else looks at it.
+		// Wiping only the front of a disk leaves the backup header. Nothing
+		// else looks at it.
 		return nil, fmt.Errorf("%w: only a left-over backup header", ErrNone)
 	}
 	return nil, ErrNone
 }
 
-// read lets go-diskfs read the copy that was found good.
-func read(r io.ReaderAt, size int64, sectorSize int, fromBackup bool) (*Table, error) {
-	f := file{SectionReader: io.NewSectionReader(r, 0, size)}
-	if fromBackup {
-		f.hidden = int64(sectorSize)
-	}
-	found, err := diskgpt.Read(f, sectorSize, sectorSize)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	t := &Table{DiskGUID: strings.ToLower(found.GUID)}
-	last := uint64(size/int64(sectorSize)) - 1
-	for _, p := range found.Partitions {
-		if p.Start < 2 || p.End < p.Start || p.End >= last {
-			return nil, fmt.Errorf("%w: partition %d lies outside the disk", ErrDamaged, p.Index)
-		}
-		t.Partitions = append(t.Partitions, Partition{
-			Number:     p.Index,
-			Start:      int64(p.Start) * int64(sectorSize),
-			Size:       int64(p.End-p.Start+1) * int64(sectorSize),
-			Type:       strings.ToLower(string(p.Type)),
-			GUID:       strings.ToLower(p.GUID),
-			Name:       p.Name,
-			Attributes: p.Attributes,
-		})
-	}
-	return t, nil
-}
-
-// ReadFile reads the table of a block device or an image file, opened for
-// reading only. It also returns the logical sector size in bytes: a device's
-// own; an image does not say, so it is the one of 512 and 4096 at which a
-// table is found, or else 512. Errors are those of Read and of opening.
+// ReadFile reads the table of a block device or an image file, and returns the
+// logical sector size in bytes. A device states its sector size. For an image
+// it is the size of 512 and 4096 at which there is a table, or else 512.
 func ReadFile(path string) (*Table, int, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -150,7 +118,7 @@ func ReadFile(path string) (*Table, int, error) {
 	if isDevice {
 		sectorSize, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
 		if err != nil {
-			return nil, 0, fmt.Errorf("asking %s for its sector size: %w", path, err)
+			return nil, 0, fmt.Errorf("reading the sector size of %s: %w", path, err)
 		}
 		t, err := Read(f, size, sectorSize)
 		return t, sectorSize, err
@@ -164,9 +132,9 @@ func ReadFile(path string) (*Table, int, error) {
 	return t, 512, err
 }
 
-// mbrTypes tells if sector 0 is an MBR with a protective entry (type 0xEE), or
-// with other ones. A FAT boot sector has the same last two bytes; what tells
-// it apart is that its code stands where a boot flag must be 0 or 0x80.
+// mbrTypes reports whether sector 0 is an MBR with a protective entry (type
+// 0xEE), or with other entries. A FAT boot sector ends in the same two bytes
+// but has code where an MBR's boot flags are 0 or 0x80.
 func mbrTypes(b []byte) (protective, other bool) {
 	if binary.LittleEndian.Uint16(b[510:]) != 0xaa55 {
 		return false, false
@@ -186,7 +154,7 @@ func mbrTypes(b []byte) (protective, other bool) {
 	return protective, other
 }
 
-// readAt fills b. A device that ends early is an error.
+// readAt fills b. It is an error if the device ends first.
 func readAt(r io.ReaderAt, b []byte, off int64) error {
 	n, err := r.ReadAt(b, off)
 	if n == len(b) {
