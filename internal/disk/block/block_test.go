@@ -252,7 +252,7 @@ func TestResolve(t *testing.T) {
 	if err := os.Symlink("/dev/loop", filepath.Join(root, "dev/loop")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := block.Resolve(root, "/dev/loop"); err == nil || !strings.Contains(err.Error(), "too many links") {
+	if _, err := block.Resolve(root, "/dev/loop"); err == nil || !strings.Contains(err.Error(), "too many symbolic links") {
 		t.Error(err)
 	}
 }

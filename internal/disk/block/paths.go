@@ -79,6 +79,9 @@ func Resolve(root, path string) (string, error) {
 		next := filepath.Join(done, part) // takes care of ..
 		info, err := os.Lstat(filepath.Join(root, next))
 		if err != nil {
+			if next != path {
+				return "", fmt.Errorf("%s: %s: %w", path, next, errors.Unwrap(err))
+			}
 			return "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
@@ -86,7 +89,7 @@ func Resolve(root, path string) (string, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("%s: too many links", path)
+			return "", fmt.Errorf("%s: too many symbolic links", path)
 		}
 		target, err := os.Readlink(filepath.Join(root, next))
 		if err != nil {
