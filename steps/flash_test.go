@@ -124,7 +124,7 @@ func TestRefusedStick(t *testing.T) {
 		"/dev/sda":     "",
 		"/dev/mmcblk0": "",
 		"/dev/sdb":     "it is mounted at /run/media/ann/PHOTOS/inner, /run/media/ann/PHOTOS",
-		"/dev/sdi":     "it is no stick: neither removable nor on USB (sata)",
+		"/dev/sdi":     "it is not a stick: neither removable nor on USB (sata)",
 		"/dev/sdz":     "it is not there",
 	} {
 		if got := refusedStick(inv, path); got != want {

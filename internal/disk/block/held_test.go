@@ -364,7 +364,7 @@ func TestHandOverNoticed(t *testing.T) {
 		"a claim to the disk":    {claimFor, "something else holds"},
 		"a mount": {func(t *testing.T, path string) {
 			mountFor(t, PartitionPath(path, 2))
-		}, "something came in: /dev/"},
+		}, "something else uses the disk: /dev/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := loopDisk(t)
