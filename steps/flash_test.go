@@ -106,7 +106,7 @@ func TestFlashPlanRefuses(t *testing.T) {
 	}{
 		{Flash{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
 		{Flash{Image: image, Stick: itself}, sys.CodeDisk, "lies on /dev/sda itself"},
-		{Flash{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is no SHA-256`},
+		{Flash{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is not a SHA-256`},
 	} {
 		_, err := FlashPlan(c.flash)
 		e, ok := errors.AsType[*Error](err)

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -181,12 +180,5 @@ func TestLamps(t *testing.T) {
 	put(t, root, "sys/class/leds/input7::capslock/brightness", "1\n")
 	if on, known := lamps(root); !on || !known {
 		t.Errorf("%v, %v", on, known)
-	}
-}
-
-func TestClear(t *testing.T) {
-	var b bytes.Buffer
-	if err := Clear(&b); err != nil || b.String() != "\x1b[H\x1b[2J" {
-		t.Errorf("%q, %v", b.String(), err)
 	}
 }

@@ -112,7 +112,7 @@ func TestCheckPassphrase(t *testing.T) {
 		{WPA, strings.Repeat("aF", 32), ""},
 		{WPA, strings.Repeat("g", 64), "at most 63"},
 		{WPA, strings.Repeat("a", 65), "at most 63"},
-		{WPA, "1234567", "at least 8 characters, this has 7"},
+		{WPA, "1234567", "at least 8 characters; this one has 7"},
 		{WPA, "", "at least 8"},
 		{WPA, "schlüssel", "plain ASCII"},
 		{WPA, "1234567\n", "plain ASCII"},

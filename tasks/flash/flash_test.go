@@ -289,7 +289,7 @@ func TestStopped(t *testing.T) {
 	if err := all(ctx, r, options(t, pattern(3*chunkSize), identity(t, dev))); !errors.Is(err, stop) {
 		t.Fatalf("the error is %v", err)
 	}
-	r.says(t, "warning: "+dev+" is not whole and cannot be used as it is")
+	r.says(t, "warning: "+dev+" is incomplete and unusable")
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -324,7 +324,7 @@ func TestNothingWritten(t *testing.T) {
 		words string
 	}{
 		{"too large", pattern(9 << 20), id, "", sys.CodeMachine, "does not fit"},
-		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when decompressed"},
+		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when unpacked"},
 		{"cut short", packed[:len(packed)-8], id, "", sys.CodeSource, "unexpected EOF"},
 		{"flipped", flipped, id, "", sys.CodeSource, "reading "},
 		{"wrong checksum", good, id, strings.Repeat("0", 64), sys.CodeSource, "the list says 0000"},
@@ -393,7 +393,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{chunkSize + 9, "from 4 MiB on"},
 		{2*chunkSize + 511, "from 8 MiB on"},
-		{size - 1, "its end is not blank"},
+		{size - 1, "its end was wiped and is not blank"},
 	} {
 		dev, file := loop(t, size, 512)
 		o := options(t, image, identity(t, dev))

@@ -71,7 +71,7 @@ func TestFlakeLog(t *testing.T) {
 	if last := slices.Compact(*progress); !slices.Equal(last, wantProgress) {
 		t.Errorf("progress %+v,\nwant %+v", *progress, wantProgress)
 	}
-	if done, total := l.Bytes(); done != 4096 || total != 4096 {
+	if done, total := l.bytesDone, l.bytesTotal; done != 4096 || total != 4096 {
 		t.Errorf("%d of %d bytes", done, total)
 	}
 	if len(l.acts) != 4 { // realise, builds, copyPaths, and the unknown one
@@ -176,7 +176,7 @@ func TestBytesNeverShrink(t *testing.T) {
 		`@nix {"action":"stop","id":2}`,
 	} {
 		l.Feed(s)
-		done, total := l.Bytes()
+		done, total := l.bytesDone, l.bytesTotal
 		if done < before || done > total {
 			t.Errorf("%d of %d bytes after %d", done, total, before)
 		}
@@ -227,7 +227,7 @@ func FuzzFeed(f *testing.F) {
 		l, lines, _ := heard(t)
 		for line := range strings.SplitSeq(log, "\n") {
 			l.Feed(line)
-			done, total := l.Bytes()
+			done, total := l.bytesDone, l.bytesTotal
 			if done < 0 || done > total || total > maxCount {
 				t.Fatalf("%d of %d bytes", done, total)
 			}
