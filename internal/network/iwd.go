@@ -102,7 +102,7 @@ func scanning(out string) bool {
 // row is a line of iwctl's table (iwd: client/station.c,
 // ordered_networks_display): six columns for the margin and the mark of the
 // network in use, the name, blanks, its type, and the signal in hundredths of
-// dBm, or as one to four stars of which some are grey.
+// dBm, or as one to four stars, some of them grey.
 var row = regexp.MustCompile(`^(?s)  (> |  )  (.+?) +(open|wep|psk|8021x|hotspot) +(-?[0-9]{1,6}|\*{1,4}) *$`)
 
 // parseIwctl reads the table of networks. It ignores other lines, and a name that
@@ -130,7 +130,7 @@ func parseIwctl(out string) []AccessPoint {
 const grey = "\x1b[1;90m*"
 
 // percent turns a signal into percent: -50 dBm and more is 100, -100 dBm is 0.
-// Without rssi-dbms it is four stars, of which those before the grey ones count.
+// Without rssi-dbms it is four stars; those before the grey ones count.
 func percent(signal, line string) int {
 	if hundredths, err := strconv.Atoi(signal); err == nil {
 		return int(math.Round(min(max(2*(float64(hundredths)/100+100), 0), 100)))

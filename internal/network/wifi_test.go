@@ -93,7 +93,7 @@ func TestWhichManager(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	// Without a wireless interface nobody is asked but NetworkManager.
+	// Without a wireless interface, WiFi asks only NetworkManager.
 	f := sys.NewFake(t)
 	f.Expect(nmRuns...).Fails(8, "NetworkManager is not running")
 	if m, err := WiFi(t.Context(), f, t.TempDir()); m != nil || err != nil {
@@ -161,7 +161,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// sane is what must hold of any list, whatever the output was.
+// sane checks what holds for every list.
 func sane(t *testing.T, all []AccessPoint) {
 	t.Helper()
 	for _, ap := range all {

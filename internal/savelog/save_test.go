@@ -146,8 +146,8 @@ func TestSaveFails(t *testing.T) {
 	}
 }
 
-// A log that is gone or shorter in the middle stands for a stick that is full
-// or pulled out: what was copied so far is removed.
+// A log that vanishes or shrinks stands for a stick that is full or unplugged: Save
+// removes the copies.
 func TestSaveFailsInTheMiddle(t *testing.T) {
 	for name, damage := range map[string]func(file string) error{
 		"gone":    os.Remove,
@@ -195,7 +195,7 @@ func link(t *testing.T, to, at string) {
 	}
 }
 
-// Whenever it is stopped, it says why and leaves nothing behind.
+// Whenever it is stopped, Save says why and leaves nothing behind.
 func TestSaveStopped(t *testing.T) {
 	why := errors.New("why")
 	for _, at := range []string{"", "mount", "sync"} {
@@ -229,7 +229,7 @@ func TestSaveThatCannotBeUnmounted(t *testing.T) {
 	}
 }
 
-// stuck takes every command and cannot undo.
+// stuck accepts every command and cannot undo.
 type stuck struct{ *sys.Fake }
 
 func (*stuck) Do(context.Context, sys.Cmd, sys.Cmd) error { return nil }

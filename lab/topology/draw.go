@@ -52,7 +52,7 @@ func (d *draw) disk() *Node {
 	bus := pick(d, "bus", "sata", "sata", "nvme", "nvme", "usb", "usb", "virtio", "mmc", "fc")
 	n.Kind = map[string]string{"sata": "sd", "usb": "sd", "fc": "sd", "nvme": "nvme", "virtio": "vd", "mmc": "mmcblk"}[bus]
 	n.Tran = bus
-	if bus != "usb" && d.chance("bus is not told", 6) {
+	if bus != "usb" && d.chance("unknown bus", 6) {
 		n.Tran = ""
 	}
 	n.Sector = pick(d, "sector size", 512, 512, 4096)

@@ -23,10 +23,10 @@ const (
 	Swap     Why = "it or something upon it is swap in use"
 	Held     Why = "something is built upon it"
 	OnePath  Why = "it is one path of a multipath device"
-	Twin     Why = "it is another path to a disk of which that is true"
+	Twin     Why = "it is another path to such a disk"
 	ReadOnly Why = "it is read-only"
 	Empty    Why = "there is no medium in it"
-	NoDisk   Why = "it is no disk"
+	NoDisk   Why = "it is not a disk"
 )
 
 // Node is a block device: a disk, a partition, or a device upon them.

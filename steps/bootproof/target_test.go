@@ -237,7 +237,7 @@ func (g *target) prove(t *testing.T) result {
 		}
 	}
 	if strings.Contains(fmt.Sprintf("%#v %s", err, r.log), "horse") {
-		t.Error("the passphrase is told")
+		t.Error("the passphrase is in the output")
 	}
 	return r
 }

@@ -130,7 +130,7 @@ func TestMeminfoThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whoever stands there wants to know all of it at once.
+// Every fault is reported together.
 func TestAllThatIsWrongIsTold(t *testing.T) {
 	o := Options{
 		FS: machine(t, map[string]string{
@@ -146,7 +146,7 @@ func TestAllThatIsWrongIsTold(t *testing.T) {
 	}
 	for _, say := range []string{"not running as root", "UEFI", "no-such-a", "memory", "/dev/x is too small", "battery", "no network"} {
 		if strings.Count(fault.Cause, say) != 1 {
-			t.Errorf("%q is not told once in %q", say, fault.Cause)
+			t.Errorf("%q is not once in %q", say, fault.Cause)
 		}
 	}
 	if strings.Count(fault.Hint, "; ") < 6 {
@@ -170,7 +170,7 @@ func TestActionsAreWhatRunChecks(t *testing.T) {
 	}
 }
 
-// closedPort is an address that nobody listens at.
+// closedPort is an address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

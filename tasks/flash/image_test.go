@@ -83,7 +83,7 @@ func TestInspectRefuses(t *testing.T) {
 	wantCode(t, err, sys.CodeUsage, "is not an image file")
 }
 
-// Bytes that nobody vouches for neither crash the program nor keep it busy.
+// Untrusted bytes neither crash the program nor keep it busy.
 func FuzzImage(f *testing.F) {
 	image := pattern(70 << 10)
 	for _, how := range []string{"", "zstd", "gzip", "xz"} {

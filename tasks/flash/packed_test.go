@@ -47,7 +47,7 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// Cut short, damaged and unsupported are told apart.
+// Errors distinguish cut short, damaged and unsupported images.
 func TestPackedFaults(t *testing.T) {
 	const again = "fetch the image again"
 	read := func(name string) []byte {

@@ -202,7 +202,7 @@ func TestRun(t *testing.T) {
 			}
 			log := strings.Join(h.log, "\n")
 			if strings.Contains(log+fmt.Sprint(err), "horse") {
-				t.Errorf("the passphrase is told:\n%s\n%v", log, err)
+				t.Errorf("the passphrase is in the output:\n%s\n%v", log, err)
 			}
 			if c.bad == "" && (err != nil || !strings.Contains(log, c.saw)) || c.bad != "" && (err == nil || !strings.Contains(err.Error(), c.bad)) {
 				t.Errorf("%v\n%s", err, log)
@@ -314,7 +314,7 @@ func TestBus(t *testing.T) {
 	}
 }
 
-// Whatever a machine says, the passphrase is not told and following it ends.
+// No output of a machine reveals the passphrase or makes follow run forever.
 func FuzzWatch(f *testing.F) {
 	f.Add([]byte(bds+stage1), []byte(stage2))
 	f.Add([]byte("Passphrase: "), []byte("\x1b[999;999H Welcome to x!\n"))

@@ -43,7 +43,7 @@ func TestSticks(t *testing.T) {
 	}
 }
 
-// The live medium, by whatever it is known, is never written to.
+// The live medium is always refused, however it is recognized.
 func TestSticksSpareTheLiveMedium(t *testing.T) {
 	for machine, words := range map[string]string{"laptop": "the running system stands on it (/iso", "copytoram": "this session was started from it"} {
 		all := choice.Sticks(blocktest.Inventory(t, machine))

@@ -74,7 +74,7 @@ func Parse(out []byte, name string) ([]Path, error) {
 // hash is a hash in one line, so that two outputs can be compared.
 func hash(raw json.RawMessage) string {
 	var text string
-	if json.Unmarshal(raw, &text) == nil { // null is none
+	if json.Unmarshal(raw, &text) == nil { // null: empty
 		return text
 	}
 	var b bytes.Buffer
