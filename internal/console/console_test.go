@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,23 +64,6 @@ func TestKeymaps(t *testing.T) {
 	}
 	if got := Keymaps(t.TempDir()); len(got) > 0 {
 		t.Errorf("%q in an empty folder", got)
-	}
-}
-
-func TestKeymapsIsBounded(t *testing.T) {
-	root := t.TempDir()
-	deep := strings.Repeat("d/", maxDepth)
-	put(t, root, deep+"last.map", "")
-	put(t, root, deep+"d/toodeep.map", "")
-	if got := Keymaps(root); !slices.Equal(got, []string{"last"}) {
-		t.Errorf("%q", got)
-	}
-	w := &walk{left: 3, seen: map[string]bool{}}
-	for i := range 10 {
-		put(t, root, fmt.Sprintf("many/%d.map", i), "")
-	}
-	if w.folder(filepath.Join(root, "many"), 0); len(w.found) != 3 {
-		t.Errorf("%q", w.found)
 	}
 }
 

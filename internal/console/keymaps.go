@@ -34,21 +34,15 @@ var name = loadable.Name
 // keymaps include, and keyboards with key codes of their own.
 var elsewhere = []string{"include", "amiga", "atari", "sun"}
 
-// Limits of Keymaps. kbd has about 600 files in 20 folders.
-const (
-	maxDepth   = 8
-	maxEntries = 20_000
-)
-
 // Keymaps lists the names of the console keymaps in the folders, by default in
 // Dirs: sorted, each once. It ignores what it cannot read.
 func Keymaps(dirs ...string) []string {
 	if len(dirs) == 0 {
 		dirs = Dirs
 	}
-	w := &walk{left: maxEntries, seen: map[string]bool{}}
+	w := &walk{seen: map[string]bool{}}
 	for _, d := range dirs {
-		w.folder(d, 0)
+		w.folder(d)
 	}
 	slices.Sort(w.found)
 	return slices.Compact(w.found)
@@ -58,30 +52,23 @@ func Keymaps(dirs ...string) []string {
 // enters each folder once, so that a loop of links ends.
 type walk struct {
 	found []string
-	left  int
 	seen  map[string]bool
 }
 
-func (w *walk) folder(dir string, depth int) {
+func (w *walk) folder(dir string) {
 	real, err := filepath.EvalSymlinks(dir)
-	if err != nil || depth > maxDepth || w.seen[real] {
+	if err != nil || w.seen[real] {
 		return
 	}
 	w.seen[real] = true
-	entries, err := os.ReadDir(real)
-	if err != nil {
-		return
-	}
+	entries, _ := os.ReadDir(real)
 	for _, e := range entries {
-		if w.left--; w.left < 0 {
-			return
-		}
 		info, err := os.Stat(filepath.Join(real, e.Name()))
 		switch {
 		case err != nil:
 		case info.IsDir():
 			if !slices.Contains(elsewhere, e.Name()) {
-				w.folder(filepath.Join(real, e.Name()), depth+1)
+				w.folder(filepath.Join(real, e.Name()))
 			}
 		case info.Mode().IsRegular():
 			if m := keymap.FindStringSubmatch(e.Name()); m != nil && name.MatchString(m[1]) {

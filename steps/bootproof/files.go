@@ -26,7 +26,7 @@ type file interface {
 type notOnESP string
 
 func (name notOnESP) Error() string   { return string(name) + " is not on the ESP" }
-func (notOnESP) Is(target error) bool { return target == fs.ErrNotExist } //nolint:errorlint // errors.Is calls this
+func (notOnESP) Is(target error) bool { return target == fs.ErrNotExist }
 
 // onESP opens a file of the ESP by a path as loaders write it.
 func (p *proof) onESP(name string) (*io.SectionReader, error) {

@@ -26,9 +26,9 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 		return "", errSkipped
 	}
 	boot, err := efi.Read(p.o.Firmware)
-	if err != nil { // the removable path needs no menu
+	if err != nil {
 		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
-		return "", nil
+		return "", nil //nolint:nilerr // the removable path needs no menu
 	}
 	p.boot = boot
 	var errs []error

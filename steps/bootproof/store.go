@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -25,18 +26,14 @@ func (p *proof) init(context.Context, sys.System) (string, error) {
 	if init == "" {
 		return "", fmt.Errorf("entry %s has no init= on its command line", p.entry.File)
 	}
-	_, info, err := p.openRoot(init)
+	f, info, err := p.openRoot(init)
 	if err != nil {
 		return "", fmt.Errorf("init=: %w", err)
 	}
 	if info.Mode()&0o111 == 0 {
 		return "", fmt.Errorf("init=%s cannot be executed", init)
 	}
-	f, err := p.inRoot(init)
-	if err == nil {
-		_, err = readAll(init, f, 0)
-	}
-	if err != nil {
+	if _, err := readAll(init, io.NewSectionReader(f, 0, info.Size()), 0); err != nil {
 		return "", err
 	}
 	if p.toplevel == "" {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	net "auto-installer/internal/network"
+	"auto-installer/internal/network"
 	"auto-installer/internal/sys"
 )
 
@@ -59,7 +59,7 @@ func checks(o Options) []check {
 	if o.Network != "" {
 		c = append(c,
 			check{"the clock is plausible", clock},
-			check{o.Network + " can be reached", network})
+			check{o.Network + " can be reached", remote})
 	}
 	return c
 }
@@ -68,7 +68,7 @@ func checks(o Options) []check {
 // what it saw; the error is a *sys.Fault.
 func Look(ctx context.Context, name string, o Options) (string, error) {
 	run, ok := map[string]func(context.Context, Options) (string, error){
-		"firmware": uefi, "memory": memory, "network": network, "clock": clock, "power": power,
+		"firmware": uefi, "memory": memory, "network": remote, "clock": clock, "power": power,
 	}[name]
 	if !ok {
 		return "", fmt.Errorf("there is no check %q", name)
@@ -264,12 +264,12 @@ func clock(_ context.Context, _ Options) (string, error) {
 	return "the clock says " + now.Format(time.DateTime), nil
 }
 
-// network tries until it works or patience ends: right after booting, a medium may
+// remote tries until it works or patience ends: right after booting, a medium may
 // still wait for its address.
-func network(ctx context.Context, o Options) (string, error) {
+func remote(ctx context.Context, o Options) (string, error) {
 	deadline := time.Now().Add(o.Patience)
 	for {
-		err := net.Reach(ctx, o.Network)
+		err := network.Reach(ctx, o.Network)
 		if err == nil {
 			return o.Network + " can be reached", nil
 		}

@@ -5,7 +5,7 @@ import (
 	"io"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"auto-installer/internal/disk/block"
 )
 
 // chunkSize is the size of a read or write, in bytes: sticks are fastest with it,
@@ -16,26 +16,19 @@ const chunkSize = 4 << 20
 const depth = 3
 
 // pump reads chunk after chunk and passes each to use, in order, while it reads the
-// next. All chunks but the last are full, see fill. The buffers are aligned to
-// pages, as O_DIRECT needs them (open(2)).
+// next. All chunks but the last are full, see fill. The buffers suit O_DIRECT.
 //
 // When pump returns, neither function is running. If ctx ended, the error is its
 // cause.
 func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) error) error {
-	memory, err := unix.Mmap(-1, 0, depth*chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(memory) }() // it was mapped above
-
 	type chunk struct {
 		buf []byte
 		n   int
 		err error
 	}
 	free, full, stop := make(chan []byte, depth), make(chan chunk, depth), make(chan struct{})
-	for i := range depth {
-		free <- memory[i*chunkSize:][:chunkSize:chunkSize]
+	for range depth {
+		free <- block.Aligned(chunkSize)
 	}
 	var reader sync.WaitGroup
 	reader.Go(func() {

@@ -121,12 +121,7 @@ func (d *disk) tailIsBlank(imageSize int64) error {
 	if from >= d.size {
 		return nil
 	}
-	buf, err := unix.Mmap(-1, 0, tailSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(buf) }() // it was mapped above
-	tail := buf[:d.size-from]
+	tail := block.Aligned(tailSize)[:d.size-from]
 	if _, err := d.ReadAt(tail, from); err != nil {
 		return notEOF(err)
 	}

@@ -85,11 +85,7 @@ func writeFault(ctx context.Context, path string, err error) error {
 }
 
 func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *content) error {
-	spare, err := unix.Mmap(-1, 0, chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(spare) }() // it was mapped above
+	spare := block.Aligned(chunkSize)
 	if err := d.wipe(spare, 0, min(chunkSize, d.size)); err != nil {
 		return err
 	}
@@ -97,7 +93,7 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 		return err
 	}
 	at, first := int64(0), 0
-	err = pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
+	err := pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
 		i := int(at / chunkSize)
 		if i >= len(c.chunks) || maphash.Bytes(seed, b) != c.chunks[i] {
 			return errChanged

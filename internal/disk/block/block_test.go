@@ -199,8 +199,10 @@ func TestParseLsblk(t *testing.T) {
 	if c.Name != "dm-0" || c.Size != 0 || !c.Is("/dev/dm-0") || !c.Is("/dev/mapper/vg-a") || c.Is("/dev/dm-1") || c.Is("") {
 		t.Errorf("%+v", c)
 	}
-	for _, bad := range []string{"", "null", "{}", `{"blockdevices": 3}`, `{"blockdevices": [3]}`, `{"blockdevices": [{}]}`, `{"blockdevices": [{"name": "a", "size": "1.5T"}]}`,
-		`{"blockdevices": [{"name": "a", "ro": "what"}]}`} {
+	for _, bad := range []string{
+		"", "null", "{}", `{"blockdevices": 3}`, `{"blockdevices": [3]}`, `{"blockdevices": [{}]}`, `{"blockdevices": [{"name": "a", "size": "1.5T"}]}`,
+		`{"blockdevices": [{"name": "a", "ro": "what"}]}`,
+	} {
 		if _, err := block.ParseLsblk([]byte(bad)); err == nil {
 			t.Errorf("accepted: %.40s", bad)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,21 +34,25 @@ func OpenDirect(path string) (*Direct, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Direct{f: f}
-	if d.size, err = d.f.Seek(0, io.SeekEnd); err == nil {
-		d.buf, err = unix.Mmap(-1, 0, directBuffer, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	}
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, errors.Join(err, d.f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
-	return d, nil
+	return &Direct{f: f, size: size, buf: Aligned(directBuffer)}, nil
+}
+
+// Aligned is a buffer that starts on a page, as O_DIRECT needs it.
+func Aligned(size int) []byte {
+	b := make([]byte, size+directAlign)
+	start := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (directAlign - 1) // the collector moves no memory
+	return b[start:][:size:size]
 }
 
 // Size is the device's size in bytes.
 func (d *Direct) Size() int64 { return d.size }
 
 // Close closes the device.
-func (d *Direct) Close() error { return errors.Join(unix.Munmap(d.buf), d.f.Close()) }
+func (d *Direct) Close() error { return d.f.Close() }
 
 // ReadAt implements io.ReaderAt.
 func (d *Direct) ReadAt(p []byte, off int64) (int, error) {

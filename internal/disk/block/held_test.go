@@ -140,8 +140,8 @@ func machine() sys.System {
 	return &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}
 }
 
-// From the gate to the end there is no time at which another could have the
-// disk, but for the commands that get a partition, and these find it free.
+// From the gate to the end nothing else can claim the disk. Only a command that
+// names a partition finds it free.
 func TestHeld(t *testing.T) {
 	path := loopDisk(t)
 	h := takeDisk(t, path)
@@ -331,8 +331,7 @@ func TestCheckBeforeTheFirstWrite(t *testing.T) {
 	}
 }
 
-// away moves a node, which the kernel would not take for its own again if it
-// were made anew.
+// away moves a node: the kernel would not recognize a new one as its own.
 func away(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Rename(path, path+"-away"); err != nil {

@@ -293,7 +293,7 @@ func TestOneDiskOrTwo(t *testing.T) {
 		"two paths, QEMU's placeholder":             {[2]string{real, real}, [2]string{"AAA1", "QEMU HARDDISK"}, nil, true},
 		"two paths, the WWN in upper case":          {[2]string{real, strings.ToUpper(real)}, [2]string{"AAA1", "aaa1"}, nil, true},
 		"two paths, as sysfs writes one":            {[2]string{real, "naa." + real[2:]}, [2]string{"AAA1", "AAA1"}, nil, true},
-		"two paths, one model unknown":             {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, func(b *block.Device) { b.Model = "" }, true},
+		"two paths, one model unknown":              {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, func(b *block.Device) { b.Model = "" }, true},
 		"two paths of a disk with a long number":    {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ab"}, [2]string{"", ""}, nil, true},
 		"two disks that differ at the number's end": {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ac"}, [2]string{"", ""}, nil, false},
 	} {
