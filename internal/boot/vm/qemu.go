@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,7 +34,6 @@ func machine(o Options, accel string) sys.Cmd {
 		"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+quote(ovmf.code),
 		"-drive", "if=pflash,format=raw,unit=1,file="+in("vars.fd"),
 		"-chardev", "socket,id=serial,path="+in("serial"), "-serial", "chardev:serial",
-		"-chardev", "socket,id=monitor,path="+in("monitor"), "-mon", "chardev=monitor,mode=readline",
 	)
 	// systemd's loader and stub append this to the command line, so that a
 	// system without a serial console has one here (systemd-boot(7),
@@ -79,16 +77,11 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 	if err != nil {
 		return "", err
 	}
-	serial, err := listen(filepath.Join(o.Dir, "serial"))
+	serial, err := net.Listen("unix", filepath.Join(o.Dir, "serial"))
 	if err != nil {
 		return "", err
 	}
 	defer serial.Close()
-	monitor, err := listen(filepath.Join(o.Dir, "monitor"))
-	if err != nil {
-		return "", err
-	}
-	defer monitor.Close()
 
 	limit := o.Limit
 	if limit == 0 {
@@ -99,43 +92,25 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.Run(ctx, machine(o, accel))
-		// Accept below returns at once.
-		serial.Close()
-		monitor.Close()
+		serial.Close() // Accept below returns at once
 	}()
 	line, err := serial.Accept()
 	if err != nil {
 		return "", inconclusive{fmt.Errorf("the machine does not run: %w", cmp.Or(<-ended, err))}
 	}
 	defer line.Close()
-	control, err := monitor.Accept()
-	if err != nil {
-		return "", inconclusive{fmt.Errorf("the machine does not run: %w", cmp.Or(<-ended, err))}
-	}
-	defer control.Close()
-	go func() { _, _ = io.Copy(io.Discard, control) }() // its prompt
 
 	w := &watch{s: s, passphrase: o.Passphrase, began: time.Now(), limit: limit, line: line}
 	how, err := w.follow(ctx)
-	_, _ = io.WriteString(control, "quit\n") // or it has ended
-	select {
-	case died := <-ended:
-		if errors.Is(err, errEnded) {
-			err = inconclusive{fmt.Errorf("%s, and then the machine ended: %w", w.reached(), cmp.Or(died, errors.New("by itself")))}
-		}
-	case <-time.After(quitPatience):
-		cancel()
-		s.Log(fmt.Sprintf("killed the virtual machine: %v", <-ended))
+	if errors.Is(err, errEnded) {
+		time.AfterFunc(quitPatience, cancel) // QEMU ends by itself
+		err = inconclusive{fmt.Errorf("%s, and then the machine ended: %w", w.reached(), cmp.Or(<-ended, errors.New("by itself")))}
+		return how, err
 	}
+	cancel() // by SIGTERM, at which QEMU quits
+	<-ended
 	return how, err
 }
 
-// quitPatience is how long QEMU may take to quit.
+// quitPatience is how long QEMU may take to end after its serial line.
 const quitPatience = 10 * time.Second
-
-func listen(path string) (net.Listener, error) {
-	if err := os.RemoveAll(path); err != nil {
-		return nil, err
-	}
-	return net.Listen("unix", path)
-}

@@ -108,7 +108,7 @@ func overlay(o Options) sys.Cmd {
 // Run boots the disk and fails if the system does not reach its init. Without a
 // console or a passphrase it cannot find out, and logs what the system reached.
 func Run(ctx context.Context, s sys.System, o Options) (err error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := errors.Join(os.RemoveAll(o.Dir), os.MkdirAll(o.Dir, 0o700)); err != nil { // of an interrupted run
 		return hint(err)
 	}
 	defer os.RemoveAll(o.Dir)

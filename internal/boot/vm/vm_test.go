@@ -28,8 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// act is what the fake QEMU does: it says something, waits for an answer, or
-// ends.
+// act is an action of the fake QEMU: it prints, waits for input, or ends.
 type act struct {
 	Say   string
 	Await string
@@ -48,22 +47,19 @@ func fakeQEMU(args []string) int {
 	if err := json.Unmarshal([]byte(os.Getenv(script+which)), &acts); err != nil {
 		return fail(err)
 	}
-	var conns []net.Conn
-	for _, name := range []string{"serial", "monitor"} {
-		i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "socket,id="+name+",path=") })
-		if i < 0 {
-			return fail(fmt.Errorf("no %s", name))
-		}
-		if len(acts) > 0 && acts[0].Die > 0 {
-			return fail(errors.New("failed to initialize kvm: Permission denied"))
-		}
-		conn, err := net.Dial("unix", args[i][strings.Index(args[i], "path=")+5:])
-		if err != nil {
-			return fail(err)
-		}
-		conns = append(conns, conn)
+	const serial = "socket,id=serial,path="
+	i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, serial) })
+	if i < 0 {
+		return fail(errors.New("no serial line"))
 	}
-	typed := bufio.NewReader(conns[0])
+	if len(acts) > 0 && acts[0].Die > 0 {
+		return fail(errors.New("failed to initialize kvm: Permission denied"))
+	}
+	conn, err := net.Dial("unix", strings.TrimPrefix(args[i], serial))
+	if err != nil {
+		return fail(err)
+	}
+	typed := bufio.NewReader(conn)
 	for _, a := range acts {
 		if a.Die > 0 {
 			return a.Die
@@ -73,17 +69,12 @@ func fakeQEMU(args []string) int {
 				return fail(fmt.Errorf("typed %q", got))
 			}
 		}
-		fmt.Fprint(conns[0], a.Say)
+		fmt.Fprint(conn, a.Say)
 	}
-	for in := bufio.NewScanner(conns[1]); in.Scan(); {
-		if in.Text() == "quit" {
-			return 0
-		}
-	}
-	return 1
+	select {} // until SIGTERM
 }
 
-// heard keeps what a run reports.
+// heard records the reports of a run.
 type heard struct {
 	mu   sync.Mutex
 	cmds []sys.Cmd
@@ -98,7 +89,7 @@ func (h *heard) Waiting(sys.Waiting)   {}
 
 const secret = "correct horse battery staple"
 
-// stage makes the programs that Run starts, and a live system with OVMF.
+// newStage makes the programs that Run starts, and a live system with OVMF.
 func newStage(t *testing.T, acts map[string][]act) (Options, *heard, sys.System) {
 	t.Helper()
 	live, bin := t.TempDir(), t.TempDir()
@@ -233,7 +224,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Ctrl+C ends the machine, and the target can be written to again.
+// Ctrl+C ends the machine, and the target becomes writable again.
 func TestStopped(t *testing.T) {
 	o, h, s := newStage(t, map[string][]act{"TCG": {{Say: bds}}})
 	o.Mounted = []string{"/mnt"}
@@ -253,7 +244,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// A target that something still writes to would not be whole.
+// A target that is still being written to would be incomplete.
 func TestBusyTarget(t *testing.T) {
 	o, h, s := newStage(t, nil)
 	if err := os.WriteFile(filepath.Join(strings.Split(os.Getenv("PATH"), ":")[0], "mount"),

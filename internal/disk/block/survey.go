@@ -113,8 +113,8 @@ func (v *surveyor) readSysfs() error {
 		d.Virtual = strings.Contains(home, "/devices/virtual/block/")
 		d.BackingFile = readText(v.sysfs(name, "loop/backing_file"))
 		d.ByID = byID[name]
-		if d.FSType == "zfs_member" && d.Label != "" && exists(filepath.Join(v.root, "proc/spl/kstat/zfs", filepath.Base(d.Label))) {
-			// OpenZFS has such a folder for every imported pool.
+		if d.FSType == "zfs_member" && d.Label != "" && list(filepath.Join(v.root, "proc/spl/kstat/zfs", filepath.Base(d.Label))) != nil {
+			// OpenZFS has such a folder, with files, for every imported pool.
 			d.Holders = union(d.Holders, "ZFS pool "+d.Label)
 		}
 		if d.Serial == "" && d.Type == TypeDisk {
@@ -186,11 +186,6 @@ func readNumber(path string) int64 {
 		return 0
 	}
 	return n
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // list lists the names in a folder, or nothing.
