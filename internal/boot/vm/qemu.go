@@ -108,7 +108,7 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 		return how, err
 	}
 	cancel() // by SIGTERM, at which QEMU quits
-	_ = <-ended // that it was stopped
+	<-ended  //nolint:errcheck // that it was stopped
 	return how, err
 }
 
