@@ -72,30 +72,6 @@ func (v VT) Picture(ctx context.Context, name string) error {
 	return err
 }
 
-// Serial is the machine's serial line with a terminal of 80×24 at its end.
-type Serial struct {
-	Machine *Machine
-	vt      *vt
-}
-
-// NewSerial puts a terminal at the end of the serial line.
-func NewSerial(m *Machine) *Serial {
-	s := &Serial{m, newVT(80, 24)}
-	m.Console.Mirror(s.vt)
-	return s
-}
-
-// Screen is what the terminal shows.
-func (s *Serial) Screen(context.Context) ([]string, error) { return s.vt.Screen(), nil }
-
-// Key sends what the terminal's key does.
-func (s *Serial) Key(_ context.Context, key string) error { return s.Machine.Console.Type(sent(key)) }
-
-// Picture writes the text to NAME.txt.
-func (s *Serial) Picture(_ context.Context, name string) error {
-	return s.Machine.keep(name+".txt", strings.Join(s.vt.Screen(), "\n")+"\n")
-}
-
 // RunOn starts the program under test on a terminal of the machine, such as
 // tty1 or ttyS0, as the kiosk of an installer medium does: in place of the
 // login, and such that an install which it has started outlives it. It returns
