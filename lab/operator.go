@@ -76,7 +76,7 @@ func (o *Operator) complains(ctx context.Context) func() error {
 func (o *Operator) Welcome(ctx context.Context) error {
 	checked := func() error {
 		_, err := o.Await(ctx, "the end of the checks", func(screen []string) bool {
-			return Shows(screen, "firmware") && !Shows(screen, "looking")
+			return Shows(screen, "firmware") && !Shows(screen, "checking")
 		})
 		return err
 	}

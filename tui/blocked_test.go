@@ -89,11 +89,10 @@ func TestNeverBlocks(t *testing.T) {
 				_ = p.View()
 			}
 			for i := range states {
-				p.set(i)
+				p.turn(goTo(i))
 				_ = p.View()
 				_, _ = p.Update(keyMsg("enter"))
 				_, _ = p.Update(tea.PasteMsg{Content: "x"})
-				_, _ = p.Update(stopMsg{})
 			}
 		}
 	}()

@@ -24,7 +24,7 @@ func anotherConsole(p *pilot, until func(steps.Event) bool) {
 	}
 	plan.Host = "ultraviolet"
 	for range 2 {
-		_, _ = p.Update(runningMsg(true)) // what follows is told here
+		p.sees(true) // what follows is told here
 	}
 	p.at(stateInstall)
 	p.model.run.now = epoch
@@ -50,12 +50,12 @@ func TestJoins(t *testing.T) {
 		}
 		secret := p.answers.Passphrase
 		p.f.running = true
-		for range 3 * consolesEvery {
+		for range 3 * lookEvery {
 			if p.state != at {
 				break
 			}
 			// As Update does, without the pause between two ticks.
-			p.tick++
+			p.ticks++
 			if cmd := p.look(); cmd != nil {
 				_, _ = p.Update(cmd())
 			}
@@ -73,7 +73,7 @@ func TestJoins(t *testing.T) {
 // TestOverAfterJoin: when the other console's install has failed, one can begin
 // here, with all that flags and medium answer.
 func TestOverAfterJoin(t *testing.T) {
-	p := scene{play: func(p *pilot) { anotherConsole(p, progress) }}.open(t)
+	p := scene{play: func(p *pilot) { anotherConsole(p, copying) }}.open(t)
 	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: "closure", Error: &steps.Error{Cause: "no space"}}}})
 	p.at(stateFailure)
 	for _, c := range p.screens[stateFailure].(*failure).choices() {
@@ -93,15 +93,15 @@ func TestOverAfterJoin(t *testing.T) {
 // another install.
 func TestJoinsOnlyOthers(t *testing.T) {
 	p := scene{play: func(p *pilot) { p.fail("closure") }}.open(t)
-	_, _ = p.Update(runningMsg(true))
-	_, _ = p.Update(runningMsg(false))
-	_, _ = p.Update(runningMsg(true))
+	p.sees(true)
+	p.sees(false)
+	p.sees(true)
 	p.at(stateFailure)
-	_, _ = p.Update(runningMsg(true)) // another console tries again
+	p.sees(true) // another console tries again
 	p.at(stateInstall)
 	p = scene{play: func(p *pilot) { p.finish() }}.open(t)
 	for range 3 {
-		_, _ = p.Update(runningMsg(true))
+		p.sees(true)
 	}
 	p.at(stateDone)
 }
@@ -174,7 +174,7 @@ func TestKioskStays(t *testing.T) {
 		}
 	}
 	// While an install runs, the machine does not go down under it.
-	p := scene{kiosk: true, play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{kiosk: true, play: func(p *pilot) { p.install(copying) }}.open(t)
 	p.press("ctrl+c", "p", "r", "q", "s")
 	if !slices.Equal(p.f.calls, []string{"stop"}) {
 		t.Errorf("%v", p.f.calls)
@@ -215,8 +215,8 @@ func TestKioskShell(t *testing.T) {
 			func(p *pilot) { p.press("ctrl+c"); p.run(p.answerQuit(keyMsg("c"))) },
 			func(p *pilot) {
 				p.fail("closure")
-				cmd, _ := p.screens[stateFailure].(*failure).shell()
-				p.run(cmd)
+				f := p.screens[stateFailure].(*failure)
+				p.run(f.shell(f, func(error) {}))
 			},
 		} {
 			p := scene{kiosk: true, fake: func(f *fake) { f.vt = vt }, play: func(*pilot) {}}.open(t)

@@ -34,7 +34,7 @@ func (f *feed) take() eventsMsg {
 // log lines is let go of, and the order is kept. It is for go test -race too.
 func TestFlood(t *testing.T) {
 	const lines, every = 300_000, 1000
-	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	before := p.run2().log.total
 	f := newFeed()
 	go func() {
@@ -97,7 +97,7 @@ func TestFloodMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	f := newFeed()
 	most, began := uint64(0), time.Now()
 	for i := range lines {
@@ -195,7 +195,7 @@ func TestLogPane(t *testing.T) {
 func BenchmarkFlood(b *testing.B) {
 	for _, size := range [][2]int{{80, 25}, {200, 60}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p := scene{play: func(p *pilot) { p.install(copying) }}.open(b)
 			p.styles = newStyles(true)
 			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 			batch := make([]steps.Event, 10_000)
@@ -216,7 +216,7 @@ func BenchmarkFlood(b *testing.B) {
 func BenchmarkFrame(b *testing.B) {
 	for _, size := range [][2]int{{80, 25}, {200, 60}, {300, 100}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p := scene{play: func(p *pilot) { p.install(copying) }}.open(b)
 			p.styles = newStyles(true)
 			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 			for i := range maxLines {
@@ -245,13 +245,14 @@ func TestLogPaneWrapped(t *testing.T) {
 		t.Errorf("following:\n%s", got)
 	}
 	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.query = fmt.Sprintf("word%d", n)
+		l.query.wipe()
+		l.query.insert(fmt.Sprintf("word%d", n))
 		l.find(-1)
 		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
 	}
-	l.query = ""
+	l.query.wipe()
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)

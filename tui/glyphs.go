@@ -10,8 +10,8 @@ import (
 	"auto-installer/steps"
 )
 
-// The glyphs of the screens. The kernel's own 8×16 console font has all of
-// them; it lacks rounded corners, check marks, ellipses and braille.
+// The glyphs of the screens. The kernel's 8×16 console font has all of them; it
+// lacks rounded corners, check marks, ellipses and braille.
 const (
 	glyphCursor = "►"
 	glyphDone   = "√"
@@ -28,11 +28,8 @@ const (
 	glyphCut    = ".." // an ellipsis
 )
 
-// spinner turns while something is awaited, one glyph a tick.
-var spinner = [...]string{"|", "/", "-", `\`}
-
-// drawable tells whether the console's font has a rune: printable ASCII, and
-// a handful of others.
+// drawable reports whether the console's font has a rune: printable ASCII and a
+// few others.
 func drawable(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r < 0x7f
@@ -62,8 +59,8 @@ func sgr(s string) int {
 	return 0
 }
 
-// easy is how much of the start of s is drawable or a colour sequence, in
-// bytes, and how many columns that fills.
+// easy measures the start of s that is drawable or a colour sequence, in bytes
+// and in columns. Nearly every line of a frame is that and nothing else.
 func easy(s string) (size, columns int) {
 	for size < len(s) {
 		if b := s[size]; b >= ' ' && b < 0x7f {
@@ -88,9 +85,9 @@ func easy(s string) (size, columns int) {
 	return size, columns
 }
 
-// shown makes a line fit for the terminal, whatever is in it. Nothing but
-// colour moves the terminal. A console draws what its font has, and ? for the
-// rest, as many as the columns that it was counted for.
+// shown makes a line safe for the terminal: of its control sequences only
+// colours are left. On a console, a character that the font lacks becomes as many
+// ? as the columns that width counts for it.
 func shown(s string, console bool) string {
 	n, _ := easy(s)
 	if n == len(s) {
@@ -119,8 +116,8 @@ func shown(s string, console bool) string {
 	return b.String()
 }
 
-// clean makes text from elsewhere, a disk's model or a line of a log, one
-// line of plain text.
+// clean makes one line of plain text from untrusted text, such as a disk's model
+// or a line of a log.
 func clean(s string) string {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
@@ -130,7 +127,7 @@ func clean(s string) string {
 	return s
 }
 
-// width is how many columns a line fills.
+// width is the number of columns that a line fills.
 func width(s string) int {
 	if n, columns := easy(s); n == len(s) {
 		return columns
@@ -138,7 +135,7 @@ func width(s string) int {
 	return ansi.StringWidth(s)
 }
 
-// cut shortens text to w columns, and says that it did.
+// cut shortens text to w columns, and marks that it did.
 func cut(s string, w int) string {
 	if w <= 0 {
 		return ""
@@ -152,27 +149,7 @@ func cut(s string, w int) string {
 	return ansi.Truncate(s, w, glyphCut)
 }
 
-// crop shortens a line of a drawing to w columns.
-func crop(s string, w int) string {
-	if width(s) <= w {
-		return s
-	}
-	return ansi.Truncate(s, max(0, w), "")
-}
-
-// blanks is n blanks; the longest line needs no allocation.
-func blanks(n int) string {
-	const many = "                                                                                " +
-		"                                                                                " +
-		"                                                                                "
-	if n <= 0 {
-		return ""
-	}
-	if n <= len(many) {
-		return many[:n]
-	}
-	return strings.Repeat(" ", n)
-}
+func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
 
 // pad fills text with blanks to w columns, or cuts it.
 func pad(s string, w int) string {
@@ -181,13 +158,9 @@ func pad(s string, w int) string {
 }
 
 // padLeft is pad with the blanks before the text.
-func padLeft(s string, w int) string {
-	s = cut(s, w)
-	return blanks(w-width(s)) + s
-}
+func padLeft(s string, w int) string { return blanks(w-width(cut(s, w))) + cut(s, w) }
 
-// wrap breaks plain text into lines of at most w columns, at blanks where it
-// can.
+// wrap breaks plain text into lines of at most w columns, at blanks if it can.
 func wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -201,23 +174,11 @@ func wrap(s string, w int) []string {
 	return lines
 }
 
-// tail keeps the end of a text, which tells serial numbers apart.
+// tail keeps the end of a text: serial numbers differ there.
 func tail(s string, w int) string {
 	if width(s) <= w {
 		return s
 	}
 	keep := max(0, w-len(glyphCut))
 	return glyphCut + ansi.TruncateLeft(s, width(s)-keep, "")
-}
-
-// bar draws done of total as a bar of w columns.
-func bar(done, total int64, w int) (full, empty string) {
-	return barOf(float64(max(0, min(done, total)))/float64(max(1, total)), w)
-}
-
-// barOf is bar for a part of 1.
-func barOf(part float64, w int) (full, empty string) {
-	w = max(0, w)
-	n := int(float64(w) * max(0, min(part, 1)))
-	return strings.Repeat(glyphFull, n), strings.Repeat(glyphLight, w-n)
 }

@@ -10,7 +10,7 @@ import (
 	"auto-installer/steps"
 )
 
-// run is the install as its events tell it.
+// run is the install, as its events describe it.
 type run struct {
 	plan     *steps.Plan
 	steps    []stepRow
@@ -18,15 +18,15 @@ type run struct {
 	progress steps.Progress
 	overall  steps.Overall
 	began    time.Time
-	now      time.Time     // of the last event, or the wall clock while it runs
+	now      time.Time     // of the newest event, or the wall clock while it runs
 	seconds  float64       // in all, once ended
 	waiting  steps.Waiting // what the engine needs of the operator, if anything
-	before   int           // how many warnings there were before it waited
+	before   int           // how many warnings had come before it waited
 	warnings []string
 	written  bool // past the gate
-	kept     bool // a step past the gate is done, and another engine can go on from it
+	kept     bool // a step past the gate is done, and another engine can resume from it
 	ended    bool
-	killed   bool // the engine has ended without a last event
+	killed   bool // the engine ended without a last event
 	proven   []string
 	failed   *steps.Error
 	log      logPane
@@ -56,7 +56,7 @@ func (r *run) apply(e steps.Event) {
 	switch {
 	case e.Kind == steps.KindPlan && e.Plan == nil, e.Kind == steps.KindProgress && e.Progress == nil,
 		e.Kind == steps.KindFailed && e.Error == nil, e.Kind == steps.KindCommand && e.Action == nil:
-		return // of another version of the engine
+		return // the engine is of another version
 	}
 	switch e.Kind {
 	case steps.KindPlan:
@@ -102,7 +102,7 @@ func (r *run) apply(e steps.Event) {
 	r.overall.Event(e)
 }
 
-// proving tells whether all is written, and being proven.
+// proving reports whether everything is written, and the engine proves it.
 func (r *run) proving() bool {
 	return r.at >= 0 && r.at < len(r.steps) && steps.Proves(r.steps[r.at].name)
 }
@@ -128,14 +128,14 @@ func (r *run) finish(e steps.Event, s stepState) {
 	}
 }
 
-// feed carries events from the follower to the screens. The follower is never
-// held up: what comes faster than the screens read is kept, and of log lines
-// only those that the log pane will keep.
+// feed carries events from the follower to the screens. The follower never
+// blocks: the feed keeps what comes faster than the screens read, and of log lines
+// as many as the log pane keeps.
 type feed struct {
 	mu     sync.Mutex
 	events []steps.Event
 	logs   int // log events among them
-	missed int // log lines that were let go of
+	missed int // log lines that were dropped
 	done   bool
 	err    error
 	wake   chan struct{}
@@ -156,12 +156,12 @@ func (f *feed) put(e steps.Event) {
 	f.signal()
 }
 
-// shed lets go of all but the newest maxLines log lines; other events stay.
+// shed drops all but the newest maxLines log lines; other events stay.
 func (f *feed) shed() {
 	kept := f.events[:0]
 	drop := f.logs - maxLines
 	for _, e := range f.events {
-		// The last screen shows what was proven.
+		// The last screen shows the proofs.
 		if _, proven := e.Proven(); e.Kind == steps.KindLog && drop > 0 && !proven {
 			drop--
 			f.logs--
@@ -170,7 +170,7 @@ func (f *feed) shed() {
 		}
 		kept = append(kept, e)
 	}
-	clear(f.events[len(kept):]) // lets go of their lines
+	clear(f.events[len(kept):]) // frees their lines
 	f.events = kept
 }
 
@@ -188,7 +188,7 @@ func (f *feed) end(err error) {
 	f.signal()
 }
 
-// eventsMsg is a batch of events.
+// eventsMsg is a batch of events for Update.
 type eventsMsg struct {
 	feed   *feed
 	events []steps.Event
@@ -197,7 +197,7 @@ type eventsMsg struct {
 	err    error
 }
 
-// batchEvery is how long events are gathered for one batch.
+// batchEvery is how long events are collected for one batch.
 const batchEvery = 100 * time.Millisecond
 
 // await waits for the next batch.
@@ -213,14 +213,14 @@ func (f *feed) await() tea.Cmd {
 	}
 }
 
-// follow starts the follower.
+// follow passes on the engine's events, from the first one.
 func follow(b Backend) tea.Cmd {
 	f := newFeed()
 	go func() { f.end(b.Follow(context.Background(), f.put)) }()
 	return f.await()
 }
 
-// events takes a batch, and goes to the last screens when the install ended.
+// events takes a batch, and goes to the last screens when the install has ended.
 func (m *model) events(msg eventsMsg) tea.Cmd {
 	m.run.log.skip(msg.missed)
 	for _, e := range msg.events {
@@ -236,8 +236,8 @@ func (m *model) events(msg eventsMsg) tea.Cmd {
 	case m.run.failed != nil:
 		m.failure = m.run.failed
 		m.run.ended = true
-		return m.set(stateFailure)
+		return m.turn(goTo(stateFailure))
 	}
 	m.wipe()
-	return m.set(stateDone)
+	return m.turn(goTo(stateDone))
 }

@@ -10,7 +10,7 @@ import (
 	"auto-installer/steps"
 )
 
-func (s *secret) clear() bool {
+func (s *field) clear() bool {
 	for _, b := range s.buf {
 		if b != 0 {
 			return false
@@ -20,7 +20,7 @@ func (s *secret) clear() bool {
 }
 
 func TestSecret(t *testing.T) {
-	var s secret
+	var s field
 	for _, r := range "pä東" {
 		s.key(tea.KeyPressMsg{Code: r, Text: string(r)})
 	}
@@ -49,14 +49,14 @@ func TestSecret(t *testing.T) {
 		t.Errorf("%q", s.bytes())
 	}
 	s.wipe()
-	s.insert(strings.Repeat("x", maxSecret-1))
-	if s.insert("ä"); !s.full || s.n != maxSecret-1 {
+	s.insert(strings.Repeat("x", maxField-1))
+	if s.insert("ä"); !s.full || s.n != maxField-1 {
 		t.Error("half a character fits")
 	}
-	if s.key(keyMsg("x")); s.n != maxSecret {
+	if s.key(keyMsg("x")); s.n != maxField {
 		t.Error("the last byte is not used")
 	}
-	if s.key(keyMsg("x")); !s.full || s.n != maxSecret {
+	if s.key(keyMsg("x")); !s.full || s.n != maxField {
 		t.Error("more than 512 bytes fit")
 	}
 	if s.key(keyMsg("backspace")); s.full {

@@ -14,7 +14,7 @@ func walk(s state) func(*pilot) {
 		p.t.Helper()
 		for i := 0; p.state < s; i++ {
 			if i > 20 {
-				p.t.Fatalf("stuck on %s\n%s", p.screens[p.state].name(), p.frame())
+				p.t.Fatalf("stuck on %s\n%s", p.state, p.frame())
 			}
 			switch p.state {
 			case stateDisk:
@@ -47,7 +47,7 @@ func walk(s state) func(*pilot) {
 
 // secret types a passphrase twice, unless it has been typed before.
 func (p *pilot) secret(text string) {
-	if p.once() {
+	if p.reopens() {
 		p.enterText(text)
 		p.press("enter")
 		return
@@ -81,14 +81,14 @@ func (p *pilot) unplug(path string) {
 		}
 	}
 	p.f.disks = left
-	p.run(listDisks(p.f))
+	p.run(p.listDisks())
 }
 
 func started(step string) func(steps.Event) bool {
 	return func(e steps.Event) bool { return e.Kind == steps.KindStarted && e.Step == step }
 }
 
-func progress(e steps.Event) bool { return e.Kind == steps.KindProgress }
+func copying(e steps.Event) bool { return e.Kind == steps.KindProgress }
 
 // install starts an install that has come as far as until says.
 func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {

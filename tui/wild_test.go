@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/steps"
@@ -50,15 +51,16 @@ func (p *pilot) taint() {
 	p.opts.Banner = evil + "\n" + evil
 	p.keymap = long
 	k := p.screens[stateKeyboard].(*keyboard)
-	k.all, k.tried, k.err = append(slices.Clone(k.all), long), k.tried+long, errors.New(long)
+	k.all, k.err = append(slices.Clone(k.all), long), errors.New(long)
+	k.tried.insert(long[:300])
 	n := p.screens[stateNetwork].(*network)
-	n.note, n.state.Problem = long, long
+	n.note, p.network.Problem = long, long
 	for range 30 {
-		n.state.Interfaces = append(n.state.Interfaces, steps.InterfaceState{Name: long, About: long})
+		p.network.Interfaces = append(p.network.Interfaces, steps.InterfaceState{Name: long, About: long})
 		n.aps = append(n.aps, steps.AccessPoint{SSID: long, Signal: 300})
 	}
 	s := p.screens[statePlan].(*planScreen)
-	s.saved = clean(long)
+	s.note = clean(long)
 	if p.plan != nil {
 		for range 100 {
 			p.plan.Warnings = append(p.plan.Warnings, long)
@@ -99,10 +101,11 @@ func (p *pilot) tame(s string, console bool) {
 	st := newStyles(true)
 	bw := newStyles(false)
 	var ours []string
-	for _, i := range []ink{
+	for _, i := range []lipgloss.Style{
 		st.title, st.strong, st.dim, st.rule, st.accent, st.selected, st.good, st.warn, st.bad, st.key, bw.title, bw.selected,
 	} {
-		ours = append(ours, i.on, i.off)
+		on, off, _ := strings.Cut(i.Render("x"), "x")
+		ours = append(ours, on, off)
 	}
 	for _, q := range sequence.FindAllString(s, -1) {
 		if !slices.Contains(ours, q) {
@@ -115,7 +118,7 @@ func (p *pilot) tame(s string, console bool) {
 	}
 	for _, r := range s {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || console && !drawable(r)) {
-			p.t.Fatalf("%s: %q (%U) is drawn\n%s", p.screens[p.state].name(), r, r, s)
+			p.t.Fatalf("%s: %q (%U) is drawn\n%s", p.state, r, r, s)
 		}
 	}
 }
@@ -136,7 +139,7 @@ func TestWild(t *testing.T) {
 				}
 				p.opts.Console = n%2 == 0
 				p.styles = newStyles(n%3 != 0)
-				p.tick = n
+				p.ticks = n
 				p.tame(p.draw(w, h), p.opts.Console)
 			}
 		})
