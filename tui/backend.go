@@ -80,23 +80,23 @@ type Backend interface {
 // answer carries an answer of the machine back into Update.
 type answer struct {
 	asker screen // nil: the program itself
-	then  func() (tea.Cmd, turn)
+	then  func() (tea.Cmd, state)
 }
 
 // ask puts a question to the machine without blocking the screens: question runs
 // as a command, and then gets its answer in Update. If the asker is no longer
-// shown, its turn is ignored.
-func ask[T any](asker screen, question func() T, then func(T) (tea.Cmd, turn)) tea.Cmd {
+// shown, where it wants to go is ignored.
+func ask[T any](asker screen, question func() T, then func(T) (tea.Cmd, state)) tea.Cmd {
 	return func() tea.Msg {
 		got := question()
-		return answer{asker, func() (tea.Cmd, turn) { return then(got) }}
+		return answer{asker, func() (tea.Cmd, state) { return then(got) }}
 	}
 }
 
 // askTwo is ask for a question with two results, such as a value and an error.
-func askTwo[A, B any](asker screen, question func() (A, B), then func(A, B) (tea.Cmd, turn)) tea.Cmd {
+func askTwo[A, B any](asker screen, question func() (A, B), then func(A, B) (tea.Cmd, state)) tea.Cmd {
 	return func() tea.Msg {
 		a, b := question()
-		return answer{asker, func() (tea.Cmd, turn) { return then(a, b) }}
+		return answer{asker, func() (tea.Cmd, state) { return then(a, b) }}
 	}
 }

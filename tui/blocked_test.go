@@ -89,7 +89,7 @@ func TestNeverBlocks(t *testing.T) {
 				_ = p.View()
 			}
 			for i := range states {
-				p.turn(goTo(i))
+				p.turn(i)
 				_ = p.View()
 				_, _ = p.Update(keyMsg("enter"))
 				_, _ = p.Update(tea.PasteMsg{Content: "x"})

@@ -37,7 +37,7 @@ func (b *bundle) paste(text string) {
 	}
 }
 
-func (b *bundle) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (b *bundle) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
@@ -71,7 +71,7 @@ func (b *bundle) open() tea.Cmd {
 	return askTwo(b, func() (steps.Keys, error) {
 		defer clear(pass)
 		return backend.OpenBundle(host, sealed, pass)
-	}, func(keys steps.Keys, err error) (tea.Cmd, turn) {
+	}, func(keys steps.Keys, err error) (tea.Cmd, state) {
 		b.opening = false
 		switch {
 		case host != b.host().TargetHost || b.opened():

@@ -29,7 +29,7 @@ func (f *confirm) enter() tea.Cmd {
 
 func (f *confirm) paste(string) { f.hint = "a pasted word does not count: type it" }
 
-func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	f.hint = ""
 	switch {
 	case keyBack.is(msg):
@@ -38,7 +38,7 @@ func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		typed := f.typed.text()
 		f.typed.wipe()
 		if typed == word {
-			return nil, goTo(stateInstall)
+			return nil, stateInstall
 		}
 		f.hint = "type the word yes, or press Esc"
 	case len([]rune(msg.Text)) > 1: // some terminals send a paste as one key

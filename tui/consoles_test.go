@@ -229,7 +229,7 @@ func TestKioskShell(t *testing.T) {
 	}
 	p := scene{kiosk: true, play: func(p *pilot) { p.f.fails = errors.New("showing tty2: operation not permitted") }}.open(t)
 	p.press("ctrl+c", "c")
-	if !p.quit.open || !p.quit.bad {
+	if !p.quit.open || !p.quit.note.bad {
 		t.Errorf("%+v", p.quit)
 	}
 }

@@ -30,7 +30,7 @@ func (d *diskScreen) at() int {
 	return 0
 }
 
-func (d *diskScreen) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (d *diskScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if to := moved(msg, d.at(), len(d.disks)); len(d.disks) > 0 && to != d.at() {
 		d.looking = false
 		d.diskAt = d.disks[to].Device.Path
@@ -66,11 +66,11 @@ func (d *diskScreen) choose() tea.Cmd {
 	d.looking = true
 	b, a := d.backend, d.answers
 	return ask(d, func() *steps.Unfinished { return b.Unfinished(a) },
-		func(begun *steps.Unfinished) (tea.Cmd, turn) { return nil, d.looked(a.Disk.Path, begun) })
+		func(begun *steps.Unfinished) (tea.Cmd, state) { return nil, d.looked(a.Disk.Path, begun) })
 }
 
 // looked goes on, unless another disk was chosen in the meantime.
-func (d *diskScreen) looked(disk string, begun *steps.Unfinished) turn {
+func (d *diskScreen) looked(disk string, begun *steps.Unfinished) state {
 	if !d.looking || disk != d.answers.Disk.Path {
 		return stay
 	}

@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -43,14 +42,14 @@ func (d *done) reboots() bool {
 	return false
 }
 
-func (d *done) tick() (tea.Cmd, turn) {
+func (d *done) tick() (tea.Cmd, state) {
 	if !d.held && !d.off && !d.now().Before(d.until) {
 		return d.power(), stay
 	}
 	return nil, stay
 }
 
-func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if keyPower.is(msg) && !d.off {
 		return d.power(), stay
 	}
@@ -60,7 +59,7 @@ func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 func (d *done) power() tea.Cmd {
 	d.off = true
 	b, reboot := d.backend, d.reboots()
-	return ask(d, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, turn) {
+	return ask(d, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {
 		if d.err = err; err != nil {
 			d.off, d.held = false, true
 		}
@@ -85,10 +84,14 @@ func (d *done) view(c canvas) (string, *tea.Cursor) {
 		warnings.marked("!", c.warn, clean(w))
 	}
 	most := min(len(warnings.lines), max(1, room/2))
-	if proven := d.proven(c); len(proven) > 0 {
+	proven := newPage(c)
+	for _, s := range d.run.proven {
+		proven.marked(glyphDone, c.good, storeHash.ReplaceAllString(clean(s), ""))
+	}
+	if len(proven.lines) > 0 {
 		p.add(c.title.Render("Proven"))
-		p.add(clip(c, proven, room-1-most)...)
-		most = room - 1 - min(len(proven), room-1-most)
+		p.add(clip(c, proven.lines, room-1-most)...)
+		most = room - 1 - min(len(proven.lines), room-1-most)
 		p.gap()
 	}
 	if len(warnings.lines) > 0 {
@@ -105,19 +108,6 @@ func clip(c canvas, lines []string, n int) []string {
 		return lines[:max(0, min(n, len(lines)))]
 	}
 	return append(lines[:n-1:n-1], c.dim.Render("  and more, in the log on the disk"))
-}
-
-func (d *done) proven(c canvas) []string {
-	p := newPage(c)
-	for _, s := range d.run.proven {
-		p.marked(glyphDone, c.text, storeHash.ReplaceAllString(clean(s), ""))
-	}
-	for i, l := range p.lines {
-		if rest, ok := strings.CutPrefix(l, glyphDone); ok {
-			p.lines[i] = c.good.Render(glyphDone) + rest
-		}
-	}
-	return p.lines
 }
 
 // viewEnd is what the operator and the machine do next.

@@ -14,8 +14,7 @@ type failure struct {
 	at      int
 	places  []steps.Place // where the log can be saved
 	asking  bool          // the list of places is shown
-	note    string
-	bad     bool // the note is of a failure
+	note    note
 	log     bool // the log fills the screen
 	leaving bool // to start over
 }
@@ -23,13 +22,13 @@ type failure struct {
 func (f *failure) typing() bool { return f.log && f.run.log.searching }
 
 func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, ""
+	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, note{}
 	return nil
 }
 
 type choice struct {
 	label, about string
-	do           func() (tea.Cmd, turn)
+	do           func() (tea.Cmd, state)
 }
 
 // choices are what can be done now.
@@ -38,28 +37,21 @@ func (f *failure) choices() []choice {
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() (tea.Cmd, turn) { return f.retry(true) }})
+			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() (tea.Cmd, state) { return f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, choice{"Try again", "with the same answers", func() (tea.Cmd, turn) { return f.retry(false) }})
+			cs = append(cs, choice{"Try again", "with the same answers", func() (tea.Cmd, state) { return f.retry(false) }})
 		}
 	}
 	return append(cs,
 		choice{"Start over", "from the first question", f.startOver},
-		choice{"Read the log", "its newest " + count(f.run.log.len(), "line"), func() (tea.Cmd, turn) { f.log = true; return nil, stay }},
+		choice{"Read the log", "its newest " + count(f.run.log.len(), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
 		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
-		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, turn) { return f.shell(f, func(err error) { f.say(err, "") }), stay }},
+		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, state) { return f.shell(f, func(err error) { f.note.set(err, "") }), stay }},
 		choice{"Power off", "", f.off},
 	)
 }
 
-func (f *failure) say(err error, note string) {
-	f.note, f.bad = note, err != nil
-	if err != nil {
-		f.note = inWords(err)
-	}
-}
-
-func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if f.log {
 		if !f.run.log.searching && keyBack.is(msg) {
 			f.log = false
@@ -87,37 +79,37 @@ func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	return nil, stay
 }
 
-func (f *failure) retry(again bool) (tea.Cmd, turn) {
+func (f *failure) retry(again bool) (tea.Cmd, state) {
 	f.reattached, f.elsewhere, f.again = false, false, again
-	return nil, goTo(stateInstall)
+	return nil, stateInstall
 }
 
 // startOver cleans up after the failed install first: the disks are then listed
 // as they are.
-func (f *failure) startOver() (tea.Cmd, turn) {
+func (f *failure) startOver() (tea.Cmd, state) {
 	if f.leaving {
 		return nil, stay
 	}
 	f.leaving = true
-	f.say(nil, "Unmounting and closing what the install left open")
-	return ask(f, f.backend.PutAway, func(err error) (tea.Cmd, turn) {
+	f.note.set(nil, "Unmounting and closing what the install left open")
+	return ask(f, f.backend.PutAway, func(err error) (tea.Cmd, state) {
 		f.leaving = false
-		f.say(err, "")
+		f.note.set(err, "")
 		if err != nil {
 			return nil, stay
 		}
 		f.reattached, f.elsewhere, f.failure = false, false, nil
-		return nil, goTo(stateWelcome)
+		return nil, stateWelcome
 	}), stay
 }
 
-func (f *failure) findPlaces() (tea.Cmd, turn) {
+func (f *failure) findPlaces() (tea.Cmd, state) {
 	b := f.backend
 	return askTwo(f, func() ([]steps.Place, error) { return b.Places(context.Background()) },
-		func(places []steps.Place, err error) (tea.Cmd, turn) {
+		func(places []steps.Place, err error) (tea.Cmd, state) {
 			f.places, f.at = places, 0
 			if f.asking = err == nil && len(places) > 0; !f.asking {
-				f.say(err, "No writable file system was found: plug in a stick and try again.")
+				f.note.set(err, "No writable file system was found: plug in a stick and try again.")
 			}
 			return nil, stay
 		}), stay
@@ -125,18 +117,18 @@ func (f *failure) findPlaces() (tea.Cmd, turn) {
 
 func (f *failure) save(p steps.Place) tea.Cmd {
 	b := f.backend
-	f.say(nil, "Saving the log")
-	return askTwo(f, func() (string, error) { return b.SaveLog(context.Background(), p) }, func(where string, err error) (tea.Cmd, turn) {
+	f.note.set(nil, "Saving the log")
+	return askTwo(f, func() (string, error) { return b.SaveLog(context.Background(), p) }, func(where string, err error) (tea.Cmd, state) {
 		f.asking, f.at = false, 0
-		f.say(err, "The log is saved as "+where)
+		f.note.set(err, "The log is saved as "+where)
 		return nil, stay
 	})
 }
 
-func (f *failure) off() (tea.Cmd, turn) {
+func (f *failure) off() (tea.Cmd, state) {
 	b := f.backend
-	return ask(f, func() error { return b.Power(context.Background(), false) }, func(err error) (tea.Cmd, turn) {
-		f.say(err, "Powering off")
+	return ask(f, func() error { return b.Power(context.Background(), false) }, func(err error) (tea.Cmd, state) {
+		f.note.set(err, "Powering off")
 		return nil, stay
 	}), stay
 }
@@ -170,14 +162,7 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 	}
 	f.viewLast(p)
 	f.viewChoices(p)
-	if f.note != "" {
-		p.gap()
-		style := c.accent
-		if f.bad {
-			style = c.bad
-		}
-		p.para(style, cut(clean(f.note), c.w*max(1, p.left())))
-	}
+	p.note(f.note)
 	return p.String(), nil
 }
 
@@ -206,7 +191,7 @@ func (f *failure) rows() int {
 	if f.asking {
 		n = 1 + min(len(f.places), 5)
 	}
-	if f.note != "" {
+	if f.note.text != "" {
 		n += 2
 	}
 	return n

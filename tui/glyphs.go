@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,65 +44,24 @@ func drawable(r rune) bool {
 	return false
 }
 
-// sgr is the length of the colour sequence that s starts with, or 0.
-func sgr(s string) int {
-	if !strings.HasPrefix(s, "\x1b[") {
-		return 0
-	}
-	for i := 2; i < len(s); i++ {
-		switch b := s[i]; {
-		case b == 'm':
-			return i + 1
-		case b != ';' && (b < '0' || b > '9'):
-			return 0
-		}
-	}
-	return 0
-}
-
-// easy measures the start of s that is drawable or a colour sequence, in bytes
-// and in columns. Nearly every line of a frame is that and nothing else.
-func easy(s string) (size, columns int) {
-	for size < len(s) {
-		if b := s[size]; b >= ' ' && b < 0x7f {
-			size++
-			columns++
-			continue
-		} else if b == '\x1b' {
-			n := sgr(s[size:])
-			if n == 0 {
-				return size, columns
-			}
-			size += n
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[size:])
-		if !drawable(r) {
-			return size, columns
-		}
-		size += n
-		columns++
-	}
-	return size, columns
-}
+// colour is a sequence that only changes colours and weight (SGR).
+var colour = regexp.MustCompile("^\x1b\\[[0-9;]*m$")
 
 // shown makes a line safe for the terminal: of its control sequences only
 // colours are left. On a console, a character that the font lacks becomes as many
 // ? as the columns that width counts for it.
 func shown(s string, console bool) string {
-	n, _ := easy(s)
-	if n == len(s) {
-		return s
-	}
 	var b strings.Builder
 	for len(s) > 0 {
-		b.WriteString(s[:n])
-		s = s[n:]
 		r, size := utf8.DecodeRuneInString(s)
 		switch {
-		case size == 0:
+		case drawable(r):
+			b.WriteString(s[:size])
 		case r == '\x1b':
-			_, _, size, _ = ansi.DecodeSequence(s, 0, nil)
+			_, _, size, _ = ansi.DecodeSequence(s, ansi.NormalState, nil)
+			if size = max(1, size); colour.MatchString(s[:size]) {
+				b.WriteString(s[:size])
+			}
 		case r == utf8.RuneError && size == 1:
 			b.WriteByte('?')
 		case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
@@ -110,8 +70,7 @@ func shown(s string, console bool) string {
 		default:
 			b.WriteString(s[:size])
 		}
-		s = s[max(size, min(1, len(s))):]
-		n, _ = easy(s)
+		s = s[size:]
 	}
 	return b.String()
 }
@@ -128,12 +87,7 @@ func clean(s string) string {
 }
 
 // width is the number of columns that a line fills.
-func width(s string) int {
-	if n, columns := easy(s); n == len(s) {
-		return columns
-	}
-	return ansi.StringWidth(s)
-}
+func width(s string) int { return ansi.StringWidth(s) }
 
 // cut shortens text to w columns, and marks that it did.
 func cut(s string, w int) string {

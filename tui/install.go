@@ -47,7 +47,7 @@ func (i *install) copyAnswers() steps.Answers {
 	return a
 }
 
-func (i *install) started(err error) (tea.Cmd, turn) {
+func (i *install) started(err error) (tea.Cmd, state) {
 	if steps.IsBusy(err) { // another console was faster
 		i.join()
 		err = nil
@@ -55,25 +55,25 @@ func (i *install) started(err error) (tea.Cmd, turn) {
 	if err != nil {
 		i.failure = steps.NewError("", err)
 		i.run.ended = true
-		return nil, goTo(stateFailure)
+		return nil, stateFailure
 	}
 	return follow(i.backend), stay
 }
 
-func (i *install) tick() (tea.Cmd, turn) {
+func (i *install) tick() (tea.Cmd, state) {
 	if !i.run.ended && time.Since(i.run.now) > tickEvery {
 		i.run.now = time.Now()
 	}
 	return nil, stay
 }
 
-func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case i.run.log.searching:
 	case i.awaits() && i.without:
 		i.without = !keySure.is(msg) && !keyBack.is(msg)
 		if keySure.is(msg) {
-			return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, turn) {
+			return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
 				if err != nil {
 					i.note = "The installer could not be reached: " + clean(err.Error())
 				}
@@ -94,7 +94,7 @@ func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 // stop asks the engine to stop.
 func (i *install) stop() tea.Cmd {
-	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, turn) {
+	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, state) {
 		i.note = "Stopping: unmounting and closing what the install opened"
 		if err != nil {
 			i.note = "The install cannot be stopped: " + clean(err.Error())

@@ -33,7 +33,7 @@ func (k *keyboard) typing() bool { return true }
 func (k *keyboard) enter() tea.Cmd {
 	k.trying, k.going, k.failed = false, false, false
 	k.tried.wipe()
-	cmds := []tea.Cmd{ask(k, k.backend.Keymaps, func(all []string) (tea.Cmd, turn) {
+	cmds := []tea.Cmd{ask(k, k.backend.Keymaps, func(all []string) (tea.Cmd, state) {
 		k.all, k.listed = all, true
 		k.place()
 		return nil, stay
@@ -53,10 +53,10 @@ func (k *keyboard) load(name string) tea.Cmd {
 	k.loading = true
 	b := k.backend
 	return ask(k, func() error { return b.SetKeymap(context.Background(), name) },
-		func(err error) (tea.Cmd, turn) { return k.loaded(name, err) })
+		func(err error) (tea.Cmd, state) { return k.loaded(name, err) })
 }
 
-func (k *keyboard) loaded(name string, err error) (tea.Cmd, turn) {
+func (k *keyboard) loaded(name string, err error) (tea.Cmd, state) {
 	k.loading = false
 	if k.err = err; err == nil {
 		k.keymap = name
@@ -95,7 +95,7 @@ func (k *keyboard) place() {
 	k.at = slices.Index(k.matches(), name)
 }
 
-func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back

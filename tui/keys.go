@@ -280,8 +280,9 @@ func (d *done) keys() []binding {
 
 var (
 	keyLeave    = bind("q", "quit", "q")
-	keyStay     = bind("Esc", "stay", "esc", "enter", "n").explained("stay; also Enter and n")
-	keyStop     = bind("s", "stop", "s")
+	keyGoOn     = bind("q", "leave", keyLeave.Keys()...).explained("leave; the install goes on by itself")
+	keyStay     = bind("Esc", "stay", "esc", "enter", "n").explained("stay here")
+	keyStop     = bind("s", "stop", "s").explained("stop the install")
 	keyPowerOff = bind("p", "power off", "p")
 	keyRestart  = bind("r", "restart", "r")
 	keyShell    = bind("c", "shell", "c")
@@ -289,13 +290,14 @@ var (
 
 // quitKeys are the answers to the quit question.
 func (m *model) quitKeys() []binding {
+	shell := keyShell.explained("rescue shell, " + m.shellBack())
 	switch {
 	case m.opts.Kiosk && m.running():
-		return []binding{keyStop, keyShell, keyStay}
+		return []binding{keyStop, shell, keyStay}
 	case m.opts.Kiosk:
-		return []binding{keyPowerOff, keyRestart, keyShell, keyStay}
+		return []binding{keyPowerOff, keyRestart, shell, keyStay}
 	case m.running():
-		return []binding{keyStop, bind("q", "leave", keyLeave.Keys()...), keyStay}
+		return []binding{keyStop, keyGoOn, keyStay}
 	}
 	return []binding{keyLeave, keyStay}
 }

@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -163,23 +162,13 @@ func (l *logPane) view(c canvas, w, h int) []string {
 	}
 	l.rows, l.cols = h, w
 	out := make([]string, 0, h+1)
-	switch {
-	case len(l.lines) == 0 || h < 1:
-	case l.follow:
-		for i := len(l.lines) - 1; i >= 0 && len(out) < h; i-- {
-			rows := l.rowsOf(i, w)
-			slices.Reverse(rows)
-			out = append(out, rows...)
-		}
-		out = out[:min(len(out), h)]
-		slices.Reverse(out)
-	default:
-		l.top = min(l.top, len(l.lines)-1)
-		for i := l.top; i < len(l.lines) && len(out) < h; i++ {
-			out = append(out, l.rowsOf(i, w)...)
-		}
-		out = out[:min(len(out), h)]
+	if l.follow {
+		l.top = l.bottom()
 	}
+	for i := l.top; i < len(l.lines) && len(out) < h; i++ {
+		out = append(out, l.rowsOf(i, w)...)
+	}
+	out = out[:min(len(out), max(0, h))]
 	for i, line := range out {
 		out[i] = l.mark(c, line)
 	}

@@ -97,12 +97,12 @@ func ticking() tea.Cmd {
 
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
-	attached := ask(nil, m.backend.Attached, func(yes bool) (tea.Cmd, turn) {
+	attached := ask(nil, m.backend.Attached, func(yes bool) (tea.Cmd, state) {
 		if !yes {
 			return nil, stay
 		}
 		m.reattached = true
-		return nil, goTo(stateInstall)
+		return nil, stateInstall
 	})
 	return tea.Batch(attached, ticking(), m.listDisks(), m.watchDisks(), m.shown().enter())
 }
@@ -120,9 +120,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.ticks++
 		return m, tea.Batch(ticking(), m.look(), m.tick())
 	case answer:
-		cmd, turn := msg.then()
+		cmd, to := msg.then()
 		if msg.asker == nil || msg.asker == m.shown() {
-			cmd = tea.Batch(cmd, m.turn(turn))
+			cmd = tea.Batch(cmd, m.turn(to))
 		}
 		return m, cmd
 	case eventsMsg:
@@ -142,8 +142,8 @@ func (m *model) tick() tea.Cmd {
 	if !ok {
 		return nil
 	}
-	cmd, turn := t.tick()
-	return tea.Batch(cmd, m.turn(turn))
+	cmd, to := t.tick()
+	return tea.Batch(cmd, m.turn(to))
 }
 
 // key handles the keys that mean the same everywhere, and passes the others on
@@ -167,8 +167,8 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 		m.help = help{open: true, scroll: newScroll()}
 		return nil
 	}
-	cmd, turn := m.shown().key(msg)
-	return tea.Batch(cmd, m.turn(turn))
+	cmd, to := m.shown().key(msg)
+	return tea.Batch(cmd, m.turn(to))
 }
 
 // View implements tea.Model.

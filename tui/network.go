@@ -23,8 +23,7 @@ type network struct {
 	asking  bool // for the passphrase of the access point under the cursor
 	pass    field
 	show    bool
-	note    string
-	bad     bool // the note is of a failure
+	note    note
 }
 
 func (n *network) typing() bool { return n.asking }
@@ -35,7 +34,7 @@ func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.onlin
 func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
 
 func (n *network) enter() tea.Cmd {
-	n.went, n.asking, n.note = false, false, ""
+	n.went, n.asking, n.note = false, false, note{}
 	return n.look()
 }
 
@@ -46,11 +45,11 @@ func (n *network) look() tea.Cmd {
 	n.looking = true
 	b, h := n.backend, n.host()
 	return ask(n, func() steps.NetworkState { return b.Network(context.Background(), h) },
-		func(state steps.NetworkState) (tea.Cmd, turn) { return n.found(h, state) })
+		func(state steps.NetworkState) (tea.Cmd, state) { return n.found(h, state) })
 }
 
 // found goes on by itself if the network is there.
-func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, turn) {
+func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state) {
 	n.looking = false
 	if h.TargetHost != n.host().TargetHost {
 		return n.look(), stay
@@ -71,7 +70,7 @@ func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, turn) 
 // at any time.
 const networkEvery = 8
 
-func (n *network) tick() (tea.Cmd, turn) {
+func (n *network) tick() (tea.Cmd, state) {
 	if n.ticks++; n.ticks%networkEvery == 0 && n.looked() && !n.network.Reachable {
 		return n.look(), stay
 	}
@@ -79,14 +78,14 @@ func (n *network) tick() (tea.Cmd, turn) {
 }
 
 func (n *network) scan() tea.Cmd {
-	n.note, n.bad = "looking for Wi-Fi networks", false
+	n.note.set(nil, "looking for Wi-Fi networks")
 	b := n.backend
 	return askTwo(n, func() ([]steps.AccessPoint, error) { return b.ScanWiFi(context.Background()) }, n.heard)
 }
 
 // heard takes the access points of a scan. They are in the order of their
 // signals, which changes; the cursor stays on its network.
-func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, turn) {
+func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
 	if n.asking { // the passphrase belongs to the network under the cursor
 		return nil, stay
 	}
@@ -98,12 +97,10 @@ func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, turn) {
 	if i := slices.IndexFunc(aps, func(ap steps.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
 		n.at = i
 	}
-	n.scanned, n.note, n.bad = true, "", err != nil
-	switch {
-	case err != nil:
-		n.note = inWords(err)
-	case len(aps) == 0:
-		n.note = "no Wi-Fi network found"
+	n.scanned = true
+	n.note.set(err, "")
+	if err == nil && len(aps) == 0 {
+		n.note.set(nil, "no Wi-Fi network found")
 	}
 	return nil, stay
 }
@@ -114,7 +111,7 @@ func (n *network) paste(text string) {
 	}
 }
 
-func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if n.asking {
 		return n.passKey(msg), stay
 	}
@@ -135,7 +132,7 @@ func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 		if !n.aps[n.at].Secured {
 			return n.join(nil), stay
 		}
-		n.asking, n.show, n.note = true, false, ""
+		n.asking, n.show, n.note = true, false, note{}
 		n.pass.wipe()
 	}
 	return nil, stay
@@ -161,16 +158,14 @@ func (n *network) passKey(msg tea.KeyPressMsg) tea.Cmd {
 func (n *network) join(pass []byte) tea.Cmd {
 	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(pass)
 	n.pass.wipe()
-	n.note, n.bad = "joining "+ap.Name(), false
+	n.note.set(nil, "joining "+ap.Name())
 	return ask(n, func() error {
 		defer clear(pass)
 		return b.JoinWiFi(context.Background(), ap, pass)
-	}, func(err error) (tea.Cmd, turn) {
-		if err != nil {
-			n.note, n.bad = inWords(err), true
+	}, func(err error) (tea.Cmd, state) {
+		if n.note.set(err, "joined "+ap.Name()); err != nil {
 			return nil, stay
 		}
-		n.note = "joined " + ap.Name()
 		return n.look(), stay
 	})
 }
@@ -187,13 +182,7 @@ func (n *network) view(c canvas) (string, *tea.Cursor) {
 		n.viewState(p)
 	}
 	cursor := n.viewWiFi(p)
-	if n.note != "" {
-		style := c.accent
-		if n.bad {
-			style = c.bad
-		}
-		p.para(style, cut(clean(n.note), 2*c.w-10))
-	}
+	p.note(n.note)
 	return p.String(), cursor
 }
 

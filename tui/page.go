@@ -63,6 +63,32 @@ func (c canvas) fact(name, value string) string {
 	return c.dim.Render(pad(name, 9)) + cut(value, c.w-9)
 }
 
+// note is what became of something that the operator asked for.
+type note struct {
+	text string
+	bad  bool
+}
+
+// set takes an error, or the text that says it went well.
+func (n *note) set(err error, text string) {
+	if n.text, n.bad = text, err != nil; n.bad {
+		n.text = inWords(err)
+	}
+}
+
+// note appends a note, cut to the room that is left.
+func (p *page) note(n note) {
+	if n.text == "" {
+		return
+	}
+	style := p.c.accent
+	if n.bad {
+		style = p.c.bad
+	}
+	p.gap()
+	p.para(style, cut(clean(n.text), p.c.w*max(1, p.left())-10))
+}
+
 // list appends the rows of a list that fit, those around the cursor.
 func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	from, to := window(at, n, room)

@@ -34,14 +34,14 @@ func (p *passphrase) enter() tea.Cmd {
 	return p.lookAtCaps()
 }
 
-func (p *passphrase) tick() (tea.Cmd, turn) { return p.lookAtCaps(), stay }
+func (p *passphrase) tick() (tea.Cmd, state) { return p.lookAtCaps(), stay }
 
 func (p *passphrase) lookAtCaps() tea.Cmd {
 	if p.capsAsked {
 		return nil
 	}
 	p.capsAsked = true
-	return askTwo(p, p.backend.CapsLock, func(on, known bool) (tea.Cmd, turn) {
+	return askTwo(p, p.backend.CapsLock, func(on, known bool) (tea.Cmd, state) {
 		p.caps, p.capsAsked = on && known, false
 		return nil, stay
 	})
@@ -62,7 +62,7 @@ func (p *passphrase) paste(text string) {
 	p.problem, p.doubt = "", ""
 }
 
-func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
@@ -85,7 +85,7 @@ func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 // submit goes on if both fields agree, and the boot prompt's keymap has their
 // characters on the same keys.
-func (p *passphrase) submit() (tea.Cmd, turn) {
+func (p *passphrase) submit() (tea.Cmd, state) {
 	switch {
 	case p.first.empty():
 		p.problem, p.at = "the passphrase is empty", 0
@@ -106,7 +106,7 @@ func (p *passphrase) submit() (tea.Cmd, turn) {
 	return nil, stay
 }
 
-func (p *passphrase) take() turn {
+func (p *passphrase) take() state {
 	clear(p.answers.Passphrase)
 	p.answers.Passphrase = slices.Clone(p.first.bytes())
 	return next

@@ -21,12 +21,12 @@ func (p *passphrase) tryKeymaps() tea.Cmd {
 	return askTwo(p, func() (steps.Typing, error) {
 		defer clear(text)
 		return b.Typing(context.Background(), text, typed, boot)
-	}, func(got steps.Typing, err error) (tea.Cmd, turn) { return nil, p.compared(got, err) })
+	}, func(got steps.Typing, err error) (tea.Cmd, state) { return nil, p.compared(got, err) })
 }
 
 // compared goes on if the keys are the same. A keymap that cannot be read does not
 // stop it: the engine warns of that.
-func (p *passphrase) compared(got steps.Typing, err error) turn {
+func (p *passphrase) compared(got steps.Typing, err error) state {
 	if !p.trying { // the operator has left the screen since
 		return stay
 	}
@@ -61,7 +61,7 @@ func characters(n int) string {
 // loadBootKeymap loads the boot prompt's keymap; the passphrase is typed again.
 func (p *passphrase) loadBootKeymap() tea.Cmd {
 	b, name := p.backend, p.host().Keymap
-	return ask(p, func() error { return b.SetKeymap(context.Background(), name) }, func(err error) (tea.Cmd, turn) {
+	return ask(p, func() error { return b.SetKeymap(context.Background(), name) }, func(err error) (tea.Cmd, state) {
 		if err != nil {
 			p.problem = steps.NewError("", err).Cause
 			return nil, stay
@@ -82,7 +82,7 @@ func (p *passphrase) tryContainer() tea.Cmd {
 	return ask(p, func() error {
 		defer clear(a.Passphrase)
 		return b.TryPassphrase(context.Background(), a)
-	}, func(err error) (tea.Cmd, turn) {
+	}, func(err error) (tea.Cmd, state) {
 		if !p.trying || try != p.tries || !p.reopens() { // the operator has left the screen since
 			return nil, stay
 		}

@@ -90,8 +90,8 @@ var named = map[string]rune{
 
 // sees tells the model whether an install runs, without running what follows.
 func (p *pilot) sees(running bool) {
-	_, turn := p.seen(running)
-	p.turn(turn)
+	_, to := p.seen(running)
+	p.turn(to)
 }
 
 // press presses keys, by their names.

@@ -23,7 +23,7 @@ func (s *planScreen) enter() tea.Cmd {
 	s.plan, s.err, s.note = nil, nil, ""
 	s.scroll.GotoTop()
 	b, a := s.backend, s.answers
-	return askTwo(s, func() (*steps.Plan, error) { return b.Plan(a) }, func(p *steps.Plan, err error) (tea.Cmd, turn) {
+	return askTwo(s, func() (*steps.Plan, error) { return b.Plan(a) }, func(p *steps.Plan, err error) (tea.Cmd, state) {
 		s.made(a.Disk.Path, p, err)
 		return nil, stay
 	})
@@ -36,7 +36,7 @@ func (s *planScreen) made(disk string, p *steps.Plan, err error) {
 	}
 }
 
-func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	b, a, p := s.backend, s.answers, s.plan
 	switch {
 	case keyBack.is(msg):
@@ -46,7 +46,7 @@ func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case keyCommand.is(msg):
 		return ask(s, func() string { return b.CommandLine(a) }, s.say), stay
 	case keySave.is(msg) && p != nil:
-		return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, turn) {
+		return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, state) {
 			if err != nil {
 				return s.say("the plan is not saved: " + err.Error())
 			}
@@ -57,7 +57,7 @@ func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	return nil, stay
 }
 
-func (s *planScreen) say(note string) (tea.Cmd, turn) {
+func (s *planScreen) say(note string) (tea.Cmd, state) {
 	s.note = clean(note)
 	return nil, stay
 }

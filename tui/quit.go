@@ -4,16 +4,13 @@ import (
 	"context"
 
 	tea "charm.land/bubbletea/v2"
-
-	"auto-installer/steps"
 )
 
 // quit is the question before the program ends, over the screen. A kiosk's console
 // belongs to the installer, so there it is about the machine.
 type quit struct {
 	open bool
-	note string
-	bad  bool // the note is of a failure
+	note note
 }
 
 // running reports whether there is an install to stop.
@@ -25,30 +22,9 @@ func (m *model) quitView(c canvas) string {
 	m.viewConsequence(p)
 	p.add("")
 	for _, k := range m.quitKeys() {
-		h := k.Help()
-		does := h.Desc
-		switch h.Key {
-		case keyStop.Help().Key:
-			does = "stop the install"
-		case keyShell.Help().Key:
-			does = "rescue shell, " + m.shellBack()
-		case keyStay.Help().Key:
-			does = "stay here"
-		case keyLeave.Help().Key:
-			if m.running() {
-				does = "leave; the install goes on by itself"
-			}
-		}
-		p.add(c.key.Render(pad(h.Key, 5)) + cut(does, c.w-5))
+		p.add(c.key.Render(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
 	}
-	if m.quit.note != "" {
-		p.gap()
-		style := c.accent
-		if m.quit.bad {
-			style = c.bad
-		}
-		p.para(style, cut(clean(m.quit.note), c.w*max(1, p.left())))
-	}
+	p.note(m.quit.note)
 	return p.String()
 }
 
@@ -94,10 +70,8 @@ func (m *model) answerQuit(msg tea.KeyPressMsg) tea.Cmd {
 		m.quit = quit{}
 	case kiosk && keyShell.is(msg):
 		return m.shell(nil, func(err error) {
-			if err == nil {
-				m.quit = quit{}
-			}
-			m.quit.failed(err)
+			m.quit.note.set(err, "")
+			m.quit.open = err != nil
 		})
 	case kiosk && !running && keyPowerOff.is(msg):
 		return m.power(false)
@@ -111,16 +85,10 @@ func (m *model) answerQuit(msg tea.KeyPressMsg) tea.Cmd {
 
 func (m *model) power(reboot bool) tea.Cmd {
 	b := m.backend
-	m.quit.note, m.quit.bad = "The machine will "+powerVerb(reboot)+" now.", false
-	return ask(nil, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, turn) {
-		m.quit.failed(err)
+	does := "The machine will " + powerVerb(reboot) + " now."
+	m.quit.note.set(nil, does)
+	return ask(nil, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {
+		m.quit.note.set(err, does)
 		return nil, stay
 	})
-}
-
-// failed shows the failure of an answer to the question.
-func (q *quit) failed(err error) {
-	if q.open && err != nil {
-		q.note, q.bad = steps.NewError("", err).Cause, true
-	}
 }

@@ -40,7 +40,7 @@ func (r *recovery) enter() tea.Cmd {
 	return nil
 }
 
-func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch r.stage {
 	case recoveryOffer:
 		return nil, r.offer(msg)
@@ -59,7 +59,7 @@ func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	return nil, stay
 }
 
-func (r *recovery) offer(msg tea.KeyPressMsg) turn {
+func (r *recovery) offer(msg tea.KeyPressMsg) state {
 	switch {
 	case keyBack.is(msg):
 		return back
@@ -92,7 +92,7 @@ func keyGroups(key []byte) string {
 	return strings.Join(groups, " ")
 }
 
-func (r *recovery) confirm(msg tea.KeyPressMsg) turn {
+func (r *recovery) confirm(msg tea.KeyPressMsg) state {
 	switch {
 	case keyBack.is(msg):
 		r.stage = recoveryShow

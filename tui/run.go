@@ -236,8 +236,8 @@ func (m *model) events(msg eventsMsg) tea.Cmd {
 	case m.run.failed != nil:
 		m.failure = m.run.failed
 		m.run.ended = true
-		return m.turn(goTo(stateFailure))
+		return m.turn(stateFailure)
 	}
 	m.wipe()
-	return m.turn(goTo(stateDone))
+	return m.turn(stateDone)
 }

@@ -42,51 +42,34 @@ type screen interface {
 	// keys lists what the keys do now, for the help.
 	keys() []binding
 	// key handles a key, and says where to go.
-	key(msg tea.KeyPressMsg) (tea.Cmd, turn)
+	key(msg tea.KeyPressMsg) (tea.Cmd, state)
 	// view draws the body; the cursor is relative to it, or nil.
 	view(c canvas) (string, *tea.Cursor)
 }
 
 // What only some screens do.
 type (
-	typist  interface{ typing() bool }          // takes text, in which ? is a character
-	skipper interface{ skip() bool }            // is not always needed
-	paster  interface{ paste(text string) }     // takes pasted text
-	ticker  interface{ tick() (tea.Cmd, turn) } // changes with time
+	typist  interface{ typing() bool }           // takes text, in which ? is a character
+	skipper interface{ skip() bool }             // is not always needed
+	paster  interface{ paste(text string) }      // takes pasted text
+	ticker  interface{ tick() (tea.Cmd, state) } // changes with time
 )
 
-// turn is where a screen wants to go.
-type turn struct {
-	kind turnKind
-	to   state
-}
-
-type turnKind int
-
+// What a screen may want instead of a certain other one.
 const (
-	kindStay turnKind = iota
-	kindNext
-	kindBack
-	kindTo
+	stay state = -1 - iota
+	next
+	back
 )
-
-var (
-	stay = turn{}
-	next = turn{kind: kindNext}
-	back = turn{kind: kindBack}
-)
-
-func goTo(s state) turn { return turn{kind: kindTo, to: s} }
 
 // turn goes where a screen wants to go.
-func (m *model) turn(t turn) tea.Cmd {
-	to := t.to
-	switch t.kind {
-	case kindStay:
+func (m *model) turn(to state) tea.Cmd {
+	switch to {
+	case stay:
 		return nil
-	case kindNext:
+	case next:
 		to = m.after(m.state)
-	case kindBack:
+	case back:
 		to = m.before(m.state)
 	}
 	m.state, m.help, m.quit = to, help{}, quit{}
@@ -161,7 +144,7 @@ func (m *model) asks() bool { return m.state < stateInstall || m.state == stateF
 
 // seen joins another console's install at the second look: an install that has
 // failed may hold its lock for a moment after its failure is shown.
-func (m *model) seen(running bool) (tea.Cmd, turn) {
+func (m *model) seen(running bool) (tea.Cmd, state) {
 	if !running || !m.asks() {
 		m.busy = 0
 		return nil, stay
@@ -171,5 +154,5 @@ func (m *model) seen(running bool) (tea.Cmd, turn) {
 	}
 	m.busy = 0
 	m.join()
-	return nil, goTo(stateInstall)
+	return nil, stateInstall
 }

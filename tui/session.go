@@ -116,7 +116,7 @@ func (s *session) listDisks() tea.Cmd {
 func (s *session) watchDisks() tea.Cmd {
 	b := s.backend
 	return askTwo(nil, func() (<-chan struct{}, error) { return b.WatchDisks(context.Background()) },
-		func(changes <-chan struct{}, err error) (tea.Cmd, turn) {
+		func(changes <-chan struct{}, err error) (tea.Cmd, state) {
 			if err != nil {
 				return nil, stay // the disk screen still lists them at each visit
 			}
@@ -125,7 +125,7 @@ func (s *session) watchDisks() tea.Cmd {
 }
 
 func (s *session) awaitDisks(changes <-chan struct{}) tea.Cmd {
-	return ask(nil, func() bool { _, ok := <-changes; return ok }, func(ok bool) (tea.Cmd, turn) {
+	return ask(nil, func() bool { _, ok := <-changes; return ok }, func(ok bool) (tea.Cmd, state) {
 		if !ok {
 			return nil, stay
 		}
@@ -135,7 +135,7 @@ func (s *session) awaitDisks(changes <-chan struct{}) tea.Cmd {
 
 // foundDisks takes a new list. If the chosen disk is gone, replaced or now
 // refused, the screens go back to the choice and say why.
-func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, turn) {
+func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) {
 	if s.disksErr = err; err != nil {
 		return nil, stay
 	}
@@ -158,7 +158,7 @@ func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, turn) {
 		return nil, stay
 	}
 	s.answers.Disk, s.plan = steps.Disk{}, nil
-	return nil, goTo(stateDisk)
+	return nil, stateDisk
 }
 
 // shell opens a rescue shell, and calls back when it has ended. On a kiosk's
@@ -173,7 +173,7 @@ func (s *session) shell(asker screen, back func(error)) tea.Cmd {
 		}
 		return b.Shell(), nil
 	}
-	return askTwo(asker, open, func(shell *exec.Cmd, err error) (tea.Cmd, turn) {
+	return askTwo(asker, open, func(shell *exec.Cmd, err error) (tea.Cmd, state) {
 		if shell == nil {
 			back(err)
 			return nil, stay
@@ -182,7 +182,7 @@ func (s *session) shell(asker screen, back func(error)) tea.Cmd {
 			if _, ok := errors.AsType[*exec.ExitError](err); ok {
 				err = nil // the exit code is that of the operator's last command
 			}
-			return answer{asker, func() (tea.Cmd, turn) { back(err); return nil, stay }}
+			return answer{asker, func() (tea.Cmd, state) { back(err); return nil, stay }}
 		}), stay
 	})
 }

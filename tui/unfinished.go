@@ -37,7 +37,7 @@ func (u *unfinished) skip() bool { return u.begun == nil }
 
 func (u *unfinished) enter() tea.Cmd { return nil }
 
-func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if to := moved(msg, u.at, len(u.choices())); to != u.at {
 		u.at = to
 		return nil, stay

@@ -41,7 +41,7 @@ func (w *welcome) check(names ...string) tea.Cmd {
 	for _, name := range names {
 		delete(w.checks, name)
 		cmds = append(cmds, ask(w, func() steps.Checked { return b.Check(context.Background(), name, h) },
-			func(got steps.Checked) (tea.Cmd, turn) {
+			func(got steps.Checked) (tea.Cmd, state) {
 				if name != hostCheck || h.TargetHost == w.checked {
 					w.checks[name] = got
 				}
@@ -54,7 +54,7 @@ func (w *welcome) check(names ...string) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if to := moved(msg, w.at, len(w.hosts)); to != w.at {
 		w.at = to
 		return w.check(hostCheck), stay

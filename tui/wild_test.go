@@ -54,7 +54,7 @@ func (p *pilot) taint() {
 	k.all, k.err = append(slices.Clone(k.all), long), errors.New(long)
 	k.tried.insert(long[:300])
 	n := p.screens[stateNetwork].(*network)
-	n.note, p.network.Problem = long, long
+	n.note.text, p.network.Problem = long, long
 	for range 30 {
 		p.network.Interfaces = append(p.network.Interfaces, steps.InterfaceState{Name: long, About: long})
 		n.aps = append(n.aps, steps.AccessPoint{SSID: long, Signal: 300})
@@ -84,7 +84,7 @@ func (p *pilot) taint() {
 		p.failure = &steps.Error{Step: long, Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
-	f.note = long
+	f.note.text = long
 	for range 40 {
 		f.places = append(f.places, steps.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
 	}
