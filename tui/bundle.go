@@ -86,17 +86,17 @@ func (b *bundle) open() tea.Cmd {
 	})
 }
 
-func (b *bundle) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (b *bundle) view(p *page) *tea.Cursor {
+	c := p.c
 	host := clean(b.host().TargetHost)
 	p.head("Open the keys of "+host, "This medium carries the age identity of "+host+" and the deploy key of its config repo, sealed with a passphrase.")
 	switch {
 	case b.opened():
 		p.marked(glyphDone, c.good, "The keys are open.")
-		return p.String(), nil
+		return nil
 	case b.opening:
 		p.wait("opening the keys")
-		return p.String(), nil
+		return nil
 	}
 	cursor := p.field("passphrase", &b.pass, b.show, true)
 	p.gap()
@@ -105,5 +105,5 @@ func (b *bundle) view(c canvas) (string, *tea.Cursor) {
 	if b.problem != "" {
 		p.marked("!", c.bad, cut(clean(b.problem), 3*c.w))
 	}
-	return p.String(), cursor
+	return cursor
 }

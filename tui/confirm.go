@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -55,7 +54,7 @@ func (s *session) effect(v steps.Verdict) (title, list string) {
 	case s.answers.Resume:
 		return "The install on this disk will be resumed", "what is on it is kept"
 	case v.Blank:
-		return "This blank disk will be written", "empty"
+		return "This blank disk will be written", "nothing is lost"
 	}
 	return "This disk will be erased", "everything on it is lost"
 }
@@ -88,8 +87,8 @@ func (s *session) question() string {
 	return "Type yes to install " + s.host().TargetHost
 }
 
-func (f *confirm) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (f *confirm) view(p *page) *tea.Cursor {
+	c := p.c
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
 	title, list := f.effect(v)
@@ -102,7 +101,15 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	if !c.low() {
 		lines = append(lines, "")
 	}
-	p.add(c.box(list, c.w, append(lines, f.holds(c, v, p.left()-len(lines)-6)...)...)...)
+	mark, style := glyphBad, c.warn
+	if f.answers.Resume {
+		mark, style = glyphSmall, c.dim
+	}
+	if c.low() && len(v.Holds) > 0 {
+		v.Holds = []string{strings.Join(v.Holds, ", ")}
+	}
+	lines = append(lines, c.holds(v, mark, style, p.left()-len(lines)-6)...)
+	p.add(c.box(list, c.w, lines...)...)
 	p.gap()
 	prompt := f.question()
 	if width(prompt) > c.w-15 {
@@ -115,33 +122,5 @@ func (f *confirm) view(c canvas) (string, *tea.Cursor) {
 	if f.hint != "" {
 		p.add(c.warn.Render(cut(f.hint, c.w)))
 	}
-	return p.String(), cursor
-}
-
-// holds lists what is on the disk, in as many rows as there is room for; on low
-// screens in one.
-func (f *confirm) holds(c canvas, v steps.Verdict, room int) []string {
-	mark, style := glyphBad, c.warn
-	if f.answers.Resume {
-		mark, style = glyphSmall, c.dim
-	}
-	all := v.Holds
-	var lines []string
-	switch {
-	case f.answers.Resume:
-	case v.Blank:
-		lines = append(lines, c.good.Render("the disk is blank"))
-	case len(all) == 0:
-		lines = append(lines, c.warn.Render(unknownContents(v)))
-	}
-	if c.low() && len(all) > 1 {
-		all = []string{strings.Join(all, ", ")}
-	}
-	for i, h := range all {
-		if more := len(all) - i; i == max(1, room)-1 && more > 1 {
-			return append(lines, style.Render("and "+strconv.Itoa(more)+" more"))
-		}
-		lines = append(lines, style.Render(cut(mark+" "+clean(h), c.w-4)))
-	}
-	return lines
+	return cursor
 }

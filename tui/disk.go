@@ -2,9 +2,11 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"auto-installer/steps"
 )
@@ -78,8 +80,8 @@ func (d *diskScreen) looked(disk string, begun *steps.Unfinished) state {
 	return next
 }
 
-func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (d *diskScreen) view(p *page) *tea.Cursor {
+	c := p.c
 	p.head("Which disk?", "Nothing is written to a disk until you confirm.")
 	if d.notice != "" {
 		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
@@ -100,7 +102,7 @@ func (d *diskScreen) view(c canvas) (string, *tea.Cursor) {
 	default:
 		d.list(p)
 	}
-	return p.String(), nil
+	return nil
 }
 
 // list draws the rows and, below, what is on the disk under the cursor. bubbles'
@@ -205,23 +207,33 @@ func (c canvas) contents(v steps.Verdict, details bool) []string {
 			or(clean(d.Serial), "none"), or(clean(d.WWN), "none")), w)),
 			c.dim.Render(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(clean(d.PTType), "none"))))
 	}
-	for _, h := range v.Holds {
-		lines = append(lines, c.dim.Render(cut(glyphSmall+" "+clean(h), w)))
-	}
-	if len(v.Holds) == 0 && v.Refused == "" {
-		lines = append(lines, c.dim.Render(or(unknownContents(v), "empty")))
+	if v.Refused == "" || len(v.Holds) > 0 {
+		lines = append(lines, c.holds(v, glyphSmall, c.dim, len(v.Holds))...)
 	}
 	return lines
 }
 
-// unknownContents is what to say of a disk on which no known content was found,
-// or nothing if the disk is blank.
-func unknownContents(v steps.Verdict) string {
-	if v.Blank || len(v.Holds) > 0 {
-		return ""
+// holds lists what is on a disk in at most room rows.
+func (c canvas) holds(v steps.Verdict, mark string, style lipgloss.Style, room int) []string {
+	var lines []string
+	switch {
+	case v.Blank:
+		lines = append(lines, c.good.Render("empty"))
+	case len(v.Holds) == 0:
+		lines = append(lines, c.warn.Render(unknownContents))
 	}
-	return "no known content; it may hold other data"
+	for i, h := range v.Holds {
+		if more := len(v.Holds) - i; i == max(1, room)-1 && more > 1 {
+			return append(lines, style.Render("and "+strconv.Itoa(more)+" more"))
+		}
+		lines = append(lines, style.Render(mark+" "+clean(h)))
+	}
+	return lines
 }
+
+// unknownContents is what the screens say of a disk without known content: it is
+// blank only if it was seen to be.
+const unknownContents = "no known content; it may hold other data"
 
 // partitions draws the partitions to scale; each has at least one cell.
 func (c canvas) partitions(v steps.Verdict, w int) string {

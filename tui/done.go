@@ -67,8 +67,8 @@ func (d *done) power() tea.Cmd {
 	})
 }
 
-func (d *done) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (d *done) view(p *page) *tea.Cursor {
+	c := p.c
 	p.gap()
 	p.add(c.good.Render(glyphDone+" "+d.installing()+" is installed") + c.dim.Render(" in "+span(d.run.seconds)))
 	p.gap()
@@ -99,7 +99,7 @@ func (d *done) view(c canvas) (string, *tea.Cursor) {
 		p.gap()
 	}
 	d.viewEnd(p)
-	return p.String(), nil
+	return nil
 }
 
 // clip shortens a list to n lines, and marks that it did.

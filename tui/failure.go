@@ -133,12 +133,11 @@ func (f *failure) off() (tea.Cmd, state) {
 	}), stay
 }
 
-func (f *failure) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (f *failure) view(p *page) *tea.Cursor {
+	c := p.c
 	if f.log {
-		p.add(f.run.log.title(c, c.w))
-		p.add(f.run.log.view(c, c.w, p.left())...)
-		return p.String(), nil
+		p.log(&f.run.log)
+		return nil
 	}
 	p.gap()
 	what := "The install failed"
@@ -163,7 +162,7 @@ func (f *failure) view(c canvas) (string, *tea.Cursor) {
 	f.viewLast(p)
 	f.viewChoices(p)
 	p.note(f.note)
-	return p.String(), nil
+	return nil
 }
 
 // viewCause is the error and its hint, as far as the choices leave room.

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"crypto/subtle"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,17 +27,10 @@ func (f *field) text() string { return string(f.bytes()) }
 
 func (f *field) empty() bool { return f.n == 0 }
 
-func (f *field) equal(o *field) bool {
-	return subtle.ConstantTimeCompare(f.bytes(), o.bytes()) == 1
-}
-
 func (f *field) wipe() {
 	clear(f.buf[:])
 	f.n, f.full = 0, false
 }
-
-// runes is the number of characters in the field.
-func (f *field) runes() int { return utf8.RuneCount(f.bytes()) }
 
 // key edits the field, and reports whether the key was one for it.
 func (f *field) key(msg tea.KeyPressMsg) bool {
@@ -75,7 +67,7 @@ func (f *field) insert(text string) {
 
 // view draws the field w columns wide, and returns the cursor's column.
 func (f *field) view(w int, show bool) (string, int) {
-	text := strings.Repeat("*", f.runes())
+	text := strings.Repeat("*", utf8.RuneCount(f.bytes()))
 	if show {
 		text = f.text()
 	}

@@ -54,8 +54,8 @@ func (h *help) key(msg tea.KeyPressMsg) {
 
 // view lists every key of a screen. bubbles' own full help neither wraps nor
 // scrolls, so it does not fit on 40×12.
-func (h *help) view(c canvas, keys []binding) string {
-	p := newPage(c)
+func (h *help) view(p *page, keys []binding) {
+	c := p.c
 	p.head("Keys", "")
 	var lines []string
 	for _, k := range keys {
@@ -73,7 +73,6 @@ func (h *help) view(c canvas, keys []binding) string {
 		shown[len(shown)-1] += " " + glyphDown
 	}
 	p.add(shown...)
-	return p.String()
 }
 
 // scroll shows lines that may be more than fit.

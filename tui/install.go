@@ -103,24 +103,23 @@ func (i *install) stop() tea.Cmd {
 	})
 }
 
-func (i *install) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
-	switch {
-	case i.full:
-		i.viewLog(p)
-	default:
-		i.viewOverall(p)
-		switch {
-		case i.awaits():
-			i.viewWaiting(p)
-		case c.w >= 76 && c.h >= 18:
-			i.viewBeside(p)
-		default:
-			p.add(i.list(c, c.w, 3)...)
-			i.viewLog(p)
-		}
+func (i *install) view(p *page) *tea.Cursor {
+	c := p.c
+	if i.full {
+		p.log(&i.run.log)
+		return nil
 	}
-	return p.String(), nil
+	i.viewOverall(p)
+	switch {
+	case i.awaits():
+		i.viewWaiting(p)
+	case c.w >= 76 && c.h >= 18:
+		i.viewBeside(p)
+	default:
+		p.add(i.list(c, c.w, 3)...)
+		p.log(&i.run.log)
+	}
+	return nil
 }
 
 // viewOverall is the top: the host and disk, the time, and how far the install is.
@@ -186,12 +185,6 @@ func (i *install) viewBeside(p *page) {
 		}
 		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n-1])
 	}
-}
-
-// viewLog fills the rest of the page with the log.
-func (i *install) viewLog(p *page) {
-	p.add(i.run.log.title(p.c, p.c.w))
-	p.add(i.run.log.view(p.c, p.c.w, p.left())...)
 }
 
 // viewWaiting is what the engine needs of the operator, in the place of the log.

@@ -154,8 +154,8 @@ func (k *keyboard) take() tea.Cmd {
 	return k.load(list[k.at])
 }
 
-func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (k *keyboard) view(p *page) *tea.Cursor {
+	c := p.c
 	title := "Which keyboard?"
 	if c.low() {
 		title += " Now: " + or(k.keymap, "the console's own")
@@ -174,7 +174,7 @@ func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
 	if at := p.field("try", &k.tried, true, k.trying); at != nil {
 		cursor = at
 	}
-	return p.String(), cursor
+	return cursor
 }
 
 func (k *keyboard) viewList(p *page, room int) {

@@ -181,6 +181,12 @@ func (l *logPane) view(c canvas, w, h int) []string {
 	return out
 }
 
+// log fills the rest of the page with the log.
+func (p *page) log(l *logPane) {
+	p.add(l.title(p.c, p.c.w))
+	p.add(l.view(p.c, p.c.w, p.left())...)
+}
+
 // title is the line above the pane: which part of the log it shows.
 func (l *logPane) title(c canvas, w int) string {
 	how := "following"

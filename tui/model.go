@@ -181,18 +181,20 @@ func (m *model) View() tea.View {
 		return v
 	}
 	inner := c.body()
-	var body string
+	p := newPage(inner)
 	var cursor *tea.Cursor
 	keys := append(m.shown().keys(), m.everywhere()...)
 	switch {
 	case m.quit.open:
-		body, keys = m.quitView(inner), m.quitKeys()
+		keys = m.quitKeys()
+		m.quitView(p)
 	case m.help.open:
-		body, keys = m.help.view(inner, keys), helpKeys
+		m.help.view(p, keys)
+		keys = helpKeys
 	default:
-		body, cursor = m.shown().view(inner)
+		cursor = m.shown().view(p)
 	}
-	v.Content = frame(c, header(c, m.headed(), m.where()), body, helpLine(c, keys))
+	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, keys))
 	if cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}

@@ -170,20 +170,20 @@ func (n *network) join(pass []byte) tea.Cmd {
 	})
 }
 
-func (n *network) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (n *network) view(p *page) *tea.Cursor {
+	c := p.c
 	p.head("This machine has no network", "To build "+n.host().TargetHost+
 		", the installer must fetch its flake. Plug in a cable or join a Wi-Fi network; the installer then goes on.")
 	if !n.looked() {
 		p.wait("looking for a network")
-		return p.String(), nil
+		return nil
 	}
 	if !n.asking || !c.low() {
 		n.viewState(p)
 	}
 	cursor := n.viewWiFi(p)
 	p.note(n.note)
-	return p.String(), cursor
+	return cursor
 }
 
 func (n *network) viewState(p *page) {

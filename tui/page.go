@@ -76,7 +76,7 @@ func (n *note) set(err error, text string) {
 	}
 }
 
-// note appends a note, cut to the room that is left.
+// note appends as much of a note as fits.
 func (p *page) note(n note) {
 	if n.text == "" {
 		return
@@ -86,7 +86,10 @@ func (p *page) note(n note) {
 		style = p.c.bad
 	}
 	p.gap()
-	p.para(style, cut(clean(n.text), p.c.w*max(1, p.left())-10))
+	lines := wrap(clean(n.text), p.c.w)
+	for _, l := range lines[:min(len(lines), max(1, p.left()))] {
+		p.add(style.Render(l))
+	}
 }
 
 // list appends the rows of a list that fit, those around the cursor.

@@ -95,7 +95,7 @@ func (p *passphrase) submit() (tea.Cmd, state) {
 		p.at = 1
 	case p.second.empty():
 		p.problem = "type the passphrase a second time"
-	case !p.first.equal(&p.second):
+	case !bytes.Equal(p.first.bytes(), p.second.bytes()):
 		p.problem = mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again"
 		p.second.wipe()
 	case p.doubt != "" || p.keymap == p.host().Keymap:
@@ -128,8 +128,8 @@ func (p *passphrase) wipe() {
 	p.second.wipe()
 }
 
-func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
-	pg := newPage(c)
+func (p *passphrase) view(pg *page) *tea.Cursor {
+	c := pg.c
 	var cursor *tea.Cursor
 	if p.reopens() {
 		pg.head("Passphrase of the disk", "The unfinished install encrypted the disk with it. The install resumes only if it opens the disk.")
@@ -161,7 +161,7 @@ func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
 	if p.problem != "" {
 		pg.marked("!", c.bad, cut(clean(p.problem), 3*c.w))
 	}
-	return pg.String(), cursor
+	return cursor
 }
 
 // viewStrength advises; it never refuses.

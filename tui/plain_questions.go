@@ -259,7 +259,10 @@ func (p *Plain) askConfirm(context.Context) error {
 	v, _ := p.verdict(p.answers.Disk.Path)
 	d := v.Device
 	title, _ := p.effect(v)
-	holds := or(strings.Join(v.Holds, ", "), or(unknownContents(v), "nothing"))
+	holds := or(strings.Join(v.Holds, ", "), unknownContents)
+	if v.Blank {
+		holds = "nothing"
+	}
 	p.say("%s: %s, %s, serial %s, %s. On it: %s.", title, d.Path, or(steps.CleanText(d.Model), "no model"),
 		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), steps.CleanText(holds))
 	p.say("%s", p.consequence(v))

@@ -62,8 +62,8 @@ func (s *planScreen) say(note string) (tea.Cmd, state) {
 	return nil, stay
 }
 
-func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (s *planScreen) view(p *page) *tea.Cursor {
+	c := p.c
 	p.head("What the install does", "")
 	switch {
 	case s.err != nil:
@@ -72,10 +72,10 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 		if e.Hint != "" {
 			p.marked(glyphRight, c.text, e.Hint)
 		}
-		return p.String(), nil
+		return nil
 	case s.plan == nil:
 		p.wait("making the plan")
-		return p.String(), nil
+		return nil
 	}
 	var foot []string
 	if s.note != "" {
@@ -90,7 +90,7 @@ func (s *planScreen) view(c canvas) (string, *tea.Cursor) {
 	for _, l := range foot {
 		p.add(c.accent.Render(l))
 	}
-	return p.String(), nil
+	return nil
 }
 
 // lines are the warnings, the disk before and after, and the steps. On low screens
@@ -110,7 +110,7 @@ func (s *planScreen) lines(c canvas) []string {
 		lines = append(lines, "")
 	}
 	name := strings.TrimPrefix(clean(v.Device.Path), "/dev/")
-	was, will := before(v), after(s.plan, s.answers)
+	was, will := c.holds(v, glyphSmall, c.text, len(v.Holds)), after(s.plan, s.answers)
 	if c.w < 60 {
 		lines = slices.Concat(lines, c.box(name+" now", c.w, was...), c.box(name+" after", c.w, will...))
 	} else {
@@ -139,18 +139,6 @@ func count(n int, thing string) string {
 		thing += "s"
 	}
 	return strconv.Itoa(n) + " " + thing
-}
-
-// before is what a disk holds now.
-func before(v steps.Verdict) []string {
-	if len(v.Holds) == 0 || v.Blank {
-		return []string{or(unknownContents(v), "empty")}
-	}
-	var lines []string
-	for _, h := range v.Holds {
-		lines = append(lines, clean(h))
-	}
-	return lines
 }
 
 // after is what it will hold.

@@ -17,15 +17,14 @@ type quit struct {
 func (m *model) running() bool { return m.state == stateInstall && !m.run.ended }
 
 // quitView asks, and says what leaving or stopping means now.
-func (m *model) quitView(c canvas) string {
-	p := newPage(c)
+func (m *model) quitView(p *page) {
+	c := p.c
 	m.viewConsequence(p)
 	p.add("")
 	for _, k := range m.quitKeys() {
 		p.add(c.key.Render(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
 	}
 	p.note(m.quit.note)
-	return p.String()
 }
 
 func (m *model) viewConsequence(p *page) {
@@ -71,7 +70,7 @@ func (m *model) answerQuit(msg tea.KeyPressMsg) tea.Cmd {
 	case kiosk && keyShell.is(msg):
 		return m.shell(nil, func(err error) {
 			m.quit.note.set(err, "")
-			m.quit.open = err != nil
+			m.quit.open = m.quit.open && err != nil
 		})
 	case kiosk && !running && keyPowerOff.is(msg):
 		return m.power(false)

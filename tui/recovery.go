@@ -125,12 +125,12 @@ func (r *recovery) forget() {
 	r.answers.RecoveryKey = nil
 }
 
-func (r *recovery) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (r *recovery) view(p *page) *tea.Cursor {
+	c := p.c
 	switch r.stage {
 	case recoveryShow:
 		r.viewKey(p)
-		return p.String(), nil
+		return nil
 	case recoveryConfirm:
 		p.head("Type the last eight letters of the key", "This proves that you wrote it down. The key is not shown again.")
 		cursor := p.field("last eight", &r.typed, true, true)
@@ -138,7 +138,7 @@ func (r *recovery) view(c canvas) (string, *tea.Cursor) {
 			p.gap()
 			p.marked("!", c.bad, "these are not the last eight letters; Esc shows the key again")
 		}
-		return p.String(), cursor
+		return cursor
 	}
 	p.head("Make a recovery key?", "A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
@@ -150,7 +150,7 @@ func (r *recovery) view(c canvas) (string, *tea.Cursor) {
 			p.add(c.key.Render(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
 		}
 	}
-	return p.String(), nil
+	return nil
 }
 
 // viewKey shows the key, with its QR code beside it if there is room.

@@ -43,8 +43,8 @@ type screen interface {
 	keys() []binding
 	// key handles a key, and says where to go.
 	key(msg tea.KeyPressMsg) (tea.Cmd, state)
-	// view draws the body; the cursor is relative to it, or nil.
-	view(c canvas) (string, *tea.Cursor)
+	// view draws the body, and returns the cursor's place on the page or nil.
+	view(p *page) *tea.Cursor
 }
 
 // What only some screens do.

@@ -24,7 +24,7 @@ func TestSecret(t *testing.T) {
 	for _, r := range "pä東" {
 		s.key(tea.KeyPressMsg{Code: r, Text: string(r)})
 	}
-	if string(s.bytes()) != "pä東" || s.runes() != 3 {
+	if string(s.bytes()) != "pä東" || s.n != 6 {
 		t.Fatalf("%q", s.bytes())
 	}
 	if text, at := s.view(10, false); strings.TrimSpace(text) != "***" || at != 3 {

@@ -52,11 +52,11 @@ func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	return nil, stay
 }
 
-func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (u *unfinished) view(p *page) *tea.Cursor {
+	c := p.c
 	b := u.begun
 	if b == nil {
-		return p.String(), nil
+		return nil
 	}
 	under := "It was interrupted. Resuming keeps what it has done."
 	if !b.Proven() {
@@ -76,5 +76,5 @@ func (u *unfinished) view(c canvas) (string, *tea.Cursor) {
 	case b.Encrypted && u.choice() == resumes:
 		p.para(c.dim, "You type the passphrase of the unfinished install once.")
 	}
-	return p.String(), nil
+	return nil
 }

@@ -70,8 +70,8 @@ func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	return nil, stay
 }
 
-func (w *welcome) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (w *welcome) view(p *page) *tea.Cursor {
+	c := p.c
 	need := 13 // rows below the art
 	if len(w.hosts) > 1 {
 		need += 2 + min(len(w.hosts), 5)
@@ -100,7 +100,7 @@ func (w *welcome) view(c canvas) (string, *tea.Cursor) {
 	if room := p.left(); room > 0 {
 		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.version(" "+glyphSmall+" "), c.w)))
 	}
-	return p.String(), nil
+	return nil
 }
 
 // focused is the host under the cursor.
