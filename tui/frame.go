@@ -16,7 +16,7 @@ const (
 // canvas is where a body is drawn: its size and its styles.
 type canvas struct {
 	w, h int
-	styles
+	*styles
 	tick    int  // turns the spinner
 	console bool // draw only what the console's font has
 }

@@ -45,7 +45,7 @@ type help struct {
 
 // key scrolls if there is something to scroll to; other keys close.
 func (h *help) key(msg tea.KeyPressMsg) {
-	if fits := h.scroll.AtTop() && h.scroll.AtBottom(); fits || !keyScroll.is(msg) {
+	if fits := h.scroll.pane.AtTop() && h.scroll.pane.AtBottom(); fits || !keyScroll.is(msg) {
 		h.open = false
 		return
 	}
@@ -76,7 +76,7 @@ func (h *help) view(p *page, keys []binding) {
 }
 
 // scroll shows lines that may be more than fit.
-type scroll struct{ viewport.Model }
+type scroll struct{ pane viewport.Model }
 
 func newScroll() scroll {
 	v := viewport.New()
@@ -87,20 +87,20 @@ func newScroll() scroll {
 func (s *scroll) key(msg tea.KeyPressMsg) {
 	switch {
 	case keyFirst.is(msg):
-		s.GotoTop()
+		s.pane.GotoTop()
 	case keyLast.is(msg):
-		s.GotoBottom()
+		s.pane.GotoBottom()
 	default:
-		s.Model, _ = s.Update(msg)
+		s.pane, _ = s.pane.Update(msg)
 	}
 }
 
 // lines returns the lines that are shown, padded to w columns, and how many are
 // above and below them.
 func (s *scroll) lines(all []string, w, rows int) (shown []string, above, below int) {
-	s.SetWidth(w)
-	s.SetHeight(max(1, min(rows, len(all))))
-	s.SetContentLines(all)
-	shown = strings.Split(s.View(), "\n")
-	return shown, s.YOffset(), max(0, len(all)-s.YOffset()-len(shown))
+	s.pane.SetWidth(w)
+	s.pane.SetHeight(max(1, min(rows, len(all))))
+	s.pane.SetContentLines(all)
+	shown = strings.Split(s.pane.View(), "\n")
+	return shown, s.pane.YOffset(), max(0, len(all)-s.pane.YOffset()-len(shown))
 }

@@ -41,7 +41,7 @@ type Options struct {
 // model is the root: it alone changes the state.
 type model struct {
 	*session
-	styles  styles
+	styles  *styles
 	screens [states]screen
 	help    help // lies over the screen
 	quit    quit // lies over the screen

@@ -21,7 +21,7 @@ type planScreen struct {
 
 func (s *planScreen) enter() tea.Cmd {
 	s.plan, s.err, s.note = nil, nil, ""
-	s.scroll.GotoTop()
+	s.scroll.pane.GotoTop()
 	b, a := s.backend, s.answers
 	return askTwo(s, func() (*steps.Plan, error) { return b.Plan(a) }, func(p *steps.Plan, err error) (tea.Cmd, state) {
 		s.made(a.Disk.Path, p, err)

@@ -32,11 +32,11 @@ const (
 
 // newStyles makes the styles. Without colour, bold and reverse video make the same
 // distinctions.
-func newStyles(colour bool) styles {
+func newStyles(colour bool) *styles {
 	text := lipgloss.NewStyle()
 	bold := text.Bold(true)
 	if !colour {
-		return styles{
+		return &styles{
 			title: bold, text: text, strong: bold, dim: text, rule: text, accent: bold,
 			selected: text.Reverse(true), good: text, warn: bold, bad: bold, key: bold,
 		}
@@ -45,7 +45,7 @@ func newStyles(colour bool) styles {
 	// bold between two of them (SGR 22) ends the brightness too, and grey becomes
 	// black (drivers/tty/vt/vt.c, csi_m). So all bright colours are bold.
 	bright := func(c string) lipgloss.Style { return bold.Foreground(lipgloss.Color(c)) }
-	return styles{
+	return &styles{
 		title: bright(white), text: text, strong: bright(white), dim: bright(grey), rule: bright(grey),
 		accent: bright(brightCyan), selected: bright(brightCyan),
 		good: bright(brightGreen), warn: bright(brightYellow), bad: bright(brightRed),
