@@ -94,7 +94,7 @@ func (f *confirm) view(p *page) *tea.Cursor {
 	title, list := f.effect(v)
 	p.head(title, f.consequence(v))
 	lines := []string{
-		c.fact("disk", c.strong.Render(clean(d.Path)+"  "+steps.Size(d.Size))),
+		c.fact("disk", c.strong(clean(d.Path)+"  "+steps.Size(d.Size))),
 		c.fact("model", or(clean(d.Model), "unknown")),
 		c.fact("serial", or(clean(d.Serial), "none")),
 	}
@@ -118,9 +118,9 @@ func (f *confirm) view(p *page) *tea.Cursor {
 	prompt += ": "
 	typed := clean(f.typed.text())
 	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
-	p.add(c.title.Render(prompt) + c.accent.Render(typed))
+	p.add(c.title(prompt) + c.accent(typed))
 	if f.hint != "" {
-		p.add(c.warn.Render(cut(f.hint, c.w)))
+		p.add(c.warn(cut(f.hint, c.w)))
 	}
 	return cursor
 }

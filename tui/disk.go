@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 
 	"auto-installer/steps"
 )
@@ -115,7 +114,7 @@ func (d *diskScreen) list(p *page) {
 		info = min(14, p.left()-4)
 	}
 	if !c.low() {
-		p.add(c.dim.Render(c.columns("  disk", "size", "bus", "model", "serial", "what it is")))
+		p.add(c.dim(c.columns("  disk", "size", "bus", "model", "serial", "what it is")))
 	} else {
 		info = 5
 	}
@@ -125,13 +124,13 @@ func (d *diskScreen) list(p *page) {
 		p.add(d.row(c, d.disks[i]))
 	}
 	if to-from < len(d.disks) && !c.low() {
-		p.add(c.dim.Render(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
+		p.add(c.dim(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
 	}
 	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
 		p.gap()
 		lines := c.contents(v, d.details)
 		if most := max(1, p.left()-2); len(lines) > most {
-			lines = append(lines[:most-1], c.dim.Render("and more"))
+			lines = append(lines[:most-1], c.dim("and more"))
 		}
 		title := clean(strings.TrimPrefix(or(v.Device.ByID, v.Device.Path), "/dev/disk/by-id/"))
 		p.add(c.box(title, c.w, lines...)...)
@@ -148,7 +147,7 @@ func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	if dev.Path == d.diskAt {
 		mark, style = glyphCursor+" ", c.selected
 	}
-	return style.Render(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
+	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
 		clean(dev.Transport), clean(dev.Model), tail(clean(dev.Serial), 8), clean(summary(v))))
 }
 
@@ -187,7 +186,7 @@ func (c canvas) contents(v steps.Verdict, details bool) []string {
 	var lines []string
 	if v.Refused != "" {
 		for _, l := range wrap("cannot be used: "+clean(v.Refused), w) {
-			lines = append(lines, c.warn.Render(l))
+			lines = append(lines, c.warn(l))
 		}
 	}
 	if c.w < 60 {
@@ -203,9 +202,9 @@ func (c canvas) contents(v steps.Verdict, details bool) []string {
 		lines = append(lines, wrap(why, w)...)
 	}
 	if details {
-		lines = append(lines, c.dim.Render(cut(fmt.Sprintf("%s  %s  serial %s  wwn %s", clean(d.Path), clean(d.Model),
+		lines = append(lines, c.dim(cut(fmt.Sprintf("%s  %s  serial %s  wwn %s", clean(d.Path), clean(d.Model),
 			or(clean(d.Serial), "none"), or(clean(d.WWN), "none")), w)),
-			c.dim.Render(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(clean(d.PTType), "none"))))
+			c.dim(fmt.Sprintf("%d bytes, sectors of %d bytes, table %s", d.Size, d.LogicalSector, or(clean(d.PTType), "none"))))
 	}
 	if v.Refused == "" || len(v.Holds) > 0 {
 		lines = append(lines, c.holds(v, glyphSmall, c.dim, len(v.Holds))...)
@@ -214,19 +213,19 @@ func (c canvas) contents(v steps.Verdict, details bool) []string {
 }
 
 // holds lists what is on a disk in at most room rows.
-func (c canvas) holds(v steps.Verdict, mark string, style lipgloss.Style, room int) []string {
+func (c canvas) holds(v steps.Verdict, mark string, style ink, room int) []string {
 	var lines []string
 	switch {
 	case v.Blank:
-		lines = append(lines, c.good.Render("empty"))
+		lines = append(lines, c.good("empty"))
 	case len(v.Holds) == 0:
-		lines = append(lines, c.warn.Render(unknownContents))
+		lines = append(lines, c.warn(unknownContents))
 	}
 	for i, h := range v.Holds {
 		if more := len(v.Holds) - i; i == max(1, room)-1 && more > 1 {
-			return append(lines, style.Render("and "+strconv.Itoa(more)+" more"))
+			return append(lines, style("and "+strconv.Itoa(more)+" more"))
 		}
-		lines = append(lines, style.Render(mark+" "+clean(h)))
+		lines = append(lines, style(mark+" "+clean(h)))
 	}
 	return lines
 }
@@ -246,5 +245,5 @@ func (c canvas) partitions(v steps.Verdict, w int) string {
 		b.WriteString(strings.Repeat(shades[i%len(shades)], n))
 		used += n
 	}
-	return c.key.Render(b.String()) + c.dim.Render(strings.Repeat(glyphLight, w-used))
+	return c.key(b.String()) + c.dim(strings.Repeat(glyphLight, w-used))
 }

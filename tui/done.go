@@ -70,7 +70,7 @@ func (d *done) power() tea.Cmd {
 func (d *done) view(p *page) *tea.Cursor {
 	c := p.c
 	p.gap()
-	p.add(c.good.Render(glyphDone+" "+d.installing()+" is installed") + c.dim.Render(" in "+span(d.run.seconds)))
+	p.add(c.good(glyphDone+" "+d.installing()+" is installed") + c.dim(" in "+span(d.run.seconds)))
 	p.gap()
 	room := p.left() - 2 // without the last two lines
 	if d.err != nil {
@@ -89,7 +89,7 @@ func (d *done) view(p *page) *tea.Cursor {
 		proven.marked(glyphDone, c.good, storeHash.ReplaceAllString(clean(s), ""))
 	}
 	if len(proven.lines) > 0 {
-		p.add(c.title.Render("Proven"))
+		p.add(c.title("Proven"))
 		p.add(clip(c, proven.lines, room-1-most)...)
 		most = room - 1 - min(len(proven.lines), room-1-most)
 		p.gap()
@@ -107,18 +107,18 @@ func clip(c canvas, lines []string, n int) []string {
 	if len(lines) <= n || n < 1 {
 		return lines[:max(0, min(n, len(lines)))]
 	}
-	return append(lines[:n-1:n-1], c.dim.Render("  and more, in the log on the disk"))
+	return append(lines[:n-1:n-1], c.dim("  and more, in the log on the disk"))
 }
 
 // viewEnd is what the operator and the machine do next.
 func (d *done) viewEnd(p *page) {
 	c, verb := p.c, powerVerb(d.reboots())
-	p.add(c.title.Render("Now remove the stick."))
+	p.add(c.title("Now remove the stick."))
 	switch {
 	case d.err != nil:
 		p.para(c.bad, cut("The machine does not "+verb+": "+clean(steps.NewError("", d.err).Cause), 2*c.w-20))
 	case d.off:
-		p.add(c.accent.Render("The machine will " + verb + " now."))
+		p.add(c.accent("The machine will " + verb + " now."))
 	case d.held:
 		p.add("The countdown is stopped. Press Enter to " + verb + ".")
 	default:

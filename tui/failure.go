@@ -144,7 +144,7 @@ func (f *failure) view(p *page) *tea.Cursor {
 	if f.failure != nil && f.failure.Step != "" {
 		what += " at " + clean(f.failure.Step)
 	}
-	p.add(c.bad.Render(cut(what, c.w)))
+	p.add(c.bad(cut(what, c.w)))
 	if !c.low() {
 		left := f.left()
 		switch {
@@ -205,7 +205,7 @@ func (f *failure) viewLast(p *page) {
 	}
 	var lines []string
 	for i := l.len() - n; i < l.len(); i++ {
-		lines = append(lines, p.c.dim.Render(l.rowsOf(i, p.c.w-4)[0]))
+		lines = append(lines, p.c.dim(l.rowsOf(i, p.c.w-4)[0]))
 	}
 	p.add(p.c.box("last lines", p.c.w, lines...)...)
 	p.gap()
@@ -214,7 +214,7 @@ func (f *failure) viewLast(p *page) {
 func (f *failure) viewChoices(p *page) {
 	const label = 26
 	if f.asking {
-		p.add(p.c.title.Render("Save the log where?"))
+		p.add(p.c.title("Save the log where?"))
 		p.list(f.at, len(f.places), max(1, p.left()-3), func(i int) (string, string) {
 			pl := f.places[i]
 			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + steps.Size(pl.Size) + " " + pl.Disk)

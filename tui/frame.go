@@ -33,8 +33,8 @@ func header(c canvas, host, where string) string {
 	}
 	left = cut(left, c.w-width(where)-8)
 	fill := max(1, c.w-width(left)-width(where)-6)
-	return c.rule.Render(glyphLine) + " " + c.strong.Render(left) + " " + c.rule.Render(strings.Repeat(glyphLine, fill)) +
-		" " + c.accent.Render(where) + " " + c.rule.Render(glyphLine)
+	return c.rule(glyphLine) + " " + c.strong(left) + " " + c.rule(strings.Repeat(glyphLine, fill)) +
+		" " + c.accent(where) + " " + c.rule(glyphLine)
 }
 
 // body is the canvas of the part between title and help line.
@@ -60,7 +60,7 @@ func frame(c canvas, top, body, help string) string {
 		}
 		out = append(out, pad(line, c.w))
 	}
-	out = append(out, c.rule.Render(strings.Repeat(glyphLine, c.w)), pad(shown(help, c.console), c.w))
+	out = append(out, c.rule(strings.Repeat(glyphLine, c.w)), pad(shown(help, c.console), c.w))
 	return strings.Join(out, "\n")
 }
 

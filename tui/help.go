@@ -18,14 +18,14 @@ func helpLine(c canvas, keys []binding) string {
 	for _, k := range keys {
 		switch h := k.Help(); {
 		case h.Desc == keyHelp.Help().Desc:
-			last = c.key.Render(h.Key) + " " + h.Desc
+			last = c.key(h.Key) + " " + h.Desc
 		case !k.hide:
 			line = append(line, k.Binding)
 		}
 	}
 	h := bubbleshelp.New()
 	h.ShortSeparator = gap
-	h.Styles = bubbleshelp.Styles{ShortKey: c.key, ShortDesc: c.text}
+	h.Styles = bubbleshelp.Styles{ShortKey: c.helpKey}
 	// With a width of its own, bubbles' help overflows where its ellipsis does not fit.
 	for len(line) > 0 && width(h.ShortHelpView(line)) > c.w-2-len(gap)-width(last) {
 		line = line[:len(line)-1]
@@ -61,7 +61,7 @@ func (h *help) view(p *page, keys []binding) {
 	for _, k := range keys {
 		show := k.Help().Key
 		for _, l := range wrap(or(k.long, k.Help().Desc), c.w-12) {
-			lines = append(lines, c.key.Render(pad(show, 10))+l)
+			lines = append(lines, c.key(pad(show, 10))+l)
 			show = ""
 		}
 	}

@@ -138,11 +138,11 @@ func (i *install) viewOverall(p *page) {
 	title = or(i.note, title)
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
-	p.add(c.title.Render(pad(title, c.w-len(clock)-1)) + " " + c.dim.Render(clock))
+	p.add(c.title(pad(title, c.w-len(clock)-1)) + " " + c.dim(clock))
 	n := len(i.run.steps)
 	const beside = 18 // columns of the figures
 	figures := fmt.Sprintf("%d %%  step %d/%d", i.run.overall.Percent(), min(done+1, n), n)
-	p.add(bar(c.accent, i.run.overall.Part(), c.w-beside) + c.dim.Render(padLeft(figures, beside)))
+	p.add(bar(c.accent, i.run.overall.Part(), c.w-beside) + c.dim(padLeft(figures, beside)))
 	p.add(i.viewProgress(c))
 	p.gap()
 }
@@ -152,7 +152,7 @@ func (i *install) viewProgress(c canvas) string {
 	pr := i.run.progress
 	if pr.Total == 0 {
 		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
-			return c.dim.Render(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
+			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
 		}
 		return ""
 	}
@@ -180,10 +180,10 @@ func (i *install) viewBeside(p *page) {
 			left = list[n]
 		}
 		if n == 0 {
-			p.add(pad(left, listWidth) + c.rule.Render("├") + i.run.log.title(c, c.w-listWidth-1))
+			p.add(pad(left, listWidth) + c.rule("├") + i.run.log.title(c, c.w-listWidth-1))
 			continue
 		}
-		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n-1])
+		p.add(pad(left, listWidth) + c.rule("│ ") + log[n-1])
 	}
 }
 
@@ -195,7 +195,7 @@ func (i *install) viewWaiting(p *page) {
 	if i.without {
 		p.para(c.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
 		p.gap()
-		p.add("Press " + c.key.Render("y") + " to go on without it, " + c.key.Render("Esc") + " to go on waiting.")
+		p.add("Press " + c.key("y") + " to go on without it, " + c.key("Esc") + " to go on waiting.")
 		return
 	}
 	// The engine warns of what it received and refused.
@@ -210,7 +210,7 @@ func (i *install) viewWaiting(p *page) {
 			style = c.accent // a command, or what the operator compares
 		}
 		if width(line) <= c.w {
-			p.add(style.Render(line))
+			p.add(style(line))
 			continue
 		}
 		p.para(style, line)
@@ -232,7 +232,7 @@ func (i *install) list(c canvas, w, room int) []string {
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style.Render(mark+" "+pad(clean(s.name), w-10))+c.dim.Render(padLeft(took, 7)))
+		out = append(out, style(mark+" "+pad(clean(s.name), w-10))+c.dim(padLeft(took, 7)))
 	}
 	return out
 }

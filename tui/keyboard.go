@@ -169,7 +169,7 @@ func (k *keyboard) view(p *page) *tea.Cursor {
 	p.gap()
 	cursor := p.field("find", &k.filter, true, !k.trying)
 	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
-		p.lines[len(p.lines)-1] = c.warn.Render(cut("! "+clean(steps.NewError("", k.err).Cause), c.w))
+		p.lines[len(p.lines)-1] = c.warn(cut("! "+clean(steps.NewError("", k.err).Cause), c.w))
 	}
 	if at := p.field("try", &k.tried, true, k.trying); at != nil {
 		cursor = at
@@ -191,14 +191,14 @@ func (k *keyboard) viewList(p *page, room int) {
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}
-		p.add(style.Render(mark+cut(clean(list[i]), c.w-20)) + c.dim.Render(note))
+		p.add(style(mark+cut(clean(list[i]), c.w-20)) + c.dim(note))
 	}
 	switch {
 	case !k.listed:
 		p.wait("looking for keymaps")
 	case len(k.all) == 0:
-		p.add(c.dim.Render(cut("this system has no keymaps; the loaded one stays", c.w)))
+		p.add(c.dim(cut("this system has no keymaps; the loaded one stays", c.w)))
 	case len(list) == 0:
-		p.add(c.dim.Render(cut("no keymap has that in its name", c.w)))
+		p.add(c.dim(cut("no keymap has that in its name", c.w)))
 	}
 }

@@ -176,7 +176,7 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, "")
 	}
 	if l.searching {
-		out = append(out, c.accent.Render("/")+tail(clean(l.query.text()), w-2)+c.accent.Render("_"))
+		out = append(out, c.accent("/")+tail(clean(l.query.text()), w-2)+c.accent("_"))
 	}
 	return out
 }
@@ -200,7 +200,7 @@ func (l *logPane) title(c canvas, w int) string {
 		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
 	}
 	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
-	return c.rule.Render(glyphLine) + c.dim.Render(text) + c.rule.Render(strings.Repeat(glyphLine, max(0, w-1-width(text))))
+	return c.rule(glyphLine) + c.dim(text) + c.rule(strings.Repeat(glyphLine, max(0, w-1-width(text))))
 }
 
 // storeHash is the part of a store path that the screens leave out: the operator
@@ -229,7 +229,7 @@ func (l *logPane) mark(c canvas, line string) string {
 		return line
 	}
 	end := at + l.query.n
-	return line[:at] + c.selected.Render(line[at:end]) + line[end:]
+	return line[:at] + c.selected(line[at:end]) + line[end:]
 }
 
 func (l *logPane) searchKey(msg tea.KeyPressMsg) {

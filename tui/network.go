@@ -194,10 +194,10 @@ func (n *network) viewState(p *page) {
 	}
 	for i, f := range n.network.Interfaces {
 		if more := len(n.network.Interfaces) - i; i == most-1 && more > 1 {
-			p.add(c.dim.Render("and " + strconv.Itoa(more) + " more"))
+			p.add(c.dim("and " + strconv.Itoa(more) + " more"))
 			break
 		}
-		p.add(c.dim.Render(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
+		p.add(c.dim(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
 	}
 	if problem := clean(n.network.Problem); problem != "" {
 		p.marked("!", c.warn, cut(problem, 2*c.w-24))
@@ -225,8 +225,8 @@ func (n *network) viewWiFi(p *page) *tea.Cursor {
 		case ap.Secured:
 			lock = "secured"
 		}
-		p.add(style.Render(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
-			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim.Render(lock))
+		p.add(style(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
+			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim(lock))
 	}
 	if !n.asking {
 		return nil

@@ -28,7 +28,7 @@ func (p *page) gap() {
 // head appends the screen's question and, if there is room, an explanation.
 func (p *page) head(title, under string) {
 	p.gap()
-	p.add(p.c.title.Render(cut(clean(title), p.c.w)))
+	p.add(p.c.title(cut(clean(title), p.c.w)))
 	if under != "" && !p.c.low() {
 		p.para(p.c.text, under) // grey is too dark to read on a console
 	}
@@ -36,31 +36,31 @@ func (p *page) head(title, under string) {
 }
 
 // para appends text, wrapped.
-func (p *page) para(style lipgloss.Style, s string) {
+func (p *page) para(style ink, s string) {
 	for _, l := range wrap(s, p.c.w) {
-		p.add(style.Render(l))
+		p.add(style(l))
 	}
 }
 
 // marked appends text, wrapped, behind a mark of one column.
-func (p *page) marked(mark string, style lipgloss.Style, s string) {
+func (p *page) marked(mark string, style ink, s string) {
 	for n, l := range wrap(s, p.c.w-2) {
 		if n > 0 {
 			mark = " "
 		}
-		p.add(style.Render(mark + " " + l))
+		p.add(style(mark + " " + l))
 	}
 }
 
 // wait appends what the screen waits for.
-func (p *page) wait(what string) { p.add(p.c.dim.Render(p.c.spin() + " " + what)) }
+func (p *page) wait(what string) { p.add(p.c.dim(p.c.spin() + " " + what)) }
 
 // fact appends a name and its value.
 func (p *page) fact(name, value string) { p.add(p.c.fact(name, value)) }
 
 // fact is a name and its value, such as a disk and its model.
 func (c canvas) fact(name, value string) string {
-	return c.dim.Render(pad(name, 9)) + cut(value, c.w-9)
+	return c.dim(pad(name, 9)) + cut(value, c.w-9)
 }
 
 // note is what became of something that the operator asked for.
@@ -86,9 +86,13 @@ func (p *page) note(n note) {
 		style = p.c.bad
 	}
 	p.gap()
+	if p.left() < 2 {
+		p.add(style(cut(clean(n.text), p.c.w)))
+		return
+	}
 	lines := wrap(clean(n.text), p.c.w)
-	for _, l := range lines[:min(len(lines), max(1, p.left()))] {
-		p.add(style.Render(l))
+	for _, l := range lines[:min(len(lines), p.left())] {
+		p.add(style(l))
 	}
 }
 
@@ -111,7 +115,7 @@ func (p *page) option(here bool, label, about string) {
 		about = ""
 	}
 	label = cut(mark+label, p.c.w)
-	p.add(style.Render(label) + p.c.dim.Render(cut(about, p.c.w-width(label))))
+	p.add(style(label) + p.c.dim(cut(about, p.c.w-width(label))))
 }
 
 // field appends a labelled field with its rule. If it has the keys, the cursor's
@@ -125,15 +129,15 @@ func (p *page) field(label string, f *field, show, here bool) (cursor *tea.Curso
 		style, mark = p.c.accent, glyphCursor+" "
 		cursor = tea.NewCursor(left+at, p.row())
 	}
-	p.add(style.Render(mark+pad(label, left-2))+text, blanks(left)+p.c.rule.Render(strings.Repeat(glyphLine, room)))
+	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.c.rule(strings.Repeat(glyphLine, room)))
 	return cursor
 }
 
 // keymap appends the keymap with which a passphrase is typed.
 func (p *page) keymap(name string, capsLock bool) {
-	line := p.c.dim.Render("  "+pad("keyboard", 12)) + or(clean(name), "the console's own")
+	line := p.c.dim("  "+pad("keyboard", 12)) + or(clean(name), "the console's own")
 	if capsLock {
-		line += p.c.warn.Render("  ! Caps Lock is on")
+		line += p.c.warn("  ! Caps Lock is on")
 	}
 	p.add(line)
 }
@@ -151,13 +155,13 @@ func (p *page) String() string { return strings.Join(p.lines, "\n") }
 func (c canvas) box(title string, w int, lines ...string) []string {
 	inner := w - 4
 	title = cut(title, inner-2)
-	top := c.rule.Render("┌"+glyphLine) + " " + c.strong.Render(title) + " " +
-		c.rule.Render(strings.Repeat(glyphLine, max(0, w-5-width(title)))+"┐")
+	top := c.rule("┌"+glyphLine) + " " + c.strong(title) + " " +
+		c.rule(strings.Repeat(glyphLine, max(0, w-5-width(title)))+"┐")
 	out := []string{top}
 	for _, l := range lines {
-		out = append(out, c.rule.Render("│")+" "+pad(l, inner)+" "+c.rule.Render("│"))
+		out = append(out, c.rule("│")+" "+pad(l, inner)+" "+c.rule("│"))
 	}
-	return append(out, c.rule.Render("└"+strings.Repeat(glyphLine, w-2)+"┘"))
+	return append(out, c.rule("└"+strings.Repeat(glyphLine, w-2)+"┘"))
 }
 
 // beside puts two blocks of lines side by side.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 
 	"auto-installer/steps"
 )
@@ -172,10 +171,10 @@ func (p *passphrase) viewStrength(pg *page) {
 		return
 	}
 	s := steps.PassphraseStrength(p.first.bytes())
-	style := [...]lipgloss.Style{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
+	style := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
 	line := "  "
 	if c.w >= 60 {
-		line += c.dim.Render(pad("strength", 12))
+		line += c.dim(pad("strength", 12))
 	}
 	line += bar(style, ratio(int64(s.Score), 4), 8) + " "
 	pg.add(line + cut(s.Advice, c.w-width(line)))

@@ -84,11 +84,11 @@ func (s *planScreen) view(p *page) *tea.Cursor {
 	}
 	lines, _, below := s.scroll.lines(s.lines(c), c.w, p.left()-len(foot))
 	if below > 0 {
-		lines[len(lines)-1] = c.key.Render(glyphDown) + c.dim.Render(" "+count(below+1, "more line"))
+		lines[len(lines)-1] = c.key(glyphDown) + c.dim(" "+count(below+1, "more line"))
 	}
 	p.add(lines...)
 	for _, l := range foot {
-		p.add(c.accent.Render(l))
+		p.add(c.accent(l))
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *planScreen) lines(c canvas) []string {
 	lines := warned.lines
 	switch n := len(all); {
 	case n > 0 && c.low():
-		lines = []string{c.warn.Render("! " + count(n, "warning") + " below")}
+		lines = []string{c.warn("! " + count(n, "warning") + " below")}
 	case n > 0:
 		lines = append(lines, "")
 	}
@@ -125,10 +125,10 @@ func (s *planScreen) lines(c canvas) []string {
 	for _, st := range s.plan.Steps {
 		if st.Writes && !past {
 			past = true
-			lines = append(lines, c.rule.Render(strings.Repeat(glyphLine, 2))+c.warn.Render(" from here on the disk is written ")+
-				c.rule.Render(strings.Repeat(glyphLine, max(0, c.w-36))))
+			lines = append(lines, c.rule(strings.Repeat(glyphLine, 2))+c.warn(" from here on the disk is written ")+
+				c.rule(strings.Repeat(glyphLine, max(0, c.w-36))))
 		}
-		lines = append(lines, c.accent.Render(pad(st.Name, 11))+cut(clean(st.Does), c.w-11))
+		lines = append(lines, c.accent(pad(st.Name, 11))+cut(clean(st.Does), c.w-11))
 	}
 	return lines
 }

@@ -22,7 +22,7 @@ func (m *model) quitView(p *page) {
 	m.viewConsequence(p)
 	p.add("")
 	for _, k := range m.quitKeys() {
-		p.add(c.key.Render(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
+		p.add(c.key(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
 	}
 	p.note(m.quit.note)
 }

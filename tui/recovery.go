@@ -147,7 +147,7 @@ func (r *recovery) view(p *page) *tea.Cursor {
 	}
 	for _, k := range r.keys() {
 		if h := k.Help(); h.Key != keyBack.Help().Key {
-			p.add(c.key.Render(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
+			p.add(c.key(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (r *recovery) viewKey(p *page) {
 	p.head("Write this down", "Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
 	var text []string
 	for half := range slices.Chunk(r.shown, len(r.shown)/2) {
-		text = append(text, p.c.strong.Render(keyGroups(half)))
+		text = append(text, p.c.strong(keyGroups(half)))
 	}
 	wide := 0
 	if len(r.qr) > 0 {
@@ -175,7 +175,7 @@ func (r *recovery) viewKey(p *page) {
 	// White on the console's black: a scanner reads the white as paper.
 	qr := make([]string, len(r.qr))
 	for i, l := range r.qr {
-		qr[i] = p.c.strong.Render(l)
+		qr[i] = p.c.strong(l)
 	}
 	for i, l := range text {
 		text[i] = pad(l, min(p.c.w-wide-2, 36))

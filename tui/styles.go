@@ -11,18 +11,22 @@ import (
 // styles is every colour of the screens. They are of the 16 named ones: the Linux
 // console has no others (console_codes(4)), and they follow the operator's palette.
 type styles struct {
-	title    lipgloss.Style // what the screen asks
-	text     lipgloss.Style
-	strong   lipgloss.Style
-	dim      lipgloss.Style // secondary, and refused
-	rule     lipgloss.Style // lines and borders
-	accent   lipgloss.Style // where the operator is
-	selected lipgloss.Style // the row under the cursor
-	good     lipgloss.Style
-	warn     lipgloss.Style
-	bad      lipgloss.Style
-	key      lipgloss.Style // in the help line
+	title    ink // what the screen asks
+	text     ink
+	strong   ink
+	dim      ink // secondary, and refused
+	rule     ink // lines and borders
+	accent   ink // where the operator is
+	selected ink // the row under the cursor
+	good     ink
+	warn     ink
+	bad      ink
+	key      ink
+	helpKey  lipgloss.Style // key, for bubbles' help
 }
+
+// ink draws text in a style.
+type ink func(...string) string
 
 // The 16 colours' numbers.
 const (
@@ -37,19 +41,20 @@ func newStyles(colour bool) *styles {
 	bold := text.Bold(true)
 	if !colour {
 		return &styles{
-			title: bold, text: text, strong: bold, dim: text, rule: text, accent: bold,
-			selected: text.Reverse(true), good: text, warn: bold, bad: bold, key: bold,
+			title: bold.Render, text: text.Render, strong: bold.Render, dim: text.Render, rule: text.Render, accent: bold.Render,
+			selected: text.Reverse(true).Render, good: text.Render, warn: bold.Render, bad: bold.Render, key: bold.Render, helpKey: bold,
 		}
 	}
 	// To the Linux console a bright colour is a dark one that is bold: the end of
 	// bold between two of them (SGR 22) ends the brightness too, and grey becomes
 	// black (drivers/tty/vt/vt.c, csi_m). So all bright colours are bold.
-	bright := func(c string) lipgloss.Style { return bold.Foreground(lipgloss.Color(c)) }
+	bright := func(c string) ink { return bold.Foreground(lipgloss.Color(c)).Render }
+	key := text.Foreground(lipgloss.Color(cyan))
 	return &styles{
-		title: bright(white), text: text, strong: bright(white), dim: bright(grey), rule: bright(grey),
+		title: bright(white), text: text.Render, strong: bright(white), dim: bright(grey), rule: bright(grey),
 		accent: bright(brightCyan), selected: bright(brightCyan),
 		good: bright(brightGreen), warn: bright(brightYellow), bad: bright(brightRed),
-		key: text.Foreground(lipgloss.Color(cyan)),
+		key: key.Render, helpKey: key,
 	}
 }
 
@@ -59,12 +64,12 @@ func (c canvas) spin() string { return spinner.Line.Frames[c.tick%len(spinner.Li
 
 // bar draws a part of 1 as a bar of w columns, full only at the end: bubbles'
 // bar would round up. It has one colour, which the style gives.
-func bar(style lipgloss.Style, part float64, w int) string {
+func bar(style ink, part float64, w int) string {
 	none := lipgloss.NoColor{}
 	p := progress.New(progress.WithWidth(w), progress.WithFillCharacters('█', '░'), progress.WithoutPercentage(), progress.WithColors(none))
 	p.EmptyColor = none
 	cells := math.Floor(float64(w) * max(0, min(part, 1)))
-	return style.Render(p.ViewAs(cells / float64(max(1, w))))
+	return style(p.ViewAs(cells / float64(max(1, w))))
 }
 
 // ratio is done of total as a part of 1.

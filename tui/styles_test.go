@@ -3,8 +3,6 @@ package tui
 import (
 	"regexp"
 	"testing"
-
-	"charm.land/lipgloss/v2"
 )
 
 // On the Linux console taking bold back darkens a bright colour, so none may
@@ -12,12 +10,12 @@ import (
 func TestBrightIsBold(t *testing.T) {
 	s := newStyles(true)
 	bright, bold := regexp.MustCompile(`[\[;]9[0-7][;m]`), regexp.MustCompile(`[\[;]1[;m]`)
-	for name, i := range map[string]lipgloss.Style{
+	for name, i := range map[string]ink{
 		"title": s.title, "text": s.text, "strong": s.strong, "dim": s.dim, "rule": s.rule, "accent": s.accent,
 		"selected": s.selected, "good": s.good, "warn": s.warn, "bad": s.bad, "key": s.key,
 	} {
-		if on := i.Render("x"); bright.MatchString(on) && !bold.MatchString(on) {
-			t.Errorf("%s is %q", name, i.Render("x"))
+		if on := i("x"); bright.MatchString(on) && !bold.MatchString(on) {
+			t.Errorf("%s is %q", name, i("x"))
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (w *welcome) view(p *page) *tea.Cursor {
 		if !c.low() {
 			room = max(3, p.left()-14)
 		}
-		p.add(c.title.Render("Which host?"))
+		p.add(c.title("Which host?"))
 		p.list(w.at, len(w.hosts), room, func(i int) (label, about string) { return w.hosts[i].TargetHost, "" })
 		p.gap()
 	}
@@ -98,7 +98,7 @@ func (w *welcome) view(p *page) *tea.Cursor {
 	p.gap()
 	w.viewChecks(p)
 	if room := p.left(); room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.version(" "+glyphSmall+" "), c.w)))
+		p.add(strings.Repeat("\n", room-1) + c.dim(cut(w.version(" "+glyphSmall+" "), c.w)))
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (p *page) banner(art string, need int) bool {
 	p.gap()
 	left := blanks((p.c.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent.Render(ansi.Truncate(l[min(margin, len(l)):], p.c.w, "")))
+		p.add(left + p.c.accent(ansi.Truncate(l[min(margin, len(l)):], p.c.w, "")))
 	}
 	p.gap()
 	return true
@@ -137,7 +137,7 @@ func (p *page) banner(art string, need int) bool {
 
 // host appends what the install of a host does, a line each.
 func (p *page) host(h hosts.Host) {
-	p.fact("host", p.c.strong.Render(h.TargetHost))
+	p.fact("host", p.c.strong(h.TargetHost))
 	from := "built from " + h.RepoRemote
 	if h.Prebuilt {
 		from = "prebuilt, on this medium; needs no network"
@@ -166,17 +166,17 @@ func (w *welcome) viewChecks(p *page) {
 	}
 	for _, name := range checkNames {
 		got, ok := w.checks[name]
-		mark, style := p.c.dim.Render(p.c.spin()), p.c.dim
+		mark, style := p.c.dim(p.c.spin()), p.c.dim
 		switch {
 		case !ok:
 			got.Saw = "checking"
 		case got.State == steps.CheckGood:
-			mark, style = p.c.good.Render(glyphDone), p.c.text
+			mark, style = p.c.good(glyphDone), p.c.text
 		case got.State == steps.CheckWarn:
-			mark, style = p.c.warn.Render("!"), p.c.warn
+			mark, style = p.c.warn("!"), p.c.warn
 		default:
-			mark, style = p.c.bad.Render(glyphBad), p.c.bad
+			mark, style = p.c.bad(glyphBad), p.c.bad
 		}
-		p.add(mark + " " + p.c.dim.Render(pad(name, 9)) + style.Render(cut(clean(got.Saw), p.c.w-12)))
+		p.add(mark + " " + p.c.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.c.w-12)))
 	}
 }

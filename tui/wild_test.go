@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/steps"
@@ -101,10 +100,10 @@ func (p *pilot) tame(s string, console bool) {
 	st := newStyles(true)
 	bw := newStyles(false)
 	var ours []string
-	for _, i := range []lipgloss.Style{
+	for _, i := range []ink{
 		st.title, st.strong, st.dim, st.rule, st.accent, st.selected, st.good, st.warn, st.bad, st.key, bw.title, bw.selected,
 	} {
-		on, off, _ := strings.Cut(i.Render("x"), "x")
+		on, off, _ := strings.Cut(i("x"), "x")
 		ours = append(ours, on, off)
 	}
 	for _, q := range sequence.FindAllString(s, -1) {
