@@ -42,11 +42,11 @@ func (d *done) reboots() bool {
 	return false
 }
 
-func (d *done) tick() (tea.Cmd, state) {
-	if !d.held && !d.off && !d.now().Before(d.until) {
-		return d.power(), stay
+func (d *done) tick() tea.Cmd {
+	if d.held || d.off || d.now().Before(d.until) {
+		return nil
 	}
-	return nil, stay
+	return d.power()
 }
 
 func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, state) {

@@ -60,13 +60,6 @@ func (i *install) started(err error) (tea.Cmd, state) {
 	return follow(i.backend), stay
 }
 
-func (i *install) tick() (tea.Cmd, state) {
-	if !i.run.ended && time.Since(i.run.now) > tickEvery {
-		i.run.now = time.Now()
-	}
-	return nil, stay
-}
-
 func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case i.run.log.searching:

@@ -138,12 +138,11 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (m *model) tick() tea.Cmd {
-	t, ok := m.shown().(ticker)
-	if !ok {
-		return nil
+	m.run.tick()
+	if t, ok := m.shown().(ticker); ok {
+		return t.tick()
 	}
-	cmd, to := t.tick()
-	return tea.Batch(cmd, m.turn(to))
+	return nil
 }
 
 // key handles the keys that mean the same everywhere, and passes the others on

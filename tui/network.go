@@ -70,11 +70,11 @@ func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state)
 // at any time.
 const networkEvery = 8
 
-func (n *network) tick() (tea.Cmd, state) {
-	if n.ticks++; n.ticks%networkEvery == 0 && n.looked() && !n.network.Reachable {
-		return n.look(), stay
+func (n *network) tick() tea.Cmd {
+	if n.ticks++; n.ticks%networkEvery != 0 || !n.looked() || n.network.Reachable {
+		return nil
 	}
-	return nil, stay
+	return n.look()
 }
 
 func (n *network) scan() tea.Cmd {

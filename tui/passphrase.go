@@ -33,7 +33,7 @@ func (p *passphrase) enter() tea.Cmd {
 	return p.lookAtCaps()
 }
 
-func (p *passphrase) tick() (tea.Cmd, state) { return p.lookAtCaps(), stay }
+func (p *passphrase) tick() tea.Cmd { return p.lookAtCaps() }
 
 func (p *passphrase) lookAtCaps() tea.Cmd {
 	if p.capsAsked {

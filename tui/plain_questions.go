@@ -213,12 +213,12 @@ func (p *Plain) compareKeymaps(ctx context.Context, passphrase []byte) (take boo
 	if p.keymap == boot {
 		return true, nil
 	}
-	got, err := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	got, unknown := p.backend.Typing(ctx, passphrase, p.keymap, boot)
 	switch {
-	case err != nil:
-		return true, nil // the engine warns of it
+	case unknown != nil: // the engine warns of it
 	case got.Missing > 0:
 		p.say("Choose another passphrase: %s.", missingKeys(got, steps.CleanText(boot)))
+		return false, nil
 	case got.Moved > 0:
 		p.say("Warning: %s.", movedKeys(got, steps.CleanText(boot)))
 		again, err := p.yes("Load that keymap and type the passphrase again", "y")
@@ -226,10 +226,9 @@ func (p *Plain) compareKeymaps(ctx context.Context, passphrase []byte) (take boo
 			return err == nil, err
 		}
 		p.setKeymap(ctx, boot)
-	default:
-		return true, nil
+		return false, nil
 	}
-	return false, nil
+	return true, nil
 }
 
 func (p *Plain) askRecovery(context.Context) error {

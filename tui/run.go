@@ -102,6 +102,13 @@ func (r *run) apply(e steps.Event) {
 	r.overall.Event(e)
 }
 
+// tick moves the clock on while no event comes.
+func (r *run) tick() {
+	if !r.ended && time.Since(r.now) > tickEvery {
+		r.now = time.Now()
+	}
+}
+
 // proving reports whether everything is written, and the engine proves it.
 func (r *run) proving() bool {
 	return r.at >= 0 && r.at < len(r.steps) && steps.Proves(r.steps[r.at].name)

@@ -49,10 +49,10 @@ type screen interface {
 
 // What only some screens do.
 type (
-	typist  interface{ typing() bool }           // takes text, in which ? is a character
-	skipper interface{ skip() bool }             // is not always needed
-	paster  interface{ paste(text string) }      // takes pasted text
-	ticker  interface{ tick() (tea.Cmd, state) } // changes with time
+	typist  interface{ typing() bool }      // takes text, in which ? is a character
+	skipper interface{ skip() bool }        // is not always needed
+	paster  interface{ paste(text string) } // takes pasted text
+	ticker  interface{ tick() tea.Cmd }     // changes with time
 )
 
 // What a screen may want instead of a certain other one.
