@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -245,14 +246,13 @@ func TestLogPaneWrapped(t *testing.T) {
 		t.Errorf("following:\n%s", got)
 	}
 	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.query.wipe()
-		l.query.insert(fmt.Sprintf("word%d", n))
+		l.match = regexp.MustCompile(fmt.Sprintf("word%d", n))
 		l.find(-1)
 		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
 	}
-	l.query.wipe()
+	l.match = nil
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)

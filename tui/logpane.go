@@ -25,6 +25,7 @@ type logPane struct {
 
 	searching bool
 	query     field
+	match     *regexp.Regexp // finds query, whatever its case; nil without one
 	found     bool
 	hit       int // the newest match, counted from the first line ever added
 }
@@ -112,11 +113,11 @@ func (l *logPane) key(msg tea.KeyPressMsg) {
 	case keyWrap.is(msg):
 		l.wrap = !l.wrap
 	case keySearch.is(msg):
-		l.searching = true
+		l.searching, l.match = true, nil
 		l.query.wipe()
-	case keyOlder.is(msg) && !l.query.empty():
+	case keyOlder.is(msg) && l.match != nil:
 		l.find(-1)
-	case keyNewer.is(msg) && !l.query.empty():
+	case keyNewer.is(msg) && l.match != nil:
 		l.find(1)
 	}
 }
@@ -190,14 +191,13 @@ func (p *page) log(l *logPane) {
 // title is the line above the pane: which part of the log it shows.
 func (l *logPane) title(c canvas, w int) string {
 	how := "following"
-	if !l.follow {
-		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
-	}
-	if !l.query.empty() && !l.searching && !l.found {
-		how = "not found: " + l.query.text()
-	}
-	if !l.query.empty() && l.found && l.hit >= 0 {
+	switch {
+	case l.match != nil && l.found && l.hit >= 0:
 		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
+	case l.match != nil && !l.searching && !l.found:
+		how = "not found: " + l.query.text()
+	case !l.follow:
+		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
 	}
 	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
 	return c.rule(glyphLine) + c.dim(text) + c.rule(strings.Repeat(glyphLine, max(0, w-1-width(text))))
@@ -219,17 +219,12 @@ func (l *logPane) rowsOf(i, w int) []string {
 	return []string{cut(line, w)}
 }
 
-// mark highlights the first match in a line.
+// mark highlights the matches in a line.
 func (l *logPane) mark(c canvas, line string) string {
-	if l.query.empty() {
+	if l.match == nil {
 		return line
 	}
-	at := indexFold(line, l.query.text())
-	if at < 0 {
-		return line
-	}
-	end := at + l.query.n
-	return line[:at] + c.selected(line[at:end]) + line[end:]
+	return l.match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
 }
 
 func (l *logPane) searchKey(msg tea.KeyPressMsg) {
@@ -239,11 +234,14 @@ func (l *logPane) searchKey(msg tea.KeyPressMsg) {
 		l.query.wipe()
 	case keyDoFind.is(msg):
 		l.searching = false
-		if !l.query.empty() {
-			l.find(-1)
-		}
 	default:
 		l.query.key(msg)
+	}
+	if l.match = nil; !l.query.empty() {
+		l.match = regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
+	}
+	if keyDoFind.is(msg) && l.match != nil {
+		l.find(-1)
 	}
 }
 
@@ -258,33 +256,11 @@ func (l *logPane) find(dir int) {
 	case dir < 0:
 		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
 	}
-	query := l.query.text()
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if indexFold(l.at(i), query) >= 0 {
+		if l.match.MatchString(l.at(i)) {
 			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
 			return
 		}
 	}
 	l.found = false
-}
-
-// indexFold is strings.Index without regard to the case of ASCII letters. Others
-// match only themselves: their other case may be longer.
-func indexFold(s, sub string) int {
-	fold := func(b byte) byte {
-		if b >= 'A' && b <= 'Z' {
-			return b + 'a' - 'A'
-		}
-		return b
-	}
-next:
-	for i := 0; i+len(sub) <= len(s); i++ {
-		for j := range len(sub) {
-			if fold(s[i+j]) != fold(sub[j]) {
-				continue next
-			}
-		}
-		return i
-	}
-	return -1
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,23 +116,18 @@ func (r *run) proving() bool {
 }
 
 func (r *run) start(e steps.Event) {
-	for i := range r.steps {
-		if r.steps[i].name == e.Step {
-			r.at = i
-			r.steps[i].state, r.steps[i].began = stepRunning, e.Time
-			r.written = r.written || r.steps[i].writes
-			r.progress = steps.Progress{}
-		}
+	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
+		r.at, r.progress = i, steps.Progress{}
+		r.steps[i].state, r.steps[i].began = stepRunning, e.Time
+		r.written = r.written || r.steps[i].writes
 	}
 }
 
-func (r *run) finish(e steps.Event, s stepState) {
+func (r *run) finish(e steps.Event, state stepState) {
 	r.waiting = steps.Waiting{}
-	for i := range r.steps {
-		if r.steps[i].name == e.Step {
-			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()
-			r.kept = r.kept || s == stepDone && r.steps[i].writes
-		}
+	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
+		r.steps[i].state, r.steps[i].seconds = state, e.Time.Sub(r.steps[i].began).Seconds()
+		r.kept = r.kept || state == stepDone && r.steps[i].writes
 	}
 }
 
