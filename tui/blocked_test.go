@@ -65,7 +65,7 @@ func (stuck) ToRescue() (bool, error)                              { return fore
 func (stuck) Power(context.Context, bool) error                    { return forever[error]() }
 
 // TestNeverBlocks presses every key on every screen of a machine on which
-// nothing ends: Update and View return all the same.
+// nothing ends: Update and View still return.
 func TestNeverBlocks(t *testing.T) {
 	done := make(chan string, 1)
 	at := make(chan string, 1)

@@ -89,7 +89,8 @@ func (b *bundle) open() tea.Cmd {
 func (b *bundle) view(p *page) *tea.Cursor {
 	c := p.c
 	host := clean(b.host().TargetHost)
-	p.head("Open the keys of "+host, "This medium carries the age identity of "+host+" and the deploy key of its config repo, sealed with a passphrase.")
+	p.head("Open the keys of "+host,
+		"This medium carries the age identity of "+host+" and the deploy key of its config repo, sealed with a passphrase.")
 	switch {
 	case b.opened():
 		p.marked(glyphDone, c.good, "The keys are open.")

@@ -13,8 +13,8 @@ import (
 	"auto-installer/steps"
 )
 
-// anotherConsole is an install of ultraviolet that another console began while these
-// screens asked for a confirmation.
+// anotherConsole is an install of ultraviolet that another console started while
+// these screens asked for the confirmation.
 func anotherConsole(p *pilot, until func(steps.Event) bool) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
@@ -24,7 +24,7 @@ func anotherConsole(p *pilot, until func(steps.Event) bool) {
 	}
 	plan.Host = "ultraviolet"
 	for range 2 {
-		p.sees(true) // what follows is told here
+		p.sees(true) // the events come from story
 	}
 	p.at(stateInstall)
 	p.model.run.now = epoch
@@ -38,8 +38,8 @@ func anotherConsole(p *pilot, until func(steps.Event) bool) {
 	}
 }
 
-// TestJoins: whatever a console asks, it follows the install that another one
-// began, and keeps no answer and no secret.
+// TestJoins: a console that asks anything follows the install that another console
+// started, and keeps no answer and no secret.
 func TestJoins(t *testing.T) {
 	for at := stateWelcome; at < stateInstall; at++ {
 		f := newFake(t)
@@ -70,8 +70,8 @@ func TestJoins(t *testing.T) {
 	}
 }
 
-// TestOverAfterJoin: when the other console's install has failed, one can begin
-// here, with all that flags and medium answer.
+// TestOverAfterJoin: when the other console's install has failed, an install can
+// start here, with the answers of flags and medium.
 func TestOverAfterJoin(t *testing.T) {
 	p := scene{play: func(p *pilot) { anotherConsole(p, copying) }}.open(t)
 	p.events(eventsMsg{done: true, events: []steps.Event{{Kind: steps.KindFailed, Step: "closure", Error: &steps.Error{Cause: "no space"}}}})
@@ -129,8 +129,8 @@ func TestSecondYes(t *testing.T) {
 	p.at(stateFailure)
 }
 
-// TestElsewhereIsHeld: the console that did not begin the install does not end
-// the machine's session by itself, and knows what the host wants.
+// TestElsewhereIsHeld: a console that did not start the install does not power off
+// by itself, and restarts the machine if the host says so.
 func TestElsewhereIsHeld(t *testing.T) {
 	p := scene{hosts: []string{"stygianlibrary", "ultraviolet"}, play: func(p *pilot) {
 		p.hosts[1].PowerOff = false
@@ -187,7 +187,7 @@ func TestKioskStays(t *testing.T) {
 	}
 }
 
-// quits tells whether a command, of those that end at once, ends the program.
+// quits reports whether a command ends the program, if the command ends at once.
 func quits(cmd tea.Cmd) bool {
 	if cmd == nil {
 		return false

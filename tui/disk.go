@@ -61,21 +61,21 @@ func (d *diskScreen) choose() tea.Cmd {
 		d.notice = v.Device.Path + " cannot be used: " + why
 		return nil
 	}
-	d.notice, d.begun = "", nil
+	d.notice, d.interrupted = "", nil
 	d.answers.Disk = steps.DiskOf(v)
 	d.resume(false)
 	d.looking = true
 	b, a := d.backend, d.answers
 	return ask(d, func() *steps.Unfinished { return b.Unfinished(a) },
-		func(begun *steps.Unfinished) (tea.Cmd, state) { return nil, d.looked(a.Disk.Path, begun) })
+		func(interrupted *steps.Unfinished) (tea.Cmd, state) { return nil, d.looked(a.Disk.Path, interrupted) })
 }
 
 // looked goes on, unless another disk was chosen in the meantime.
-func (d *diskScreen) looked(disk string, begun *steps.Unfinished) state {
+func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) state {
 	if !d.looking || disk != d.answers.Disk.Path {
 		return stay
 	}
-	d.begun, d.looking = begun, false
+	d.interrupted, d.looking = interrupted, false
 	return next
 }
 

@@ -22,7 +22,7 @@ func flood(i int) steps.Event {
 	}
 }
 
-// take is what await does, without waiting.
+// take does what await does, without waiting.
 func (f *feed) take() eventsMsg {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -31,8 +31,8 @@ func (f *feed) take() eventsMsg {
 	return msg
 }
 
-// TestFlood: while lines pour in faster than the screens read, no event but
-// log lines is let go of, and the order is kept. It is for go test -race too.
+// TestFlood: while lines come faster than the screens read, the feed drops only log
+// lines and keeps the order. Run it with go test -race too.
 func TestFlood(t *testing.T) {
 	const lines, every = 300_000, 1000
 	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
@@ -123,7 +123,7 @@ func TestFloodMemory(t *testing.T) {
 }
 
 // TestLogPane: a reader who has scrolled back sees the same lines while others
-// pour in, until they are too old.
+// come, until the pane drops them.
 func TestLogPane(t *testing.T) {
 	l := newLogPane()
 	c := canvas{w: 40, h: 10, styles: newStyles(false)}

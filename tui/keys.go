@@ -81,23 +81,6 @@ func (m *model) everywhere() []binding {
 	return ks
 }
 
-// moved returns the new place of a cursor in a list of n, or the old one.
-func moved(msg tea.KeyPressMsg, at, n int) int {
-	switch {
-	case n == 0:
-		return 0
-	case keyUp.is(msg):
-		return (at + n - 1) % n
-	case keyDown.is(msg):
-		return (at + 1) % n
-	case keyFirst.is(msg):
-		return 0
-	case keyLast.is(msg):
-		return n - 1
-	}
-	return at
-}
-
 var keyAgain = bind("r", "check again", "r").explained("repeat the checks")
 
 func (w *welcome) keys() []binding {

@@ -7,8 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// press1 presses a key without running what follows, and tells whether it did
-// anything: another frame, another screen or a command.
+// press1 presses a key without running what follows, and reports whether it did
+// anything: a new frame, another screen or a command.
 func (p *pilot) press1(k string) bool {
 	before, at := p.View(), p.state
 	_, cmd := p.Update(keyMsg(k))
@@ -98,7 +98,7 @@ func TestAliases(t *testing.T) {
 }
 
 // TestEveryScreenAsks: Ctrl+C asks and Esc stays; F1 helps; ? is a character
-// where text is typed; Ctrl+L draws anew.
+// where text is typed; Ctrl+L redraws.
 func TestEveryScreenAsks(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)

@@ -13,7 +13,7 @@ import (
 	"auto-installer/steps"
 )
 
-var update = flag.Bool("update", false, "write the golden frames anew")
+var update = flag.Bool("update", false, "write the golden frames")
 
 // pilot drives a model without a terminal: it runs the commands that Update
 // returns, and feeds back what they return.
@@ -88,7 +88,7 @@ var named = map[string]rune{
 	"backspace": tea.KeyBackspace, "space": tea.KeySpace, "f1": tea.KeyF1, "f2": tea.KeyF2,
 }
 
-// sees tells the model whether an install runs, without running what follows.
+// sees lets the model see whether an install runs, without running what follows.
 func (p *pilot) sees(running bool) {
 	_, to := p.seen(running)
 	p.turn(to)

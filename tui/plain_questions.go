@@ -99,11 +99,11 @@ func (p *Plain) askDisk(ctx context.Context) error {
 
 // askUnfinished asks whether to resume the unfinished install on the disk.
 func (p *Plain) askUnfinished(context.Context) error {
-	if p.begun = p.backend.Unfinished(p.answers); p.begun == nil {
+	if p.interrupted = p.backend.Unfinished(p.answers); p.interrupted == nil {
 		return nil
 	}
-	p.say("The disk holds %s.", p.begun)
-	if !p.begun.Proven() {
+	p.say("The disk holds %s.", p.interrupted)
+	if !p.interrupted.Proven() {
 		p.say("It cannot be resumed: %s. The install starts over.", steps.Unproven)
 		p.resume(false)
 		return nil

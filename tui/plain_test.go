@@ -76,7 +76,7 @@ func TestPlainRetypes(t *testing.T) {
 		says    string
 	}{
 		{"again, with the boot prompt's", steps.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
-		{"all the same", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
+		{"with this keymap", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
 		{"not to be typed", steps.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
 		{"the same keys", steps.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
 	} {
@@ -91,8 +91,8 @@ func TestPlainRetypes(t *testing.T) {
 	}
 }
 
-// What an install that has ended told is told again, and then one can begin
-// anew, or is told its end.
+// Plain mode shows the events of an install that has ended, and offers to start
+// over.
 func TestPlainAfterAnother(t *testing.T) {
 	f := newFake(t)
 	f.attached = true
@@ -111,7 +111,7 @@ func TestPlainAfterAnother(t *testing.T) {
 	f = newFake(t)
 	f.attached, f.followErr = true, errors.New("it was killed")
 	if said, _ := converse(t, f, "stygianlibrary", []string{"n"}, nil); !strings.Contains(said, "it was killed") {
-		t.Errorf("it is not told that it was killed:\n%s", said)
+		t.Errorf("it does not say that the engine was killed:\n%s", said)
 	}
 	f = newFake(t)
 	f.attached, f.running = true, true

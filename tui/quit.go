@@ -32,9 +32,11 @@ func (m *model) viewConsequence(p *page) {
 		p.head("Stop the install?", "")
 		switch {
 		case m.run.proving():
-			p.para(p.c.warn, "Everything is written. If you stop now, nothing has proven that the disk will start. The installer unmounts it; you can resume at once.")
+			p.para(p.c.warn, "Everything is written. If you stop now, nothing has proven that the disk will start. "+
+				"The installer unmounts it; you can resume at once.")
 		case m.run.written:
-			p.para(p.c.warn, "The installer writes to the disk. If you stop now, the disk is incomplete and will not start. The installer unmounts it; you can start again at once.")
+			p.para(p.c.warn, "The installer writes to the disk. If you stop now, the disk is incomplete and will not start. "+
+				"The installer unmounts it; you can start again at once.")
 		default:
 			p.para(p.c.text, "Nothing has been written to any disk yet. If you stop now, every disk stays as it is.")
 		}

@@ -140,7 +140,8 @@ func (r *recovery) view(p *page) *tea.Cursor {
 		}
 		return cursor
 	}
-	p.head("Make a recovery key?", "A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
+	p.head("Make a recovery key?",
+		"A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
 		p.marked(glyphDone, c.good, "a recovery key will be added to the disk")
 		p.add("")
@@ -155,7 +156,8 @@ func (r *recovery) view(p *page) *tea.Cursor {
 
 // viewKey shows the key, with its QR code beside it if there is room.
 func (r *recovery) viewKey(p *page) {
-	p.head("Write this down", "Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
+	p.head("Write this down",
+		"Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
 	var text []string
 	for half := range slices.Chunk(r.shown, len(r.shown)/2) {
 		text = append(text, p.c.strong(keyGroups(half)))

@@ -75,7 +75,7 @@ func scenes() []scene {
 		{name: "unfinished-over", fake: interrupted, play: func(p *pilot) { walk(stateUnfinished)(p); p.press("down") }},
 		{name: "unfinished-plain", hosts: []string{"demo"}, fake: func(f *fake) {
 			interrupted(f)
-			f.begun.Host, f.begun.Encrypted, f.begun.Done, f.begun.Of, f.begun.Last = "demo", false, 1, 9, "partition"
+			f.interrupted.Host, f.interrupted.Encrypted, f.interrupted.Done, f.interrupted.Of, f.interrupted.Last = "demo", false, 1, 9, "partition"
 		}, play: walk(stateUnfinished)},
 		{name: "unfinished-passphrase", fake: interrupted, play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
 		{name: "unfinished-trying", fake: interrupted, play: func(p *pilot) {
@@ -237,7 +237,7 @@ func scenes() []scene {
 
 // interrupted is a machine whose power was cut in the middle of an install.
 func interrupted(f *fake) {
-	f.begun = &steps.Unfinished{Host: "stygianlibrary", Done: 5, Of: 12, Last: "repo", Time: epoch, Encrypted: true, FromDisk: true}
+	f.interrupted = &steps.Unfinished{Host: "stygianlibrary", Done: 5, Of: 12, Last: "repo", Time: epoch, Encrypted: true, FromDisk: true}
 }
 
 // sealed is a medium with keys for the host.

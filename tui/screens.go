@@ -1,7 +1,7 @@
 package tui
 
 import (
-	"strconv"
+	"fmt"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -106,15 +106,16 @@ func (m *model) where() string {
 	if m.state >= stateInstall {
 		return name
 	}
-	at, n := 1, 1
-	for s := stateWelcome; s < stateConfirm; {
-		s = m.after(s)
-		n++
-		if s <= m.state {
+	at, n := 0, 0
+	for s := stateWelcome; s < stateInstall; s++ {
+		if m.skips(s) {
+			continue
+		}
+		if n++; s <= m.state {
 			at++
 		}
 	}
-	return name + " " + strconv.Itoa(at) + "/" + strconv.Itoa(n)
+	return fmt.Sprintf("%s %d/%d", name, at, n)
 }
 
 // headed is the host that the header names.

@@ -125,8 +125,8 @@ func TestWiped(t *testing.T) {
 	}
 }
 
-// TestRetry: an engine's copy of the secrets is wiped, and another try has
-// them all the same.
+// TestRetry: an engine's copy of the secrets is wiped, and another try still has
+// the secrets.
 func TestRetry(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
 	p.f.events = []steps.Event{{Kind: steps.KindFailed, Step: "preflight", Error: &steps.Error{Step: "preflight", Cause: "no"}}}

@@ -23,13 +23,13 @@ type session struct {
 	answers steps.Answers
 	chosen  bool // a host has been chosen
 
-	disks    []steps.Verdict
-	disksErr error
-	listed   bool   // disks holds the machine's disks
-	diskAt   string // path of the disk under the cursor
-	notice   string // why the screens went back to the disk screen
-	plan     *steps.Plan
-	begun    *steps.Unfinished // the unfinished install on the chosen disk, or nil
+	disks       []steps.Verdict
+	disksErr    error
+	listed      bool   // disks holds the machine's disks
+	diskAt      string // path of the disk under the cursor
+	notice      string // why the screens went back to the disk screen
+	plan        *steps.Plan
+	interrupted *steps.Unfinished // the unfinished install on the chosen disk, or nil
 
 	keymap string // the one that is loaded
 
@@ -53,7 +53,7 @@ func (s *session) setHost(h hosts.Host) {
 	s.wipeAnswers()
 	s.answers = steps.Answers{Host: h, Power: true}
 	s.opts.Fill(&s.answers)
-	s.plan, s.begun, s.chosen = nil, nil, true
+	s.plan, s.interrupted, s.chosen = nil, nil, true
 }
 
 // join drops the answers and follows the install that another console started.
@@ -82,7 +82,9 @@ func (s *session) resume(yes bool) {
 }
 
 // reopens reports whether the passphrase must open an existing container.
-func (s *session) reopens() bool { return s.answers.Resume && s.begun != nil && s.begun.Encrypted }
+func (s *session) reopens() bool {
+	return s.answers.Resume && s.interrupted != nil && s.interrupted.Encrypted
+}
 
 // online reports whether the network was seen to be there for this host.
 func (s *session) online() bool {

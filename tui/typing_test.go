@@ -28,7 +28,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	p, _ = at(steps.Typing{Accents: 1})
 	p.at(stateRecovery)
 
-	// Other keys: a warning; Enter goes on all the same.
+	// Other keys: a warning; Enter goes on.
 	p, s := at(steps.Typing{Moved: 6})
 	if p.at(statePassphrase); !strings.Contains(s.doubt, "6 of its characters are on other keys at the boot prompt, whose keymap is us") {
 		t.Errorf("%q", s.doubt)
@@ -38,7 +38,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 		t.Errorf("%q", p.answers.Passphrase)
 	}
 
-	// What is changed is tried anew.
+	// A changed passphrase is compared again.
 	p, s = at(steps.Typing{Moved: 1})
 	p.press("x")
 	if s.doubt != "" || s.problem != "" {
@@ -46,7 +46,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 	p.press("backspace", "enter")
 	if p.at(statePassphrase); s.doubt == "" {
-		t.Error("not tried anew")
+		t.Error("not compared again")
 	}
 
 	// Typed again with the boot prompt's keymap, there is nothing to compare.

@@ -19,7 +19,7 @@ type unfinished struct {
 // choices are what can be done, the proposed one first.
 func (u *unfinished) choices() [][2]string {
 	over := [2]string{"Start over", "erases the disk and installs again"}
-	if u.begun == nil || !u.begun.Proven() {
+	if u.interrupted == nil || !u.interrupted.Proven() {
 		return [][2]string{over}
 	}
 	return [][2]string{{resumes, "keeps what is done, does the rest, proves everything"}, over}
@@ -33,7 +33,7 @@ func (u *unfinished) choice() string {
 	return all[min(u.at, len(all)-1)][0]
 }
 
-func (u *unfinished) skip() bool { return u.begun == nil }
+func (u *unfinished) skip() bool { return u.interrupted == nil }
 
 func (u *unfinished) enter() tea.Cmd { return nil }
 
@@ -54,7 +54,7 @@ func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 
 func (u *unfinished) view(p *page) *tea.Cursor {
 	c := p.c
-	b := u.begun
+	b := u.interrupted
 	if b == nil {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"auto-installer/steps"
 )
 
-// TestContinue: of an install that was begun, the passphrase is asked for once,
-// must open the container, and the engine is told to go on.
+// TestContinue: to resume an install, its passphrase is typed once and must open
+// the container; the engine then resumes.
 func TestContinue(t *testing.T) {
 	f := newFake(t)
 	interrupted(f)
@@ -63,7 +63,7 @@ func TestUnprovenStartsOver(t *testing.T) {
 	for _, keys := range [][]string{{"enter"}, {"up", "enter"}, {"down", "enter"}} {
 		f := newFake(t)
 		interrupted(f)
-		f.begun.Host, f.begun.Encrypted = "demo", false
+		f.interrupted.Host, f.interrupted.Encrypted = "demo", false
 		p := fly(t, f, "demo")
 		walk(stateUnfinished)(p)
 		p.press(keys...)
@@ -73,7 +73,7 @@ func TestUnprovenStartsOver(t *testing.T) {
 	}
 	f := newFake(t)
 	interrupted(f)
-	f.begun.Host, f.begun.Encrypted = "demo", false
+	f.interrupted.Host, f.interrupted.Encrypted = "demo", false
 	said, _ := converse(t, f, "demo", []string{"de", "3", "yes"}, nil)
 	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "It cannot be resumed: "+steps.Unproven) || !strings.Contains(said, "Type yes to install demo") {
 		t.Errorf("%+v\n%s", f.started, said)
@@ -81,7 +81,7 @@ func TestUnprovenStartsOver(t *testing.T) {
 	// In the same boot, memory proves it: it is what is proposed.
 	f = newFake(t)
 	interrupted(f)
-	f.begun.Host, f.begun.Encrypted, f.begun.FromDisk = "demo", false, false
+	f.interrupted.Host, f.interrupted.Encrypted, f.interrupted.FromDisk = "demo", false, false
 	p := fly(t, f, "demo")
 	walk(stateUnfinished)(p)
 	p.press("enter")
@@ -110,7 +110,7 @@ func TestContinueIsOfOneDisk(t *testing.T) {
 	}
 	p.press("esc", "esc")
 	p.at(stateDisk)
-	f.begun = nil
+	f.interrupted = nil
 	p.press("enter")
 	p.at(statePlan)
 	if p.answers.Resume {
@@ -129,7 +129,7 @@ func TestLateAnswers(t *testing.T) {
 	p.at(stateDisk)
 	disk := p.answers.Disk.Path
 	p.press("up") // to another disk
-	if turn := p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); turn != stay || p.begun != nil {
+	if turn := p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); turn != stay || p.interrupted != nil {
 		t.Error("a late answer counts")
 	}
 	interrupted(f)

@@ -99,7 +99,7 @@ func (p *pilot) install(until func(steps.Event) bool, more ...steps.Event) {
 		p.t.Fatal(err)
 	}
 	p.enterText(word)
-	_, _ = p.Update(keyMsg("enter")) // what follows is told here
+	_, _ = p.Update(keyMsg("enter")) // the events come from story
 	p.at(stateInstall)
 	p.model.run.now = epoch
 	events := story(plan, until)
@@ -137,7 +137,7 @@ func (p *pilot) fail(step string) {
 	p.at(stateFailure)
 }
 
-// finish is an install that came to its end; more is what it told besides.
+// finish is an install that has ended; more are events in addition.
 func (p *pilot) finish(more ...steps.Event) {
 	p.t.Helper()
 	p.screens[stateDone].(*done).now = func() time.Time { return epoch }

@@ -66,8 +66,8 @@ func (p *pilot) taint() {
 		}
 		p.plan.Steps[0].Does = long
 	}
-	if p.begun != nil {
-		p.begun.Host, p.begun.Last = long, long
+	if p.interrupted != nil {
+		p.interrupted.Host, p.interrupted.Last = long, long
 	}
 	r := &p.model.run
 	for range 50 {
