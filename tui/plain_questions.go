@@ -214,8 +214,10 @@ func (p *Plain) compareKeymaps(ctx context.Context, passphrase []byte) (take boo
 		return true, nil
 	}
 	got, unknown := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	if unknown != nil {
+		got = steps.Typing{} // the engine warns of it
+	}
 	switch {
-	case unknown != nil: // the engine warns of it
 	case got.Missing > 0:
 		p.say("Choose another passphrase: %s.", missingKeys(got, steps.CleanText(boot)))
 		return false, nil
