@@ -56,7 +56,7 @@ func frame(c canvas, top, body, help string) string {
 	for i := range inner.h {
 		line := ""
 		if i < len(lines) {
-			line = left + cut(shown(lines[i], c.console), c.w-len(left))
+			line = left + shown(lines[i], c.console)
 		}
 		out = append(out, pad(line, c.w))
 	}

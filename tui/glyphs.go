@@ -107,8 +107,12 @@ func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
 
 // pad fills text with blanks to w columns, or cuts it.
 func pad(s string, w int) string {
-	s = cut(s, w)
-	return s + blanks(w-width(s))
+	n := width(s)
+	if n > w {
+		s = cut(s, w)
+		n = width(s)
+	}
+	return s + blanks(w-n)
 }
 
 // padLeft is pad with the blanks before the text.
