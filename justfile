@@ -24,6 +24,10 @@ build:
 demo:
     go run ./lab/cmd/lab demo
 
+# the moving picture of the README: an install on the lab's console
+movie:
+    go run ./lab/cmd/lab demo --movie docs/screens/install.gif
+
 # the lab machine, with this terminal as its serial console
 vm *args:
     go run ./lab/cmd/lab vm "$@"

@@ -25,12 +25,13 @@ type demonstration struct {
 	image lab.Image
 	disk  lab.Disk
 	facts [][2]string
+	movie string // file to film the install into, or empty
 }
 
 // demo installs an encrypted host by the screens with nobody at the keyboard,
 // boots the installed disk alone, and shows what was seen.
-func demo(ctx context.Context) (err error) {
-	d := &demonstration{began: time.Now()}
+func demo(ctx context.Context, movie string) (err error) {
+	d := &demonstration{began: time.Now(), movie: movie}
 	if d.dir, err = os.MkdirTemp("", "lab-demo-"); err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (d *demonstration) note(name, value string) { d.facts = append(d.facts, [2]
 func seconds(t time.Duration) string { return fmt.Sprintf("%.0f s", t.Seconds()) }
 
 // install boots the stick and works the screens.
-func (d *demonstration) install(ctx context.Context) error {
+func (d *demonstration) install(ctx context.Context) (err error) {
 	m, err := lab.Start(ctx, lab.Config{
 		Name: "demo", Image: d.image, Stick: true, Share: d.dir, Network: lab.GitServer, Disks: []lab.Disk{d.disk},
 	})
@@ -95,6 +96,17 @@ func (d *demonstration) install(ctx context.Context) error {
 	}
 	o := &lab.Operator{Terminal: lab.VT{Machine: m, Number: 1}, Pictures: true, Patience: 2 * time.Minute}
 	d.say("the screens are on its console; nothing but its keyboard is used from here")
+	if d.movie != "" {
+		filming, cut := context.WithCancel(ctx)
+		filmed := make(chan error, 1)
+		go func() { filmed <- m.Film(filming, d.movie) }()
+		defer func() {
+			cut()
+			if failed := <-filmed; err == nil {
+				err = failed
+			}
+		}()
+	}
 	installing := time.Now()
 	for _, scene := range []struct {
 		says string

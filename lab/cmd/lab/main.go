@@ -20,7 +20,7 @@ import (
 )
 
 const usage = `usage: lab build
-       lab demo
+       lab demo [--movie FILE.gif]
        lab vm [--install-host HOST] [--disk FILE] [--disk-alone] [--no-network]
 `
 
@@ -60,7 +60,12 @@ func run(ctx context.Context, args []string) error {
 	case "build":
 		return build(ctx)
 	case "demo":
-		return demo(ctx)
+		flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+		movie := flags.String("movie", "", "write what the console shows to this GIF")
+		if err := flags.Parse(args[1:]); err != nil {
+			return flag.ErrHelp
+		}
+		return demo(ctx, *movie)
 	case "vm":
 		return vm(ctx, args[1:])
 	case "help", "-h", "--help":
