@@ -86,7 +86,7 @@ func save(ctx context.Context, config Config, accel string) (*saved, error) {
 	if _, err := os.Stat(s.dir); err == nil {
 		return done, nil
 	}
-	s.dir += "-begun"
+	s.dir += "-unfinished"
 	if err := errors.Join(os.RemoveAll(s.dir), os.Mkdir(s.dir, 0o755)); err != nil {
 		return nil, err
 	}
