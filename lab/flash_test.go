@@ -121,7 +121,7 @@ func (i *installer) halfWritten(d Disk) {
 	}
 	all := string(r.Stdout) + string(r.Stderr)
 	if r.Exit != 130 || !strings.Contains(all, "is not whole and cannot be used as it is") {
-		i.t.Errorf("interrupted: exit code %d\n%s", r.Exit, all)
+		i.t.Errorf("stopped in the middle: exit code %d\n%s", r.Exit, all)
 	}
 	if got := shell(i.t, i.Machine, "blkid -p "+d.ID()+" || true"); strings.TrimSpace(got) != "" {
 		i.t.Errorf("a half-written stick looks like %s", got)
