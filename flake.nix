@@ -28,19 +28,15 @@
         inherit nixpkgs;
         autoInstaller = self;
       };
-      # Alone, this flake knows of no config repo: nothing to compare with, no
-      # revision to pin to, and no system for the medium of a prebuilt host.
+      # Alone, this flake has no config repo: nothing to compare with, no revision to
+      # pin to, and no system for the medium of a prebuilt host.
       alone = nix-config.outPath == self.outPath;
       all = own.mkInstallers {
         self = if alone then { } else nix-config;
         hosts = ./hosts;
       };
-      nixosConfigurations = lib.filterAttrs (
-        _: installer: !(alone && installer.config.autoInstaller.prebuilt)
-      ) all.nixosConfigurations;
-      isos = lib.mapAttrs (
-        _: lib.filterAttrs (name: _: nixosConfigurations ? "${lib.removeSuffix "InstallerIso" name}-installer")
-      ) all.packages;
+      isPrebuilt = name: all.nixosConfigurations."${name}-installer".config.autoInstaller.prebuilt;
+      made = suffix: lib.filterAttrs (name: _: !(alone && isPrebuilt (lib.removeSuffix suffix name)));
     in
     {
       lib = own;
@@ -63,7 +59,7 @@
         default = self.nixosModules.installer;
       };
 
-      inherit nixosConfigurations;
+      nixosConfigurations = made "-installer" all.nixosConfigurations;
 
       packages = forSystems (
         system:
@@ -73,7 +69,7 @@
           };
           default = programOf system;
         }
-        // isos.${system} or { }
+        // made "InstallerIso" (all.packages.${system} or { })
       );
 
       apps = forSystems (system: {
@@ -93,6 +89,7 @@
             pkgs = pkgsOf system;
           };
         }
+        // made "-installer" (all.checks.${system} or { })
         // lib.optionalAttrs (system == "x86_64-linux") {
           # Needs KVM.
           install = import ./lab/nix/vm-test.nix {

@@ -60,7 +60,7 @@ topology machines='10000':
 nix-check:
     lab/nix-check
 
-# what is made from the modules: the options' reference, and cases for the program's tests
+# the reference of all options in docs/nixos.md, from the modules
 options-doc:
     lab/nix-check --options
 

@@ -12,11 +12,16 @@ import (
 )
 
 func hostsCommand() *cobra.Command {
-	return &cobra.Command{
+	var check hostCheck
+	c := &cobra.Command{
 		Use: "hosts [HOST]...", Short: "List the hosts that this program knows, or check definitions",
 		Long: "List the hosts that this program knows.\n" +
-			"With arguments, each a known name or the path of a host.toml: check those, and list what they install.",
+			"With arguments, each a known name or the path of a host.toml: check those, and list what they install.\n" +
+			"With --facts, compare one of them with its own configuration, as the build of an installer ISO does.",
 		RunE: does(func(cmd *cobra.Command, args []string) error {
+			if check.asked() {
+				return check.run(cmd, args)
+			}
 			names := hosts.Names()
 			if len(args) > 0 {
 				defs, err := loadHosts(args)
@@ -34,6 +39,8 @@ func hostsCommand() *cobra.Command {
 			return nil
 		}),
 	}
+	check.register(c)
+	return c
 }
 
 func hostHint() string {

@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Error is one thing that is wrong with a host's definition.
+// Error is one mistake in a host's definition.
 type Error struct {
 	File         string // as given to Parse; empty for a Host made in Go
 	Line, Column int    // counted from 1, in bytes; 0 if unknown
 	Key          string // such as labels.efi, or extraMountDirs[2] for the second; empty for the file as a whole
 	Problem      string // what is wrong
-	Allowed      string // what is allowed instead; may be empty
+	Allowed      string // may be empty
 
-	hint    string // says more than "correct that line" does; may be empty
-	related string // a second key that takes part in the problem
+	hint    string // in place of "correct that line", if not empty
+	related string // a second key of the problem
 	cause   error
 }
 
-// Error reads file:line: key: problem; allowed: what is.
+// Error reads file:line: key: problem; allowed: value.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Hint says what to do next.
+// Hint says how to correct it.
 func (e *Error) Hint() string {
 	switch {
 	case e.hint != "":
@@ -51,7 +51,7 @@ func (e *Error) Hint() string {
 	}
 }
 
-// Unwrap gives the system's or the TOML parser's own error, if there is one.
+// Unwrap gives the error of the system or of the TOML parser, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 func (e *Error) where() string {
@@ -61,13 +61,13 @@ func (e *Error) where() string {
 	return fmt.Sprintf("%s:%d", e.File, e.Line)
 }
 
-// Errors is all that is wrong with one definition, in the order of its lines.
+// Errors is every mistake in one definition, in the order of its lines.
 type Errors []*Error
 
-// maxShown keeps the text of a hopeless file (the wrong one, say) readable.
+// maxShown keeps the report on a hopeless file readable.
 const maxShown = 40
 
-// Error gives a line for each problem.
+// Error gives a line for each mistake.
 func (es Errors) Error() string {
 	var lines []string
 	for i, e := range es {
@@ -80,7 +80,7 @@ func (es Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Hint says what to do next, for all of them.
+// Hint says how to correct all of them.
 func (es Errors) Hint() string {
 	switch {
 	case len(es) == 0:
@@ -109,7 +109,7 @@ func (es Errors) sort() {
 	})
 }
 
-// quote shows a value in a message: escaped, and cut where it is very long.
+// quote escapes a value for a message, and cuts a very long one.
 func quote(value string) string {
 	return fmt.Sprintf("%q", shorten(value))
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// field is one option: the full key that host.toml spells, and its place in a
-// Host. The struct tags of Host are the one list of keys.
+// field is one option: its full key in host.toml and its place in a Host. The
+// struct tags of Host are the only list of keys.
 type field struct {
 	key   string
 	value reflect.Value // string, bool, int or []string
@@ -60,10 +60,10 @@ func siblings(key string) []string {
 	})
 }
 
-// nearest finds the known key or table that key most likely meant; empty if
-// none is near.
+// nearest finds the known key or table that the user most likely meant, or
+// returns an empty string.
 func nearest(key string) string {
-	const longest = 64 // bytes; nothing longer is a misspelt key
+	const longest = 64 // bytes; a longer one is not a misspelt key
 	if len(key) > longest {
 		return ""
 	}

@@ -1,9 +1,9 @@
-// Package hosts says what a host is: every autoInstaller option, its default,
-// what values it may have, and the host.toml files that set it. It is pure
-// data: it starts no command and writes no file.
+// Package hosts defines a host: every autoInstaller option with its default and
+// its rules, and the host.toml files that set them. It starts no command and
+// writes no file.
 //
 // hosts/<name>/host.toml is the only source of a host. Go embeds it here and
-// Nix reads it with importTOML, so its keys are the Nix options' own names.
+// Nix reads it with fromTOML, so its keys are the names of the Nix options.
 package hosts
 
 import (
@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// mountRoot is where the installer mounts the target's root filesystem.
+// mountRoot is where the installer mounts the new root.
 const mountRoot = "/mnt"
 
-// Host is one machine to install. Start from [Default], [Parse] or [Load]
-// rather than from the zero value, which is not valid.
+// Host is one machine to install. The zero value is invalid: start from
+// [Default], [Parse] or [Load].
 type Host struct {
 	// TargetHost is the nixosConfigurations attribute to install. Required.
 	TargetHost string `toml:"targetHost"`
@@ -25,11 +25,11 @@ type Host struct {
 	Labels   Labels `toml:"labels"`
 	LUKS     LUKS   `toml:"luks"`
 	Swap     Swap   `toml:"swap"`
-	// ExtraMountDirs are made under /mnt, written "persist" or "/mnt/persist";
-	// [Host.MountDirs] gives them as absolute paths.
+	// ExtraMountDirs are folders to make below /mnt, as "persist" or
+	// "/mnt/persist"; [Host.MountDirs] gives absolute paths.
 	ExtraMountDirs []string `toml:"extraMountDirs"`
-	// ExtraPostMountCommands are shell commands, run in order once all is
-	// mounted.
+	// ExtraPostMountCommands are shell commands that run in order once
+	// everything is mounted.
 	ExtraPostMountCommands []string `toml:"extraPostMountCommands"`
 	// RepoRemote is the git URL of the config repo. Required unless Prebuilt.
 	RepoRemote string `toml:"repoRemote"`
@@ -38,26 +38,26 @@ type Host struct {
 	RepoRef string `toml:"repoRef"`
 	// RepoClonePath is where the config repo goes: absolute, below /mnt.
 	RepoClonePath string `toml:"repoClonePath"`
-	// PowerOff ends a finished install with power off rather than a reboot.
+	// PowerOff powers off after an install; otherwise the machine reboots.
 	PowerOff                 bool     `toml:"powerOff"`
 	ExtraInitrdKernelModules []string `toml:"extraInitrdKernelModules"`
-	// ExtraPackages are nixpkgs attribute names, put on the ISO.
+	// ExtraPackages are nixpkgs attribute names of packages for the ISO.
 	ExtraPackages []string `toml:"extraPackages"`
 	// ExtraBootCommands are shell lines for the ISO's initrd
 	// (postDeviceCommands).
 	ExtraBootCommands string `toml:"extraBootCommands"`
 	// BannerText replaces assets/banner.txt above the first screen.
 	BannerText string `toml:"bannerText"`
-	// TargetUser gets the deploy key and owns its home; empty means nobody.
+	// TargetUser gets the deploy key and owns its home; may be empty.
 	TargetUser string `toml:"targetUser"`
 	TargetUID  int    `toml:"targetUid"`
 	TargetGID  int    `toml:"targetGid"`
-	// Keymap is the console keymap, in which the passphrase is typed too.
+	// Keymap is the console keymap, also for the passphrase.
 	Keymap string `toml:"keymap"`
 }
 
-// Labels name the partitions (GPT names) and what is on them (filesystem,
-// LUKS and swap labels): each serves as both.
+// Labels name both the partitions (GPT names) and their contents (filesystem,
+// LUKS and swap labels).
 type Labels struct {
 	EFI  string `toml:"efi"`  // required
 	Root string `toml:"root"` // required
@@ -65,18 +65,18 @@ type Labels struct {
 	Swap string `toml:"swap"` // set if and only if swap.enable
 }
 
-// LUKS says whether the root filesystem lies in a LUKS2 container.
+// LUKS puts the root filesystem into a LUKS2 container.
 type LUKS struct {
 	Enable     bool   `toml:"enable"`
 	MapperName string `toml:"mapperName"` // under /dev/mapper
 }
 
-// Swap says whether there is a swap partition.
+// Swap makes a swap partition.
 //
-// With LUKS on as well, the partition is made and named but left unformatted:
-// plain swap beside an encrypted root would write secrets in the clear. The
-// installed system is to use it as swapDevices.*.randomEncryption on
-// /dev/disk/by-partlabel/<labels.swap>, which makes a new key at each boot.
+// With LUKS, the installer leaves the partition unformatted: plain swap beside
+// an encrypted root would write secrets in the clear. The installed system uses
+// it as swapDevices.*.randomEncryption on /dev/disk/by-partlabel/<labels.swap>,
+// which makes a new key at each boot.
 type Swap struct {
 	Enable bool `toml:"enable"`
 	// Size is in sgdisk's form: a whole number with K, M, G, T or P (KiB to
@@ -84,8 +84,8 @@ type Swap struct {
 	Size string `toml:"size"`
 }
 
-// Default gives a host with every default set. It is not valid yet: the
-// required options have none.
+// Default gives a host with every default. It is invalid until the required
+// options are set.
 func Default() Host {
 	return Host{
 		LUKS:          LUKS{MapperName: "cryptroot"},
@@ -98,14 +98,13 @@ func Default() Host {
 	}
 }
 
-// SwapIsRandomEncrypted tells whether the swap partition is to be left
+// SwapIsRandomEncrypted tells whether the installer leaves the swap partition
 // unformatted for randomEncryption; see [Swap].
 func (h Host) SwapIsRandomEncrypted() bool {
 	return h.LUKS.Enable && h.Swap.Enable
 }
 
-// SwapBytes gives swap.size in bytes. It fails on a size that Validate
-// refuses, whether swap is enabled or not.
+// SwapBytes gives swap.size in bytes. It fails on a size that Validate refuses.
 func (h Host) SwapBytes() (int64, error) {
 	return parseSize(h.Swap.Size)
 }

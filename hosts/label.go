@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// The characters of a label. Beyond alnum, these are what udev leaves as they
-// are in a /dev/disk/by-label name (systemd, src/shared/device-nodes.c);
-// it would escape others, and the installed system would not find its disk.
+// The characters of a label: those that udev does not escape in a
+// /dev/disk/by-label name (systemd, src/shared/device-nodes.c). With an escaped
+// label the installed system would not find its disk.
 const (
 	fatChars   = upper + digits + "_-"
 	labelChars = alnum + "#+-.:=@_"
 )
 
-// labelRule is what one label may be, as the label of what is on the
-// partition and as the partition's name, which GPT holds to 36 UTF-16 units.
+// labelRule is what one label may be, as the label of the partition's content
+// and as the partition's name, for which GPT has 36 UTF-16 units.
 type labelRule struct {
 	key     string
 	value   string
@@ -42,7 +42,7 @@ func (c *checker) labels(h Host) {
 		}
 		switch {
 		case len(r.value) > r.most:
-			c.add(r.key, fmt.Sprintf("%s is %d bytes", quote(r.value), len(r.value)), r.allowed)
+			c.add(r.key, fmt.Sprintf("%s has %d bytes", quote(r.value), len(r.value)), r.allowed)
 		case !onlyHas(r.value, r.chars):
 			c.add(r.key, quote(r.value)+" has "+stranger(r.value, r.chars), r.allowed)
 		case !strings.Contains(alnum, r.value[:1]):
@@ -50,7 +50,7 @@ func (c *checker) labels(h Host) {
 		}
 		for _, other := range rules[:i] {
 			if strings.EqualFold(other.value, r.value) {
-				// FAT and some firmware do not tell upper from lower case.
+				// FAT and some firmware ignore case.
 				e := c.add(r.key, quote(r.value)+" is the same as "+other.key, "labels that differ in more than case")
 				e.related = other.key
 			}
@@ -58,8 +58,8 @@ func (c *checker) labels(h Host) {
 	}
 }
 
-// neededLabel tells whether r has a value to check, and reports a label that
-// is missing or has nothing to name.
+// neededLabel tells whether r has a value to check, and reports a label that is
+// missing or not used.
 func (c *checker) neededLabel(h Host, r labelRule) bool {
 	enable, enabled := "", true
 	switch r.key {
@@ -81,8 +81,7 @@ func (c *checker) neededLabel(h Host, r labelRule) bool {
 	return r.value != ""
 }
 
-// LabelsFor makes labels of a host's name: those that a host with such
-// partitions needs.
+// LabelsFor derives the labels that a host needs from its name.
 func LabelsFor(name string, luks, swap bool) Labels {
 	stem := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(upper+digits, r) {

@@ -19,8 +19,8 @@ var embedded embed.FS
 // fileName is the definition's name inside a host's folder.
 const fileName = "host.toml"
 
-// maxSize bounds a definition, in bytes, so that a device or the wrong file
-// is refused instead of read to its end.
+// maxSize bounds a definition, in bytes: a device or a wrong file may be
+// endless.
 const maxSize = 1 << 20
 
 // Names lists the embedded hosts, sorted.
@@ -37,9 +37,9 @@ func Names() []string {
 	return names
 }
 
-// Load reads a host by the name of an embedded one, or from a path: whatever
-// has a slash or ends in .toml is a file, or a folder that holds host.toml.
-// It fails with *Error or Errors.
+// Load reads an embedded host by name, or a path: an argument that has a slash
+// or ends in .toml is a file, or a folder with host.toml. It fails with *Error
+// or Errors.
 func Load(nameOrPath string) (Host, error) {
 	if strings.Contains(nameOrPath, "/") || strings.HasSuffix(nameOrPath, ".toml") {
 		return loadFile(nameOrPath)
@@ -66,7 +66,7 @@ func loadFile(file string) (Host, error) {
 	if err != nil {
 		return Host{}, unreadable(file, err)
 	}
-	// Opening a FIFO would wait for a writer, perhaps for ever.
+	// Opening a FIFO could wait for a writer for ever.
 	if !info.Mode().IsRegular() {
 		return Host{}, &Error{
 			File: file, Problem: "not a regular file", Allowed: "a file, or a folder that holds " + fileName,
@@ -85,8 +85,8 @@ func loadFile(file string) (Host, error) {
 	return Parse(file, data)
 }
 
-// unreadable drops the operation and path that os puts before the reason,
-// since the file is named already.
+// unreadable drops the operation and path that os puts before the reason: the
+// message has the file already.
 func unreadable(file string, err error) *Error {
 	reason := err
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {

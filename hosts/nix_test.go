@@ -7,60 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/pelletier/go-toml/v2"
 )
-
-// invalidCases are those that lab/nix-check holds modules/checks.nix to.
-type invalidCases struct {
-	Base map[string]any
-	Case []struct {
-		Set  map[string]any
-		Says []string
-	}
-}
-
-func TestWordsThatNixSaysToo(t *testing.T) {
-	data, err := os.ReadFile("testdata/invalid.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all invalidCases
-	if err := toml.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
-	}
-	if len(all.Case) < 100 {
-		t.Errorf("only %d cases", len(all.Case))
-	}
-	if bad := hostOf(t, all.Base).Validate(); len(bad) > 0 {
-		t.Errorf("the base is invalid: %v", bad)
-	}
-	for _, c := range all.Case {
-		said := []string{}
-		for _, e := range hostOf(t, all.Base, c.Set).Validate() {
-			said = append(said, e.Error())
-		}
-		if !slices.Equal(said, c.Says) {
-			t.Errorf("%v says\n%s\nwant\n%s", c.Set, strings.Join(said, "\n"), strings.Join(c.Says, "\n"))
-		}
-	}
-}
-
-// hostOf is a host with the defaults and what the tables set, the last first.
-func hostOf(t *testing.T, tables ...map[string]any) Host {
-	t.Helper()
-	h := Default()
-	for _, table := range tables {
-		data, err := toml.Marshal(table)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := toml.Unmarshal(data, &h); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return h
-}
 
 // nixOption is an option as modules/options.nix declares it.
 type nixOption struct {

@@ -18,9 +18,9 @@ import (
 const maxKeys = 10000
 
 // Parse reads a definition strictly: an unknown or repeated key, a wrong type
-// and a bad value are errors. file is only for the messages. It fails with
-// Errors, which holds every problem and not the first alone; only where the
-// TOML itself is broken is what lies behind that not looked at.
+// and a bad value are errors. file is for the messages only; without it they
+// have no lines. Parse fails with Errors, which has every mistake; in broken
+// TOML it finds only those before the break.
 func Parse(file string, data []byte) (Host, error) {
 	if len(data) > maxSize {
 		return Host{}, Errors{{
@@ -30,17 +30,17 @@ func Parse(file string, data []byte) (Host, error) {
 	}
 	if bytes.Count(data, []byte("="))+bytes.Count(data, []byte("[")) > maxKeys {
 		return Host{}, Errors{{
-			File: file, Problem: "has far too many keys", Allowed: fmt.Sprintf("at most %d of = and [", maxKeys),
+			File: file, Problem: "has too many keys", Allowed: fmt.Sprintf("at most %d of = and [", maxKeys),
 			hint: "check that " + file + " is a host.toml",
 		}}
 	}
-	// With its byte order mark, or by the empty half of its first character.
+	// By its byte order mark, or by the zero half of its first character.
 	half := len(data) > 1 && (data[0] == 0) != (data[1] == 0)
 	if half || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return Host{}, Errors{{File: file, Line: 1, Problem: "is UTF-16 text", Allowed: "UTF-8", hint: "save " + file + " as UTF-8"}}
 	}
-	// As editors of other systems write it: with a byte order mark, and CRLF,
-	// which a text of several lines may have as LF (TOML 1.0, String).
+	// Editors of other systems write a byte order mark, and CRLF, which TOML
+	// allows to become LF (TOML 1.0, String).
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	places, repeated := locate(data)
@@ -56,8 +56,8 @@ func Parse(file string, data []byte) (Host, error) {
 	d := decoder{places: places, options: fields(&h), bad: map[string]bool{}}
 	d.table("", tree)
 	for _, e := range h.Validate() {
-		// A value that was refused already left its default behind, which is
-		// no cause for further complaints.
+		// In place of a refused value the Host has the default: a mistake in
+		// that is not the user's.
 		if !d.bad[e.Key] && !d.bad[e.related] {
 			at := places.nearest(e.Key)
 			e.Line, e.Column = at.line, at.column
@@ -87,12 +87,12 @@ func syntaxError(err error) *Error {
 	return e
 }
 
-// decoder moves a TOML tree into a Host and collects what does not fit.
+// decoder moves a TOML tree into a Host and collects mistakes.
 type decoder struct {
 	places   places
 	options  []field // of the Host to fill
 	problems Errors
-	bad      map[string]bool // keys whose value was refused
+	bad      map[string]bool // keys with a refused value
 }
 
 func (d *decoder) table(prefix string, tree map[string]any) {
@@ -178,7 +178,7 @@ func (d *decoder) refuse(key, problem, allowed string) {
 	})
 }
 
-// describe says what type of value was given instead of the right one.
+// describe names the type of a value.
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -198,8 +198,8 @@ func describe(value any) string {
 	}
 }
 
-// keyPart spells one part of a key as TOML does: bare, or else quoted, so
-// that "labels.efi" in quotes is not taken for efi in the table labels.
+// keyPart spells one part of a key as TOML does, bare or quoted: "labels.efi"
+// in quotes is not efi in the table labels.
 func keyPart(name string) string {
 	if name != "" && onlyHas(name, alnum+"_-") {
 		return name

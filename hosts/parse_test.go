@@ -65,9 +65,9 @@ func TestParseMessages(t *testing.T) {
 		"extraMountDirs = [\n 'a',\n '../b',\n]":          `h.toml:7: extraMountDirs[2]: "../b" has ..; allowed: a folder below /mnt, such as "persist" or "/mnt/persist", without ..`,
 		"swap={enable=true,\n size='8'}\nlabels.swap='S'": `h.toml:6: swap.size: "8" has no unit; allowed: a whole number with K, M, G, T or P (1024-based), at least 1M, such as 8G`,
 		"bannerText='''\nok\n\x1b'''":                     `h.toml:7: multiline literal strings cannot have control characters`,
-		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: its line 2 has a character that does not print; allowed: lines of at most 132 columns, of printable characters`,
-		"bannerText='" + strings.Repeat("█", 133) + "'":   `h.toml:5: bannerText: its line 1 is 133 columns; allowed: lines of at most 132 columns, of printable characters`,
-		"repoClonePath = '/mnt/boot/x'":                   `h.toml:5: repoClonePath: "/mnt/boot/x" is in /mnt/boot, which is the ESP, which keeps neither owners nor symlinks; allowed: an absolute path below /mnt, such as /mnt/nix-config, of letters, digits and . _ - + @`,
+		`bannerText="ok\n\u001b[2J"`:                      `h.toml:5: bannerText: line 2 has an unprintable character; allowed: lines of at most 132 columns, of printable characters`,
+		"bannerText='" + strings.Repeat("█", 133) + "'":   `h.toml:5: bannerText: line 1 has 133 columns; allowed: lines of at most 132 columns, of printable characters`,
+		"repoClonePath = '/mnt/boot/x'":                   `h.toml:5: repoClonePath: "/mnt/boot/x" is in /mnt/boot: the ESP keeps neither owners nor symlinks; allowed: an absolute path below /mnt, such as /mnt/nix-config, of letters, digits and . _ - + @`,
 	} {
 		_, err := Parse("h.toml", []byte(minimal+text))
 		if err == nil || err.Error() != want {
@@ -82,7 +82,7 @@ func TestParseWholeDefinitions(t *testing.T) {
 h.toml:1: labels.efi: is required, but not set; allowed: at most 11 of A-Z 0-9 _ -
 h.toml:1: labels.root: is required, but not set; allowed: at most 16 letters, digits and # + - . : = @ _
 h.toml:1: repoRemote: is required unless prebuilt, but not set; allowed: an https, ssh, git, git+ssh or file URL, user@host:path, or an absolute path`,
-		"prebuilt = true\r\ntargetHost = 'x'\r\n\r\n[labels]\r\nroot = 'R'\r\nefi = 'MY-LONG-EFI-LABEL'\r\n": `h.toml:6: labels.efi: "MY-LONG-EFI-LABEL" is 17 bytes; allowed: at most 11 of A-Z 0-9 _ -`,
+		"prebuilt = true\r\ntargetHost = 'x'\r\n\r\n[labels]\r\nroot = 'R'\r\nefi = 'MY-LONG-EFI-LABEL'\r\n": `h.toml:6: labels.efi: "MY-LONG-EFI-LABEL" has 17 bytes; allowed: at most 11 of A-Z 0-9 _ -`,
 		"prebuilt = true\ntargetHost = 'x'\n\n[labels]\n  efi = 'E'\n":                                       `h.toml:4: labels.root: is required, but not set; allowed: at most 16 letters, digits and # + - . : = @ _`,
 		"labels = {efi = 'lower', root = 'LOWER'}\nprebuilt=true\ntargetHost='x'":                            "h.toml:1: labels.efi: \"lower\" has 'l'; allowed: at most 11 of A-Z 0-9 _ -\nh.toml:1: labels.root: \"LOWER\" is the same as labels.efi; allowed: labels that differ in more than case",
 		"labels = 3\nprebuilt=true\ntargetHost='x'":                                                          `h.toml:1: labels: 3 is an integer; allowed: a table with the keys labels.efi, labels.root, labels.luks, labels.swap`,
@@ -108,7 +108,7 @@ func TestParseOtherSystemsText(t *testing.T) {
 	for text, want := range map[string]string{
 		bom + minimal + "powerof = true":      "h.toml:5: powerof: unknown key",
 		bom + bom + minimal:                   "h.toml:1: ",
-		minimal + "bannerText = \"a\\r\\nb\"": "h.toml:5: bannerText: its line 1 has a character that does not print",
+		minimal + "bannerText = \"a\\r\\nb\"": "h.toml:5: bannerText: line 1 has an unprintable character",
 		"\xff\xfet\x00a\x00":                  "h.toml:1: is UTF-16 text; allowed: UTF-8",
 		"\x00t\x00a":                          "h.toml:1: is UTF-16 text; allowed: UTF-8",
 		"t\x00a\x00":                          "h.toml:1: is UTF-16 text; allowed: UTF-8",
@@ -126,7 +126,7 @@ func TestErrorHoldsItsParts(t *testing.T) {
 	if !ok {
 		t.Fatalf("%T is no *Error", err)
 	}
-	want := Error{File: "h.toml", Line: 6, Column: 3, Key: "swap.size", Problem: `"huge" is no size`, Allowed: sizeAllowed}
+	want := Error{File: "h.toml", Line: 6, Column: 3, Key: "swap.size", Problem: `"huge" is not a size`, Allowed: sizeAllowed}
 	if *e != want {
 		t.Errorf(" got %+v\nwant %+v", *e, want)
 	}

@@ -27,13 +27,13 @@ func (p places) nearest(key string) place {
 	return place{1, 1}
 }
 
-// maxDepth is how many parts of a key are looked at. No option has more than
-// two, and a megabyte of "a.a.a." must not cost a megabyte for each part.
+// maxDepth is how many parts of a key locate reads. No option has more than two,
+// and a megabyte of "a.a.a." must not cost a megabyte for each part.
 const maxDepth = 3
 
-// locate finds the place of every key in data, as far as its syntax is right,
-// and the keys that are set twice. go-toml refuses those as well, but does
-// not give the line of one within an inline table.
+// locate finds the place of every key in data up to the first syntax error, and
+// the keys that are set twice. go-toml refuses those too, but gives no line
+// within an inline table.
 func locate(data []byte) (places, Errors) {
 	l := locator{data: data, found: places{}, set: places{}}
 	for i, b := range data {
@@ -68,14 +68,14 @@ type locator struct {
 	repeated Errors
 }
 
-// prefix is the table that a key lies in, and the number of its parts.
+// prefix is the table of a key, and the number of its parts.
 type prefix struct {
 	key   string
 	depth int
 }
 
-// key notes the place of node's key and of each table that it names. It gives
-// the whole key, cut at maxDepth, and where its last part is.
+// key notes the places of node's key and of each table in it. It returns the
+// whole key, cut at maxDepth, and the place of its last part.
 func (l *locator) key(in prefix, node *unstable.Node) (prefix, place) {
 	var at place
 	for parts := node.Key(); parts.Next() && in.depth < maxDepth; in.depth++ {
@@ -114,7 +114,7 @@ func (l *locator) keyValue(table prefix, node *unstable.Node) {
 	}
 }
 
-// note remembers where key was first seen, and gives where node is.
+// note notes the first place of key, and returns the place of node.
 func (l *locator) note(key string, node *unstable.Node) place {
 	offset := int(node.Raw.Offset)
 	line := sort.SearchInts(l.newlines, offset)

@@ -7,9 +7,8 @@ import (
 	"unicode"
 )
 
-// TOML gives the host.toml that Parse reads back to an equal Host. It leaves
-// out what has its default. It fails, with Errors, on a Host that is not
-// valid, since Parse would refuse that.
+// TOML gives the host.toml that Parse reads back to an equal Host, without the
+// defaults. It fails with Errors on an invalid Host, which Parse would refuse.
 func (h Host) TOML() ([]byte, error) {
 	if problems := Errors(h.Validate()); len(problems) > 0 {
 		return nil, problems
@@ -52,8 +51,8 @@ func render(value any) string {
 	}
 }
 
-// renderString keeps text of several lines as it looks, if TOML can hold it
-// so, and writes any other on one line.
+// renderString writes text of several lines literally if TOML allows, and any
+// other on one line.
 func renderString(text string) string {
 	asItIs := !strings.Contains(text, "'''") && !strings.HasSuffix(text, "'") && isText(text, "\n\t")
 	if strings.Contains(text, "\n") && asItIs {

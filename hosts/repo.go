@@ -34,21 +34,21 @@ func (c *checker) remote(h Host) {
 	helper, _, hasHelper := strings.Cut(remote, "::")
 	switch {
 	case remote[0] == '-':
-		c.add(key, "begins with -, which git takes for an option", allowed)
+		c.add(key, "begins with -, which git reads as an option", allowed)
 	case !isText(remote, "") || strings.ContainsAny(remote, " \u00a0"):
 		c.add(key, "has a space or control character", allowed)
 	case hasHelper && onlyHas(helper, alnum+"+.-_"):
 		// transport::address runs git-remote-transport; ext:: runs anything.
-		c.add(key, "names a remote helper of git's", allowed)
+		c.add(key, "names a git remote helper", allowed)
 	case strings.Contains(remote, `\`):
-		c.add(key, `has a \, as a path of Windows has`, allowed)
+		c.add(key, `has a \: Windows paths do not work here`, allowed)
 	case isURL:
 		c.remoteURL(key, remote, allowed)
 	case remote[0] == '/':
 	case flakeRef.MatchString(remote):
 		c.flakeRef(key, remote)
 	case noSlashes.MatchString(remote):
-		c.add(key, "has no // after its scheme, so that git takes it for the path of a server", allowed)
+		c.add(key, "has no // after its scheme: git would read it as a path on a server", allowed)
 	default:
 		host, file, found := strings.Cut(remote, ":")
 		user, server, hasUser := strings.Cut(host, "@")
@@ -57,15 +57,15 @@ func (c *checker) remote(h Host) {
 		}
 		switch {
 		case hasUser && !found || strings.Contains(file, "@") && !hasUser:
-			c.add(key, "is no git address (or has a password, as in user:password@host)", allowed)
+			c.add(key, "is not a git address (or has a password, as in user:password@host)", allowed)
 		case !found || file == "" || !isWord(user, alnum+"._-") || !isWord(server, alnum+".-_"):
-			c.add(key, "is no git address", allowed)
+			c.add(key, "is not a git address", allowed)
 		}
 	}
 }
 
-// A flake's own words for a repo (nix3-flake(1), "Types"), which git takes for
-// a path on a server of that name; and where some of them stand for.
+// Flake references (nix3-flake(1), "Types"), which git reads as paths on a
+// server of that name; and the servers that some of them mean.
 var (
 	flakeRef  = regexp.MustCompile(`^(github|gitlab|sourcehut|path|flake):`)
 	forgeRepo = regexp.MustCompile(`^(github|gitlab|sourcehut):(~?([A-Za-z0-9._-]|%2[Ff])+)/([A-Za-z0-9._-]+)([/?].*)?$`)
@@ -75,8 +75,7 @@ var (
 	}
 )
 
-// flakeRef names the URL that a flake reference means, where it has only what
-// names a repo.
+// flakeRef reports a flake reference, with the URL of the repo that it names.
 func (c *checker) flakeRef(key, remote string) {
 	kind, _, _ := strings.Cut(remote, ":")
 	allowed := "the git URL of the repo"
@@ -98,14 +97,14 @@ func (c *checker) flakeRef(key, remote string) {
 func (c *checker) remoteURL(key, remote, allowed string) {
 	u, err := url.Parse(remote)
 	if err != nil {
-		c.add(key, "is no valid URL", allowed)
+		c.add(key, "is not a valid URL", allowed)
 		return
 	}
 	_, hasPassword := u.User.Password()
 	user := u.User.Username()
 	plain := strings.TrimPrefix(u.Scheme, "git+")
 	switch {
-	case !strings.HasPrefix(remote, u.Scheme): // git looks for a helper of that name
+	case !strings.HasPrefix(remote, u.Scheme): // url.Parse made it lower case; git looks for a helper of that name
 		c.add(key, "has capital letters in its scheme, which git does not know", allowed)
 	case u.Scheme == "git+https" || u.Scheme == "git+file":
 		c.add(key, "has the scheme "+quote(u.Scheme)+", which is a flake's", "the same URL with "+plain+"://, and its ?ref= or ?rev= as repoRef")
@@ -119,23 +118,23 @@ func (c *checker) remoteURL(key, remote, allowed string) {
 		e := c.add(key, "has a user or token before @", "a user in ssh URLs only")
 		e.hint = "remove it, and give the installer a deploy key"
 	case u.User != nil && !isWord(user, alnum+"._-"):
-		c.add(key, "has a user name with odd characters", allowed)
+		c.add(key, "has invalid characters in its user name", allowed)
 	case u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(remote, "?#"):
-		e := c.add(key, "has a ? or #, which git would take for a part of the path", "the plain URL")
+		e := c.add(key, "has a ? or #, which git reads as part of the path", "the plain URL")
 		e.hint = "give a branch, tag or commit as repoRef"
 	case u.Scheme == "file" && u.Host != "":
 		c.add(key, "has a host in a file URL", "file:///absolute/path")
 	case u.Scheme != "file" && u.Host == "":
 		c.add(key, "has no host", allowed)
 	case u.Scheme != "file" && !isWord(u.Hostname(), alnum+".-_:"):
-		c.add(key, "has a host name with odd characters", allowed)
+		c.add(key, "has invalid characters in its host name", allowed)
 	case strings.Trim(u.Path, "/") == "":
 		c.add(key, "has no path", allowed)
 	}
 }
 
-// ref checks repoRef by the rules of git check-ref-format, and so that git
-// cannot take it for an option, a range or a revision expression.
+// ref checks repoRef by the rules of git check-ref-format. git cannot read it as
+// an option, a range or a revision expression.
 func (c *checker) ref(ref string) {
 	const allowed = "a branch, tag or commit, as git check-ref-format has it"
 	if ref == "" {
@@ -148,7 +147,7 @@ func (c *checker) ref(ref string) {
 		bad = bad || part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock")
 	}
 	if bad {
-		c.add("repoRef", quote(ref)+" is no name of a branch, tag or commit", allowed)
+		c.add("repoRef", quote(ref)+" is not a name of a branch, tag or commit", allowed)
 	}
 }
 
@@ -171,17 +170,13 @@ func (c *checker) clonePath(dir string) {
 		// It becomes a flake reference, where # and ? have a meaning.
 		c.add(key, quote(dir)+" has "+stranger(dir, alnum+"/._-+@"), allowed)
 	}
-	for _, place := range []struct{ dir, why string }{
-		{"boot", "the ESP, which keeps neither owners nor symlinks"},
-		{"nix", "Nix's own"},
-		{"dev", "covered by a mount once the system runs"},
-		{"proc", "covered by a mount once the system runs"},
-		{"run", "covered by a mount once the system runs"},
-		{"sys", "covered by a mount once the system runs"},
+	const hidden = "a mount hides it once the system runs"
+	for place, why := range map[string]string{
+		"boot": "the ESP keeps neither owners nor symlinks", "nix": "it belongs to Nix",
+		"dev": hidden, "proc": hidden, "run": hidden, "sys": hidden,
 	} {
-		full := mountRoot + "/" + place.dir
-		if clean == full || isBelow(clean, full) {
-			c.add(key, quote(dir)+" is in "+full+", which is "+place.why, allowed)
+		if full := mountRoot + "/" + place; clean == full || isBelow(clean, full) { // one at most
+			c.add(key, quote(dir)+" is in "+full+": "+why, allowed)
 		}
 	}
 }

@@ -9,13 +9,12 @@ import (
 
 const sizeAllowed = "a whole number with K, M, G, T or P (1024-based), at least 1M, such as 8G"
 
-// parseSize gives the bytes of a size in sgdisk's form. Of what sgdisk takes,
-// a number without a unit is refused: it counts sectors, and so depends on
-// the disk.
+// parseSize gives the bytes of a size in sgdisk's form. It refuses a number
+// without a unit: sgdisk counts sectors then, which depend on the disk.
 func parseSize(text string) (int64, error) {
 	number := strings.TrimRight(text, "KMGTPkmgtp")
 	if number == "" || !onlyHas(number, digits) || len(text)-len(number) > 1 {
-		return 0, errors.New(quote(text) + " is no size")
+		return 0, errors.New(quote(text) + " is not a size")
 	}
 	if number == text {
 		return 0, errors.New(quote(text) + " has no unit")

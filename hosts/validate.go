@@ -17,9 +17,8 @@ const (
 	alnum  = upper + "abcdefghijklmnopqrstuvwxyz" + digits
 )
 
-// Validate gives everything about h that can be known to be wrong before any
-// machine is looked at, in the order of the options; nil if all is well. The
-// errors have no file and line: Parse adds those.
+// Validate gives every mistake in h that shows without a machine, in the order
+// of the options. The errors have no file and line: Parse adds those.
 func (h Host) Validate() []*Error {
 	var c checker
 	c.host(h)
@@ -35,7 +34,7 @@ func (h Host) Validate() []*Error {
 	return c.problems
 }
 
-// CheckName tells what is wrong with a host's name: nil if nothing is.
+// CheckName checks a host's name.
 func CheckName(name string) error {
 	var c checker
 	if c.host(Host{TargetHost: name}); len(c.problems) > 0 {
@@ -44,7 +43,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// checker collects problems; each of its methods checks one group of options.
+// checker collects mistakes; each of its methods checks one group of options.
 type checker struct {
 	problems Errors
 }
@@ -55,7 +54,7 @@ func (c *checker) add(key, problem, allowed string) *Error {
 	return e
 }
 
-// missing reports a required option that is not set.
+// missing reports a required option.
 func (c *checker) missing(key, allowed string) *Error {
 	e := c.add(key, "is required, but not set", allowed)
 	e.hint = "set " + key
@@ -69,11 +68,11 @@ func (c *checker) host(h Host) {
 	case name == "":
 		c.missing("targetHost", allowed)
 	case len(name) > 63:
-		c.add("targetHost", fmt.Sprintf("%s is %d bytes", quote(name), len(name)), allowed)
+		c.add("targetHost", fmt.Sprintf("%s has %d bytes", quote(name), len(name)), allowed)
 	case !onlyHas(name, alnum+"_-"):
 		c.add("targetHost", quote(name)+" has "+stranger(name, alnum+"_-"), allowed)
 	case strings.Trim(name, "-") != name:
-		c.add("targetHost", quote(name)+" has a - at an end", allowed)
+		c.add("targetHost", quote(name)+" begins or ends with -", allowed)
 	}
 }
 
@@ -84,11 +83,11 @@ func (c *checker) encryption(h Host) {
 	case name == "":
 		c.missing("luks.mapperName", allowed)
 	case len(name) > 127: // DM_NAME_LEN less its NUL, linux/dm-ioctl.h
-		c.add("luks.mapperName", fmt.Sprintf("%s is %d bytes", quote(name), len(name)), allowed)
+		c.add("luks.mapperName", fmt.Sprintf("%s has %d bytes", quote(name), len(name)), allowed)
 	case !onlyHas(name, alnum+"_.+-"):
 		c.add("luks.mapperName", quote(name)+" has "+stranger(name, alnum+"_.+-"), allowed)
 	case slices.Contains([]string{"control", ".", ".."}, name) || name[0] == '-':
-		c.add("luks.mapperName", quote(name)+" is no name for a mapped device", allowed)
+		c.add("luks.mapperName", quote(name)+" is not a name for a mapped device", allowed)
 	case !h.LUKS.Enable && name != Default().LUKS.MapperName:
 		c.ignored("luks.mapperName", quote(name), "luks.enable", "no luks.mapperName")
 	}
@@ -102,8 +101,8 @@ func (c *checker) swap(h Host) {
 	}
 }
 
-// ignored reports an option that is set but would have no effect, since
-// whoever set it believes that it has: a swap size without swap, say.
+// ignored reports an option without effect, such as a swap size without swap:
+// the user expects one.
 func (c *checker) ignored(key, value, enable, without string) {
 	e := c.add(key, value+" is set, but "+enable+" is false", enable+" = true, or "+without)
 	e.related = enable
@@ -150,31 +149,31 @@ func (c *checker) packages(h Host) {
 	const moduleAllowed = "kernel module names, of letters, digits, _ and -"
 	for i, module := range h.ExtraInitrdKernelModules {
 		if !isWord(module, alnum+"_-") {
-			c.add(fmt.Sprintf("extraInitrdKernelModules[%d]", i+1), quote(module)+" is no module name", moduleAllowed)
+			c.add(fmt.Sprintf("extraInitrdKernelModules[%d]", i+1), quote(module)+" is not a module name", moduleAllowed)
 		}
 	}
 	const packageAllowed = "nixpkgs attribute names, such as bolt or python3Packages.requests"
 	for i, attr := range h.ExtraPackages {
 		for part := range strings.SplitSeq(attr, ".") {
 			if !isWord(part, alnum+"_'-") || strings.Contains(digits+"'", part[:1]) {
-				c.add(fmt.Sprintf("extraPackages[%d]", i+1), quote(attr)+" is no attribute name", packageAllowed)
+				c.add(fmt.Sprintf("extraPackages[%d]", i+1), quote(attr)+" is not an attribute name", packageAllowed)
 				break
 			}
 		}
 	}
 }
 
-// maxColumns bounds a banner's lines: the widest text mode of old. The screens
-// crop what their console has no room for.
+// maxColumns bounds a banner's lines: the widest VGA text mode. The screens crop
+// longer lines on a narrower console.
 const maxColumns = 132
 
 func (c *checker) screen(h Host) {
 	const bannerAllowed = "lines of at most 132 columns, of printable characters"
 	for i, line := range strings.Split(h.BannerText, "\n") {
 		if !isText(line, "") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			c.add("bannerText", fmt.Sprintf("its line %d has a character that does not print", i+1), bannerAllowed)
+			c.add("bannerText", fmt.Sprintf("line %d has an unprintable character", i+1), bannerAllowed)
 		} else if n := columns(line); n > maxColumns {
-			c.add("bannerText", fmt.Sprintf("its line %d is %d columns", i+1, n), bannerAllowed)
+			c.add("bannerText", fmt.Sprintf("line %d has %d columns", i+1, n), bannerAllowed)
 		}
 	}
 
@@ -186,7 +185,7 @@ func (c *checker) screen(h Host) {
 	case !onlyHas(keymap, alnum+"._+-/"):
 		c.add("keymap", quote(keymap)+" has "+stranger(keymap, alnum+"._+-/"), keymapAllowed)
 	case strings.Contains(keymap, "..") || strings.Contains("-/", keymap[:1]):
-		c.add("keymap", quote(keymap)+" is no keymap name", keymapAllowed)
+		c.add("keymap", quote(keymap)+" is not a keymap name", keymapAllowed)
 	}
 }
 
@@ -197,7 +196,7 @@ func (c *checker) user(h Host) {
 	switch {
 	case name == "":
 	case len(name) > 32 || !onlyHas(name, lower+digits+"_-") || strings.Contains(digits+"-", name[:1]):
-		c.add("targetUser", quote(name)+" is no user name", userAllowed)
+		c.add("targetUser", quote(name)+" is not a user name", userAllowed)
 	case name == "root" && h.TargetUID != 0:
 		e := c.add("targetUser", fmt.Sprintf(`"root" has targetUid %d`, h.TargetUID), "targetUid 0 with root")
 		e.related = "targetUid"
@@ -208,22 +207,22 @@ func (c *checker) user(h Host) {
 		key   string
 		value int
 	}{{"targetUid", h.TargetUID}, {"targetGid", h.TargetGID}} {
-		// 65534 is nobody, 65535 is -1 to old system calls.
+		// 65534 is the user nobody, 65535 is -1 to old system calls.
 		if id.value < 0 || id.value > 65533 {
 			c.add(id.key, fmt.Sprintf("%d is out of range", id.value), idAllowed)
 		} else if id.value == 0 && name != "root" {
-			c.add(id.key, "0 is root's", idAllowed).related = "targetUser"
+			c.add(id.key, "0 belongs to root", idAllowed).related = "targetUser"
 		}
 	}
 }
 
-// onlyHas tells whether text is made of chars alone.
+// onlyHas tells whether text has no other characters than chars.
 func onlyHas(text, chars string) bool {
 	return stranger(text, chars) == ""
 }
 
-// stranger quotes the first character of text that is not one of chars; empty
-// if there is none.
+// stranger quotes the first character of text that is not in chars; empty if all
+// are.
 func stranger(text, chars string) string {
 	for _, r := range text {
 		if !strings.ContainsRune(chars, r) {
@@ -233,21 +232,20 @@ func stranger(text, chars string) string {
 	return ""
 }
 
-// isWord tells whether text is made of chars, is not empty and cannot be
-// taken for a flag.
+// isWord tells whether text has chars only, is not empty and is not a flag.
 func isWord(text, chars string) bool {
 	return text != "" && text[0] != '-' && onlyHas(text, chars)
 }
 
-// isText tells whether text is UTF-8 without control characters other than
-// those in except.
+// isText tells whether text is UTF-8 without control characters, those in except
+// excepted.
 func isText(text, except string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune(except, r)
 	})
 }
 
-// isScript tells whether text can be handed to a shell.
+// isScript tells whether a shell can run text.
 func isScript(text string) bool {
 	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }

@@ -152,7 +152,7 @@ func TestNewHost(t *testing.T) {
 		git add --all
 		git commit --quiet -m 'Add vega'
 		git clone --quiet --bare . ` + served + `/nix-config.git`)
-	definition := b.shell(`nix eval --raw .#nixosConfigurations.vega-installer.config.autoInstaller.hostFile.text`)
+	definition := b.shell(`nix eval --raw .#nixosConfigurations.vega-installer.config.autoInstaller.hostFile.env.file.text`)
 	sealed, err := os.ReadFile(filepath.Join(b.repo, "hosts/vega/bundle.age"))
 	if err != nil {
 		t.Fatal(err)

@@ -102,12 +102,12 @@ func (m *seeding) wrongContract() []seed {
 		{"GRUB for BIOS", `.loader.systemdBoot = false | .loader.grub.enable = true`, "GRUB for BIOS"},
 		{"GRUB that writes to another disk", `.loader.systemdBoot = false | .loader.grub = {enable: true, efiSupport: true, efiInstallAsRemovable: true, devices: ["/dev/sda"]}`, "boot.loader.grub writes to /dev/sda"},
 		{"extlinux", `.loader.systemdBoot = false | .loader.extlinux = true`, "extlinux"},
-		{"no boot loader", `.loader.systemdBoot = false`, "no boot loader on"},
+		{"no boot loader", `.loader.systemdBoot = false`, "enables no boot loader"},
 		{"another keymap", `.keymap = "de"`, `console.keyMap is "de"`},
 		{"no such user", `.users = {root: {uid: 0, home: "/root"}}`, `no users.users."demo"`},
 		{"another UID", `.users.demo.uid = 1234`, "uid is 1234"},
 		{"another home", `.users.demo.home = "/srv/demo"`, `home is "/srv/demo"`},
-		{"facts that cannot be read", `"no facts"`, "the medium's contract"},
+		{"facts that cannot be read", `"no facts"`, "the facts of the host's configuration are invalid"},
 	} {
 		all = append(all, seed{name: c[0], words: c[2], prep: fitting + "jq '" + c[1] + "' <" + seedDir + "/fits.json >" + mediumContract})
 	}
@@ -120,7 +120,7 @@ func (m *seeding) wrongContract() []seed {
 			prep: fitting + `printf '\006\000\000\000\001' >/run/SecureBoot; mount --bind /run/SecureBoot ` + secureBoot,
 		},
 		seed{
-			name: "no firmware variables", words: "variables cannot be seen", prep: touches + "umount " + efivars,
+			name: "no firmware variables", words: "variables cannot be read", prep: touches + "umount " + efivars,
 			undo: "mount -t efivarfs efivarfs " + efivars,
 		},
 		seed{name: "a passphrase that the keymap cannot type", words: "no key of the keymap us", prep: fitting, args: m.prebuilt("--passphrase-file", seedDir+"/umlaut")},
@@ -140,9 +140,9 @@ func (m *seeding) wrongContract() []seed {
 	}
 	all[len(all)-1].undo += "; e2label " + carrier + " precious-SMALL; udevadm settle"
 	return append(all, seed{
-		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "nothing tells what", args: m.prebuilt(),
+		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "configuration is unknown", args: m.prebuilt(),
 	}, seed{
-		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 things do not fit: ",
+		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 mismatches: ",
 		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "LUKS1-LUKS", "OTHER-LUKS",
 			"prebuilt = true", "keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\""),
 		args: append(installArgs("/run/wrong.toml", m.target), "--passphrase-file", "/run/passphrase"),

@@ -1,12 +1,12 @@
-# The host's age identity for agenix, made from its SSH host key where none was
-# put in place.
+# The host's age identity for agenix. If it is missing, activation makes it from
+# the SSH host key.
 #
-# auto-installer puts a host's identity to /etc/age/<host>.agekey when it
-# installs it. Without one, agenix says "no readable identities" and every
-# service that needs a secret fails. This derives one at activation, so that a
-# host which was installed by other means can be given access by its SSH key.
+# auto-installer writes a host's identity to /etc/age/<host>.agekey. Without one,
+# agenix says "no readable identities" and every service that needs a secret
+# fails. With the derived one, a host that was installed by other means can open
+# what is encrypted to its SSH key.
 #
-# An identity that is there is never written over: secrets are encrypted to it.
+# Activation never overwrites an identity: secrets are encrypted to it.
 {
   config,
   lib,
@@ -19,7 +19,7 @@ let
   cfg = config.ageIdentity;
 
   script = ''
-    # In a shell of its own: activation goes on whatever happens here.
+    # A subshell: activation continues if this fails.
     (
       set +e -u
       umask 077
@@ -27,7 +27,7 @@ let
       identity=${escapeShellArg cfg.file}
       ssh_key=${escapeShellArg cfg.sshKey}
       say() { echo "age-identity: $*"; }
-      # replace FILE: by standard input, or not at all.
+      # replace FILE by standard input, atomically
       replace() {
         local new
         new=$(mktemp "$1.XXXXXX") || return
@@ -43,21 +43,21 @@ let
       mkdir -p "$directory" && chmod 700 "$directory" || exit 0
       if [ ! -s "$identity" ]; then
         if [ ! -s "$ssh_key" ]; then
-          say "warning: there is no $identity, and no $ssh_key to make it from; secrets stay closed"
-          say "hint: copy the host's age identity there, or activate again once sshd has made its key"
+          say "warning: $identity and $ssh_key are missing; this host cannot open its secrets"
+          say "hint: copy the host's age identity to $identity, or activate again after sshd made its key"
           exit 0
         fi
         if derive | replace "$identity"; then
           say "made $identity from $ssh_key; its recipient is $(recipient_of "$identity")"
           say "hint: add it to secrets/keys.nix and rekey, or this host cannot open its secrets"
         else
-          say "warning: $identity could not be made from $ssh_key"
+          say "warning: cannot make $identity from $ssh_key"
           exit 0
         fi
       fi
       chmod 600 "$identity"
 
-      # Everything that this host can open with, for age -i, and for age -R.
+      # All identities of this host (age -i), and their recipients (age -R).
       if ! recipient=$(recipient_of "$identity"); then
         say "warning: $identity is not an age identity"
         exit 0
@@ -67,14 +67,14 @@ let
       { echo "$recipient"; [ ! -s "$ssh_key" ] || derive --public; } | replace "$directory/recipients.txt"
 
       if [ -n "$was" ] && [ "$was" != "$recipient" ]; then
-        say "warning: the identity has changed: its recipient was $was and is $recipient"
+        say "warning: the identity changed: its recipient was $was and is $recipient"
         say "hint: rekey the secrets for $recipient, or put the former identity back"
       fi
       known=${escapeShellArg (toString cfg.recipients)}
       case " $known " in
       "  " | *" $recipient "*) ;;
       *)
-        say "warning: secrets/keys.nix does not have this host's recipient $recipient"
+        say "warning: secrets/keys.nix lacks this host's recipient $recipient"
         say "hint: add it there and rekey; these secrets are for $known"
         ;;
       esac
@@ -87,18 +87,18 @@ in
     enable = mkOption {
       type = types.bool;
       default = true;
-      description = "Make the age identity from the SSH host key if there is none.";
+      description = "Make a missing age identity from the SSH host key.";
     };
     package = mkOption {
       type = types.package;
       default = pkgs.callPackage ./package.nix { };
       defaultText = lib.literalExpression "auto-installer.packages.\${system}.auto-installer";
-      description = "The program that has `age-from-ssh`.";
+      description = "The program with `age-from-ssh`.";
     };
     directory = mkOption {
       type = types.str;
       default = "/etc/age";
-      description = "Folder of the identity, `keys.txt` and `recipients.txt`; root's alone.";
+      description = "Folder of the identity, `keys.txt` and `recipients.txt`; only root can read it.";
     };
     file = mkOption {
       type = types.str;
@@ -115,7 +115,7 @@ in
       type = types.listOf types.str;
       default = [ ];
       example = lib.literalExpression "(import ../secrets/keys.nix).ultraviolet";
-      description = "What `secrets/keys.nix` has for this host. Activation warns if the identity is for none of them.";
+      description = "What `secrets/keys.nix` has for this host. Activation warns if the identity is not among them.";
     };
   };
 
@@ -131,10 +131,10 @@ in
         cfg.file
         cfg.sshKey
       ];
-      # agenix decrypts after this, so that the first identity is of use at once.
+      # agenix decrypts after this, so the first activation has an identity.
       system.activationScripts.agenixInstall = mkIf (config.age.secrets != { }) {
         deps = [ "ageIdentity" ];
-        # agenix defines none where systemd decrypts (sysusers, userborn).
+        # Where systemd decrypts (sysusers, userborn), agenix defines no text.
         text = "";
       };
     })

@@ -1,14 +1,13 @@
-# What a host's own configuration expects of the disk, the boot loader, the
-# keyboard and the secrets: the facts that an install is compared with before
-# anything is written. modules/installer.nix compares them at evaluation and
-# puts them on the medium; the program evaluates this same function on the
-# config repo:
+# The facts of a host's own configuration: its file systems, boot loader, keymap,
+# users and secrets. The program judges them (hosts/facts), when a medium is built
+# and before an install writes. modules/installer.nix puts them on the medium;
+# without them there, the program evaluates this function on the config repo:
 #
 #   nix eval --json FLAKE#nixosConfigurations.HOST.config --apply "$(cat contract.nix)"
 #
-# It needs no nixpkgs, takes what is missing as absent, and returns what
-# builtins.toJSON can write, without string contexts. No secret is among it:
-# the secrets are named by their files, which are encrypted.
+# It needs no nixpkgs, accepts missing options, and returns what builtins.toJSON
+# can write, without string contexts. It names the secrets' encrypted files, and
+# contains no secret.
 config:
 let
   inherit (builtins)
@@ -33,7 +32,7 @@ let
   text = v: if v == null then null else unsafeDiscardStringContext (toString v);
   texts = map text;
 
-  # NixOS derives device from label; a bare configuration may carry only that.
+  # NixOS derives device from label; a bare configuration may have the label only.
   device =
     d:
     if (d.device or null) != null then
@@ -43,8 +42,8 @@ let
     else
       null;
 
-  # Where a file lies in the flake that it came with: what comes after the
-  # source's own store path, which may be below another root.
+  # The path of a file in its flake: what follows the store path of the source,
+  # which may be below another root.
   inSource =
     file:
     let
@@ -56,8 +55,7 @@ let
     let
       k = config.console.keyMap or null;
     in
-    # A name as loadkeys takes it. A derivation is what console.useXkbConfig
-    # makes.
+    # A name for loadkeys, or the derivation that console.useXkbConfig makes.
     if !(config.console.enable or true) then
       "us"
     else if k == null || isString k then
@@ -72,7 +70,7 @@ in
 {
   hostName = config.networking.hostName or null;
 
-  # By mount point, which need not be the attribute's name.
+  # By mount point, which may differ from the attribute's name.
   fileSystems = listToAttrs (
     map (name: {
       name = fileSystems.${name}.mountPoint or name;
@@ -84,7 +82,7 @@ in
     }) (attrNames fileSystems)
   );
 
-  # The mount points that the initrd mounts beside those that it always does.
+  # The mount points that the initrd mounts in addition to NixOS' own.
   neededForBoot = filter (point: point != null) (
     map (name: if fileSystems.${name}.neededForBoot or false then fileSystems.${name}.mountPoint or name else null) (
       attrNames fileSystems
@@ -107,7 +105,7 @@ in
     header = text (l.header or null);
   }) (config.boot.initrd.luks.devices or { });
 
-  # The names under which containers are opened after the initrd.
+  # The names of the containers that the host opens after the initrd.
   crypttab =
     let
       crypttab = text (config.environment.etc.crypttab.text or null);
@@ -125,17 +123,17 @@ in
     lanzaboote = config.boot.lanzaboote.enable or false;
     limine = limine.enable or false;
     limineEfiSupport = limine.efiSupport or true;
-    # The disk that it writes a boot loader for BIOS to.
+    # The disk to which it writes a boot loader for BIOS.
     limineBiosDevice = if limine.biosSupport or false then text (limine.biosDevice or null) else null;
     refind = config.boot.loader.refind.enable or false;
     extlinux = config.boot.loader.generic-extlinux-compatible.enable or false;
-    # A boot loader's own installer: what that is, the host alone knows.
+    # A boot loader of the host's own.
     external = config.boot.loader.external.enable or false;
     grub = {
       enable = grub.enable or false;
       efiSupport = grub.efiSupport or false;
       efiInstallAsRemovable = grub.efiInstallAsRemovable or false;
-      # NixOS installs to those of mirroredBoots, which has the others too.
+      # NixOS installs to mirroredBoots, which includes the others.
       devices = foldl' (ds: d: if elem d ds then ds else ds ++ [ d ]) [ ] (
         texts (
           (grub.devices or [ ])
@@ -159,8 +157,8 @@ in
       kernelModules = names (config.boot.initrd.kernelModules or [ ]);
     };
 
-  # agenix: what is decrypted at activation, and with which identities. null
-  # where the configuration does not use agenix.
+  # agenix: what activation decrypts, and with which identities. null without
+  # agenix.
   secrets =
     if config ? age.secrets then
       map (
@@ -177,14 +175,14 @@ in
       null;
   ageIdentityPaths = if config ? age.identityPaths then texts config.age.identityPaths else null;
 
-  # Whether disko defines file systems, containers and swap: what it defines, a
-  # host overrides with lib.mkForce.
+  # Whether disko defines file systems, containers and swap. A host overrides them
+  # with lib.mkForce.
   disko =
     (config.disko.enableConfig or true)
     && attrNames (config.disko.devices.disk or { }) ++ attrNames (config.disko.devices.nodev or { }) != [ ];
 
-  # uid is null where NixOS is to choose it: from 1000 on for normal users, in
-  # the order of their names.
+  # uid is null where NixOS chooses it: from 1000 on for normal users, in the order
+  # of their names.
   users = mapAttrs (_: u: {
     uid = u.uid or null;
     normal = u.isNormalUser or false;

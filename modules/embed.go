@@ -8,10 +8,3 @@ import _ "embed"
 //
 //go:embed contract.nix
 var Contract string
-
-// Mounts is what file systems know of mount options, which of them need no
-// disk, and which mount points a start depends on, for agreement.nix and for
-// the program; see mounts.json.
-//
-//go:embed mounts.json
-var Mounts []byte

@@ -1,6 +1,5 @@
-# A NixOS installer medium for one host: boots into auto-installer, and carries
-# what it needs. A host's own file imports this and sets autoInstaller from its
-# host.toml:
+# The NixOS installer medium of one host: it boots into auto-installer. A host's
+# own file imports this and sets autoInstaller from its host.toml:
 #
 #   { lib, ... }:
 #   {
@@ -41,33 +40,32 @@ let
     else
       "";
 
-  # What is not an age file must not go on.
-  bundle = pkgs.runCommand "${cfg.targetHost}-bundle.age" { bundle = cfg.bundle; } ''
-    case $(head --bytes 34 "$bundle" | tr --delete '\0') in
-    age-encryption.org/v1* | '-----BEGIN AGE ENCRYPTED FILE-----') ;;
-    *)
-      echo "error: autoInstaller.bundle is not an age file" >&2
-      echo "hint: auto-installer new-host makes one; never put a plain key here" >&2
-      exit 1
-      ;;
-    esac
-    cp "$bundle" "$out"
-  '';
-
   # A word of ExecStart (systemd.service(5), COMMAND LINES).
   word = argument: builtins.toJSON (builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] argument);
 
-  # The program itself looks at host.toml, where it can be run in the build.
-  hostFile =
+  # The program for the platform that builds the medium.
+  judge =
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
-      pkgs.runCommand "host.toml" { file = cfg.hostFile; } ''
-        ${getExe cfg.package} hosts "$file"
-        cp "$file" "$out"
-      ''
+      cfg.package
     else
-      cfg.hostFile;
+      pkgs.buildPackages.callPackage ./package.nix { };
 
-  # It takes a blank disk, or one named by its ID, and none that holds the host.
+  # What the program judges of the medium's options (hosts/medium.go).
+  mediumFacts = {
+    target = cfg.target != null;
+    source = cfg.source != null;
+    deployKey = cfg.deployPublicKey != null;
+    inherit (cfg) revision dirtyRevision bundle unattended;
+  };
+
+  isPublicKey = key: builtins.match "((sk-)?(ssh|ecdsa)-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?\n?" key != null;
+  publicKey = option: keys: {
+    assertion = builtins.all isPublicKey keys;
+    message = "autoInstaller.${option}: not a public key; allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…";
+  };
+
+  # Unattended, the program takes a blank disk or one named by its ID, and refuses
+  # a disk with the host on it.
   unattendedArguments = [
     "install"
     "--unattended"
@@ -90,24 +88,41 @@ in
   imports = [
     "${modulesPath}/installer/cd-dvd/installation-cd-minimal.nix"
     ./options.nix
-    ./assertions.nix
   ];
 
   config = mkMerge [
     {
-      autoInstaller.hostFile = (pkgs.formats.toml { }).generate "host.toml" host;
+      # The image depends on this file, so no unfit host gets one.
+      autoInstaller.hostFile =
+        pkgs.runCommand "host.toml"
+          {
+            file = (pkgs.formats.toml { }).generate "host.toml" host;
+            medium = pkgs.writeText "medium.json" (builtins.toJSON mediumFacts);
+            facts = if cfg.target == null then "" else pkgs.writeText "facts.json" (builtins.toJSON facts);
+          }
+          ''
+            ${getExe judge} hosts --medium "$medium" ''${facts:+--facts "$facts"} "$file"
+            cp "$file" "$out"
+          '';
 
-      # --- what the program finds on the medium ---
+      # Evaluation refuses these, since the build would be too late: a private key
+      # must not reach the store, and a type's message would show it.
+      assertions = [
+        (publicKey "deployPublicKey" (optional (cfg.deployPublicKey != null) cfg.deployPublicKey))
+        (publicKey "authorizedKeys" cfg.authorizedKeys)
+      ];
+
+      # --- the program's files on the medium ---
       environment.systemPackages = [ cfg.package ] ++ map packageOf cfg.extraPackages;
       environment.etc =
         let
           folder = "auto-installer/hosts/${cfg.targetHost}";
         in
         {
-          "${folder}/host.toml".source = hostFile;
+          "${folder}/host.toml".source = cfg.hostFile;
         }
         // optionalAttrs (cfg.target != null) { "${folder}/contract.json".text = builtins.toJSON facts; }
-        // optionalAttrs (cfg.bundle != null) { "${folder}/bundle.age".source = bundle; };
+        // optionalAttrs (cfg.bundle != null) { "${folder}/bundle.age".source = cfg.bundle; };
       isoImage.contents =
         optional (revisionText != "") {
           source = pkgs.writeText "revision" "${revisionText}\n";
@@ -141,9 +156,9 @@ in
       nixpkgs.config.allowUnfree = true;
       hardware.enableAllFirmware = true;
       boot.initrd.kernelModules = cfg.extraInitrdKernelModules;
-      # The keys would restart the machine in the midst of an install: they start
-      # a target that does nothing. Ctrl+C in the screens offers to restart; and
-      # seven times within 2 s still does (systemd-system.conf(5),
+      # Ctrl+Alt+Del would restart the machine during an install, so it starts an
+      # empty target. Ctrl+C in the screens offers a restart; the keys still restart
+      # when pressed seven times within 2 s (systemd-system.conf(5),
       # CtrlAltDelBurstAction=).
       systemd.targets.auto-installer-ctrl-alt-del.description = "Ctrl+Alt+Del, which the installer ignores";
       systemd.ctrlAltDelUnit = mkDefault "auto-installer-ctrl-alt-del.target";
@@ -199,7 +214,7 @@ in
         wantedBy = [ "multi-user.target" ];
         wants = optional (!cfg.prebuilt) "network-online.target";
         after = optional (!cfg.prebuilt) "network-online.target";
-        # Started, not ended: the screens then follow it.
+        # The screens follow it once it runs.
         before = [ "auto-installer.service" ];
         restartIfChanged = false;
         path = [

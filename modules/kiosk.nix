@@ -1,16 +1,16 @@
 # The installer's consoles, as values of systemd.services: the program on a
 # virtual console in place of the login, a root shell and the log on two others,
-# and the program on serial lines. A pure function without nixpkgs' lib, so that
-# a system which is not NixOS can render the very same units.
+# and the program on serial lines. A pure function without nixpkgs' lib: the lab's
+# live system, which is not NixOS, renders the same units.
 #
 #   systemd.services.auto-installer        = kiosk.service;
 #   systemd.services.auto-installer-rescue = kiosk.rescue;
 #   systemd.services.auto-installer-log    = kiosk.log;
 #   systemd.services."serial-getty@"       = kiosk.serial;  # a drop-in; its ExecStart needs lib.mkForce
 #
-# kernelParams keep systemd's own messages off the screens; the kernel's are kept
-# off by boot.consoleLogLevel = 1. On NixOS logind starts autovt@ttyN on an empty
-# console: the names are in autovt, each to be set to enable = false.
+# kernelParams keep systemd's messages off the screens, and boot.consoleLogLevel =
+# 1 the kernel's. On NixOS logind starts autovt@ttyN on an empty console: disable
+# each unit that autovt lists.
 {
   # the absolute path of auto-installer
   program,
@@ -18,11 +18,11 @@
   tty ? "tty1",
   # more arguments for the program on every console, such as [ "--host" "demo" ]
   args ? [ ],
-  # the rescue shell; it must be there even if the program does not start
+  # the rescue shell; it must work even if the program does not
   shell ? "/run/current-system/sw/bin/bash",
 }:
 let
-  # The program itself shows tty2 when it is asked for a rescue shell.
+  # The program shows tty2 when the operator asks for a rescue shell.
   rescueTTY = "tty2";
   logTTY = "tty3";
 
@@ -38,22 +38,22 @@ let
     ++ args
   );
 
-  # What every process that is started here finds.
+  # The environment of every process of these units.
   environment = {
     HOME = "/root";
     USER = "root";
     LANG = "C.UTF-8";
   };
 
-  # The install is a child of the screens. It goes on when they end, however that
-  # comes about, and when the kernel ends a build that takes too much memory.
+  # The install is a child of the screens. It continues when they end for any
+  # reason, and when the kernel kills a build that takes too much memory.
   outlived = {
     KillMode = "process";
     OOMPolicy = "continue";
     TasksMax = "infinity";
   };
 
-  # A console of its own, in place of the login that would be on it.
+  # A console in place of its login.
   console =
     {
       description,
@@ -77,7 +77,7 @@ let
       unitConfig = {
         ConditionPathExists = "/dev/tty0";
         IgnoreOnIsolate = true;
-        # It comes back however often it ends.
+        # Restart it however often it ends.
         StartLimitIntervalSec = 0;
       };
       # What NixOS puts into PATH.

@@ -1,5 +1,5 @@
-# The filesystems, swap, container and keymap that a host.toml makes, as a NixOS
-# module for the host itself: then both cannot disagree. All are defaults.
+# The filesystems, swap, container and keymap that the installer makes of a
+# host.toml, as a NixOS module for the host itself. All are defaults.
 #
 #   imports = [ (auto-installer.lib.layout ./host.toml) ];
 host:
@@ -21,7 +21,7 @@ in
   fileSystems."/boot" = {
     device = mkDefault "/dev/disk/by-label/${labels.efi}";
     fsType = mkDefault "vfat";
-    # The boot loader's random seed is root's.
+    # Only root may read the boot loader's random seed.
     options = mkDefault [
       "fmask=0077"
       "dmask=0077"
@@ -37,7 +37,7 @@ in
     (
       if isEncrypted then
         {
-          # A new key at each boot: nothing of memory stays on the disk.
+          # A new key at each boot: swapped memory is unreadable after it.
           device = "/dev/disk/by-partlabel/${labels.swap}";
           randomEncryption.enable = true;
         }

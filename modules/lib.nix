@@ -1,19 +1,18 @@
-# Installers out of the folders of a config repo: what the flake offers as lib.
+# The flake's lib: installers from the folders of a config repo.
 #
 # A host's folder holds
 #   host.toml      its options
-#   installer.nix  optional: more of its installer; what it sets wins over host.toml
+#   installer.nix  optional: a module for its installer, which overrides host.toml
 #   bundle.age     optional: its sealed age identity and deploy key
 #   deploy.pub     optional: the public half of the deploy key
 { autoInstaller, nixpkgs }:
 let
   inherit (nixpkgs) lib;
 
-  # Every value as a default, so that installer.nix may set it anew.
+  # Every value as a default, so that installer.nix overrides it.
   asDefaults = lib.mapAttrsRecursive (_: lib.mkDefault);
 
-  # host.toml as the program reads it: with a byte order mark or not, and with the
-  # line ends of any system.
+  # Like the program, this takes a byte order mark and CRLF.
   readTOML =
     file:
     builtins.fromTOML (
@@ -41,11 +40,11 @@ let
   # mkInstaller makes the nixosConfiguration of one host's installer.
   mkInstaller =
     {
-      # The config repo's flake. Its nixosConfigurations are looked up.
+      # The config repo's flake, with the host's nixosConfiguration.
       self,
       # The host's folder in it.
       dir,
-      # Where the medium boots, whatever system the flake is built on.
+      # The system of the machine that boots the medium.
       system ? "x86_64-linux",
       # Of the live system.
       nixpkgs ? null,
@@ -83,9 +82,11 @@ let
       name: lib.any (file: builtins.pathExists (hosts + "/${name}/${file}")) [ "host.toml" "installer.nix" ]
     ) (lib.attrNames (lib.filterAttrs (_: type: type == "directory") (builtins.readDir hosts)));
 
-  # mkInstallers makes every host's: nixosConfigurations.<host>-installer, and
-  # packages.<system>.<host>InstallerIso. It takes what mkInstaller takes, but
-  # for dir, and hosts: the folder that the hosts' own lie in.
+  # mkInstallers makes the installer of every host:
+  # nixosConfigurations.<host>-installer, packages.<system>.<host>InstallerIso, and
+  # checks.<system>.<host>-installer, by which `nix flake check` refuses an unfit
+  # host. It takes the arguments of mkInstaller with hosts, the folder of the hosts'
+  # folders, in place of dir.
   mkInstallers =
     {
       self,
@@ -102,6 +103,9 @@ let
       nixosConfigurations = lib.mapAttrs' (name: lib.nameValuePair "${name}-installer") installers;
       packages.${system} = lib.mapAttrs' (
         name: installer: lib.nameValuePair "${name}InstallerIso" installer.config.autoInstaller.medium
+      ) installers;
+      checks.${system} = lib.mapAttrs' (
+        name: installer: lib.nameValuePair "${name}-installer" installer.config.autoInstaller.hostFile
       ) installers;
     };
 

@@ -1,6 +1,5 @@
-# What `nix build .#<host>InstallerIso --print-build-logs` makes: the image and
-# its checksum in iso/, and in the build log the key to register with the hosts
-# of private repos.
+# `nix build .#<host>InstallerIso --print-build-logs`: the image and its checksum
+# in iso/, and in the build log the deploy key for private repos.
 {
   lib,
   pkgs,
@@ -22,6 +21,6 @@ pkgs.runCommand "${targetHost}-installer-iso"
       echo "INSTALLER SSH PUBLIC KEY for $host:"
       echo "$key"
     else
-      echo "$host has no deploy key (hosts/$host/deploy.pub); private repos could not be read"
+      echo "$host has no deploy key (hosts/$host/deploy.pub); it cannot clone private repos"
     fi
   ''

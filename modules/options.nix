@@ -1,6 +1,7 @@
-# The options of an installer medium. Those of hostOptions are the keys of
-# host.toml, with the same names, types and defaults as hosts/host.go; the
-# program reads them on the medium. The others say what is on the medium.
+# The options of an installer medium, and their types. Those of hostOptions are
+# the keys of host.toml, with the names, types and defaults of hosts/host.go; the
+# program reads them on the medium. The others are about the medium. The program
+# checks the values in the build (hosts/).
 {
   config,
   lib,
@@ -42,11 +43,17 @@ let
     inherit description;
   };
 
-  # A path is taken here so that an assertion can say why it is no good.
+  # Everyone can read the store, and Nix copies paths of the flake into it. This is
+  # a type since the build would be too late.
+  secretPath =
+    types.addCheck types.str (file: lib.hasPrefix "/" file && !lib.hasPrefix "${builtins.storeDir}/" file)
+    // {
+      description = "string that is an absolute path outside the Nix store";
+    };
   secretFile =
     what:
     mkOption {
-      type = types.nullOr (types.either types.str types.path);
+      type = types.nullOr secretPath;
       default = null;
       example = "/run/keys/secret";
       description = ''
@@ -99,7 +106,7 @@ let
       a service of a systemd initrd, `postDeviceCommands` of a scripted one.
     '';
     bannerText = lines "Lines above the first screen, at most 132 columns wide; a narrower console shows their left part.";
-    targetUser = text "" "User who gets the deploy key and owns the clone in their home. Empty: nobody.";
+    targetUser = text "" "User who gets the deploy key and owns the clone in their home. May be empty.";
     targetUid = number 1000 "Numeric user ID of `targetUser`.";
     targetGid = number 100 "Numeric group ID of `targetUser`.";
     keymap = text "us" "Console keymap, in which the LUKS passphrase is typed too.";
@@ -117,9 +124,9 @@ let
       default = null;
       example = literalExpression "self.nixosConfigurations.ultraviolet";
       description = ''
-        The host's own configuration, as it stands in `nixosConfigurations`. It is
-        compared with the options above when the medium is built, and is what
-        `prebuilt` puts on the medium.
+        The host's own configuration, as it stands in `nixosConfigurations`. The
+        build of the medium compares it with the options above; `prebuilt` puts its
+        system on the medium.
       '';
     };
     source = mkOption {
@@ -127,8 +134,8 @@ let
       default = null;
       example = literalExpression "self";
       description = ''
-        The config repo's source. A prebuilt medium carries it, so that nothing is
-        cloned over the network. Either a plain tree, which becomes a repo of one
+        The config repo's source. A prebuilt medium carries it, and the target clones
+        nothing over the network. Either a plain tree, which becomes a repo of one
         commit, or a git repo with its history.
       '';
     };
@@ -156,10 +163,15 @@ let
         by `unattended.disk`, and does not hold the host already.
       '';
       disk = mkOption {
-        type = types.nullOr types.str;
+        type = types.nullOr (types.strMatching "/dev/disk/by-id/.+");
         default = null;
         example = "/dev/disk/by-id/nvme-Samsung_SSD_980_1TB_S64ENX0T123456";
-        description = "The disk to install to, by its name in `/dev/disk/by-id`. Null: the one that `auto-installer disks` ranks first, if it is blank; nothing is installed where two rank the same.";
+        description = ''
+          The disk to install to, by its name in `/dev/disk/by-id`: any other name may
+          be another disk's after the next boot. Null: the blank one that
+          `auto-installer disks` ranks first; if two rank the same, the installer
+          refuses.
+        '';
       };
       passphraseFile = secretFile "the LUKS passphrase";
       bundlePassphraseFile = secretFile "the passphrase of `bundle`, for the age identity and the deploy key in it";
@@ -173,19 +185,19 @@ let
       type = types.attrs;
       internal = true;
       readOnly = true;
-      description = "What host.toml is rendered from.";
+      description = "The values of host.toml.";
     };
     hostFile = mkOption {
-      type = types.path;
+      type = types.package;
       internal = true;
       readOnly = true;
-      description = "The rendered host.toml.";
+      description = "host.toml. Its build fails with the program's words if anything of the host or its medium is wrong.";
     };
     medium = mkOption {
       type = types.package;
       internal = true;
       readOnly = true;
-      description = "The image in `iso/`, with its checksum; its build log tells the deploy key.";
+      description = "The image in `iso/`, with its checksum; its build log has the deploy key.";
     };
   };
 
@@ -203,7 +215,7 @@ in
     in
     pick hostOptions cfg
     // {
-      # The program has no use for a package; those by name it checks.
+      # The program checks names; it has no use for a package.
       extraPackages = builtins.filter builtins.isString cfg.extraPackages;
     };
 }

@@ -9,8 +9,8 @@ buildGoModule {
   inherit version;
   src = lib.fileset.toSource {
     root = ../.;
-    # Without what changes often and is not of the binary. All Go files are
-    # needed, also those of the lab: `go mod vendor` looks at each.
+    # Without files that change often and do not reach the binary. `go mod vendor`
+    # reads all Go files, also the lab's.
     fileset = lib.fileset.difference ../. (
       lib.fileset.unions (
         map lib.fileset.maybeMissing [
@@ -36,7 +36,7 @@ buildGoModule {
     "-w"
     "-X main.version=${version}"
   ];
-  # The tests want sfdisk, mkfs and a lab; `just test` runs them.
+  # The tests need sfdisk, mkfs and a lab; `just test` runs them.
   doCheck = false;
   meta = {
     description = "Install a NixOS host from its flake, and prove that it will start";

@@ -2,8 +2,8 @@ package secrets
 
 import "errors"
 
-// age has no public constructor of an identity from its bytes, so what ssh
-// gives must be put into Bech32 (BIP 173) to be parsed.
+// age makes an identity of its text only, so the bytes of an ssh key must become
+// Bech32 (BIP 173) first.
 
 const bech32Letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
@@ -27,7 +27,7 @@ func bech32Encode(prefix string, data []byte) ([]byte, error) {
 	if prefix == "" {
 		return nil, errors.New("bech32: no prefix")
 	}
-	// Allocated once: growing would leave copies behind.
+	// Growing would leave copies, so it is allocated once.
 	values := make([]byte, 0, 2*len(prefix)+1+(len(data)*8+4)/5+6)
 	defer func() { clear(values[:cap(values)]) }()
 	for _, c := range []byte(prefix) {

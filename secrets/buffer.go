@@ -6,13 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Buffer is memory for a secret, outside of Go's heap: it is never moved, not
-// written to swap (mlock(2)) nor to a core dump (madvise(2)), and zeroed by
-// Wipe. What a library copies out of it is out of its reach.
+// Buffer is memory for a secret, outside of Go's heap: the runtime does not move
+// it, the kernel writes it neither to swap (mlock(2)) nor to a core dump
+// (madvise(2)), and Wipe zeroes it. Copies that a library makes stay behind.
 type Buffer struct {
-	mem      []byte
-	n        int
-	unlocked error
+	mem []byte
+	n   int
 }
 
 // NewBuffer copies data into a new buffer and wipes data.
@@ -22,8 +21,8 @@ func NewBuffer(data []byte) (*Buffer, error) {
 		return nil, fmt.Errorf("no memory for a secret: %w", err)
 	}
 	b := &Buffer{mem: mem, n: len(data)}
-	// Both are best effort: a user's limit on locked memory may be low.
-	b.unlocked = unix.Mlock(mem)
+	// Best effort: a user's limit on locked memory may be low.
+	_ = unix.Mlock(mem)
 	_ = unix.Madvise(mem, unix.MADV_DONTDUMP)
 	copy(mem, data)
 	clear(data)
@@ -38,15 +37,12 @@ func (b *Buffer) Bytes() []byte {
 	return b.mem[:b.n:b.n]
 }
 
-// Unlocked is why the memory may be written to swap, nil if it is locked.
-func (b *Buffer) Unlocked() error { return b.unlocked }
-
-// Wipe zeroes the secret and gives the memory back. It can be called again.
+// Wipe zeroes the secret and frees its memory. A second call does nothing.
 func (b *Buffer) Wipe() {
 	if b == nil || b.mem == nil {
 		return
 	}
 	clear(b.mem)
-	_ = unix.Munmap(b.mem) // it unlocks too
+	_ = unix.Munmap(b.mem) // this unlocks it too
 	b.mem, b.n = nil, 0
 }

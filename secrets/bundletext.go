@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
 
-// A bundle's content: a line of its version, the host's name, then each part
-// after a line of its name and length in bytes, and a last line.
+// A bundle's content starts with its version and the host. Each key follows a line
+// with its name and its length in bytes.
 //
 //	auto-installer bundle 1
 //	host demo
@@ -19,15 +20,25 @@ import (
 //	-----BEGIN OPENSSH PRIVATE KEY-----…
 //	end
 
+var hostName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_-]*$`)
+
+// CheckHost refuses the name of a host that needs an escape.
+func CheckHost(host string) error {
+	if !hostName.MatchString(host) || len(host) > 63 {
+		return malformed("host name", "%q; letters, digits, - and _ are allowed, at most 63", host)
+	}
+	return nil
+}
+
 func (b *Bundle) encode() ([]byte, error) {
-	if err := checkHost(b.Host); err != nil {
+	if err := CheckHost(b.Host); err != nil {
 		return nil, err
 	}
 	if b.Identity == nil || len(b.Identity.File()) == 0 {
 		return nil, errors.New("a bundle needs an identity")
 	}
 	id, key := b.Identity.File(), b.DeployKey.Bytes()
-	// Allocated once: growing would leave copies behind.
+	// Growing would leave copies, so it is allocated once.
 	out := make([]byte, 0, len(id)+len(key)+len(b.Host)+200)
 	out = fmt.Appendf(out, "%s\nhost %s\nidentity %d\n", bundleVersion, b.Host, len(id))
 	out = append(append(out, id...), '\n')
@@ -46,7 +57,7 @@ func (b *Bundle) encode() ([]byte, error) {
 func decodeBundle(data []byte) (b *Bundle, err error) {
 	d := bundleReader{rest: data}
 	if v := d.line(); v != bundleVersion && d.err == nil {
-		return nil, malformed("bundle", "it is not of this program, or of a later version")
+		return nil, malformed("bundle", "another program made it, or a later version of this one")
 	}
 	b = &Bundle{Host: d.word("host")}
 	id := d.part("identity")
@@ -54,8 +65,8 @@ func decodeBundle(data []byte) (b *Bundle, err error) {
 	if bytes.HasPrefix(d.rest, []byte("deploy-key ")) {
 		key = d.part("deploy-key")
 	}
-	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || checkHost(b.Host) != nil {
-		return nil, malformed("bundle", "its parts are not as they should be")
+	if d.line() != "end" || len(d.rest) > 0 || d.err != nil || CheckHost(b.Host) != nil {
+		return nil, malformed("bundle", "its parts are damaged")
 	}
 	if b.Identity, err = ParseIdentity(id); err != nil {
 		return nil, err
@@ -86,7 +97,7 @@ func (d *bundleReader) line() string {
 	return string(line)
 }
 
-// word is what follows a name in its line.
+// word is the rest of a line that starts with a name.
 func (d *bundleReader) word(name string) string {
 	if !bytes.HasPrefix(d.rest, []byte(name+" ")) {
 		d.err = errBundle

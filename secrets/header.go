@@ -1,18 +1,14 @@
 package secrets
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"io"
 	"strings"
 
 	"filippo.io/age"
-	"filippo.io/age/armor"
 )
 
-// Header is what an encrypted file tells without any key: for each of its
-// recipients a stanza, which holds the file's key encrypted to it.
+// Header is the part of an encrypted file that can be read without a key. It has
+// a stanza for each recipient, with the file's key encrypted to it.
 type Header struct {
 	Armored bool
 
@@ -20,34 +16,25 @@ type Header struct {
 	stanzas []*age.Stanza
 }
 
-// ReadHeader reads the header of an .age file, armored or not, and nothing of
-// what follows it but some buffered bytes. age bounds it to 2 MiB.
+// ReadHeader reads the header of an age file, armored or not. age bounds it to
+// 2 MiB.
 func ReadHeader(r io.Reader) (*Header, error) {
 	const what = "age file"
 	h := &Header{}
-	in := bufio.NewReader(r)
-	var src io.Reader = in
-	if isArmored(in) {
-		h.Armored, src = true, armor.NewReader(in)
-	}
+	in, armored := unarmored(r)
+	h.Armored = armored
 	var err error
-	if h.raw, err = age.ExtractHeader(src); err != nil {
+	if h.raw, err = age.ExtractHeader(in); err != nil {
 		return nil, malformed(what, "%v", err)
 	}
-	// age shows the stanzas to an identity alone.
+	// age shows the stanzas to identities only.
 	if _, err := age.DecryptHeader(h.raw, (*looker)(&h.stanzas)); err != nil && len(h.stanzas) == 0 {
 		return nil, malformed(what, "%v", err)
 	}
 	return h, nil
 }
 
-// isArmored looks past white space for the armor's first line, as age does.
-func isArmored(in *bufio.Reader) bool {
-	start, _ := in.Peek(in.Size()) // what there is
-	return bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n"), []byte(armor.Header))
-}
-
-// looker is an identity that opens nothing and keeps what it is shown.
+// looker is an identity that keeps the stanzas and opens nothing.
 type looker []*age.Stanza
 
 func (l *looker) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
@@ -55,22 +42,16 @@ func (l *looker) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	return nil, age.ErrIncorrectIdentity
 }
 
-// ErrCannotOpen is the error of a file that none of the identities opens.
-var ErrCannotOpen = errors.New("none of the given identities opens it")
-
-// CanOpen tells whether one of the identities opens the file: its key is
-// unwrapped and the header authenticated with it; the content is not decrypted.
-// The error is ErrCannotOpen if none fits.
+// CanOpen checks that one of the identities opens the file: it unwraps the file's
+// key and authenticates the header with it, and decrypts no content. The error is
+// ErrCannotOpen if none fits.
 func (h *Header) CanOpen(ids ...age.Identity) error {
 	if len(ids) == 0 {
 		return ErrCannotOpen
 	}
 	key, err := age.DecryptHeader(h.raw, ids...)
 	clear(key)
-	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
-		return ErrCannotOpen
-	}
-	return err
+	return fits(err)
 }
 
 // CanOpen is ReadHeader and Header.CanOpen.
@@ -82,11 +63,11 @@ func CanOpen(r io.Reader, ids ...age.Identity) error {
 	return h.CanOpen(ids...)
 }
 
-// Verdict is what can be said without a private key.
+// Verdict is an answer that may need a private key.
 type Verdict int
 
-// The verdicts. Unknown is what the stanzas do not tell: those of age1… keys
-// carry nothing of the recipient, by design.
+// The verdicts. The stanzas of age1… keys carry nothing of the recipient, by
+// design: without a private key the answer is Unknown.
 const (
 	Unknown Verdict = iota
 	Yes
@@ -102,13 +83,19 @@ func verdict(yes bool) Verdict {
 	return No
 }
 
-// OpenableBy judges by the stanzas whether a recipient's holder can open the
-// file. ssh and tagged keys are recognised by their tag; for others, No is
-// certain and there is no Yes.
-func (h *Header) OpenableBy(r *Recipient) Verdict {
+// OpenableBy judges whether the file has a stanza for a recipient. The stanzas of
+// ssh and tagged keys show it; for others a private key of the recipient is tried,
+// if one is at hand.
+func (h *Header) OpenableBy(r *Recipient, held ...*Held) Verdict {
 	found := No
 	for _, s := range h.stanzas {
-		switch r.has(s) {
+		is := r.has(s)
+		for _, k := range held {
+			if is == Unknown && k.Opens(r) {
+				is = k.unwraps(s)
+			}
+		}
+		switch is {
 		case Yes:
 			return Yes
 		case Unknown:
@@ -118,86 +105,49 @@ func (h *Header) OpenableBy(r *Recipient) Verdict {
 	return found
 }
 
-// IsFor judges whether the file is encrypted to exactly these recipients, by
-// its stanzas and with the private keys that are at hand. Yes and No are
-// certain.
+// IsFor judges whether the file is encrypted to exactly these recipients, by its
+// stanzas and by the private keys at hand.
 func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
-	anonymous := map[string]int{} // by kind: wanted, less those that there are
-	plugins := false
+	is, plugins := Yes, false
+	surplus := map[string]int{} // stanzas less recipients, by kind
 	for _, r := range wanted {
-		switch {
-		case r.kind == kindPlugin:
-			plugins = true
-		case r.sshTag == "" && r.tag == nil:
-			anonymous[r.kind]++
-		case h.OpenableBy(r) == No:
+		switch h.OpenableBy(r, held...) {
+		case No:
 			return No
+		case Unknown:
+			is = Unknown
+		}
+		plugins = plugins || r.kind == kindPlugin
+		if isAnonymous(r.kind) {
+			surplus[r.kind]--
 		}
 	}
 	for _, s := range h.stanzas {
-		if strings.HasSuffix(s.Type, "-grease") { // rage adds them, for nobody
-			continue
-		}
-		if s.Type == kindX25519 || s.Type == kindHybrid {
-			anonymous[s.Type]--
-		} else if !plugins && !wants(wanted, s) {
+		switch {
+		case strings.HasSuffix(s.Type, "-grease"): // rage adds them, and no key opens them
+		case isAnonymous(s.Type):
+			surplus[s.Type]++
+		case !plugins && !wants(wanted, s):
 			return No
 		}
 	}
-	open := 0 // stanzas that tell nothing
-	for _, r := range wanted {
-		if r.kind == kindX25519 || r.kind == kindHybrid {
-			open++
-		}
-	}
-	for _, missing := range anonymous {
-		if missing > 0 || missing < 0 && !plugins {
+	for _, n := range surplus {
+		if n < 0 || n > 0 && !plugins {
 			return No
 		}
 	}
 	for _, k := range held {
 		for _, id := range k.opens {
 			r, err := ParseRecipient(id)
-			if err != nil {
-				continue
-			}
-			n := h.Opened(k, r)
-			isWanted := has(wanted, id)
-			switch {
-			case n == Unknown:
-			case isWanted != (n == Yes):
+			if err == nil && !contains(wanted, r) && h.OpenableBy(r, k) == Yes {
 				return No
-			case isWanted && !strings.HasPrefix(id, "ssh-"):
-				open--
 			}
 		}
 	}
-	if open > 0 || plugins {
-		return Unknown
-	}
-	return Yes
+	return is
 }
 
-// Opened tries whether a private key opens a stanza that is for its public key
-// r. Unknown is the answer of a key that cannot be used now.
-func (h *Header) Opened(k *Held, r *Recipient) Verdict {
-	for _, s := range h.stanzas {
-		switch r.has(s) {
-		case Yes:
-			return Yes
-		case Unknown:
-			key, err := k.Unwrap([]*age.Stanza{s})
-			clear(key)
-			if err == nil {
-				return Yes
-			}
-			if !errors.Is(err, age.ErrIncorrectIdentity) {
-				return Unknown
-			}
-		}
-	}
-	return No
-}
+func isAnonymous(kind string) bool { return kind == kindX25519 || kind == kindHybrid }
 
 func wants(wanted []*Recipient, s *age.Stanza) bool {
 	for _, r := range wanted {
@@ -208,34 +158,21 @@ func wants(wanted []*Recipient, s *age.Stanza) bool {
 	return false
 }
 
-func has(wanted []*Recipient, id string) bool {
-	for _, r := range wanted {
-		if r.ID() == id {
-			return true
-		}
-	}
-	return false
-}
-
-// Lacking is how many of the recipients surely have no stanza: by kind, as
-// many as there are too few.
-func (h *Header) Lacking(wanted []*Recipient) int {
+// Lacking counts the recipients that certainly have no stanza. Of a kind whose
+// stanzas are anonymous, as many lack one as there are too few.
+func (h *Header) Lacking(wanted []*Recipient) (n int) {
 	count := map[string]int{}
 	for _, s := range h.stanzas {
 		count[s.Type]++
 	}
-	lacking := 0
 	for _, r := range wanted {
-		switch r.kind {
-		case kindX25519, kindHybrid:
+		if isAnonymous(r.kind) {
 			if count[r.kind]--; count[r.kind] < 0 {
-				lacking++
+				n++
 			}
-		default:
-			if h.OpenableBy(r) == No {
-				lacking++
-			}
+		} else if h.OpenableBy(r) == No {
+			n++
 		}
 	}
-	return lacking
+	return n
 }

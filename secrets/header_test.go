@@ -21,30 +21,11 @@ func encrypt(t testing.TB, armored bool, to ...string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	list := make([]age.Recipient, len(rs))
-	for i, r := range rs {
-		list[i] = r.Age()
-	}
-	if armored {
-		a := armor.NewWriter(&out)
-		w, err := age.Encrypt(a, list...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte("content")); err != nil || w.Close() != nil || a.Close() != nil {
-			t.Fatal(err)
-		}
-		return out.Bytes()
-	}
-	w, err := age.Encrypt(&out, list...)
+	data, err := Encrypt([]byte("content"), armored, Recipients(rs)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write([]byte("content")); err != nil || w.Close() != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return data
 }
 
 type testKey struct {
@@ -207,7 +188,7 @@ func TestOpenableBy(t *testing.T) {
 	}
 }
 
-// The payload is not touched: a header without one is enough.
+// CanOpen reads no payload.
 func TestCanOpenWithoutPayload(t *testing.T) {
 	k := testKeys(t)["a"]
 	file := encrypt(t, false, k.public)
@@ -272,7 +253,7 @@ func TestParseHeld(t *testing.T) {
 	}
 }
 
-// As `age-keygen | age --passphrase` makes it.
+// The file is that of `age-keygen | age --passphrase`.
 func TestEncryptedIdentityFile(t *testing.T) {
 	id, err := NewIdentity()
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -13,31 +13,30 @@ import (
 )
 
 var (
-	// ErrNeedsPassphrase is the error of a key that only a passphrase opens,
-	// when nobody can be asked.
+	// ErrNeedsPassphrase is the error of a key with a passphrase, where the user
+	// cannot be asked.
 	ErrNeedsPassphrase = errors.New("it is protected by a passphrase")
-	// ErrWrongPassphrase is the error of a passphrase that does not open it.
+	// ErrWrongPassphrase is the error of a passphrase that does not open a key.
 	ErrWrongPassphrase = errors.New("wrong passphrase")
 )
 
 // Held is a private key at hand, of any kind that age knows.
 type Held struct {
 	age.Identity
-	opens []string // IDs of the recipients whose files it opens, if they are known
+	opens []string // IDs of its public keys, if they are known
 }
 
-// Ask is how the holder of a key is asked for what it needs. Without, such a
-// key is not taken.
+// Ask asks the user for what a key needs. A key that needs it is refused if the
+// function is nil.
 type Ask struct {
-	Passphrase func() ([]byte, error) // what it returns is wiped
+	Passphrase func() ([]byte, error) // the caller wipes the result
 	Plugin     *plugin.ClientUI
 }
 
-// ParseHeld reads the private keys of a file: age identities, plugin
-// identities among them, one a line; those encrypted to a passphrase, as `age
-// --passphrase` does; or one ssh key. An ed25519 key of ssh also
-// opens what was encrypted to the age key that ssh-to-age makes of it. data is
-// left as it is.
+// ParseHeld reads the private keys of a file: age identities and plugin identities,
+// one a line; the same encrypted to a passphrase, as `age --passphrase` does; or
+// one ssh key. An ed25519 key of ssh also opens files for the age key that
+// ssh-to-age makes of it. data is kept.
 func ParseHeld(data []byte, ask Ask) ([]*Held, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("age-encryption.org/")) || bytes.HasPrefix(start, []byte(armor.Header)) {
@@ -66,10 +65,6 @@ func decryptHeld(data []byte, ask func() ([]byte, error)) ([]byte, error) {
 	if ask == nil {
 		return nil, ErrNeedsPassphrase
 	}
-	h, err := ReadHeader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
 	for range tries {
 		pass, err := ask()
 		if err != nil {
@@ -78,26 +73,16 @@ func decryptHeld(data []byte, ask func() ([]byte, error)) ([]byte, error) {
 		id, err := age.NewScryptIdentity(string(pass))
 		clear(pass)
 		if err != nil {
-			continue // an empty one
+			continue // it is empty
 		}
-		var in io.Reader = bytes.NewReader(data)
-		if h.Armored {
-			in = armor.NewReader(in)
-		}
-		out, err := age.Decrypt(in, id)
-		if _, wrong := errors.AsType[*age.NoIdentityMatchError](err); wrong {
+		plain, err := Decrypt(data, id)
+		if errors.Is(err, ErrCannotOpen) {
 			continue
 		}
 		if err != nil {
 			return nil, malformed("identity file", "%v", err)
 		}
-		plain := make([]byte, len(data))
-		n, err := io.ReadFull(out, plain)
-		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			clear(plain)
-			return nil, malformed("identity file", "it is damaged")
-		}
-		return plain[:n], nil
+		return plain, nil
 	}
 	return nil, ErrWrongPassphrase
 }
@@ -116,13 +101,14 @@ func parseHeldLines(data []byte, ask Ask) ([]*Held, error) {
 		list = append(list, k)
 	}
 	if len(list) == 0 {
-		return nil, malformed("identity file", "there is no key in it")
+		return nil, malformed("identity file", "it has no key")
 	}
 	return list, nil
 }
 
+// parseHeldLine reads one key. The error does not quote the line.
 func parseHeldLine(line []byte, ask Ask) (*Held, error) {
-	const what = "identity file" // the line itself is secret
+	const what = "identity file"
 	text := string(line)
 	switch {
 	case strings.HasPrefix(text, "AGE-SECRET-KEY-1"):
@@ -154,23 +140,24 @@ func parseHeldLine(line []byte, ask Ask) (*Held, error) {
 	return nil, malformed(what, "a line is neither a comment nor an age key")
 }
 
-// ErrPublic is the error of a public key where a private one is meant.
+// ErrPublic is the error of a public key in the place of a private one.
 var ErrPublic = errors.New("a public key, not the private one")
 
-// publicKey is what kind of a public key a line is, or nil.
+// publicKey is an error if a line is a public key.
 func publicKey(line string) error {
-	switch first, _, _ := strings.Cut(line, " "); {
-	case strings.HasPrefix(first, "age1"):
-		return fmt.Errorf("%w: the file with the line AGE-SECRET-KEY-1… or AGE-PLUGIN-… is meant", ErrPublic)
-	case strings.HasPrefix(first, "ssh-"), strings.HasPrefix(first, "ecdsa-sha2-"), strings.HasPrefix(first, "sk-"):
-		return fmt.Errorf("%w: the file that begins with -----BEGIN OPENSSH PRIVATE KEY----- is meant", ErrPublic)
-	case strings.Contains(line, "BEGIN PUBLIC KEY"), strings.Contains(line, "BEGIN RSA PUBLIC KEY"), strings.Contains(line, "BEGIN SSH2 PUBLIC KEY"):
+	switch {
+	case strings.HasPrefix(line, "age1"):
+		return fmt.Errorf("%w: name the file with the line AGE-SECRET-KEY-1… or AGE-PLUGIN-…", ErrPublic)
+	case isSSH(line):
+		return fmt.Errorf("%w: name the file that begins with -----BEGIN OPENSSH PRIVATE KEY-----", ErrPublic)
+	case strings.Contains(line, "BEGIN PUBLIC KEY"), strings.Contains(line, "BEGIN RSA PUBLIC KEY"),
+		strings.Contains(line, "BEGIN SSH2 PUBLIC KEY"):
 		return ErrPublic
 	}
 	return nil
 }
 
-// firstKey is the first line of a file that is neither blank nor a comment.
+// firstKey is the start of a file's first line that is neither blank nor a comment.
 func firstKey(data []byte) string {
 	for line := range bytes.Lines(data) {
 		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
@@ -180,27 +167,24 @@ func firstKey(data []byte) string {
 	return ""
 }
 
-// Identities are the keys as age takes them.
-func Identities(held []*Held) []age.Identity {
-	ids := make([]age.Identity, len(held))
-	for i, k := range held {
-		ids[i] = k.Identity
-	}
-	return ids
-}
-
-// IsPlugin tells whether it is used by a program of its own, age-plugin-NAME.
+// IsPlugin reports whether a program of its own, age-plugin-NAME, uses the key.
 func (k *Held) IsPlugin() bool {
 	_, ok := k.Identity.(*plugin.Identity)
 	return ok
 }
 
-// Opens tells whether it is the key of this recipient, where that is known.
-func (k *Held) Opens(r *Recipient) bool {
-	for _, id := range k.opens {
-		if id == r.ID() {
-			return true
-		}
+// Opens reports whether r is known to be its public key.
+func (k *Held) Opens(r *Recipient) bool { return slices.Contains(k.opens, r.ID()) }
+
+// unwraps tries the key on a stanza. A key that cannot be used now is Unknown.
+func (k *Held) unwraps(s *age.Stanza) Verdict {
+	key, err := k.Unwrap([]*age.Stanza{s})
+	clear(key)
+	switch {
+	case err == nil:
+		return Yes
+	case errors.Is(err, age.ErrIncorrectIdentity):
+		return No
 	}
-	return false
+	return Unknown
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"filippo.io/age"
 )
@@ -23,11 +22,11 @@ func TestNewIdentity(t *testing.T) {
 		t.Errorf("the file is %d lines, of the comments %q %q", len(lines), lines[0], lines[1])
 	}
 	again, err := ParseIdentity([]byte(file))
-	if err != nil || again.Recipient() != id.Recipient() || !again.Created.Equal(id.Created) || time.Since(again.Created) > time.Minute {
+	if err != nil || again.Recipient() != id.Recipient() || !bytes.Equal(again.File(), id.File()) {
 		t.Fatalf("%v, %v", again, err)
 	}
-	if text := fmt.Sprintf("%v %+v %#v %s", id, id, id, id); strings.Contains(text, "SECRET") {
-		t.Error("a print of it tells the key")
+	if text := fmt.Sprintf("%v %+v %#v", id, id, id); strings.Contains(text, "SECRET") {
+		t.Error("a print of it shows the key")
 	}
 	mem := id.file.mem
 	if !bytes.Contains(mem, []byte("SECRET")) {
@@ -36,7 +35,7 @@ func TestNewIdentity(t *testing.T) {
 	id.Wipe()
 	id.Wipe()
 	if id.File() != nil || id.Age() != nil {
-		t.Error("it is there after it was wiped")
+		t.Error("it is still there after Wipe")
 	}
 }
 
@@ -50,8 +49,8 @@ func TestParseIdentity(t *testing.T) {
 	if id.Recipient() != "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z" {
 		t.Errorf("its recipient is %s", id.Recipient())
 	}
-	if string(id.File()) != file || id.Created.Unix() != 1609597845 {
-		t.Error("the file, or its date, is not what it was")
+	if string(id.File()) != file {
+		t.Error("the file is changed")
 	}
 	pq, err := age.GenerateHybridIdentity()
 	if err != nil {
@@ -84,13 +83,10 @@ func TestBuffer(t *testing.T) {
 	if string(b.Bytes()) != "correct horse" || bytes.Contains(data, []byte("horse")) {
 		t.Error("it was not moved")
 	}
-	if err := b.Unlocked(); err != nil {
-		t.Logf("not locked here: %v", err)
-	}
 	b.Wipe()
 	b.Wipe()
 	if len(b.Bytes()) != 0 {
-		t.Error("it is there after it was wiped")
+		t.Error("it is still there after Wipe")
 	}
 	var none *Buffer
 	none.Wipe()
@@ -99,7 +95,7 @@ func TestBuffer(t *testing.T) {
 	}
 }
 
-// A public key where a private one is meant is called that.
+// A public key in the place of a private one gets an error of its own.
 func TestPublicKeyAsIdentity(t *testing.T) {
 	for text, says := range map[string]string{
 		keyA + "\n":                            "AGE-SECRET-KEY-1",

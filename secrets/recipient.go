@@ -26,14 +26,14 @@ const (
 	kindTag        = "p256tag"
 	kindTagHybrid  = "mlkem768p256tag"
 	kindPassphrase = "scrypt"
-	kindPlugin     = "" // a plugin's stanzas are its own affair
+	kindPlugin     = "" // a plugin chooses its own
 )
 
 // Recipient is a public key of any kind that age knows.
 type Recipient struct {
 	text   string
 	kind   string // type of its stanza
-	sshTag string // of an ssh key: what its stanzas carry
+	sshTag string // in the stanzas of an ssh key
 	tag    *tag.Recipient
 	age    age.Recipient
 }
@@ -69,8 +69,7 @@ func ParseRecipient(text string) (*Recipient, error) {
 	case text == "":
 		return nil, malformed("recipient", "it is empty")
 	case strings.HasPrefix(text, "AGE-"), strings.Contains(text, "PRIVATE KEY"):
-		// Not quoted, not shown.
-		return nil, malformed("recipient", "it is a private key; the public one is meant")
+		return nil, malformed("recipient", "it is a private key; name the public one")
 	case strings.HasPrefix(text, "ssh-"):
 		return parseSSHRecipient(r)
 	default:
@@ -98,11 +97,11 @@ func parseSSHRecipient(r *Recipient) (*Recipient, error) {
 	return nil, ErrKeyKind
 }
 
-// noUI refuses what a plugin may ask while it encrypts.
+// noUI refuses a plugin's questions.
 var noUI = &plugin.ClientUI{}
 
-// MissingPlugin is the program that encrypting to the recipient needs and that is
-// not in PATH, or empty.
+// MissingPlugin is the program that encrypts to the recipient, if PATH lacks it; or
+// empty.
 func (r *Recipient) MissingPlugin() string {
 	p, ok := r.age.(*plugin.Recipient)
 	if !ok {
@@ -115,7 +114,7 @@ func (r *Recipient) MissingPlugin() string {
 	return program
 }
 
-// MissingPlugin is the program of a plugin that an error says is missing, or empty.
+// MissingPlugin is the program that an error says is missing, or empty.
 func MissingPlugin(err error) string {
 	if e, ok := errors.AsType[*plugin.NotFoundError](err); ok {
 		return pluginPrefix + e.Name
@@ -125,21 +124,28 @@ func MissingPlugin(err error) string {
 
 const pluginPrefix = "age-plugin-"
 
-// sshTag is what a stanza carries of an ssh key (the age specification, ssh
-// recipient stanzas).
+// LooksLikeKey reports whether a string starts as a public key does.
+func LooksLikeKey(s string) bool { return strings.HasPrefix(s, "age1") || isSSH(s) }
+
+// isSSH reports whether a text starts as an ssh public key of any kind does.
+func isSSH(s string) bool {
+	return strings.HasPrefix(s, "ssh-") || strings.HasPrefix(s, "ecdsa-") || strings.HasPrefix(s, "sk-")
+}
+
+// sshTag is the tag of an ssh key in a stanza (age specification, ssh recipient
+// stanzas).
 func sshTag(key ssh.PublicKey) string {
 	sum := sha256.Sum256(key.Marshal())
 	return base64.RawStdEncoding.EncodeToString(sum[:4])
 }
 
-// String is the public key as it was given.
+// String is the public key as the user wrote it.
 func (r *Recipient) String() string { return r.text }
 
 // Age is the recipient as age takes it.
 func (r *Recipient) Age() age.Recipient { return r.age }
 
-// ID is the key without what may differ between two ways to write it: the
-// comment of an ssh key.
+// ID is the key without the comment of an ssh key.
 func (r *Recipient) ID() string {
 	if r.sshTag == "" {
 		return r.text
@@ -148,7 +154,7 @@ func (r *Recipient) ID() string {
 	return f[0] + " " + f[1]
 }
 
-// Short names the key in a few characters, for people.
+// Short names the key in a few characters, for the user.
 func (r *Recipient) Short() string {
 	id := r.ID()
 	if r.sshTag != "" {
@@ -162,8 +168,8 @@ func (r *Recipient) Short() string {
 	return id[:12] + "…" + id[len(id)-8:]
 }
 
-// ParseRecipients reads public keys and drops those that are named twice. The
-// error says of each bad one which it is.
+// ParseRecipients reads public keys and drops duplicates. The error names each bad
+// one.
 func ParseRecipients(texts []string) ([]*Recipient, error) {
 	var list []*Recipient
 	var bad []error
@@ -171,9 +177,7 @@ func ParseRecipients(texts []string) ([]*Recipient, error) {
 		r, err := ParseRecipient(text)
 		if err != nil {
 			bad = append(bad, fmt.Errorf("key %d of %d%s: %w", i+1, len(texts), excerpt(text), err))
-			continue
-		}
-		if !slices.ContainsFunc(list, func(o *Recipient) bool { return o.ID() == r.ID() }) {
+		} else if !contains(list, r) {
 			list = append(list, r)
 		}
 	}
@@ -183,29 +187,33 @@ func ParseRecipients(texts []string) ([]*Recipient, error) {
 	return list, nil
 }
 
-// excerpt shows enough of a bad public key to find it. What does not begin as one
-// may be a secret, and is not shown.
+func contains(list []*Recipient, r *Recipient) bool {
+	return slices.ContainsFunc(list, func(o *Recipient) bool { return o.ID() == r.ID() })
+}
+
+// excerpt shows enough of a bad public key to find it. Other text may be a secret,
+// and is not shown.
 func excerpt(text string) string {
 	f := strings.Fields(text)
 	if len(f) == 0 || strings.Contains(text, "PRIVATE") || strings.Contains(text, "SECRET") {
 		return ""
 	}
-	switch first := f[0]; {
-	case len(f) > 2 && (strings.HasPrefix(first, "ssh-") || strings.HasPrefix(first, "ecdsa-") || strings.HasPrefix(first, "sk-")):
-		return fmt.Sprintf(", %q", first+" … "+strings.Join(f[2:], " "))
-	case strings.HasPrefix(first, "ssh-"), strings.HasPrefix(first, "ecdsa-"), strings.HasPrefix(first, "sk-"):
-		return fmt.Sprintf(", %q", first+" …"+tailOf(f[len(f)-1], 12))
-	case strings.HasPrefix(first, "age1") && len(first) > 24:
-		return fmt.Sprintf(", %q", first[:12]+"…"+tailOf(first, 8))
-	case strings.HasPrefix(first, "age1"):
-		return fmt.Sprintf(", %q", first)
+	tail := func(s string, n int) string { return s[max(0, len(s)-n):] }
+	shown := f[0]
+	switch {
+	case isSSH(shown) && len(f) > 2:
+		shown += " … " + strings.Join(f[2:], " ")
+	case isSSH(shown):
+		shown += " …" + tail(f[len(f)-1], 12)
+	case !strings.HasPrefix(shown, "age1"):
+		return ""
+	case len(shown) > 24:
+		shown = shown[:12] + "…" + tail(shown, 8)
 	}
-	return ""
+	return fmt.Sprintf(", %q", shown)
 }
 
-func tailOf(s string, n int) string { return s[max(0, len(s)-n):] }
-
-// has tells whether a stanza was made for the recipient, as far as it shows.
+// has judges whether a stanza is for the recipient.
 func (r *Recipient) has(s *age.Stanza) Verdict {
 	switch {
 	case r.kind == kindPlugin:

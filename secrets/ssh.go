@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
@@ -18,14 +17,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ErrSSHKind is the error of an ssh key that has no age counterpart: only
-// ed25519 keys have one.
+// ErrSSHKind is the error of an ssh key that is not ed25519: others have no age
+// counterpart.
 var ErrSSHKind = errors.New("only an ssh-ed25519 key can be turned into an age key")
 
 // FromSSH turns an ed25519 private key of ssh into the age identity that
 // ssh-to-age makes of it: the scalar that Ed25519 itself derives from the seed
-// (RFC 8032, section 5.1.5). passphrase is called only if the key has one;
-// what it returns is wiped. privateKey is left as it is.
+// (RFC 8032, section 5.1.5). passphrase is called if the key has one, and its
+// result wiped. privateKey is kept.
 func FromSSH(privateKey []byte, passphrase func() ([]byte, error)) (*Identity, error) {
 	key, err := parseSSH(privateKey, passphrase)
 	if err != nil {
@@ -55,7 +54,7 @@ func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("turning an ssh key into an age key: %w", err)
 	}
-	return newIdentity(id, id.Recipient().String(), string(upper), time.Now())
+	return newIdentity(id, id.Recipient().String(), string(upper))
 }
 
 // parseSSH reads a private key. The error quotes none of it.
@@ -94,11 +93,10 @@ func pointerTo(key any) any {
 }
 
 // RecipientsFromSSH turns the ed25519 public keys of a text into the age recipients
-// that ssh-to-age makes of them: lines of authorized_keys, of known_hosts as
-// ssh-keyscan prints them, or of a .pub file. Comments and keys of other types,
-// which have no age counterpart, are passed over; skipped is how many there were
-// of those. A line that is no key is an error, and a text without ed25519 keys is
-// ErrSSHKind.
+// that ssh-to-age makes of them. The lines may be of authorized_keys, of known_hosts
+// as ssh-keyscan prints them, or of a .pub file. Keys of other types are skipped
+// and counted. A line that is not a key is an error, and a text without ed25519
+// keys is ErrSSHKind.
 func RecipientsFromSSH(text []byte) (recipients []string, skipped int, err error) {
 	n := 0
 	for line := range bytes.Lines(text) {
@@ -123,11 +121,11 @@ func RecipientsFromSSH(text []byte) (recipients []string, skipped int, err error
 	case skipped > 0:
 		return nil, skipped, ErrSSHKind
 	}
-	return nil, 0, malformed("ssh public key", "there is no key in it")
+	return nil, 0, malformed("ssh public key", "it has no key")
 }
 
-// recipientOfLine reads a line of authorized_keys, or of known_hosts with a marker:
-// a key that is revoked, or an authority's, is no host's (sshd(8)).
+// recipientOfLine reads a line of authorized_keys or known_hosts. A marker says that
+// the key is revoked, or an authority's, and not a host's (sshd(8)).
 func recipientOfLine(line []byte) (string, error) {
 	if line[0] == '@' {
 		if _, _, _, _, _, err := ssh.ParseKnownHosts(line); err != nil {
@@ -153,22 +151,22 @@ func recipientOfSSH(key ssh.PublicKey) (string, error) {
 	}
 	p, err := new(edwards25519.Point).SetBytes(ed)
 	if err != nil {
-		return "", malformed("ssh public key", "it is no point of the curve")
+		return "", malformed("ssh public key", "it is not a point of the curve")
 	}
 	text, err := bech32Encode("age", p.BytesMontgomery())
 	if err != nil {
 		return "", err
 	}
-	// Low-order points and the like are refused here.
+	// age refuses low-order points.
 	if _, err := age.ParseX25519Recipient(string(text)); err != nil {
 		return "", malformed("ssh public key", "it has no age counterpart")
 	}
 	return string(text), nil
 }
 
-// sshIdentity opens what was encrypted to an ssh key, and what was encrypted
-// to the age key that ssh-to-age makes of it. It asks for a passphrase until it is
-// right, three times at most, and only if there is a stanza that may be for it.
+// sshIdentity opens files for an ssh key, and for the age key that ssh-to-age makes
+// of it. It asks for its passphrase when a file has a stanza that may be for it, at
+// most three times.
 type sshIdentity struct {
 	pem    []byte
 	public ssh.PublicKey
@@ -179,7 +177,7 @@ type sshIdentity struct {
 	err  error
 }
 
-// tries is how often a passphrase is asked for.
+// tries bounds how often the user is asked for a passphrase.
 const tries = 3
 
 func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error) {
@@ -191,7 +189,7 @@ func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error
 	case ok && missing.PublicKey != nil:
 		s.public = missing.PublicKey
 	case ok:
-		// The old PEM format hides it: it must be opened now.
+		// The old PEM format encrypts the public key too, so it is opened now.
 		if s.open(); s.err != nil {
 			return nil, s.err
 		}
@@ -261,7 +259,7 @@ func (s *sshIdentity) mayOpen(stanzas []*age.Stanza) bool {
 	return false
 }
 
-// recipients are the public keys whose files it opens.
+// recipients are its public keys.
 func (s *sshIdentity) recipients() []string {
 	list := []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.public)))}
 	if r, err := recipientOfSSH(s.public); err == nil {

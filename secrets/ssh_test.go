@@ -17,8 +17,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What ssh-to-age makes of public keys: of pgp2ssh's README, which runs it, and
-// of ssh-to-age's own README, which scans the hosts whose keys are in its tests.
+// Public keys with ssh-to-age's answers, from the READMEs of pgp2ssh and of
+// ssh-to-age.
 var sshVectors = []struct{ ssh, age string }{
 	{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICYvKXGcG4a19tTT0Rycbn+D0r/YlKltLJ9dY2gR/Fjx openpgp:0x47C9F3FF", "age18s8m9hvlrwvltgys4lafyyqe356ntc7e06t4kd2nccqm5amsaa2s878mju"},
 	{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIL2vjdqpppuCn7yPdF2muINriAG7zBWrsELKpPWkhn5", "age1v8zjc47jmlqwefyu66s0d4ke98qr4vnuj3cpvs4z9npfdw833dxqwjrhzv"},
@@ -37,7 +37,7 @@ AAAECfpgF0oYy6xXA5JRzgTNwNYLcUIGlZhkOEDV7XRuIYWyFrs5OngYGD5FHUaYqr3gAk
 -----END OPENSSH PRIVATE KEY-----
 `
 
-// recipientFromSSH is that of one line.
+// recipientFromSSH turns one public key.
 func recipientFromSSH(line string) (string, error) {
 	list, _, err := RecipientsFromSSH([]byte(line))
 	if err != nil {
@@ -79,14 +79,14 @@ func TestFromSSH(t *testing.T) {
 	}
 }
 
-// secretOf is the line of an identity file that is the key.
+// secretOf is the key line of an identity file.
 func secretOf(t *testing.T, id *Identity) string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(string(id.File())), "\n")
 	return lines[len(lines)-1]
 }
 
-// newKey makes an ssh key file, with a passphrase if there is one.
+// newKey makes an ssh key file. The passphrase may be empty.
 func newKey(t testing.TB, passphrase string) (private []byte, public string) {
 	t.Helper()
 	pub, priv, err := ed25519.GenerateKey(rand.Reader)
@@ -110,8 +110,8 @@ func marshalKey(t testing.TB, key any, passphrase string) []byte {
 	if err := os.WriteFile(file, private, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// One round of its key derivation rather than sixteen, which is all that
-	// package ssh makes: they take seconds with the race detector.
+	// One round of key derivation; package ssh writes sixteen, which take seconds
+	// with the race detector.
 	if out, err := exec.Command("ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -174,7 +174,7 @@ func TestFromSSHOfOtherKinds(t *testing.T) {
 	}
 }
 
-// BIP 173's valid vectors without a letter that tells of upper case.
+// BIP 173's valid vectors in lower case.
 func TestBech32(t *testing.T) {
 	got, err := bech32Encode("abcdef", []byte{0x00, 0x44, 0x32, 0x14, 0xc7, 0x42, 0x54, 0xb6, 0x35, 0xcf, 0x84, 0x65, 0x3a, 0x56, 0xd7, 0xc6, 0x75, 0xbe, 0x77, 0xdf})
 	if want := "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw"; err != nil || string(got) != want {
@@ -190,7 +190,7 @@ func TestBech32(t *testing.T) {
 	}
 }
 
-// What ssh-keyscan and authorized_keys hold: every ed25519 key, once.
+// Of lines of ssh-keyscan and authorized_keys each ed25519 key is taken once.
 func TestRecipientsFromSSH(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -212,7 +212,7 @@ func TestRecipientsFromSSH(t *testing.T) {
 		"hashed":              {"|1|JfKTdBh7rNbXkVAQCRp4OQoPfmI=|USECr3SWf1JUPsms5AqfD5QfxkM= " + one.ssh, []string{one.age}, 0, ""},
 		"markers":             {"@revoked h " + one.ssh + "\n@cert-authority *.x " + two.ssh + "\nh " + two.ssh, []string{two.age}, 2, ""},
 		"others alone":        {"h " + other, nil, 1, ErrSSHKind.Error()},
-		"nothing":             {"# h:22\n", nil, 0, "there is no key in it"},
+		"nothing":             {"# h:22\n", nil, 0, "it has no key"},
 		"half a key":          {"h " + one.ssh + "\nh ssh-ed25519 AAAAC3Nza\n", nil, 0, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

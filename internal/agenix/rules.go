@@ -1,4 +1,4 @@
-// Package agenix reads agenix' rules: which secret is encrypted to whom.
+// Package agenix reads agenix' rules: the recipients of each secret.
 package agenix
 
 import (
@@ -16,21 +16,21 @@ import (
 	"auto-installer/secrets"
 )
 
-// Evaluation is the command that makes JSON of a rules file.
+// Evaluation is the command that turns a rules file into JSON.
 func Evaluation(file string) sys.Cmd {
 	return Evaluate("ask the rules for whom the secrets are", file, secrets.RulesExpression)
 }
 
-// Evaluate is the command that makes JSON of a Nix file of a work tree, after
-// the function apply. The file is untrusted input: it reads nothing outside of
-// its work tree and what NIX_PATH names, fetches nothing and builds nothing
-// (nix.conf(5), restrict-eval and allow-import-from-derivation).
+// Evaluate is the command that applies a function to a Nix file of a work tree and
+// prints JSON. The file is untrusted input: nix reads nothing outside of its work
+// tree and NIX_PATH, fetches nothing and builds nothing (nix.conf(5), restrict-eval
+// and allow-import-from-derivation).
 func Evaluate(does, file, apply string) sys.Cmd {
 	root, err := worktree.Root(filepath.Dir(file))
-	if err != nil { // nix says that the file is missing
+	if err != nil { // nix reports that the file is missing
 		root = filepath.Dir(file)
 	}
-	// The folder may be reached through a link, which nix resolves.
+	// nix resolves links before it compares a path with the work tree.
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
 	}
@@ -42,8 +42,8 @@ func Evaluate(does, file, apply string) sys.Cmd {
 	}, Owner: filepath.Dir(file)}
 }
 
-// Find is the rules that a command is to use in dir: those that RULES names, as
-// for agenix, else those of the folder. Empty: there are none.
+// Find is the rules file for a command in dir: the one that RULES names, as for
+// agenix, or that of the folder; or empty.
 func Find(dir string) string {
 	if file := os.Getenv("RULES"); file != "" {
 		return file
@@ -51,8 +51,8 @@ func Find(dir string) string {
 	return In(dir)
 }
 
-// In is the rules of a folder: where agenix looks for them, else where most
-// repos have them. Empty: there are none.
+// In is the rules file of a folder: where agenix looks for it, or where most repos
+// have it; or empty.
 func In(dir string) string {
 	for _, name := range []string{"secrets.nix", "secrets/secrets.nix"} {
 		file := filepath.Join(dir, name)
@@ -66,8 +66,8 @@ func In(dir string) string {
 // maxRules bounds rules as JSON, in bytes.
 const maxRules = 64 << 20
 
-// Read reads a rules file: agenix' secrets.nix, by one evaluation of nix, or
-// the same as plain JSON if its name ends in .json.
+// Read reads a rules file: agenix' secrets.nix, which nix evaluates once, or JSON
+// if its name ends in .json.
 func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error) {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,12 +89,12 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, sys.Faultf(sys.CodeMachine, "install nix, or give the same rules as JSON: --rules FILE.json", "nix is needed to evaluate %s", file)
+		return nil, sys.Faultf(sys.CodeMachine, "install nix, or give the rules as JSON: --rules FILE.json", "evaluating %s needs nix", file)
 	case err != nil && ctx.Err() != nil:
 		return nil, err
 	case err != nil && strings.Contains(err.Error(), "restricted mode"):
-		return nil, sys.Faultf(sys.CodeSource, "put what they read into the same work tree, or give the same rules as JSON: --rules FILE.json",
-			"the rules read what lies outside of their work tree, or in the network: %w", err)
+		return nil, sys.Faultf(sys.CodeSource, "move what they read into the work tree, or give the rules as JSON: --rules FILE.json",
+			"the rules read a file outside of their work tree, or the network: %w", err)
 	case err != nil:
 		return nil, sys.Faultf(sys.CodeSource, "correct it; `nix eval --file "+sys.Quote([]string{file})+"` shows the whole error", "the rules cannot be evaluated: %w", err)
 	}
@@ -105,9 +105,8 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 	return rules, nil
 }
 
-// Places are the folders that the paths of rules may be relative to: dir, where
-// agenix would be run, that of the rules file, and those above it in its work
-// tree.
+// Places are the folders that the paths of rules may be relative to: dir, where the
+// command runs, the folder of the rules file, and those above it in its work tree.
 func Places(dir, file string) []string {
 	places := []string{dir}
 	at := filepath.Dir(file)
@@ -127,7 +126,7 @@ func Places(dir, file string) []string {
 	}
 }
 
-// Base is the first of those folders that has any of the files, or else dir.
+// Base is the first of those folders that has one of the files, or dir.
 func Base(dir, file string, rules []secrets.Rule) string {
 	for _, base := range Places(dir, file) {
 		for _, r := range rules {

@@ -95,7 +95,7 @@ func TestRulesByNix(t *testing.T) {
 	}
 }
 
-// Every wrong shape has words of its own, and none of them are Nix' or Go's.
+// Every wrong shape is refused in the program's own words, not in those of Nix or Go.
 func TestWrongShapesByNix(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
@@ -107,23 +107,23 @@ func TestWrongShapesByNix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, says := range map[string]string{
-		`[ ]`:                                                 "it is a list; a set is meant",
-		`{ pkgs }: { }`:                                       "it is a function; a set is meant",
-		`{ a = "KEY"; }`:                                      "a: it is a string; a set with publicKeys is meant",
-		`{ a = x: { }; }`:                                     "a: it is a function; a set",
-		`{ a = null; }`:                                       "a: it is null; a set",
-		`{ a = [ "KEY" ]; }`:                                  "a: it is a list; a set",
-		`{ a = { }; }`:                                        "a: it has no publicKeys",
-		`{ a.publicKeys = null; }`:                            "a: it has no publicKeys",
-		`{ a.publicKeys = [ ]; }`:                             "a: it has no publicKeys",
-		`{ a.publicKeys = "KEY"; }`:                           "a: publicKeys is a string; a list of keys is meant",
-		`{ a.publicKeys = { me = "KEY"; }; }`:                 "a: publicKeys is a set; a list",
-		`{ a.publicKeys = x: x; }`:                            "a: publicKeys is a function; a list",
-		`{ a.publicKeys = ./me.pub; }`:                        "a: publicKeys is a path",
-		`{ a.publicKeys = [ ./me.pub ]; }`:                    "a: key 1 of 1 in publicKeys is a path, not what the file there holds",
-		`{ a.publicKeys = [ "KEY" [ "KEY" ] ]; }`:             "a: key 2 of 2 in publicKeys is a list; a string",
-		`{ a.publicKeys = [ "KEY" "age1x" ]; }`:               `a in the rules: key 2 of 2, "age1x": not a valid recipient`,
-		`{ a = { publicKeys = [ "KEY" ]; armor = "yes"; }; }`: "a: armor is a string; true or false is meant",
+		`[ ]`:                                                 "it must be a set",
+		`{ pkgs }: { }`:                                       "it must be a set",
+		`{ a = "KEY"; }`:                                      "a: publicKeys must be a list",
+		`{ a = x: { }; }`:                                     "a: publicKeys must be a list",
+		`{ a = null; }`:                                       "a: publicKeys must be a list",
+		`{ a = [ "KEY" ]; }`:                                  "a: publicKeys must be a list",
+		`{ a = { }; }`:                                        "a: publicKeys must be a list",
+		`{ a.publicKeys = null; }`:                            "a: publicKeys must be a list",
+		`{ a.publicKeys = [ ]; }`:                             "a: publicKeys must be a list",
+		`{ a.publicKeys = "KEY"; }`:                           "a: publicKeys must be a list",
+		`{ a.publicKeys = { me = "KEY"; }; }`:                 "a: publicKeys must be a list",
+		`{ a.publicKeys = x: x; }`:                            "a: publicKeys must be a list",
+		`{ a.publicKeys = ./me.pub; }`:                        "a: publicKeys must be a list",
+		`{ a.publicKeys = [ ./me.pub ]; }`:                    "a: key 1 of 1 in publicKeys must be a string",
+		`{ a.publicKeys = [ "KEY" [ "KEY" ] ]; }`:             "a: key 2 of 2 in publicKeys must be a string",
+		`{ a.publicKeys = [ "KEY" "age1x" ]; }`:               `a in the rules: key 2 of 2, "age1x": invalid recipient`,
+		`{ a = { publicKeys = [ "KEY" ]; armor = "yes"; }; }`: "a: armor must be true or false",
 	} {
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "KEY", key)), 0o600); err != nil {
 			t.Fatal(err)
@@ -136,8 +136,8 @@ func TestWrongShapesByNix(t *testing.T) {
 	}
 }
 
-// The files of rules are found where agenix finds them, beside the rules, or from
-// the folder above that most repos run agenix in.
+// The files of rules are found where agenix finds them, beside the rules, or in the
+// folder above, where most repos run agenix.
 func TestPlaces(t *testing.T) {
 	repo, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -172,8 +172,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// Rules of a repo that another person prepared read nothing outside of it and
-// reach no network.
+// Untrusted rules read nothing outside of their repo and reach no network.
 func TestRulesAreRestricted(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
@@ -204,7 +203,7 @@ func TestRulesAreRestricted(t *testing.T) {
 		fault, ok := errors.AsType[*sys.Fault](err)
 		if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || strings.Contains(err.Error(), "root:secret") {
 			t.Errorf("%s: %v", what, err)
-		} else if what == "a file outside" && !strings.Contains(fault.Hint, "same work tree") {
+		} else if what == "a file outside" && !strings.Contains(fault.Hint, "into the work tree") {
 			t.Errorf("%s: the hint is %s", what, fault.Hint)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package git makes commands of git for repos that are untrusted input.
+// Package git makes git commands for repos that are untrusted input.
 package git
 
 import (
@@ -8,10 +8,10 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Env keeps git from running what a repo's own config or the address of a remote
+// Env keeps git from running programs that a repo's own config or a remote's address
 // names: a file system monitor, hooks, remote helpers such as ext::
-// (git-config(1), git(1) "GIT_ALLOW_PROTOCOL"). Submodules are left alone, and
-// nothing is asked.
+// (git-config(1), git(1) "GIT_ALLOW_PROTOCOL"). git skips submodules and does not
+// prompt.
 var Env = []string{
 	"GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh",
 	"GIT_CONFIG_COUNT=3",
@@ -20,9 +20,8 @@ var Env = []string{
 	"GIT_CONFIG_KEY_2=submodule.recurse", "GIT_CONFIG_VALUE_2=false",
 }
 
-// In is a command of git in a repo of the build machine. What Env cannot
-// forbid, a filter that .gitattributes asks for, runs with no more rights than
-// the repo's owner has.
+// In is a git command in a repo of the build machine. Env cannot forbid the filters
+// that .gitattributes names, so git runs with the rights of the repo's owner.
 func In(repo, does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"git", "-C", repo}, argv...), Env: Env, Owner: repo}
 }

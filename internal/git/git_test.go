@@ -11,8 +11,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// What a repo's config or an address names does not run, submodules stay away,
-// and what an install needs of git still works.
+// Programs in a repo's config or address do not run, submodules are skipped, and the
+// commands of an install work.
 func TestEnv(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("bash", "-euc", `

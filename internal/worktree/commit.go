@@ -9,18 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 
 	"auto-installer/internal/sys"
 )
 
-// ErrPartly marks the failure of a change when some files have their new content
-// and some do not.
+// ErrPartly marks a failed change that has replaced some files and not others.
 var ErrPartly = errors.New("some files are replaced and some are not")
 
-// Commit replaces the files one after the other. What can fail is tried first:
-// all new content is written beside its place, and no file may have changed since
-// it was read. From there on ctx is not looked at.
+// Commit replaces the files one after the other. First it does all that can fail:
+// it writes the new content beside each file, and checks that no file has changed
+// since it was read. After that ctx does not stop it.
 func (t *Tx) Commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return errors.Join(context.Cause(ctx), t.Rollback())
@@ -28,7 +26,10 @@ func (t *Tx) Commit(ctx context.Context) error {
 	err := t.prepare()
 	done := 0
 	for err == nil && done < len(t.files) {
-		if err = t.replace(t.files[done]); err == nil {
+		f := t.files[done]
+		step()
+		if err = t.root.Rename(f.temp, f.name); err == nil {
+			f.temp = ""
 			done++
 		}
 	}
@@ -37,22 +38,22 @@ func (t *Tx) Commit(ctx context.Context) error {
 	}
 	for _, f := range t.files {
 		if f.temp != "" {
-			_ = t.root.Remove(f.temp) // else the next start does it
+			_ = t.root.Remove(f.temp) // the next start tries again
 		}
 	}
 	if done > 0 && err != nil {
 		err = &sys.Fault{
 			Cause: fmt.Sprintf("%d of %d files are replaced, then: %v", done, len(t.files), err), Code: sys.CodeUnexpected,
-			Hint: "mend that, and run the same command again: it does what is left", Err: errors.Join(ErrPartly, err),
+			Hint: "mend that, and run the same command again: it replaces the others", Err: errors.Join(ErrPartly, err),
 		}
 	}
 	return errors.Join(err, t.Rollback())
 }
 
-// step is called before each change of the tree; the tests stop there.
+// step runs before each change of the tree; tests stop there.
 var step = func() {}
 
-// prepare writes the new content, and looks whether the files are as they were.
+// prepare writes the new content, and checks that the files have not changed.
 func (t *Tx) prepare() error {
 	if err := t.Clear(); err != nil {
 		return err
@@ -68,7 +69,7 @@ func (t *Tx) prepare() error {
 			return err
 		}
 		if (now == nil) != (f.before == nil) || now != nil && *now != *f.before {
-			return changed(f.name)
+			return Changed(f.name)
 		}
 	}
 	return nil
@@ -88,10 +89,7 @@ func (t *Tx) stage(f *file) error {
 	}
 	f.temp = name
 	step()
-	if os.Geteuid() == 0 { // whose repo it is stays whose it is
-		owner := f.owner.Sys().(*syscall.Stat_t)
-		err = temp.Chown(int(owner.Uid), int(owner.Gid))
-	}
+	err = t.own(name, f.like)
 	if err == nil {
 		_, err = temp.Write(f.data)
 	}
@@ -99,15 +97,6 @@ func (t *Tx) stage(f *file) error {
 		err = errors.Join(temp.Chmod(f.mode), temp.Sync())
 	}
 	return errors.Join(err, temp.Close())
-}
-
-func (t *Tx) replace(f *file) error {
-	step()
-	if err := t.root.Rename(f.temp, f.name); err != nil {
-		return err
-	}
-	f.temp = ""
-	return nil
 }
 
 // mkdir makes folders that belong to the owner of the one above.
@@ -127,18 +116,14 @@ func (t *Tx) mkdir(dir string) error {
 	if err := t.root.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	if os.Geteuid() != 0 {
-		return nil
-	}
 	above, err := t.root.Stat(parent)
 	if err != nil {
 		return err
 	}
-	owner := above.Sys().(*syscall.Stat_t)
-	return t.root.Lchown(dir, int(owner.Uid), int(owner.Gid))
+	return t.own(dir, above)
 }
 
-// sync makes the renames outlast a power cut, and the folders that were made.
+// sync makes the renames, and the new folders, outlast a power cut.
 func (t *Tx) sync() error {
 	done := map[string]bool{}
 	for _, f := range t.files {
@@ -160,14 +145,13 @@ func (t *Tx) syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// tempPrefix begins the name of a file that is not in its place yet.
+// tempPrefix starts the name of a file that is not in its place yet.
 const tempPrefix = ".auto-installer-"
 
-// temporary is the whole name.
 var temporary = regexp.MustCompile(`^` + regexp.QuoteMeta(tempPrefix) + `[A-Z2-7]{26}$`)
 
-// Clear removes what a killed command left beside the files that are to be
-// written and those called names.
+// Clear removes what a killed command left beside the files that get new content,
+// and beside those called names.
 func (t *Tx) Clear(names ...string) error {
 	for _, f := range t.files {
 		names = append(names, f.name)

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// killAt is the variable that says before which change the program is killed.
+// killAt is the variable with the number of the change before which the program is
+// killed.
 const killAt = "AUTO_INSTALLER_KILL_AT"
 
 func TestMain(m *testing.M) {
@@ -49,11 +50,11 @@ func change(root string) int {
 	}
 	for i := range many {
 		if err == nil {
-			err = tx.Write(fmt.Sprintf("f%d", i), 0, []byte("after"))
+			err = tx.Write(fmt.Sprintf("f%d", i), []byte("after"))
 		}
 	}
 	if err == nil {
-		err = tx.Write("new/folder/file", 0, []byte("after"))
+		err = tx.Write("new/folder/file", []byte("after"))
 	}
 	if err == nil {
 		err = tx.Commit(context.Background())
@@ -68,8 +69,8 @@ func change(root string) int {
 	return 0
 }
 
-// whole sees that each file has its old content or its new one, and returns how
-// many have the new one.
+// whole checks that each file has its old content or its new one, and counts the new
+// ones.
 func whole(t *testing.T, root string) int {
 	t.Helper()
 	after := 0
@@ -87,8 +88,7 @@ func whole(t *testing.T, root string) int {
 	return after
 }
 
-// again runs the same command once more: it must end as if it had not been
-// killed.
+// again runs the same command once more: it must finish the work.
 func again(t *testing.T, root, want string) {
 	t.Helper()
 	if out, err := exec.Command(os.Args[0], "change", root).CombinedOutput(); err != nil {
@@ -109,10 +109,9 @@ func killTree(t *testing.T) string {
 	return dir
 }
 
-// A program that is killed before any of its changes leaves each file whole, and
-// the same command run again finishes. A second kill, while it does, changes
-// nothing of that. With AUTO_INSTALLER_KILLS=200 it is killed as often at random
-// moments, too.
+// A program that is killed before any of its changes leaves each file whole, and the
+// same command finishes the work, also after a second kill.
+// AUTO_INSTALLER_KILLS=200 adds as many kills at random moments.
 func TestKilledAtAnyMoment(t *testing.T) {
 	done := killTree(t)
 	again(t, done, afterAll())
@@ -145,7 +144,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// afterAll is the tree when it is changed.
+// afterAll is the changed tree.
 func afterAll() string {
 	var all strings.Builder
 	for i := range many {
@@ -179,8 +178,8 @@ func killedAtRandomMoments(t *testing.T, kills int) {
 	t.Logf("%d kills within %v; how often so many files were changed: %v", kills, within, count)
 }
 
-// awaitTemps waits until more than n files are written beside their places, or all
-// are in them.
+// awaitTemps waits until more than n files stand beside their places, or all are in
+// them.
 func awaitTemps(root string, n int) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		found, _ := filepath.Glob(filepath.Join(root, tempPrefix+"*"))

@@ -10,14 +10,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// patience is how long another holder of the lock may take: some programs lock
-// a folder for a moment.
+// patience bounds the wait for the lock: some programs lock a folder for a moment.
 const patience = time.Second
 
-// Lock holds the lock of the work tree at root until the file is closed. It is
-// the folder itself, so there is nothing to make and no link to follow. Where the
-// file system has no such locks (flock(2) on some network file systems), there is
-// none: a file that another command changes is noticed by Commit.
+// Lock locks the work tree at root until the file is closed. It locks the folder
+// itself, so it makes no file and follows no link. Some network file systems have
+// no such locks (flock(2)): there Commit still detects files that another command
+// changes.
 func Lock(root string) (*os.File, error) {
 	f, err := os.OpenFile(root, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -29,7 +28,7 @@ func Lock(root string) (*os.File, error) {
 			return f, nil
 		}
 		if time.Now().After(end) {
-			_ = f.Close() // nothing was written
+			_ = f.Close() // it was only opened
 			return nil, sys.Faultf(sys.CodeBusy, "wait until it has ended", "another command is changing %s", root)
 		}
 	}

@@ -5,11 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
-// Mark makes an empty file, which says that a change is under way: the next
-// start sees that what it finds is its own and unfinished. One that exists stays.
+// Mark makes an empty file that says: a change is under way. After a kill, the next
+// start recognises its own unfinished files by it.
 func Mark(root, name string) error {
 	t, err := Begin(root)
 	if err != nil {
@@ -20,7 +19,7 @@ func Mark(root, name string) error {
 		return err
 	}
 	if _, err := t.plain(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return err // a mark that exists stays
 	}
 	dir := filepath.Dir(name)
 	if err := t.mkdir(dir); err != nil {
@@ -31,21 +30,14 @@ func Mark(root, name string) error {
 	if err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 {
-		above, err := t.root.Stat(dir)
-		if err == nil {
-			owner := above.Sys().(*syscall.Stat_t)
-			err = f.Chown(int(owner.Uid), int(owner.Gid))
-		}
-		if err != nil {
-			return errors.Join(err, f.Close())
-		}
+	above, err := t.root.Stat(dir)
+	if err == nil {
+		err = t.own(name, above)
 	}
-	return errors.Join(f.Close(), t.syncDir(dir))
+	return errors.Join(err, f.Close(), t.syncDir(dir))
 }
 
-// Marked tells whether a mark was left by a command that was killed. Nothing is
-// read from it.
+// Marked reports whether a killed command left a mark. It reads nothing from it.
 func Marked(root, name string) bool {
 	r, err := os.OpenRoot(root)
 	if err != nil {

@@ -1,9 +1,9 @@
 // Package worktree replaces files of a work tree. Each file is whole at any moment:
-// its old content or its new one. A command that is killed has replaced some of
-// its files and not the others, and finishes when it is run again: nothing that
-// lies in the tree says how, because anybody may have put it there.
+// it has its old content or its new one. A killed command has replaced some of its
+// files, and the same command replaces the others. It reads no plan from the tree,
+// because anybody may have put one there.
 //
-// Everything goes through os.Root: no link is followed out of the tree.
+// Everything goes through os.Root, which follows no link out of the tree.
 package worktree
 
 import (
@@ -15,22 +15,27 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/sys"
 )
 
-// Tx is a change of a tree that is being prepared. It is not safe for use by
-// several goroutines.
+// Tx prepares a change of a tree. It is for one goroutine.
 type Tx struct {
 	root  *os.Root
 	files []*file
-	seen  map[string]*digest // what Read returned
+	seen  map[string]*digest // of what Read returned
 }
 
 // digest is the hash of a file's content; nil for a file that does not exist.
 type digest [sha256.Size]byte
+
+func digestOf(data []byte) *digest {
+	d := digest(sha256.Sum256(data))
+	return &d
+}
 
 // file is a file that gets new content.
 type file struct {
@@ -38,12 +43,12 @@ type file struct {
 	data   []byte
 	before *digest
 	mode   fs.FileMode
-	owner  fs.FileInfo // whose it will be: the old file, or the folder above
-	temp   string      // the new content, while it is not in its place
+	like   fs.FileInfo // the old file, or the folder above: its owner stays
+	temp   string      // the new content, until it is in its place
 }
 
 // Root is the work tree that dir lies in: the nearest folder above with a .git,
-// or dir itself if there is none. The path is absolute and without links.
+// or dir itself. The path is absolute and without links.
 func Root(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err == nil {
@@ -62,8 +67,7 @@ func Root(dir string) (string, error) {
 	}
 }
 
-// Begin prepares a change of the work tree at root. Who changes a tree holds its
-// lock, see Lock.
+// Begin prepares a change of the work tree at root. The caller holds its Lock.
 func Begin(root string) (*Tx, error) {
 	r, err := os.OpenRoot(root)
 	if err != nil {
@@ -72,7 +76,7 @@ func Begin(root string) (*Tx, error) {
 	return &Tx{root: r, seen: map[string]*digest{}}, nil
 }
 
-// Rollback forgets what was prepared. After Commit it does nothing.
+// Rollback drops the change. After Commit it does nothing.
 func (t *Tx) Rollback() error {
 	t.files = nil
 	return t.root.Close()
@@ -91,7 +95,7 @@ func rel(name string) (string, error) {
 	return clean, nil
 }
 
-// Check makes sure that a file can be replaced: a plain file within the tree.
+// Check refuses a file that cannot be replaced.
 func (t *Tx) Check(name string) error {
 	name, err := rel(name)
 	if err != nil {
@@ -101,7 +105,7 @@ func (t *Tx) Check(name string) error {
 	return err
 }
 
-// plain is a plain file; a link in its place is refused.
+// plain refuses anything but a regular file.
 func (t *Tx) plain(name string) (fs.FileInfo, error) {
 	info, err := t.root.Lstat(name)
 	switch {
@@ -110,14 +114,14 @@ func (t *Tx) plain(name string) (fs.FileInfo, error) {
 	case err != nil:
 		return nil, sys.WithHint(err, sys.CodeUsage, "put a plain file there, within the repo", name)
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, sys.Faultf(sys.CodeUsage, "put in its place what it leads to, or name that file instead", "%s is a symbolic link", name)
+		return nil, sys.Faultf(sys.CodeUsage, "replace it with its target, or name that file", "%s is a symbolic link", name)
 	case !info.Mode().IsRegular():
 		return nil, sys.Faultf(sys.CodeUsage, "put a plain file there", "%s is not a regular file", name)
 	}
 	return info, nil
 }
 
-// maxFile bounds a file that is read, in bytes.
+// maxFile bounds a file, in bytes.
 const maxFile = 256 << 20
 
 // load reads a plain file.
@@ -133,7 +137,7 @@ func (t *Tx) load(name string) ([]byte, fs.FileInfo, error) {
 	}
 	defer f.Close()
 	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
-		return nil, nil, errors.Join(changed(name), err)
+		return nil, nil, errors.Join(Changed(name), err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
@@ -142,7 +146,7 @@ func (t *Tx) load(name string) ([]byte, fs.FileInfo, error) {
 	return data, info, err
 }
 
-// now is what a file has, nil if it does not exist.
+// now is the digest of a file, nil if it does not exist.
 func (t *Tx) now(name string) (*digest, fs.FileInfo, error) {
 	data, info, err := t.load(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -151,11 +155,10 @@ func (t *Tx) now(name string) (*digest, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c := digest(sha256.Sum256(data))
-	return &c, info, nil
+	return digestOf(data), info, nil
 }
 
-// Read reads a file. If it changes before Commit, Commit fails.
+// Read reads a file. If the file changes later, Commit fails.
 func (t *Tx) Read(name string) ([]byte, error) {
 	name, err := rel(name)
 	if err != nil {
@@ -165,35 +168,28 @@ func (t *Tx) Read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := digest(sha256.Sum256(data))
-	t.seen[name] = &c
+	t.seen[name] = digestOf(data)
 	return data, nil
 }
 
-// Write prepares a file's new content. Mode 0 keeps that of the file that
-// exists, or is 0644. Nothing is changed before Commit.
-func (t *Tx) Write(name string, mode fs.FileMode, data []byte) error {
+// Write prepares a file's new content. A file keeps its mode; a new one gets 0644.
+// Commit makes the change.
+func (t *Tx) Write(name string, data []byte) error {
 	name, err := rel(name)
 	if err != nil {
 		return err
 	}
-	f := &file{name: name, data: data, mode: mode}
-	if f.before, f.owner, err = t.now(name); err != nil {
+	f := &file{name: name, data: data, mode: 0o644}
+	if f.before, f.like, err = t.now(name); err != nil {
 		return err
 	}
-	if f.mode == 0 {
-		f.mode = 0o644
-		if f.owner != nil {
-			f.mode = f.owner.Mode().Perm()
-		}
+	if f.like != nil {
+		f.mode = f.like.Mode().Perm()
+	} else if f.like, err = t.folderAbove(name); err != nil {
+		return err
 	}
 	if read, ok := t.seen[name]; ok {
 		f.before = read
-	}
-	if f.owner == nil {
-		if f.owner, err = t.folderAbove(name); err != nil {
-			return err
-		}
 	}
 	for _, other := range t.files {
 		if t.same(other.name, name) {
@@ -204,8 +200,8 @@ func (t *Tx) Write(name string, mode fs.FileMode, data []byte) error {
 	return nil
 }
 
-// same tells whether two paths are of one file: links to folders may lead to it
-// by another name.
+// same reports whether two paths lead to one file: a link to a folder gives it a
+// second one.
 func (t *Tx) same(a, b string) bool {
 	if a == b || filepath.Base(a) != filepath.Base(b) {
 		return a == b
@@ -231,10 +227,17 @@ func (t *Tx) folderAbove(name string) (fs.FileInfo, error) {
 	}
 }
 
-// Changes is how many files get new content.
-func (t *Tx) Changes() int { return len(t.files) }
+// own gives what root makes to the owner of another file: the repo stays its
+// owner's.
+func (t *Tx) own(name string, like fs.FileInfo) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	owner := like.Sys().(*syscall.Stat_t)
+	return t.root.Lchown(name, int(owner.Uid), int(owner.Gid))
+}
 
-// changed is the error of a file that somebody else has changed.
-func changed(name string) error {
+// Changed is the fault of a file that another program has changed.
+func Changed(name string) error {
 	return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name)
 }

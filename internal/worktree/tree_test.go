@@ -14,7 +14,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// repo is a git work tree of these files: name, content, …
+// repo is a git work tree with files: name, content, …
 func repo(t *testing.T, files ...string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -43,8 +43,7 @@ func put(t *testing.T, dir string, files ...string) {
 	}
 }
 
-// content is all files of a tree but git's, a line of name, mode and content
-// each.
+// content is a line for each file of a tree, without git's: name, mode, content.
 func content(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -108,13 +107,13 @@ func TestCommit(t *testing.T) {
 			if err != nil || string(data) != "2" {
 				t.Fatal(err)
 			}
-			no(t, tx.Write("a", 0, []byte("new a")), tx.Write("./sub/b", 0o600, []byte("new b")),
-				tx.Write("x/y/z", 0, []byte("new z")))
+			no(t, tx.Write("a", []byte("new a")), tx.Write("./sub/b", []byte("new b")),
+				tx.Write("x/y/z", []byte("new z")))
 			if got := content(t, dir); got != before {
 				t.Errorf("before the commit it is\n%s", got)
 			}
 			no(t, tx.Commit(t.Context()))
-			want := "a -rwxr-x--- new a\nsub/b -rw------- new b\nx/y/z -rw-r--r-- new z\n"
+			want := "a -rwxr-x--- new a\nsub/b -rw-r--r-- new b\nx/y/z -rw-r--r-- new z\n"
 			if got := content(t, dir); got != want {
 				t.Errorf("it is\n%snot\n%s", got, want)
 			}
@@ -129,14 +128,14 @@ func TestRollback(t *testing.T) {
 	dir := repo(t, "a", "1")
 	before := content(t, dir)
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Write("new/b", 0, []byte("2")), tx.Rollback(), tx.Rollback())
+	no(t, tx.Write("a", []byte("2")), tx.Write("new/b", []byte("2")), tx.Rollback(), tx.Rollback())
 	if got := content(t, dir); got != before {
 		t.Errorf("it is\n%s", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
 	tx = begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")))
+	no(t, tx.Write("a", []byte("2")))
 	if err := tx.Commit(ctx); err == nil || err.Error() != "stopped" {
 		t.Error(err)
 	}
@@ -157,11 +156,11 @@ func TestChangedMeanwhile(t *testing.T) {
 			if _, err := tx.Read("b"); err != nil {
 				t.Fatal(err)
 			}
-			no(t, tx.Write("a", 0, []byte("new")))
+			no(t, tx.Write("a", []byte("new")))
 			if name == "edited" {
 				no(t, meddle(dir)) // between reading and writing
 			}
-			no(t, tx.Write("b", 0, []byte("new")), tx.Write("c", 0, []byte("new")))
+			no(t, tx.Write("b", []byte("new")), tx.Write("c", []byte("new")))
 			if name != "edited" {
 				no(t, meddle(dir))
 			}
@@ -178,8 +177,8 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// What root makes in another user's repo is that user's, and what it replaces
-// keeps its owner.
+// A file that root makes in another user's repo is that user's, and a file that it
+// replaces keeps its owner.
 func TestRootLeavesNothingBehind(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("root is needed: just unit runs these tests as root")
@@ -187,7 +186,7 @@ func TestRootLeavesNothingBehind(t *testing.T) {
 	dir := repo(t, "a", "1", "sub/b", "2")
 	no(t, os.Chown(dir, 1234, 1234), os.Chown(filepath.Join(dir, "sub"), 1235, 1235), os.Chown(filepath.Join(dir, "sub/b"), 1236, 1236))
 	tx := begin(t, dir)
-	no(t, tx.Write("new", 0, []byte("x")), tx.Write("sub/b", 0, []byte("x")), tx.Write("sub/deep/c", 0, []byte("x")))
+	no(t, tx.Write("new", []byte("x")), tx.Write("sub/b", []byte("x")), tx.Write("sub/deep/c", []byte("x")))
 	no(t, Mark(dir, "host/mark"), tx.Commit(t.Context()))
 	for name, want := range map[string]uint32{"new": 1234, "sub/b": 1236, "sub/deep": 1235, "sub/deep/c": 1235, "host": 1234, "host/mark": 1234} {
 		info, err := os.Lstat(filepath.Join(dir, name))
@@ -203,7 +202,7 @@ func TestPathsThatAreRefused(t *testing.T) {
 	no(t, os.Symlink("/etc/hostname", filepath.Join(dir, "link")), os.Symlink("/tmp", filepath.Join(dir, "out")))
 	tx := begin(t, dir)
 	for _, name := range []string{"", ".", "..", "../x", "/etc/x", ".git", ".git/config", "folder/.GIT/hooks/x", "a/b", "folder", "link", "out/x"} {
-		if err := tx.Write(name, 0, []byte("x")); err == nil {
+		if err := tx.Write(name, []byte("x")); err == nil {
 			t.Errorf("%q was written", name)
 		}
 		if _, err := tx.Read(name); err == nil {
@@ -213,9 +212,9 @@ func TestPathsThatAreRefused(t *testing.T) {
 			t.Errorf("%q may be replaced", name)
 		}
 	}
-	no(t, tx.Write("a", 0, []byte("x")), tx.Write("folder/b", 0, []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
+	no(t, tx.Write("a", []byte("x")), tx.Write("folder/b", []byte("x")), os.Symlink("folder", filepath.Join(dir, "same")))
 	for _, name := range []string{"a", "same/b"} {
-		if err := tx.Write(name, 0, []byte("y")); err == nil || !strings.Contains(err.Error(), "twice") {
+		if err := tx.Write(name, []byte("y")); err == nil || !strings.Contains(err.Error(), "twice") {
 			t.Errorf("%s was written twice: %v", name, err)
 		}
 	}
@@ -224,7 +223,7 @@ func TestPathsThatAreRefused(t *testing.T) {
 	}
 }
 
-// The lock is one a tree; there is no file of it, and reading needs none.
+// A tree has one lock. It makes no file, and reading does not need it.
 func TestOneAtATime(t *testing.T) {
 	dir, other := repo(t, "a", "1"), repo(t, "a", "1")
 	lock, err := Lock(dir)
@@ -248,8 +247,7 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
-// What an earlier version kept in a tree, and what may have been prepared there,
-// is not looked at.
+// Files of an earlier version, and planted ones, are ignored.
 func TestPreparedJournal(t *testing.T) {
 	outside := t.TempDir()
 	dir := repo(t, "a", "1")
@@ -261,7 +259,7 @@ func TestPreparedJournal(t *testing.T) {
 	no(t, err)
 	defer lock.Close()
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Commit(t.Context()))
+	no(t, tx.Write("a", []byte("2")), tx.Commit(t.Context()))
 	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
 		t.Errorf("outside are %v, %v", left, err)
 	}
@@ -270,7 +268,7 @@ func TestPreparedJournal(t *testing.T) {
 // leftover is the name of a file that a killed command left.
 const leftover = tempPrefix + "ABCDEFGHIJKLMNOPQRSTUVWX23"
 
-// What a killed command left goes away, and nothing else.
+// Only the files that a killed command left are removed.
 func TestClear(t *testing.T) {
 	dir := repo(t, "a", "1", leftover, "old", "sub/b", "2", "sub/"+leftover, "old", "other/"+leftover, "old",
 		leftover+"X", "stays", "x"+leftover, "stays", tempPrefix+"short", "stays")
@@ -279,7 +277,7 @@ func TestClear(t *testing.T) {
 	link := filepath.Join(dir, "links", leftover)
 	no(t, os.Symlink(outside, link), os.MkdirAll(filepath.Join(dir, "folders", leftover), 0o755))
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("2")), tx.Write("sub/new/c", 0, []byte("2")), tx.Clear("sub/b", "links/x", "folders/x", "out/x", "../x", "gone/x"), tx.Commit(t.Context()))
+	no(t, tx.Write("a", []byte("2")), tx.Write("sub/new/c", []byte("2")), tx.Clear("sub/b", "links/x", "folders/x", "out/x", "../x", "gone/x"), tx.Commit(t.Context()))
 	for name, stays := range map[string]bool{
 		leftover: false, "sub/" + leftover: false, "other/" + leftover: true, leftover + "X": true, "x" + leftover: true,
 		tempPrefix + "short": true, "links/" + leftover: true, "folders/" + leftover: true,
@@ -293,11 +291,11 @@ func TestClear(t *testing.T) {
 	}
 }
 
-// A failure after the first file was replaced says so, and how to go on.
+// A failure after the first file was replaced says so, and how to continue.
 func TestPartly(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2", "c", "3")
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")), tx.Write("c", 0, []byte("new")))
+	no(t, tx.Write("a", []byte("new")), tx.Write("b", []byte("new")), tx.Write("c", []byte("new")))
 	stopAt(t, func(n int) {
 		if n == 3*2+2 { // made and filled, and one is replaced
 			no(t, os.Remove(filepath.Join(dir, tx.files[1].temp)))
@@ -313,11 +311,11 @@ func TestPartly(t *testing.T) {
 	}
 }
 
-// What fails before the first file is replaced changes nothing.
+// A failure before the first file is replaced changes nothing.
 func TestNothingIsReplaced(t *testing.T) {
 	dir := repo(t, "a", "1", "b", "2")
 	tx := begin(t, dir)
-	no(t, tx.Write("a", 0, []byte("new")), tx.Write("b", 0, []byte("new")))
+	no(t, tx.Write("a", []byte("new")), tx.Write("b", []byte("new")))
 	stopAt(t, func(n int) {
 		if n == 3 { // b's is not made yet
 			no(t, os.Remove(filepath.Join(dir, "b")), os.Mkdir(filepath.Join(dir, "b"), 0o755))

@@ -1,5 +1,5 @@
-# What lab/nix-check evaluates: each check is a name and an expression that is
-# true, or text that says what is wrong.
+# The checks of lab/nix-check: each has a name and is true, or text that says what
+# is wrong.
 {
   # The project's top folder.
   root,
@@ -20,47 +20,23 @@ let
   installer = settings: evaluate [ (root + "/modules/installer.nix") { autoInstaller = settings; } ];
   failed = config: map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
 
-  invalid = builtins.fromTOML (builtins.readFile (root + "/hosts/testdata/invalid.toml"));
   cases = import ./cases.nix { inherit lib pkgs root installer evaluate; };
 
   same = got: want: if got == want then true else "got ${builtins.toJSON got}, want ${builtins.toJSON want}";
   named = name: value: { inherit name value; };
 
-  # --- one case of hosts/testdata/invalid.toml: the very words of Go ---
-  word = case: named "host ${builtins.toJSON case.set}" (
-    same (failed (installer (lib.recursiveUpdate invalid.base case.set))) (map (m: "autoInstaller.${m}") case.says)
-  );
-
-  # --- the assertions that only Nix can make, and what the module renders ---
   said = case: named case.name (same (failed (installer case.set)) case.says);
   rendered = case: named case.name (same (case.of (installer case.set)) case.is);
 
   all =
-    map word invalid.case
-    ++ map said cases.messages
+    map said cases.messages
     ++ map (c: if c ? check then named c.name c.check else rendered c) cases.values
     ++ map (c: named c.name c.check) cases.others;
-
-  # What contract.nix tells of each case's host and what agreement.nix says of
-  # it: a test of steps/contract holds the program to the same.
-  compared =
-    case:
-    let
-      host = (installer case.set).autoInstaller.settings;
-      facts = import (root + "/modules/contract.nix") case.set.target.config;
-    in
-    {
-      inherit (case) name;
-      host = { inherit (host) labels luks swap keymap targetUser targetUid; };
-      inherit facts;
-      inherit (import (root + "/modules/agreement.nix") { inherit lib; } host facts) bad;
-    };
 in
 rec {
-  agreements = map compared (builtins.filter (c: (c.set.target or null) != null) cases.messages);
   passed = builtins.length (builtins.filter (c: c.value == true) all);
   failed = map (c: "${c.name}: ${toString c.value}") (builtins.filter (c: c.value != true) all);
-  # Each is to be evaluated alone, since it stops the evaluation.
+  # Each stops the evaluation, so lab/nix-check evaluates it alone.
   inherit (cases) errors;
   report = {
     inherit passed failed;

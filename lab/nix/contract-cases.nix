@@ -1,11 +1,11 @@
-# Cases of modules/contract.nix: what a configuration says, and what of the
-# facts that decides. Those that fail come with what came out.
+# Cases of modules/contract.nix: a configuration, and the facts that it decides. A
+# failed case shows what it got.
 let
   contract = import ../../modules/contract.nix;
   absent = contract { };
   cases = [
     {
-      name = "nothing at all";
+      name = "an empty configuration";
       is = absent;
       want = {
         hostName = null;
@@ -116,7 +116,7 @@ let
       ];
     }
     {
-      name = "what the initrd mounts beside the usual";
+      name = "what else the initrd mounts";
       is =
         (contract {
           fileSystems."/".neededForBoot = false;
@@ -192,7 +192,7 @@ let
       want = "/nix/store/x-keymap";
     }
     {
-      name = "no console of its own";
+      name = "no console";
       is =
         (contract {
           console.enable = false;

@@ -1,12 +1,11 @@
-# A small stand-in for nixpkgs' lib, for machines that do not have it: what the
-# project's modules use, with evalModules' rules for definitions, priorities and
-# types, and its messages. Where nixpkgs' own lib can be had, that is used.
+# A small stand-in for nixpkgs' lib, for machines without it: what the project's
+# modules use, with evalModules' rules for definitions, priorities and types, and
+# its messages.
 let
   inherit (builtins)
     all
     any
     attrNames
-    attrValues
     concatLists
     concatStringsSep
     elem
@@ -34,7 +33,6 @@ let
     stringLength
     substring
     tail
-    toJSON
     toString
     ;
 
@@ -44,21 +42,9 @@ let
   optionalAttrs = condition: set: if condition then set else { };
   optionalString = condition: s: if condition then s else "";
   imap1 = f: list: genList (i: f (i + 1) (elemAt list i)) (length list);
-  take = n: list: genList (elemAt list) (if n < length list then n else length list);
-  init = list: take (length list - 1) list;
-  last = list: elemAt list (length list - 1);
-  findFirst =
-    want: default: list:
-    if list == [ ] then
-      default
-    else if want (head list) then
-      head list
-    else
-      findFirst want default (tail list);
 
   nameValuePair = name: value: { inherit name value; };
   mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
-  mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
   filterAttrs = want: set: removeAttrs set (filter (name: !want name set.${name}) (attrNames set));
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrsRecursive =
@@ -221,7 +207,7 @@ let
     strMatching =
       pattern:
       simple "strMatching" "string matching the pattern ${pattern}" (v: isString v && match pattern v != null);
-    enum = values: simple "enum" "one of ${concatMapStringsSep ", " toJSON values}" (v: elem v values);
+    addCheck = t: check: t // { check = v: t.check v && check v; };
     nullOr =
       t:
       simple "nullOr" "null or ${t.description}" (v: v == null || t.check v)
@@ -282,7 +268,6 @@ let
             )
           );
       };
-    lazyAttrsOf = attrsOf;
     submodule =
       module:
       simple "submodule" "submodule" (v: isAttrs v || isFunction v)
@@ -335,7 +320,7 @@ let
           plain =
             if isFunction value then
               value (
-                # What it asks for, lazily: an argument may need the result.
+                # Lazily: an argument may need the result.
                 let
                   wanted = builtins.functionArgs value;
                 in
@@ -448,7 +433,6 @@ let
       any
       attrByPath
       attrNames
-      attrValues
       concatLists
       concatMapStringsSep
       concatStringsSep
@@ -457,22 +441,16 @@ let
       evalModules
       filter
       filterAttrs
-      findFirst
       foldl'
       genAttrs
       hasInfix
       hasPrefix
       hasSuffix
       head
-      imap1
-      init
-      isDerivation
-      last
       length
       mapAttrs
       mapAttrs'
       mapAttrsRecursive
-      mapAttrsToList
       mkIf
       mkMerge
       mkOption
@@ -488,14 +466,12 @@ let
       splitString
       stringToCharacters
       tail
-      take
       trim
       types
       ;
     mkDefault = mkOverride 1000;
     mkForce = mkOverride 50;
     toUpper = replaceStrings lower upper;
-    toLower = replaceStrings upper lower;
     getExe = p: "${p}/bin/${p.meta.mainProgram or p.name}";
     importTOML = file: builtins.fromTOML (readFile file);
     literalExpression = text: {
@@ -507,7 +483,7 @@ let
       "aarch64-linux"
       "x86_64-linux"
     ];
-    # Which files go into a build; nothing is built with this lib.
+    # The files of a build; nothing is built of them with this lib.
     fileset = {
       toSource = args: args.root;
       unions = concatLists;

@@ -1,5 +1,5 @@
-# The reference of all options, as docs/nixos.md has it: Markdown tables made
-# from the modules themselves.
+# The reference of all options in docs/nixos.md: Markdown tables, made from the
+# modules.
 { root }:
 let
   nixpkgs = import ./nixpkgs/outputs.nix (import ./lib.nix);

@@ -1,5 +1,5 @@
-# The scripts that the modules write, for lab/nix/scripts-check to run. Store
-# paths in them are those of the stand-in for nixpkgs.
+# The scripts that the modules write, for lab/nix/scripts-check to run. Their store
+# paths are those of the stand-in for nixpkgs.
 { root }:
 let
   nixpkgs = import ./nixpkgs/outputs.nix (import ./lib.nix);
@@ -19,7 +19,6 @@ let
           efi = "DEMO-EFI";
           root = "DEMO-ROOT";
         };
-        bundle = "/bundle.age";
         deployPublicKey = "ssh-ed25519 AAAAC3Nz demo-installer";
         extraBootCommands = "echo boot commands";
       };
@@ -39,8 +38,7 @@ let
 in
 {
   medium = installer.autoInstaller.medium.script;
-  bundle = installer.environment.etc."auto-installer/hosts/demo/bundle.age".source.script;
-  hostFile = installer.environment.etc."auto-installer/hosts/demo/host.toml".source.script;
+  hostFile = installer.autoInstaller.hostFile.script;
   boot = installer.boot.initrd.systemd.services.auto-installer-boot-commands.script;
   identity = identity.system.activationScripts.ageIdentity.text;
 }

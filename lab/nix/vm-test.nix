@@ -1,4 +1,4 @@
-# A machine in QEMU boots a prebuilt medium, which installs by itself to its one
+# A machine in QEMU boots a prebuilt medium, which installs unattended to the one
 # blank disk and powers off; then the disk boots. Needs KVM.
 {
   self,

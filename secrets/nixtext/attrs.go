@@ -1,43 +1,37 @@
 package nixtext
 
-import (
-	"bytes"
-	"slices"
-	"strings"
-)
+import "slices"
 
-// Attr is one binding of an attribute set: its name or dotted path, and its
-// value's tokens.
+// Attr is one binding: its name or dotted path, and the tokens of its value.
 type Attr struct {
-	Path     []string // from the scope's top
-	Names    []Token  // the tokens of the binding's own path
-	InLet    bool
+	Path     []string // from the outermost set that holds it
+	Names    []Token  // the tokens of its own name or path
 	Value    []Token
-	From, To int // of the whole binding, with its semicolon
+	Set      bool // the value is a set, or ends with one that is added: `base // { … }`
+	InLet    bool // it stands in the file's own let
+	Inner    bool // it stands in a let or a set within an expression
+	From, To int  // bytes of the whole binding, with its semicolon
 }
 
 // Last is the attribute's own name.
 func (a Attr) Last() string { return a.Path[len(a.Path)-1] }
 
-// Parent is the path of the set that the attribute stands in.
+// Parent is the path of the set that holds the attribute.
 func (a Attr) Parent() []string { return a.Path[:len(a.Path)-1] }
 
-// IsSet tells whether the value starts as a set does.
-func (a Attr) IsSet() bool { return a.Value[0].Is("{") || a.Value[0].IsIdent("rec") }
-
-// Beside tells whether two bindings stand in the same set.
+// Beside reports whether two bindings stand in the same set.
 func (a Attr) Beside(b Attr) bool { return a.InLet == b.InLet && slices.Equal(a.Parent(), b.Parent()) }
+
+// End is the byte where the value's last token starts: the } of a set.
+func (a Attr) End() int { return a.Value[len(a.Value)-1].From }
 
 // File is a file of the form `let … in { … }` or `{ … }`.
 type File struct {
 	Src   []byte
-	Attrs []Attr // all that have a name, of nested sets too, in order
-	// In is where the `in` of the let stands, or 0: the file has none.
-	In int
-	// Rec tells whether the set is recursive, and End is where its } stands, or
-	// 0: what follows the let is no mere set.
-	Rec bool
-	End int
+	Attrs []Attr // all bindings with a plain name, in order of the text
+	In    int    // where the `in` of the file's let stands; 0 without a let
+	Rec   bool   // the file's set is recursive
+	End   int    // where its } stands; 0 if the let is followed by something else
 }
 
 // Parse reads a file of that form. The error is a *SyntaxError.
@@ -46,228 +40,200 @@ func Parse(src []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &attrParser{tokens: tokens, end: len(src)}
+	p := &parser{tokens: tokens, size: len(src)}
+	if err := p.pair(); err != nil {
+		return nil, err
+	}
 	f := &File{Src: src}
-	if p.peek().IsIdent("let") {
-		p.at++
-		if f.Attrs, err = p.bindings(nil, true, func(t Token) bool { return t.IsIdent("in") }); err != nil {
+	at, last := 0, len(tokens)-1
+	if p.token(0).IsIdent("let") {
+		at = p.match[0]
+		if err := p.bindings(1, at, Attr{InLet: true}); err != nil {
 			return nil, err
 		}
-		f.In = p.peek().From
-		p.at++
+		f.In = tokens[at].From
+		at++
 	}
-	if p.peek().IsIdent("rec") {
-		f.Rec = true
-		p.at++
+	rec := p.token(at).IsIdent("rec")
+	if rec {
+		at++
 	}
-	if !p.peek().Is("{") {
-		return f.letOnly(p.unexpected("not an attribute set, nor `let … in` and one"))
-	}
-	p.at++
-	set, err := p.bindings(nil, false, func(t Token) bool { return t.Is("}") })
-	if err != nil {
-		return nil, err
-	}
-	f.End = p.peek().From
-	p.at++
-	if p.at != len(tokens) {
-		return f.letOnly(p.unexpected("something follows the attribute set"))
-	}
-	f.Attrs = append(f.Attrs, set...)
-	return f, nil
-}
-
-// letOnly is a file of which only the let is understood, or why not even that.
-func (f *File) letOnly(err error) (*File, error) {
-	if f.In == 0 {
-		return nil, err
-	}
-	f.Rec, f.End = false, 0
-	return f, nil
-}
-
-type attrParser struct {
-	tokens []Token
-	at     int
-	end    int // of the file
-	depth  int
-}
-
-// peek is the token at hand, one of no kind at the end.
-func (p *attrParser) peek() Token {
-	if p.at < len(p.tokens) {
-		return p.tokens[p.at]
-	}
-	return Token{From: p.end, To: p.end}
-}
-
-func (p *attrParser) unexpected(why string) error { return &SyntaxError{p.peek().From, why} }
-
-// maxDepth is more sets within sets than anyone writes.
-const maxDepth = 20
-
-// bindings reads `name = value;` and `inherit …;` up to the token that ends
-// the set, and leaves that.
-func (p *attrParser) bindings(above []string, inLet bool, isEnd func(Token) bool) ([]Attr, error) {
-	if p.depth++; p.depth > maxDepth {
-		return nil, p.unexpected("too many sets within sets")
-	}
-	defer func() { p.depth-- }()
-	var list []Attr
-	for !isEnd(p.peek()) {
-		if p.at >= len(p.tokens) {
-			return nil, p.unexpected("a set has no end")
+	switch {
+	case p.token(at).Is("{") && p.match[at] == last:
+		f.Rec, f.End = rec, tokens[last].From
+		if err := p.bindings(at+1, last, Attr{}); err != nil {
+			return nil, err
 		}
-		if p.peek().IsIdent("inherit") {
-			if _, err := p.expression(); err != nil {
-				return nil, err
-			}
-			p.at++
+	case f.In == 0:
+		return nil, &SyntaxError{p.token(at).From, "not an attribute set, nor `let … in` and one"}
+	}
+	f.Attrs = p.attrs
+	return f, nil
+}
+
+type parser struct {
+	tokens []Token
+	match  []int // the index of the token that ends what a bracket or a let starts
+	size   int   // of the file
+	attrs  []Attr
+}
+
+// token is a token of no kind past the end.
+func (p *parser) token(at int) Token {
+	if at < len(p.tokens) {
+		return p.tokens[at]
+	}
+	return Token{From: p.size, To: p.size}
+}
+
+// maxDepth bounds how deep brackets may be nested.
+const maxDepth = 100
+
+// pair finds the end of each bracket and of each let.
+func (p *parser) pair() error {
+	p.match = make([]int, len(p.tokens))
+	ends := map[string]string{"{": "}", "${": "}", "[": "]", "(": ")", "let": "in"}
+	var open []int
+	for i, t := range p.tokens {
+		if t.Kind != Op && t.Kind != Ident {
 			continue
 		}
-		more, err := p.binding(above, inLet)
-		if err != nil {
-			return nil, err
+		_, opens := ends[t.Text]
+		switch {
+		case opens && len(open) == maxDepth:
+			return &SyntaxError{t.From, "brackets are nested too deeply"}
+		case opens:
+			open = append(open, i)
+		case t.Is("}"), t.Is("]"), t.Is(")"), t.IsIdent("in"):
+			if len(open) == 0 || ends[p.tokens[open[len(open)-1]].Text] != t.Text {
+				return &SyntaxError{t.From, "brackets that do not match"}
+			}
+			p.match[open[len(open)-1]] = i
+			open = open[:len(open)-1]
 		}
-		list = append(list, more...)
 	}
-	return list, nil
+	if len(open) > 0 {
+		return &SyntaxError{p.size, "a bracket or a let has no end"}
+	}
+	return nil
 }
 
-// binding reads one, and those of a set that is its value.
-func (p *attrParser) binding(above []string, inLet bool) ([]Attr, error) {
-	a := Attr{Path: slices.Clone(above), InLet: inLet, From: p.peek().From}
-	named := true
+// bindings reads what stands between two tokens. Bindings get the path and the
+// place of scope. Everything else, such as a function's arguments, is skipped.
+func (p *parser) bindings(at, end int, scope Attr) error {
+	for at < end {
+		a := scope
+		a.Path, a.From = slices.Clone(scope.Path), p.tokens[at].From
+		next, named := p.name(at, &a)
+		isBinding := next > at && p.token(next).Is("=")
+		if !isBinding && !p.tokens[at].IsIdent("inherit") {
+			at = max(at, p.match[at]) + 1
+			continue
+		}
+		start := next + 1
+		stop, err := p.valueEnd(start)
+		if err != nil {
+			return err
+		}
+		at = stop + 1
+		if !isBinding {
+			continue
+		}
+		a.Value, a.To = p.tokens[start:stop], p.tokens[stop].To
+		open := p.lastSet(start, stop)
+		a.Set = open >= 0
+		if named {
+			p.attrs = append(p.attrs, a)
+		}
+		if err := p.inside(start, stop, open, a, named); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name reads a name or a dotted path. It returns the token after it, and false
+// if a part of the path is computed.
+func (p *parser) name(at int, a *Attr) (next int, named bool) {
+	named = true
 	for {
-		t := p.peek()
-		switch name, quoted := t.Plain(); {
+		t := p.token(at)
+		text, quoted := t.Plain()
+		switch {
 		case quoted:
-			a.Path = append(a.Path, name)
 		case t.Kind == Ident && !isKeyword(t.Text):
-			a.Path = append(a.Path, t.Text)
+			text = t.Text
 		case t.Kind == Mixed:
 			named = false
 		case t.Is("${"):
 			named = false
-			if err := p.skipBrackets(); err != nil {
-				return nil, err
-			}
-			p.at-- // onto its }
+			at = p.match[at]
 		default:
-			return nil, p.unexpected("expected a name")
+			return at, named
 		}
-		a.Names = append(a.Names, t)
-		p.at++
-		if !p.peek().Is(".") {
-			break
+		a.Path, a.Names = append(a.Path, text), append(a.Names, t)
+		if at++; !p.token(at).Is(".") {
+			return at, named
 		}
-		p.at++
+		at++
 	}
-	if !p.peek().Is("=") {
-		return nil, p.unexpected("expected =")
-	}
-	p.at++
-	start := p.at
-	var err error
-	if a.Value, err = p.expression(); err != nil {
-		return nil, err
-	}
-	a.To = p.peek().To
-	p.at++
-	if !named {
-		return nil, nil
-	}
-	list := []Attr{a}
-	if inner, ok := p.inner(a, start); ok {
-		list = append(list, inner...)
-	}
-	return list, nil
 }
 
-// inner are the bindings of a value that is nothing but a set.
-func (p *attrParser) inner(a Attr, start int) ([]Attr, bool) {
-	if len(a.Value) < 2 || !a.IsSet() {
-		return nil, false
-	}
-	q := &attrParser{tokens: p.tokens[:start+len(a.Value)], at: start, end: a.To, depth: p.depth}
-	if q.peek().IsIdent("rec") {
-		q.at++
-	}
-	if !q.peek().Is("{") {
-		return nil, false
-	}
-	q.at++
-	list, err := q.bindings(a.Path, a.InLet, func(t Token) bool { return t.Is("}") })
-	// A function, or a set that more is done with, is no set to edit.
-	if err != nil || q.at != len(q.tokens)-1 {
-		return nil, false
-	}
-	return list, true
-}
-
-// expression reads up to the semicolon that ends it, and leaves that.
-func (p *attrParser) expression() ([]Token, error) {
-	start := p.at
-	pending := 0 // let, with and assert have semicolons of their own
-	lets := 0
-	for p.at < len(p.tokens) {
-		t := p.peek()
-		switch {
-		case t.Is("{"), t.Is("${"), t.Is("["), t.Is("("):
-			if err := p.skipBrackets(); err != nil {
-				return nil, err
-			}
-			continue
-		case t.Is("}"), t.Is("]"), t.Is(")"):
-			return nil, p.unexpected("a bracket too many, or no semicolon")
-		case t.IsIdent("let"):
-			lets++
-		case t.IsIdent("in"):
-			if lets--; lets < 0 {
-				return nil, p.unexpected("in without let")
-			}
-		case (t.IsIdent("with") || t.IsIdent("assert")) && lets == 0:
+// valueEnd is the semicolon that ends the value which starts at a token.
+func (p *parser) valueEnd(start int) (int, error) {
+	pending := 0 // with and assert have semicolons of their own
+	for i := start; i < len(p.tokens); i++ {
+		switch t := p.tokens[i]; {
+		case p.match[i] > 0:
+			i = p.match[i]
+		case t.IsIdent("with"), t.IsIdent("assert"):
 			pending++
-		case t.Is(";") && pending > 0 && lets == 0:
+		case t.Is(";") && pending > 0:
 			pending--
-		case t.Is(";") && lets == 0:
-			if p.at == start {
-				return nil, p.unexpected("no value")
-			}
-			return p.tokens[start:p.at], nil
-		}
-		p.at++
-	}
-	return nil, p.unexpected("no semicolon")
-}
-
-// skipBrackets goes past what the bracket at hand opens.
-func (p *attrParser) skipBrackets() error {
-	var open []string
-	for p.at < len(p.tokens) {
-		switch t := p.peek(); {
-		case t.Is("{"), t.Is("${"):
-			open = append(open, "}")
-		case t.Is("["):
-			open = append(open, "]")
-		case t.Is("("):
-			open = append(open, ")")
-		case t.Is("}"), t.Is("]"), t.Is(")"):
-			if t.Text != open[len(open)-1] {
-				return p.unexpected("brackets that do not match")
-			}
-			open = open[:len(open)-1]
-		}
-		p.at++
-		if len(open) == 0 {
-			return nil
+		case t.Is(";") && i == start:
+			return 0, &SyntaxError{t.From, "no value"}
+		case t.Is(";"):
+			return i, nil
+		case t.Is("}"), t.Is("]"), t.Is(")"), t.IsIdent("in"):
+			return 0, &SyntaxError{t.From, "no semicolon"}
 		}
 	}
-	return p.unexpected("a bracket has no end")
+	return 0, &SyntaxError{p.size, "no semicolon"}
 }
 
-// isKeyword tells whether a word cannot be a name without quotes. `or` can,
-// since Nix 2.4 or so; quoted, it always can.
+// lastSet is the { of the set that a value is, or that is added to it last; or -1.
+func (p *parser) lastSet(start, end int) int {
+	for i := start; i < end; i++ {
+		first := i == start || i == start+1 && p.tokens[start].IsIdent("rec")
+		if p.tokens[i].Is("{") && p.match[i] == end-1 && (first || p.tokens[i-1].Is("//")) {
+			return i
+		}
+		i = max(i, p.match[i])
+	}
+	return -1
+}
+
+// inside reads the bindings within a value: those of its set, which starts at
+// open, continue its path.
+func (p *parser) inside(start, end, open int, a Attr, named bool) error {
+	for i := start; i < end; i++ {
+		if t := p.tokens[i]; !t.Is("{") && !t.IsIdent("let") {
+			continue
+		}
+		scope := Attr{Inner: true}
+		if i == open && named {
+			scope = Attr{Path: a.Path, InLet: a.InLet, Inner: a.Inner}
+		}
+		if err := p.bindings(i+1, p.match[i], scope); err != nil {
+			return err
+		}
+		i = p.match[i]
+	}
+	return nil
+}
+
+// isKeyword reports whether a word needs quotes to be a name. `or` needs none
+// since Nix 2.4, and older versions reject it.
 func isKeyword(word string) bool {
 	switch word {
 	case "let", "in", "rec", "with", "assert", "inherit", "if", "then", "else", "or":
@@ -276,71 +242,16 @@ func isKeyword(word string) bool {
 	return false
 }
 
-// IsName tells whether a word can be a name without quotes.
+// IsName reports whether a word can be a name without quotes.
 func IsName(word string) bool {
 	return !isKeyword(word) && nixIdent.FindString(word) == word && word != ""
 }
 
-// Name writes the name of an attribute, in quotes where Nix needs them. It is
-// for words that need no escape within these.
+// Name writes the name of an attribute, in quotes where Nix needs them. The word
+// must need no escape within quotes.
 func Name(word string) string {
 	if IsName(word) {
 		return word
 	}
 	return `"` + word + `"`
-}
-
-// ValueEnd is where the semicolon stands that ends the value which starts at
-// one of the tokens. The error is a *SyntaxError.
-func ValueEnd(tokens []Token, start int) (int, error) {
-	p := &attrParser{tokens: tokens, at: start}
-	if len(tokens) > 0 {
-		p.end = tokens[len(tokens)-1].To
-	}
-	_, err := p.expression()
-	return p.at, err
-}
-
-// Close is where the bracket stands that ends what the one at open starts. The
-// error is a *SyntaxError.
-func Close(tokens []Token, open int) (int, error) {
-	p := &attrParser{tokens: tokens, at: open, end: tokens[open].To}
-	if t := tokens[open]; !t.Is("{") && !t.Is("${") && !t.Is("[") && !t.Is("(") {
-		return 0, p.unexpected("no bracket")
-	}
-	if err := p.skipBrackets(); err != nil {
-		return 0, err
-	}
-	return p.at - 1, nil
-}
-
-// Before is the text of a file with lines more before what ends a set or a let
-// at one place: on lines of their own if that stands on one, indented and ended
-// as its neighbours are.
-func Before(src []byte, end int, lines ...string) []byte {
-	start := bytes.LastIndexByte(src[:end], '\n') + 1
-	indent := string(src[start:end])
-	var text strings.Builder
-	at := start
-	if strings.TrimLeft(indent, " \t") != "" { // it is not on a line of its own
-		at = end
-		if !strings.HasSuffix(indent, " ") {
-			text.WriteString(" ")
-		}
-		for _, line := range lines {
-			text.WriteString(strings.TrimLeft(line, " ") + " ")
-		}
-	} else {
-		newline, step := "\n", "  "
-		if start > 1 && src[start-2] == '\r' {
-			newline = "\r\n"
-		}
-		if strings.HasPrefix(indent, "\t") {
-			step = "\t"
-		}
-		for _, line := range lines {
-			text.WriteString(indent + step + line + newline)
-		}
-	}
-	return slices.Concat(src[:at], []byte(text.String()), src[at:])
 }

@@ -2,6 +2,7 @@ package nixtext
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -51,7 +52,9 @@ func TestParse(t *testing.T) {
 		}
 		var names []string
 		for _, a := range f.Attrs {
-			names = append(names, a.Last())
+			if !a.Inner {
+				names = append(names, a.Last())
+			}
 		}
 		if !slices.Equal(names, want.attrs) || (f.In > 0) != want.in || (f.End > 0) != want.end {
 			t.Errorf("%s: %v, %d, %d", src, names, f.In, f.End)
@@ -64,9 +67,31 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func FuzzTokens(f *testing.F) {
+// Bindings are found at any depth; those of a set that a value ends with have
+// that value's path.
+func TestParseInner(t *testing.T) {
+	f, err := Parse([]byte(`{
+		outputs = { self, x ? { }, ... }@inputs: let base = { c = 1; }; in {
+			packages = let b.d = 2; in base // { e.f = rec { g = [ { h = 3; } ]; }; };
+			"${i}".j = { k = 4; };
+		};
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range f.Attrs {
+		got = append(got, strings.Join(a.Path, "."))
+	}
+	want := []string{"outputs", "base", "base.c", "packages", "b.d", "packages.e.f", "packages.e.f.g", "h", "k"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func FuzzParse(f *testing.F) {
 	f.Add([]byte("{ a.\"b\" = ./x/y ++ [ 1 ''${x}'' ]; } # c"))
-	f.Add([]byte("a) }"))
+	f.Add([]byte("let a = b: { c = 1; }; in a) }"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		tokens, err := Tokenize(src)
 		if err != nil {
@@ -78,11 +103,14 @@ func FuzzTokens(f *testing.F) {
 				t.Fatalf("token %d of %q is %+v", i, src, token)
 			}
 			at = token.To
-			if end, err := ValueEnd(tokens, i); err == nil && !tokens[end].Is(";") {
-				t.Errorf("the value at token %d of %q ends with %+v", i, src, tokens[end])
-			}
-			if end, err := Close(tokens, i); err == nil && end < i {
-				t.Errorf("the bracket at token %d of %q ends at %d", i, src, end)
+		}
+		file, err := Parse(src)
+		if err != nil {
+			return
+		}
+		for _, a := range file.Attrs {
+			if len(a.Value) == 0 || src[a.To-1] != ';' || a.From >= a.Value[0].From || a.Set != (a.Set && src[a.End()] == '}') {
+				t.Errorf("%q: %+v", src, a)
 			}
 		}
 	})

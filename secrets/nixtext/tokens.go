@@ -1,6 +1,5 @@
-// Package nixtext reads as much of the Nix language as is needed to find
-// attributes in a file and leave every other byte alone: tokens with their
-// places, and the sets that they form. What a file means, nix tells.
+// Package nixtext finds the attributes of a Nix file in its text, so that an edit
+// leaves every other byte alone. It evaluates nothing; nix does.
 package nixtext
 
 import (
@@ -22,17 +21,17 @@ const (
 	Op     Kind = 'o' // operators, brackets and all else
 )
 
-// Token is a word of a file.
+// Token is a word of a file, and where it stands.
 type Token struct {
 	Kind     Kind
 	From, To int // bytes of the file
 	Text     string
 }
 
-// Is tells whether the token is this operator or bracket.
+// Is reports whether the token is this operator or bracket.
 func (t Token) Is(op string) bool { return t.Kind == Op && t.Text == op }
 
-// IsIdent tells whether the token is this name.
+// IsIdent reports whether the token is this name.
 func (t Token) IsIdent(n string) bool { return t.Kind == Ident && t.Text == n }
 
 // Plain is the text of a string that needs no evaluation.
@@ -51,15 +50,16 @@ var (
 	nixOp     = regexp.MustCompile(`^(\.\.\.|\$\{|==|!=|<=|>=|&&|\|\||->|\+\+|//|.)`)
 )
 
-// SyntaxError is where a file is not Nix as we read it.
+// SyntaxError is a file that this package cannot read.
 type SyntaxError struct {
-	At  int
+	At  int // byte
 	Why string
 }
 
 func (e *SyntaxError) Error() string { return e.Why }
 
-// Tokenize splits a file, without white space and comments.
+// Tokenize splits a file into tokens, without white space and comments. The
+// error is a *SyntaxError.
 func Tokenize(src []byte) ([]Token, error) {
 	var list []Token
 	for at := 0; at < len(src); {
@@ -111,7 +111,7 @@ func LineEnd(src []byte, at int) int {
 
 func nextToken(src []byte, at int) (Token, error) {
 	rest := src[at:]
-	line := src[at:LineEnd(src, at)] // what regexp looks at has a price for each byte
+	line := src[at:LineEnd(src, at)] // no token but strings goes on in the next one
 	found := func(kind Kind, n int) (Token, error) {
 		return Token{kind, at, at + n, string(rest[:n])}, nil
 	}
@@ -145,7 +145,7 @@ func stringToken(src []byte, at int) (Token, error) {
 	for i := at + 1; i < len(src); i++ {
 		switch src[i] {
 		case '\\':
-			kind = Mixed // not worth unescaping: no key has one
+			kind = Mixed // no key has an escape, so it is not decoded
 			i++
 		case '"':
 			return Token{kind, at, i + 1, string(src[at : i+1])}, nil
@@ -163,7 +163,7 @@ func stringToken(src []byte, at int) (Token, error) {
 	return Token{}, &SyntaxError{at, "a string has no end"}
 }
 
-// indentedToken reads two quotes to two quotes.
+// indentedToken reads a string in pairs of single quotes.
 func indentedToken(src []byte, at int) (Token, error) {
 	for i := at + 2; i < len(src); i++ {
 		switch {

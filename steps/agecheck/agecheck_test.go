@@ -104,7 +104,8 @@ func TestAllOpen(t *testing.T) {
 	}
 }
 
-// Every file that does not open is named, with why, and nothing of the key.
+// The error names every file that does not open, with the reason, and does not quote
+// the key.
 func TestFilesThatDoNotOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
 	o := options(t, Secret{"a", "", "a.age"}, Secret{"b", "", "b.age"}, Secret{"c", "", "c.age"}, Secret{"d", "", "d.age"})
@@ -132,8 +133,8 @@ func TestFilesThatDoNotOpen(t *testing.T) {
 	}
 }
 
-// A secret of another flake is read where the evaluation had it; one that is
-// nowhere is told of.
+// A secret of another flake is read where the evaluation put it. A warning names one
+// that is not on this machine.
 func TestWhereSecretsAre(t *testing.T) {
 	host := identity(t)
 	elsewhere := seal(t, t.TempDir(), "x.age", false, host)
@@ -148,7 +149,7 @@ func TestWhereSecretsAre(t *testing.T) {
 	if !slices.Equal(o.Found.Files, []File{{"x.age", elsewhere}}) || !slices.Equal(o.Found.Unread, []string{"g.age", "../out.age", "relative"}) {
 		t.Errorf("%+v", o.Found)
 	}
-	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "g.age is not here to be looked at") {
+	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "g.age is not on this machine") {
 		t.Error(said)
 	}
 }
@@ -160,7 +161,7 @@ func TestWithoutIdentity(t *testing.T) {
 	if err := Run(t.Context(), f, o); err != nil || !o.Found.NeedsIdentity() {
 		t.Errorf("%v, %+v", err, o.Found)
 	}
-	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "demo has 1 secrets, and no age identity was given") {
+	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "demo has 1 secrets, and no age identity to open them") {
 		t.Error(said)
 	}
 }
@@ -187,13 +188,13 @@ func TestNoSecrets(t *testing.T) {
 	if err := Run(t.Context(), f, o); err != nil || o.Found.NeedsIdentity() {
 		t.Errorf("%v, %+v", err, o.Found)
 	}
-	if !slices.Contains(f.Logged, "demo has no secrets that an age identity would open") {
+	if !slices.Contains(f.Logged, "demo has no secrets, so it needs no age identity") {
 		t.Errorf("%q", f.Logged)
 	}
 }
 
-// A host that would not look where the identity is put is refused, unless it is
-// to go without one.
+// A host that does not look for the identity in its place is refused, unless it gets
+// none.
 func TestIdentityPaths(t *testing.T) {
 	for _, c := range []struct {
 		paths   []string
@@ -249,7 +250,7 @@ func TestByRules(t *testing.T) {
 	}{
 		{"by the identity", "secrets", "", host.File(), true, []string{"secrets/mine.age"}, "opens all 1 secrets"},
 		{"at the top", ".", "", host.File(), true, []string{"mine.age"}, "opens all 1 secrets"},
-		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity was given"},
+		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity to open them"},
 		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
 		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
 		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "which cannot be read"},
@@ -290,7 +291,7 @@ func TestRulesOfAnother(t *testing.T) {
 	}
 }
 
-// Many repos keep the rules in a folder and run agenix at the top.
+// Many repos have the rules in a folder and run agenix at the top.
 func TestRulesThatNameFromTheTop(t *testing.T) {
 	host := identity(t)
 	o := options(t)
@@ -307,7 +308,7 @@ func TestRulesThatNameFromTheTop(t *testing.T) {
 	}
 }
 
-// Rules say who may open a file; whether it was encrypted so is another thing.
+// The file itself shows whether it is encrypted as its rule says.
 func TestRulesThatWereNotFollowed(t *testing.T) {
 	host, other := identity(t), identity(t)
 	o := options(t)
@@ -357,8 +358,8 @@ func TestInstalled(t *testing.T) {
 		}, "it does not open a.age", ""},
 		{"cut off", func(t *testing.T, root string) {
 			must(t, os.Truncate(root+"/etc/age/demo.agekey", 20))
-		}, "not a valid age identity file", ""},
-		{"empty", func(t *testing.T, root string) { must(t, os.Truncate(root+"/etc/age/demo.agekey", 0)) }, "not a valid age identity file", ""},
+		}, "invalid age identity file", ""},
+		{"empty", func(t *testing.T, root string) { must(t, os.Truncate(root+"/etc/age/demo.agekey", 0)) }, "invalid age identity file", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := InstalledOptions{Root: t.TempDir(), Host: "demo", Owner: os.Getuid(), Found: &Found{Files: []File{{"a.age", mine}}}}
@@ -386,7 +387,7 @@ func TestInstalled(t *testing.T) {
 	if err := Installed(t.Context(), sys.NewFake(t), o); err == nil || !strings.Contains(err.Error(), "of user") {
 		t.Errorf("%v", err)
 	}
-	// Nothing to open, nothing looked at.
+	// Without secrets the identity is not read.
 	f := sys.NewFake(t)
 	if err := Installed(t.Context(), f, InstalledOptions{Root: "/nonexistent", Host: "demo", Found: &Found{}}); err != nil {
 		t.Error(err)
@@ -412,8 +413,7 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// A secret that is a link out of the repo is not looked at: what it leads to is
-// not the repo's to show.
+// A secret that is a link out of the repo is not read.
 func TestLinkOutOfTheRepo(t *testing.T) {
 	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
 	o := options(t, Secret{Name: "wifi", InSource: "wifi.age"}, Secret{Name: "up", InSource: "../up.age"})

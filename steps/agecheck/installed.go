@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -12,11 +11,11 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// InstalledOptions says where the identity was put.
+// InstalledOptions says where the install has put the identity.
 type InstalledOptions struct {
 	Root  string // the target's mount point
 	Host  string
-	Owner int    // user that must own it: 0 but in tests
+	Owner int    // the user that must own it: 0, except in tests
 	Found *Found // what it must open
 }
 
@@ -24,18 +23,18 @@ const folder = "etc/age"
 
 func (o InstalledOptions) file() string { return folder + "/" + o.Host + ".agekey" }
 
-// InstalledActions is what Installed will look at.
+// InstalledActions is what Installed will do.
 func InstalledActions(o InstalledOptions) []sys.Action {
 	return []sys.Action{{Does: fmt.Sprintf("see that %s/%s is root's alone and opens every secret of the host", o.Root, o.file())}}
 }
 
-// maxKey bounds what is read of an identity file, in bytes.
+// maxKey bounds an identity file, in bytes.
 const maxKey = 64 << 10
 
-// Installed proves the identity from where the host will find it.
+// Installed tries the identity that is on the target disk.
 func Installed(ctx context.Context, s sys.System, o InstalledOptions) error {
 	if !o.Found.NeedsIdentity() {
-		s.Log(o.Host + " has no secrets that an age identity would open")
+		s.Log(o.Host + " has no secrets, so it needs no age identity")
 		return nil
 	}
 	key, err := o.read()
@@ -48,15 +47,16 @@ func Installed(ctx context.Context, s sys.System, o InstalledOptions) error {
 		clear(key)
 	}
 	if err != nil {
-		return sys.WithHint(err, sys.CodeBootProof, "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
+		return sys.WithHint(err, sys.CodeBootProof,
+			"put the host's identity there before it boots: a folder with mode 700, a file with mode 600, both owned by root",
 			"the age identity at "+o.Root+"/"+o.file())
 	}
 	s.Proven(fmt.Sprintf("%s/%s opens all %d secrets of %s", o.Root, o.file(), len(o.Found.Files), o.Host))
 	return nil
 }
 
-// read reads the identity. Nobody else may be able to, and no link of the
-// target's leads out of it.
+// read reads the identity. It refuses a file that other users can read, and a link
+// out of the target.
 func (o InstalledOptions) read() ([]byte, error) {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -71,19 +71,9 @@ func (o InstalledOptions) read() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if fi.Mode() != m.mode || fi.Sys().(*syscall.Stat_t).Uid != uint32(o.Owner) {
-			return nil, fmt.Errorf("/%s is %v of user %d", m.name, fi.Mode(), fi.Sys().(*syscall.Stat_t).Uid)
+		if uid := fi.Sys().(*syscall.Stat_t).Uid; fi.Mode() != m.mode || uid != uint32(o.Owner) {
+			return nil, fmt.Errorf("/%s is %v of user %d", m.name, fi.Mode(), uid)
 		}
 	}
-	f, err := root.Open(o.file())
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	buf := make([]byte, maxKey)
-	n, err := io.ReadFull(f, buf)
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return buf[:n:n], nil
-	}
-	return nil, err
+	return sys.ReadIn(o.Root, o.file(), maxKey)
 }

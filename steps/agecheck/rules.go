@@ -5,23 +5,24 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 func evaluate(file string) sys.Cmd {
 	c := agenix.Evaluation(file)
-	c.Quiet = true // it is not known beforehand whether there are any
+	c.Quiet = true // a dry run does not know whether there are rules
 	return c
 }
 
-// byRules finds the files that agenix' rules encrypt to the host, for hosts
-// whose own configuration does not tell. Rules that cannot be read are told of
-// and do not hold up the install.
-func byRules(ctx context.Context, s sys.System, o Options) error {
+// byRules finds the files that agenix' rules encrypt to the host, if its own
+// configuration does not name them. Rules that cannot be read are a warning.
+func (o Options) byRules(ctx context.Context, s sys.System) error {
 	if o.Repo == "" {
 		return nil
 	}
@@ -39,9 +40,10 @@ func byRules(ctx context.Context, s sys.System, o Options) error {
 	return context.Cause(ctx)
 }
 
+// follow fills Found with the files of the rules that have the host's key.
 func (o Options) follow(ctx context.Context, s sys.System, file string) error {
 	to, err := o.recipient(filepath.Dir(file))
-	if err != nil || to == nil { // nil: there is no key for this host
+	if err != nil || to == nil {
 		return err
 	}
 	out, err := s.Output(ctx, evaluate(file))
@@ -56,29 +58,23 @@ func (o Options) follow(ctx context.Context, s sys.System, file string) error {
 	return nil
 }
 
-// apply takes the files of the rules that are encrypted to a recipient. Rules
-// name them from their own folder, or from the repo's.
+// apply takes the files below base whose rules name a recipient.
 func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) {
 	for _, r := range list {
-		for _, has := range r.Recipients {
-			if has.ID() != to.ID() {
-				continue
-			}
-			path := filepath.Join(base, r.File)
-			name, err := filepath.Rel(o.Repo, path)
-			if err != nil {
-				break
-			}
-			if sys.HasIn(o.Repo, name) {
-				o.Found.Files = append(o.Found.Files, File{name, path})
-			} // else it was never made
-			break
+		path := filepath.Join(base, r.File)
+		name, err := filepath.Rel(o.Repo, path)
+		isFor := slices.ContainsFunc(r.Recipients, func(has *secrets.Recipient) bool { return has.ID() == to.ID() })
+		if err == nil && isFor && sys.HasIn(o.Repo, name) { // a rule's file may not exist yet
+			o.Found.Files = append(o.Found.Files, File{name, path})
 		}
 	}
 }
 
-// recipient is the host's public key: the one in keys.nix, or else that of the
-// identity which was given. It is nil if neither tells.
+// errAnother is the error of another host's identity.
+var errAnother = errors.New("this age identity is not that")
+
+// recipient is the host's public key: that of the given identity, or the one in
+// keys.nix; or nil.
 func (o Options) recipient(dir string) (*secrets.Recipient, error) {
 	entered, err := o.entered(dir)
 	if o.Key == nil {
@@ -97,9 +93,6 @@ func (o Options) recipient(dir string) (*secrets.Recipient, error) {
 	return given, err
 }
 
-// errAnother is the error of an identity that is not the host's.
-var errAnother = errors.New("the age identity is not that")
-
 // entered is the host's public key in keys.nix, or nil.
 func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	below, err := filepath.Rel(o.Repo, dir)
@@ -113,8 +106,8 @@ func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := secrets.KeyOf(src, o.Host)
-	if errors.Is(err, secrets.ErrNoHost) {
+	key, err := keysnix.KeyOf(src, o.Host)
+	if errors.Is(err, keysnix.ErrNoHost) {
 		return nil, nil
 	}
 	if err != nil {

@@ -8,15 +8,44 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
+func made() Made {
+	return Made{
+		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
+		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
+	}
+}
+
+// fitting is a configuration that fits made.
+func fitting() *facts.Facts {
+	return &facts.Facts{
+		FileSystems: map[string]facts.FileSystem{
+			"/":     {Device: "/dev/disk/by-label/T-ROOT", FSType: "ext4"},
+			"/boot": {Device: "/dev/disk/by-label/T-EFI", FSType: "vfat"},
+		},
+		SwapDevices: []facts.SwapDevice{{Device: "/dev/disk/by-partlabel/T-SWAP", RandomEncryption: true}},
+		LUKSDevices: map[string]facts.LUKSDevice{"crypt": {Device: "/dev/disk/by-partlabel/T-LUKS"}},
+		Keymap:      "de",
+		Loader:      facts.Loader{SystemdBoot: true, EFISysMountPoint: "/boot"},
+		Users:       map[string]facts.User{"ann": {Home: "/home/ann"}},
+	}
+}
+
+// withRoot changes the root.
+func withRoot(f *facts.Facts, device, fsType string) *facts.Facts {
+	f.FileSystems["/"] = facts.FileSystem{Device: device, FSType: fsType}
+	return f
+}
+
 const inventory = `{"blockdevices":[{"name":"no-such-disk","path":"/dev/no-such-disk","type":"disk","size":1}]}`
 
-func options(t *testing.T, facts *Facts, found ...Carrier) Options {
+func options(t *testing.T, f *facts.Facts, found ...Carrier) Options {
 	t.Helper()
-	data, err := json.Marshal(facts)
+	data, err := json.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +89,14 @@ func TestRunFits(t *testing.T) {
 	}
 }
 
-// All mismatches are told at once.
-func TestRunTellsAll(t *testing.T) {
+// Run reports all mismatches together.
+func TestRunReportsAll(t *testing.T) {
 	f := fitting()
-	f.set("/", "/dev/disk/by-label/A", "btrfs").set("/boot", "/dev/disk/by-label/B", "vfat")
-	f.Keymap, f.Loader = "us", Loader{}
+	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
+	f.Keymap, f.Loader = "us", facts.Loader{}
 	said, err := run(t, options(t, f, Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}))
 	fault, ok := errors.AsType[*sys.Fault](err)
-	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 things do not fit: ") {
+	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 mismatches: ") {
 		t.Fatalf("%+v", err)
 	}
 	for _, words := range []string{"by-label/A", `"btrfs"`, "by-label/B", "console.keyMap", "no boot loader"} {
@@ -89,24 +118,24 @@ func TestFinder(t *testing.T) {
 	other := block.Device{Name: "no-such-c", Path: "/dev/no-such-c", Type: block.TypeDisk, Size: 1 << 40, WWN: "0x5000c500a1b2c3d5", FSType: "zfs_member", Label: "tank"}
 	volume := block.Device{Name: "dm-77", Path: "/dev/mapper/my--vg-home", Type: "lvm", FSType: "xfs"}
 	find := finder(&block.Inventory{Devices: []block.Device{target, again, other, volume}}, block.IdentityOf(target))
-	for device, want := range map[string]place{
-		"LABEL=OLD": onTarget, "LABEL=gone": nowhere, "/dev/no-such-c": attached, "/dev/my-vg/home": attached, "/dev/mapper/my--vg-home": attached,
-		"/dev/zvol/tank/home": attached, "/dev/zvol/gone/home": nowhere, "/dev/no-such-a1": onTarget,
+	for device, want := range map[string]facts.Place{
+		"LABEL=OLD": facts.OnTarget, "LABEL=gone": facts.Nowhere, "/dev/no-such-c": facts.Attached, "/dev/my-vg/home": facts.Attached, "/dev/mapper/my--vg-home": facts.Attached,
+		"/dev/zvol/tank/home": facts.Attached, "/dev/zvol/gone/home": facts.Nowhere, "/dev/no-such-a1": facts.OnTarget,
 	} {
-		if got := find(refer(device)); got != want {
+		if got := find(facts.Refer(device)); got != want {
 			t.Errorf("%s: %v", device, got)
 		}
 	}
-	if got := find(poolOf("tank/home")); got != attached {
+	if got := find(facts.PoolOf("tank/home")); got != facts.Attached {
 		t.Error(got)
 	}
 }
 
 // What the installer opens under another name than the host is one container.
 func TestOpenedUnderAnotherName(t *testing.T) {
-	facts := fitting()
-	facts.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}, "data": {Device: "LABEL=DATA"}}
-	f := Found{Facts: facts, made: made()}
+	host := fitting()
+	host.LUKSDevices = map[string]facts.LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}, "data": {Device: "LABEL=DATA"}}
+	f := Found{Facts: host, made: made()}
 	if got := f.LUKSDevices(); len(got) != 2 || got["crypt"] != "/dev/disk/by-partlabel/T-LUKS" || got["data"] != "LABEL=DATA" {
 		t.Errorf("%q", got)
 	}
@@ -116,13 +145,13 @@ func TestCarriers(t *testing.T) {
 	byFS := Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}
 	byPart := Carrier{Where: "/dev/y1 (on /dev/y) has the partition label T-ROOT", Label: "T-ROOT", Partition: true}
 	for name, c := range map[string]struct {
-		facts   *Facts
+		facts   *facts.Facts
 		found   Carrier
 		refused bool
 	}{
 		"the host goes by it":     {fitting(), byFS, true},
 		"the host does not":       {fitting(), byPart, false},
-		"root is the mapper":      {fitting().set("/", "/dev/mapper/crypt", "ext4"), byFS, false},
+		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), byFS, false},
 		"swap's, by its part":     {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP", Partition: true}, true},
 		"swap's, by file system":  {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP"}, false},
 		"the container's by part": {fitting(), Carrier{Where: "/dev/y2 has T-LUKS", Label: "T-LUKS", Partition: true}, true},
@@ -161,7 +190,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 			if err := os.WriteFile(name, []byte(c.data), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			o := options(t, &Facts{}) // which fits nothing
+			o := options(t, &facts.Facts{}) // which fits nothing
 			o.Medium = name
 			if c.words == "" {
 				if said, err := run(t, o); err != nil || o.Found.Facts == nil {
@@ -179,15 +208,15 @@ func TestFactsOfTheMedium(t *testing.T) {
 	o := options(t, nil)
 	o.Medium = filepath.Join(t.TempDir(), "gone")
 	if err := Run(t.Context(), sys.NewFake(t), o); err == nil {
-		t.Error("a medium's contract that is gone is no error")
+		t.Error("a missing contract.json is no error")
 	}
 }
 
-func TestNothingKnown(t *testing.T) {
+func TestWithoutFacts(t *testing.T) {
 	o := options(t, nil)
 	o.Evaluated = &[]byte{} // the evaluation has failed
 	err := Run(t.Context(), sys.NewFake(t), o)
-	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "nothing tells") {
+	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "is unknown") {
 		t.Errorf("%v", err)
 	}
 }
@@ -209,16 +238,16 @@ func TestTyped(t *testing.T) {
 		t.Error(said)
 	}
 	if strings.Contains(said+fault.Cause+fault.Hint, "bé") {
-		t.Errorf("the passphrase is told: %s", said)
+		t.Errorf("the passphrase is shown: %s", said)
 	}
 	// Without loadkeys nothing is refused, and that is said.
 	said, err = run(t, o, func(f *sys.Fake) { f.Expect(loadkeys...).Fails(1, "no such keymap") })
-	if err != nil || !strings.Contains(said, "the keymap de cannot be looked at") || !strings.Contains(said, "no such keymap") {
+	if err != nil || !strings.Contains(said, "the keymap de cannot be read") || !strings.Contains(said, "no such keymap") {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
 
-func TestActionsSayWhatIsLookedAt(t *testing.T) {
+func TestActionsSayWhatIsChecked(t *testing.T) {
 	o := options(t, fitting())
 	o.Typed = []Typed{{"passphrase", nil}}
 	var said []string

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"auto-installer/hosts/facts"
 )
 
-// drivers are the kernel modules through which a block device is reached, from
-// itself up to its bus (kernel: Documentation/driver-api/driver-model). What is
-// built into the kernel is none of them.
+// drivers are the kernel modules through which the machine reaches a block
+// device, from itself up to its bus (kernel:
+// Documentation/driver-api/driver-model). Built-in drivers have no module.
 func drivers(root, name string) []string {
 	top := filepath.Join(root, "sys/devices")
 	at, err := filepath.EvalSymlinks(filepath.Join(root, "sys/class/block", strings.ReplaceAll(name, "/", "!")))
@@ -22,11 +24,11 @@ func drivers(root, name string) []string {
 	return modules
 }
 
-// drivers notes what the initrd lacks. That is no refusal: a module may come
-// along with another, or be built into the host's own kernel.
-func (c *comparison) drivers(has Initrd, needs []string, disk string) {
+// checkDrivers notes what the initrd lacks. It refuses nothing: a module may
+// come with another, or be built into the host's own kernel.
+func checkDrivers(c *facts.Comparison, has facts.Initrd, needs []string, disk string) {
 	all := slices.Concat(has.Available, has.Loaded)
-	if len(all) == 0 { // of a host that does without NixOS's own list, nothing is known
+	if len(all) == 0 { // the host does without NixOS's own list, so its modules are unknown
 		return
 	}
 	inside := map[string]bool{}
@@ -35,8 +37,8 @@ func (c *comparison) drivers(has Initrd, needs []string, disk string) {
 	}
 	for _, m := range needs {
 		if !inside[moduleName(m)] {
-			c.note("%s is reached through the kernel module %s, which the host's boot.initrd.availableKernelModules do not have: if nothing else brings it along, the host will not find its root",
-				disk, m)
+			c.Note("%s needs the kernel module %s, which the host's boot.initrd.availableKernelModules lack: "+
+				"unless another module brings it, the host will not find its root", disk, m)
 		}
 	}
 }

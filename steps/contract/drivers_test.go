@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"auto-installer/hosts/facts"
 )
 
 // A disk behind Intel's VMD, as sysfs shows it.
@@ -37,21 +39,21 @@ func TestDrivers(t *testing.T) {
 
 func TestDriversThatTheInitrdLacks(t *testing.T) {
 	for _, c := range []struct {
-		has   Initrd
+		has   facts.Initrd
 		lacks []string
 	}{
-		{Initrd{}, nil},
-		{Initrd{Available: []string{"ahci", "nvme"}}, []string{"virtio_pci", "vmd"}},
-		{Initrd{Available: []string{"nvme", "virtio-pci"}, Loaded: []string{"vmd"}}, nil},
+		{facts.Initrd{}, nil},
+		{facts.Initrd{Available: []string{"ahci", "nvme"}}, []string{"virtio_pci", "vmd"}},
+		{facts.Initrd{Available: []string{"nvme", "virtio-pci"}, Loaded: []string{"vmd"}}, nil},
 	} {
-		got := &comparison{}
-		got.drivers(c.has, []string{"nvme", "virtio_pci", "vmd"}, "/dev/nvme0n1")
-		if len(got.bad) > 0 || len(got.notes) != len(c.lacks) {
-			t.Fatalf("%+v: %q, %q", c.has, got.bad, got.notes)
+		got := &facts.Comparison{}
+		checkDrivers(got, c.has, []string{"nvme", "virtio_pci", "vmd"}, "/dev/nvme0n1")
+		if len(got.Mismatches) > 0 || len(got.Notes) != len(c.lacks) {
+			t.Fatalf("%+v: %v, %q", c.has, got.Mismatches, got.Notes)
 		}
 		for i, m := range c.lacks {
-			if !strings.Contains(got.notes[i], "the kernel module "+m+",") {
-				t.Errorf("%q", got.notes[i])
+			if !strings.Contains(got.Notes[i], "needs the kernel module "+m+",") {
+				t.Errorf("%q", got.Notes[i])
 			}
 		}
 	}

@@ -3,22 +3,38 @@ package contract
 import (
 	"errors"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
 )
 
-// minVariables is the least room for a boot entry and what a loader notes
+// minVariables is the least room for a boot entry and what a loader stores
 // beside it, in bytes.
 const minVariables = 2 << 10
 
-// firmware is what this machine's firmware says that a boot loader depends on.
+// firmware is what a boot loader needs of this machine's firmware.
 type firmware struct {
 	secureBoot bool
-	variables  bool  // they can be seen
-	room       int64 // for more of them, in bytes; -1: not known
+	variables  bool  // readable
+	room       int64 // for more of them, in bytes; -1: unknown
 }
 
-// readFirmware looks at the firmware below root. A machine without UEFI is the
-// preflight's to refuse.
+// checkMachine checks what a boot loader and the initrd need of this machine.
+func checkMachine(c *facts.Comparison, f *facts.Facts, o Options, inv *block.Inventory) error {
+	fw, err := readFirmware(o.Sys)
+	if err != nil {
+		return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "reading the firmware's variables")
+	}
+	checkFirmware(c, f.Loader, fw)
+	if target, err := inv.Find(o.Disk); err == nil { // else the gate refuses the disk
+		checkDrivers(c, f.Initrd, drivers(o.Sys, target.Name), target.Path)
+	}
+	return nil
+}
+
+// readFirmware reads the firmware's variables below root. The preflight step
+// refuses a machine without UEFI.
 func readFirmware(root string) (firmware, error) {
 	boot, err := efi.Read(root)
 	switch {
@@ -34,9 +50,10 @@ func readFirmware(root string) (firmware, error) {
 	}, nil
 }
 
-// starts sees that the firmware will let the loader be installed and start it:
-// what it refuses would show at the very end, with the disk written.
-func (c *comparison) starts(l Loader, f firmware) {
+// checkFirmware sees that the firmware will let the loader be installed and
+// start it. What it refuses would otherwise show at the very end, with the disk
+// written.
+func checkFirmware(c *facts.Comparison, l facts.Loader, f firmware) {
 	name := ""
 	switch {
 	case l.SystemdBoot:
@@ -45,17 +62,17 @@ func (c *comparison) starts(l Loader, f firmware) {
 		name = "GRUB"
 	}
 	if f.secureBoot && name != "" && !l.Lanzaboote {
-		c.differs("switch Secure Boot off in the firmware, or have the host sign what it starts (boot.lanzaboote)",
+		c.Differs("switch Secure Boot off in the firmware, or have the host sign what it starts (boot.lanzaboote)",
 			"Secure Boot is on, and the host's %s has no signature: the firmware would not start it", name)
 	}
 	const without = "set boot.loader.efi.canTouchEfiVariables = false in the host's configuration"
 	switch {
 	case !l.CanTouchEFIVariables:
 	case !f.variables:
-		c.differs("mount them (mount -t efivarfs efivarfs /sys/firmware/efi/efivars), or "+without,
-			"boot.loader.efi.canTouchEfiVariables is true, and the firmware's variables cannot be seen: the boot loader could not be installed")
+		c.Differs("mount them (mount -t efivarfs efivarfs /sys/firmware/efi/efivars), or "+without,
+			"boot.loader.efi.canTouchEfiVariables is true, and the firmware's variables cannot be read: the boot loader could not be installed")
 	case f.room >= 0 && f.room < minVariables:
-		c.differs("remove old boot entries (efibootmgr), or "+without,
+		c.Differs("remove old boot entries (efibootmgr), or "+without,
 			"boot.loader.efi.canTouchEfiVariables is true, and the firmware has no room for a boot entry: %d bytes for variables are left", f.room)
 	}
 }

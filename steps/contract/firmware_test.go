@@ -7,38 +7,42 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/sys"
 )
 
 func TestStarts(t *testing.T) {
-	systemdBoot, grub := Loader{SystemdBoot: true}, Loader{Grub: Grub{Enable: true, EFISupport: true}}
-	touches := Loader{SystemdBoot: true, CanTouchEFIVariables: true}
+	systemdBoot, grub := facts.Loader{SystemdBoot: true}, facts.Loader{Grub: facts.Grub{Enable: true, EFISupport: true}}
+	touches := facts.Loader{SystemdBoot: true, CanTouchEFIVariables: true}
 	good := firmware{variables: true, room: 30000}
 	secure := firmware{variables: true, room: 30000, secureBoot: true}
 	for _, c := range []struct {
 		name string
-		l    Loader
+		l    facts.Loader
 		f    firmware
 		bad  string
 	}{
 		{"as it should be", touches, good, ""},
 		{"Secure Boot, systemd-boot", systemdBoot, secure, "the host's systemd-boot has no signature"},
 		{"Secure Boot, GRUB", grub, secure, "the host's GRUB has no signature"},
-		{"Secure Boot, signed", Loader{Lanzaboote: true}, secure, ""},
-		{"Secure Boot, a loader that is not known", Loader{Limine: true}, secure, ""},
+		{"Secure Boot, signed", facts.Loader{Lanzaboote: true}, secure, ""},
+		{"Secure Boot, a loader that is not known", facts.Loader{Limine: true}, secure, ""},
 		{"no variables, and they are not touched", systemdBoot, firmware{room: -1}, ""},
-		{"no variables", touches, firmware{room: -1}, "variables cannot be seen"},
+		{"no variables", touches, firmware{room: -1}, "variables cannot be read"},
 		{"no room, and none is needed", systemdBoot, firmware{variables: true}, ""},
 		{"no room", touches, firmware{variables: true, room: minVariables - 1}, "2047 bytes for variables are left"},
 		{"just enough room", touches, firmware{variables: true, room: minVariables}, ""},
 		{"room that is not known", touches, firmware{variables: true, room: -1}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := &comparison{}
-			got.starts(c.l, c.f)
-			said := strings.Join(got.bad, "; ")
-			if c.bad == "" && said != "" || !strings.Contains(said, c.bad) || len(got.fixes) != len(got.bad) {
-				t.Errorf("%q, %q", got.bad, got.fixes)
+			got := &facts.Comparison{}
+			checkFirmware(got, c.l, c.f)
+			said := ""
+			for _, m := range got.Mismatches {
+				said += m.Problem
+			}
+			if c.bad == "" && said != "" || !strings.Contains(said, c.bad) {
+				t.Errorf("%q", said)
 			}
 		})
 	}
@@ -59,7 +63,7 @@ func TestFirmwareIsRead(t *testing.T) {
 			t.Errorf("%s: %+v\n%s", name, err, said)
 		}
 	}
-	// Without UEFI, or where its variables cannot be seen, nothing tells.
+	// Without UEFI, or without readable variables, all is unknown.
 	for _, root := range []string{t.TempDir(), filepath.Join(o.Sys, "sys")} {
 		if f, err := readFirmware(root); err != nil || f != (firmware{room: -1}) {
 			t.Errorf("%+v, %v", f, err)

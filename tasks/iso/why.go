@@ -17,7 +17,7 @@ import (
 )
 
 // declared is how a flake comes to have installers.
-const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages;` in flake.nix give every host with a host.toml its installer"
+const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages checks;` in flake.nix give every host with a host.toml its installer"
 
 // unbuilt says what to do about a build that failed, by what nix said.
 func unbuilt(ctx context.Context, s sys.System, o Options, err error) error {

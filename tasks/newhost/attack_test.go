@@ -13,8 +13,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// prepared is a repo that somebody else prepared: of another user, if root
-// runs the tests.
+// prepared is an untrusted repo. It is another user's, if root runs the tests.
 func prepared(t *testing.T, script string) (repo, marks string, uid int) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "prepared-")
@@ -39,8 +38,8 @@ func prepared(t *testing.T, script string) (repo, marks string, uid int) {
 
 func machine() *sys.Machine { return &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}} }
 
-// What .git/config names is not run, and what git cannot be kept from running
-// has no more rights than the repo's owner.
+// Programs in .git/config do not run. Filters, which git cannot forbid, run with the
+// rights of the repo's owner.
 func TestRepoRunsNothingAsRoot(t *testing.T) {
 	repo, marks, uid := prepared(t, `
 		printf '#!/bin/sh\nid -u >>../marks/$0.mark\n' >../mark; chmod +x ../mark
@@ -70,7 +69,7 @@ func TestRepoRunsNothingAsRoot(t *testing.T) {
 	}
 }
 
-// The copy has nothing of what lies beyond a link out of the repo.
+// The copy holds nothing from beyond a link out of the repo.
 func TestCopyFollowsNoLinkOut(t *testing.T) {
 	outside := t.TempDir()
 	put(t, outside, "secret", "hidden")

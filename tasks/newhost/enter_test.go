@@ -12,7 +12,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/sys"
-	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 	someFew = "let hosts = { one = \"" + someKey + "\"; }; in { one = [ hosts.one ]; }\n"
 )
 
-// entering is a repo's copy in which the key of the host nas is entered.
+// entering is a copy of a repo, for the key of the host nas.
 func entering(t *testing.T, keys, rules string) (Options, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ func entering(t *testing.T, keys, rules string) (Options, string) {
 	return o, dir
 }
 
-// Which secrets change, what is written and what is left to a person.
+// Each case says which secrets change, and what is edited or left to the user.
 func TestEnter(t *testing.T) {
 	if _, err := exec.LookPath("nix"); err != nil {
 		t.Fatal("nix is needed in PATH: lab/test brings it along")
@@ -87,7 +87,7 @@ func TestEnter(t *testing.T) {
 		})
 	}
 	o, _ := entering(t, someFew, "{ a = nothing; }")
-	dir := t.TempDir() // the copy: nobody knows it
+	dir := t.TempDir() // the user does not know the copy
 	for name, text := range o.Draft.before {
 		put(t, dir, name, string(text))
 	}
@@ -98,21 +98,18 @@ func TestEnter(t *testing.T) {
 	}
 }
 
-// What is next names rekey once where there are rules to follow, and not at all
-// where nothing is to be added or there are none.
+// The user must run rekey only after adding lines by hand, in a repo with rules.
 func TestNext(t *testing.T) {
-	line := []secrets.HandLine{{Place: "here", Text: "x"}}
+	line := []keysnix.HandLine{{Place: "here", Text: "x"}}
 	for name, tt := range map[string]struct {
-		hand  []secrets.HandLine
+		hand  []keysnix.HandLine
 		rules string
-		blind bool
 		want  int
 	}{
-		"nothing": {nil, "secrets.nix", false, 0}, "by hand": {line, "secrets.nix", false, 1}, "no rules": {line, "", false, 0},
-		"without nix": {line, "secrets.nix", true, 1}, "edited without nix": {nil, "secrets.nix", true, 1},
+		"nothing": {nil, "secrets.nix", 0}, "by hand": {line, "secrets.nix", 1}, "no rules": {line, "", 0},
 	} {
 		o := Options{Host: hosts.Host{TargetHost: "nas"}, Keys: "keys.nix", Rules: tt.rules, Draft: NewDraft()}
-		o.Draft.hand, o.Draft.handFile, o.Draft.rekey = tt.hand, "keys.nix", tt.blind
+		o.Draft.hand, o.Draft.handFile = tt.hand, "keys.nix"
 		f := sys.NewFake(t)
 		o.next(f)
 		said := strings.Join(f.Logged, "\n")
@@ -122,26 +119,17 @@ func TestNext(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	o, dir := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
-	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || o.Draft.rekey {
-		t.Errorf("nothing was added: %v, rekey: %v", err, o.Draft.rekey)
+	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || len(o.Draft.hand) > 0 {
+		t.Errorf("nothing is to be added: %v, %v", err, o.Draft.hand)
 	}
 }
 
-// Without nix only what needs no guess is edited, and the secrets wait.
+// Without nix the keys are left to the user: nothing else says what they mean.
 func TestEnterWithoutNix(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for name, tt := range map[string]struct {
-		keys, rules string
-		edited      bool
-	}{
-		"alike":            {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }", true},
-		"collecting rules": {someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = builtins.attrValues keys; }", false},
-		"computed":         {"let hosts = { one = \"" + someKey + "\"; }; in hosts // { }", "{ }", false},
-	} {
-		o, dir := entering(t, tt.keys, tt.rules)
-		changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
-		if _, edited := o.Draft.files["keys.nix"]; err != nil || edited != tt.edited || len(changed) > 0 || !o.Draft.rekey || edited == (len(o.Draft.hand) > 0) {
-			t.Errorf("%s: %v, edited: %v, changed: %v, %v", name, err, edited, changed, o.Draft.hand)
-		}
+	o, dir := entering(t, someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }")
+	changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+	if err != nil || len(o.Draft.files) > 0 || len(changed) > 0 || len(o.Draft.hand) != 2 {
+		t.Errorf("%v, changed: %v, %v", err, changed, o.Draft.hand)
 	}
 }

@@ -66,8 +66,8 @@ func TestFlakeByHand(t *testing.T) {
 	}
 }
 
-// Names that are no Nix identifiers are quoted, names of others are not taken
-// for the host's own, and the folder is the one that was named.
+// Names that are not Nix identifiers are quoted, a longer name with the host's in it is
+// not the host's, and the folder is that of --hosts-dir.
 func TestFlakeNames(t *testing.T) {
 	for host, also := range map[string]string{
 		"3com": "", "nas": "bignas-installer = { };", "web": "# todo: web-installer\n", "auto": "x.auto-installer = { };", "in": "",
@@ -128,8 +128,7 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 	}
 }
 
-// What is printed for a flake that makes no installers can be followed as it is,
-// whatever its arguments and however it binds its systems and packages.
+// The printed lines fit a flake's arguments and its bindings of systems and packages.
 func TestCallMkInstallers(t *testing.T) {
 	const (
 		call   = "(auto-installer.lib.mkInstallers { inherit self; })"
@@ -169,8 +168,7 @@ func TestCallMkInstallers(t *testing.T) {
 	}
 }
 
-// The flake decides how installer.nix is written: a modules/installer.nix alone
-// says nothing.
+// The shape of the flake decides what installer.nix holds.
 func TestInstallerFile(t *testing.T) {
 	o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}
 	put(t, o.Repo, "modules/installer.nix", "{ }")
@@ -190,8 +188,46 @@ func FuzzFlake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		o := Options{Host: hosts.Host{TargetHost: "vega"}}
 		edits := o.flakeEdits(src)
-		if got := applied(src, edits); bytes.Equal(got, src) != !slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.fits && !e.there }) {
+		if got := applied(src, edits); bytes.Equal(got, src) != !slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.at > 0 }) {
 			t.Errorf("%q became %q", src, got)
 		}
 	})
+}
+
+func TestJudgeFlake(t *testing.T) {
+	old := qualified([]string{"a", "a-installer"}, []string{"aInstallerIso"})
+	for name, tt := range map[string]struct {
+		systems, images string
+		image           bool
+		wrong           string
+	}{
+		"both":           {"a a-installer nas-installer", "aInstallerIso nasInstallerIso", true, ""},
+		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
+		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
+		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
+		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
+		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
+		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
+		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
+	} {
+		var edits []flakeEdit
+		if tt.image {
+			edits = []flakeEdit{{set: imagesIn, at: 1}}
+		}
+		err := judgeFlake("nas", old, qualified(strings.Fields(tt.systems), strings.Fields(tt.images)), edits)
+		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
+			t.Errorf("%s: %v, want %q", name, err, tt.wrong)
+		}
+	}
+}
+
+// qualified are names with their sets.
+func qualified(systems, images []string) (all []string) {
+	for _, name := range systems {
+		all = append(all, systemsIn+"."+name)
+	}
+	for _, name := range images {
+		all = append(all, imagesIn+"."+name)
+	}
+	return all
 }

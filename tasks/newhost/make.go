@@ -15,8 +15,8 @@ import (
 	"auto-installer/secrets"
 )
 
-// Make makes the keys, and all files but the secrets. The private keys are
-// sealed and forgotten.
+// Make makes the keys, and the files of the host's folder. It seals the private keys
+// and wipes them.
 func Make(_ context.Context, s sys.System, o Options) error {
 	d := o.Draft
 	id := o.Identity
@@ -53,7 +53,7 @@ func Make(_ context.Context, s sys.System, o Options) error {
 	return nil
 }
 
-// deploy makes a deploy key, an ed25519 key pair in OpenSSH's format.
+// deploy makes a deploy key: an ed25519 key pair in OpenSSH's format.
 func (d *Draft) deploy(host string) (*secrets.Buffer, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -74,8 +74,7 @@ func (d *Draft) deploy(host string) (*secrets.Buffer, error) {
 	return secrets.NewBuffer(pem.EncodeToMemory(block))
 }
 
-// put drafts a file of the host's folder, new or in the place of the one that
-// is there.
+// put drafts a file of the host's folder, new or changed.
 func (o Options) put(name string, data []byte) error {
 	full := o.in(name)
 	_, err := os.Lstat(filepath.Join(o.Repo, full))
@@ -92,9 +91,9 @@ func (o Options) put(name string, data []byte) error {
 func (o Options) definition() error {
 	toml, err := o.Host.TOML()
 	if err != nil {
-		return sys.Faultf(sys.CodeHost, "correct the flags", "the definition would not be valid: %w", err)
+		return sys.Faultf(sys.CodeHost, "correct the flags", "invalid definition: %w", err)
 	}
-	intro := "# What the installer makes of the machine; `auto-installer hosts` and the README\n# of auto-installer tell all keys.\n"
+	intro := "# What the installer makes of the machine. `auto-installer hosts` and auto-installer's\n# README list all keys.\n"
 	if err := o.put("host.toml", append([]byte(intro), toml...)); err != nil {
 		return err
 	}

@@ -14,11 +14,12 @@ import (
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 )
 
-// plainValue is a Nix function that keeps of a value what has keys in it:
-// strings, lists and sets. All else becomes null.
+// plainValue is a Nix function that keeps the parts of a value that can hold keys:
+// strings, lists and sets. The rest becomes null.
 const plainValue = `let
   keep = v: let r = builtins.tryEval v; in
     if !r.success then null
@@ -28,12 +29,11 @@ const plainValue = `let
     else null;
 in keep`
 
-// letFile is where the let of a file is put, beside it in a copy of the repo,
-// with its names as the value.
+// letFile is a file beside another one, in a copy of the repo, whose value is what
+// that one's let binds.
 const letFile = ".auto-installer-let.nix"
 
-// letOf is a file that has the names of another one's let as its value, or nil:
-// there is no let that is understood.
+// letOf is the text of that file, or nil without a let.
 func letOf(src []byte) []byte {
 	f, err := nixtext.Parse(src)
 	if err != nil || f.In == 0 {
@@ -48,8 +48,7 @@ func letOf(src []byte) []byte {
 	return fmt.Appendf(slices.Clone(src[:f.In]), "in { inherit %s; }\n", strings.Join(names, " "))
 }
 
-// keysIn is the file that has the keys: keys.nix, or the rules themselves, or
-// none.
+// keysIn is the file with the keys: keys.nix, or the rules themselves; or empty.
 func (o Options) keysIn() string {
 	if o.Keys == "" && strings.HasSuffix(o.Rules, ".nix") {
 		return o.Rules
@@ -57,8 +56,15 @@ func (o Options) keysIn() string {
 	return o.Keys
 }
 
-// mute keeps the errors of nix out of the log: that something has no value yet
-// is an answer here.
+// ask evaluates a file. The log gets no errors of nix: that something has no
+// value is an answer here.
+func ask(ctx context.Context, s sys.System, does, file, apply string) ([]byte, error) {
+	c := agenix.Evaluate(does, file, apply)
+	c.Quiet, c.Mute = true, true
+	return s.Output(ctx, c)
+}
+
+// mute keeps nix' errors out of the log where another package runs it.
 type mute struct{ sys.System }
 
 func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
@@ -66,10 +72,9 @@ func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
 	return m.System.Output(ctx, c)
 }
 
-// means evaluates the keys and the rules of a copy of the repo. Without nix, the
-// error is exec.ErrNotFound.
-func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning, err error) {
-	s = mute{s}
+// means evaluates the keys and the rules of a copy of the repo. The error is
+// exec.ErrNotFound without nix.
+func (o Options) means(ctx context.Context, s sys.System, dir string) (m keysnix.Meaning, err error) {
 	if file := o.keysIn(); file != "" {
 		full := filepath.Join(dir, file)
 		src, err := os.ReadFile(full)
@@ -77,8 +82,8 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 			return m, err
 		}
 		if o.Keys != "" {
-			if m.keys, m.failed = valueOf(ctx, s, full); errors.Is(m.failed, exec.ErrNotFound) {
-				return m, m.failed
+			if m.Keys, m.Failed = valueOf(ctx, s, full); errors.Is(m.Failed, exec.ErrNotFound) {
+				return m, m.Failed
 			}
 		}
 		if text := letOf(src); text != nil {
@@ -86,7 +91,7 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 			if err := os.WriteFile(let, text, 0o600); err != nil {
 				return m, err
 			}
-			m.scope, err = valueOf(ctx, s, let) // nil if it cannot be evaluated
+			m.Scope, err = valueOf(ctx, s, let) // nil if it cannot be evaluated
 			if bad := os.Remove(let); bad != nil || errors.Is(err, exec.ErrNotFound) {
 				return m, errors.Join(err, bad)
 			}
@@ -95,17 +100,15 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m meaning
 	if o.Rules == "" {
 		return m, nil
 	}
-	list, err := agenix.Read(ctx, s, filepath.Join(dir, o.Rules))
+	list, err := agenix.Read(ctx, mute{s}, filepath.Join(dir, o.Rules))
 	if err == nil {
-		m.rules = recipientsOf(list)
+		m.Rules = recipientsOf(list)
 	}
 	return m, err
 }
 
 func valueOf(ctx context.Context, s sys.System, file string) (value any, err error) {
-	c := agenix.Evaluate("see what "+filepath.Base(file)+" means", file, plainValue)
-	c.Quiet = true
-	out, err := s.Output(ctx, c)
+	out, err := ask(ctx, s, "see what "+filepath.Base(file)+" means", file, plainValue)
 	if err != nil {
 		return nil, err
 	}
@@ -145,36 +148,27 @@ func recipientsOf(list []secrets.Rule) map[string][]string {
 	return m
 }
 
-// meant is means before the edit. Rules may name the host already, and cannot
-// be evaluated then: the others are, one by one.
-func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, error) {
-	s = mute{s}
+// meant is means before the edit. A rule that names the host already cannot be
+// evaluated then, so the rules are evaluated one by one.
+func (o Options) meant(ctx context.Context, s sys.System, dir string) (keysnix.Meaning, error) {
 	m, err := o.means(ctx, s, dir)
-	file := filepath.Join(dir, o.Rules)
-	if err == nil || m.rules != nil || !strings.HasSuffix(o.Rules, ".nix") || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
+	if err == nil || !strings.HasSuffix(o.Rules, ".nix") || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
 		return m, err
 	}
-	c := agenix.Evaluate("ask the rules which files there are", file, "builtins.attrNames")
-	c.Quiet = true
-	out, bad := s.Output(ctx, c)
+	file := filepath.Join(dir, o.Rules)
+	out, bad := ask(ctx, s, "ask the rules which files there are", file, "builtins.attrNames")
 	var names []string
 	if bad != nil || json.Unmarshal(out, &names) != nil {
 		return m, err
 	}
-	m.rules, m.unread = map[string][]string{}, map[string]bool{}
+	m.Rules, m.Unread = map[string][]string{}, map[string]bool{}
 	for _, name := range names {
-		only, bad := json.Marshal(name)
+		word, _ := json.Marshal(name) // a JSON string is one of Nix, but for ${
+		quoted := strings.ReplaceAll(string(word), "${", `\${`)
+		out, bad := ask(ctx, s, "ask the rules for whom "+name+" is", file,
+			fmt.Sprintf("rules: (%s) { %s = rules.%s; }", secrets.RulesExpression, quoted, quoted))
 		if bad != nil {
-			return m, bad
-		}
-		// A JSON string is one of Nix's but for ${.
-		word := strings.ReplaceAll(string(only), "${", `\${`)
-		c := agenix.Evaluate("ask the rules for whom "+name+" is", file,
-			fmt.Sprintf("rules: (%s) { %s = rules.%s; }", secrets.RulesExpression, word, word))
-		c.Quiet = true
-		out, bad := s.Output(ctx, c)
-		if bad != nil {
-			m.unread[filepath.Clean(name)] = true
+			m.Unread[filepath.Clean(name)] = true
 			continue
 		}
 		list, bad := secrets.ParseRules(out)
@@ -182,18 +176,18 @@ func (o Options) meant(ctx context.Context, s sys.System, dir string) (meaning, 
 			return m, err
 		}
 		for file, to := range recipientsOf(list) {
-			m.rules[file] = to
+			m.Rules[file] = to
 		}
 	}
 	return m, nil
 }
 
-// naming are the files of the rules in a copy of the repo whose rule names the
-// host, as a member of a set: `keys.nas or [ ]`.
+// naming are the files whose rule names the host as a member of a set:
+// `keys.nas or [ ]`.
 func (o Options) naming(dir string) map[string]bool {
 	src, err := os.ReadFile(filepath.Join(dir, o.Rules))
 	if err != nil {
-		return nil // there are none
+		return nil // a repo without rules
 	}
 	f, err := nixtext.Parse(src)
 	if err != nil {
@@ -202,25 +196,10 @@ func (o Options) naming(dir string) map[string]bool {
 	named := map[string]bool{}
 	for _, a := range f.Attrs {
 		for i, t := range a.Value {
-			if !a.InLet && i > 0 && (a.Value[i-1].Is(".") || a.Value[i-1].Is("?")) && isNamed(t, o.Host.TargetHost) {
+			if !a.InLet && !a.Inner && i > 0 && (a.Value[i-1].Is(".") || a.Value[i-1].Is("?")) && isNamed(t, o.Host.TargetHost) {
 				named[filepath.Clean(a.Path[0])] = true
 			}
 		}
 	}
 	return named
 }
-
-// otherwise are the files of the rules that are for others than they were.
-func otherwise(before, after meaning) []string {
-	var files []string
-	for file, is := range after.rules {
-		was, there := before.rules[file]
-		if !there || !slices.Equal(unique(was), unique(is)) {
-			files = append(files, file)
-		}
-	}
-	slices.Sort(files)
-	return files
-}
-
-func unique(list []string) []string { return slices.Compact(sorted(list)) }

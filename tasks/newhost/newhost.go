@@ -1,9 +1,9 @@
-// Package newhost adds a host to a config repo: its keys, its definition, its
-// sealed bundle, and the secrets re-encrypted.
+// Package newhost adds a host to a config repo: it makes the host's keys, seals
+// them, writes its definition and re-encrypts the secrets.
 //
-// Everything is made in memory and proven in a copy of the repo; then the files are
-// put in their places, each as a whole. What a killed run leaves, the same command
-// finishes: a mark in the host's folder says that it is its own.
+// It makes all files in memory, proves them in a copy of the repo, and then puts
+// each in its place as a whole. After a kill the same command finishes the work: it
+// recognises its files by a mark in the host's folder.
 package newhost
 
 import (
@@ -16,50 +16,47 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 // Options says which host to add to which repo.
 type Options struct {
 	Repo string // top folder of the git work tree, absolute
 	Host hosts.Host
-	// HostsDir is the folder of the hosts, below Repo; empty: hosts.
+	// HostsDir is the folder of the hosts, below Repo. The default is hosts.
 	HostsDir string
-	// Identity is the host's, if it has one already. Make wipes it.
+	// Identity is the host's own, if it has one. Make wipes it.
 	Identity *secrets.Identity
-	// Keys and Rules are keys.nix and agenix' secrets.nix, below Repo. A repo
-	// without either has no secrets.
+	// Keys and Rules are keys.nix and agenix' secrets.nix, below Repo, or empty.
 	Keys, Rules string
-	// Passphrase and Recipients are what the bundle is sealed to.
+	// Passphrase and Recipients open the sealed keys.
 	Passphrase []byte
 	Recipients []*secrets.Recipient
-	// Replace gives a host that is there already new keys, and leaves its
-	// definition.
+	// Replace gives an existing host new keys, and leaves its definition.
 	Replace bool
-	// AllowDirty edits a keys.nix that has changes which are not committed.
+	// AllowDirty accepts uncommitted changes.
 	AllowDirty bool
-	// Evaluate makes nix evaluate the result before anything is written.
+	// Evaluate has nix evaluate the result before anything is written.
 	Evaluate bool
-	// Rekey encrypts some files of the rules to whom these name in a copy of the
-	// repo: the new content, by their paths in it.
+	// Rekey re-encrypts files by the rules in a copy of the repo. It returns the new
+	// content, by path in it.
 	Rekey func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error)
 
 	Draft *Draft
 }
 
-// Draft is what the steps make together.
+// Draft collects the work of the steps.
 type Draft struct {
-	before    map[string][]byte    // of the files that are edited
-	files     map[string]draftFile // by path below the repo
-	deployKey string               // public half
+	before    map[string][]byte    // files that are edited, by path below the repo
+	files     map[string]draftFile // files to write
+	deployKey string               // the public half
 	recipient string
-	// again: an earlier run was killed while it wrote the host's files; own: they
-	// are all that run's, and are written once more.
+	// again: an earlier run was killed while it wrote the host's files. own: all of
+	// them are that run's, and this one writes them again.
 	again, own bool
-	// hand are lines that belong into handFile, and flakeHand into flake.nix;
-	// rekey: the secrets are still to be encrypted.
-	hand, flakeHand []secrets.HandLine
+	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
+	hand, flakeHand []keysnix.HandLine
 	handFile        string
-	rekey           bool
 }
 
 type draftFile struct {
@@ -79,8 +76,8 @@ func (o Options) hosts() string { return cmp.Or(o.HostsDir, "hosts") }
 
 func (o Options) in(name string) string { return path.Join(o.dir(), name) }
 
-// defines tells whether the host gets a definition: one that is there stays,
-// unless a killed run left it.
+// defines reports whether the host gets a definition. One that exists stays, unless
+// a killed run made it.
 func (o Options) defines() bool {
 	if o.Draft.own {
 		return true
@@ -91,14 +88,14 @@ func (o Options) defines() bool {
 
 // LookActions is what Look will do.
 func LookActions(o Options) []sys.Action {
-	return append(sys.Actions(status(o), ignored(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " is not there yet"})
+	return append(sys.Actions(status(o), ignored(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " does not exist yet"})
 }
 
 // MakeActions is what Make will do.
 func MakeActions(o Options) []sys.Action {
 	makes := "make an age identity and an ssh-ed25519 deploy key"
 	if o.Identity != nil {
-		makes = "make an ssh-ed25519 deploy key; the age identity is the one that was given"
+		makes = "make an ssh-ed25519 deploy key; the age identity is the given one"
 	}
 	as := []sys.Action{
 		{Does: makes},
@@ -115,13 +112,13 @@ func MakeActions(o Options) []sys.Action {
 func ProveActions(o Options) []sys.Action {
 	as := []sys.Action{makeCopy("COPY").Action(), {Does: "copy the repo there, with the new files"}}
 	if file := o.keysIn(); file != "" {
-		as = append(as, sys.Action{Does: "put the recipient into " + file + ", every other byte kept, if nix says that nothing else changes"})
+		as = append(as, sys.Action{Does: "put the recipient into " + file + " and keep every other byte, if nix says that nothing else changes"})
 	}
 	if o.Rules != "" {
 		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and re-encrypt the secrets whose recipients change"})
 	}
 	if o.defines() {
-		as = append(as, sys.Action{Does: "add its installer to flake.nix, if that lists each by hand"})
+		as = append(as, sys.Action{Does: "add its installer to flake.nix, if that lists each"})
 	}
 	if o.Evaluate {
 		as = append(as, sys.Actions(systems("COPY"), drvPath("COPY", o.Host.TargetHost+"InstallerIso"))...)

@@ -13,6 +13,7 @@ import (
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
 	"auto-installer/tasks/rekey"
 )
@@ -150,7 +151,7 @@ func keysFile(root, rulesAt string) string {
 		if err != nil || !filepath.IsLocal(name) || slices.Contains(found, name) {
 			continue
 		}
-		if keys, err := secrets.Keys(data); err == nil && len(keys) > 0 {
+		if keys, err := keysnix.Keys(data); err == nil && len(keys) > 0 {
 			found = append(found, name)
 		}
 	}

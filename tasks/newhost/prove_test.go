@@ -15,8 +15,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// The copy of a repo has the repo's links, and some lead out of it: what is
-// drafted must not be written there.
+// The copy of a repo has the repo's links. The draft is not written through those that
+// lead out of it.
 func TestDraftStaysInCopy(t *testing.T) {
 	outside, copied := t.TempDir(), t.TempDir()
 	secret := filepath.Join(outside, "wifi.age")
@@ -48,12 +48,12 @@ func TestDraftStaysInCopy(t *testing.T) {
 	}
 }
 
-// nixLooks is a machine whose nix only notes which files the flake has.
+// nixLooks is a machine whose nix records which files the flake has.
 type nixLooks struct {
 	*sys.Machine
 	sees  []string
 	fails error
-	// evaluates is called with a file that is evaluated by itself.
+	// evaluates is called with a file that is evaluated on its own.
 	evaluates func(file string) error
 }
 
@@ -89,7 +89,7 @@ func (n *nixLooks) Lines(_ context.Context, c sys.Cmd, _ func(string)) error {
 	return errors.Join(n.look(c), n.fails)
 }
 
-// Nix evaluates what git, and so the flake, will know; the copy goes away.
+// nix evaluates the files that git will know, and the copy is removed.
 func TestProvesWhatGitKnows(t *testing.T) {
 	repo, temp := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temp)

@@ -18,8 +18,7 @@ func add(o Options, names []string) sys.Cmd {
 	return git(o, "let git, and so the flake, know them", append([]string{"add", "--"}, names...)...)
 }
 
-// Write puts all that was drafted in its place, or nothing, and says what is
-// next.
+// Write puts the drafted files in their places, and prints what the user does next.
 func Write(ctx context.Context, s sys.System, o Options) error {
 	names := slices.Sorted(maps.Keys(o.Draft.files))
 	if err := o.commit(ctx, names); err != nil {
@@ -32,13 +31,13 @@ func Write(ctx context.Context, s sys.System, o Options) error {
 		}
 		s.Log(verb + name)
 	}
-	// The files are there: whoever stops it now is told the rest all the same.
+	// The files are written, so an interrupt does not keep the rest from the user.
 	err := s.Run(context.WithoutCancel(ctx), add(o, names))
 	if err := worktree.Unmark(o.Repo, o.in(unfinished)); err != nil {
-		s.Warn("remove " + o.in(unfinished) + " yourself: " + err.Error())
+		s.Warn("remove " + o.in(unfinished) + " by hand: " + err.Error())
 	}
 	if err != nil {
-		return sys.Faultf(sys.CodeUnexpected, "the files are there; run `git add` yourself", "git does not take them: %w", err)
+		return sys.Faultf(sys.CodeUnexpected, "the files are written; run `git add` by hand", "git does not add them: %w", err)
 	}
 	o.next(s)
 	return nil
@@ -57,10 +56,10 @@ func (o Options) commit(ctx context.Context, names []string) error {
 				return errors.Join(err, tx.Rollback())
 			}
 			if !bytes.Equal(now, o.Draft.before[name]) {
-				return errors.Join(sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name), tx.Rollback())
+				return errors.Join(worktree.Changed(name), tx.Rollback())
 			}
 		}
-		if err := tx.Write(name, 0, f.data); err != nil {
+		if err := tx.Write(name, f.data); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
@@ -84,11 +83,8 @@ func (o Options) next(s sys.System) {
 	if len(o.Draft.hand) > 0 {
 		o.enterByHand(s)
 	}
-	switch {
-	case len(o.Draft.hand) > 0 && o.Rules != "":
+	if len(o.Draft.hand) > 0 && o.Rules != "" {
 		s.Log("  auto-installer rekey")
-	case o.Draft.rekey:
-		s.Log("  auto-installer rekey, where nix is: the secrets are not yet for " + name)
 	}
 	for _, line := range o.Draft.flakeHand {
 		s.Log("  add to " + line.Place + " in flake.nix:")
@@ -96,7 +92,8 @@ func (o Options) next(s sys.System) {
 			s.Log("    " + text)
 		}
 	}
-	s.Log("  make the public key above a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") + ", and of every private input of the flake")
+	s.Log("  make the public key above a deploy key of " + cmp.Or(o.Host.RepoRemote, "the config repo") +
+		" and of every private input of the flake")
 	verb := "Add"
 	if o.Replace {
 		verb = "New keys for"
@@ -105,13 +102,13 @@ func (o Options) next(s sys.System) {
 	s.Log("  auto-installer iso " + name)
 }
 
-// enterByHand says where the recipient belongs: only this run knows it.
+// enterByHand prints the lines for the recipient, which only this run knows.
 func (o Options) enterByHand(s sys.System) {
 	for _, line := range o.Draft.hand {
 		s.Log("  add to " + line.Place + ", in " + o.Draft.handFile + ":")
 		s.Log("    " + line.Text)
 	}
 	if o.Draft.handFile == o.keysIn() && o.Rules != "" {
-		s.Log("  name " + o.Host.TargetHost + " in publicKeys of each secret that it is to open, if they do not name all hosts")
+		s.Log("  name " + o.Host.TargetHost + " in publicKeys of each secret that it opens, unless they name all hosts")
 	}
 }

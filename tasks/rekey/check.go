@@ -3,6 +3,7 @@ package rekey
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"auto-installer/internal/sys"
@@ -18,35 +19,36 @@ func CheckActions(w *Work) []sys.Action {
 	return as
 }
 
-// Check sees that each file can be opened by all whom the rules name, as far as
-// the files tell without a private key, and says how far that is. The error
-// counts the files that cannot; each was named.
+// Check reports files that a recipient of their rule cannot open, as far as that
+// shows. The error counts them.
 func Check(_ context.Context, s sys.System, w *Work) error {
-	bad, unknown, missing := 0, 0, 0
+	missing := w.warnMissing(s)
+	bad, unknown := 0, 0
 	for _, f := range w.Files {
 		if f.Missing {
-			s.Warn(f.File + " is missing, though the rules name it")
-			missing++
 			continue
 		}
-		says, certain := w.lacks(f)
-		if says != "" {
+		switch says, certain := w.lacks(f); {
+		case says != "":
 			s.Log(f.File + ": " + says)
 			bad++
-		} else if !certain {
+			continue
+		case !certain:
 			unknown++
 		}
-		if says == "" && f.header.IsFor(f.Recipients, w.o.Held...) == secrets.No {
-			s.Warn(f.File + " is for someone too whom the rules do not name")
+		if f.header.IsFor(f.Recipients, w.o.Held...) == secrets.No {
+			s.Warn(f.File + " has a recipient that the rules do not name")
 		}
 	}
+	there := len(w.Files) - missing
 	if unknown > 0 {
-		s.Log(fmt.Sprintf("not certain of %d: they have as many stanzas for age1… keys as the rules want, but for whose, only the private keys tell", unknown))
+		s.Log(fmt.Sprintf(
+			"not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
 	}
 	if bad > 0 {
-		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by all whom the rules name", bad, len(w.Files)-missing)
+		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by every recipient of their rule", bad, there)
 	}
-	says := fmt.Sprintf("no file of %d lacks a recipient", len(w.Files)-missing)
+	says := fmt.Sprintf("no file of %d lacks a recipient", there)
 	if missing > 0 {
 		says += fmt.Sprintf("; missing: %d", missing)
 	}
@@ -54,58 +56,46 @@ func Check(_ context.Context, s sys.System, w *Work) error {
 	return nil
 }
 
-// lacks says who cannot open a file, empty if nobody is known to be locked
-// out; that is certain if everyone was judged.
+// lacks says who cannot open a file, or nothing. certain: every recipient was
+// judged.
 func (w *Work) lacks(f *File) (says string, certain bool) {
-	recorded, known := w.record[f.sum]
 	var out []string
-	unsure := 0
+	certain = true
 	for _, r := range f.Recipients {
-		verdict := f.header.OpenableBy(r)
-		if verdict == secrets.Unknown && known {
-			verdict = secrets.No
-			for _, id := range recorded {
-				if id == r.ID() {
-					verdict = secrets.Yes
-				}
-			}
-		}
-		if verdict == secrets.Unknown {
-			verdict = w.tried(f, r)
-		}
-		switch verdict {
+		switch w.has(f, r) {
 		case secrets.No:
 			out = append(out, w.name(r))
 		case secrets.Unknown:
-			unsure++
+			certain = false
 		}
 	}
-	// By their number alone: it does not show who it is.
+	// Of these only the number shows.
 	more := f.header.Lacking(f.Recipients) - len(out)
+	of := recipients(len(f.Recipients)) + " cannot open it"
 	switch {
 	case len(out) > 0 && more > 0:
-		return fmt.Sprintf("%s and %d more of %s cannot open it", strings.Join(out, ", "), more, recipients(len(f.Recipients))), true
+		return fmt.Sprintf("%s and %d more of %s", strings.Join(out, ", "), more, of), true
 	case len(out) > 0:
 		return strings.Join(out, ", ") + " cannot open it", true
 	case more > 0:
-		return fmt.Sprintf("%d of %s cannot open it", more, recipients(len(f.Recipients))), true
+		return fmt.Sprintf("%d of %s", more, of), true
 	}
-	return "", unsure == 0
+	return "", certain
 }
 
-// tried is what a private key at hand tells.
-func (w *Work) tried(f *File, r *secrets.Recipient) secrets.Verdict {
-	for _, k := range w.o.Held {
-		if k.Opens(r) {
-			return f.header.Opened(k, r)
-		}
+// has judges whether a file is for a recipient: by its stanzas, by the record, by
+// the private keys at hand.
+func (w *Work) has(f *File, r *secrets.Recipient) secrets.Verdict {
+	is := f.header.OpenableBy(r)
+	if is != secrets.Unknown {
+		return is
 	}
-	return secrets.Unknown
-}
-
-func (w *Work) name(r *secrets.Recipient) string {
-	if n := w.o.Names[r.ID()]; n != "" {
-		return n + " (" + r.Short() + ")"
+	recorded, known := w.record[f.sum]
+	switch {
+	case known && slices.Contains(recorded, r.ID()):
+		return secrets.Yes
+	case known:
+		return secrets.No
 	}
-	return r.Short()
+	return f.header.OpenableBy(r, w.o.Held...)
 }

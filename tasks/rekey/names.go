@@ -5,16 +5,17 @@ import (
 
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
-// Names reads what people call the holders of keys from keys.nix beside the
-// rules. It is for messages alone: what cannot be read has no names.
+// Names are the names of keys' holders in keys.nix beside the rules, for messages.
+// Without a keys.nix that can be read there are none.
 func Names(rules string) map[string]string {
 	data, err := sys.ReadRegular(filepath.Join(filepath.Dir(rules), "keys.nix"), 4<<20)
 	if err != nil {
 		return nil
 	}
-	keys, err := secrets.Keys(data)
+	keys, err := keysnix.Keys(data)
 	if err != nil {
 		return nil
 	}

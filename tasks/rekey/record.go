@@ -15,23 +15,20 @@ import (
 	"auto-installer/secrets"
 )
 
-// record tells to whom this program has encrypted a file, by the file's hash: an
-// age1… recipient cannot be told from another one in the file itself. It is the
-// user's own and not the repo's: a prepared repo could otherwise claim that a file
-// is for a recipient whom it is not for. It holds nothing secret, and may be lost:
-// then files are encrypted once more than needed.
+// record says to whom this program has encrypted files, by their hashes: the file
+// itself does not show its age1… recipients. It belongs to the user and not to the
+// repo: a prepared repo could claim false recipients. It holds nothing secret.
+// Without it, files are encrypted once more than needed.
 type record map[string][]string
 
 const (
-	// maxRecord is how many files are remembered.
-	maxRecord = 10000
-	// maxRecordSize bounds the record, in bytes.
-	maxRecordSize = 64 << 20
+	maxRecord     = 10000    // files
+	maxRecordSize = 64 << 20 // bytes
 )
 
 // RecordFile is the record of this user, in the folder for the state of programs
-// (XDG Base Directory Specification); empty if this user has no such folder: sudo
-// may leave another user's in the environment.
+// (XDG Base Directory Specification). It is empty if that folder is another user's:
+// sudo may leave it in the environment.
 func RecordFile() string {
 	state := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) {
@@ -52,13 +49,13 @@ func isMine(dir string) bool {
 	return err == nil && mine(info)
 }
 
-// mine tells whether no other user can have written something.
+// mine reports whether only this user can have written a file.
 func mine(info fs.FileInfo) bool {
 	return int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() && !sys.OthersWrite(info)
 }
 
-// readRecord reads a record. One that is not this user's alone, or reached by a
-// link, is ignored, as is a damaged one.
+// readRecord reads a record. It ignores one that is damaged, another user's, or
+// behind a link.
 func readRecord(file string) record {
 	data, err := readOwn(file)
 	if err != nil {
@@ -98,7 +95,7 @@ func readOwn(file string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxRecordSize))
 }
 
-// ownFolder makes sure that a folder is this user's alone, and no link.
+// ownFolder refuses a folder that another user can write, and a link.
 func ownFolder(dir string) error {
 	info, err := os.Lstat(dir)
 	if err == nil && (!info.IsDir() || !mine(info)) {
@@ -107,13 +104,13 @@ func ownFolder(dir string) error {
 	return err
 }
 
-// has tells whether a file was encrypted to the recipients that are wanted.
+// has reports whether this program encrypted a file to its recipients.
 func (r record) has(f *File) bool {
 	to, ok := r[f.sum]
 	return ok && slices.Equal(to, ids(f.Recipients))
 }
 
-// ids names recipients in an order of their own.
+// ids names recipients, sorted.
 func ids(rs []*secrets.Recipient) []string {
 	list := make([]string, len(rs))
 	for i, r := range rs {
@@ -123,15 +120,15 @@ func ids(rs []*secrets.Recipient) []string {
 	return list
 }
 
-// note remembers what was encrypted now.
+// note records the recipients of the files that were encrypted.
 func (w *Work) note() error {
 	files := w.changed()
 	if w.o.Record == "" || len(files) == 0 {
 		return nil
 	}
-	r := readRecord(w.o.Record) // as it is now: commands in other repos write it too
+	r := readRecord(w.o.Record) // again: commands in other repos write it too
 	if len(r) > maxRecord {
-		r = record{} // of files long gone, mostly
+		r = record{} // most of its files are gone
 	}
 	for _, f := range files {
 		r[hashOf(f.after)] = ids(f.Recipients)

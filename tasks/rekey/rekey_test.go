@@ -19,7 +19,7 @@ import (
 	"auto-installer/secrets"
 )
 
-// flake is a repo with secrets, and the keys of those who open them.
+// flake is a repo with secrets, and keys that open them.
 type flake struct {
 	t    *testing.T
 	dir  string
@@ -58,10 +58,10 @@ func (f *flake) recipients(names string) []*secrets.Recipient {
 	return list
 }
 
-// add makes a secret that is for some and is wanted for others.
+// add makes a secret for some keys, with a rule for others.
 func (f *flake) add(name, isFor, wanted string, isArmored, armored bool) {
 	f.t.Helper()
-	data, err := encrypt([]byte("content of "+name), f.recipients(isFor), isArmored)
+	data, err := secrets.Encrypt([]byte("content of "+name), isArmored, secrets.Recipients(f.recipients(isFor))...)
 	if err == nil {
 		err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(f.dir, name)), 0o755), os.WriteFile(filepath.Join(f.dir, name), data, 0o640))
 	}
@@ -86,7 +86,7 @@ func (f *flake) options() Options {
 	return o
 }
 
-// run does all that the task does.
+// run runs the whole task.
 func (f *flake) run(s sys.System) error {
 	w, err := Look(f.t.Context(), f.options())
 	if err == nil {
@@ -107,7 +107,7 @@ func (f *flake) file(name string) []byte {
 	return data
 }
 
-// opens wants a secret to be for exactly these.
+// opens checks that a secret is for exactly these keys.
 func (f *flake) opens(name, names string, armored bool) {
 	f.t.Helper()
 	data := f.file(name)
@@ -152,7 +152,7 @@ func TestRekey(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(f.dir, "a.age")); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if last := s.Logged[len(s.Logged)-1]; last != "3 of 4 files re-encrypted, the others are as they were" {
+	if last := s.Logged[len(s.Logged)-1]; last != "3 of 4 files re-encrypted" {
 		t.Errorf("it says %q", last)
 	}
 	if n := len(s.Reports); n != 6 {
@@ -163,7 +163,7 @@ func TestRekey(t *testing.T) {
 		t.Error("a secret was logged")
 	}
 
-	// Again: all are for the right ones, by the record.
+	// A second run changes nothing, thanks to the record.
 	var before [][]byte
 	for _, r := range f.rule {
 		before = append(before, f.file(r.File))
@@ -176,7 +176,7 @@ func TestRekey(t *testing.T) {
 			t.Errorf("%s was encrypted once more", r.File)
 		}
 	}
-	// And without: what its stanzas do not tell is encrypted again.
+	// Without the record, files with anonymous stanzas are encrypted again.
 	if err := os.Remove(f.note); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestRekey(t *testing.T) {
 	}
 }
 
-// If one cannot be opened, all stay, and all such are named.
+// If some cannot be opened, no file changes, and the error names them.
 func TestAllOrNothing(t *testing.T) {
 	for name, spoil := range map[string]func(f *flake){
 		"two.age, x/three.age": func(f *flake) {
@@ -239,7 +239,7 @@ func TestAllOrNothing(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			if !bytes.Equal(good, f.file("good.age")) {
-				t.Error("another file was changed all the same")
+				t.Error("another file was changed")
 			}
 		})
 	}
@@ -340,7 +340,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	said, err := check()
-	wants(err, said, 1, "fewer.age: 1 of 2 recipients cannot open it", "gone.age is missing", "not certain of 3", "more.age is for someone too")
+	wants(err, said, 1, "fewer.age: 1 of 2 recipients cannot open it", "gone.age is missing", "not certain of 3", "more.age has a recipient that the rules do not name")
 	f.held = []string{"one"}
 	said, err = check()
 	wants(err, said, 2, "fewer.age: one (age1", "other.age: one (age1")
@@ -352,14 +352,14 @@ func TestCheck(t *testing.T) {
 	if said, err = check(); err != nil || said[len(said)-1] != "no file of 4 lacks a recipient; missing: 1" {
 		t.Errorf("%v\n%s", err, strings.Join(said, "\n"))
 	}
-	// Another rule: the record knows whom the file is for.
+	// Another rule: the record has the file's recipients.
 	f.rule[0].Recipients = f.recipients("me two")
 	said, err = check()
 	wants(err, said, 1, "fewer.age: two (age1")
 }
 
-// A record that lies: it says of a file that is for somebody else that it is for
-// whom the rules name. Where it may come from another user, it is not believed.
+// A false record claims the recipients of the rules for a file that has others. One
+// that another user may have written is ignored.
 func TestRecordOfAnotherUser(t *testing.T) {
 	for name, plant := range map[string]func(f *flake, note string) error{
 		"in the repo's git folder": func(f *flake, note string) error {
@@ -404,7 +404,7 @@ func TestRecordOfAnotherUser(t *testing.T) {
 			if said := strings.Join(s.Logged, "\n"); err != nil || !strings.Contains(said, "not certain of 1") {
 				t.Errorf("check is fooled: %v\n%s", err, said)
 			}
-			if err := f.plant(note); name == "null" && err == nil { // the user's own tells
+			if err := f.plant(note); name == "null" && err == nil { // the user's own is read
 				if w, err = Look(t.Context(), f.options()); err != nil || w.Files[0].Why != "" {
 					t.Errorf("the user's own record is not read: %v", err)
 				}
@@ -452,7 +452,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// What cannot be replaced is told before anything is decrypted, all of it at once.
+// Every file that cannot be replaced is reported, before anything is decrypted.
 func TestToldBeforeDecrypting(t *testing.T) {
 	f := newFlake(t, "me", "one")
 	f.add("good.age", "me", "me one", false, false)
@@ -492,7 +492,7 @@ const (
 	pluginIdentity  = "AGE-PLUGIN-NOSUCH-1XQCNYVE5X5MRWWPE4VJR3L"
 )
 
-// A key of a plugin that is not installed: the plugin is named.
+// The error names a plugin that is not installed.
 func TestMissingPlugin(t *testing.T) {
 	r, err := secrets.ParseRecipient(pluginRecipient)
 	if err != nil {
@@ -510,7 +510,7 @@ func TestMissingPlugin(t *testing.T) {
 	if !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Cause, "age-plugin-nosuch") || !strings.Contains(fault.Hint, "install age-plugin-nosuch") {
 		t.Errorf("%v", err)
 	}
-	// As the key that is to open them.
+	// The key that opens them.
 	f = newFlake(t, "me", "one")
 	f.add("a.age", "one", "me", false, false)
 	o := f.options()

@@ -12,8 +12,8 @@ import (
 // espPoints are where an ESP is mounted (systemd: bootctl(1), --esp-path).
 var espPoints = []string{"boot", "efi", "boot/efi"}
 
-// esp finds the ESP: the one that is mounted where an ESP is, or else the only
-// one of the root's disk.
+// esp finds the ESP: the one at a usual mount point, or the only one of the root's
+// disk.
 func (f *finder) esp(ctx context.Context) error {
 	var found []block.Device
 	for _, p := range espPoints {
@@ -32,13 +32,13 @@ func (f *finder) esp(ctx context.Context) error {
 	}
 	d := found[0]
 	if !d.IsESP() {
-		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s is mounted at %s and is no ESP", d.Path, f.l.Mount.Point)
+		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s is mounted at %s and is not an ESP", d.Path, f.l.Mount.Point)
 	}
 	f.partition("ESP", d, f.o.ESP)
 	if err := f.add(ctx, "ESP", FAT, d, f.o.ESP); err != nil {
 		return err
 	}
-	for _, m := range f.mounts { // it may be mounted at another place than those
+	for _, m := range f.mounts { // it may be mounted elsewhere
 		if m.DevNo == d.DevNo && f.l.Mount.Point == "" {
 			f.l.Mount = mountOf(m, d)
 		}
@@ -53,8 +53,7 @@ func mountOf(m block.Mount, d block.Device) Mount {
 	return Mount{Device: d.Path, Point: m.Point, Options: strings.Join(m.Options, ",")}
 }
 
-// mountedOnce: the ESP is unmounted for its label, so whatever else shows it
-// would be in the way.
+// mountedOnce refuses an ESP that cannot be unmounted with one command.
 func (f *finder) mountedOnce(d block.Device) error {
 	var at []string
 	for _, m := range f.mounts {

@@ -9,26 +9,25 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Find says whose labels are looked for, and what they shall be.
+// Find says where the labels are, and what they become.
 type Find struct {
-	FS string // where /proc, /sys and /dev are: "/" but in tests
+	FS string // where /proc, /sys and /dev are: "/", except in tests
 	At string // where the host's root is mounted: "/" if it is running
 
-	// The host's labels. LUKS and Swap are empty without; with both, the swap
-	// is encrypted anew at each boot and has a partition name only.
+	// The host's labels; LUKS and Swap may be empty. With both, each boot encrypts
+	// the swap with a new key, so it has a partition name only.
 	ESP, Root, LUKS, Swap string
 	Mapper                string // the host's name for the open container
 }
 
-// Layout is the host's disk as it was found.
+// Layout is the host's disk.
 type Layout struct {
-	Disk   block.Identity // the root's
-	Labels []Label        // in the order of writing
-	// Mount is how the ESP is mounted, Point empty if it is not.
-	Mount    Mount
-	Swap     ActiveSwap // how the swap is used
+	Disk     block.Identity // the root's
+	Labels   []Label        // in the order of writing
+	Mount    Mount          // of the ESP; Point is empty if it is not mounted
+	Swap     ActiveSwap
 	Warnings []string
-	Config   []string // the lines of the host's configuration that go by label
+	Config   []string // lines for the host's configuration, with the labels
 }
 
 // Mount is where the ESP is mounted.
@@ -36,13 +35,13 @@ type Mount struct {
 	Device  string
 	Point   string
 	Options string // mount(8) -o
-	Auto    bool   // systemd mounts it when it is next looked at
+	Auto    bool   // systemd mounts it at its next use
 }
 
-// ActiveSwap is a swap in use.
+// ActiveSwap is how the swap is used.
 type ActiveSwap struct {
 	On       bool
-	Priority int // negative: not chosen by anybody
+	Priority int // negative: the kernel's choice
 }
 
 // Changes are the labels that differ.
@@ -67,9 +66,9 @@ type finder struct {
 	diskOf map[string]block.Device // of partitions
 
 	rootDev block.Device
-	disk    block.Device // that the root is on
+	disk    block.Device // of the root
 	parts   []part
-	own     []string // kernel names of what carries the labels
+	own     []string // kernel names of the devices with the labels
 	l       *Layout
 }
 
@@ -80,10 +79,9 @@ type part struct {
 	to   string
 }
 
-// Run finds the root, ESP, LUKS container and swap of the host that runs, or of
-// the one that is mounted at o.At. It only looks. A layout that the host's
-// definition does not describe is refused, and so is a label that another
-// device carries.
+// Run finds the root, ESP, LUKS container and swap of the host that is mounted at
+// o.At, and changes nothing. It refuses a layout that differs from the host's
+// definition, and a label that another device has.
 func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
 	f := &finder{o: o, s: s, byName: map[string]block.Device{}, diskOf: map[string]block.Device{}, l: &Layout{}}
 	var err error
@@ -109,13 +107,13 @@ func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
 	return f.l, nil
 }
 
-// partition notes a partition that gets a name, see names.
+// partition adds a partition that gets a name, see names.
 func (f *finder) partition(name string, d block.Device, to string) {
 	f.parts = append(f.parts, part{name, d, to})
 	f.own = append(f.own, d.Name)
 }
 
-// add notes a label, and reads what it is now.
+// add adds a label, and reads its present value.
 func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device, to string) error {
 	sig, err := probe(ctx, f.s, d.Path)
 	if err != nil {
@@ -128,15 +126,15 @@ func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device
 	return nil
 }
 
-// mountedAt is what lies on top at a mount point, and the device that it is on.
-// ok is false if nothing is mounted there. A device without a name is none.
+// mountedAt is the topmost mount at a point, and its device. Without a mount, ok is
+// false. A file system on no block device has a device without a name.
 func (f *finder) mountedAt(point string) (m block.Mount, d block.Device, ok bool) {
 	for _, m := range slices.Backward(f.mounts) {
 		if m.Point != point {
 			continue
 		}
 		for _, d := range f.byName {
-			// btrfs has a number of its own.
+			// btrfs has device numbers of its own.
 			if d.DevNo == m.DevNo || strings.HasPrefix(m.DevNo, "0:") && slices.Contains(d.Mountpoints, m.Point) {
 				return m, d, true
 			}
@@ -146,7 +144,7 @@ func (f *finder) mountedAt(point string) (m block.Mount, d block.Device, ok bool
 	return block.Mount{}, block.Device{}, false
 }
 
-// start finds the root file system's device and disk, which the others go by.
+// start finds the root file system's device and disk.
 func (f *finder) start(context.Context) (err error) {
 	if f.rootDev, err = f.rootDevice(); err != nil {
 		return err

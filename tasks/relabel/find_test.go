@@ -46,7 +46,7 @@ func TestFindPlain(t *testing.T) {
 	}; !slices.Equal(l.Config, want) {
 		t.Errorf("the lines are %q", l.Config)
 	}
-	// Whoever restarts now is left without a root.
+	// A reboot now would find no root.
 	if len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "by-label/OLD-ROOT") {
 		t.Errorf("the warnings are %q", l.Warnings)
 	}
@@ -103,7 +103,7 @@ func TestFindLUKS(t *testing.T) {
 	}
 }
 
-// Offline: mounted elsewhere, with its swap off and its ESP not mounted.
+// The host is mounted elsewhere, with its swap off and its ESP not mounted.
 func TestFindMountedElsewhere(t *testing.T) {
 	t.Parallel()
 	m := plain()
@@ -140,7 +140,7 @@ func TestAutomounted(t *testing.T) {
 	}
 }
 
-// An ESP that is mounted at a place of the host's own is unmounted all the same.
+// An ESP at an unusual mount point is unmounted too.
 func TestFindESPElsewhere(t *testing.T) {
 	t.Parallel()
 	m := plain()
@@ -172,13 +172,13 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"a live system", plain(), func(m *machine) { m.mounts = "1 0 0:2 / / rw - tmpfs tmpfs rw\n" }, plainFind, "is on no disk: it is tmpfs", "--root", sys.CodeContract},
 		{"nothing mounted there", plain(), nil, without(plainFind, func(f *Find) { f.At = "/mnt" }), "nothing is mounted at /mnt", "mount", sys.CodeUsage},
-		{"btrfs", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "ext4", "btrfs", 1) }, plainFind, "is btrfs, and not ext4", "btrfs filesystem label / T-ROOT", sys.CodeContract},
+		{"btrfs", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "ext4", "btrfs", 1) }, plainFind, "is btrfs, not ext4", "btrfs filesystem label / T-ROOT", sys.CodeContract},
 		{"xfs", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "ext4", "xfs", 1) }, plainFind, "is xfs", "xfs_io -c 'label -s T-ROOT' /", sys.CodeContract},
 		{"f2fs", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "ext4", "f2fs", 1) }, plainFind, "is f2fs", "f2fs", sys.CodeContract},
 		{"no LUKS", plain(), nil, luksFind, "is encrypted, and /dev/nvme0n1p2 is not", "luks.enable", sys.CodeContract},
 		{"LUKS after all", encrypted(), nil, without(luksFind, func(f *Find) { f.LUKS = "" }), "the root is encrypted", "luks.enable", sys.CodeContract},
 		{"LUKS over something", encrypted(), func(m *machine) { m.slaves["dm-0"] = "md0" }, luksFind, "not a LUKS container on a partition", "by hand", sys.CodeContract},
-		{"root on a whole disk", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "259:2", "259:0", 1) }, plainFind, "is disk and no partition", "by hand", sys.CodeContract},
+		{"root on a whole disk", plain(), func(m *machine) { m.mounts = strings.Replace(m.mounts, "259:2", "259:0", 1) }, plainFind, "is disk and not a partition", "by hand", sys.CodeContract},
 		{"no ESP", plain(), func(m *machine) {
 			m.lsblk = strings.Replace(m.lsblk, esp, data, 1)
 			m.mounts = rootMount
@@ -187,11 +187,11 @@ func TestRefusals(t *testing.T) {
 			m.lsblk = strings.Replace(m.lsblk, `"ext4","label":"OLD-ROOT","parttype":"`+data, `"vfat","label":"OLD-ROOT","parttype":"`+esp, 1)
 			m.mounts = rootMount
 		}, plainFind, "could be any of /dev/nvme0n1p1, /dev/nvme0n1p2", "/boot", sys.CodeContract},
-		{"/boot is no ESP", plain(), func(m *machine) { m.lsblk = strings.Replace(m.lsblk, esp, data, 1) }, plainFind, "is no ESP", "", sys.CodeContract},
+		{"/boot is no ESP", plain(), func(m *machine) { m.lsblk = strings.Replace(m.lsblk, esp, data, 1) }, plainFind, "is not an ESP", "", sys.CodeContract},
 		{"ESP mounted twice", plain(), func(m *machine) { m.mounts += strings.Replace(bootMount, "/boot", "/efi", 1) }, plainFind, "more than once: at /boot and /efi", "only one", sys.CodeGate},
 		{"something below the ESP", plain(), func(m *machine) { m.mounts += "40 30 0:50 / /boot/x rw - tmpfs tmpfs rw\n" }, plainFind, "/boot/x is mounted below", "unmount /boot/x", sys.CodeGate},
 		{"no swap", plain(), func(m *machine) { m.lsblk, m.swaps = strings.Replace(m.lsblk, swapType, data, 1), header }, plainFind, "the swap partition was not found", "swap.enable", sys.CodeContract},
-		{"plain swap beside LUKS", encrypted(), func(m *machine) { m.swaps = header + "/dev/nvme0n1p3 partition 1 0 -2\n" }, luksFind, "in the clear", "randomEncryption", sys.CodeContract},
+		{"plain swap beside LUKS", encrypted(), func(m *machine) { m.swaps = header + "/dev/nvme0n1p3 partition 1 0 -2\n" }, luksFind, "is not encrypted", "randomEncryption", sys.CodeContract},
 		{"encrypted swap without LUKS", plain(), func(m *machine) {
 			m.lsblk = strings.Replace(m.lsblk, `"partlabel":"T-SWAP","mountpoints":[null],"children":[`,
 				`"partlabel":"T-SWAP","mountpoints":[null],"children":[`+dev("swap", "254:1", "crypt", "swap", "", "", ""), 1)
@@ -199,9 +199,9 @@ func TestRefusals(t *testing.T) {
 			m.swaps = header + "/dev/dm-1 partition 1 0 -2\n"
 		}, plainFind, "the swap on /dev/nvme0n1p3 is encrypted", "", sys.CodeContract},
 		{"no GPT", plain(), func(m *machine) { m.names = nil }, plainFind, "reading the partition table of /dev/nvme0n1", "GPT", sys.CodeContract},
-		{"more swapped than fits", plain(), func(m *machine) { m.swaps = strings.Replace(m.swaps, " 8 ", " 1800000 ", 1) }, plainFind, "the 1.7 GiB in it would not fit in the 2 GiB", "end what", sys.CodeGate},
-		{"the label on another disk", plain(), func(m *machine) { m.lsblk += stick("T-ROOT", "") }, without(plainFind, noSwap), "/dev/sda1 (T-ROOT)", "take that disk out", sys.CodeDisk},
-		{"the name on another disk", plain(), func(m *machine) { m.lsblk += stick("", "T-EFI") }, without(plainFind, noSwap), "/dev/sda1 (T-EFI)", "take that disk out", sys.CodeDisk},
+		{"more swapped than fits", plain(), func(m *machine) { m.swaps = strings.Replace(m.swaps, " 8 ", " 1800000 ", 1) }, plainFind, "the 1.7 GiB in it would not fit in the 2 GiB", "end programs", sys.CodeGate},
+		{"the label on another disk", plain(), func(m *machine) { m.lsblk += stick("T-ROOT", "") }, without(plainFind, noSwap), "/dev/sda1 (T-ROOT)", "remove that disk", sys.CodeDisk},
+		{"the name on another disk", plain(), func(m *machine) { m.lsblk += stick("", "T-EFI") }, without(plainFind, noSwap), "/dev/sda1 (T-EFI)", "remove that disk", sys.CodeDisk},
 		{"the label elsewhere on this disk", plain(), nil, without(plainFind, func(f *Find) { f.Root, f.Swap = "T-SWAP", "" }), "/dev/nvme0n1p3 (T-SWAP)", "", sys.CodeDisk},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A label that another part of the same host carries now is no clash.
+// Another part of the same host may have the label now.
 func TestLabelsThatChangePlaces(t *testing.T) {
 	t.Parallel()
 	f, fs := plain().fake(t)

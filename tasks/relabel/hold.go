@@ -12,15 +12,15 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// hold is a use of a device that its label cannot be written beside.
+// hold is a use of a device that must end while its label is written.
 type hold struct {
-	what    string // for people
+	what    string // for the user
 	release sys.Cmd
-	again   *sys.Cmd // nil: whoever uses it next brings it back
-	hint    string   // if it cannot be let go of
+	again   *sys.Cmd // nil if systemd mounts it at its next use
+	hint    string   // if the release fails
 }
 
-// holds are those that are in the way of what changes.
+// holds are the uses of the devices whose labels change.
 func holds(l *Layout) []hold {
 	var hs []hold
 	for _, c := range l.Changes() {
@@ -37,22 +37,22 @@ func holds(l *Layout) []hold {
 			hs = append(hs, h)
 		case c.Kind == Swap && l.Swap.On:
 			again := sys.Cmd{Does: "switch the swap on again", Argv: []string{"swapon", c.Device}}
-			if l.Swap.Priority >= 0 { // others are the kernel's own choice
+			if l.Swap.Priority >= 0 { // the kernel chooses negative ones
 				again.Argv = slices.Insert(again.Argv, 1, "--priority", strconv.Itoa(l.Swap.Priority))
 			}
 			hs = append(hs, hold{
 				what:    "the swap",
 				release: sys.Cmd{Does: "switch the swap off", Argv: []string{"swapoff", c.Device}},
 				again:   &again,
-				hint:    "end what needs so much memory, and try again",
+				hint:    "end programs that need much memory, and run the command again",
 			})
 		}
 	}
 	return hs
 }
 
-// letGo ends the use.
-func (h hold) letGo(ctx context.Context, s sys.System) error {
+// end ends the use.
+func (h hold) end(ctx context.Context, s sys.System) error {
 	var err error
 	if h.again == nil {
 		err = s.Run(ctx, h.release)
@@ -60,20 +60,20 @@ func (h hold) letGo(ctx context.Context, s sys.System) error {
 		err = s.Do(ctx, h.release, *h.again)
 	}
 	if err != nil {
-		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" cannot be let go of for its label")
+		return sys.WithHint(err, sys.CodeGate, h.hint, h.what+" cannot be released for its label")
 	}
 	return nil
 }
 
-// unused makes sure that nothing uses what a label is written to, be it known
-// or not.
+// unused refuses a device that still has a use, such as one that holds does not
+// know.
 func unused(c Label, fs string) error {
 	if c.Kind != FAT && c.Kind != Swap {
 		return nil
 	}
 	busy, err := block.Busy(filepath.Join(fs, c.Node))
 	if err == nil && busy {
-		err = errors.New("something holds it, in another mount namespace perhaps")
+		err = errors.New("it is in use, perhaps in another mount namespace")
 	}
 	if err != nil {
 		return sys.WithHint(err, sys.CodeGate, "see what uses it with `fuser -vm "+c.Device+"` and `lsns -t mnt`, and end that",
@@ -82,19 +82,19 @@ func unused(c Label, fs string) error {
 	return nil
 }
 
-// takeBack brings back what was let go of, once the labels are set.
-func takeBack(ctx context.Context, s sys.System, l *Layout) error {
+// resume restores the uses, once the labels are set.
+func resume(ctx context.Context, s sys.System, l *Layout) error {
 	var errs []error
 	for _, h := range holds(l) {
 		if h.again == nil {
-			s.Log(h.what + " is mounted again when it is next used")
+			s.Log(h.what + " is mounted again at its next use")
 		} else if err := s.Run(ctx, *h.again); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return sys.WithHint(err, sys.CodeWritten, "the labels are set and proven; do that by hand, or restart once the host is rebuilt",
-			"to bring back what was let go of")
+		return sys.WithHint(err, sys.CodeWritten, "the labels are set and proven; do that by hand, or reboot once the host is rebuilt",
+			"restoring what was released")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // Kind is what a label is to the disk.
 type Kind string
 
-// The kinds of label, as people call them.
+// The kinds of label.
 const (
 	FAT  Kind = "FAT label"
 	Ext4 Kind = "ext4 label"
@@ -24,21 +24,21 @@ const (
 	Name Kind = "partition name"
 )
 
-// Label is one label: where it is, what it says and what it shall say.
+// Label is one label: its place, its value and its new value.
 type Label struct {
 	Part   string // ESP, root, LUKS or swap
 	Kind   Kind
-	Device string // what carries it: /dev/sda1, /dev/mapper/cryptroot
-	Node   string // its kernel's path, to which udev's links lead: /dev/dm-0
-	From   string // empty: none
+	Device string // /dev/sda1, /dev/mapper/cryptroot
+	Node   string // the kernel's path of it, to which udev's links lead: /dev/dm-0
+	From   string // may be empty
 	To     string
 
-	Disk      string // only of a partition name: the disk's path
-	Number    int    // and the partition's number
-	Subsystem string // only of a LUKS label: it is written together with it
+	Disk      string // of a partition name: the disk's path
+	Number    int    // of a partition name: the partition's number
+	Subsystem string // of a LUKS label, which is written together with it
 }
 
-// Differs tells whether there is something to do.
+// Differs reports whether the label changes.
 func (l Label) Differs() bool { return l.From != l.To }
 
 // set is the command that gives the label this value.
@@ -55,7 +55,7 @@ func (l Label) set(value string) sys.Cmd {
 	case Swap:
 		c.Argv = []string{"swaplabel", "--label", value, l.Device}
 	case LUKS:
-		// Without it, cryptsetup clears the subsystem.
+		// cryptsetup clears a subsystem that is not given.
 		c.Argv = []string{"cryptsetup", "config", l.Device, "--label", value, "--subsystem", l.Subsystem}
 	case Name:
 		c.Argv = []string{"sfdisk", "--quiet", "--lock=yes", "--part-label", l.Disk, strconv.Itoa(l.Number), value}
@@ -63,7 +63,7 @@ func (l Label) set(value string) sys.Cmd {
 	return c
 }
 
-// link is what leads to the device by this label, once udev knows it.
+// link is udev's link to the device by this label.
 func (l Label) link() string {
 	if l.Kind == Name {
 		return "/dev/disk/by-partlabel/" + l.To
@@ -71,7 +71,7 @@ func (l Label) link() string {
 	return "/dev/disk/by-label/" + l.To
 }
 
-// read reads the label from the disk itself. fs is where /dev is.
+// read reads the label from the disk. fs is where /dev is.
 func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error) {
 	if l.Kind == Name {
 		return partitionName(fs, l.Disk, l.Number)
@@ -84,7 +84,7 @@ func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error
 func partitionName(fs, disk string, number int) (string, error) {
 	table, _, err := gpt.ReadFile(filepath.Join(fs, disk))
 	if err != nil {
-		return "", sys.WithHint(err, sys.CodeContract, "partition names are of GPT disks; mend the table with gdisk", "reading the partition table of "+disk)
+		return "", sys.WithHint(err, sys.CodeContract, "only GPT disks have partition names; mend the table with gdisk", "reading the partition table of "+disk)
 	}
 	for _, p := range table.Partitions {
 		if p.Number == number {
@@ -94,7 +94,7 @@ func partitionName(fs, disk string, number int) (string, error) {
 	return "", fmt.Errorf("%s has no partition %d", disk, number)
 }
 
-// leads checks that udev's link by the label leads to the device.
+// leads checks that udev's link leads to the device.
 func (l Label) leads(fs string) error {
 	target, err := block.Resolve(fs, l.link())
 	if err != nil {
@@ -106,14 +106,14 @@ func (l Label) leads(fs string) error {
 	return nil
 }
 
-// signature is what blkid finds on a device.
+// signature is blkid's answer about a device.
 type signature struct{ version, label, subsystem string }
 
-// probe reads a device's signature from the device itself.
+// probe reads a device's signature from the device.
 func probe(ctx context.Context, s sys.System, device string) (signature, error) {
 	out, err := s.Output(ctx, sys.Cmd{
 		Does: "read the signature of " + device, Quiet: true,
-		// Of its formats, the one that does not depend on the locale.
+		// This format does not depend on the locale.
 		Argv: []string{"blkid", "--probe", "--output", "udev", device},
 	})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// machine is a made-up running host: what lsblk, the kernel and the disk say.
+// machine is a made-up running host: the answers of lsblk, the kernel and the disk.
 type machine struct {
 	lsblk, mounts, swaps, fstab string
 	slaves                      map[string]string // of mappers
@@ -41,7 +41,7 @@ func dev(name, number, kind, fsType, label, partType, partLabel string, children
 		name, kname, path, number, kind, fsType, label, partType, partLabel, strings.Join(children, ","))
 }
 
-// plain is a host with swap whose configuration goes by the old labels.
+// plain is a host with swap whose configuration refers to the old labels.
 func plain() machine {
 	return machine{
 		lsblk: dev("nvme0n1", "259:0", "disk", "", "", "", "",
@@ -55,7 +55,7 @@ func plain() machine {
 	}
 }
 
-// encrypted is a host with LUKS, and swap that gets a key at each boot.
+// encrypted is a host with LUKS and randomly encrypted swap.
 func encrypted() machine {
 	return machine{
 		lsblk: dev("nvme0n1", "259:0", "disk", "", "", "", "",
@@ -71,7 +71,7 @@ func encrypted() machine {
 	}
 }
 
-// fake lays the machine out for a System that prints its lsblk.
+// fake is a System that prints the machine's lsblk.
 func (m machine) fake(t *testing.T) (*sys.Fake, string) {
 	t.Helper()
 	fake := sys.NewFake(t)
@@ -81,8 +81,8 @@ func (m machine) fake(t *testing.T) (*sys.Fake, string) {
 
 func (m machine) json() string { return `{"blockdevices":[` + m.lsblk + `]}` }
 
-// lay puts the machine into a folder, to be taken for the root. The disk is an
-// image with a real table.
+// lay puts the machine into a folder that stands for the root. The disk is an image
+// with a real table.
 func (m machine) lay(t *testing.T) string {
 	t.Helper()
 	fs := t.TempDir()
@@ -134,7 +134,7 @@ func table(t *testing.T, disk string, names []string) {
 	tool(t, script, "sfdisk", "--quiet", disk)
 }
 
-// tool runs a real tool, which the tests need.
+// tool runs a real tool.
 func tool(t *testing.T, stdin, name string, args ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -158,7 +158,7 @@ func write(t *testing.T, fs, name, content string) {
 	}
 }
 
-// probed expects blkid to be asked about a device.
+// probed expects a call of blkid.
 func probed(f *sys.Fake, device, kind, version, label string) {
 	out := "ID_FS_VERSION=" + version + "\n"
 	if label != "" {

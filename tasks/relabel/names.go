@@ -12,12 +12,12 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// names adds the partitions' own names: those of the label that is in them.
+// names adds the partitions' own names, which equal the labels in them.
 func (f *finder) names(context.Context) error {
 	for _, p := range f.parts {
 		disk, ok := f.diskOf[p.d.Name]
 		if !ok {
-			return misfit(byHand, "%s is no partition", p.d.Path)
+			return misfit(byHand, "%s is not a partition", p.d.Path)
 		}
 		now, err := partitionName(f.o.FS, "/dev/"+disk.Name, p.d.Number)
 		if err != nil {
@@ -31,9 +31,8 @@ func (f *finder) names(context.Context) error {
 	return nil
 }
 
-// alone makes sure that nothing else carries one of the labels: the host would
-// start by label, and may get the other one. Another path to the host's own
-// disk is nothing else.
+// alone refuses a label that another device has: the host boots by label, and might
+// take the other one. A second path to the host's own disk is not another device.
 func (f *finder) alone(context.Context) error {
 	for _, own := range slices.Clone(f.own) {
 		for _, top := range f.inv.Devices {
@@ -62,12 +61,12 @@ func (f *finder) alone(context.Context) error {
 		return nil
 	}
 	slices.Sort(found)
-	return sys.Faultf(sys.CodeDisk, "take that disk out, or give it another label; by these labels the host could start from the wrong one",
-		"something else carries one of the labels: %s", strings.Join(slices.Compact(found), ", "))
+	return sys.Faultf(sys.CodeDisk, "remove that disk, or give it another label: the host could boot from the wrong one",
+		"another device has one of the labels: %s", strings.Join(slices.Compact(found), ", "))
 }
 
-// config makes the lines of the host's hardware-configuration.nix, and warns
-// where its present one goes by a label that is about to change.
+// config makes the lines for the host's hardware-configuration.nix, and warns where
+// the present one refers to a label that changes.
 func (f *finder) config(context.Context) error {
 	boot := "/boot"
 	if at, err := filepath.Rel(f.o.At, f.l.Mount.Point); err == nil && filepath.IsLocal(at) {
@@ -93,14 +92,14 @@ func (f *finder) config(context.Context) error {
 	for _, l := range f.l.Changes() {
 		if spec := f.inFstab(l); spec != "" {
 			f.l.Warnings = append(f.l.Warnings, fmt.Sprintf(
-				"the host mounts %s, which will be gone: it starts again only once it is rebuilt with the lines below", spec))
+				"the host mounts %s, which will be gone: it boots again only once it is rebuilt with the lines below", spec))
 		}
 	}
 	return nil
 }
 
-// inFstab is what the host's fstab calls the device by the label that it has
-// now, or empty. NixOS writes it from the same option as the initrd's.
+// inFstab is the name of the device in the host's fstab, if that refers to its
+// present label. NixOS makes the fstab and the initrd from the same option.
 func (f *finder) inFstab(l Label) string {
 	file, err := block.Resolve(filepath.Join(f.o.FS, f.o.At), "/etc/fstab")
 	if err != nil || l.From == "" {

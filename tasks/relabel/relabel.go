@@ -1,13 +1,12 @@
-// Package relabel gives the disk of a host that is installed already the labels
-// of its definition, so that its configuration can go by them.
+// Package relabel gives the disk of an installed host the labels of its definition,
+// so that its configuration can refer to them.
 //
 // It works on the running system. ext4 takes a new label while it is mounted
-// (e2label(8)). A LUKS2 label lies in the header, which an open container does
-// not use. A partition name lies in the table, where the kernel looks for
-// nothing but places. Two are let go of for that moment: the ESP is unmounted,
-// since FAT's label is an entry of the root directory, beside the kernel's own
-// writes; and swap is switched off, since nobody may write to the device of an
-// active one (linux: block/fops.c, blkdev_write_iter).
+// (e2label(8)). A LUKS2 label lies in the header, which an open container does not
+// use. A partition name lies in the table; the kernel reads only its places. relabel
+// unmounts the ESP, because FAT's label is an entry of the root directory, which the
+// kernel writes too. It switches swap off, because the kernel forbids writes to the
+// device of an active one (linux: block/fops.c, blkdev_write_iter).
 package relabel
 
 import (
@@ -21,8 +20,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says what was found and shown. Run looks again, and stops if it is
-// something else by then.
+// Options is what the user saw. Run looks again, and stops if it differs.
 type Options struct {
 	Find   Find
 	Layout *Layout
@@ -32,7 +30,7 @@ type Options struct {
 func Actions(o Options) []sys.Action {
 	changes := o.Layout.Changes()
 	if len(changes) == 0 {
-		return []sys.Action{{Does: "nothing: every label is as it should be"}}
+		return []sys.Action{{Does: "nothing: every label is correct"}}
 	}
 	var as []sys.Action
 	held := holds(o.Layout)
@@ -52,8 +50,8 @@ func Actions(o Options) []sys.Action {
 	return as
 }
 
-// trigger makes udev look at the devices again: of a label that was changed in
-// place it may have heard nothing.
+// trigger makes udev look at the devices again: it may miss a label that changes in
+// place.
 func trigger(labels []Label) sys.Cmd {
 	argv := []string{"udevadm", "trigger", "--action=change"}
 	for _, l := range labels {
@@ -66,9 +64,9 @@ func trigger(labels []Label) sys.Cmd {
 
 var settle = sys.Cmd{Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle"}}
 
-// Run sets the labels that differ, and proves each of them. If one fails, or
-// ctx ends, all that were set get their old value back. A command is never cut
-// short by ctx: half a label is worse than either.
+// Run sets the labels that differ, and proves each of them. If one fails, or ctx
+// ends, it restores the old labels. ctx interrupts no command: half a label is
+// worse than either.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	l, err := o.Find.Run(ctx, s)
 	if err != nil {
@@ -79,7 +77,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	}
 	changes := l.Changes()
 	if len(changes) == 0 {
-		s.Log("every label is as it should be")
+		s.Log("every label is correct")
 		return nil
 	}
 	if err := apply(ctx, s, o.Find.FS, l); err != nil {
@@ -88,11 +86,11 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Keep(); err != nil {
 		return err
 	}
-	return takeBack(context.WithoutCancel(ctx), s, l)
+	return resume(context.WithoutCancel(ctx), s, l)
 }
 
-// same compares what was shown with what is there now, but for the values that
-// change: what an interrupted run has set may have been taken back in between.
+// same compares what the user saw with the machine, without the labels' values: an
+// interrupted run may have restored them since.
 func same(shown, now *Layout) error {
 	plain := func(l *Layout) []Label {
 		ls := slices.Clone(l.Labels)
@@ -106,7 +104,7 @@ func same(shown, now *Layout) error {
 		ok, why = false, "other partitions are in use"
 	}
 	if !ok {
-		return sys.Faultf(sys.CodeGate, "look at it again", "the disk is no longer as it was shown: %s", why)
+		return sys.Faultf(sys.CodeGate, "run the command again", "the disk has changed since it was shown: %s", why)
 	}
 	return nil
 }
@@ -114,12 +112,12 @@ func same(shown, now *Layout) error {
 func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 	changes := l.Changes()
 	whole := context.WithoutCancel(ctx)
-	// Undone last: udev looks again when the old labels are back.
+	// This is undone last: udev looks again once the old labels are restored.
 	if err := s.Do(whole, settle, trigger(changes)); err != nil {
 		return err
 	}
 	for _, h := range holds(l) {
-		if err := h.letGo(whole, s); err != nil {
+		if err := h.end(whole, s); err != nil {
 			return err
 		}
 	}
@@ -145,7 +143,7 @@ func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
 	return prove(whole, s, fs, l.Labels)
 }
 
-// prove reads every label from the disk and follows udev's links.
+// prove reads every label back from the disk and follows udev's links.
 func prove(ctx context.Context, s sys.System, fs string, labels []Label) error {
 	for _, l := range labels {
 		is, err := l.read(ctx, s, fs)
@@ -163,11 +161,11 @@ func prove(ctx context.Context, s sys.System, fs string, labels []Label) error {
 	return nil
 }
 
-// restore gives the old labels back after a failure, and makes sure of it.
+// restore restores the old labels after a failure, and verifies them.
 func restore(ctx context.Context, s sys.System, fs string, changes []Label, why error) error {
 	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
-	s.Log("giving the old labels back")
+	s.Log("restoring the old labels")
 	err := errors.Join(s.Unwind(ctx), s.Run(ctx, settle))
 	var wrong []string
 	for _, c := range changes {
@@ -176,15 +174,15 @@ func restore(ctx context.Context, s sys.System, fs string, changes []Label, why 
 		}
 	}
 	if len(wrong) > 0 {
-		return sys.Faultf(sys.CodeWritten, "do this by hand, before a restart: "+strings.Join(wrong, "; "),
-			"%v; and not every old label could be given back", why)
+		return sys.Faultf(sys.CodeWritten, "do this by hand, before you reboot: "+strings.Join(wrong, "; "),
+			"%v; and not every old label could be restored", why)
 	}
 	if err != nil {
-		return sys.Faultf(sys.CodeWritten, "the log says what", "%v; every old label is back, but not all else: %v", why, err)
+		return sys.Faultf(sys.CodeWritten, "read the log", "%v; every old label is restored, but then: %v", why, err)
 	}
-	s.Log("every old label is back")
+	s.Log("every old label is restored")
 	if stopped {
 		return why
 	}
-	return sys.WithHint(why, sys.CodeWritten, "every old label is back; the log says more", "nothing was changed")
+	return sys.WithHint(why, sys.CodeWritten, "every old label is restored; read the log", "nothing was changed")
 }

@@ -14,8 +14,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// blkid answers every probe from what it holds, by device, and leaves the rest
-// to the Fake.
+// blkid answers probes, and passes other commands to the Fake.
 type blkid struct {
 	*sys.Fake
 	labels map[string]string
@@ -28,8 +27,8 @@ func (b *blkid) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
 	return []byte("ID_FS_LABEL_ENC=" + b.labels[c.Argv[len(c.Argv)-1]] + "\nID_FS_VERSION=2\n"), nil
 }
 
-// host is a made-up machine whose commands work: they change what blkid and
-// the links say.
+// host is a made-up machine whose commands change the answers of blkid and the
+// links.
 type host struct {
 	blkid
 	t     *testing.T
@@ -129,7 +128,7 @@ func (h *host) Unwind(ctx context.Context) error {
 func (h *host) Keep() error     { h.undos, h.kept = nil, true; return nil }
 func (h *host) Log(line string) { h.ran = append(h.ran, "# "+line) }
 
-// commands are those that ran, without the log.
+// commands are the commands that ran.
 func (h *host) commands() []string {
 	return slices.DeleteFunc(slices.Clone(h.ran), func(c string) bool { return strings.HasPrefix(c, "# ") })
 }
@@ -165,7 +164,7 @@ func TestRun(t *testing.T) {
 		!strings.HasPrefix(said[9], "mount -t vfat -o rw,nosuid,relatime,fmask=0077") || said[10] != "swapon --priority 5 /dev/nvme0n1p3" {
 		t.Errorf("kept is %v; ran\n%s", h.kept, strings.Join(said, "\n"))
 	}
-	// And now there is nothing to do.
+	// A second run has nothing to do.
 	again := found(t, h, o)
 	if len(again.Layout.Changes()) != 0 || len(Actions(again)) != 1 {
 		t.Errorf("%+v", again.Layout.Changes())
@@ -176,7 +175,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Whichever command fails, every old label comes back.
+// Whichever command fails, every old label is restored.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for fails, code := range map[string]sys.Code{
@@ -205,12 +204,12 @@ func asBefore(t *testing.T, h *host, opts Options) {
 	if err != nil || !slices.Equal(after.Labels, opts.Layout.Labels) || len(h.undos) != 0 || h.kept {
 		t.Errorf("%v: the labels are\n%+v, and were\n%+v", err, after, opts.Layout)
 	}
-	if n := len(h.ran); n > 0 && slices.Contains(h.commands(), "umount /boot") && !strings.Contains(strings.Join(h.ran, "\n"), "every old label is back") {
-		t.Errorf("nobody is told:\n%s", strings.Join(h.ran, "\n"))
+	if n := len(h.ran); n > 0 && slices.Contains(h.commands(), "umount /boot") && !strings.Contains(strings.Join(h.ran, "\n"), "every old label is restored") {
+		t.Errorf("no message:\n%s", strings.Join(h.ran, "\n"))
 	}
 }
 
-// A signal is heeded between two labels, and nothing is cut short.
+// A signal stops it between two labels and interrupts no command.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	o := plainFind
@@ -242,7 +241,7 @@ func (s *stopping) Do(ctx context.Context, c, undo sys.Cmd) error {
 	return s.host.Do(ctx, c, undo)
 }
 
-// If a label cannot be given back, the command to do it by hand is told.
+// If a label cannot be restored, the hint has the command for it.
 func TestNotRestored(t *testing.T) {
 	t.Parallel()
 	o := plainFind
@@ -256,7 +255,7 @@ func TestNotRestored(t *testing.T) {
 	}
 }
 
-// A link that leads elsewhere is a failure: the host would start from there.
+// A link that leads elsewhere is a failure: the host would boot from there.
 func TestWrongLink(t *testing.T) {
 	t.Parallel()
 	o := plainFind
@@ -282,7 +281,7 @@ func (m *misleading) Run(ctx context.Context, c sys.Cmd) error {
 	return err
 }
 
-// Another disk than was shown is not touched.
+// A disk that differs from the shown one is not changed.
 func TestAnotherDisk(t *testing.T) {
 	t.Parallel()
 	o := plainFind
@@ -295,8 +294,7 @@ func TestAnotherDisk(t *testing.T) {
 	}
 }
 
-// Every kind of label, with the real tools, on an image: set, read back, and
-// given back again, whatever the old label was.
+// The real tools set every kind of label on an image, and restore the old one.
 func TestRealTools(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

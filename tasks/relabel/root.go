@@ -9,7 +9,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// root adds the root file system, and the container that it lies in.
+// root adds the root file system and its LUKS container.
 func (f *finder) root(ctx context.Context) error {
 	d := f.rootDev
 	if err := f.add(ctx, "root", Ext4, d, f.o.Root); err != nil {
@@ -29,10 +29,12 @@ func (f *finder) root(ctx context.Context) error {
 		return err
 	}
 	if name := filepath.Base(d.Path); name != f.o.Mapper {
-		f.l.Warnings = append(f.l.Warnings, fmt.Sprintf("the container is open as %s; the host's definition calls it %s, and so must its configuration", name, f.o.Mapper))
+		f.l.Warnings = append(f.l.Warnings, fmt.Sprintf(
+			"the container is open as %s; the host's definition calls it %s, and so must its configuration", name, f.o.Mapper))
 	}
 	if sig.version == "1" {
-		f.l.Warnings = append(f.l.Warnings, c.Path+" is LUKS1, which has no label: it gets a partition name only, and the configuration goes by that")
+		f.l.Warnings = append(f.l.Warnings,
+			c.Path+" is LUKS1, which has no label: it gets a partition name only, and the configuration refers to that")
 		return nil
 	}
 	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
@@ -48,18 +50,19 @@ func (f *finder) rootDevice() (block.Device, error) {
 			"%s is on no disk: it is %s", f.o.At, m.FSType)
 	}
 	if m.FSType != "ext4" {
-		return block.Device{}, misfit(otherFS(m, d, f.o.Root), "the root on %s is %s, and not ext4", d.Path, m.FSType)
+		return block.Device{}, misfit(otherFS(m, d, f.o.Root), "the root on %s is %s, not ext4", d.Path, m.FSType)
 	}
 	if _, isPart := f.diskOf[d.Name]; !isPart && d.Type != "crypt" {
-		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and no partition", d.Path, d.Type)
+		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
 	}
 	if f.o.LUKS == "" && d.Type == "crypt" {
-		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host", "the root is encrypted (%s), and the host's is not", d.Path)
+		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host",
+			"the root is encrypted (%s), and the host's is not", d.Path)
 	}
 	return d, nil
 }
 
-// otherFS says how a file system of another kind is labelled while mounted.
+// otherFS says how to label a mounted file system of another kind.
 func otherFS(m block.Mount, d block.Device, label string) string {
 	switch m.FSType {
 	case "btrfs":
@@ -70,7 +73,7 @@ func otherFS(m block.Mount, d block.Device, label string) string {
 	return fmt.Sprintf("label %s by hand, by the tools of %s", d.Path, m.FSType)
 }
 
-// container is the partition of the LUKS container that root lies in.
+// container is the partition with root's LUKS container.
 func (f *finder) container(root block.Device) (block.Device, error) {
 	if root.Type != "crypt" {
 		return block.Device{}, misfit("set luks.enable = false in the host's definition, if this is the host",

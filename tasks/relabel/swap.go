@@ -12,8 +12,8 @@ import (
 // (uapi-group.org, Discoverable Partitions Specification).
 const swapType = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 
-// swap finds the swap partition: the one that is in use, or else the only one
-// of the root's disk.
+// swap finds the swap partition: the one in use, or the only one of the root's
+// disk.
 func (f *finder) swap(ctx context.Context) error {
 	plain := f.partitions(f.disk, func(p block.Device) bool { return p.Swap })
 	random := f.partitions(f.disk, f.isRandomSwap)
@@ -26,8 +26,8 @@ func (f *finder) swap(ctx context.Context) error {
 	case f.o.LUKS == "" && len(random) > 0:
 		return misfit("use it without randomEncryption, or label it by hand", "the swap on %s is encrypted, and the host's is not", random[0].Path)
 	case f.o.LUKS != "" && len(plain) > 0:
-		return misfit("use it with randomEncryption, as the README says, and try again",
-			"the swap on %s is in the clear beside an encrypted root, and the host's is encrypted at each boot", plain[0].Path)
+		return misfit("use it with randomEncryption, as the README says, and run the command again",
+			"the swap on %s is not encrypted, and the host's is encrypted at each boot", plain[0].Path)
 	}
 	found := slices.Concat(plain, random)
 	if len(found) == 0 {
@@ -36,11 +36,12 @@ func (f *finder) swap(ctx context.Context) error {
 		})
 	}
 	if len(found) != 1 {
-		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition", "%s", several("the swap partition", found))
+		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition",
+			"%s", several("the swap partition", found))
 	}
 	f.partition("swap", found[0], f.o.Swap)
 	if f.o.LUKS != "" {
-		return nil // it has a new key at each boot, and so no label
+		return nil // each boot encrypts it with a new key, so it has no label
 	}
 	if err := f.add(ctx, "swap", Swap, found[0], f.o.Swap); err != nil {
 		return err
@@ -51,8 +52,8 @@ func (f *finder) swap(ctx context.Context) error {
 	return nil
 }
 
-// inUse notes how the swap is used, and makes sure that what it holds fits in
-// memory: it is switched off for its label.
+// inUse notes how the swap is used. relabel switches it off, so it refuses one whose
+// content does not fit in memory.
 func (f *finder) inUse(d block.Device) error {
 	swaps, err := block.Swaps(f.o.FS)
 	if err != nil {
@@ -67,7 +68,7 @@ func (f *finder) inUse(d block.Device) error {
 			continue
 		}
 		if s.Used > free/4*3 {
-			return sys.Faultf(sys.CodeGate, "end what needs so much memory, and try again",
+			return sys.Faultf(sys.CodeGate, "end programs that need much memory, and run the command again",
 				"the swap must be switched off for its label, and the %s in it would not fit in the %s of free memory",
 				block.FormatSize(s.Used), block.FormatSize(free))
 		}
@@ -76,8 +77,8 @@ func (f *finder) inUse(d block.Device) error {
 	return nil
 }
 
-// isRandomSwap tells whether a partition lies under a swap that is encrypted
-// with a key of its own.
+// isRandomSwap reports whether a partition holds a swap that each boot encrypts with
+// a new key.
 func (f *finder) isRandomSwap(p block.Device) bool {
 	return slices.ContainsFunc(p.Children, func(c block.Device) bool {
 		return c.Type == "crypt" && c.Swap && p.FSType != "crypto_LUKS"

@@ -3,41 +3,30 @@ package relabel
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+	"text/tabwriter"
 
 	"auto-installer/internal/sys"
 )
 
-// String is the label in one line: what it is now and what it will be.
+// String shows the change of a label in one line.
 func (l Label) String() string {
 	return fmt.Sprintf("%s of %s: %s → %s", l.Kind, l.Device, orNone(l.From), l.To)
 }
 
-// Table shows every label, for people.
+// Table shows every label, for the user.
 func (l *Layout) Table() string {
-	rows := [][]string{{"", "device", "", "is", "will be"}}
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tdevice\t\tis\twill be")
 	for _, label := range l.Labels {
 		to := label.To
 		if !label.Differs() {
 			to = "(the same)"
 		}
-		rows = append(rows, []string{label.Part, label.Device, string(label.Kind), orNone(label.From), to})
+		fmt.Fprintln(w, strings.Join([]string{label.Part, label.Device, string(label.Kind), orNone(label.From), to}, "\t"))
 	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var out strings.Builder
-	for _, row := range rows {
-		line := " "
-		for i, cell := range row {
-			line += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1)
-		}
-		out.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return out.String()
+	_ = w.Flush() // into memory
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", "\n  ") + "\n"
 }
 
 func orNone(label string) string {

@@ -44,7 +44,7 @@
         # nixosConfigurations.<host>-installer
         // installers.nixosConfigurations;
 
-      # nix build .#<host>InstallerIso --print-build-logs
-      inherit (installers) packages;
+      # nix build .#<host>InstallerIso --print-build-logs; nix flake check
+      inherit (installers) packages checks;
     };
 }

@@ -10,9 +10,8 @@ import (
 	"auto-installer/internal/worktree"
 )
 
-// Find is the folder with the flake that dir lies in: the nearest with a
-// flake.nix, in the same work tree if there is one. It is absolute and without
-// links, which nix does not follow. Without a flake it is dir.
+// Find is the nearest folder above dir with a flake.nix, in the same work tree; or
+// dir. It is without links, which nix does not follow.
 func Find(dir string) string {
 	if full, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = full
@@ -27,10 +26,10 @@ func Find(dir string) string {
 	}
 }
 
-// Ref is the flake in a folder, an absolute path, as nix takes the bare path
-// for: the work tree that it lies in, or all of the folder if there is none.
-// A bare path ends at the first # or ?, and nothing escapes them there; then it
-// is a URL (nix3-flake(1), "Path-like syntax", "Types").
+// Ref is the reference to the flake in a folder, an absolute path. nix reads a bare
+// path as the work tree that it lies in, or as the folder. A bare path ends at the
+// first # or ?, which cannot be escaped: then Ref is the URL of the same
+// (nix3-flake(1), "Path-like syntax", "Types").
 func Ref(dir string) string {
 	if full, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = full
@@ -53,7 +52,8 @@ func Ref(dir string) string {
 	return ref
 }
 
-// Path is the flake of all that is in a folder, whatever git knows of it.
+// Path is the reference to a folder with all of its files, also those that git does
+// not know.
 func Path(dir string) string { return "path:" + escaped(dir) }
 
 func escaped(dir string) string { return (&url.URL{Path: dir}).EscapedPath() }

@@ -34,6 +34,11 @@ var kinds = []struct {
 		sys.CodeSource, "put the hash that nix got into the flake, if what was fetched is what you want",
 	},
 	{
+		// The check of a host (modules/installer.nix).
+		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*-host\.toml\.drv)'`),
+		sys.CodeContract, "correct the host, its medium or its configuration as its check says; nix log $1 shows it again",
+	},
+	{
 		// Before the network: of that, the builder's own words may speak.
 		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*\.drv)'`),
 		sys.CodeSource, "look at what its builder printed: nix log $1",
@@ -66,10 +71,6 @@ var kinds = []struct {
 	{
 		regexp.MustCompile(`HTTP error (?:403|429)|rate limit`),
 		sys.CodeSource, "wait an hour, or set access-tokens in nix.conf: the server answers no more without one",
-	},
-	{
-		regexp.MustCompile(`(?s)Failed assertions:.*uncommitted`),
-		sys.CodeSource, "commit the changes: git add --all && git commit; or correct what the assertions name",
 	},
 	{
 		regexp.MustCompile(`Failed assertions:`),

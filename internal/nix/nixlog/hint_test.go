@@ -85,8 +85,8 @@ func TestHint(t *testing.T) {
 		},
 		"another system, nix 2.34": {messages: []string{"Cannot build '" + drv + "'.\nReason: required system or feature not available"}, hint: "remote builder", code: sys.CodeMachine},
 		"hash":                     {messages: []string{"hash mismatch in fixed-output derivation '" + drv + "':\n specified: a\n got: b"}, hint: "hash that nix got", code: sys.CodeSource},
-		"uncommitted":              {messages: []string{"\nFailed assertions:\n- autoInstaller.revision: the flake has uncommitted changes"}, hint: "git commit", code: sys.CodeSource, cause: "Failed assertions: - autoInstaller.revision: the flake has"},
-		"assertions":               {messages: []string{"\nFailed assertions:\n- autoInstaller.labels.efi: is required\n- b"}, hint: "correct what the assertions name", code: sys.CodeSource, cause: "is required - b"},
+		"the check of a host":      {messages: []string{"builder for '/nix/store/f5yy0dki9jpjxcwxcbp2kdgykvv131dv-host.toml.drv' failed with exit code 7;\nlast 2 log lines:\n> error: fileSystems.\"/\".device is no label\n> hint: set it"}, hint: "nix log /nix/store/f5yy0dki9jpjxcwxcbp2kdgykvv131dv-host.toml.drv", code: sys.CodeContract},
+		"assertions":               {messages: []string{"\nFailed assertions:\n- autoInstaller.deployPublicKey: not a public key\n- b"}, hint: "correct what the assertions name", code: sys.CodeSource, cause: "not a public key - b"},
 		"old nix":                  {messages: []string{"'build' is not a recognised command"}, hint: "install nix 2.18 or newer", code: sys.CodeMachine},
 		"evaluation":               {messages: []string{"attribute 'foo' missing"}, cause: "error: attribute 'foo' missing"},
 	} {

@@ -1,5 +1,5 @@
 # The hosts' own configurations, as lab/nix-check gives them to the flake in
-# place of somebody's config repo. It stands beside copies of hosts/, modules/
+# place of a user's config repo. It stands beside copies of hosts/, modules/
 # and lab/nix.
 {
   outputs =

@@ -186,7 +186,7 @@ in
     )) { };
   };
 
-  # As NixOS does: no assertion may fail in what is built.
+  # Like NixOS, refuse to build with a failed assertion.
   config.system.build =
     let
       failed = map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);

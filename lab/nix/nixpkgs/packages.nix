@@ -1,4 +1,6 @@
-# Packages that are names only: what is to be built is kept as it was asked for.
+# Packages that are names only, with the arguments of their builds. The attribute
+# built of what runCommand makes can be built, by the machine's own shell and
+# tools.
 { lib, system }:
 let
   package =
@@ -50,21 +52,45 @@ let
   pkgs = named // {
     inherit lib system;
     stdenv.buildPlatform.canExecute = platform: platform.system == system;
+    buildPackages = pkgs;
     stdenv.hostPlatform = {
       inherit system;
       isAarch64 = system == "aarch64-linux";
     };
     python3Packages.requests = package "requests" { };
-    buildGoModule = args: package args.pname args;
+    # lab/nix-check puts the program there, for builds that run it.
+    buildGoModule =
+      args: package args.pname (args // lib.optionalAttrs (builtins.pathExists ./program) { outPath = "${./program}"; });
     callPackage =
       file: args:
       let
         f = if builtins.isFunction file then file else import file;
       in
       f (builtins.intersectAttrs (builtins.functionArgs f) pkgs // args);
-    formats.toml = _: { generate = name: value: package name { text = toTOML value; }; };
-    runCommand = name: env: script: package name { inherit env script; };
-    writeText = name: text: package name { inherit text; };
+    formats.toml = _: { generate = name: value: pkgs.writeText name (toTOML value); };
+    runCommand =
+      name: env: script:
+      package name {
+        inherit env script;
+        built = derivation (
+          {
+            inherit name system;
+            builder = "/bin/sh";
+            args = [
+              "-euc"
+              script
+            ];
+            PATH = "/usr/bin:/bin";
+          }
+          // builtins.mapAttrs (_: v: v.built or v) (removeAttrs env [ "passthru" ])
+        );
+      };
+    writeText =
+      name: text:
+      package name {
+        inherit text;
+        built = builtins.toFile name text;
+      };
     mkShell = args: package "shell" args;
     testers.runNixOSTest = test: package "vm-test-${test.name}" { inherit test; };
   };

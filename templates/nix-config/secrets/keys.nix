@@ -1,4 +1,4 @@
-# Who can open which secrets. The keys here are of nobody: put your own for me,
+# Who can open which secrets. The keys here are placeholders: put your own for me,
 # and let `auto-installer new-host NAME` add the hosts.
 let
   # The recipient of each host's own identity, its /etc/age/<host>.agekey.

@@ -1,0 +1,217 @@
+package keysnix
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"auto-installer/secrets/nixtext"
+)
+
+// change replaces bytes of a file.
+type change struct {
+	from, to int
+	text     string
+}
+
+// like is the edit that copies a host's key and entry for another host, or nil
+// if the entry names its host in a way that cannot be copied.
+func (k *keysFile) like(p pattern, n NewKey) *KeysEdit {
+	key := []change{{p.key.key.From, p.key.key.To, `"` + n.Recipient + `"`}}
+	var keys, entries []nixtext.Attr
+	for _, a := range k.keys {
+		keys = append(keys, a.Attr)
+		if e := k.entry(a); e != nil {
+			entries = append(entries, *e)
+		}
+	}
+	changes := []change{k.copyOf(p.key.Attr, lastBeside(p.key.Attr, keys), n.Host, key)}
+	var notes []string
+	if p.entry != nil {
+		var refs []change
+		for _, t := range k.references(*p.entry, p.key) {
+			refs = append(refs, change{t.From, t.To, attrName(n.Host, t.Kind == nixtext.String)})
+		}
+		if mentions(*p.entry, p.key.Last()) != len(refs) {
+			return nil
+		}
+		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), n.Host, refs))
+		notes = borrowed(*p.entry, p.key.Last(), n.Host)
+	}
+	edit := k.apply(changes)
+	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, n.Host))
+	return edit
+}
+
+// lastBeside is the last of the bindings that stand in the same set as a.
+func lastBeside(a nixtext.Attr, all []nixtext.Attr) nixtext.Attr {
+	last := a
+	for _, b := range all {
+		if b.Beside(a) && len(b.Names) == len(a.Names) && b.From > last.From {
+			last = b
+		}
+	}
+	return last
+}
+
+// mentions counts how often a value names a host, also within other words.
+func mentions(a nixtext.Attr, host string) (n int) {
+	for _, t := range a.Value {
+		computed := t.Kind == nixtext.Mixed || t.Kind == nixtext.Path
+		if s, ok := t.Plain(); ok && s == host || t.IsIdent(host) || computed && strings.Contains(t.Text, host) {
+			n++
+		}
+	}
+	return n
+}
+
+// borrowed are notes about what an entry has that is named after its host, such
+// as users."me@laptop".
+func borrowed(e nixtext.Attr, like, host string) []string {
+	var notes []string
+	for _, t := range e.Value {
+		if s, ok := t.Plain(); ok && s != like && strings.Contains(s, like) {
+			notes = append(notes, fmt.Sprintf("the entry of %s has %s in it, copied from %s; change it if %s has its own", host, t.Text, like, host))
+		}
+	}
+	return notes
+}
+
+// lists are notes about bindings that name hosts one by one.
+func (k *keysFile) lists(like nixtext.Attr, host string) []string {
+	var notes []string
+	for _, a := range k.Attrs {
+		if a.Set || isUserSet(setOf(a)) {
+			continue
+		}
+		others := 0
+		for _, key := range k.keys {
+			if key.Beside(like) && key.Last() != a.Last() && len(k.references(a, key)) > 0 {
+				others++
+			}
+		}
+		if others > 1 {
+			notes = append(notes, fmt.Sprintf("line %d: %s names hosts one by one; add %s there if it belongs to them",
+				k.line(a), strings.Join(a.Path, "."), host))
+		}
+	}
+	return notes
+}
+
+// copyOf inserts a copy of the binding a for another host, after another binding.
+func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
+	name := a.Names[len(a.Names)-1]
+	called := attrName(host, name.Kind == nixtext.String)
+	inside = append([]change{{name.From, name.To, called}}, inside...)
+	inside = append(inside, k.alignment(a, name, len(called))...)
+	inside = append(inside, k.comments(a)...)
+	text := string(splice(k.Src, a.From, a.To, inside))
+
+	lineStart := bytes.LastIndexByte(k.Src[:after.From], '\n') + 1
+	indent := string(k.Src[lineStart:after.From])
+	end := nixtext.LineEnd(k.Src, after.To)
+	rest := strings.TrimSpace(string(k.Src[after.To:end]))
+	if strings.TrimLeft(indent, " \t") != "" || rest != "" && !strings.HasPrefix(rest, "#") {
+		return change{after.To, after.To, " " + text} // several bindings share the line
+	}
+	newline := "\n"
+	if end > 0 && end < len(k.Src) && k.Src[end-1] == '\r' {
+		newline = "\r\n"
+		end--
+	}
+	return change{end, end, newline + indent + text}
+}
+
+// alignment keeps the = in its column, if the set has all of them in one.
+func (k *keysFile) alignment(a nixtext.Attr, name nixtext.Token, width int) []change {
+	equals := func(n nixtext.Token) int { return n.To + bytes.IndexByte(k.Src[n.To:], '=') }
+	column, padded := -1, false
+	for _, b := range k.Attrs {
+		if !b.Beside(a) || len(b.Names) != len(a.Names) {
+			continue
+		}
+		n := b.Names[len(b.Names)-1]
+		eq := equals(n)
+		if strings.Trim(string(k.Src[n.To:eq]), " ") != "" || column >= 0 && column != eq-n.From {
+			return nil
+		}
+		column, padded = eq-n.From, padded || eq-n.To > 1
+	}
+	if !padded {
+		return nil
+	}
+	return []change{{name.To, equals(name), strings.Repeat(" ", max(1, column-width))}}
+}
+
+// comments are the changes that leave out a binding's inner comments: they are
+// about another host.
+func (k *keysFile) comments(a nixtext.Attr) []change {
+	var list []change
+	at := a.Names[len(a.Names)-1].To
+	for _, t := range append(slices.Clone(a.Value), nixtext.Token{From: a.To - 1, To: a.To}) {
+		for i := at; i < t.From; i++ {
+			var end int
+			switch {
+			case k.Src[i] == '#':
+				end = nixtext.LineEnd(k.Src, i)
+			case bytes.HasPrefix(k.Src[i:t.From], []byte("/*")):
+				end = i + 2 + bytes.Index(k.Src[i+2:], []byte("*/")) + 2
+			default:
+				continue
+			}
+			from := i
+			for from > at && (k.Src[from-1] == ' ' || k.Src[from-1] == '\t') {
+				from--
+			}
+			// A comment on its own line takes the line with it.
+			if from > at && k.Src[from-1] == '\n' && end < len(k.Src) && k.Src[end] == '\n' {
+				from--
+			}
+			list = append(list, change{from, end, ""})
+			i = end - 1
+		}
+		at = max(at, t.To)
+	}
+	return list
+}
+
+func attrName(host string, quoted bool) string {
+	if quoted {
+		return `"` + host + `"`
+	}
+	return nixtext.Name(host)
+}
+
+// splice is a part of a file with changes.
+func splice(src []byte, from, to int, changes []change) []byte {
+	slices.SortStableFunc(changes, func(a, b change) int { return a.from - b.from })
+	var out []byte
+	for _, c := range changes {
+		if c.from < from {
+			continue
+		}
+		out = append(append(out, src[from:c.from]...), c.text...)
+		from = c.to
+	}
+	return append(out, src[from:to]...)
+}
+
+func (k *keysFile) apply(changes []change) *KeysEdit {
+	data := splice(k.Src, 0, len(k.Src), changes)
+	return &KeysEdit{Data: data, Removed: without(k.Src, data), Added: without(data, k.Src)}
+}
+
+// without are the lines of a file that another one lacks, in order.
+func without(src, other []byte) (list []string) {
+	count := map[string]int{}
+	for line := range bytes.Lines(other) {
+		count[string(line)]++
+	}
+	for line := range bytes.Lines(src) {
+		if count[string(line)]--; count[string(line)] < 0 {
+			list = append(list, strings.TrimRight(string(line), "\r\n"))
+		}
+	}
+	return list
+}

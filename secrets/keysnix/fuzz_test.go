@@ -1,0 +1,52 @@
+package keysnix
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func FuzzKeys(f *testing.F) {
+	for _, c := range keysCases {
+		f.Add([]byte(keysText(c.src)))
+	}
+	for _, v := range allVariants()[:20] {
+		f.Add(v.src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		before := bytes.Clone(src)
+		keys, err := Keys(src)
+		if err != nil {
+			if _, ok := errors.AsType[*ShapeError](err); !ok {
+				t.Errorf("an error of another kind: %v", err)
+			}
+		}
+		if e, err := added(src, "fuzzed", keyN); err == nil {
+			if k, err := KeyOf(e.Data, "fuzzed"); err != nil || k.Recipient != keyN {
+				t.Errorf("the key that was added is %v, %v", k, err)
+			}
+			for _, k := range keys {
+				if !bytes.Contains(e.Data, []byte(k.Recipient)) {
+					t.Errorf("%s lost its key", k.Name)
+				}
+			}
+		}
+		for _, k := range keys {
+			// Of two keys with one name, the host's own is replaced.
+			own, _ := KeyOf(src, k.Name)
+			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(own.Recipient)+len(keyN) {
+				t.Error("replacing a key changed something else")
+			}
+		}
+		if p, err := AddHost(src, NewKey{Host: "fuzzed", Recipient: keyN}); err == nil {
+			for _, e := range p.ByHand {
+				if len(e.ByHand) == 0 || !bytes.Contains([]byte(e.ByHand[0].Text), []byte(keyN)) {
+					t.Error("a way to enter the key by hand has no line with it")
+				}
+			}
+		}
+		if !bytes.Equal(src, before) {
+			t.Error("the file that was read is changed")
+		}
+	})
+}

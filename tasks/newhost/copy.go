@@ -1,0 +1,158 @@
+package newhost
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"auto-installer/internal/sys"
+)
+
+func makeCopy(dir string) sys.Cmd {
+	return sys.Cmd{Does: "make a folder for a copy of the repo", Argv: []string{"mkdir", "-m", "0700", "--", dir}, Quiet: true}
+}
+
+func dropCopy(dir string) sys.Cmd {
+	return sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", dir}, Quiet: true}
+}
+
+// copyTo copies the repo as it is in the work tree, without ignored files, and
+// writes the draft over it. It returns the files that git does not know.
+func (o Options) copyTo(ctx context.Context, s sys.System, dir string) (unknown []string, err error) {
+	known, err := o.list(ctx, s, "--cached")
+	if err != nil {
+		return nil, err
+	}
+	if unknown, err = o.list(ctx, s, "--others", "--exclude-standard"); err != nil {
+		return nil, err
+	}
+	from, err := os.OpenRoot(o.Repo)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	to, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer to.Close()
+	for _, name := range slices.Concat(known, unknown) {
+		if err := copyFile(from, to, name); err != nil {
+			return nil, err
+		}
+	}
+	// nix may read the work tree of a file that it evaluates: agenix.Evaluate
+	// finds that by its .git.
+	if err := to.Mkdir(".git", 0o700); err != nil {
+		return nil, err
+	}
+	return unknown, errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
+}
+
+// list runs git ls-files.
+func (o Options) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
+	list := git(o, "list the files", append([]string{"ls-files", "-z"}, which...)...)
+	list.Quiet = true
+	out, err := s.Output(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
+}
+
+// copyFile copies a file or a link. It skips what a flake does not see either: a
+// folder, which is a repo of its own, and a link out of the repo.
+func copyFile(from, to *os.Root, name string) error {
+	info, err := from.Lstat(name)
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && errno != syscall.ENOENT && errno != syscall.ENOTDIR {
+		return err
+	}
+	if err != nil || info.IsDir() {
+		return nil // deleted, or below a link out of the repo
+	}
+	if err := to.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	if info.Mode()&os.ModeSymlink != 0 {
+		if _, err := from.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		target, err := from.Readlink(name)
+		if err != nil {
+			return err
+		}
+		return to.Symlink(target, name)
+	}
+	if !info.Mode().IsRegular() {
+		return nil // git ignores it too
+	}
+	in, err := from.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// forget removes from the copy the files that the flake does not see: those that
+// git does not know once the draft is added. It returns them.
+func (o Options) forget(dir string, unknown []string) ([]string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := root.Remove(".git"); err != nil {
+		return nil, err
+	}
+	unknown = slices.DeleteFunc(unknown, func(name string) bool {
+		_, drafted := o.Draft.files[name]
+		return drafted
+	})
+	for _, name := range unknown {
+		if err := root.RemoveAll(name); err != nil {
+			return nil, err
+		}
+		for up := filepath.Dir(name); up != "." && root.Remove(up) == nil; up = filepath.Dir(up) {
+			continue // until a folder is not empty
+		}
+	}
+	return unknown, nil
+}
+
+// writeTo writes the draft into a copy of the repo.
+func (d *Draft) writeTo(dir string) error {
+	for name, f := range d.files {
+		if err := writeIn(dir, name, f.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeIn writes a file of a copy of the repo, and never through a link out of it.
+func writeIn(dir, name string, data []byte) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	if err := root.WriteFile(name, data, 0o600); err != nil {
+		return sys.Faultf(sys.CodeUsage, "put a plain file there, within the repo", "%s is no place to write to: %w", name, err)
+	}
+	return sys.GiveTree(dir, dir) // nix reads it as the copy's owner
+}

@@ -1,0 +1,201 @@
+package newhost
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"auto-installer/internal/nix/flake"
+	"auto-installer/internal/nix/nixlog"
+	"auto-installer/internal/sys"
+	"auto-installer/secrets/keysnix"
+	"auto-installer/secrets/nixtext"
+)
+
+func nix(dir, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: dir}
+}
+
+func namesOf(dir, does, set string) sys.Cmd {
+	return nix(dir, does, "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#"+set, "--apply", "builtins.attrNames")
+}
+
+const systemsIn, imagesIn = "nixosConfigurations", "packages.x86_64-linux"
+
+func systems(dir string) sys.Cmd { return namesOf(dir, "see which systems the flake has", systemsIn) }
+
+func drvPath(dir, attr string) sys.Cmd {
+	return nix(dir, "evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
+		flake.Path(dir)+"#"+attr+".drvPath",
+		// seq evaluates all of it and prints nothing.
+		"--apply", `path: builtins.seq path ""`)
+}
+
+// names are the systems and images of the flake in a copy of the repo, each with
+// its set. A flake may have no images.
+func names(ctx context.Context, s sys.System, dir string) (all []string, err error) {
+	images := namesOf(dir, "see which packages the flake has", imagesIn)
+	images.Quiet, images.Mute = true, true
+	for _, c := range []struct {
+		set string
+		cmd sys.Cmd
+	}{{systemsIn, systems(dir)}, {imagesIn, images}} {
+		out, err := s.Output(ctx, c.cmd)
+		if err != nil && c.cmd.Mute {
+			continue
+		}
+		var list []string
+		if err == nil {
+			err = json.Unmarshal(out, &list)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range list {
+			all = append(all, c.set+"."+name)
+		}
+	}
+	return all, nil
+}
+
+// flake adds the host's installer to a flake.nix that lists each, and sees that
+// nix can evaluate it. Lines that do not fit are left to the user.
+func (o Options) flake(ctx context.Context, s sys.System, dir string, unknown []string) error {
+	src := o.Draft.before["flake.nix"]
+	how := shapeOf(src)
+	var edits []flakeEdit
+	if how == shapeDefinitions {
+		edits = o.flakeEdits(src)
+	}
+	switch {
+	case o.Evaluate:
+		return o.evaluate(ctx, s, dir, unknown, how, edits)
+	case !o.defines():
+	case how == shapeNone:
+		o.Draft.flakeHand = o.callMkInstallers()
+	case how == shapeFolders && o.hostsArgument() != "":
+		o.Draft.flakeHand = []keysnix.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(o.hostsArgument())}}
+	default:
+		o.draftFlake(s, src, edits)
+	}
+	return nil
+}
+
+// evaluate sees that the flake has the host's installer, with the edits if it
+// lacks it, and that nix can evaluate that.
+func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown []string, how shape, edits []flakeEdit) error {
+	hint := "correct the flake; or leave the evaluation for later with --no-eval"
+	if len(unknown) > 0 {
+		hint = "a flake sees only what git knows, and so not " + sys.Clean(unknown[0])
+		if n := len(unknown) - 1; n > 0 {
+			hint += fmt.Sprintf(" and %d more", n)
+		}
+		hint += ": `git add` what is needed. Else correct the flake; or leave the evaluation for later with --no-eval"
+	}
+	host := o.Host.TargetHost
+	installer, image := host+"-installer", host+"InstallerIso"
+	now, err := names(ctx, s, dir)
+	if err != nil {
+		return sys.Faultf(sys.CodeSource, hint, "the flake cannot be evaluated: %w", err)
+	}
+	switch missing := !slices.Contains(now, systemsIn+"."+installer); {
+	case missing && how == shapeFolders:
+		return sys.Faultf(sys.CodeSource,
+			"give mkInstallers the folder that the hosts are in: `hosts = ./"+o.hosts()+";`, or name that with --hosts-dir; or "+hint,
+			"the flake makes no installer of %s: nixosConfigurations.%s is missing", o.dir(), nixtext.Name(installer))
+	case missing && len(edits) == 0:
+		o.Draft.flakeHand = o.callMkInstallers()
+	case missing:
+		if now, err = o.tryFlake(ctx, s, dir, now, edits); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(now, systemsIn+"."+host) {
+		s.Warn("the flake has no nixosConfigurations." + nixtext.Name(host) + " yet: the installer has nothing to install until it does")
+	}
+	attr := image
+	switch {
+	case !slices.Contains(now, systemsIn+"."+installer):
+		s.Warn("the installer of " + host + " is not evaluated: the flake makes none yet")
+		return nil
+	case !slices.Contains(now, imagesIn+"."+image):
+		attr = fmt.Sprintf("nixosConfigurations.%q.config.system.build.isoImage", installer)
+	}
+	if err := nixlog.Run(ctx, s, drvPath(dir, attr)); err != nil {
+		return sys.Faultf(sys.CodeSource, hint, "the installer of %s cannot be evaluated: %w", host, err)
+	}
+	s.Log("the installer of " + host + " evaluates")
+	return nil
+}
+
+// tryFlake drafts the edits that change nothing else in the flake. It returns the
+// names that the flake has then.
+func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before []string, edits []flakeEdit) ([]string, error) {
+	src := o.Draft.before["flake.nix"]
+	now, why := chooseFlake(o.Host.TargetHost, src, edits, before, func(data []byte) ([]string, error) {
+		if err := writeIn(dir, "flake.nix", data); err != nil {
+			return nil, err
+		}
+		return names(ctx, s, dir)
+	})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if why != nil {
+		s.Warn("flake.nix is not edited so: " + sys.Clean(why.Error()))
+	}
+	o.draftFlake(s, src, edits)
+	return now, writeIn(dir, "flake.nix", applied(src, edits))
+}
+
+// chooseFlake tries all edits, then one less, and takes their place from those
+// that change something else. It returns the names that the flake has then, and
+// the first fault of an edit.
+func chooseFlake(
+	host string, src []byte, edits []flakeEdit, before []string, eval func(data []byte) ([]string, error),
+) (now []string, why error) {
+	for i := len(edits) - 1; i >= 0; i-- {
+		if edits[i].at == 0 {
+			continue
+		}
+		now, err := eval(applied(src, edits))
+		if err == nil {
+			err = judgeFlake(host, before, now, edits)
+		}
+		if err == nil {
+			return now, why
+		}
+		why = cmp.Or(why, err)
+		edits[i].at = 0
+	}
+	return before, why
+}
+
+// judgeFlake compares the names of a flake before and after its edit: the
+// installer is new, its image if that is added, and nothing else changes.
+func judgeFlake(host string, before, after []string, edits []flakeEdit) error {
+	installer, image := systemsIn+"."+host+"-installer", imagesIn+"."+host+"InstallerIso"
+	for _, name := range before {
+		if !slices.Contains(after, name) {
+			return fmt.Errorf("%s would be gone", name)
+		}
+	}
+	for _, name := range after {
+		if !slices.Contains(before, name) && name != installer && name != image {
+			return fmt.Errorf("%s would be new", name)
+		}
+	}
+	adds := []string{installer}
+	if slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.set == imagesIn && e.at > 0 }) {
+		adds = append(adds, image)
+	}
+	for _, name := range adds {
+		if !slices.Contains(after, name) {
+			return fmt.Errorf("%s would be missing", name)
+		}
+	}
+	return nil
+}

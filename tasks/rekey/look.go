@@ -1,0 +1,244 @@
+// Package rekey re-encrypts the secrets of a flake to the recipients that its
+// rules name, as `agenix --rekey` does. It decrypts and encrypts everything in
+// memory before it replaces the first file.
+package rekey
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"auto-installer/internal/sys"
+	"auto-installer/internal/worktree"
+	"auto-installer/secrets"
+)
+
+// Options says which files are for whom.
+type Options struct {
+	Root  string // the work tree; nothing outside of it is changed
+	Dir   string // in it, that the rules' paths are relative to
+	Rules []secrets.Rule
+	Held  []*secrets.Held
+	Names map[string]string // of the keys' holders, by the keys' ID
+	// Record is this user's file that says to whom files are encrypted where their
+	// stanzas do not; or empty.
+	Record string
+}
+
+// Work is what Look finds, and what the steps make of it.
+type Work struct {
+	o      Options
+	Files  []*File
+	record record
+	tx     *worktree.Tx // from Open to Write
+}
+
+// File is a file of the rules.
+type File struct {
+	secrets.Rule
+	Missing bool
+	Why     string // why it is re-encrypted; empty if it is not
+
+	name    string // below the work tree
+	header  *secrets.Header
+	sum     string // hash of the file
+	before  []byte // the file when Open read it
+	content []byte // decrypted; wiped once it is encrypted
+	closed  bool   // none of the keys opens it
+	after   []byte
+}
+
+// Look reads the files' headers and judges which are re-encrypted: all that are not
+// shown to be for exactly their recipients. The stanzas of ssh and tagged keys show
+// it. Those of age1… keys do not: it takes the private key, or the record of an
+// earlier run.
+func Look(ctx context.Context, o Options) (*Work, error) {
+	w := &Work{o: o, record: readRecord(o.Record)}
+	root, err1 := filepath.EvalSymlinks(o.Root)
+	dir, err2 := filepath.EvalSymlinks(o.Dir)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	for _, r := range o.Rules {
+		name, err := filepath.Rel(root, filepath.Join(dir, r.File))
+		if err != nil {
+			return nil, err
+		}
+		w.Files = append(w.Files, &File{Rule: r, name: name})
+	}
+	return w, w.each(ctx, w.Files, func(int) {}, w.judge)
+}
+
+// None reports whether the rules name files, and none of them exists.
+func (w *Work) None() bool {
+	return len(w.Files) > 0 && !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing })
+}
+
+// maxFile bounds a secret, in bytes: it is decrypted in memory.
+const maxFile = 256 << 20
+
+func (w *Work) judge(f *File) error {
+	data, err := sys.ReadRegular(filepath.Join(w.o.Dir, f.File), maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		f.Missing = true
+		return nil
+	}
+	if err != nil {
+		return sys.Faultf(sys.CodeUsage, "make it a file that can be read, or remove it from the rules", "%w", err)
+	}
+	f.sum = hashOf(data)
+	if f.header, err = secrets.ReadHeader(bytes.NewReader(data)); err != nil {
+		return sys.Faultf(sys.CodeUsage, "restore it from git, or remove it from the rules", "%s: %w", f.File, err)
+	}
+	switch is := f.header.IsFor(f.Recipients, w.o.Held...); {
+	case f.header.Armored != f.Armor && f.Armor:
+		f.Why = "the rules want it armored"
+	case f.header.Armored != f.Armor:
+		f.Why = "the rules do not want it armored"
+	case is == secrets.No:
+		f.Why = "its recipients were others"
+	case is == secrets.Unknown && !w.record.has(f):
+		f.Why = "its recipients were unknown"
+	}
+	return nil
+}
+
+func hashOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// changed are the files to re-encrypt.
+func (w *Work) changed() []*File {
+	return slices.DeleteFunc(slices.Clone(w.Files), func(f *File) bool { return f.Why == "" })
+}
+
+// Replaceable checks, before anything is decrypted, that the files can be replaced
+// and that the plugins of their recipients are installed. The error names every
+// fault.
+func (w *Work) Replaceable() error {
+	tx, err := worktree.Begin(w.o.Root)
+	if err != nil {
+		return sys.WithHint(err, sys.CodeUsage, "make it readable", w.o.Root)
+	}
+	var all *sys.Fault
+	add := func(f *sys.Fault) {
+		if all == nil {
+			all = f
+			return
+		}
+		both := *all
+		both.Cause += "\n" + f.Cause
+		all = &both
+	}
+	for _, f := range w.changed() {
+		if err := tx.Check(f.name); err != nil {
+			add(sys.WithHint(err, sys.CodeUsage, "make it a file that can be read", f.File))
+		}
+		for _, r := range f.Recipients {
+			if program := r.MissingPlugin(); program != "" {
+				add(sys.WithHint(NoPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
+			}
+		}
+	}
+	if err := tx.Rollback(); err != nil || all == nil {
+		return err
+	}
+	return all
+}
+
+// NoPlugin is the fault of a key whose plugin is not installed.
+func NoPlugin(program string) *sys.Fault {
+	return sys.Faultf(sys.CodeMachine, "install "+program+" in a folder of PATH", "it needs %s, which is not installed", program)
+}
+
+// Unlock asks for the passphrases that Open needs: while it runs, the screen shows
+// its progress.
+func Unlock(w *Work) error {
+	for _, f := range w.changed() {
+		if err := f.header.CanOpen(secrets.Identities(w.o.Held)...); isPassphrase(err) {
+			return noPassphrase(err)
+		}
+	}
+	return nil
+}
+
+func isPassphrase(err error) bool {
+	return errors.Is(err, secrets.ErrNeedsPassphrase) || errors.Is(err, secrets.ErrWrongPassphrase)
+}
+
+func noPassphrase(err error) error {
+	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+}
+
+// name names a key's holder, for the user.
+func (w *Work) name(r *secrets.Recipient) string {
+	if n := w.o.Names[r.ID()]; n != "" {
+		return n + " (" + r.Short() + ")"
+	}
+	return r.Short()
+}
+
+func recipients(n int) string {
+	if n == 1 {
+		return "1 recipient"
+	}
+	return fmt.Sprintf("%d recipients", n)
+}
+
+// each runs do with every file, several at once, and returns the first error in the
+// files' order. It calls done after each, one at a time.
+func (w *Work) each(ctx context.Context, files []*File, done func(n int), do func(*File) error) error {
+	workers := runtime.GOMAXPROCS(0)
+	if slices.ContainsFunc(w.o.Held, (*secrets.Held).IsPlugin) {
+		workers = 1 // a plugin may ask for a touch
+	}
+	errs := make([]error, len(files))
+	next := make(chan int)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	n := 0
+	for range min(workers, len(files)) {
+		group.Go(func() {
+			for i := range next {
+				errs[i] = do(files[i])
+				mu.Lock()
+				n++
+				done(n)
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range files {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress reports how many of the files are done.
+func progress(s sys.System, files []*File, label string) func(int) {
+	return func(n int) {
+		s.Progress(sys.Progress{Done: int64(n), Total: int64(len(files)), Unit: "files", Label: label})
+	}
+}
