@@ -104,7 +104,7 @@ func (m *seeding) wrongAnswers() []seed {
 		{name: "another host's sealed keys", words: "keys of other, not of demo", args: m.with("--bundle", file("other.bundle"), "--bundle-passphrase-file", "/run/passphrase")},
 		{name: "sealed keys without passphrase", words: "no passphrase to open it", args: m.with("--bundle", file("demo.bundle"))},
 		{name: "no sealed keys on the medium", words: "no sealed keys of demo", args: m.with("--bundle-passphrase-file", "/run/passphrase")},
-		{name: "a ref that is no name", words: "is not a name of a branch", args: m.with("--ref", "main..next")},
+		{name: "an invalid ref", words: "is not a name of a branch", args: m.with("--ref", "main..next")},
 		{name: "a password in the remote", words: "has a password", args: m.with("--remote", "https://me:secret@example.org/r.git")},
 		{name: "a system that is not a store path", words: "is not a store path", args: m.with("--system", "/run/current-system")},
 		{name: "no prebuilt system on the medium", words: "none was found", args: installArgs("/run/unbuilt.toml", m.target), prep: m.variant("demo-swap", "unbuilt", `targetHost = "demo-swap"`, `targetHost = "unbuilt"`)},

@@ -140,9 +140,9 @@ func (m *seeding) wrongContract() []seed {
 	}
 	all[len(all)-1].undo += "; e2label " + carrier + " precious-SMALL; udevadm settle"
 	return append(all, seed{
-		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "configuration is unknown", args: m.prebuilt(),
+		name: "an unknown configuration", step: "contract", exit: 7, words: "configuration is unknown", args: m.prebuilt(),
 	}, seed{
-		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 mismatches: ",
+		name: "three mismatches", slice: true, step: "contract", exit: 7, words: "3 mismatches: ",
 		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "LUKS1-LUKS", "OTHER-LUKS",
 			"prebuilt = true", "keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\""),
 		args: append(installArgs("/run/wrong.toml", m.target), "--passphrase-file", "/run/passphrase"),
@@ -193,7 +193,7 @@ func (m *seeding) wrongSource() []seed {
 			args: m.with("--source", m.sealedForAnother(), "--age-identity", "/run/host.agekey"),
 		},
 		seed{
-			name: "unattended, secrets and no identity", step: "secrets", exit: 2, words: "nobody is there to send it",
+			name: "unattended, secrets and no identity", step: "secrets", exit: 2, words: "cannot wait for its age identity",
 			args: []string{"install", "--unattended", "--host", "demo", "--disk", m.target.ID(), "--source", "/run/sealed", "--no-power"},
 		},
 	)
