@@ -120,7 +120,7 @@ func (i *installer) halfWritten(d Disk) {
 		i.t.Fatal(err)
 	}
 	all := string(r.Stdout) + string(r.Stderr)
-	if r.Exit != 130 || !strings.Contains(all, "is not whole and cannot be used as it is") {
+	if r.Exit != 130 || !strings.Contains(all, "is incomplete and unusable") {
 		i.t.Errorf("stopped in the middle: exit code %d\n%s", r.Exit, all)
 	}
 	if got := shell(i.t, i.Machine, "blkid -p "+d.ID()+" || true"); strings.TrimSpace(got) != "" {

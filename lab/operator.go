@@ -7,12 +7,10 @@ import (
 	"strings"
 )
 
-// What an operator does at each of the installer's screens. They are known by
-// their names in the header; beyond that little is taken for granted of their
-// words.
+// What an operator does at each of the installer's screens. The operator knows a
+// screen by its name in the header, and relies on few other words.
 
-// At waits for the screen of that name. If the install fails meanwhile, that
-// is an error at once.
+// At waits for the screen of that name. It fails at once if the install fails.
 func (o *Operator) At(ctx context.Context, name string) ([]string, error) {
 	on := regexp.MustCompile(`\b` + name + `\b`)
 	failed := false
@@ -26,7 +24,7 @@ func (o *Operator) At(ctx context.Context, name string) ([]string, error) {
 	return screen, err
 }
 
-// do runs steps up to the first that fails.
+// do runs the steps up to the first that fails.
 func do(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -57,7 +55,7 @@ func (o *Operator) shot(ctx context.Context, name string) func() error {
 	return func() error { return o.Shot(ctx, name) }
 }
 
-// complains waits for a line that begins with an exclamation mark.
+// complains waits for a line that starts with an exclamation mark.
 func (o *Operator) complains(ctx context.Context) func() error {
 	return func() error {
 		_, err := o.Await(ctx, "a complaint", func(screen []string) bool {
@@ -76,7 +74,7 @@ func (o *Operator) complains(ctx context.Context) func() error {
 func (o *Operator) Welcome(ctx context.Context) error {
 	checked := func() error {
 		_, err := o.Await(ctx, "the end of the checks", func(screen []string) bool {
-			return Shows(screen, "firmware") && !Shows(screen, "looking")
+			return Shows(screen, "firmware") && !Shows(screen, "checking")
 		})
 		return err
 	}
@@ -85,7 +83,7 @@ func (o *Operator) Welcome(ctx context.Context) error {
 		o.press(ctx, "enter"))
 }
 
-// Keyboard goes on with the keymap as it is.
+// Keyboard goes on with the loaded keymap.
 func (o *Operator) Keyboard(ctx context.Context) error {
 	return do(o.at(ctx, "Keyboard"), o.press(ctx, "enter"))
 }
@@ -105,7 +103,7 @@ func (o *Operator) ChooseDisk(ctx context.Context, serial string) error {
 		o.press(ctx, "d", "enter"))
 }
 
-// planned waits for the plan to be made.
+// planned waits for the plan.
 func (o *Operator) planned(ctx context.Context) func() error {
 	return func() error { return do(o.at(ctx, "Plan"), o.see(ctx, "partition", "after")) }
 }
@@ -124,7 +122,7 @@ func (o *Operator) Passphrase(ctx context.Context, passphrase string) error {
 }
 
 // MistypePassphrase types the passphrase and then another one, reads the
-// complaint, and types the second right.
+// complaint, and types the second one correctly.
 func (o *Operator) MistypePassphrase(ctx context.Context, passphrase, wrong string) error {
 	return do(o.at(ctx, "Passphrase"), o.shot(ctx, "passphrase"),
 		o.types(ctx, passphrase), o.press(ctx, "enter"), o.types(ctx, wrong), o.press(ctx, "enter"),
@@ -132,15 +130,15 @@ func (o *Operator) MistypePassphrase(ctx context.Context, passphrase, wrong stri
 		o.types(ctx, passphrase), o.shot(ctx, "passphrase-twice"), o.press(ctx, "enter"))
 }
 
-// NoRecoveryKey goes on without one.
+// NoRecoveryKey goes on without a recovery key.
 func (o *Operator) NoRecoveryKey(ctx context.Context) error {
 	return do(o.at(ctx, "Recovery"), o.press(ctx, "enter"))
 }
 
 var recoveryGroups = regexp.MustCompile(`\b(?:[cbdefghijklnrtuv]{4} ){3,7}[cbdefghijklnrtuv]{4}\b`)
 
-// RecoveryKey has one made, reads it off the screen, and types its end: wrong
-// first.
+// RecoveryKey makes a recovery key, reads it from the screen, and types a wrong end
+// and then the right one.
 func (o *Operator) RecoveryKey(ctx context.Context) (key string, err error) {
 	err = do(o.at(ctx, "Recovery"), o.shot(ctx, "recovery"), o.press(ctx, "m"), func() error {
 		_, err := o.Await(ctx, "a recovery key", func(screen []string) bool {
@@ -154,20 +152,20 @@ func (o *Operator) RecoveryKey(ctx context.Context) (key string, err error) {
 	return key, err
 }
 
-// Confirm types a wrong word, which does nothing, and then yes.
+// Confirm types a wrong word, sees it refused, and types yes.
 func (o *Operator) Confirm(ctx context.Context, wrong string) error {
 	return do(o.at(ctx, "Confirm"), o.see(ctx, "yes"), o.shot(ctx, "confirm"),
 		o.types(ctx, wrong), o.press(ctx, "enter"), o.see(ctx, "type the word yes"), o.shot(ctx, "confirm-wrong"),
 		o.types(ctx, "yes"), o.shot(ctx, "confirm-yes"), o.press(ctx, "enter"), o.at(ctx, "Install"))
 }
 
-// Yes confirms.
+// Yes types yes.
 func (o *Operator) Yes(ctx context.Context) error {
 	return do(o.at(ctx, "Confirm"), o.types(ctx, "yes"), o.press(ctx, "enter"), o.at(ctx, "Install"))
 }
 
-// Watch follows the install to its end, and looks at the full log and at what
-// Ctrl+C would mean on the way. The countdown at the end is then held.
+// Watch follows the install to its end. On the way it opens the full log and the
+// Ctrl+C question; at the end it stops the countdown.
 func (o *Operator) Watch(ctx context.Context) error {
 	return do(o.shot(ctx, "install"), o.done(ctx, "mount"), o.shot(ctx, "install-half"),
 		o.press(ctx, "z"), o.shot(ctx, "install-log"), o.press(ctx, "z"),
@@ -175,7 +173,7 @@ func (o *Operator) Watch(ctx context.Context) error {
 		o.at(ctx, "Done"), o.press(ctx, "space"), o.shot(ctx, "done"))
 }
 
-// done waits for a step to be ticked off.
+// done waits until a step is ticked off.
 func (o *Operator) done(ctx context.Context, step string) func() error {
 	tick := regexp.MustCompile(`√\s+` + step + `\b`)
 	return func() error {

@@ -29,7 +29,7 @@ func TestSeededSmallMachine(t *testing.T) {
 	m := alone(t, Config{Memory: 850, Network: GitServer, Disks: []Disk{target}})
 	m.refuses(seed{name: "too little memory", step: "preflight", exit: 5, words: "too little memory", args: m.with()})
 	m.refuses(seed{
-		name: "no disk but the stick", step: inDetect, exit: 4, words: "no disk can be taken", args: installArgs("demo", Disk{}),
+		name: "no disk but the stick", step: inDetect, exit: 4, words: "no disk can be used", args: installArgs("demo", Disk{}),
 		begin: func(i *installer) { i.must(i.Unplug(i.t.Context(), target.Serial)) },
 	})
 	powerOff(t, m.Machine)

@@ -19,7 +19,7 @@ func (m *seeding) wrongDisks() []seed {
 		{name: "a missing disk", slice: true, words: "/dev/nosuchdisk", args: on("/dev/nosuchdisk")},
 		{name: "unattended, a disk with data", slice: true, words: "holds data", args: unattended("demo", "/dev/nvme0n1")},
 		{name: "unattended, the host is there already", words: "is installed there already", prep: m.variant("demo", "mine", "DEMO-ROOT", "precious-TARGET"), args: unattended("/run/mine.toml", m.target.ID())},
-		{name: "no disk named, and it is not clear", words: "the disk is not clear", args: installArgs("demo", Disk{})},
+		{name: "no disk named, and it is not clear", words: "not clear which disk to use", args: installArgs("demo", Disk{})},
 		{name: "a disk that is swapped to", words: "swap in use", args: on(m.small.ID()), prep: "swapon " + m.small.ID() + "-part2", undo: "swapoff " + m.small.ID() + "-part2"},
 		{
 			name: "a disk below the device-mapper", words: "is in use by", args: on(m.small.ID()),

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Terminal is where a program of the machine draws its screens, with its keys.
+// Terminal is a screen and a keyboard of the machine.
 type Terminal interface {
-	// Screen is what it shows, a line each, without trailing blanks.
+	// Screen returns the lines that it shows, without trailing blanks.
 	Screen(ctx context.Context) ([]string, error)
 	// Key presses a key: "enter", "esc", "up", "ctrl+c", or a character.
 	Key(ctx context.Context, key string) error
-	// Picture keeps what it shows under a name in the machine's folder.
+	// Picture saves what it shows under a name in the machine's folder.
 	Picture(ctx context.Context, name string) error
 }
 
-// VT is a virtual console of the machine, tty1 and on: keys come from the
-// machine's own keyboard, so it must be the one that is shown.
+// VT is a virtual console of the machine, from tty1 on. Its keys come from the
+// machine's keyboard, so it must be the console that is shown.
 type VT struct {
 	Machine *Machine
 	Number  int
@@ -72,36 +72,11 @@ func (v VT) Picture(ctx context.Context, name string) error {
 	return err
 }
 
-// Serial is the machine's serial line with a terminal of 80×24 at its end.
-type Serial struct {
-	Machine *Machine
-	vt      *vt
-}
-
-// NewSerial puts a terminal at the end of the serial line.
-func NewSerial(m *Machine) *Serial {
-	s := &Serial{m, newVT(80, 24)}
-	m.Console.Mirror(s.vt)
-	return s
-}
-
-// Screen is what the terminal shows.
-func (s *Serial) Screen(context.Context) ([]string, error) { return s.vt.Screen(), nil }
-
-// Key sends what the terminal's key does.
-func (s *Serial) Key(_ context.Context, key string) error { return s.Machine.Console.Type(sent(key)) }
-
-// Picture writes the text to NAME.txt.
-func (s *Serial) Picture(_ context.Context, name string) error {
-	return s.Machine.keep(name+".txt", strings.Join(s.vt.Screen(), "\n")+"\n")
-}
-
-// RunOn starts the program under test on a terminal of the machine, such as
-// tty1 or ttyS0, as the kiosk of an installer medium does: in place of the
-// login, and such that an install which it has started outlives it. It returns
-// the name of its unit.
+// RunOn starts the program under test on a terminal of the machine, such as tty1
+// or ttyS0, as the kiosk of an installer medium does: in place of the login, and
+// so that an install outlives the screens. It returns the name of the unit.
 func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (unit string, err error) {
-	// A name of its own: the unit stays as long as what it started does.
+	// The name is unique: a unit stays as long as the install that it started.
 	m.runs++
 	unit = fmt.Sprintf("screens-%s-%d.service", tty, m.runs)
 	getty := "getty@" + tty
@@ -117,7 +92,7 @@ func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (
 		"--setenv=TERM=" + term, "--setenv=HOME=/root", "--setenv=USER=root", "--setenv=SHELL=/bin/bash", "--setenv=LANG=C.UTF-8",
 		"/lab/auto-installer",
 	}
-	// Kernel messages do not belong on a console that shows screens.
+	// The kernel must not write over the screens.
 	if _, err := m.Agent.Output(ctx, "dmesg", "--console-level", "emerg"); err != nil {
 		return unit, err
 	}
@@ -125,24 +100,23 @@ func (m *Machine) RunOn(ctx context.Context, tty, term string, args ...string) (
 	return unit, err
 }
 
-// Operator sits at a terminal and works the screens, as a person does: by what
-// they show.
+// Operator operates the screens at a terminal as a person does, by what they show.
 type Operator struct {
 	Terminal
-	// Patience is how long a screen is waited for, else Hung.
+	// Patience is how long the operator waits for a screen; 0 means Hung.
 	Patience time.Duration
-	// Pictures are kept of every screen if it is set; they are numbered.
+	// Pictures saves a numbered picture of every screen.
 	Pictures bool
 
 	taken int
 }
 
-// Await waits until the screen is as seen wants it, and returns it.
+// Await waits until seen accepts the screen, and returns that screen.
 func (o *Operator) Await(ctx context.Context, what string, seen func(screen []string) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, or(o.Patience, Hung))
 	defer cancel()
 	var screen []string
-	// Looking costs an emulated machine as much as working does.
+	// An emulated machine needs the time that reading its screen takes.
 	for pause := 30 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
 		now, err := o.Screen(ctx)
 		switch {
@@ -173,8 +147,7 @@ func (o *Operator) See(ctx context.Context, texts ...string) ([]string, error) {
 	})
 }
 
-// Shows tells whether a text is on the screen, in capitals or not and however its
-// lines are broken.
+// Shows reports whether a text is on the screen, whatever its case and line breaks.
 func Shows(screen []string, text string) bool {
 	return strings.Contains(flat(strings.Join(screen, "\n")), flat(text))
 }
@@ -196,7 +169,7 @@ func (o *Operator) Type(ctx context.Context, text string) error {
 	return o.Press(ctx, strings.Split(text, "")...)
 }
 
-// Shot keeps a picture of the screen once it holds still.
+// Shot saves a picture of the screen when it stays the same.
 func (o *Operator) Shot(ctx context.Context, name string) error {
 	if !o.Pictures {
 		return nil
@@ -208,8 +181,8 @@ func (o *Operator) Shot(ctx context.Context, name string) error {
 	return o.Picture(ctx, fmt.Sprintf("%02d-%s", o.taken, name))
 }
 
-// still waits until the screen stays the same for a moment, if it does at all:
-// a clock or a spinner may go on.
+// still waits until the screen stays the same for a moment. It gives up after ten
+// looks: a clock or a spinner may go on.
 func (o *Operator) still(ctx context.Context) error {
 	var last []string
 	for range 10 {
@@ -218,7 +191,7 @@ func (o *Operator) still(ctx context.Context) error {
 			return err
 		}
 		last = now
-		time.Sleep(100 * time.Millisecond) // longer than a frame takes to be drawn
+		time.Sleep(100 * time.Millisecond) // longer than drawing a frame takes
 	}
 	return nil
 }

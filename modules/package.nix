@@ -28,7 +28,7 @@ buildGoModule {
     );
   };
   # `just vendor-hash` writes it, `just nix-check` compares it.
-  vendorHash = "sha256-2ceYSRXo/XRhh45rFwiaS7NUKaF8/e7ghY57s4iNk+g=";
+  vendorHash = "sha256-eWZLQdI0qZ9XBcN2yIfhVQaZjEmNO5z41efS/sulNAI=";
   subPackages = [ "." ];
   env.CGO_ENABLED = "0";
   ldflags = [

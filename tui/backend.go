@@ -4,19 +4,21 @@ import (
 	"context"
 	"os/exec"
 
+	tea "charm.land/bubbletea/v2"
+
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
-// Backend is all that the screens ask of the machine. steps.Machine is the
-// real one; the tests have another. Every method may block: the screens call
-// them in commands only.
+// Backend is all that the screens ask of the machine. steps.Machine implements
+// it; the tests have a fake. Every method may block, so the screens call them
+// with ask only.
 type Backend interface {
-	// Attached tells whether an install runs, or has ended without having
-	// been put away: the screens then show that one.
+	// Attached reports whether an install runs, or has ended and was not put
+	// away yet: the screens then show that one.
 	Attached() bool
-	// Running tells whether an install runs, whoever started it.
+	// Running reports whether an install runs, from this console or another.
 	Running() bool
 	// Check makes one of the checks of the welcome screen.
 	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
@@ -24,11 +26,11 @@ type Backend interface {
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() (on, known bool)
-	// Typing tells how a passphrase, typed with one keymap, is typed with the
-	// boot prompt's. The first may be empty: it is not known.
+	// Typing compares the keys of a passphrase under the keymap that it was typed
+	// with and under the boot prompt's. An empty keymap is an unknown one.
 	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
 
-	// OpenBundle opens the sealed keys of a host.
+	// OpenBundle decrypts the sealed keys of a host.
 	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
 
 	Network(ctx context.Context, h hosts.Host) steps.NetworkState
@@ -39,39 +41,63 @@ type Backend interface {
 	// WatchDisks sends whenever a disk comes or goes, until ctx ends.
 	WatchDisks(ctx context.Context) (<-chan struct{}, error)
 
-	// Unfinished tells of the install on the disk that these answers could
-	// continue, or is nil.
+	// Unfinished returns the install on the disk that these answers could resume,
+	// or nil.
 	Unfinished(a steps.Answers) *steps.Unfinished
 	// TryPassphrase fails if the passphrase does not open what an unfinished
 	// install has encrypted.
 	TryPassphrase(ctx context.Context, a steps.Answers) error
 
 	Plan(a steps.Answers) (*steps.Install, error)
-	// SavePlan writes the plan as JSON and returns where.
+	// SavePlan writes the plan as JSON and returns the file's name.
 	SavePlan(p *steps.Install) (string, error)
-	// CommandLine is the headless command that does the same.
+	// CommandLine returns the headless command for the same install.
 	CommandLine(a steps.Answers) string
 
-	// Start starts the engine, as a process of its own that outlives the
-	// screens. The secrets of a are wiped by the time it returns.
+	// Start starts the engine, a process that outlives the screens. It wipes the
+	// secrets of a before it returns.
 	Start(a steps.Answers, resume bool) error
-	// Follow gives the engine's events from the first one on, until the last.
-	// An engine that died without a last event is an error.
+	// Follow passes on the engine's events, from the first to the last. It fails
+	// if the engine died without a last event.
 	Follow(ctx context.Context, each func(engine.Event)) error
-	// GoWithout tells an engine that waits for the operator to go on without
-	// what it waits for.
+	// GoWithout makes an engine that waits for the operator go on without what it
+	// waits for.
 	GoWithout() error
-	// Stop asks the engine to stop; its events tell how it went.
+	// Stop asks the engine to stop; its events say how that went.
 	Stop() error
-	// PutAway forgets an install that has ended.
+	// PutAway cleans up after an install that has ended.
 	PutAway() error
 
 	Places(ctx context.Context) ([]steps.Place, error)
 	SaveLog(ctx context.Context, p steps.Place) (string, error)
 	Shell() *exec.Cmd
-	// ToRescue shows the console that has a rescue shell, if this terminal is
-	// a virtual console, and tells whether it is.
+	// ToRescue switches to the console with the rescue shell. It reports false if
+	// this terminal is no virtual console.
 	ToRescue() (shown bool, err error)
-	// Power ends the machine's session: off, or reboot.
+	// Power powers the machine off or restarts it.
 	Power(ctx context.Context, reboot bool) error
+}
+
+// answer carries an answer of the machine back into Update.
+type answer struct {
+	asker screen // nil: the program itself
+	then  func() (tea.Cmd, state)
+}
+
+// ask puts a question to the machine without blocking the screens: question runs
+// as a command, and then gets its answer in Update. If the asker is no longer
+// shown, where it wants to go is ignored.
+func ask[T any](asker screen, question func() T, then func(T) (tea.Cmd, state)) tea.Cmd {
+	return func() tea.Msg {
+		got := question()
+		return answer{asker, func() (tea.Cmd, state) { return then(got) }}
+	}
+}
+
+// askTwo is ask for a question with two results, such as a value and an error.
+func askTwo[A, B any](asker screen, question func() (A, B), then func(A, B) (tea.Cmd, state)) tea.Cmd {
+	return func() tea.Msg {
+		a, b := question()
+		return answer{asker, func() (tea.Cmd, state) { return then(a, b) }}
+	}
 }

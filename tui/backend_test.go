@@ -18,20 +18,20 @@ import (
 
 // fake is the Backend of the tests: its answers are what a test puts there.
 type fake struct {
-	attached bool
-	running  bool // an install of any console
-	vt       bool // the terminal is a virtual console
-	checks   map[string]steps.Checked
-	keymaps  []string
-	caps     bool
-	typing   steps.Typing // of a passphrase with another keymap
-	network  steps.NetworkState
-	aps      []steps.AccessPoint
-	disks    []steps.Verdict
-	changes  chan struct{}
-	begun    *steps.Unfinished // on any disk
-	planErr  error
-	startErr error
+	attached    bool
+	running     bool // an install of any console
+	vt          bool // the terminal is a virtual console
+	checks      map[string]steps.Checked
+	keymaps     []string
+	caps        bool
+	typing      steps.Typing // of a passphrase with another keymap
+	network     steps.NetworkState
+	aps         []steps.AccessPoint
+	disks       []steps.Verdict
+	changes     chan struct{}
+	interrupted *steps.Unfinished // on any disk
+	planErr     error
+	startErr    error
 	// followErr is how following ends, such as of an engine that was killed.
 	followErr error
 	events    []engine.Event
@@ -133,7 +133,7 @@ func (f *fake) Disks(context.Context) ([]steps.Verdict, error) { return f.disks,
 
 func (f *fake) WatchDisks(context.Context) (<-chan struct{}, error) { return f.changes, nil }
 
-func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.begun }
+func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.interrupted }
 
 func (f *fake) TryPassphrase(_ context.Context, a steps.Answers) error {
 	if string(a.Passphrase) != "correct horse battery" {
@@ -235,8 +235,7 @@ func (f *fake) Power(_ context.Context, reboot bool) error {
 
 var epoch = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
 
-// story is what an engine tells of an install, up to the event of which until
-// says so.
+// story is an engine's events of an install, up to the first that until accepts.
 func story(p *steps.Install, until func(engine.Event) bool) []engine.Event {
 	at := epoch
 	var out []engine.Event

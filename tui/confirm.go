@@ -8,72 +8,63 @@ import (
 	"auto-installer/steps"
 )
 
-// confirm is the gate that only a person opens: the word yes, typed in the
-// clear, under what it destroys.
+// confirm asks for the word yes, typed in the clear, below the disk that the
+// install erases.
 type confirm struct {
 	*session
-	typed []rune
+	typed field
 	hint  string
 }
 
 const word = "yes"
 
-func newConfirm(s *session) *confirm { return &confirm{session: s} }
-
-func (f *confirm) name() string { return "Confirm" }
-
 func (f *confirm) typing() bool { return true }
 
-func (f *confirm) keys() []binding {
-	return []binding{bind("yes Enter", "install", "enter").explained("type yes and press Enter: the install starts"), keyErase, keyBack}
-}
-
 func (f *confirm) enter() tea.Cmd {
-	f.typed, f.hint = nil, ""
-	return listDisks(f.backend)
+	f.typed.wipe()
+	f.hint = ""
+	return f.listDisks()
 }
 
-func (f *confirm) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case tea.PasteMsg:
-		f.hint = "pasting does not count: type the word"
-	case tea.KeyPressMsg:
-		return f.key(msg)
-	}
-	return nil, stay
-}
+func (f *confirm) paste(string) { f.hint = "a pasted word does not count: type it" }
 
-func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	f.hint = ""
 	switch {
 	case keyBack.is(msg):
 		return nil, back
-	case (msg.String() == "backspace" || msg.String() == "ctrl+h") && len(f.typed) > 0:
-		f.typed = f.typed[:len(f.typed)-1]
-	case keyErase.is(msg):
-		f.typed = nil
 	case keyNext.is(msg):
-		if string(f.typed) != word {
-			f.hint = "type the word yes, or press Esc"
-			f.typed = nil
-			return nil, stay
+		typed := f.typed.text()
+		f.typed.wipe()
+		if typed == word {
+			return nil, stateInstall
 		}
-		f.typed = nil
-		return nil, goTo(stateInstall)
-	// More than a character at once was not typed.
-	case len([]rune(msg.Text)) == 1 && len(f.typed) < 12:
-		f.typed = append(f.typed, []rune(msg.Text)...)
+		f.hint = "type the word yes, or press Esc"
+	case len([]rune(msg.Text)) > 1: // some terminals send a paste as one key
+	case f.typed.n < 12 || msg.Text == "":
+		f.typed.key(msg)
 	}
 	return nil, stay
 }
 
-// means is what yes does to the disk, and what is needed of the operator after
-// it. The disk is not blank unless it is known to be.
-func (s *session) means(v steps.Verdict) string {
+// effect says what the install does to the disk: as a title, and as the title of
+// a list of what is on it. A disk counts as blank only if it is known to be.
+func (s *session) effect(v steps.Verdict) (title, list string) {
+	switch {
+	case s.answers.Resume:
+		return "The install on this disk will be resumed", "what is on it is kept"
+	case v.Blank:
+		return "This blank disk will be written", "nothing is lost"
+	}
+	return "This disk will be erased", "everything on it is lost"
+}
+
+// consequence says what yes does, and what the operator has to do after it.
+func (s *session) consequence(v steps.Verdict) string {
 	text := "What is on it cannot be recovered."
 	switch {
 	case s.answers.Resume:
-		text = "What was done on the disk is kept."
+		text = "What the install has done is kept."
 	case v.Blank:
 		text = "It is blank: nothing is lost."
 	}
@@ -88,70 +79,48 @@ func (s *session) means(v steps.Verdict) string {
 	return text
 }
 
-func (f *confirm) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+// question asks for the word.
+func (s *session) question() string {
+	if s.answers.Resume {
+		return "Type yes to resume installing " + s.host().TargetHost
+	}
+	return "Type yes to install " + s.host().TargetHost
+}
+
+func (f *confirm) view(p *page) *tea.Cursor {
+	c := p.c
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
-	title := "This disk will be erased"
-	switch {
-	case f.answers.Resume:
-		title = "This install will be continued"
-	case v.Blank:
-		title = "This blank disk will be written"
-	}
-	p.head(title, f.means(v))
-	fact := func(name, value string) string { return c.dim.Render(pad(name, 8)) + cut(value, c.w-12) }
+	title, list := f.effect(v)
+	p.head(title, f.consequence(v))
 	lines := []string{
-		fact("disk", c.strong.Render(clean(d.Path)+"  "+steps.Size(d.Size))),
-		fact("model", or(clean(d.Model), "not told")),
-		fact("serial", or(clean(d.Serial), "none")),
+		c.fact("disk", c.strong(clean(d.Path)+"  "+steps.Size(d.Size))),
+		c.fact("model", or(clean(d.Model), "unknown")),
+		c.fact("serial", or(clean(d.Serial), "none")),
 	}
 	if !c.low() {
 		lines = append(lines, "")
 	}
-	box, holds := "everything on it is lost", c.warn
-	switch {
-	case f.answers.Resume:
-		box, holds = "what is on it is kept", c.dim
-	case v.Blank:
-		box = "nothing is on it"
-		lines = append(lines, c.good.Render("the disk is blank"))
-	case len(v.Holds) == 0:
-		lines = append(lines, c.warn.Render("nothing that is known is on it"))
-	}
-	mark := glyphBad
+	mark, style := glyphBad, c.warn
 	if f.answers.Resume {
-		mark = glyphSmall
+		mark, style = glyphSmall, c.dim
 	}
-	room := max(1, p.left()-len(lines)-6)
-	if c.low() {
-		room = 1
+	if c.low() && len(v.Holds) > 0 {
+		v.Holds = []string{strings.Join(v.Holds, ", ")}
 	}
-	for i, h := range v.Holds {
-		if i == room-1 && len(v.Holds) > room {
-			lines = append(lines, holds.Render("and "+itoa(len(v.Holds)-i)+" more"))
-			break
-		}
-		lines = append(lines, holds.Render(cut(mark+" "+clean(h), c.w-4)))
-	}
-	if c.low() && len(v.Holds) > 1 {
-		lines[len(lines)-1] = holds.Render(cut(mark+" "+clean(strings.Join(v.Holds, ", ")), c.w-4))
-	}
-	p.add(c.box(box, c.w, lines...)...)
+	lines = append(lines, c.holds(v, mark, style, p.left()-len(lines)-6)...)
+	p.add(c.box(list, c.w, lines...)...)
 	p.gap()
-	prompt := "Type yes to install " + f.host().TargetHost + " on it: "
-	short := "Type yes to install: "
-	if f.answers.Resume {
-		prompt, short = "Type yes to continue installing "+f.host().TargetHost+": ", "Type yes to continue: "
+	prompt := f.question()
+	if width(prompt) > c.w-15 {
+		prompt = strings.TrimSuffix(prompt, " "+f.host().TargetHost)
 	}
-	if width(prompt) > c.w-13 {
-		prompt = short
-	}
-	typed := clean(string(f.typed))
+	prompt += ": "
+	typed := clean(f.typed.text())
 	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
-	p.add(c.title.Render(prompt) + c.accent.Render(typed))
+	p.add(c.title(prompt) + c.accent(typed))
 	if f.hint != "" {
-		p.add(c.warn.Render(cut(f.hint, c.w)))
+		p.add(c.warn(cut(f.hint, c.w)))
 	}
-	return p.String(), cursor
+	return cursor
 }

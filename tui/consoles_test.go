@@ -13,8 +13,8 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// anotherConsole is an install of ultraviolet that another console began while these
-// screens asked for a confirmation.
+// anotherConsole is an install of ultraviolet that another console started while
+// these screens asked for the confirmation.
 func anotherConsole(p *pilot, until func(engine.Event) bool) {
 	p.t.Helper()
 	walk(stateConfirm)(p)
@@ -24,7 +24,7 @@ func anotherConsole(p *pilot, until func(engine.Event) bool) {
 	}
 	plan.Host = "ultraviolet"
 	for range 2 {
-		_, _ = p.Update(runningMsg(true)) // what follows is told here
+		p.sees(true) // the events come from story
 	}
 	p.at(stateInstall)
 	p.model.run.now = epoch
@@ -38,8 +38,8 @@ func anotherConsole(p *pilot, until func(engine.Event) bool) {
 	}
 }
 
-// TestJoins: whatever a console asks, it follows the install that another one
-// began, and keeps no answer and no secret.
+// TestJoins: a console that asks anything follows the install that another console
+// started, and keeps no answer and no secret.
 func TestJoins(t *testing.T) {
 	for at := stateWelcome; at < stateInstall; at++ {
 		f := newFake(t)
@@ -50,12 +50,12 @@ func TestJoins(t *testing.T) {
 		}
 		secret := p.answers.Passphrase
 		p.f.running = true
-		for range 3 * consolesEvery {
+		for range 3 * lookEvery {
 			if p.state != at {
 				break
 			}
 			// As Update does, without the pause between two ticks.
-			p.tick++
+			p.ticks++
 			if cmd := p.look(); cmd != nil {
 				_, _ = p.Update(cmd())
 			}
@@ -70,10 +70,10 @@ func TestJoins(t *testing.T) {
 	}
 }
 
-// TestOverAfterJoin: when the other console's install has failed, one can begin
-// here, with all that flags and medium answer.
+// TestOverAfterJoin: when the other console's install has failed, an install can
+// start here, with the answers of flags and medium.
 func TestOverAfterJoin(t *testing.T) {
-	p := scene{play: func(p *pilot) { anotherConsole(p, progress) }}.open(t)
+	p := scene{play: func(p *pilot) { anotherConsole(p, copying) }}.open(t)
 	p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: "closure", Error: &engine.Error{Cause: "no space"}}}})
 	p.at(stateFailure)
 	for _, c := range p.screens[stateFailure].(*failure).choices() {
@@ -93,15 +93,15 @@ func TestOverAfterJoin(t *testing.T) {
 // another install.
 func TestJoinsOnlyOthers(t *testing.T) {
 	p := scene{play: func(p *pilot) { p.fail("closure") }}.open(t)
-	_, _ = p.Update(runningMsg(true))
-	_, _ = p.Update(runningMsg(false))
-	_, _ = p.Update(runningMsg(true))
+	p.sees(true)
+	p.sees(false)
+	p.sees(true)
 	p.at(stateFailure)
-	_, _ = p.Update(runningMsg(true)) // another console tries again
+	p.sees(true) // another console tries again
 	p.at(stateInstall)
 	p = scene{play: func(p *pilot) { p.finish() }}.open(t)
 	for range 3 {
-		_, _ = p.Update(runningMsg(true))
+		p.sees(true)
 	}
 	p.at(stateDone)
 }
@@ -129,8 +129,8 @@ func TestSecondYes(t *testing.T) {
 	p.at(stateFailure)
 }
 
-// TestElsewhereIsHeld: the console that did not begin the install does not end
-// the machine's session by itself, and knows what the host wants.
+// TestElsewhereIsHeld: a console that did not start the install does not power off
+// by itself, and restarts the machine if the host says so.
 func TestElsewhereIsHeld(t *testing.T) {
 	p := scene{hosts: []string{"stygianlibrary", "ultraviolet"}, play: func(p *pilot) {
 		p.hosts[1].PowerOff = false
@@ -174,7 +174,7 @@ func TestKioskStays(t *testing.T) {
 		}
 	}
 	// While an install runs, the machine does not go down under it.
-	p := scene{kiosk: true, play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{kiosk: true, play: func(p *pilot) { p.install(copying) }}.open(t)
 	p.press("ctrl+c", "p", "r", "q", "s")
 	if !slices.Equal(p.f.calls, []string{"stop"}) {
 		t.Errorf("%v", p.f.calls)
@@ -187,7 +187,7 @@ func TestKioskStays(t *testing.T) {
 	}
 }
 
-// quits tells whether a command, of those that end at once, ends the program.
+// quits reports whether a command ends the program, if the command ends at once.
 func quits(cmd tea.Cmd) bool {
 	if cmd == nil {
 		return false
@@ -215,8 +215,8 @@ func TestKioskShell(t *testing.T) {
 			func(p *pilot) { p.press("ctrl+c"); p.run(p.answerQuit(keyMsg("c"))) },
 			func(p *pilot) {
 				p.fail("closure")
-				cmd, _ := p.screens[stateFailure].(*failure).shell()
-				p.run(cmd)
+				f := p.screens[stateFailure].(*failure)
+				p.run(f.shell(f, func(error) {}))
 			},
 		} {
 			p := scene{kiosk: true, fake: func(f *fake) { f.vt = vt }, play: func(*pilot) {}}.open(t)
@@ -229,7 +229,7 @@ func TestKioskShell(t *testing.T) {
 	}
 	p := scene{kiosk: true, play: func(p *pilot) { p.f.fails = errors.New("showing tty2: operation not permitted") }}.open(t)
 	p.press("ctrl+c", "c")
-	if !p.quit.open || !p.quit.bad {
+	if !p.quit.open || !p.quit.note.bad {
 		t.Errorf("%+v", p.quit)
 	}
 }

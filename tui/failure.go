@@ -2,8 +2,6 @@ package tui
 
 import (
 	"context"
-	"os/exec"
-	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -11,136 +9,50 @@ import (
 	"auto-installer/steps"
 )
 
-// failure says what failed and what to do now, and does it.
+// failure says what failed, and offers what can be done now.
 type failure struct {
 	*session
-	at     int
-	places []steps.Place // where the log can be saved, once asked
-	asking bool          // the list of places is shown
-	note   string
-	bad    bool // the note is of something that failed
-	log    bool // the log fills the screen
-	// leaving: it was chosen to start over.
-	leaving bool
+	at      int
+	places  []steps.Place // where the log can be saved
+	asking  bool          // the list of places is shown
+	note    note
+	log     bool // the log fills the screen
+	leaving bool // to start over
 }
-
-func newFailure(s *session) *failure { return &failure{session: s} }
-
-func (f *failure) name() string { return "Failed" }
 
 func (f *failure) typing() bool { return f.log && f.run.log.searching }
 
-func (f *failure) keys() []binding {
-	switch {
-	case f.log && f.run.log.searching:
-		return f.run.log.keys()
-	case f.log:
-		return append(f.run.log.keys(), keyBack.explained("back to what can be done"))
-	case f.asking:
-		return append(slices.Clone(moves), bind("Enter", "save", "enter").explained("save the log there"), keyBack.explained("save it nowhere"))
-	}
-	return append(slices.Clone(moves), bind("Enter", "do it", "enter").explained("do what is chosen"))
+func (f *failure) enter() tea.Cmd {
+	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, note{}
+	return nil
 }
 
 type choice struct {
 	label, about string
-	do           func(f *failure) (tea.Cmd, turn)
+	do           func() (tea.Cmd, state)
 }
 
 // choices are what can be done now.
 func (f *failure) choices() []choice {
-	cs := []choice{}
+	var cs []choice
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, choice{"Try again from this step", "keeps what is done", (*failure).retry})
+			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() (tea.Cmd, state) { return f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, choice{"Try again", "with the same answers", (*failure).again})
+			cs = append(cs, choice{"Try again", "with the same answers", func() (tea.Cmd, state) { return f.retry(false) }})
 		}
 	}
 	return append(cs,
-		choice{"Start over", "from the first question", (*failure).over},
-		choice{"Read the log", "the newest " + itoa(f.run.log.len()) + " lines of it", (*failure).read},
-		choice{"Save the log", "to a stick or another disk; it holds no secrets", (*failure).save},
-		choice{"Rescue shell", f.shellBack(), (*failure).shell},
-		choice{"Power off", "", (*failure).off},
+		choice{"Start over", "from the first question", f.startOver},
+		choice{"Read the log", "its newest " + count(f.run.log.len(), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
+		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
+		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, state) { return f.shell(f, func(err error) { f.note.set(err, "") }), stay }},
+		choice{"Power off", "", f.off},
 	)
 }
 
-type (
-	placesMsg struct {
-		places []steps.Place
-		err    error
-	}
-	logSavedMsg struct {
-		where string
-		err   error
-	}
-	openMsg  struct{ shell *exec.Cmd }
-	shellMsg struct{ err error }
-	powerMsg struct{ err error }
-
-	putAwayMsg struct{ err error }
-)
-
-func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, ""
-	return nil
-}
-
-func (f *failure) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case placesMsg:
-		f.places, f.at = msg.places, 0
-		f.asking = msg.err == nil && len(msg.places) > 0
-		if !f.asking {
-			f.say(msg.err, "There is no other writable file system: plug in a stick and try again.")
-		}
-	case logSavedMsg:
-		f.asking, f.at = false, 0
-		f.say(msg.err, "The log is saved as "+msg.where)
-	case openMsg:
-		return tea.ExecProcess(msg.shell, func(err error) tea.Msg {
-			if _, ok := err.(*exec.ExitError); ok { //nolint:errorlint // the shell's own exit code says nothing
-				err = nil
-			}
-			return shellMsg{err}
-		}), stay
-	case shellMsg:
-		f.say(msg.err, "")
-	case putAwayMsg:
-		f.leaving = false
-		if msg.err == nil {
-			f.reattached, f.elsewhere, f.failure = false, false, nil
-			return nil, goTo(stateWelcome)
-		}
-		f.say(msg.err, "")
-	case powerMsg:
-		f.say(msg.err, "Powering off")
-	case tea.KeyPressMsg:
-		return f.key(msg)
-	}
-	return nil, stay
-}
-
-func (f *failure) say(err error, note string) {
-	f.note, f.bad = note, err != nil
-	if err != nil {
-		f.note = inWords(err)
-	}
-}
-
-// inWords is an error and what to do about it, in one line. An engine's own, which
-// its events have told, has no words.
-func inWords(err error) string {
-	e := engine.NewError("", err)
-	if e.Hint == "" {
-		return e.Cause
-	}
-	return e.Cause + "; " + e.Hint
-}
-
-func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if f.log {
 		if !f.run.log.searching && keyBack.is(msg) {
 			f.log = false
@@ -161,56 +73,156 @@ func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	case f.asking && keyBack.is(msg):
 		f.asking, f.at = false, 0
 	case keyNext.is(msg) && f.asking:
-		b, p := f.backend, f.places[f.at]
-		f.note, f.bad = "Saving", false
-		return func() tea.Msg {
-			where, err := b.SaveLog(context.Background(), p)
-			return logSavedMsg{where, err}
-		}, stay
+		return f.save(f.places[f.at]), stay
 	case keyNext.is(msg):
-		return f.choices()[f.at].do(f)
+		return f.choices()[f.at].do()
 	}
 	return nil, stay
 }
 
-func (f *failure) retry() (tea.Cmd, turn) { return f.start(true) }
-
-func (f *failure) again() (tea.Cmd, turn) { return f.start(false) }
-
-// retryMsg asks the install screen to start again.
-type retryMsg struct{ resume bool }
-
-func (f *failure) start(resume bool) (tea.Cmd, turn) {
-	f.reattached, f.elsewhere = false, false
-	return func() tea.Msg { return retryMsg{resume} }, stay
+func (f *failure) retry(again bool) (tea.Cmd, state) {
+	f.reattached, f.elsewhere, f.again = false, false, again
+	return nil, stateInstall
 }
 
-// over lets go of what is left before the disks are looked at again.
-func (f *failure) over() (tea.Cmd, turn) {
+// startOver cleans up after the failed install first: the disks are then listed
+// as they are.
+func (f *failure) startOver() (tea.Cmd, state) {
 	if f.leaving {
 		return nil, stay
 	}
-	f.leaving, f.note, f.bad = true, "Letting go of what was left", false
-	b := f.backend
-	return func() tea.Msg { return putAwayMsg{b.PutAway()} }, stay
+	f.leaving = true
+	f.note.set(nil, "Unmounting and closing what the install left open")
+	return ask(f, f.backend.PutAway, func(err error) (tea.Cmd, state) {
+		f.leaving = false
+		f.note.set(err, "")
+		if err != nil {
+			return nil, stay
+		}
+		f.reattached, f.elsewhere, f.failure = false, false, nil
+		return nil, stateWelcome
+	}), stay
 }
 
-func (f *failure) read() (tea.Cmd, turn) {
-	f.log = true
-	return nil, stay
+func (f *failure) findPlaces() (tea.Cmd, state) {
+	b := f.backend
+	return askTwo(f, func() ([]steps.Place, error) { return b.Places(context.Background()) },
+		func(places []steps.Place, err error) (tea.Cmd, state) {
+			f.places, f.at = places, 0
+			if f.asking = err == nil && len(places) > 0; !f.asking {
+				f.note.set(err, "No writable file system was found: plug in a stick and try again.")
+			}
+			return nil, stay
+		}), stay
 }
 
-func (f *failure) save() (tea.Cmd, turn) {
+func (f *failure) save(p steps.Place) tea.Cmd {
 	b := f.backend
-	return func() tea.Msg {
-		ps, err := b.Places(context.Background())
-		return placesMsg{ps, err}
-	}, stay
+	f.note.set(nil, "Saving the log")
+	return askTwo(f, func() (string, error) { return b.SaveLog(context.Background(), p) }, func(where string, err error) (tea.Cmd, state) {
+		f.asking, f.at = false, 0
+		f.note.set(err, "The log is saved as "+where)
+		return nil, stay
+	})
 }
 
-func (f *failure) shell() (tea.Cmd, turn) { return f.session.shell(), stay }
-
-func (f *failure) off() (tea.Cmd, turn) {
+func (f *failure) off() (tea.Cmd, state) {
 	b := f.backend
-	return func() tea.Msg { return powerMsg{b.Power(context.Background(), false)} }, stay
+	return ask(f, func() error { return b.Power(context.Background(), false) }, func(err error) (tea.Cmd, state) {
+		f.note.set(err, "Powering off")
+		return nil, stay
+	}), stay
+}
+
+func (f *failure) view(p *page) *tea.Cursor {
+	c := p.c
+	if f.log {
+		p.log(&f.run.log)
+		return nil
+	}
+	p.gap()
+	what := "The install failed"
+	if f.failure != nil && f.failure.Step != "" {
+		what += " at " + clean(string(f.failure.Step))
+	}
+	p.add(c.bad(cut(what, c.w)))
+	if !c.low() {
+		left := f.left()
+		switch {
+		case f.run.killed && f.run.written:
+			left += " Starting over unmounts it."
+		case f.run.written:
+			left += " Everything is unmounted."
+		}
+		p.para(c.text, left)
+	}
+	p.gap()
+	if !f.asking || !c.low() {
+		f.viewCause(p)
+	}
+	f.viewLast(p)
+	f.viewChoices(p)
+	p.note(f.note)
+	return nil
+}
+
+// viewCause is the error and its hint, as far as the choices leave room.
+func (f *failure) viewCause(p *page) {
+	if f.failure == nil {
+		return
+	}
+	c := p.c
+	e := newPage(c)
+	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.failure).Cause, ""))
+	if f.failure.Hint != "" {
+		e.marked(glyphRight, c.accent, clean(f.failure.Hint))
+	}
+	room := p.left() - f.rows()
+	if !c.low() {
+		room -= 2
+	}
+	p.add(e.lines[:max(1, min(len(e.lines), room))]...)
+	p.gap()
+}
+
+// rows is how many the choices and the note below them take.
+func (f *failure) rows() int {
+	n := len(f.choices())
+	if f.asking {
+		n = 1 + min(len(f.places), 5)
+	}
+	if f.note.text != "" {
+		n += 2
+	}
+	return n
+}
+
+// viewLast is the last lines of the log, as many as fit.
+func (f *failure) viewLast(p *page) {
+	l := &f.run.log
+	n := min(10, l.len(), p.left()-f.rows()-3)
+	if f.asking || n < 2 {
+		return
+	}
+	var lines []string
+	for i := l.len() - n; i < l.len(); i++ {
+		lines = append(lines, p.c.dim(l.rowsOf(i, p.c.w-4)[0]))
+	}
+	p.add(p.c.box("last lines", p.c.w, lines...)...)
+	p.gap()
+}
+
+func (f *failure) viewChoices(p *page) {
+	const label = 26
+	if f.asking {
+		p.add(p.c.title("Save the log where?"))
+		p.list(f.at, len(f.places), max(1, p.left()-3), func(i int) (string, string) {
+			pl := f.places[i]
+			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + steps.Size(pl.Size) + " " + pl.Disk)
+		})
+		return
+	}
+	// On the lowest screens not all choices fit at once.
+	cs := f.choices()
+	p.list(f.at, len(cs), max(1, p.left()), func(i int) (string, string) { return pad(cs[i].label, label), cs[i].about })
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func flood(i int) engine.Event {
 	}
 }
 
-// take is what await does, without waiting.
+// take does what await does, without waiting.
 func (f *feed) take() eventsMsg {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -30,11 +31,11 @@ func (f *feed) take() eventsMsg {
 	return msg
 }
 
-// TestFlood: while lines pour in faster than the screens read, no event but
-// log lines is let go of, and the order is kept. It is for go test -race too.
+// TestFlood: while lines come faster than the screens read, the feed drops only log
+// lines and keeps the order. Run it with go test -race too.
 func TestFlood(t *testing.T) {
 	const lines, every = 300_000, 1000
-	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	before := p.run2().log.total
 	f := newFeed()
 	go func() {
@@ -97,7 +98,7 @@ func TestFloodMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	f := newFeed()
 	most, began := uint64(0), time.Now()
 	for i := range lines {
@@ -122,7 +123,7 @@ func TestFloodMemory(t *testing.T) {
 }
 
 // TestLogPane: a reader who has scrolled back sees the same lines while others
-// pour in, until they are too old.
+// come, until the pane drops them.
 func TestLogPane(t *testing.T) {
 	l := newLogPane()
 	c := canvas{w: 40, h: 10, styles: newStyles(false)}
@@ -195,7 +196,7 @@ func TestLogPane(t *testing.T) {
 func BenchmarkFlood(b *testing.B) {
 	for _, size := range [][2]int{{80, 25}, {200, 60}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p := scene{play: func(p *pilot) { p.install(copying) }}.open(b)
 			p.styles = newStyles(true)
 			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 			batch := make([]engine.Event, 10_000)
@@ -216,7 +217,7 @@ func BenchmarkFlood(b *testing.B) {
 func BenchmarkFrame(b *testing.B) {
 	for _, size := range [][2]int{{80, 25}, {200, 60}, {300, 100}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			p := scene{play: func(p *pilot) { p.install(progress) }}.open(b)
+			p := scene{play: func(p *pilot) { p.install(copying) }}.open(b)
 			p.styles = newStyles(true)
 			p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 			for i := range maxLines {
@@ -245,13 +246,13 @@ func TestLogPaneWrapped(t *testing.T) {
 		t.Errorf("following:\n%s", got)
 	}
 	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.query = fmt.Sprintf("word%d", n)
+		l.match = regexp.MustCompile(fmt.Sprintf("word%d", n))
 		l.find(-1)
 		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
 	}
-	l.query = ""
+	l.match = nil
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)

@@ -25,10 +25,10 @@ func TestKeymapsInTurn(t *testing.T) {
 			t.Error("two are loaded at once")
 		}
 	}
-	want := k.shown()[k.at]
+	want := k.matches()[k.at]
 	p.run(first)
-	if p.keymap != want || k.shown()[k.at] != want || p.f.loaded[len(p.f.loaded)-1] != want {
-		t.Errorf("keymap %s, cursor %s, loaded %v, want %s", p.keymap, k.shown()[k.at], p.f.loaded, want)
+	if p.keymap != want || k.matches()[k.at] != want || p.f.loaded[len(p.f.loaded)-1] != want {
+		t.Errorf("keymap %s, cursor %s, loaded %v, want %s", p.keymap, k.matches()[k.at], p.f.loaded, want)
 	}
 	// The host's own does not replace what was chosen.
 	p.press("esc", "enter")
@@ -73,12 +73,12 @@ func TestRescanWhileAsking(t *testing.T) {
 	// In another order, the cursor stays on it.
 	turned := slices.Clone(n.aps)
 	slices.Reverse(turned)
-	p.send(apsMsg{aps: turned})
+	_, _ = n.heard(turned, nil)
 	if got := n.aps[n.at].Name(); got != want {
 		t.Errorf("the cursor is on %s, and was on %s", got, want)
 	}
 	p.press("enter")
-	p.send(apsMsg{err: errors.New("the adapter is gone")})
+	_, _ = n.heard(nil, errors.New("the adapter is gone"))
 	p.enterText("correct horse")
 	p.press("enter")
 	if f.joined != want+" correct horse" {
@@ -107,7 +107,7 @@ func TestNetworkGoesOn(t *testing.T) {
 	walk(stateNetwork)(p)
 	p.at(stateNetwork)
 	f.network.Reachable = true
-	for range lookEvery {
+	for range networkEvery {
 		p.send(tickMsg{})
 	}
 	p.at(stateDisk)
@@ -117,7 +117,7 @@ func TestNetworkGoesOn(t *testing.T) {
 	p = fly(t, newFake(t), "ultraviolet", "vermissian")
 	p.press("down", "enter")
 	n := p.screens[stateNetwork].(*network)
-	if p.host().TargetHost != "vermissian" || !n.sees() && n.skip() {
+	if p.host().TargetHost != "vermissian" || !n.looked() && n.skip() {
 		t.Error("the network of another host counts")
 	}
 }

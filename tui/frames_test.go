@@ -79,15 +79,15 @@ func (p *pilot) exact(v tea.View, w, h int) {
 	p.t.Helper()
 	lines := strings.Split(v.Content, "\n")
 	if len(lines) != h {
-		p.t.Fatalf("%s: %d lines instead of %d\n%s", p.screens[p.state].name(), len(lines), h, v.Content)
+		p.t.Fatalf("%s: %d lines instead of %d\n%s", p.state, len(lines), h, v.Content)
 	}
 	for i, l := range lines {
 		if got := ansi.StringWidth(l); got != w {
-			p.t.Fatalf("%s at %dx%d: line %d has %d columns\n%s", p.screens[p.state].name(), w, h, i, got, v.Content)
+			p.t.Fatalf("%s at %dx%d: line %d has %d columns\n%s", p.state, w, h, i, got, v.Content)
 		}
 	}
 	if c := v.Cursor; c != nil && (c.X < 0 || c.X >= w || c.Y < 1 || c.Y >= h-1) {
-		p.t.Fatalf("%s at %dx%d: the cursor is at %d, %d", p.screens[p.state].name(), w, h, c.X, c.Y)
+		p.t.Fatalf("%s at %dx%d: the cursor is at %d, %d", p.state, w, h, c.X, c.Y)
 	}
 }
 

@@ -1,61 +1,106 @@
 package tui
 
 import (
-	"strconv"
+	"strings"
 
+	bubbleshelp "charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/key"
+	"charm.land/bubbles/v2/viewport"
 	tea "charm.land/bubbletea/v2"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
-var helpKeys = []binding{
-	bind("any key", "close"),
-	{keys: moves[0].keys, show: moves[0].show, does: "scroll", hide: true},
-}
-
-// help is the list of a screen's keys, over the screen.
-type help struct {
-	open bool
-	top  int // first line shown
-	rows int // of the last view
-	keys int // how many lines they take
-}
-
-// key scrolls, as far as there is something to scroll to; other keys close.
-func (h *help) key(msg tea.KeyPressMsg) {
-	most := max(0, h.keys-h.rows)
-	switch {
-	case most > 0 && keyUp.is(msg):
-		h.top = max(0, h.top-1)
-	case most > 0 && keyDown.is(msg):
-		h.top = min(most, h.top+1)
-	default:
-		h.open, h.top = false, 0
+// helpLine is the bottom line: as many keys as fit, and always the key for help
+// itself, if there is one.
+func helpLine(c canvas, keys []binding) string {
+	const gap = "   "
+	var line []key.Binding
+	last := ""
+	for _, k := range keys {
+		switch h := k.Help(); {
+		case h.Desc == keyHelp.Help().Desc:
+			last = c.key(h.Key) + " " + h.Desc
+		case !k.hide:
+			line = append(line, k.Binding)
+		}
 	}
+	h := bubbleshelp.New()
+	h.ShortSeparator = gap
+	h.Styles = bubbleshelp.Styles{ShortKey: c.helpKey}
+	// With a width of its own, bubbles' help overflows where its ellipsis does not fit.
+	for len(line) > 0 && width(h.ShortHelpView(line)) > c.w-2-len(gap)-width(last) {
+		line = line[:len(line)-1]
+	}
+	text := " " + h.ShortHelpView(line)
+	if last != "" && len(line) > 0 {
+		text += gap
+	}
+	return text + last
 }
 
-// view lists every key of a screen.
-func (h *help) view(c canvas, keys []binding) string {
-	p := newPage(c)
+// help lists a screen's keys, over the screen.
+type help struct {
+	open   bool
+	scroll scroll
+}
+
+// key scrolls if there is something to scroll to; other keys close.
+func (h *help) key(msg tea.KeyPressMsg) {
+	if fits := h.scroll.pane.AtTop() && h.scroll.pane.AtBottom(); fits || !keyScroll.is(msg) {
+		h.open = false
+		return
+	}
+	h.scroll.key(msg)
+}
+
+// view lists every key of a screen. bubbles' own full help neither wraps nor
+// scrolls, so it does not fit on 40×12.
+func (h *help) view(p *page, keys []binding) {
+	c := p.c
 	p.head("Keys", "")
 	var lines []string
 	for _, k := range keys {
-		show := k.show
-		for _, l := range wrap(or(k.long, k.does), c.w-12) {
-			lines = append(lines, c.key.Render(pad(show, 10))+l)
+		show := k.Help().Key
+		for _, l := range wrap(or(k.long, k.Help().Desc), c.w-12) {
+			lines = append(lines, c.key(pad(show, 10))+l)
 			show = ""
 		}
 	}
-	h.rows, h.keys = p.left(), len(lines)
-	h.top = max(0, min(h.top, h.keys-h.rows))
-	for i, line := range lines[h.top:min(h.keys, h.top+h.rows)] {
-		switch {
-		case i == h.rows-1 && h.top+h.rows < h.keys:
-			line = pad(line, c.w-2) + " " + glyphDown
-		case i == 0 && h.top > 0:
-			line = pad(line, c.w-2) + " " + glyphUp
-		}
-		p.add(line)
+	shown, above, below := h.scroll.lines(lines, c.w-2, p.left())
+	if above > 0 {
+		shown[0] += " " + glyphUp
 	}
-	return p.String()
+	if below > 0 {
+		shown[len(shown)-1] += " " + glyphDown
+	}
+	p.add(shown...)
+}
+
+// scroll shows lines that may be more than fit.
+type scroll struct{ pane viewport.Model }
+
+func newScroll() scroll {
+	v := viewport.New()
+	v.KeyMap = viewport.KeyMap{Up: keyUp.Binding, Down: keyDown.Binding}
+	return scroll{v}
+}
+
+func (s *scroll) key(msg tea.KeyPressMsg) {
+	switch {
+	case keyFirst.is(msg):
+		s.pane.GotoTop()
+	case keyLast.is(msg):
+		s.pane.GotoBottom()
+	default:
+		s.pane, _ = s.pane.Update(msg)
+	}
+}
+
+// lines returns the lines that are shown, padded to w columns, and how many are
+// above and below them.
+func (s *scroll) lines(all []string, w, rows int) (shown []string, above, below int) {
+	s.pane.SetWidth(w)
+	s.pane.SetHeight(max(1, min(rows, len(all))))
+	s.pane.SetContentLines(all)
+	shown = strings.Split(s.pane.View(), "\n")
+	return shown, s.pane.YOffset(), max(0, len(all)-s.pane.YOffset()-len(shown))
 }

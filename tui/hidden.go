@@ -15,9 +15,8 @@ import (
 // (termios(3), "Canonical and noncanonical mode").
 const maxHidden = 4096
 
-// ReadHidden reads a line from a terminal that does not show it. Its end,
-// Ctrl+D, is io.EOF. A signal that ends the program meanwhile ends it as always,
-// but not before the terminal shows again what is typed.
+// ReadHidden reads a line from a terminal without echo. Ctrl+D returns io.EOF. A
+// signal that ends the program restores the echo first.
 func ReadHidden(tty *os.File) ([]byte, error) {
 	fd := tty.Fd()
 	before, err := term.GetState(fd)
@@ -50,8 +49,8 @@ func ReadHidden(tty *os.File) ([]byte, error) {
 	return hiddenLine(int(fd))
 }
 
-// hiddenLine reads to the end of the line. The library's ReadPassword reads on
-// when Ctrl+D was pressed. What is read is never copied by growing.
+// hiddenLine reads to the end of the line, into a buffer that never grows and so
+// leaves no copy. The library's ReadPassword reads on after Ctrl+D.
 func hiddenLine(fd int) ([]byte, error) {
 	buf := make([]byte, maxHidden+1)
 	for n := 0; n < len(buf); {

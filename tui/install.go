@@ -15,47 +15,14 @@ import (
 type install struct {
 	*session
 	full    bool // the log fills the screen
-	resume  bool // continue what an earlier engine began
-	without bool // the operator was asked whether to go on without what is awaited
+	without bool // the screen asks whether to go on without what the engine waits for
 	note    string
 }
 
-func newInstall(s *session) *install {
-	s.run.log = newLogPane()
-	return &install{session: s}
-}
-
-func (i *install) name() string { return "Install" }
-
 func (i *install) typing() bool { return i.run.log.searching }
 
-var keyFull = bind("Enter", "full log", "enter", "z").explained("the log on the whole screen, and back; also z")
-
-func (i *install) keys() []binding {
-	switch {
-	case i.run.log.searching:
-		return i.run.log.keys()
-	case i.awaits() && i.without:
-		return []binding{keySure, keyBack.explained("go on waiting")}
-	case i.awaits():
-		return []binding{keyWithout, keyFull}
-	}
-	return append([]binding{keyFull}, i.run.log.keys()...)
-}
-
-var (
-	keyWithout = bind("n", "go without", "n").explained("go on without what is awaited; asks first")
-	keySure    = bind("y", "go without it", "y").explained("go on without it, and be warned of it at the end")
-)
-
-// awaits tells whether the engine waits for the operator.
+// awaits reports whether the engine waits for the operator.
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
-
-type (
-	startedMsg struct{ err error }
-	stopMsg    struct{ err error }
-	withoutMsg struct{ err error }
-)
 
 func (i *install) enter() tea.Cmd {
 	i.note, i.without = "", false
@@ -63,17 +30,17 @@ func (i *install) enter() tea.Cmd {
 	if i.reattached {
 		return follow(i.backend)
 	}
-	b, a, resume := i.backend, i.withSecrets(), i.resume
-	i.resume = false
-	return func() tea.Msg {
+	b, a, again := i.backend, i.copyAnswers(), i.again
+	i.again = false
+	return ask(i, func() error {
 		defer a.Wipe()
-		return startedMsg{b.Start(a, resume)}
-	}
+		return b.Start(a, again)
+	}, i.started)
 }
 
-// withSecrets is the answers with copies of the secrets, for an engine: what
-// it is given is wiped, and another try needs them again.
-func (i *install) withSecrets() steps.Answers {
+// copyAnswers copies the secrets as well: Start wipes its own, and another try
+// needs them again.
+func (i *install) copyAnswers() steps.Answers {
 	a := i.answers
 	for _, s := range []*[]byte{&a.Passphrase, &a.RecoveryKey, &a.AgeIdentity, &a.DeployKey} {
 		*s = slices.Clone(*s)
@@ -81,80 +48,75 @@ func (i *install) withSecrets() steps.Answers {
 	return a
 }
 
-func (i *install) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case startedMsg:
-		if engine.IsBusy(msg.err) {
-			// Another console was faster.
-			i.join()
-			return follow(i.backend), stay
-		}
-		if msg.err != nil {
-			i.failure = engine.NewError("", msg.err)
-			i.run.ended = true
-			return nil, goTo(stateFailure)
-		}
-		return follow(i.backend), stay
-	case stopMsg:
-		i.note = "Stopping; what was begun is undone"
-		if msg.err != nil {
-			i.note = "Cannot stop it: " + clean(msg.err.Error())
-		}
-	case tickMsg:
-		if !i.run.ended && time.Since(i.run.now) > tickEvery {
-			i.run.now = time.Now()
-		}
-	case withoutMsg:
-		if msg.err != nil {
-			i.note = "It is not told: " + clean(msg.err.Error())
-		}
-	case tea.KeyPressMsg:
-		return i.key(msg), stay
+func (i *install) started(err error) (tea.Cmd, state) {
+	if engine.IsBusy(err) { // another console was faster
+		i.join()
+		err = nil
 	}
-	return nil, stay
+	if err != nil {
+		i.failure = engine.NewError("", err)
+		i.run.ended = true
+		return nil, stateFailure
+	}
+	return follow(i.backend), stay
 }
 
-func (i *install) key(msg tea.KeyPressMsg) tea.Cmd {
+func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case i.run.log.searching:
 	case i.awaits() && i.without:
 		i.without = !keySure.is(msg) && !keyBack.is(msg)
 		if keySure.is(msg) {
-			b := i.backend
-			return func() tea.Msg { return withoutMsg{b.GoWithout()} }
+			return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
+				if err != nil {
+					i.note = "The installer could not be reached: " + clean(err.Error())
+				}
+				return nil, stay
+			}), stay
 		}
-		return nil
+		return nil, stay
 	case i.awaits() && keyWithout.is(msg):
 		i.without = true
-		return nil
+		return nil, stay
 	case keyFull.is(msg):
 		i.full = !i.full
-		return nil
+		return nil, stay
 	}
 	i.run.log.key(msg)
+	return nil, stay
+}
+
+// stop asks the engine to stop.
+func (i *install) stop() tea.Cmd {
+	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, state) {
+		i.note = "Stopping: unmounting and closing what the install opened"
+		if err != nil {
+			i.note = "The install cannot be stopped: " + clean(err.Error())
+		}
+		return nil, stay
+	})
+}
+
+func (i *install) view(p *page) *tea.Cursor {
+	c := p.c
+	if i.full {
+		p.log(&i.run.log)
+		return nil
+	}
+	i.viewOverall(p)
+	switch {
+	case i.awaits():
+		i.viewWaiting(p)
+	case c.w >= 76 && c.h >= 18:
+		i.viewBeside(p)
+	default:
+		p.add(i.list(c, c.w, 3)...)
+		p.log(&i.run.log)
+	}
 	return nil
 }
 
-func (i *install) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
-	if i.full {
-		i.viewLog(p)
-		return p.String(), nil
-	}
-	i.viewOverall(p)
-	if i.awaits() {
-		i.viewWaiting(p)
-		return p.String(), nil
-	}
-	if c.w >= 76 && c.h >= 18 {
-		i.viewBeside(p)
-	} else {
-		i.viewBelow(p)
-	}
-	return p.String(), nil
-}
-
-// viewOverall is the line on top: what runs, since when, and how far it is.
+// viewOverall is the top: the host and disk, the time, and how far the install is.
 func (i *install) viewOverall(p *page) {
 	c := p.c
 	done := 0
@@ -163,27 +125,20 @@ func (i *install) viewOverall(p *page) {
 			done++
 		}
 	}
-	title := "Installing " + i.target()
-	if i.note != "" {
-		title = i.note
+	title := "Installing " + i.installing()
+	if i.run.plan != nil {
+		title += " to " + clean(i.run.plan.Target)
 	}
+	title = or(i.note, title)
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
-	p.add(c.title.Render(pad(title, c.w-len(clock)-1)) + " " + c.dim.Render(clock))
+	p.add(c.title(pad(title, c.w-len(clock)-1)) + " " + c.dim(clock))
 	n := len(i.run.steps)
 	const beside = 18 // columns of the figures
-	full, empty := barOf(i.run.overall.Part(), c.w-beside)
 	figures := fmt.Sprintf("%d %%  step %d/%d", i.run.overall.Percent(), min(done+1, n), n)
-	p.add(c.accent.Render(full) + c.rule.Render(empty) + c.dim.Render(padLeft(figures, beside)))
+	p.add(bar(c.accent, i.run.overall.Part(), c.w-beside) + c.dim(padLeft(figures, beside)))
 	p.add(i.viewProgress(c))
 	p.gap()
-}
-
-func (i *install) target() string {
-	if i.run.plan != nil {
-		return clean(i.run.plan.Host + " to " + i.run.plan.Target)
-	}
-	return i.host().TargetHost
 }
 
 // viewProgress is how far the running step is, in its own units.
@@ -191,7 +146,7 @@ func (i *install) viewProgress(c canvas) string {
 	pr := i.run.progress
 	if pr.Total == 0 {
 		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
-			return c.dim.Render(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
+			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
 		}
 		return ""
 	}
@@ -202,8 +157,7 @@ func (i *install) viewProgress(c canvas) string {
 	case pr.BytesTotal > 0:
 		count += ", " + steps.Size(pr.Bytes)
 	}
-	full, empty := bar(pr.Done, pr.Total, 20)
-	return c.good.Render(full) + c.rule.Render(empty) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
+	return bar(c.good, ratio(pr.Done, pr.Total), 20) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
 }
 
 // listWidth is that of the list of steps beside the log.
@@ -220,30 +174,44 @@ func (i *install) viewBeside(p *page) {
 			left = list[n]
 		}
 		if n == 0 {
-			p.add(pad(left, listWidth) + c.rule.Render("├") + i.run.log.title(c, c.w-listWidth-1))
+			p.add(pad(left, listWidth) + c.rule("├") + i.run.log.title(c, c.w-listWidth-1))
 			continue
 		}
-		p.add(pad(left, listWidth) + c.rule.Render("│ ") + log[n-1])
+		p.add(pad(left, listWidth) + c.rule("│ ") + log[n-1])
 	}
 }
 
-// viewBelow is for narrow and low screens: three steps, then the log.
-func (i *install) viewBelow(p *page) {
+// viewWaiting is what the engine needs of the operator, in the place of the log.
+func (i *install) viewWaiting(p *page) {
 	c := p.c
-	list := i.list(c, c.w, 3)
-	p.add(list...)
-	p.add(i.run.log.title(c, c.w))
-	if h := p.left(); h > 0 {
-		p.add(i.run.log.view(c, c.w, h)...)
+	p.marked("!", c.warn, "The install waits for "+clean(i.run.waiting.For))
+	p.gap()
+	if i.without {
+		p.para(c.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
+		p.gap()
+		p.add("Press " + c.key("y") + " to go on without it, " + c.key("Esc") + " to go on waiting.")
+		return
+	}
+	// The engine warns of what it received and refused.
+	if n := len(i.run.warnings); n > i.run.before {
+		p.marked("!", c.bad, clean(i.run.warnings[n-1]))
+		p.gap()
+	}
+	for _, line := range i.run.waiting.How {
+		line = clean(line)
+		style := c.text
+		if len(line) > 0 && line[0] == ' ' {
+			style = c.accent // a command, or what the operator compares
+		}
+		if width(line) <= c.w {
+			p.add(style(line))
+			continue
+		}
+		p.para(style, line)
 	}
 }
 
-func (i *install) viewLog(p *page) {
-	p.add(i.run.log.title(p.c, p.c.w))
-	p.add(i.run.log.view(p.c, p.c.w, p.left())...)
-}
-
-// list is the steps, those around the running one if there is little room.
+// list is the steps that fit, those around the running one.
 func (i *install) list(c canvas, w, room int) []string {
 	from, to := window(max(0, i.run.at), len(i.run.steps), room)
 	var out []string
@@ -258,12 +226,12 @@ func (i *install) list(c canvas, w, room int) []string {
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style.Render(mark+" "+pad(clean(string(s.name)), w-10))+c.dim.Render(padLeft(took, 7)))
+		out = append(out, style(mark+" "+pad(clean(string(s.name)), w-10))+c.dim(padLeft(took, 7)))
 	}
 	return out
 }
 
-// span is a duration for people.
+// span is a duration in words.
 func span(seconds float64) string {
 	s := int(max(0, seconds))
 	if s < 60 {

@@ -4,72 +4,47 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/internal/engine"
 )
 
-// keyboard chooses the console's keymap. It is applied at once, so that what
-// is typed on the try line, and later as a passphrase, is what the keys say.
+// keyboard chooses the console's keymap. The screen loads a keymap at once, so
+// that the try line, and later the passphrase, get what the keys say.
 type keyboard struct {
 	*session
 	all     []string
 	listed  bool
-	filter  string
-	at      int  // the keymap that Enter takes, -1 for none: it stays as it is
+	filter  field
+	at      int  // the keymap that Enter takes; -1: keep the loaded one
 	trying  bool // the try line has the keys
-	chose   bool // the operator did, not the host
+	chose   bool // the operator chose; else the host's own is loaded
 	wanted  string
 	loading bool
-	going   bool // on with the next screen, once it is loaded
-	failed  bool // the one at the cursor cannot be loaded: Enter goes on without it
-	tried   string
+	going   bool // to the next screen, once the keymap is loaded
+	failed  bool // the one under the cursor cannot be loaded: Enter goes on without it
+	tried   field
 	err     error
 }
 
-func newKeyboard(s *session) *keyboard { return &keyboard{session: s, at: -1} }
-
-func (k *keyboard) name() string { return "Keyboard" }
-
 func (k *keyboard) typing() bool { return true }
 
-var keyTry = bind("Tab", "try it", "tab", "shift+tab").explained("to the line for trying the keys, and back to the list")
-
-func (k *keyboard) keys() []binding {
-	if k.trying {
-		return []binding{keyNext.explained("go on with this keymap"), bind("Tab", "list", keyTry.keys...).explained("back to the list"), keyErase, keyBack}
-	}
-	return []binding{
-		keyNext.explained("go on with this keymap"), keyTry,
-		bind("↑↓", "choose", "up", "down", "home", "end").explained("the keymap is applied at once; also Home, End"),
-		bind("letters", "find").explained("type a part of a keymap's name"),
-		keyErase, keyBack,
-	}
-}
-
-type (
-	keymapsMsg []string
-	keymapMsg  struct {
-		name string
-		err  error
-	}
-)
-
 func (k *keyboard) enter() tea.Cmd {
-	k.trying, k.going, k.failed, k.tried = false, false, false, ""
-	b := k.backend
-	cmds := []tea.Cmd{func() tea.Msg { return keymapsMsg(b.Keymaps()) }}
-	// The host's own is loaded unless the operator has chosen one.
+	k.trying, k.going, k.failed = false, false, false
+	k.tried.wipe()
+	cmds := []tea.Cmd{ask(k, k.backend.Keymaps, func(all []string) (tea.Cmd, state) {
+		k.all, k.listed = all, true
+		k.place()
+		return nil, stay
+	})}
 	if own := k.host().Keymap; own != "" && own != k.keymap && !k.chose {
 		cmds = append(cmds, k.load(own))
 	}
 	return tea.Batch(cmds...)
 }
 
-// load applies a keymap. One is applied after the other: the last that was
-// wanted is the one that stays.
+// load loads a keymap. Only one loads at a time; the last wanted one stays.
 func (k *keyboard) load(name string) tea.Cmd {
 	k.wanted = name
 	if k.loading {
@@ -77,134 +52,101 @@ func (k *keyboard) load(name string) tea.Cmd {
 	}
 	k.loading = true
 	b := k.backend
-	return func() tea.Msg { return keymapMsg{name, b.SetKeymap(context.Background(), name)} }
+	return ask(k, func() error { return b.SetKeymap(context.Background(), name) },
+		func(err error) (tea.Cmd, state) { return k.loaded(name, err) })
 }
 
-// shown are the keymaps that match what was typed.
-func (k *keyboard) shown() []string {
-	if k.filter == "" {
-		return k.all
+func (k *keyboard) loaded(name string, err error) (tea.Cmd, state) {
+	k.loading = false
+	if k.err = err; err == nil {
+		k.keymap = name
 	}
+	if k.wanted != name {
+		return k.load(k.wanted), stay
+	}
+	if k.going && err == nil {
+		return nil, next
+	}
+	k.going, k.failed = false, err != nil
+	if !k.chose {
+		k.place()
+	}
+	return nil, stay
+}
+
+// matches are the keymaps whose names contain the filter.
+func (k *keyboard) matches() []string {
 	var out []string
 	for _, name := range k.all {
-		if strings.Contains(name, k.filter) {
+		if strings.Contains(name, strings.ToLower(k.filter.text())) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-func (k *keyboard) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case keymapsMsg:
-		k.all, k.listed = msg, true
-		k.place()
-	case keymapMsg:
-		k.loading = false
-		if k.err = msg.err; k.err == nil {
-			k.keymap = msg.name
-		}
-		if k.wanted != msg.name {
-			return k.load(k.wanted), stay
-		}
-		if k.going && k.err == nil {
-			return nil, next
-		}
-		k.going, k.failed = false, k.err != nil
-		if !k.chose {
-			k.place()
-		}
-	case tea.KeyPressMsg:
-		if k.trying {
-			return k.tryKey(msg)
-		}
-		return k.key(msg)
-	}
-	return nil, stay
-}
-
-// place puts the cursor on the keymap that is loaded or about to be, else on the
-// host's own. If that is not in the list, no other is highlighted instead.
+// place puts the cursor on the keymap that is loaded or being loaded, else on
+// the host's own. If the list does not have it, the cursor is on none.
 func (k *keyboard) place() {
 	name := or(k.keymap, k.host().Keymap)
 	if k.loading {
 		name = k.wanted
 	}
-	k.at = slices.Index(k.shown(), name)
+	k.at = slices.Index(k.matches(), name)
 }
 
-func (k *keyboard) tryKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
-	case keyTry.is(msg):
-		k.trying = false
 	case keyBack.is(msg):
 		return nil, back
-	case keyNext.is(msg):
+	case k.trying && keyTry.is(msg):
+		k.trying = false
+	case k.trying && keyNext.is(msg):
 		return nil, next
-	case msg.String() == "backspace" || msg.String() == "ctrl+h":
-		_, n := utf8.DecodeLastRuneInString(k.tried)
-		k.tried = k.tried[:len(k.tried)-n]
-	case keyErase.is(msg):
-		k.tried = ""
-	case len(k.tried) < 120:
-		k.tried += msg.Text
-	}
-	return nil, stay
-}
-
-func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
-	list := k.shown()
-	switch s := msg.String(); {
+	case k.trying:
+		k.tried.key(msg)
 	case keyTry.is(msg):
 		k.trying = true
 		return k.take(), stay
-	case keyBack.is(msg):
-		return nil, back
 	case keyNext.is(msg):
 		if cmd := k.take(); cmd != nil || k.loading {
 			k.going = true
 			return cmd, stay
 		}
 		return nil, next
-	case keyErase.is(msg):
-		k.find("")
-		return nil, stay
-	case s == "backspace" || s == "ctrl+h":
-		k.find(k.filter[:max(0, len(k.filter)-1)])
-		return nil, stay
-	case s == "up" || s == "down" || s == "home" || s == "end":
-		to := moved(msg, k.at, len(list))
-		if to == k.at || len(list) == 0 {
-			return nil, stay
+	case keyKeymaps.is(msg):
+		list := k.matches()
+		if to := moved(msg, k.at, len(list)); to != k.at && len(list) > 0 {
+			k.at, k.chose, k.failed = to, true, false
+			return k.load(list[to]), stay
 		}
-		k.at, k.chose, k.failed = to, true, false
-		return k.load(list[to]), stay
-	case msg.Text != "" && msg.Text[0] > ' ' && msg.Text[0] < 0x7f && len(k.filter) < 20:
-		k.find(k.filter + strings.ToLower(msg.Text))
-		if len(k.shown()) == 1 {
-			return k.take(), stay
-		}
+	case k.filter.key(msg):
+		return k.find(), stay
 	}
 	return nil, stay
 }
 
-// find shows the keymaps of which the text is a part. The cursor goes to the
-// one that is meant: of that very name, or that begins so, or the first.
-func (k *keyboard) find(text string) {
-	k.filter, k.at, k.failed = text, 0, false
-	if text == "" {
+// find puts the cursor on the match that is meant: the one of that name, else
+// the first that begins so, else the first. A single match is loaded.
+func (k *keyboard) find() tea.Cmd {
+	list, name := k.matches(), strings.ToLower(k.filter.text())
+	k.failed = false
+	if name == "" {
 		k.place()
-		return
+		return nil
 	}
-	list := k.shown()
-	if k.at = slices.Index(list, text); k.at < 0 {
-		k.at = max(0, slices.IndexFunc(list, func(name string) bool { return strings.HasPrefix(name, text) }))
+	if k.at = slices.Index(list, name); k.at < 0 {
+		k.at = max(0, slices.IndexFunc(list, func(s string) bool { return strings.HasPrefix(s, name) }))
 	}
+	if len(list) == 1 {
+		return k.take()
+	}
+	return nil
 }
 
 // take loads the keymap under the cursor, unless it is loaded or cannot be.
 func (k *keyboard) take() tea.Cmd {
-	list := k.shown()
+	list := k.matches()
 	if k.failed || k.at < 0 || k.at >= len(list) || list[k.at] == k.keymap && !k.loading {
 		return nil
 	}
@@ -212,73 +154,51 @@ func (k *keyboard) take() tea.Cmd {
 	return k.load(list[k.at])
 }
 
-func (k *keyboard) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (k *keyboard) view(p *page) *tea.Cursor {
+	c := p.c
 	title := "Which keyboard?"
 	if c.low() {
-		title += " Now: " + or(k.keymap, "as it is")
+		title += " Now: " + or(k.keymap, "the console's own")
 	}
-	p.head(title, "The passphrase is typed with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
-	foot := 3
+	p.head(title, "You type the passphrase with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
+	foot := 4
 	if !c.low() {
-		foot = 5
+		foot = 6
 	}
-	k.viewList(p, p.left()-foot)
+	k.viewList(p, max(1, p.left()-foot))
 	p.gap()
-	cursor := k.viewFields(p)
-	return p.String(), cursor
+	cursor := p.field("find", &k.filter, true, !k.trying)
+	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
+		p.lines[len(p.lines)-1] = c.warn(cut("! "+clean(engine.NewError("", k.err).Cause), c.w))
+	}
+	if at := p.field("try", &k.tried, true, k.trying); at != nil {
+		cursor = at
+	}
+	return cursor
 }
 
 func (k *keyboard) viewList(p *page, room int) {
-	c, list := p.c, k.shown()
+	c, list := p.c, k.matches()
 	from, to := window(max(k.at, 0), len(list), room)
 	for i := from; i < to; i++ {
-		mark, style := "  ", c.text
+		mark, style, note := "  ", c.text, ""
 		switch {
 		case i == k.at && k.failed && k.chose:
 			mark, style = glyphBad+" ", c.warn
 		case i == k.at:
 			mark, style = glyphCursor+" ", c.selected
 		}
-		note := ""
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}
-		p.add(style.Render(mark+cut(clean(list[i]), c.w-20)) + c.dim.Render(note))
+		p.add(style(mark+cut(clean(list[i]), c.w-20)) + c.dim(note))
 	}
 	switch {
 	case !k.listed:
-		p.add(c.dim.Render(c.spin() + " looking for keymaps"))
+		p.wait("looking for keymaps")
 	case len(k.all) == 0:
-		p.add(c.dim.Render(cut("no keymaps here; it stays as it is", c.w)))
+		p.add(c.dim(cut("this system has no keymaps; the loaded one stays", c.w)))
 	case len(list) == 0:
-		p.add(c.dim.Render(cut("no keymap of that name", c.w)))
+		p.add(c.dim(cut("no keymap has that in its name", c.w)))
 	}
-}
-
-// viewFields draws the line that finds, which an error replaces until the
-// next key, and the line to try the keys on.
-func (k *keyboard) viewFields(p *page) *tea.Cursor {
-	c := p.c
-	room := min(48, c.w-8)
-	field := func(label string, here bool, text string) {
-		style, mark := c.dim, "  "
-		if here {
-			style, mark = c.accent, glyphCursor+" "
-		}
-		p.add(style.Render(mark+label) + " " + text)
-	}
-	cursor := tea.NewCursor(7+width(k.filter), p.row())
-	if k.err != nil {
-		p.add(c.warn.Render(cut("! "+clean(engine.NewError("", k.err).Cause), c.w)))
-	} else {
-		field("find", !k.trying, k.filter)
-	}
-	tried := tail(clean(k.tried), room-1)
-	if k.trying {
-		cursor = tea.NewCursor(7+width(tried), p.row())
-	}
-	field("try ", k.trying, tried)
-	p.add(blanks(7) + c.rule.Render(strings.Repeat(glyphLine, room)))
-	return cursor
 }

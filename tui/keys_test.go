@@ -7,8 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// press1 presses a key without running what follows, and tells whether it did
-// anything: another frame, another screen or a command.
+// press1 presses a key without running what follows, and reports whether it did
+// anything: a new frame, another screen or a command.
 func (p *pilot) press1(k string) bool {
 	before, at := p.View(), p.state
 	_, cmd := p.Update(keyMsg(k))
@@ -24,7 +24,7 @@ func TestEveryKey(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
 		over := ""
-		keys := append(p.screens[p.state].keys(), p.global()...)
+		keys := append(p.screens[p.state].keys(), p.everywhere()...)
 		switch {
 		case p.quit.open:
 			keys, over = p.quitKeys(), " quit"
@@ -33,16 +33,16 @@ func TestEveryKey(t *testing.T) {
 		}
 		seen := map[string]string{}
 		for _, b := range keys {
-			if b.show == "" || b.does == "" {
+			if b.Help().Key == "" || b.Help().Desc == "" {
 				t.Errorf("%s lists a key without words: %+v", s.name, b)
 			}
-			id := listed{p.screens[p.state].name() + over, b.show, b.does}
-			works[id] = works[id] || len(b.keys) == 0
-			for _, k := range b.keys {
+			id := listed{p.state.String() + over, b.Help().Key, b.Help().Desc}
+			works[id] = works[id] || slices.Equal(b.Keys(), []string{b.Help().Key})
+			for _, k := range b.Keys() {
 				if other, ok := seen[k]; ok {
-					t.Errorf("%s: %q is %q and %q", s.name, k, other, b.does)
+					t.Errorf("%s: %q is %q and %q", s.name, k, other, b.Help().Desc)
 				}
-				seen[k] = b.does
+				seen[k] = b.Help().Desc
 				if !works[id] {
 					works[id] = s.openAt(t, 80, 25).press1(k)
 				}
@@ -98,7 +98,7 @@ func TestAliases(t *testing.T) {
 }
 
 // TestEveryScreenAsks: Ctrl+C asks and Esc stays; F1 helps; ? is a character
-// where text is typed; Ctrl+L draws anew.
+// where text is typed; Ctrl+L redraws.
 func TestEveryScreenAsks(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
@@ -240,7 +240,7 @@ func TestChangedDisk(t *testing.T) {
 		t.Error("the plan is for the other disk")
 	}
 	// An answer that comes late is for a disk that is chosen no more.
-	p.send(planMsg{disk: "/dev/vda", plan: first})
+	p.screens[statePlan].(*planScreen).made("/dev/vda", first, nil)
 	if p.plan == first {
 		t.Error("a late plan is taken")
 	}
@@ -252,15 +252,15 @@ func TestUnplugged(t *testing.T) {
 	for _, at := range []state{statePlan, statePassphrase, stateRecovery, stateConfirm} {
 		for why, change := range map[string]func(p *pilot){
 			"/dev/vda is gone": func(p *pilot) { p.unplug("/dev/vda") },
-			"/dev/vda cannot be used any more: it is mounted": func(p *pilot) {
+			"/dev/vda can no longer be used: it is mounted": func(p *pilot) {
 				p.f.disks = slices.Clone(p.f.disks)
 				p.f.disks[2].Refused = "it is mounted"
-				p.run(listDisks(p.f))
+				p.run(p.listDisks())
 			},
-			"/dev/vda is another disk now": func(p *pilot) {
+			"/dev/vda is a different disk now": func(p *pilot) {
 				p.f.disks = slices.Clone(p.f.disks)
 				p.f.disks[1].Device.Path, p.f.disks[2].Device.Path = p.f.disks[2].Device.Path, p.f.disks[1].Device.Path
-				p.run(listDisks(p.f))
+				p.run(p.listDisks())
 			},
 		} {
 			p := scene{play: walk(at)}.open(t)
@@ -271,7 +271,7 @@ func TestUnplugged(t *testing.T) {
 		}
 	}
 	// During an install the engine has the disk; the screens stay.
-	p := scene{play: func(p *pilot) { p.install(progress) }}.open(t)
+	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	p.unplug("/dev/vda")
 	p.at(stateInstall)
 }

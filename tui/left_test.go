@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,12 +22,12 @@ func TestLeftOnDisk(t *testing.T) {
 		{"closure", "closure", 10, "The disk is incomplete and will not start."},
 		{"closure", "closure", 9, "The disk is incomplete and will not start."},
 		{"bootproof", "bootproof", 10, "The disk is incomplete and will not start."}, // it was not written out
-		{"bootproof", "bootproof", 11, "All is written, but not proven."},
-		{"bootproof", "opened", 11, "All is written, but not proven."},
-		{"finish", "a step of tomorrow", 11, "All is written, but not proven."},
-		{"closure", "closure", 130, "It was stopped: the disk may be incomplete and not start."},
-		{"closure", "closure", 143, "It was stopped: the disk may be incomplete and not start."},
-		{"bootproof", "bootproof", 130, "All is written, but not proven."},
+		{"bootproof", "bootproof", 11, "Everything is written, but not proven to work."},
+		{"bootproof", "opened", 11, "Everything is written, but not proven to work."},
+		{"finish", "a step of tomorrow", 11, "Everything is written, but not proven to work."},
+		{"closure", "closure", 130, "The install was stopped: the disk may be incomplete and not start."},
+		{"closure", "closure", 143, "The install was stopped: the disk may be incomplete and not start."},
+		{"bootproof", "bootproof", 130, "Everything is written, but not proven to work."},
 	} {
 		p := scene{}.open(t)
 		p.install(started(c.step))
@@ -48,7 +49,7 @@ func TestLeftOnDisk(t *testing.T) {
 // An engine that was killed while it proved has written all.
 func TestLeftOnDiskByAKilledEngine(t *testing.T) {
 	for step, says := range map[string]string{
-		"closure": "The disk is incomplete and will not start. Starting over unmounts it.", "bootproof": "All is written, but not proven. Starting over unmounts it.",
+		"closure": "The disk is incomplete and will not start. Starting over unmounts it.", "bootproof": "Everything is written, but not proven to work. Starting over unmounts it.",
 	} {
 		p := scene{}.open(t)
 		p.install(started(step))
@@ -118,7 +119,7 @@ func TestHighlightedKeymapIsTaken(t *testing.T) {
 		}
 		p.press("enter")
 		if lit != c.lit || p.keymap != c.takes || p.state == stateKeyboard {
-			t.Errorf("%s: highlighted %q, took %q, on screen %s; want %q and %q\n%s", c.name, lit, p.keymap, p.screens[p.state].name(), c.lit, c.takes, p.frame())
+			t.Errorf("%s: highlighted %q, took %q, on screen %s; want %q and %q\n%s", c.name, lit, p.keymap, p.state, c.lit, c.takes, p.frame())
 		}
 	}
 }
@@ -128,7 +129,7 @@ func TestOwnKeymapIsInSight(t *testing.T) {
 	f := newFake(t)
 	f.keymaps = nil
 	for i := range 300 {
-		f.keymaps = append(f.keymaps, "k"+itoa(1000+i))
+		f.keymaps = append(f.keymaps, "k"+strconv.Itoa(1000+i))
 	}
 	f.keymaps = append(f.keymaps, "us", "zz")
 	f.keymapErr = errors.New("a keyboard of its own")

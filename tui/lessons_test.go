@@ -19,7 +19,7 @@ func TestLesson02PassphraseBeforeTheGate(t *testing.T) {
 	p.enterText("correct horse")
 	p.press("enter")
 	p.at(statePassphrase) // once is not enough
-	for range 500 {       // ten minutes pass, and nobody types
+	for range 500 {       // ten minutes pass without a key
 		p.send(tickMsg{})
 	}
 	p.at(statePassphrase)

@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -11,8 +10,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// logPane shows the newest lines of the log, and lets one look back. All of
-// the log is in its file; the pane keeps the last maxLines.
+// logPane shows the newest lines of the log, and scrolls back over the last
+// maxLines; the whole log is in its file. bubbles' viewport would copy and measure
+// all lines for each batch; the pane adds one at a time, and measures what it shows.
 type logPane struct {
 	lines  []string // ring
 	start  int      // index of the oldest in lines
@@ -24,13 +24,14 @@ type logPane struct {
 	cols   int
 
 	searching bool
-	query     string
+	query     field
+	match     *regexp.Regexp // finds query, whatever its case; nil without one
 	found     bool
-	hit       int // the line found last, counted from the first ever added
+	hit       int // the newest match, counted from the first line ever added
 }
 
-// maxLines is how far back the pane reaches, and maxLine how much of a line it
-// keeps, in bytes: no screen shows more.
+// maxLines is how many lines the pane keeps, and maxLine how many bytes of a line:
+// no screen shows more.
 const (
 	maxLines = 10_000
 	maxLine  = 2 << 10
@@ -40,10 +41,10 @@ func newLogPane() logPane { return logPane{follow: true, hit: -1} }
 
 func (l *logPane) len() int { return len(l.lines) }
 
-// gone is how many lines are older than those that are kept.
+// gone is how many older lines were dropped.
 func (l *logPane) gone() int { return l.total - len(l.lines) }
 
-// at is line i, counted from the oldest kept.
+// at is line i, counted from the oldest that is kept.
 func (l *logPane) at(i int) string {
 	if i += l.start; i >= len(l.lines) {
 		i -= len(l.lines)
@@ -51,7 +52,7 @@ func (l *logPane) at(i int) string {
 	return l.lines[i]
 }
 
-// short is a line as far as it is kept, without holding on to the rest.
+// short is the part of a line that is kept; it frees the rest.
 func short(line string) string {
 	if len(line) <= maxLine {
 		return line
@@ -63,8 +64,8 @@ func short(line string) string {
 	return strings.Clone(line[:n])
 }
 
-// add appends a line; the oldest goes if there are too many. A reader who has
-// scrolled back keeps seeing the same lines, until they are gone.
+// add appends a line, and drops the oldest if there are too many. A reader who has
+// scrolled back sees the same lines until those are dropped.
 func (l *logPane) add(line string) {
 	l.total++
 	line = short(line)
@@ -81,32 +82,13 @@ func (l *logPane) add(line string) {
 	}
 }
 
-// skip counts lines that came too fast for the pane: those before them are
-// too old to be shown beside those that follow.
+// skip counts lines that the feed dropped. They follow the lines that the pane has,
+// so those lines' places move.
 func (l *logPane) skip(n int) {
 	if n > 0 {
 		l.total += n
 		l.top = max(0, l.top-n)
 	}
-}
-
-var (
-	keyFollow = bind("f", "follow", "f").explained("follow the newest line")
-	keyWrap   = bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole")
-	keySearch = bind("/", "search", "/").explained("search from here upwards")
-	keyPageUp = bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("a page up; also b")
-	keyPageDn = bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("a page down; also Space").hidden()
-	keyOlder  = bind("n", "older match", "n").explained("to the next match, further up").hidden()
-	keyNewer  = bind("N", "newer match", "N", "shift+n").explained("to the match before, further down").hidden()
-	keyFind   = bind("Enter", "search", "enter")
-	keyLeaveS = bind("Esc", "leave", "esc").explained("leave the search")
-)
-
-func (l *logPane) keys() []binding {
-	if l.searching {
-		return []binding{keyFind, keyErase, keyLeaveS}
-	}
-	return []binding{keyScroll, keyPageUp, keyFollow, keySearch, keyWrap, keyPageDn, moves[1], keyOlder, keyNewer}
 }
 
 // key handles a key.
@@ -131,10 +113,11 @@ func (l *logPane) key(msg tea.KeyPressMsg) {
 	case keyWrap.is(msg):
 		l.wrap = !l.wrap
 	case keySearch.is(msg):
-		l.searching, l.query = true, ""
-	case keyOlder.is(msg) && l.query != "":
+		l.searching, l.match = true, nil
+		l.query.wipe()
+	case keyOlder.is(msg) && l.match != nil:
 		l.find(-1)
-	case keyNewer.is(msg) && l.query != "":
+	case keyNewer.is(msg) && l.match != nil:
 		l.find(1)
 	}
 }
@@ -142,7 +125,7 @@ func (l *logPane) key(msg tea.KeyPressMsg) {
 // bottom is the first line shown when following.
 func (l *logPane) bottom() int { return l.above(len(l.lines)-1, l.rows) }
 
-// above is the first line of those that end with line i and fill that many rows.
+// above is the first of the lines that fill that many rows and end with line i.
 func (l *logPane) above(i, rows int) int {
 	if !l.wrap {
 		return max(0, i-max(1, rows)+1)
@@ -180,23 +163,13 @@ func (l *logPane) view(c canvas, w, h int) []string {
 	}
 	l.rows, l.cols = h, w
 	out := make([]string, 0, h+1)
-	switch {
-	case len(l.lines) == 0 || h < 1:
-	case l.follow:
-		for i := len(l.lines) - 1; i >= 0 && len(out) < h; i-- {
-			rows := l.rowsOf(i, w)
-			slices.Reverse(rows)
-			out = append(out, rows...)
-		}
-		out = out[:min(len(out), h)]
-		slices.Reverse(out)
-	default:
-		l.top = min(l.top, len(l.lines)-1)
-		for i := l.top; i < len(l.lines) && len(out) < h; i++ {
-			out = append(out, l.rowsOf(i, w)...)
-		}
-		out = out[:min(len(out), h)]
+	if l.follow {
+		l.top = l.bottom()
 	}
+	for i := l.top; i < len(l.lines) && len(out) < h; i++ {
+		out = append(out, l.rowsOf(i, w)...)
+	}
+	out = out[:min(len(out), max(0, h))]
 	for i, line := range out {
 		out[i] = l.mark(c, line)
 	}
@@ -204,28 +177,34 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, "")
 	}
 	if l.searching {
-		out = append(out, c.accent.Render("/")+tail(l.query, w-2)+c.accent.Render("_"))
+		out = append(out, c.accent("/")+tail(clean(l.query.text()), w-2)+c.accent("_"))
 	}
 	return out
 }
 
-// title is the line above the pane: where in the log one is.
-func (l *logPane) title(c canvas, w int) string {
-	how := "following"
-	if !l.follow {
-		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
-	}
-	if l.query != "" && !l.searching && !l.found {
-		how = "not found: " + l.query
-	}
-	if l.query != "" && l.found && l.hit >= 0 {
-		how = fmt.Sprintf("line %d of %d has it, n goes on", l.hit+1, l.total)
-	}
-	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
-	return c.rule.Render(glyphLine) + c.dim.Render(text) + c.rule.Render(strings.Repeat(glyphLine, max(0, w-1-width(text))))
+// log fills the rest of the page with the log.
+func (p *page) log(l *logPane) {
+	p.add(l.title(p.c, p.c.w))
+	p.add(l.view(p.c, p.c.w, p.left())...)
 }
 
-// storeHash is what makes store paths long; people read the name behind it.
+// title is the line above the pane: which part of the log it shows.
+func (l *logPane) title(c canvas, w int) string {
+	how := "following"
+	switch {
+	case l.match != nil && l.found && l.hit >= 0:
+		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
+	case l.match != nil && !l.searching && !l.found:
+		how = "not found: " + l.query.text()
+	case !l.follow:
+		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
+	}
+	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
+	return c.rule(glyphLine) + c.dim(text) + c.rule(strings.Repeat(glyphLine, max(0, w-1-width(text))))
+}
+
+// storeHash is the part of a store path that the screens leave out: the operator
+// reads the name behind it.
 var storeHash = regexp.MustCompile(`/nix/store/[0-9a-z]{32}-`)
 
 // rowsOf is line i as it is drawn, in one row or more.
@@ -240,15 +219,48 @@ func (l *logPane) rowsOf(i, w int) []string {
 	return []string{cut(line, w)}
 }
 
-// mark shows where the query is.
+// mark highlights the matches in a line.
 func (l *logPane) mark(c canvas, line string) string {
-	if l.query == "" {
+	if l.match == nil {
 		return line
 	}
-	at := indexFold(line, l.query)
-	if at < 0 {
-		return line
+	return l.match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
+}
+
+func (l *logPane) searchKey(msg tea.KeyPressMsg) {
+	switch {
+	case keyNoMatch.is(msg):
+		l.searching = false
+		l.query.wipe()
+	case keyDoFind.is(msg):
+		l.searching = false
+	default:
+		l.query.key(msg)
 	}
-	end := at + len(l.query)
-	return line[:at] + c.selected.Render(line[at:end]) + line[end:]
+	if l.match = nil; !l.query.empty() {
+		l.match = regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
+	}
+	if keyDoFind.is(msg) && l.match != nil {
+		l.find(-1)
+	}
+}
+
+// find goes to the next line with the query, upwards or downwards.
+func (l *logPane) find(dir int) {
+	from := l.top
+	switch {
+	case l.hit >= l.gone():
+		from = l.hit - l.gone()
+	case l.follow:
+		from = len(l.lines)
+	case dir < 0:
+		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
+	}
+	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
+		if l.match.MatchString(l.at(i)) {
+			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
+			return
+		}
+	}
+	l.found = false
 }

@@ -3,75 +3,38 @@ package tui
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/hosts"
 	"auto-installer/steps"
 )
 
-// network is shown only if the plan needs a network and there is none.
+// network is shown only if the plan needs a network and the machine has none.
 type network struct {
 	*session
-	state   steps.NetworkState
-	known   string // name of the host that the state belongs to
 	looking bool
 	ticks   int
-	auto    bool // went on by itself once
+	went    bool // on by itself, once
 	aps     []steps.AccessPoint
 	scanned bool
 	at      int
 	asking  bool // for the passphrase of the access point under the cursor
-	pass    secret
+	pass    field
 	show    bool
-	note    string
-	bad     bool
+	note    note
 }
-
-func newNetwork(s *session) *network { return &network{session: s} }
-
-func (n *network) name() string { return "Network" }
 
 func (n *network) typing() bool { return n.asking }
 
-// skip is for hosts that need none, and where it is there already.
-func (n *network) skip() bool {
-	return n.chosen && (n.host().Prebuilt || n.sees() && n.state.Reachable)
-}
+func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.online()) }
 
-// sees tells whether the network has been looked at for this host.
-func (n *network) sees() bool { return n.known != "" && n.known == n.host().TargetHost }
-
-var (
-	keyRetry = bind("r", "look again", "r").explained("look again now; it also does by itself")
-	keyScan  = bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks")
-	keyGo    = bind("c", "go on anyway", "c").explained("go on without; the install will stop before the first write if there is none by then")
-)
-
-func (n *network) keys() []binding {
-	if n.asking {
-		return []binding{bind("Enter", "join", "enter"), keyShow, keyErase, keyBack.explained("another network")}
-	}
-	ks := []binding{keyRetry, keyGo, keyBack}
-	if n.state.WiFi != "" {
-		ks = slices.Concat([]binding{bind("Enter", "join", "enter").explained("join this network")}, moves, []binding{keyScan}, ks)
-	}
-	return ks
-}
-
-type (
-	networkMsg struct {
-		host  string
-		state steps.NetworkState
-	}
-	apsMsg struct {
-		aps []steps.AccessPoint
-		err error
-	}
-	joinedMsg struct{ err error }
-)
+// looked reports whether the state of the network is that of this host.
+func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
 
 func (n *network) enter() tea.Cmd {
-	n.auto, n.asking, n.note = false, false, ""
+	n.went, n.asking, n.note = false, false, note{}
 	return n.look()
 }
 
@@ -81,63 +44,51 @@ func (n *network) look() tea.Cmd {
 	}
 	n.looking = true
 	b, h := n.backend, n.host()
-	return func() tea.Msg { return networkMsg{h.TargetHost, b.Network(context.Background(), h)} }
+	return ask(n, func() steps.NetworkState { return b.Network(context.Background(), h) },
+		func(state steps.NetworkState) (tea.Cmd, state) { return n.found(h, state) })
 }
 
-func (n *network) scan() tea.Cmd {
-	n.note, n.bad = "looking for Wi-Fi networks", false
-	b := n.backend
-	return func() tea.Msg {
-		aps, err := b.ScanWiFi(context.Background())
-		return apsMsg{aps, err}
-	}
-}
-
-func (n *network) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case checkMsg:
-		// The welcome screen's check has looked already.
-		if msg.name == "network" && msg.checked.State == steps.CheckGood {
-			n.known, n.state.Reachable = msg.host, true
-		}
-	case networkMsg:
-		return n.found(msg)
-	case apsMsg:
-		if n.asking { // it is typed for the one under the cursor
-			return nil, stay
-		}
-		n.scanned, n.note = true, ""
-		n.list(msg.aps)
-		if msg.err != nil {
-			n.say(msg.err)
-		} else if len(n.aps) == 0 {
-			n.note = "no Wi-Fi network found"
-		}
-	case joinedMsg:
-		if msg.err != nil {
-			n.say(msg.err)
-			return nil, stay
-		}
-		n.note = "joined"
+// found goes on by itself if the network is there.
+func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state) {
+	n.looking = false
+	if h.TargetHost != n.host().TargetHost {
 		return n.look(), stay
-	case tickMsg:
-		// A cable may be plugged in at any time.
-		if n.ticks++; n.ticks%lookEvery == 0 && n.sees() && !n.state.Reachable {
-			return n.look(), stay
-		}
-	case tea.PasteMsg:
-		if n.asking {
-			n.pass.insert(msg.Content)
-		}
-	case tea.KeyPressMsg:
-		return n.key(msg)
+	}
+	n.network, n.networkOf = state, h.TargetHost
+	if state.Reachable && !n.went {
+		n.went = true
+		return nil, next
+	}
+	if state.WiFi != "" && !n.scanned {
+		n.scanned = true
+		return n.scan(), stay
 	}
 	return nil, stay
 }
 
-// list takes what was found. The cursor stays on the network that it is on: they
-// are in the order of their signals, which changes.
-func (n *network) list(aps []steps.AccessPoint) {
+// networkEvery is how many ticks pass between two looks: a cable may be plugged in
+// at any time.
+const networkEvery = 8
+
+func (n *network) tick() tea.Cmd {
+	if n.ticks++; n.ticks%networkEvery != 0 || !n.looked() || n.network.Reachable {
+		return nil
+	}
+	return n.look()
+}
+
+func (n *network) scan() tea.Cmd {
+	n.note.set(nil, "looking for Wi-Fi networks")
+	b := n.backend
+	return askTwo(n, func() ([]steps.AccessPoint, error) { return b.ScanWiFi(context.Background()) }, n.heard)
+}
+
+// heard takes the access points of a scan. They are in the order of their
+// signals, which changes; the cursor stays on its network.
+func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
+	if n.asking { // the passphrase belongs to the network under the cursor
+		return nil, stay
+	}
 	on := ""
 	if n.at < len(n.aps) {
 		on = n.aps[n.at].Name()
@@ -146,37 +97,23 @@ func (n *network) list(aps []steps.AccessPoint) {
 	if i := slices.IndexFunc(aps, func(ap steps.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
 		n.at = i
 	}
-}
-
-func (n *network) say(err error) {
-	n.note, n.bad = inWords(err), true
-}
-
-// lookEvery is how many ticks pass between two looks.
-const lookEvery = 8
-
-// found goes on by itself when the network is there.
-func (n *network) found(msg networkMsg) (tea.Cmd, turn) {
-	n.looking = false
-	if msg.host != n.host().TargetHost {
-		return n.look(), stay
-	}
-	s := msg.state
-	n.state, n.known = s, msg.host
-	if s.Reachable && !n.auto {
-		n.auto = true
-		return nil, next
-	}
-	if s.WiFi != "" && !n.scanned {
-		n.scanned = true
-		return n.scan(), stay
+	n.scanned = true
+	n.note.set(err, "")
+	if err == nil && len(aps) == 0 {
+		n.note.set(nil, "no Wi-Fi network found")
 	}
 	return nil, stay
 }
 
-func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (n *network) paste(text string) {
 	if n.asking {
-		return n.passKey(msg)
+		n.pass.insert(text)
+	}
+}
+
+func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+	if n.asking {
+		return n.passKey(msg), stay
 	}
 	if to := moved(msg, n.at, len(n.aps)); to != n.at {
 		n.at = to
@@ -185,47 +122,115 @@ func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
-	case keyRetry.is(msg):
-		return n.look(), stay
-	case keyScan.is(msg) && n.state.WiFi != "":
-		return n.scan(), stay
-	case keyGo.is(msg):
+	case keyAnyway.is(msg):
 		return nil, next
-	case keyNext.is(msg) && n.at < len(n.aps):
-		if n.aps[n.at].Secured {
-			n.asking, n.show, n.note = true, false, ""
-			n.pass.wipe()
-			return nil, stay
+	case keyLookAgain.is(msg):
+		return n.look(), stay
+	case keyScan.is(msg) && n.network.WiFi != "":
+		return n.scan(), stay
+	case keyJoin.is(msg) && n.at < len(n.aps):
+		if !n.aps[n.at].Secured {
+			return n.join(nil), stay
 		}
-		return n.join(nil), stay
+		n.asking, n.show, n.note = true, false, note{}
+		n.pass.wipe()
 	}
 	return nil, stay
 }
 
-func (n *network) passKey(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (n *network) passKey(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case keyBack.is(msg):
 		n.asking = false
 		n.pass.wipe()
-	case keyNext.is(msg):
+	case keyJoin.is(msg):
 		n.asking = false
-		return n.join(n.pass.bytes()), stay
+		return n.join(n.pass.bytes())
 	case keyShow.is(msg):
 		n.show = !n.show
 	default:
 		n.pass.key(msg)
 	}
-	return nil, stay
+	return nil
 }
 
 // join copies the passphrase; both copies are wiped.
 func (n *network) join(pass []byte) tea.Cmd {
-	b, ap := n.backend, n.aps[n.at]
-	secret := append([]byte(nil), pass...)
+	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(pass)
 	n.pass.wipe()
-	n.note, n.bad = "joining "+ap.Name(), false
-	return func() tea.Msg {
-		defer clear(secret)
-		return joinedMsg{b.JoinWiFi(context.Background(), ap, secret)}
+	n.note.set(nil, "joining "+ap.Name())
+	return ask(n, func() error {
+		defer clear(pass)
+		return b.JoinWiFi(context.Background(), ap, pass)
+	}, func(err error) (tea.Cmd, state) {
+		if n.note.set(err, "joined "+ap.Name()); err != nil {
+			return nil, stay
+		}
+		return n.look(), stay
+	})
+}
+
+func (n *network) view(p *page) *tea.Cursor {
+	c := p.c
+	p.head("This machine has no network", "To build "+n.host().TargetHost+
+		", the installer must fetch its flake. Plug in a cable or join a Wi-Fi network; the installer then goes on.")
+	if !n.looked() {
+		p.wait("looking for a network")
+		return nil
 	}
+	if !n.asking || !c.low() {
+		n.viewState(p)
+	}
+	cursor := n.viewWiFi(p)
+	p.note(n.note)
+	return cursor
+}
+
+func (n *network) viewState(p *page) {
+	c := p.c
+	most := max(2, p.left()/2)
+	if c.low() {
+		most = 2
+	}
+	for i, f := range n.network.Interfaces {
+		if more := len(n.network.Interfaces) - i; i == most-1 && more > 1 {
+			p.add(c.dim("and " + strconv.Itoa(more) + " more"))
+			break
+		}
+		p.add(c.dim(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
+	}
+	if problem := clean(n.network.Problem); problem != "" {
+		p.marked("!", c.warn, cut(problem, 2*c.w-24))
+	}
+	p.gap()
+}
+
+func (n *network) viewWiFi(p *page) *tea.Cursor {
+	c := p.c
+	if n.network.WiFi == "" {
+		p.para(c.text, "No Wi-Fi: the machine has no adapter, or neither NetworkManager nor iwd runs.")
+		return nil
+	}
+	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
+	name := max(10, min(34, c.w-18))
+	for i := from; i < to; i++ {
+		ap := n.aps[i]
+		mark, style, lock := "  ", c.text, "open"
+		if i == n.at {
+			mark, style = glyphCursor+" ", c.selected
+		}
+		switch {
+		case ap.InUse:
+			lock = "joined"
+		case ap.Secured:
+			lock = "secured"
+		}
+		p.add(style(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
+			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim(lock))
+	}
+	if !n.asking {
+		return nil
+	}
+	p.gap()
+	return p.field("passphrase", &n.pass, n.show, true)
 }

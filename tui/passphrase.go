@@ -3,112 +3,75 @@ package tui
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/steps"
 )
 
-// passphrase asks for the LUKS passphrase, twice.
+// passphrase asks for the LUKS passphrase: twice for a new container, once for
+// that of an unfinished install.
 type passphrase struct {
 	*session
-	first, second secret
+	first, second field
 	at            int // 0, 1: which field
 	show          bool
-	problem       string
-	caps, known   bool
-	looking       bool // at Caps Lock
-	trying        bool // whether the boot prompt's keymap has the same keys, or whether it opens the container
-	tries         int  // how often it was tried on the container
-	doubt         string
+	problem       string // why the passphrase is refused
+	doubt         string // what speaks against it; Enter takes it anyway
+	caps          bool
+	capsAsked     bool
+	trying        bool // see passphrase_try.go
+	tries         int  // how often a passphrase was tried on the container
 }
-
-func newPassphrase(s *session) *passphrase { return &passphrase{session: s} }
-
-func (p *passphrase) name() string { return "Passphrase" }
 
 func (p *passphrase) typing() bool { return true }
 
 func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
-
-var (
-	keyShow  = bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T")
-	keyField = bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("to the other field; also ↑ and ↓")
-	keyErase = bind("Ctrl+U", "erase", "ctrl+u").explained("erase the field").hidden()
-)
-
-func (p *passphrase) keys() []binding {
-	if p.doubt != "" {
-		return []binding{keyNext.explained("go on with it all the same"), keyRetype, keyField, keyShow, keyErase, keyBack}
-	}
-	if p.once() {
-		return []binding{keyNext, keyShow, keyErase, keyBack}
-	}
-	return []binding{keyNext, keyField, keyShow, keyErase, keyBack}
-}
-
-type capsMsg struct{ on, known bool }
 
 func (p *passphrase) enter() tea.Cmd {
 	p.at, p.problem, p.show, p.trying, p.doubt = 0, "", false, false, ""
 	return p.lookAtCaps()
 }
 
+func (p *passphrase) tick() tea.Cmd { return p.lookAtCaps() }
+
 func (p *passphrase) lookAtCaps() tea.Cmd {
-	if p.looking {
+	if p.capsAsked {
 		return nil
 	}
-	p.looking = true
-	b := p.backend
-	return func() tea.Msg {
-		on, known := b.CapsLock()
-		return capsMsg{on, known}
-	}
+	p.capsAsked = true
+	return askTwo(p, p.backend.CapsLock, func(on, known bool) (tea.Cmd, state) {
+		p.caps, p.capsAsked = on && known, false
+		return nil, stay
+	})
 }
 
-func (p *passphrase) field() *secret {
+func (p *passphrase) field() *field {
 	if p.at == 0 {
 		return &p.first
 	}
 	return &p.second
 }
 
-func (p *passphrase) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case capsMsg:
-		p.caps, p.known, p.looking = msg.on, msg.known, false
-	case tickMsg:
-		return p.lookAtCaps(), stay
-	case typingMsg:
-		return nil, p.tried(msg)
-	case openedMsg:
-		return nil, p.opened(msg)
-	case bootKeymapMsg:
-		p.retype(msg)
-	case tea.PasteMsg:
-		if p.once() && p.trying {
-			break
-		}
-		p.field().insert(msg.Content)
-		p.problem, p.doubt = "", ""
-	case tea.KeyPressMsg:
-		return p.key(msg)
+func (p *passphrase) paste(text string) {
+	if p.reopens() && p.trying {
+		return
 	}
-	return nil, stay
+	p.field().insert(text)
+	p.problem, p.doubt = "", ""
 }
 
-func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch {
 	case keyBack.is(msg):
 		return nil, back
 	case p.trying:
 	case p.doubt != "" && keyRetype.is(msg):
-		return p.loadBoot(), stay
+		return p.loadBootKeymap(), stay
 	case keyShow.is(msg):
 		p.show = !p.show
 	case keyField.is(msg):
-		if !p.once() {
+		if !p.reopens() {
 			p.at = 1 - p.at
 		}
 	case keyNext.is(msg):
@@ -121,28 +84,28 @@ func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
 
 // submit goes on if both fields agree, and the boot prompt's keymap has their
 // characters on the same keys.
-func (p *passphrase) submit() (tea.Cmd, turn) {
+func (p *passphrase) submit() (tea.Cmd, state) {
 	switch {
 	case p.first.empty():
 		p.problem, p.at = "the passphrase is empty", 0
-	case p.once():
-		return p.open(), stay
+	case p.reopens():
+		return p.tryContainer(), stay
 	case p.at == 0:
 		p.at = 1
 	case p.second.empty():
-		p.problem = "type it a second time, to be sure of it"
-	case !p.first.equal(&p.second):
-		p.problem = mismatch(p.first.bytes(), p.second.bytes())
+		p.problem = "type the passphrase a second time"
+	case !bytes.Equal(p.first.bytes(), p.second.bytes()):
+		p.problem = mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again"
 		p.second.wipe()
 	case p.doubt != "" || p.keymap == p.host().Keymap:
 		return nil, p.take()
 	default:
-		return p.tryKeys(), stay
+		return p.tryKeymaps(), stay
 	}
 	return nil, stay
 }
 
-func (p *passphrase) take() turn {
+func (p *passphrase) take() state {
 	clear(p.answers.Passphrase)
 	p.answers.Passphrase = slices.Clone(p.first.bytes())
 	return next
@@ -152,75 +115,67 @@ func (p *passphrase) take() turn {
 func mismatch(a, b []byte) string {
 	switch {
 	case bytes.EqualFold(a, b):
-		return "the two differ in upper and lower case only: is Caps Lock on? type the second again"
+		return "the two differ in upper and lower case only (is Caps Lock on?)"
 	case len(a) != len(b):
-		return "the two are not of the same length; type the second again"
+		return "the two are not of the same length"
 	}
-	return "the two are not the same; type the second again"
+	return "the two are not the same"
 }
 
-// wipe forgets what was typed.
 func (p *passphrase) wipe() {
 	p.first.wipe()
 	p.second.wipe()
 }
 
-func (p *passphrase) view(c canvas) (string, *tea.Cursor) {
-	pg := newPage(c)
-	if p.once() {
-		return p.viewOnce(pg)
-	}
-	pg.head("Passphrase for the disk", "It is asked for at every start. Without it, or a recovery key, nobody gets at what is on the disk.")
+func (p *passphrase) view(pg *page) *tea.Cursor {
+	c := pg.c
 	var cursor *tea.Cursor
-	room := min(48, c.w-16)
-	for i, label := range []string{"passphrase", "once more"} {
-		f := &p.first
-		if i == 1 {
-			f = &p.second
+	if p.reopens() {
+		pg.head("Passphrase of the disk", "The unfinished install encrypted the disk with it. The install resumes only if it opens the disk.")
+		cursor = pg.field("passphrase", &p.first, p.show, true)
+		pg.gap()
+	} else {
+		pg.head("Passphrase for the disk", "Every start asks for it. Without it, or a recovery key, the data on the disk cannot be read.")
+		for i, f := range []*field{&p.first, &p.second} {
+			if at := pg.field([]string{"passphrase", "once more"}[i], f, p.show, p.at == i); at != nil {
+				cursor = at
+			}
 		}
-		text, at := f.view(room, p.show)
-		style, mark := c.dim, "  "
-		if p.at == i {
-			style, mark = c.accent, glyphCursor+" "
-			cursor = tea.NewCursor(14+at, pg.row())
-		}
-		pg.add(style.Render(mark+pad(label, 12)) + text)
-		pg.add(blanks(14) + c.rule.Render(strings.Repeat(glyphLine, room)))
+		pg.gap()
+	}
+	pg.keymap(p.keymap, p.caps)
+	if !p.reopens() {
+		p.viewStrength(pg)
 	}
 	pg.gap()
-	keys := c.dim.Render("  "+pad("keyboard", 12)) + or(clean(p.keymap), "as it is")
-	if p.known && p.caps {
-		keys += c.warn.Render("  ! Caps Lock is on")
+	if p.reopens() && p.trying {
+		pg.wait("trying the passphrase on the disk")
 	}
-	pg.add(keys)
-	p.viewStrength(pg)
-	pg.gap()
 	if p.field().full {
-		pg.marked("!", c.warn, "no more fits: the boot prompt takes 512 bytes")
+		pg.marked("!", c.warn, "the field is full: the boot prompt takes 512 bytes")
 	}
 	if p.doubt != "" {
 		pg.marked("!", c.warn, p.doubt)
 	}
 	if p.problem != "" {
-		pg.marked("!", c.bad, p.problem)
+		pg.marked("!", c.bad, cut(clean(p.problem), 3*c.w))
 	}
-	return pg.String(), cursor
+	return cursor
 }
 
-// viewStrength advises; it never blocks.
+// viewStrength advises; it never refuses.
 func (p *passphrase) viewStrength(pg *page) {
 	c := pg.c
 	if p.first.empty() {
-		pg.marked(" ", c.dim, "Four or more unrelated words are strong, and can be typed.")
+		pg.marked(" ", c.dim, "Four or more unrelated words are strong and easy to type.")
 		return
 	}
 	s := steps.PassphraseStrength(p.first.bytes())
-	full, empty := bar(int64(s.Score), 4, 8)
-	ink := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
-	meter := ink.Render(full) + c.dim.Render(empty)
+	style := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
+	line := "  "
 	if c.w >= 60 {
-		pg.add(c.dim.Render("  "+pad("strength", 12)) + meter + " " + cut(s.Advice, c.w-23))
-	} else {
-		pg.add("  " + meter + " " + cut(s.Advice, c.w-11))
+		line += c.dim(pad("strength", 12))
 	}
+	line += bar(style, ratio(int64(s.Score), 4), 8) + " "
+	pg.add(line + cut(s.Advice, c.w-width(line)))
 }

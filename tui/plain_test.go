@@ -54,7 +54,7 @@ func TestPlainAsksEverything(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Host: stygianlibrary.", "Check of power: warning", "Type a number from 1 to 3.", "Not offered: /dev/sda",
-		"upper and lower case only", "auto-installer 1.0.0, medium built from 4d866d2.", "The blank disk /dev/vda will be written", "On it: nothing.", "It is blank: nothing is lost. If stygianlibrary has secrets, the install later waits for the age identity of stygianlibrary", "Nothing was done. Type the word yes",
+		"upper and lower case only", "auto-installer 1.0.0, medium built from 4d866d2.", "This blank disk will be written: /dev/vda", "On it: nothing.", "It is blank: nothing is lost. If stygianlibrary has secrets, the install later waits for the age identity of stygianlibrary", "Nothing was done. Type the word yes",
 		"error: no more story",
 	} {
 		if !strings.Contains(said, want) {
@@ -76,9 +76,9 @@ func TestPlainRetypes(t *testing.T) {
 		loaded  []string
 		says    string
 	}{
-		{"again, with the boot prompt's", steps.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Beware: 2 of its characters are"},
-		{"all the same", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Beware"},
-		{"not to be typed", steps.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "It will not do: 1 of its characters is on no key"},
+		{"again, with the boot prompt's", steps.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
+		{"with this keymap", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
+		{"not to be typed", steps.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
 		{"the same keys", steps.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,8 +92,8 @@ func TestPlainRetypes(t *testing.T) {
 	}
 }
 
-// What an install that has ended told is told again, and then one can begin
-// anew, or is told its end.
+// Plain mode shows the events of an install that has ended, and offers to start
+// over.
 func TestPlainAfterAnother(t *testing.T) {
 	f := newFake(t)
 	f.attached = true
@@ -112,11 +112,11 @@ func TestPlainAfterAnother(t *testing.T) {
 	f = newFake(t)
 	f.attached, f.followErr = true, errors.New("it was killed")
 	if said, _ := converse(t, f, "stygianlibrary", []string{"n"}, nil); !strings.Contains(said, "it was killed") {
-		t.Errorf("it is not told that it was killed:\n%s", said)
+		t.Errorf("it does not say that the engine was killed:\n%s", said)
 	}
 	f = newFake(t)
 	f.attached, f.running = true, true
-	if said, _ := converse(t, f, "stygianlibrary", []string{"y"}, nil); strings.Contains(said, "Begin anew") {
+	if said, _ := converse(t, f, "stygianlibrary", []string{"y"}, nil); strings.Contains(said, "Start over") {
 		t.Errorf("asked while it runs:\n%s", said)
 	}
 }

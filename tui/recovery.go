@@ -6,18 +6,18 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"auto-installer/steps"
 )
 
-// recovery offers a recovery key: a second keyslot for the day on which the
-// passphrase is forgotten.
+// recovery offers a recovery key: a second keyslot, for a forgotten passphrase.
 type recovery struct {
 	*session
 	stage recoveryStage
 	shown []byte // the key, while it is on the screen
 	qr    []string
-	typed secret
+	typed field
 	wrong bool
 	fresh func() []byte // makes a key
 }
@@ -30,76 +30,45 @@ const (
 	recoveryConfirm
 )
 
-func newRecovery(s *session) *recovery { return &recovery{session: s, fresh: steps.NewRecoveryKey} }
-
-func (r *recovery) name() string { return "Recovery key" }
-
 func (r *recovery) typing() bool { return r.stage == recoveryConfirm }
 
-func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.once()) }
-
-var (
-	keyMake  = bind("m", "make one", "m").explained("make one: it is shown once, as text and as a QR code")
-	keyNone  = bind("Enter", "go on without", "enter").explained("go on without a recovery key")
-	keyHold  = bind("Enter", "keep it", "enter").explained("go on with the recovery key that was made")
-	keyMore  = bind("m", "make another", "m").explained("forget this one and make another")
-	keyDrop  = bind("x", "go without", "x").explained("forget it, and go on without")
-	keyRead  = bind("Enter", "I have written it down", "enter")
-	keyCheck = bind("Enter", "check", "enter")
-)
-
-func (r *recovery) keys() []binding {
-	switch r.stage {
-	case recoveryOffer:
-		if r.answers.RecoveryKey != nil {
-			return []binding{keyHold, keyMore, keyDrop, keyBack}
-		}
-		return []binding{keyMake, keyNone, keyBack}
-	case recoveryShow:
-		return []binding{keyRead, keyBack.explained("forget this key")}
-	}
-	return []binding{keyCheck, keyErase, keyBack.explained("see the key again")}
-}
+func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
 
 func (r *recovery) enter() tea.Cmd {
-	r.stage, r.wrong = recoveryOffer, false
 	r.hide()
+	r.stage, r.wrong = recoveryOffer, false
 	return nil
 }
 
-func (r *recovery) update(msg tea.Msg) (tea.Cmd, turn) {
-	key, ok := msg.(tea.KeyPressMsg)
-	if !ok {
-		return nil, stay
-	}
+func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	switch r.stage {
 	case recoveryOffer:
-		return nil, r.offer(key)
+		return nil, r.offer(msg)
 	case recoveryShow:
 		switch {
-		case keyNext.is(key):
+		case keyWritten.is(msg):
 			r.stage = recoveryConfirm
 			r.typed.wipe()
-		case keyBack.is(key):
+		case keyBack.is(msg):
 			r.forget()
 			r.stage = recoveryOffer
 		}
 	case recoveryConfirm:
-		return nil, r.confirm(key)
+		return nil, r.confirm(msg)
 	}
 	return nil, stay
 }
 
-func (r *recovery) offer(key tea.KeyPressMsg) turn {
+func (r *recovery) offer(msg tea.KeyPressMsg) state {
 	switch {
-	case keyBack.is(key):
+	case keyBack.is(msg):
 		return back
-	case keyNext.is(key):
+	case keyNext.is(msg):
 		return next
-	case keyDrop.is(key) && r.answers.RecoveryKey != nil:
+	case keyDrop.is(msg) && r.answers.RecoveryKey != nil:
 		r.forget()
 		return next
-	case keyMake.is(key):
+	case keyMake.is(msg):
 		r.forget()
 		r.shown = r.fresh()
 		r.qr = steps.QR(r.shown)
@@ -108,18 +77,27 @@ func (r *recovery) offer(key tea.KeyPressMsg) turn {
 	return stay
 }
 
-// part is what is to be typed: the last two groups of the key.
-func (r *recovery) part() []byte { return r.shown[len(r.shown)-2*groupLen:] }
-
 // groupLen is how many letters of the key are shown together.
 const groupLen = 4
 
-func (r *recovery) confirm(key tea.KeyPressMsg) turn {
+// keyEnd is the part of the key that must be typed: its last eight letters.
+func keyEnd(key []byte) []byte { return key[len(key)-2*groupLen:] }
+
+// keyGroups is a part of the key, with a blank between the groups.
+func keyGroups(key []byte) string {
+	var groups []string
+	for g := range slices.Chunk(key, groupLen) {
+		groups = append(groups, string(g))
+	}
+	return strings.Join(groups, " ")
+}
+
+func (r *recovery) confirm(msg tea.KeyPressMsg) state {
 	switch {
-	case keyBack.is(key):
+	case keyBack.is(msg):
 		r.stage = recoveryShow
-	case keyNext.is(key):
-		if !bytes.EqualFold(r.typed.bytes(), r.part()) {
+	case keyCheck.is(msg):
+		if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
 			r.wrong = true
 			r.typed.wipe()
 			return stay
@@ -127,65 +105,62 @@ func (r *recovery) confirm(key tea.KeyPressMsg) turn {
 		r.answers.RecoveryKey = slices.Clone(r.shown)
 		r.hide()
 		return next
-	case r.typed.key(key):
+	case r.typed.key(msg):
 		r.wrong = false
 	}
 	return stay
 }
 
-// hide wipes what was shown; forget drops the key as well.
+// hide wipes what was shown and typed.
 func (r *recovery) hide() {
 	clear(r.shown)
 	r.shown, r.qr = nil, nil
 	r.typed.wipe()
 }
 
+// forget wipes the key as well.
 func (r *recovery) forget() {
 	r.hide()
 	clear(r.answers.RecoveryKey)
 	r.answers.RecoveryKey = nil
 }
 
-func (r *recovery) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (r *recovery) view(p *page) *tea.Cursor {
+	c := p.c
 	switch r.stage {
 	case recoveryShow:
-		return r.viewKey(p), nil
+		r.viewKey(p)
+		return nil
 	case recoveryConfirm:
-		p.head("Type the last eight letters of the key", "This proves that it is written down. It is not shown again.")
-		text, at := r.typed.view(20, true)
-		cursor := tea.NewCursor(2+at, p.row())
-		p.add(c.accent.Render(glyphCursor+" ") + text)
-		p.add("  " + c.rule.Render(strings.Repeat(glyphLine, 20)))
+		p.head("Type the last eight letters of the key", "This proves that you wrote it down. The key is not shown again.")
+		cursor := p.field("last eight", &r.typed, true, true)
 		if r.wrong {
 			p.gap()
-			p.marked("!", c.bad, "those are not its last eight letters; Esc shows the key again")
+			p.marked("!", c.bad, "these are not the last eight letters; Esc shows the key again")
 		}
-		return p.String(), cursor
+		return cursor
 	}
-	p.head("A recovery key?", "A second key to the disk, for the day on which the passphrase is forgotten. Keep it on paper, away from the machine.")
+	p.head("Make a recovery key?",
+		"A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
 		p.marked(glyphDone, c.good, "a recovery key will be added to the disk")
 		p.add("")
 	}
 	for _, k := range r.keys() {
-		if k.show != keyBack.show {
-			p.add(c.key.Render(pad(k.show, 7)) + cut(or(k.long, k.does), c.w-7))
+		if h := k.Help(); h.Key != keyBack.Help().Key {
+			p.add(c.key(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
 		}
 	}
-	return p.String(), nil
+	return nil
 }
 
-// viewKey shows the key, with its QR code beside or below if there is room.
-func (r *recovery) viewKey(p *page) string {
-	p.head("Write this down", "It is typed without the blanks, and its letters are on the same keys of most keyboards. It is not kept anywhere; anyone who has it can open the disk.")
+// viewKey shows the key, with its QR code beside it if there is room.
+func (r *recovery) viewKey(p *page) {
+	p.head("Write this down",
+		"Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
 	var text []string
 	for half := range slices.Chunk(r.shown, len(r.shown)/2) {
-		var groups []string
-		for g := range slices.Chunk(half, groupLen) {
-			groups = append(groups, string(g))
-		}
-		text = append(text, p.c.strong.Render(strings.Join(groups, " ")))
+		text = append(text, p.c.strong(keyGroups(half)))
 	}
 	wide := 0
 	if len(r.qr) > 0 {
@@ -195,15 +170,17 @@ func (r *recovery) viewKey(p *page) string {
 		p.add(text...)
 		if p.c.low() {
 			p.add("")
-			p.para(p.c.dim, "It is typed without the blanks, and not kept anywhere. Who has it can open the disk.")
+			p.para(p.c.dim, "Type it without the blanks. It opens the disk; the installer keeps no copy.")
 		}
-		return p.String()
+		return
 	}
-	// White on the console's own black: a scanner takes it for paper.
+	// White on the console's black: a scanner reads the white as paper.
 	qr := make([]string, len(r.qr))
 	for i, l := range r.qr {
-		qr[i] = p.c.strong.Render(l)
+		qr[i] = p.c.strong(l)
 	}
-	p.add(beside(append(make([]string, len(qr)/2-1), text...), qr, min(p.c.w-wide-2, 36))...)
-	return p.String()
+	for i, l := range text {
+		text[i] = pad(l, min(p.c.w-wide-2, 36))
+	}
+	p.add(beside(lipgloss.Center, text, qr)...)
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"auto-installer/steps"
 )
 
-// run is the install as its events tell it.
+// run is the install, as its events describe it.
 type run struct {
 	plan     *engine.Plan
 	steps    []stepRow
@@ -20,15 +21,15 @@ type run struct {
 	progress sys.Progress
 	overall  engine.Overall
 	began    time.Time
-	now      time.Time   // of the last event, or the wall clock while it runs
+	now      time.Time   // of the newest event, or the wall clock while it runs
 	seconds  float64     // in all, once ended
 	waiting  sys.Waiting // what the engine needs of the operator, if anything
-	before   int         // how many warnings there were before it waited
+	before   int         // how many warnings had come before it waited
 	warnings []string
 	written  bool // past the gate
-	kept     bool // a step past the gate is done, and another engine can go on from it
+	kept     bool // a step past the gate is done, and another engine can resume from it
 	ended    bool
-	killed   bool // the engine has ended without a last event
+	killed   bool // the engine ended without a last event
 	proven   []string
 	failed   *engine.Error
 	log      logPane
@@ -58,7 +59,7 @@ func (r *run) apply(e engine.Event) {
 	switch {
 	case e.Kind == engine.KindPlan && e.Plan == nil, e.Kind == engine.KindProgress && e.Progress == nil,
 		e.Kind == engine.KindFailed && e.Error == nil, e.Kind == engine.KindCommand && e.Action == nil:
-		return // of another version of the engine
+		return // the engine is of another version
 	}
 	switch e.Kind {
 	case engine.KindPlan:
@@ -104,40 +105,42 @@ func (r *run) apply(e engine.Event) {
 	r.overall.Event(e)
 }
 
-// proving tells whether all is written, and being proven.
+// tick moves the clock on while no event comes.
+func (r *run) tick() {
+	if !r.ended && time.Since(r.now) > tickEvery {
+		r.now = time.Now()
+	}
+}
+
+// proving reports whether everything is written, and the engine proves it.
 func (r *run) proving() bool {
 	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].phase == engine.Prove
 }
 
 func (r *run) start(e engine.Event) {
-	for i := range r.steps {
-		if r.steps[i].name == e.Step {
-			r.at = i
-			r.steps[i].state, r.steps[i].began = stepRunning, e.Time
-			r.written = r.written || r.steps[i].phase != engine.Check
-			r.progress = sys.Progress{}
-		}
+	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
+		r.at, r.progress = i, sys.Progress{}
+		r.steps[i].state, r.steps[i].began = stepRunning, e.Time
+		r.written = r.written || r.steps[i].phase != engine.Check
 	}
 }
 
-func (r *run) finish(e engine.Event, s stepState) {
+func (r *run) finish(e engine.Event, state stepState) {
 	r.waiting = sys.Waiting{}
-	for i := range r.steps {
-		if r.steps[i].name == e.Step {
-			r.steps[i].state, r.steps[i].seconds = s, e.Time.Sub(r.steps[i].began).Seconds()
-			r.kept = r.kept || s == stepDone && r.steps[i].phase != engine.Check
-		}
+	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
+		r.steps[i].state, r.steps[i].seconds = state, e.Time.Sub(r.steps[i].began).Seconds()
+		r.kept = r.kept || state == stepDone && r.steps[i].phase != engine.Check
 	}
 }
 
-// feed carries events from the follower to the screens. The follower is never
-// held up: what comes faster than the screens read is kept, and of log lines
-// only those that the log pane will keep.
+// feed carries events from the follower to the screens. The follower never
+// blocks: the feed keeps what comes faster than the screens read, and of log lines
+// as many as the log pane keeps.
 type feed struct {
 	mu     sync.Mutex
 	events []engine.Event
 	logs   int // log events among them
-	missed int // log lines that were let go of
+	missed int // log lines that were dropped
 	done   bool
 	err    error
 	wake   chan struct{}
@@ -158,12 +161,11 @@ func (f *feed) put(e engine.Event) {
 	f.signal()
 }
 
-// shed lets go of all but the newest maxLines log lines; other events stay.
+// shed drops all but the newest maxLines log lines; other events stay.
 func (f *feed) shed() {
 	kept := f.events[:0]
 	drop := f.logs - maxLines
 	for _, e := range f.events {
-		// The last screen shows what was proven.
 		if e.Kind == engine.KindLog && drop > 0 {
 			drop--
 			f.logs--
@@ -172,7 +174,7 @@ func (f *feed) shed() {
 		}
 		kept = append(kept, e)
 	}
-	clear(f.events[len(kept):]) // lets go of their lines
+	clear(f.events[len(kept):]) // frees their lines
 	f.events = kept
 }
 
@@ -190,7 +192,7 @@ func (f *feed) end(err error) {
 	f.signal()
 }
 
-// eventsMsg is a batch of events.
+// eventsMsg is a batch of events for Update.
 type eventsMsg struct {
 	feed   *feed
 	events []engine.Event
@@ -199,7 +201,7 @@ type eventsMsg struct {
 	err    error
 }
 
-// batchEvery is how long events are gathered for one batch.
+// batchEvery is how long events are collected for one batch.
 const batchEvery = 100 * time.Millisecond
 
 // await waits for the next batch.
@@ -215,14 +217,14 @@ func (f *feed) await() tea.Cmd {
 	}
 }
 
-// follow starts the follower.
+// follow passes on the engine's events, from the first one.
 func follow(b Backend) tea.Cmd {
 	f := newFeed()
 	go func() { f.end(b.Follow(context.Background(), f.put)) }()
 	return f.await()
 }
 
-// events takes a batch, and goes to the last screens when the install ended.
+// events takes a batch, and goes to the last screens when the install has ended.
 func (m *model) events(msg eventsMsg) tea.Cmd {
 	m.run.log.skip(msg.missed)
 	for _, e := range msg.events {
@@ -238,8 +240,8 @@ func (m *model) events(msg eventsMsg) tea.Cmd {
 	case m.run.failed != nil:
 		m.failure = m.run.failed
 		m.run.ended = true
-		return m.set(stateFailure)
+		return m.turn(stateFailure)
 	}
 	m.wipe()
-	return m.set(stateDone)
+	return m.turn(stateDone)
 }

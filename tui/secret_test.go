@@ -10,7 +10,7 @@ import (
 	"auto-installer/internal/engine"
 )
 
-func (s *secret) clear() bool {
+func (s *field) clear() bool {
 	for _, b := range s.buf {
 		if b != 0 {
 			return false
@@ -20,11 +20,11 @@ func (s *secret) clear() bool {
 }
 
 func TestSecret(t *testing.T) {
-	var s secret
+	var s field
 	for _, r := range "pä東" {
 		s.key(tea.KeyPressMsg{Code: r, Text: string(r)})
 	}
-	if string(s.bytes()) != "pä東" || s.runes() != 3 {
+	if string(s.bytes()) != "pä東" || s.n != 6 {
 		t.Fatalf("%q", s.bytes())
 	}
 	if text, at := s.view(10, false); strings.TrimSpace(text) != "***" || at != 3 {
@@ -49,14 +49,14 @@ func TestSecret(t *testing.T) {
 		t.Errorf("%q", s.bytes())
 	}
 	s.wipe()
-	s.insert(strings.Repeat("x", maxSecret-1))
-	if s.insert("ä"); !s.full || s.n != maxSecret-1 {
+	s.insert(strings.Repeat("x", maxField-1))
+	if s.insert("ä"); !s.full || s.n != maxField-1 {
 		t.Error("half a character fits")
 	}
-	if s.key(keyMsg("x")); s.n != maxSecret {
+	if s.key(keyMsg("x")); s.n != maxField {
 		t.Error("the last byte is not used")
 	}
-	if s.key(keyMsg("x")); !s.full || s.n != maxSecret {
+	if s.key(keyMsg("x")); !s.full || s.n != maxField {
 		t.Error("more than 512 bytes fit")
 	}
 	if s.key(keyMsg("backspace")); s.full {
@@ -125,8 +125,8 @@ func TestWiped(t *testing.T) {
 	}
 }
 
-// TestRetry: an engine's copy of the secrets is wiped, and another try has
-// them all the same.
+// TestRetry: an engine's copy of the secrets is wiped, and another try still has
+// the secrets.
 func TestRetry(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
 	p.f.events = []engine.Event{{Kind: engine.KindFailed, Step: "preflight", Error: &engine.Error{Step: "preflight", Cause: "no"}}}

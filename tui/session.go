@@ -1,66 +1,98 @@
 package tui
 
 import (
+	"context"
+	"errors"
+	"os/exec"
+
+	tea "charm.land/bubbletea/v2"
+
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
 
-// session is what the screens share: the answers so far and what was found.
-// Only Update writes to it.
+// session is what the screens share: the answers so far and what the machine
+// said. Only Update writes to it.
 type session struct {
 	backend Backend
 	opts    Options
-	forget  func() // wipes what the screens hold for a host; nil without screens
+	forget  func() // wipes the screens' secrets; nil in plain mode
 
+	state   state // the screen that is shown
 	hosts   []hosts.Host
 	answers steps.Answers
 	chosen  bool // a host has been chosen
 
-	disks  []steps.Verdict
-	listed bool   // the disks have been looked at
-	diskAt string // path of the disk under the cursor
-	notice string // why the screen changed by itself, shown once on the disk screen
-	plan   *steps.Install
-	begun  *steps.Unfinished // on the disk that was chosen, or nil
+	disks       []steps.Verdict
+	disksErr    error
+	listed      bool   // disks holds the machine's disks
+	diskAt      string // path of the disk under the cursor
+	notice      string // why the screens went back to the disk screen
+	plan        *steps.Install
+	interrupted *steps.Unfinished // the unfinished install on the chosen disk, or nil
 
-	keymap string // as it is loaded now
+	keymap string // the one that is loaded
 
-	reattached bool // the install was started by other screens
-	elsewhere  bool // and while these were shown: on another console
+	network   steps.NetworkState
+	networkOf string // name of the host that network is about
+
+	reattached bool // other screens started the install
+	elsewhere  bool // another console started it, while these were shown
+	again      bool // the next engine resumes the install that failed
 	run        run
 	failure    *engine.Error
 }
 
 func (s *session) host() hosts.Host { return s.answers.Host }
 
-// setHost takes a host and forgets answers that belonged to another.
+// setHost takes a host and drops the answers that belong to another.
 func (s *session) setHost(h hosts.Host) {
 	if s.chosen && s.answers.Host.TargetHost == h.TargetHost {
 		return
 	}
-	s.answers.Wipe()
-	if s.forget != nil {
-		s.forget()
-	}
+	s.wipeAnswers()
 	s.answers = steps.Answers{Host: h, Power: true}
 	s.opts.Fill(&s.answers)
-	s.plan, s.begun, s.chosen = nil, nil, true
+	s.plan, s.interrupted, s.chosen = nil, nil, true
 }
 
-// join lets go of the answers for an install that another console has started,
-// and follows that one.
+// join drops the answers and follows the install that another console started.
 func (s *session) join() {
-	s.answers.Wipe()
-	if s.forget != nil {
-		s.forget()
-	}
-	s.answers.Disk = steps.Disk{} // nothing here can start it again
-	s.chosen = false              // what the flags and the medium answer is filled in anew
+	s.wipeAnswers()
+	s.answers.Disk = steps.Disk{} // these screens cannot start that install again
+	s.chosen = false              // the next setHost fills in flags and medium again
 	s.reattached, s.elsewhere, s.failure = true, true, nil
 }
 
-// installing is the name of the host that is installed, or of the chosen one.
+func (s *session) wipeAnswers() {
+	s.answers.Wipe()
+	if s.forget != nil {
+		s.forget()
+	}
+}
+
+// resume decides whether the unfinished install is resumed. Its container has
+// keys already, so a recovery key for a new one is wiped.
+func (s *session) resume(yes bool) {
+	s.answers.Resume, s.plan = yes, nil
+	if s.reopens() {
+		clear(s.answers.RecoveryKey)
+		s.answers.RecoveryKey = nil
+	}
+}
+
+// reopens reports whether the passphrase must open an existing container.
+func (s *session) reopens() bool {
+	return s.answers.Resume && s.interrupted != nil && s.interrupted.Encrypted
+}
+
+// online reports whether the network was seen to be there for this host.
+func (s *session) online() bool {
+	return s.networkOf != "" && s.networkOf == s.host().TargetHost && s.network.Reachable
+}
+
+// installing is the name of the host of the install, else of the chosen host.
 func (s *session) installing() string {
 	if s.run.plan != nil {
 		return clean(s.run.plan.Host)
@@ -68,7 +100,7 @@ func (s *session) installing() string {
 	return s.host().TargetHost
 }
 
-// verdict finds a disk among those found last.
+// verdict finds a disk in the newest list.
 func (s *session) verdict(path string) (steps.Verdict, bool) {
 	for _, v := range s.disks {
 		if v.Device.Path == path {
@@ -76,4 +108,143 @@ func (s *session) verdict(path string) (steps.Verdict, bool) {
 		}
 	}
 	return steps.Verdict{}, false
+}
+
+func (s *session) listDisks() tea.Cmd {
+	b := s.backend
+	return askTwo(nil, func() ([]steps.Verdict, error) { return b.Disks(context.Background()) }, s.foundDisks)
+}
+
+// watchDisks lists the disks again whenever one comes or goes.
+func (s *session) watchDisks() tea.Cmd {
+	b := s.backend
+	return askTwo(nil, func() (<-chan struct{}, error) { return b.WatchDisks(context.Background()) },
+		func(changes <-chan struct{}, err error) (tea.Cmd, state) {
+			if err != nil {
+				return nil, stay // the disk screen still lists them at each visit
+			}
+			return s.awaitDisks(changes), stay
+		})
+}
+
+func (s *session) awaitDisks(changes <-chan struct{}) tea.Cmd {
+	return ask(nil, func() bool { _, ok := <-changes; return ok }, func(ok bool) (tea.Cmd, state) {
+		if !ok {
+			return nil, stay
+		}
+		return tea.Batch(s.listDisks(), s.awaitDisks(changes)), stay
+	})
+}
+
+// foundDisks takes a new list. If the chosen disk is gone, replaced or now
+// refused, the screens go back to the choice and say why.
+func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) {
+	if s.disksErr = err; err != nil {
+		return nil, stay
+	}
+	s.disks, s.listed = disks, true
+	if _, ok := s.verdict(s.diskAt); !ok && len(disks) > 0 {
+		s.diskAt = disks[0].Device.Path
+	}
+	chosen := s.answers.Disk.Path
+	if chosen == "" || s.state <= stateDisk || s.state >= stateInstall {
+		return nil, stay
+	}
+	switch v, ok := s.verdict(chosen); {
+	case !ok:
+		s.notice = chosen + " is gone"
+	case v.Refused != "" && v.PathTo == "":
+		s.notice = chosen + " can no longer be used: " + clean(v.Refused)
+	case !s.answers.Disk.Same(v):
+		s.notice = chosen + " is a different disk now"
+	default:
+		return nil, stay
+	}
+	s.answers.Disk, s.plan = steps.Disk{}, nil
+	return nil, stateDisk
+}
+
+// shell opens a rescue shell, and calls back when it has ended. On a kiosk's
+// virtual console the shell is on another console: this one never shows a prompt.
+func (s *session) shell(asker screen, back func(error)) tea.Cmd {
+	b, kiosk := s.backend, s.opts.Kiosk
+	open := func() (*exec.Cmd, error) {
+		if kiosk {
+			if shown, err := b.ToRescue(); shown || err != nil {
+				return nil, err
+			}
+		}
+		return b.Shell(), nil
+	}
+	return askTwo(asker, open, func(shell *exec.Cmd, err error) (tea.Cmd, state) {
+		if shell == nil {
+			back(err)
+			return nil, stay
+		}
+		return tea.ExecProcess(shell, func(err error) tea.Msg {
+			if _, ok := errors.AsType[*exec.ExitError](err); ok {
+				err = nil // the exit code is that of the operator's last command
+			}
+			return answer{asker, func() (tea.Cmd, state) { back(err); return nil, stay }}
+		}), stay
+	})
+}
+
+// shellBack says how to come back from the rescue shell.
+func (s *session) shellBack() string {
+	if s.opts.Kiosk && s.opts.Console {
+		return "on tty2; Alt+F1 comes back here"
+	}
+	return "exit comes back here"
+}
+
+// left says what a failed install has left on the disk.
+func (s *session) left() string {
+	var err error
+	if s.failure != nil {
+		err = s.failure
+	}
+	stopped := s.run.killed || engine.IsStopped(err)
+	switch {
+	case !s.run.written:
+		return "Nothing was written to any disk."
+	case engine.IsUnproven(err), stopped && s.run.proving():
+		return "Everything is written, but not proven to work."
+	case engine.IsStopped(err):
+		return "The install was stopped: the disk may be incomplete and not start."
+	}
+	return "The disk is incomplete and will not start."
+}
+
+// version names the program's version and the commit that the medium was built from.
+func (s *session) version(between string) string {
+	text := "auto-installer " + s.opts.Version
+	if s.opts.Revision != "" {
+		text += between + "medium built from " + clean(s.opts.Revision)
+	}
+	return text
+}
+
+// inWords is an error and its hint in one line.
+func inWords(err error) string {
+	e := engine.NewError("", err)
+	if e.Hint == "" {
+		return e.Cause
+	}
+	return e.Cause + "; " + e.Hint
+}
+
+// powerVerb is what the machine does at the end.
+func powerVerb(reboot bool) string {
+	if reboot {
+		return "restart"
+	}
+	return "power off"
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }

@@ -1,14 +1,15 @@
 package tui
 
 import (
-	"strings"
+	"math"
 
+	"charm.land/bubbles/v2/progress"
+	"charm.land/bubbles/v2/spinner"
 	"charm.land/lipgloss/v2"
 )
 
-// styles is every colour of the screens. Only the 16 named colours are used:
-// the Linux console has no others (console_codes(4)), and there they follow the
-// operator's own palette.
+// styles is every colour of the screens. They are of the 16 named ones: the Linux
+// console has no others (console_codes(4)), and they follow the operator's palette.
 type styles struct {
 	title    ink // what the screen asks
 	text     ink
@@ -20,25 +21,12 @@ type styles struct {
 	good     ink
 	warn     ink
 	bad      ink
-	key      ink // in the help line
+	key      ink
+	helpKey  lipgloss.Style // key, for bubbles' help
 }
 
-// ink is a style worked out: drawing with it is two concatenations, which a
-// frame does a few hundred times.
-type ink struct{ on, off string }
-
-func newInk(s lipgloss.Style) ink {
-	on, off, _ := strings.Cut(s.Render("x"), "x")
-	return ink{on, off}
-}
-
-// Render draws a piece of one line.
-func (i ink) Render(s string) string {
-	if s == "" {
-		return ""
-	}
-	return i.on + s + i.off
-}
+// ink draws text in a style.
+type ink func(...string) string
 
 // The 16 colours' numbers.
 const (
@@ -46,27 +34,43 @@ const (
 	brightYellow, brightCyan, white    = "11", "14", "15"
 )
 
-// newStyles makes the styles. Without colour, weight and reverse video tell
-// the same things apart.
-func newStyles(colour bool) styles {
-	plain := lipgloss.NewStyle()
-	bold := plain.Bold(true)
-	text := newInk(plain)
+// newStyles makes the styles. Without colour, bold and reverse video make the same
+// distinctions.
+func newStyles(colour bool) *styles {
+	text := lipgloss.NewStyle()
+	bold := text.Bold(true)
 	if !colour {
-		b := newInk(bold)
-		return styles{
-			title: b, text: text, strong: b, dim: text, rule: text, accent: b,
-			selected: newInk(plain.Reverse(true)), good: text, warn: b, bad: b, key: b,
+		return &styles{
+			title: bold.Render, text: text.Render, strong: bold.Render, dim: text.Render, rule: text.Render, accent: bold.Render,
+			selected: text.Reverse(true).Render, good: text.Render, warn: bold.Render, bad: bold.Render, key: bold.Render, helpKey: bold,
 		}
 	}
-	// To the Linux console a bright colour is a dark one that is bold: what
-	// takes bold back between two of them (SGR 22) takes the brightness too, and
-	// grey becomes black (drivers/tty/vt/vt.c, csi_m). So all of them are bold.
-	bright := func(c string) ink { return newInk(bold.Foreground(lipgloss.Color(c))) }
-	return styles{
-		title: bright(white), text: text, strong: bright(white), dim: bright(grey), rule: bright(grey),
+	// To the Linux console a bright colour is a dark one that is bold: the end of
+	// bold between two of them (SGR 22) ends the brightness too, and grey becomes
+	// black (drivers/tty/vt/vt.c, csi_m). So all bright colours are bold.
+	bright := func(c string) ink { return bold.Foreground(lipgloss.Color(c)).Render }
+	key := text.Foreground(lipgloss.Color(cyan))
+	return &styles{
+		title: bright(white), text: text.Render, strong: bright(white), dim: bright(grey), rule: bright(grey),
 		accent: bright(brightCyan), selected: bright(brightCyan),
 		good: bright(brightGreen), warn: bright(brightYellow), bad: bright(brightRed),
-		key: newInk(plain.Foreground(lipgloss.Color(cyan))),
+		key: key.Render, helpKey: key,
 	}
 }
+
+// spin is the spinner's frame of now. The screens have one clock for spinners and
+// countdowns, so of bubbles' spinner only the frames are used.
+func (c canvas) spin() string { return spinner.Line.Frames[c.tick%len(spinner.Line.Frames)] }
+
+// bar draws a part of 1 as a bar of w columns, full only at the end: bubbles'
+// bar would round up. It has one colour, which the style gives.
+func bar(style ink, part float64, w int) string {
+	none := lipgloss.NoColor{}
+	p := progress.New(progress.WithWidth(w), progress.WithFillCharacters('█', '░'), progress.WithoutPercentage(), progress.WithColors(none))
+	p.EmptyColor = none
+	cells := math.Floor(float64(w) * max(0, min(part, 1)))
+	return style(p.ViewAs(cells / float64(max(1, w))))
+}
+
+// ratio is done of total as a part of 1.
+func ratio(done, total int64) float64 { return float64(done) / float64(max(1, total)) }

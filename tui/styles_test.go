@@ -14,8 +14,8 @@ func TestBrightIsBold(t *testing.T) {
 		"title": s.title, "text": s.text, "strong": s.strong, "dim": s.dim, "rule": s.rule, "accent": s.accent,
 		"selected": s.selected, "good": s.good, "warn": s.warn, "bad": s.bad, "key": s.key,
 	} {
-		if bright.MatchString(i.on) && !bold.MatchString(i.on) {
-			t.Errorf("%s is %q", name, i.on)
+		if on := i("x"); bright.MatchString(on) && !bold.MatchString(on) {
+			t.Errorf("%s is %q", name, i("x"))
 		}
 	}
 }

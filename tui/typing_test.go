@@ -28,9 +28,9 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	p, _ = at(steps.Typing{Accents: 1})
 	p.at(stateRecovery)
 
-	// Other keys: a warning; Enter goes on all the same.
+	// Other keys: a warning; Enter goes on.
 	p, s := at(steps.Typing{Moved: 6})
-	if p.at(statePassphrase); !strings.Contains(s.doubt, "6 of its characters are on other keys at every start, whose keymap is us") {
+	if p.at(statePassphrase); !strings.Contains(s.doubt, "6 of its characters are on other keys at the boot prompt, whose keymap is us") {
 		t.Errorf("%q", s.doubt)
 	}
 	p.press("enter")
@@ -38,7 +38,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 		t.Errorf("%q", p.answers.Passphrase)
 	}
 
-	// What is changed is tried anew.
+	// A changed passphrase is compared again.
 	p, s = at(steps.Typing{Moved: 1})
 	p.press("x")
 	if s.doubt != "" || s.problem != "" {
@@ -46,7 +46,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 	p.press("backspace", "enter")
 	if p.at(statePassphrase); s.doubt == "" {
-		t.Error("not tried anew")
+		t.Error("not compared again")
 	}
 
 	// Typed again with the boot prompt's keymap, there is nothing to compare.
@@ -67,7 +67,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	// What cannot be typed at all is not taken.
 	p, s = at(steps.Typing{Moved: 1, Missing: 1})
 	p.press("enter")
-	if p.at(statePassphrase); !strings.Contains(s.problem, "1 of its characters is on no key at every start") || p.answers.Passphrase != nil {
+	if p.at(statePassphrase); !strings.Contains(s.problem, "1 of its characters is on no key at the boot prompt") || p.answers.Passphrase != nil {
 		t.Errorf("%q", s.problem)
 	}
 }
@@ -78,12 +78,12 @@ func TestKeymapThatCannotBeLookedAt(t *testing.T) {
 	s := p.screens[statePassphrase].(*passphrase)
 	s.trying = true
 	s.first.insert("correct horse")
-	if s.tried(typingMsg{err: errors.New("no loadkeys")}) != next {
+	if s.compared(steps.Typing{}, errors.New("no loadkeys")) != next {
 		t.Error("it does")
 	}
 	// Nor does an answer that comes after the screen was left.
 	s.trying = false
-	if s.tried(typingMsg{}) != stay {
+	if s.compared(steps.Typing{}, nil) != stay {
 		t.Error("a late answer goes on by itself")
 	}
 }

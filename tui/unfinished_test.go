@@ -9,8 +9,8 @@ import (
 	"auto-installer/steps"
 )
 
-// TestContinue: of an install that was begun, the passphrase is asked for once,
-// must open the container, and the engine is told to go on.
+// TestContinue: to resume an install, its passphrase is typed once and must open
+// the container; the engine then resumes.
 func TestContinue(t *testing.T) {
 	f := newFake(t)
 	interrupted(f)
@@ -63,7 +63,7 @@ func TestUnprovenStartsOver(t *testing.T) {
 	for _, keys := range [][]string{{"enter"}, {"up", "enter"}, {"down", "enter"}} {
 		f := newFake(t)
 		interrupted(f)
-		f.begun.Host, f.begun.Encrypted = "demo", false
+		f.interrupted.Host, f.interrupted.Encrypted = "demo", false
 		p := fly(t, f, "demo")
 		walk(stateUnfinished)(p)
 		p.press(keys...)
@@ -73,15 +73,15 @@ func TestUnprovenStartsOver(t *testing.T) {
 	}
 	f := newFake(t)
 	interrupted(f)
-	f.begun.Host, f.begun.Encrypted = "demo", false
+	f.interrupted.Host, f.interrupted.Encrypted = "demo", false
 	said, _ := converse(t, f, "demo", []string{"de", "3", "yes"}, nil)
-	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "It cannot be continued: "+steps.Unproven) || !strings.Contains(said, "Type yes to install demo on it") {
+	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "It cannot be resumed: "+steps.Unproven) || !strings.Contains(said, "Type yes to install demo") {
 		t.Errorf("%+v\n%s", f.started, said)
 	}
 	// In the same boot, memory proves it: it is what is proposed.
 	f = newFake(t)
 	interrupted(f)
-	f.begun.Host, f.begun.Encrypted, f.begun.FromDisk = "demo", false, false
+	f.interrupted.Host, f.interrupted.Encrypted, f.interrupted.FromDisk = "demo", false, false
 	p := fly(t, f, "demo")
 	walk(stateUnfinished)(p)
 	p.press("enter")
@@ -110,7 +110,7 @@ func TestContinueIsOfOneDisk(t *testing.T) {
 	}
 	p.press("esc", "esc")
 	p.at(stateDisk)
-	f.begun = nil
+	f.interrupted = nil
 	p.press("enter")
 	p.at(statePlan)
 	if p.answers.Resume {
@@ -127,11 +127,9 @@ func TestLateAnswers(t *testing.T) {
 	p.diskAt = "/dev/vda"
 	_, _ = p.Update(keyMsg("enter"))
 	p.at(stateDisk)
-	late := begunMsg{p.answers.Disk.Path, &steps.Unfinished{}}
+	disk := p.answers.Disk.Path
 	p.press("up") // to another disk
-	p.send(late)
-	p.at(stateDisk)
-	if p.begun != nil {
+	if turn := p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); turn != stay || p.interrupted != nil {
 		t.Error("a late answer counts")
 	}
 	interrupted(f)
@@ -152,12 +150,12 @@ func TestPlainContinues(t *testing.T) {
 	f := newFake(t)
 	interrupted(f)
 	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "", "yes"}, []string{"correct donkey", "correct horse battery"})
-	for _, want := range []string{"5 of 12 steps are done", "does not open", "will be continued", "--resume"} {
+	for _, want := range []string{"5 of 12 steps are done", "does not open", "will be resumed", "--resume"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in\n%s", want, said)
 		}
 	}
-	if strings.Contains(said, "recovery key") || strings.Contains(said, "destroyed") {
+	if strings.Contains(said, "recovery key") || strings.Contains(said, "erased") {
 		t.Error(said)
 	}
 	if len(f.started) != 1 || !f.started[0].Resume || f.seen != "correct horse battery" {

@@ -15,7 +15,7 @@ func walk(s state) func(*pilot) {
 		p.t.Helper()
 		for i := 0; p.state < s; i++ {
 			if i > 20 {
-				p.t.Fatalf("stuck on %s\n%s", p.screens[p.state].name(), p.frame())
+				p.t.Fatalf("stuck on %s\n%s", p.state, p.frame())
 			}
 			switch p.state {
 			case stateDisk:
@@ -48,7 +48,7 @@ func walk(s state) func(*pilot) {
 
 // secret types a passphrase twice, unless it has been typed before.
 func (p *pilot) secret(text string) {
-	if p.once() {
+	if p.reopens() {
 		p.enterText(text)
 		p.press("enter")
 		return
@@ -82,14 +82,14 @@ func (p *pilot) unplug(path string) {
 		}
 	}
 	p.f.disks = left
-	p.run(listDisks(p.f))
+	p.run(p.listDisks())
 }
 
 func started(step string) func(engine.Event) bool {
 	return func(e engine.Event) bool { return e.Kind == engine.KindStarted && e.Step == engine.Name(step) }
 }
 
-func progress(e engine.Event) bool { return e.Kind == engine.KindProgress }
+func copying(e engine.Event) bool { return e.Kind == engine.KindProgress }
 
 // install starts an install that has come as far as until says.
 func (p *pilot) install(until func(engine.Event) bool, more ...engine.Event) {
@@ -100,7 +100,7 @@ func (p *pilot) install(until func(engine.Event) bool, more ...engine.Event) {
 		p.t.Fatal(err)
 	}
 	p.enterText(word)
-	_, _ = p.Update(keyMsg("enter")) // what follows is told here
+	_, _ = p.Update(keyMsg("enter")) // the events come from story
 	p.at(stateInstall)
 	p.model.run.now = epoch
 	events := story(plan, until)
@@ -138,7 +138,7 @@ func (p *pilot) fail(step string) {
 	p.at(stateFailure)
 }
 
-// finish is an install that came to its end; more is what it told besides.
+// finish is an install that has ended; more are events in addition.
 func (p *pilot) finish(more ...engine.Event) {
 	p.t.Helper()
 	p.screens[stateDone].(*done).now = func() time.Time { return epoch }

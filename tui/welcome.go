@@ -5,18 +5,19 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/hosts"
 	"auto-installer/steps"
 )
 
-// welcome shows what will happen, checks the machine in the background, and
-// lets the operator choose a host if the medium has several.
+// welcome shows what the install will do, checks the machine in the background,
+// and offers the choice of a host if the medium has several.
 type welcome struct {
 	*session
 	at      int
 	checks  map[string]steps.Checked
-	running string // name of the host that the checks belong to
+	checked string // name of the host that the checks are for
 }
 
 // checkNames are the checks of the welcome screen, in order.
@@ -25,118 +26,93 @@ var checkNames = []string{"firmware", "memory", hostCheck, "clock", "power"}
 // hostCheck is the one whose result depends on the host.
 const hostCheck = "network"
 
-func newWelcome(s *session) *welcome {
-	return &welcome{session: s, checks: map[string]steps.Checked{}}
-}
-
-func (w *welcome) name() string { return "Welcome" }
-
-func (w *welcome) keys() []binding {
-	if len(w.hosts) == 0 {
-		return nil
-	}
-	ks := []binding{keyNext.explained("begin; nothing is written before you have confirmed it")}
-	if len(w.hosts) > 1 {
-		ks = append(ks, moves...)
-	}
-	return append(ks, keyAgain)
-}
-
-var keyAgain = bind("r", "check again", "r").explained("make the checks again")
-
-type checkMsg struct {
-	host, name string
-	checked    steps.Checked
-}
-
 func (w *welcome) enter() tea.Cmd {
-	if len(w.hosts) > 0 && w.running != w.shown().TargetHost {
+	if len(w.hosts) > 0 && w.checked != w.focused().TargetHost {
 		return w.check(checkNames...)
 	}
 	return nil
 }
 
-// check starts checks; each ticks off when it is done.
+// check starts checks; each is ticked off when it is done.
 func (w *welcome) check(names ...string) tea.Cmd {
-	b, h := w.backend, w.shown()
-	w.running = h.TargetHost
+	b, h := w.backend, w.focused()
+	w.checked = h.TargetHost
 	var cmds []tea.Cmd
 	for _, name := range names {
 		delete(w.checks, name)
-		cmds = append(cmds, func() tea.Msg {
-			return checkMsg{h.TargetHost, name, b.Check(context.Background(), name, h)}
-		})
+		cmds = append(cmds, ask(w, func() steps.Checked { return b.Check(context.Background(), name, h) },
+			func(got steps.Checked) (tea.Cmd, state) {
+				if name != hostCheck || h.TargetHost == w.checked {
+					w.checks[name] = got
+				}
+				if name == hostCheck && got.State == steps.CheckGood {
+					w.networkOf, w.network.Reachable = h.TargetHost, true
+				}
+				return nil, stay
+			}))
 	}
 	return tea.Batch(cmds...)
 }
 
-func (w *welcome) update(msg tea.Msg) (tea.Cmd, turn) {
-	switch msg := msg.(type) {
-	case checkMsg:
-		if msg.host == w.running || msg.name != hostCheck {
-			w.checks[msg.name] = msg.checked
-		}
-	case tea.KeyPressMsg:
-		return w.key(msg)
-	}
-	return nil, stay
-}
-
-func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, turn) {
+func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 	if to := moved(msg, w.at, len(w.hosts)); to != w.at {
 		w.at = to
 		return w.check(hostCheck), stay
 	}
 	switch {
-	case keyAgain.is(msg) && len(w.hosts) > 0:
+	case len(w.hosts) == 0:
+	case keyAgain.is(msg):
 		return w.check(checkNames...), stay
-	case keyNext.is(msg) && len(w.hosts) > 0:
+	case keyNext.is(msg):
 		w.setHost(w.hosts[w.at])
 		return nil, next
 	}
 	return nil, stay
 }
 
-func (w *welcome) view(c canvas) (string, *tea.Cursor) {
-	p := newPage(c)
+func (w *welcome) view(p *page) *tea.Cursor {
+	c := p.c
 	need := 13 // rows below the art
 	if len(w.hosts) > 1 {
 		need += 2 + min(len(w.hosts), 5)
 	}
-	if !p.banner(w.shown().BannerText, need) && !p.banner(w.opts.Banner, need) {
+	if !p.banner(w.focused().BannerText, need) && !p.banner(w.opts.Banner, need) {
 		p.gap()
 	}
-	switch {
-	case len(w.hosts) == 0:
-		p.para(c.bad, "No host is defined on this medium.")
+	if len(w.hosts) == 0 {
+		p.para(c.bad, "This medium defines no host.")
 		p.para(c.text, "Make one with `auto-installer new-host`, or name one with --host.")
-	case len(w.hosts) > 1 && c.low():
-		w.viewHosts(p, 3)
-	case len(w.hosts) > 1:
-		w.viewHosts(p, max(3, p.left()-14))
-		fallthrough
-	default:
-		w.viewHost(p, w.shown())
+	}
+	if len(w.hosts) > 1 {
+		room := 3
+		if !c.low() {
+			room = max(3, p.left()-14)
+		}
+		p.add(c.title("Which host?"))
+		p.list(w.at, len(w.hosts), room, func(i int) (label, about string) { return w.hosts[i].TargetHost, "" })
+		p.gap()
+	}
+	if len(w.hosts) == 1 || len(w.hosts) > 1 && !c.low() {
+		p.host(w.focused())
 	}
 	p.gap()
 	w.viewChecks(p)
 	if room := p.left(); room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim.Render(cut(w.about(" "+glyphSmall+" "), c.w)))
+		p.add(strings.Repeat("\n", room-1) + c.dim(cut(w.version(" "+glyphSmall+" "), c.w)))
 	}
-	return p.String(), nil
+	return nil
 }
 
-// shown is the host that the screen tells about.
-func (w *welcome) shown() hosts.Host {
+// focused is the host under the cursor.
+func (w *welcome) focused() hosts.Host {
 	if w.at < len(w.hosts) {
 		return w.hosts[w.at]
 	}
 	return w.host()
 }
 
-// banner draws the art in the middle, cut to the screen's width, and tells
-// whether there was room for it: the rows that the rest needs are worth more
-// than the art.
+// banner draws the art in the middle, cut to the screen's width. It reports false
+// if the rest, which needs that many rows, leaves no room for it.
 func (p *page) banner(art string, need int) bool {
 	lines := strings.Split(strings.Trim(art, "\n"), "\n")
 	wide, margin := 0, len(art)
@@ -153,31 +129,22 @@ func (p *page) banner(art string, need int) bool {
 	p.gap()
 	left := blanks((p.c.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent.Render(crop(l[min(margin, len(l)):], p.c.w)))
+		p.add(left + p.c.accent(ansi.Truncate(l[min(margin, len(l)):], p.c.w, "")))
 	}
 	p.gap()
 	return true
 }
 
-func (w *welcome) viewHosts(p *page, room int) {
-	p.add(p.c.title.Render("Which host?"))
-	from, to := window(w.at, len(w.hosts), room)
-	for i := from; i < to; i++ {
-		p.option(i == w.at, w.hosts[i].TargetHost, p.c.text)
-	}
-	p.gap()
-}
-
-// viewHost says in a line each what will happen.
-func (w *welcome) viewHost(p *page, h hosts.Host) {
-	p.add(p.c.dim.Render("host     ") + p.c.strong.Render(h.TargetHost))
+// host appends what the install of a host does, a line each.
+func (p *page) host(h hosts.Host) {
+	p.fact("host", p.c.strong(h.TargetHost))
 	from := "built from " + h.RepoRemote
 	if h.Prebuilt {
-		from = "prebuilt, from this medium; no network is needed"
+		from = "prebuilt, on this medium; needs no network"
 	}
-	p.add(p.c.dim.Render("system   ") + cut(from, p.c.w-9))
+	p.fact("system", from)
 	if h.RepoRef != "" {
-		p.add(p.c.dim.Render("revision ") + cut(h.RepoRef, p.c.w-9))
+		p.fact("revision", h.RepoRef)
 	}
 	disk := "ESP and root"
 	if h.LUKS.Enable {
@@ -189,12 +156,8 @@ func (w *welcome) viewHost(p *page, h hosts.Host) {
 			disk += " (new key at each start)"
 		}
 	}
-	p.add(p.c.dim.Render("disk     ") + cut(disk, p.c.w-9))
-	end := "powers off"
-	if !h.PowerOff {
-		end = "restarts"
-	}
-	p.add(p.c.dim.Render("then     ") + end)
+	p.fact("disk", disk)
+	p.fact("then", powerVerb(!h.PowerOff))
 }
 
 func (w *welcome) viewChecks(p *page) {
@@ -203,26 +166,17 @@ func (w *welcome) viewChecks(p *page) {
 	}
 	for _, name := range checkNames {
 		got, ok := w.checks[name]
-		mark, style := p.c.dim.Render(p.c.spin()), p.c.dim
+		mark, style := p.c.dim(p.c.spin()), p.c.dim
 		switch {
 		case !ok:
-			got.Saw = "looking"
+			got.Saw = "checking"
 		case got.State == steps.CheckGood:
-			mark, style = p.c.good.Render(glyphDone), p.c.text
+			mark, style = p.c.good(glyphDone), p.c.text
 		case got.State == steps.CheckWarn:
-			mark, style = p.c.warn.Render("!"), p.c.warn
+			mark, style = p.c.warn("!"), p.c.warn
 		default:
-			mark, style = p.c.bad.Render(glyphBad), p.c.bad
+			mark, style = p.c.bad(glyphBad), p.c.bad
 		}
-		p.add(mark + " " + p.c.dim.Render(pad(name, 9)) + style.Render(cut(clean(got.Saw), p.c.w-12)))
+		p.add(mark + " " + p.c.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.c.w-12)))
 	}
-}
-
-// about is the program's version and the commit that the medium was built from.
-func (s *session) about(between string) string {
-	text := "auto-installer " + s.opts.Version
-	if s.opts.Revision != "" {
-		text += between + "medium built from " + clean(s.opts.Revision)
-	}
-	return text
 }

@@ -1,9 +1,7 @@
 package console
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,23 +64,6 @@ func TestKeymaps(t *testing.T) {
 	}
 	if got := Keymaps(t.TempDir()); len(got) > 0 {
 		t.Errorf("%q in an empty folder", got)
-	}
-}
-
-func TestKeymapsIsBounded(t *testing.T) {
-	root := t.TempDir()
-	deep := strings.Repeat("d/", maxDepth)
-	put(t, root, deep+"last.map", "")
-	put(t, root, deep+"d/toodeep.map", "")
-	if got := Keymaps(root); !slices.Equal(got, []string{"last"}) {
-		t.Errorf("%q", got)
-	}
-	w := &walk{left: 3, seen: map[string]bool{}}
-	for i := range 10 {
-		put(t, root, fmt.Sprintf("many/%d.map", i), "")
-	}
-	if w.folder(filepath.Join(root, "many"), 0); len(w.found) != 3 {
-		t.Errorf("%q", w.found)
 	}
 }
 
@@ -181,12 +162,5 @@ func TestLamps(t *testing.T) {
 	put(t, root, "sys/class/leds/input7::capslock/brightness", "1\n")
 	if on, known := lamps(root); !on || !known {
 		t.Errorf("%v, %v", on, known)
-	}
-}
-
-func TestClear(t *testing.T) {
-	var b bytes.Buffer
-	if err := Clear(&b); err != nil || b.String() != "\x1b[H\x1b[2J" {
-		t.Errorf("%q, %v", b.String(), err)
 	}
 }

@@ -1,34 +1,28 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// askByte makes an ioctl that answers with one byte. The file stays as it is,
-// blocking or not.
-func askByte(f *os.File, request uintptr) (byte, error) {
+// askByte makes an ioctl with an answer of one byte. Unlike File.Fd, it leaves the
+// file in its mode, blocking or not.
+func askByte(f *os.File, request uint) (answer byte, err error) {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
-	var answer [8]byte // more than is written
-	var errno unix.Errno
-	err = conn.Control(func(fd uintptr) {
-		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(unsafe.Pointer(&answer)))
-	})
-	if err == nil && errno != 0 {
-		err = errno
-	}
-	return answer[0], err
+	var n int // the kernel sets its low byte: every architecture here is little-endian
+	errControl := conn.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), request) })
+	return byte(n), errors.Join(errControl, err)
 }
 
-// Show brings virtual console n to the front, as Ctrl+Alt+F-key does
-// (ioctl_console(2), VT_ACTIVATE). It does not wait for it.
+// Show switches to virtual console n, as Ctrl+Alt+F-key does (ioctl_console(2),
+// VT_ACTIVATE). It does not wait.
 func Show(n int) error {
 	f, err := os.OpenFile("/dev/tty0", os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package console is the Linux console's keyboard and screen: which keymaps
-// there are, how to load one, and whether caps lock is on.
+// Package console lists and loads keymaps of the Linux console, switches consoles,
+// and reads caps lock.
 package console
 
 import (
@@ -30,59 +30,45 @@ var keymap = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._@+-]*?)\.k?map(\.(gz|b
 // name is a keymap's name.
 var name = loadable.Name
 
-// elsewhere are folders that hold no keymap of this kind of machine: parts for
-// others to include, and keyboards with key codes of their own.
+// elsewhere are folders without keymaps for this kind of machine: parts that
+// keymaps include, and keyboards with key codes of their own.
 var elsewhere = []string{"include", "amiga", "atari", "sun"}
 
-// What Keymaps looks at, at most. kbd has about 600 files in 20 folders.
-const (
-	maxDepth   = 8
-	maxEntries = 20_000
-)
-
-// Keymaps lists the names of the console keymaps in the folders, or in Dirs if
-// none is given: sorted, each once. What cannot be read is left out; none is
-// no error.
+// Keymaps lists the names of the console keymaps in the folders, by default in
+// Dirs: sorted, each once. It ignores what it cannot read.
 func Keymaps(dirs ...string) []string {
 	if len(dirs) == 0 {
 		dirs = Dirs
 	}
-	w := &walk{left: maxEntries, seen: map[string]bool{}}
+	w := &walk{seen: map[string]bool{}}
 	for _, d := range dirs {
-		w.folder(d, 0)
+		w.folder(d)
 	}
 	slices.Sort(w.found)
 	return slices.Compact(w.found)
 }
 
-// walk goes through folders and follows links, since a NixOS profile is made
-// of them; each folder once, so that a circle of links ends.
+// walk walks through folders and follows links, which make up a NixOS profile. It
+// enters each folder once, so that a loop of links ends.
 type walk struct {
 	found []string
-	left  int
 	seen  map[string]bool
 }
 
-func (w *walk) folder(dir string, depth int) {
+func (w *walk) folder(dir string) {
 	real, err := filepath.EvalSymlinks(dir)
-	if err != nil || depth > maxDepth || w.seen[real] {
+	if err != nil || w.seen[real] {
 		return
 	}
 	w.seen[real] = true
-	entries, err := os.ReadDir(real)
-	if err != nil {
-		return
-	}
+	entries, _ := os.ReadDir(real)
 	for _, e := range entries {
-		if w.left--; w.left < 0 {
-			return
-		}
 		info, err := os.Stat(filepath.Join(real, e.Name()))
 		switch {
 		case err != nil:
 		case info.IsDir():
 			if !slices.Contains(elsewhere, e.Name()) {
-				w.folder(filepath.Join(real, e.Name()), depth+1)
+				w.folder(filepath.Join(real, e.Name()))
 			}
 		case info.Mode().IsRegular():
 			if m := keymap.FindStringSubmatch(e.Name()); m != nil && name.MatchString(m[1]) {
@@ -92,17 +78,17 @@ func (w *walk) folder(dir string, depth int) {
 	}
 }
 
-// Load makes a keymap the console's, for all virtual consoles at once
-// (loadkeys(1)). The error is a *sys.Fault.
+// Load loads a keymap for all virtual consoles (loadkeys(1)). The error is a
+// *sys.Fault.
 func Load(ctx context.Context, s sys.System, keymap string) error {
 	if !name.MatchString(keymap) {
-		return sys.Faultf(sys.CodeUsage, "a name is like us, de-latin1 or fr-bepo; `localectl list-keymaps` lists them",
+		return sys.Faultf(sys.CodeUsage, "give a name such as us, de-latin1 or fr-bepo; `localectl list-keymaps` lists them",
 			"%q is not the name of a keymap", sys.Clean(keymap))
 	}
 	err := s.Run(ctx, sys.Cmd{Does: "load the keymap", Argv: []string{"loadkeys", keymap}})
 	if err != nil {
 		return sys.WithHint(err, sys.CodeMachine,
-			"choose another keymap, or go on with the one in use; loadkeys works on the machine's own console only",
+			"choose another keymap, or keep the current one; loadkeys works only on the machine's own console",
 			"loading the keymap "+keymap)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,23 +12,23 @@ import (
 const (
 	vtActivate = 0x5606 // shows the console of that number
 
-	kdgkbtype = 0x4b33 // the keyboard's type, as one byte
-	kdgkbled  = 0x4b64 // the lock flags, as one byte
+	kdgkbtype = 0x4b33 // the keyboard's type
+	kdgkbled  = 0x4b64 // the lock flags
 
 	kb84      = 0x01
 	kb101     = 0x02
 	kCapsLock = 0x04 // of kdgkbled
 )
 
-// Applies tells if a terminal is a virtual console, the only kind that a
-// keymap applies to: /dev/tty1, or /dev/console if that is one. It is false on
-// a serial line, in an SSH session and in a terminal window. An empty path is
-// the controlling terminal.
+// Applies reports whether a terminal is a virtual console, the only kind with a
+// keymap: /dev/tty1, or /dev/console if that is one. It is false on a serial
+// line, in an SSH session and in a terminal window. An empty path is the
+// controlling terminal.
 func Applies(tty string) bool {
 	if tty == "" {
 		tty = "/dev/tty"
 	}
-	// Not blocking: opening a serial line waits for its carrier otherwise.
+	// Non-blocking, because opening a serial line waits for its carrier.
 	f, err := os.OpenFile(tty, os.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false
@@ -39,13 +38,13 @@ func Applies(tty string) bool {
 	return err == nil && (kind == kb84 || kind == kb101)
 }
 
-// CapsLock tells if caps lock is on, and whether that is known at all. A
-// virtual console is asked itself. In a terminal window of this machine the
-// keyboards' lamps are looked at; over SSH or a serial line the keyboard is
-// somewhere else, and nothing is known.
+// CapsLock reports whether caps lock is on, and whether that is known. It asks a
+// virtual console itself. In a terminal window of this machine it reads the
+// keyboards' lamps. Over SSH or a serial line the keyboard is elsewhere, and
+// nothing is known.
 //
-// A keymap that makes Caps Lock something else (CtrlL_Lock for letters beyond
-// ASCII, as Debian's do) does not set the flag.
+// A keymap that redefines Caps Lock (CtrlL_Lock for letters beyond ASCII, as
+// Debian's do) does not set the flag.
 func CapsLock(f *os.File) (on, known bool) {
 	if flags, err := askByte(f, kdgkbled); err == nil {
 		return flags&kCapsLock != 0, true
@@ -71,11 +70,4 @@ func lamps(root string) (on, known bool) {
 		on = on || strings.TrimSpace(string(b)) != "0"
 	}
 	return on, known
-}
-
-// Clear empties the screen and puts the cursor at its top left
-// (console_codes(4), ECMA-48 CUP and ED).
-func Clear(f io.Writer) error {
-	_, err := io.WriteString(f, "\x1b[H\x1b[2J")
-	return err
 }

@@ -17,20 +17,20 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// iwd is the wireless daemon of that name, by iwctl(1). It is asked over its
-// command line, whose table is the same since version 1.
+// iwd is the wireless daemon of that name, by iwctl(1). iwctl's table has been the
+// same since version 1.
 type iwd struct {
 	s      sys.System
 	root   string
 	device string // the wireless interface, known after runs
 }
 
-// iwdState is where iwd keeps what it knows of networks (iwd.network(5)).
+// iwdState is where iwd keeps its networks (iwd.network(5)).
 const iwdState = "var/lib/iwd"
 
 func iwctl(does string, args ...string) sys.Cmd {
-	// After -- no SSID is taken for an option. It must not ask for a
-	// passphrase: nobody would answer.
+	// After --, an SSID is never an option. A prompt for a passphrase would wait
+	// forever.
 	return sys.Cmd{Does: does, Argv: append([]string{"iwctl", "--dont-ask", "--"}, args...), Quiet: true}
 }
 
@@ -55,7 +55,7 @@ func (m *iwd) runs(ctx context.Context) bool {
 	return false
 }
 
-// scanTime bounds how long a scan may take. iwctl returns at once.
+// scanTime is the time limit of a scan. iwctl itself returns at once.
 const (
 	scanTime = 12 * time.Second
 	scanStep = 500 * time.Millisecond
@@ -63,7 +63,7 @@ const (
 
 // Scan implements Manager.
 func (m *iwd) Scan(ctx context.Context) ([]AccessPoint, error) {
-	// It fails if a scan is under way, which is as good.
+	// It fails if a scan is running, which is fine.
 	if err := m.s.Run(ctx, iwctl("look for Wi-Fi networks", "station", m.device, "scan")); err != nil {
 		m.s.Log(err.Error())
 	}
@@ -85,7 +85,7 @@ func (m *iwd) Scan(ctx context.Context) ([]AccessPoint, error) {
 	return parseIwctl(string(out)), nil
 }
 
-// colour is what iwctl puts around words, terminal or not. Other escape
+// colour is what iwctl puts around words, even without a terminal. Other escape
 // sequences may be part of an SSID.
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
@@ -102,11 +102,11 @@ func scanning(out string) bool {
 // row is a line of iwctl's table (iwd: client/station.c,
 // ordered_networks_display): six columns for the margin and the mark of the
 // network in use, the name, blanks, its type, and the signal in hundredths of
-// dBm, or as one to four stars of which some are grey.
+// dBm, or as one to four stars, some of them grey.
 var row = regexp.MustCompile(`^(?s)  (> |  )  (.+?) +(open|wep|psk|8021x|hotspot) +(-?[0-9]{1,6}|\*{1,4}) *$`)
 
-// parseIwctl reads the table of networks. Other lines are left out, a name
-// that iwctl breaks over two lines among them.
+// parseIwctl reads the table of networks. It ignores other lines, and a name that
+// iwctl breaks over two lines.
 func parseIwctl(out string) []AccessPoint {
 	var all []AccessPoint
 	for line := range strings.SplitSeq(out, "\n") {
@@ -126,11 +126,11 @@ func parseIwctl(out string) []AccessPoint {
 	return merge(all)
 }
 
-// grey is how iwctl begins the stars that do not count.
+// grey is how iwctl starts the stars that do not count.
 const grey = "\x1b[1;90m*"
 
 // percent turns a signal into percent: -50 dBm and more is 100, -100 dBm is 0.
-// Without rssi-dbms it is four stars, of which those before the grey ones count.
+// Without rssi-dbms it is four stars; those before the grey ones count.
 func percent(signal, line string) int {
 	if hundredths, err := strconv.Atoi(signal); err == nil {
 		return int(math.Round(min(max(2*(float64(hundredths)/100+100), 0), 100)))
@@ -143,12 +143,9 @@ func percent(signal, line string) int {
 	return 25 * (len(bright) - len(strings.TrimRight(bright, "*")))
 }
 
-// Connect implements Manager. The passphrase goes into iwd's own file, as iwd
-// would write it, and only root can read that.
+// Connect implements Manager. The passphrase goes into iwd's own file, which only
+// root can read.
 func (m *iwd) Connect(ctx context.Context, ap AccessPoint, passphrase []byte) error {
-	if err := checkSSID(ap.SSID); err != nil {
-		return err
-	}
 	if err := check(ap, passphrase); err != nil {
 		return err
 	}
@@ -158,7 +155,7 @@ func (m *iwd) Connect(ctx context.Context, ap AccessPoint, passphrase []byte) er
 		kind = "psk"
 		var err error
 		if back, err = m.know(ap.SSID, passphrase); err != nil {
-			return sys.WithHint(err, sys.CodeMachine, "it must run as root, and /var must be writable", "telling iwd the passphrase")
+			return sys.WithHint(err, sys.CodeMachine, "run the installer as root, and make /var writable", "writing the passphrase for iwd")
 		}
 	}
 	c := iwctl("join the Wi-Fi network", "station", m.device, "connect", ap.SSID, kind)
@@ -169,8 +166,8 @@ func (m *iwd) Connect(ctx context.Context, ap AccessPoint, passphrase []byte) er
 	return nil
 }
 
-// know writes iwd's file for a network, and returns what puts the one before
-// back.
+// know writes iwd's file for a network, and returns a function that restores the
+// earlier file.
 func (m *iwd) know(ssid string, passphrase []byte) (back func() error, err error) {
 	dir := filepath.Join(m.root, iwdState)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -204,8 +201,8 @@ func iwdFile(ssid string) string {
 	return ssid + ".psk"
 }
 
-// iwdNetwork is such a file's content. Backslashes are escapes there, and
-// blanks at the beginning are cut off (iwd.network(5), file format).
+// iwdNetwork is the content of such a file. It has backslash escapes, and iwd
+// trims blanks at the start (iwd.network(5), file format).
 func iwdNetwork(passphrase []byte) []byte {
 	key := "Passphrase="
 	if isKey(passphrase) {

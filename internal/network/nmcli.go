@@ -11,8 +11,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// profile is the connection that the installer makes. It is kept in memory
-// only and is gone after a restart.
+// profile is the installer's connection. NetworkManager keeps it in memory only,
+// until it restarts.
 const profile = "auto-installer-wifi"
 
 // networkManager is NetworkManager by nmcli(1).
@@ -22,7 +22,7 @@ func nmcli(does string, args ...string) sys.Cmd {
 	return sys.Cmd{
 		Does: does,
 		Argv: append([]string{"nmcli", "--terse", "--colors", "no"}, args...),
-		Env:  []string{"LC_ALL=C.UTF-8"}, // it translates what is parsed here
+		Env:  []string{"LC_ALL=C.UTF-8"}, // otherwise it translates its output
 	}
 }
 
@@ -50,7 +50,7 @@ func (m *networkManager) Scan(ctx context.Context) ([]AccessPoint, error) {
 
 // parseNmcli reads IN-USE:SIGNAL:SECURITY:SSID-HEX (NetworkManager:
 // src/nmcli/devices.c, fill_output_access_point). The SSID comes in
-// hexadecimal, since the readable form loses bytes. Other lines are left out.
+// hexadecimal because the readable form loses bytes. It ignores other lines.
 func parseNmcli(out string) []AccessPoint {
 	var all []AccessPoint
 	for line := range strings.Lines(out) {
@@ -58,12 +58,9 @@ func parseNmcli(out string) []AccessPoint {
 		if len(f) != 4 {
 			continue
 		}
-		signal, err := strconv.Atoi(f[1])
-		if err != nil {
-			continue
-		}
-		ssid, err := hex.DecodeString(f[3])
-		if err != nil {
+		signal, err1 := strconv.Atoi(f[1])
+		ssid, err2 := hex.DecodeString(f[3])
+		if err1 != nil || err2 != nil {
 			continue
 		}
 		all = append(all, AccessPoint{SSID: string(ssid), Signal: signal, InUse: f[0] == "*", Security: nmSecurity(f[2])})
@@ -86,14 +83,14 @@ func nmSecurity(s string) Security {
 		return SAE
 	case has("OWE"):
 		return OWE
-	case has("OWE-TM"): // the open half of a network that has an OWE half too
+	case has("OWE-TM"): // the open half of a network with an OWE half
 		return Open
 	}
 	return Unsuitable
 }
 
-// fields splits a line of nmcli's terse output: at colons, with a backslash
-// before each colon and backslash of a value.
+// fields splits a line of nmcli's terse output at colons. In a value, a backslash
+// precedes each colon and backslash.
 func fields(line string) []string {
 	var all []string
 	var value strings.Builder
@@ -115,9 +112,6 @@ func fields(line string) []string {
 // Connect implements Manager. The passphrase goes in on standard input, as a
 // password file, and from there to NetworkManager's memory.
 func (m *networkManager) Connect(ctx context.Context, ap AccessPoint, passphrase []byte) error {
-	if err := checkSSID(ap.SSID); err != nil {
-		return err
-	}
 	if err := check(ap, passphrase); err != nil {
 		return err
 	}
@@ -136,8 +130,8 @@ func (m *networkManager) Connect(ctx context.Context, ap AccessPoint, passphrase
 		m.forget(context.WithoutCancel(ctx))
 		return joinFault(ctx, ap, err)
 	}
-	// Only now, lest NetworkManager try on its own before it has the
-	// passphrase. Without it, all works until the signal is lost once.
+	// Earlier, NetworkManager could try to connect before it has the passphrase.
+	// Without this, the network works until the signal is lost once.
 	again := nmcli("join it again by itself", "connection", "modify", "--temporary", "id", profile, "connection.autoconnect", "yes")
 	if err := m.s.Run(ctx, again); err != nil {
 		m.s.Log("Wi-Fi will not come back by itself: " + err.Error())
@@ -145,15 +139,15 @@ func (m *networkManager) Connect(ctx context.Context, ap AccessPoint, passphrase
 	return nil
 }
 
-// forget removes the profile. That there is none is fine.
+// forget removes the profile, if there is one.
 func (m *networkManager) forget(ctx context.Context) {
 	c := nmcli("forget the profile", "connection", "delete", "id", profile)
 	c.Quiet = true
 	_, _ = m.s.Output(ctx, c)
 }
 
-// addCmd makes the profile, with the keys of nm-settings-nmcli(5). wpa-psk
-// includes WPA3 where both ends can.
+// addCmd makes the profile, with the keys of nm-settings-nmcli(5). wpa-psk includes
+// WPA3 where both ends support it.
 func addCmd(ap AccessPoint) sys.Cmd {
 	args := []string{
 		"connection", "add", "type", "wifi", "con-name", profile, "ifname", "*", "save", "no", "autoconnect", "no",
@@ -165,8 +159,8 @@ func addCmd(ap AccessPoint) sys.Cmd {
 	return nmcli("make a profile for the Wi-Fi network", args...)
 }
 
-// passwordFile is what nmcli's passwd-file holds. Backslashes are escapes
-// there, and blanks at the ends are cut off (NetworkManager:
+// passwordFile is nmcli's passwd-file. It has backslash escapes, and nmcli trims
+// blanks at both ends (NetworkManager:
 // src/libnmc-base/nm-client-utils.c, nmc_utils_parse_passwd_file).
 func passwordFile(passphrase []byte) []byte {
 	value := escaped(passphrase, func(c byte) string {

@@ -143,7 +143,7 @@ func TestNmcliConnectFails(t *testing.T) {
 	f.Expect(nmForget...)
 	err := (&networkManager{s: f}).Connect(t.Context(), ap, []byte(secret))
 	fault, ok := errors.AsType[*sys.Fault](err)
-	if !ok || !strings.Contains(fault.Hint, "passphrase is wrong") || fault.Code != sys.CodeSource {
+	if !ok || !strings.Contains(fault.Hint, "passphrase is probably wrong") || fault.Code != sys.CodeSource {
 		t.Errorf("%+v", err)
 	}
 	nowhere(t, f, err)

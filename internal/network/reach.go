@@ -13,12 +13,12 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// patience is how long one attempt may take, name lookup included.
+// patience is the time limit of an attempt, with the name lookup.
 const patience = 10 * time.Second
 
-// Reach tries once to connect to HOST:PORT by TCP, for at most 10 s, and says
-// in plain words what is in the way. The error is a *sys.Fault, or the
-// context's cause if that ended.
+// Reach tries once to connect to HOST:PORT by TCP, for at most 10 s. The error
+// says in plain words what is in the way; it is a *sys.Fault, or the context's
+// cause.
 func Reach(ctx context.Context, hostport string) error {
 	r := reacher{
 		dial:  (&net.Dialer{}).DialContext,
@@ -54,33 +54,32 @@ func (r reacher) reach(ctx context.Context, hostport string) error {
 	return remote(hostport, err)
 }
 
-// nearby says what is wrong with this machine's own network, or nil.
+// nearby says what is wrong with this machine's own network, or is nil.
 func (r reacher) nearby() *sys.Fault {
 	all, err := r.state()
 	if err != nil {
-		return nil //nolint:nilerr // then the error of the attempt has to do
+		return nil //nolint:nilerr // then the error of the attempt says it
 	}
 	has := func(is func(Interface) bool) bool { return slices.ContainsFunc(all, is) }
 	switch {
 	case len(all) == 0:
 		return fault("no network interface was found",
-			"plug in a network adapter, or use a medium whose kernel has the driver of this one")
+			"plug in a network adapter, or use a medium with a driver for this one")
 	case !has(func(i Interface) bool { return i.Carrier }):
 		if has(func(i Interface) bool { return i.Kind == Wireless }) {
 			return fault("no network cable is connected and no Wi-Fi network is joined", "plug in a cable or join a Wi-Fi network")
 		}
-		return fault("no network cable is connected", "plug in a cable; if there is one, try another port, cable or switch")
+		return fault("no network cable is connected", "plug in a cable, or try another port, cable or switch")
 	case !has(func(i Interface) bool { return len(i.Addresses) > 0 }):
-		return fault("this machine has no network address", "wait a moment; the router gives addresses (DHCP): see that it is on and has some left")
+		return fault("this machine has no network address", "wait a moment; check that the router is on and assigns addresses (DHCP)")
 	case !r.route():
 		return fault("this machine has an address but no way out (no default route)",
-			"see that the router gives itself as the gateway, or set one: ip route add default via ADDRESS")
+			"check that the router announces itself as the gateway, or set one: ip route add default via ADDRESS")
 	}
 	return nil
 }
 
-// remote says what is wrong on the way to the server. It has the address and
-// the name in it, both of which the caller gave.
+// remote says what is wrong on the way to the server.
 func remote(hostport string, err error) *sys.Fault {
 	host, _, _ := net.SplitHostPort(hostport)
 	host, hostport = sys.Clean(host), sys.Clean(hostport)
@@ -93,20 +92,20 @@ func remote(hostport string, err error) *sys.Fault {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case isDNS && dns.IsNotFound:
-		return of("the name "+host+" is not known", "see that it is spelt right; in a network of your own, that its DNS server knows it")
+		return of("the name "+host+" is unknown", "check the spelling; in a private network, check its DNS server")
 	case isDNS:
 		return of("the name "+host+" could not be looked up: the DNS server does not answer",
-			"see /etc/resolv.conf and the router; a captive portal (a login page) does this too")
+			"check /etc/resolv.conf and the router; a captive portal (a login page) has the same effect")
 	case errors.Is(err, unix.ECONNREFUSED):
-		return of(hostport+" refuses the connection", "the machine is there, but nothing listens at that port: see the server, and the port")
+		return of(hostport+" refuses the connection", "the machine is there, but nothing listens on that port: check the server and the port")
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH):
-		return of("there is no way to "+hostport, "see that the router is connected; the server may have IPv6 only, or be in another network")
+		return of("there is no way to "+hostport, "check the router's connection; the server may have IPv6 only, or be in another network")
 	case errors.Is(err, unix.EACCES), errors.Is(err, fs.ErrPermission):
-		return of("a firewall of this machine forbids connecting to "+hostport, "see iptables or nftables on this machine")
+		return of("a firewall of this machine forbids connecting to "+hostport, "check iptables or nftables on this machine")
 	case isNet && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return of(hostport+" does not answer", "the server may be down, or a firewall or a captive portal (a login page) is in the way")
+		return of(hostport+" does not answer", "the server may be down, or a firewall or a captive portal (a login page) may block it")
 	}
-	return of("connecting to "+hostport+": "+sys.Clean(err.Error()), "see the network with `ip address` and `ip route`")
+	return of("connecting to "+hostport+": "+sys.Clean(err.Error()), "inspect the network with `ip address` and `ip route`")
 }
 
 func fault(cause, hint string) *sys.Fault {

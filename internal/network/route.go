@@ -13,7 +13,7 @@ const (
 	rtfReject = 0x0200
 )
 
-// Route tells if there is a default route, by IPv4 or IPv6. Root is where
+// Route reports whether there is a default route, by IPv4 or IPv6. Root is where
 // /proc is.
 func Route(root string) bool {
 	return anyLine(root, "proc/net/route", route4) || anyLine(root, "proc/net/ipv6_route", route6)
@@ -22,7 +22,7 @@ func Route(root string) bool {
 func anyLine(root, file string, is func(fields []string) bool) bool {
 	b, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {
-		return false // no such protocol
+		return false // the kernel lacks the protocol
 	}
 	for line := range strings.Lines(string(b)) {
 		if is(strings.Fields(line)) {

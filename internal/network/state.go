@@ -1,8 +1,9 @@
-// Package network tells what network the machine has, tries whether a server
-// can be reached, and joins a Wi-Fi network by the manager that is running.
+// Package network lists the machine's network interfaces, checks whether a server
+// can be reached, and joins a Wi-Fi network through NetworkManager or iwd.
 package network
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"os"
@@ -24,15 +25,12 @@ const (
 type Interface struct {
 	Name      string // the kernel's: enp3s0
 	Kind      string
-	Carrier   bool   // a cable with something at its other end, or a joined Wi-Fi
-	OperState string // RFC 2863: up, down, dormant, lowerlayerdown, unknown...
-	MAC       string // 52:54:00:12:34:56, or empty
-	// Addresses are the global ones: neither link-local nor loopback.
-	Addresses []netip.Prefix
+	Carrier   bool           // a cable with a device at its other end, or a joined Wi-Fi
+	Addresses []netip.Prefix // global ones: neither link-local nor loopback
 }
 
-// Addresses are those by which other machines reach this one, in the order of
-// State.
+// Addresses lists the addresses at which other machines reach this one, in the
+// order of State.
 func Addresses() []string {
 	ifs, err := State("/")
 	if err != nil {
@@ -47,10 +45,9 @@ func Addresses() []string {
 	return as
 }
 
-// State lists the network interfaces, wired ones first, then by name. Loopback
-// and what is virtual (bridges, veth, tunnels) is left out, but for bonds and
-// VLANs. Root is where /sys is; addresses come from the kernel and are this
-// machine's.
+// State lists the network interfaces, wired ones first, then by name. It leaves
+// out loopback and virtual interfaces (bridges, veth, tunnels) except bonds and
+// VLANs. Root is where /sys is; the addresses are always this machine's.
 func State(root string) ([]Interface, error) { return state(root, addresses) }
 
 // state reads sysfs (kernel: Documentation/ABI/testing/sysfs-class-net).
@@ -68,24 +65,18 @@ func state(root string, addresses func(name string) []netip.Prefix) ([]Interface
 				Name:      e.Name(),
 				Kind:      kind,
 				Carrier:   text(at, "carrier") == "1", // unreadable while it is down
-				OperState: text(at, "operstate"),
-				MAC:       text(at, "address"),
 				Addresses: addresses(e.Name()),
 			})
 		}
 	}
 	order := []string{Wired, Wireless, Other}
-	slices.SortFunc(all, func(a, b Interface) int {
-		if a.Kind != b.Kind {
-			return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
-		}
-		return strings.Compare(a.Name, b.Name)
+	slices.SortStableFunc(all, func(a, b Interface) int { // ReadDir sorts by name
+		return cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind))
 	})
 	return all, nil
 }
 
-// kindOf is the kind of the interface in a folder of sysfs, or empty if it is
-// none of interest.
+// kindOf is the kind of the interface in a folder of sysfs, or empty for others.
 func kindOf(at string) string {
 	has := func(name string) bool {
 		_, err := os.Stat(filepath.Join(at, name))
@@ -95,20 +86,20 @@ func kindOf(at string) string {
 	kind := text(at, "type")
 	switch {
 	case kind == "":
-		return "" // no interface: bonding_masters is a file in the same folder
+		return "" // not an interface: bonding_masters is a file in the same folder
 	case has("phy80211"), has("wireless"):
 		return Wireless
 	case slices.Contains([]string{"wwan", "bond", "vlan"}, devType(at)):
 		return Other
 	case !has("device"):
-		return "" // nothing of hardware
+		return "" // virtual
 	case kind == ethernet:
 		return Wired
 	}
 	return Other
 }
 
-// devType is what the driver says of itself: wlan, wwan, bridge, bond, vlan.
+// devType is the driver's type: wlan, wwan, bridge, bond, vlan.
 func devType(at string) string {
 	for line := range strings.Lines(text(at, "uevent")) {
 		if t, ok := strings.CutPrefix(strings.TrimSpace(line), "DEVTYPE="); ok {

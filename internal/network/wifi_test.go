@@ -93,7 +93,7 @@ func TestWhichManager(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	// Without a wireless interface nobody is asked but NetworkManager.
+	// Without a wireless interface, WiFi asks only NetworkManager.
 	f := sys.NewFake(t)
 	f.Expect(nmRuns...).Fails(8, "NetworkManager is not running")
 	if m, err := WiFi(t.Context(), f, t.TempDir()); m != nil || err != nil {
@@ -112,7 +112,7 @@ func TestCheckPassphrase(t *testing.T) {
 		{WPA, strings.Repeat("aF", 32), ""},
 		{WPA, strings.Repeat("g", 64), "at most 63"},
 		{WPA, strings.Repeat("a", 65), "at most 63"},
-		{WPA, "1234567", "at least 8 characters, this has 7"},
+		{WPA, "1234567", "at least 8 characters; this one has 7"},
 		{WPA, "", "at least 8"},
 		{WPA, "schlüssel", "plain ASCII"},
 		{WPA, "1234567\n", "plain ASCII"},
@@ -161,7 +161,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// sane is what must hold of any list, whatever the output was.
+// sane checks what holds for every list.
 func sane(t *testing.T, all []AccessPoint) {
 	t.Helper()
 	for _, ap := range all {

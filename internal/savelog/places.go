@@ -1,21 +1,20 @@
-// Package savelog helps after a failure: it finds a place for the logs, saves
-// them there, and names the shell to look around with.
+// Package savelog helps after a failure: it finds a place for the logs, saves them
+// there, and starts a rescue shell.
 package savelog
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
-// Place is a file system that logs can be saved to.
+// Place is a file system for the logs.
 type Place struct {
 	Device    string // /dev/sdb1
 	Label     string // of the file system, or empty
@@ -23,25 +22,23 @@ type Place struct {
 	Disk      string // model of the disk, or empty
 	Size      int64  // bytes
 	Removable bool   // a stick or a card, or a disk by USB
-	ESP       bool   // an EFI system partition: somebody boots from it
+	ESP       bool   // an EFI system partition: a system boots from it
 	MountedAt string // empty: Save mounts it
 }
 
-// fsTypes are what is written to: what Linux writes safely, and everybody
-// reads. Logs are not worth a risk to an NTFS that Windows left hibernated.
+// fsTypes are the file systems to write to: common ones that Linux writes safely.
+// Logs are not worth a risk to an NTFS that Windows left hibernated.
 var fsTypes = []string{"vfat", "exfat", "ext2", "ext3", "ext4", "btrfs", "xfs"}
 
 // Options says where to look.
 type Options struct {
-	Root string // where /proc, /sys and /dev are; empty is "/"
-	// Target is the disk that was installed to, which is never a place. Empty:
-	// none was chosen yet.
+	Root string // where /proc, /sys and /dev are; empty: "/"
+	// Target is the target disk, which is never a place. Empty: not chosen yet.
 	Target string
 }
 
-// Places looks at every block device and lists where logs can be saved:
-// removable ones first, then those that are mounted, EFI system partitions
-// last. It changes nothing.
+// Places lists the places among all block devices: removable ones first, then
+// mounted ones, EFI system partitions last. It changes nothing.
 func Places(ctx context.Context, s sys.System, o Options) ([]Place, error) {
 	if o.Root == "" {
 		o.Root = "/"
@@ -50,14 +47,14 @@ func Places(ctx context.Context, s sys.System, o Options) ([]Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	mountinfo, err := os.ReadFile(filepath.Join(o.Root, "proc/self/mountinfo"))
+	mounts, err := sys.Mounts(o.Root)
 	if err != nil {
-		return nil, sys.WithHint(err, sys.CodeMachine, "/proc must be mounted", "looking for a place for the logs")
+		return nil, sys.WithHint(err, sys.CodeMachine, "mount /proc", "looking for a place for the logs")
 	}
 	if real, err := block.Resolve(o.Root, o.Target); err == nil {
 		o.Target = real
 	}
-	return places(inv, o.Target, writable(mountinfo)), nil
+	return places(inv, o.Target, writable(mounts)), nil
 }
 
 func places(inv *block.Inventory, target string, writable map[string]bool) []Place {
@@ -65,7 +62,7 @@ func places(inv *block.Inventory, target string, writable map[string]bool) []Pla
 	if i := slices.IndexFunc(inv.Devices, func(d block.Device) bool { return d.Is(target) }); i >= 0 {
 		disk = inv.Devices[i]
 	}
-	taken := map[string]bool{} // the target by any path, and what is built upon it
+	taken := map[string]bool{} // the target by any path, and the devices upon it
 	for _, d := range inv.Devices {
 		for _, b := range d.Below() {
 			if d.Is(target) || taken[d.Name] || block.SameDisk(d, disk) {
@@ -76,7 +73,7 @@ func places(inv *block.Inventory, target string, writable map[string]bool) []Pla
 	var all []Place
 	for _, d := range inv.Devices {
 		for _, b := range append([]block.Device{d}, d.Partitions...) {
-			// The ESP of a hybrid ISO image lies within the image.
+			// The ESP of a hybrid ISO image is a part of the image.
 			if taken[b.Name] || !slices.Contains(fsTypes, b.FSType) || b.IsESP() && isImage(d) {
 				continue
 			}
@@ -95,8 +92,8 @@ func places(inv *block.Inventory, target string, writable map[string]bool) []Pla
 	return all
 }
 
-// isImage tells if an ISO image was written to a disk. A partition that was
-// added behind it is as good as any.
+// isImage reports whether a disk holds an ISO image. A partition behind the image
+// is as good as any.
 func isImage(d block.Device) bool {
 	return slices.ContainsFunc(append([]block.Device{d}, d.Partitions...), func(b block.Device) bool { return b.FSType == "iso9660" })
 }
@@ -115,7 +112,7 @@ func rank(p Place) int {
 	return 4
 }
 
-// use tells if a device can be written to, and where it is mounted for that.
+// use reports whether a device can be written to, and where it is mounted.
 func use(d block.Device, writable map[string]bool) (at string, ok bool) {
 	switch {
 	case d.ReadOnly || d.Swap || d.Size <= 0:
@@ -123,37 +120,29 @@ func use(d block.Device, writable map[string]bool) (at string, ok bool) {
 	case slices.Contains([]string{"loop", "rom", block.TypeFile}, d.Type) || inMemory(d.Name):
 		return "", false
 	case len(d.Mountpoints) > 0:
-		for _, p := range d.Mountpoints {
-			if writable[p] {
-				return p, true
-			}
+		i := slices.IndexFunc(d.Mountpoints, func(p string) bool { return writable[p] })
+		if i < 0 {
+			return "", false
 		}
-		return "", false
+		return d.Mountpoints[i], true
 	}
-	// What nobody has mounted may still be a part of something.
+	// An unmounted device may still be a part of something.
 	free := len(d.Holders) == 0 && len(d.Children) == 0 && len(d.Live) == 0
 	return "", free && (d.Type == block.TypeDisk || d.Type == block.TypePart)
 }
 
-// inMemory tells what lsblk calls a disk and is none.
+// inMemory reports whether a device is one that lsblk wrongly calls a disk.
 func inMemory(name string) bool {
 	return strings.HasPrefix(name, "ram") || strings.HasPrefix(name, "zram") || strings.HasPrefix(name, "nbd")
 }
 
-// writable lists the mount points that can be written to. Both the mount and
-// the file system below it must be (proc_pid_mountinfo(5)); of mounts over
-// each other the last counts.
-func writable(mountinfo []byte) map[string]bool {
+// writable lists the mount points, and whether they can be written to. Both the
+// mount and the file system below it must be writable; of several mounts at one
+// point the last counts.
+func writable(mounts []*mountinfo.Info) map[string]bool {
 	points := map[string]bool{}
-	for line := range bytes.Lines(mountinfo) {
-		before, after, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " - ")
-		f, g := strings.Split(before, " "), strings.Split(after, " ")
-		if !ok || len(f) < 6 || len(g) < 3 {
-			continue
-		}
-		// The names that the kernel writes (fs/seq_file.c, mangle_path).
-		point := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(f[4])
-		points[point] = has(f[5], "rw") && has(g[2], "rw")
+	for _, m := range mounts {
+		points[m.Mountpoint] = has(m.Options, "rw") && has(m.VFSOptions, "rw")
 	}
 	return points
 }

@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/moby/sys/mountinfo"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
@@ -101,7 +104,7 @@ func TestPlaces(t *testing.T) {
 		for _, p := range got {
 			t.Logf("%+v", p)
 		}
-		t.Error("not as it should be")
+		t.Error("unexpected places")
 	}
 	for _, target := range []string{"/dev/sdb", "/dev/sdc", ""} {
 		for _, p := range places(inv, target, writable) {
@@ -113,15 +116,18 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestWritable(t *testing.T) {
-	got := writable([]byte(`24 1 0:24 / / rw,relatime shared:1 - tmpfs tmpfs rw,size=4G
+	mounts, err := mountinfo.GetMountsFromReader(strings.NewReader(`24 1 0:24 / / rw,relatime shared:1 - tmpfs tmpfs rw,size=4G
 25 24 8:1 / /iso ro,relatime - iso9660 /dev/sda1 rw
 26 24 8:2 / /a\040b rw - vfat /dev/sda2 rw,errors=remount-ro
 27 24 8:3 / /c rw - ext4 /dev/sda3 ro
 28 24 8:4 / /d rw - ext4 /dev/sda4 rw
 29 24 8:4 / /d ro - ext4 /dev/sda4 rw
 30 24 8:5 / /rwx rwx - ext4 /dev/sda5 rwx
-junk
-`))
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := writable(mounts)
 	want := map[string]bool{"/": true, "/iso": false, "/a b": true, "/c": false, "/d": false, "/rwx": false}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v", got)

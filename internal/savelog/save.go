@@ -16,32 +16,31 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Folder is where logs are saved to, at the top of a place.
+// Folder is the folder for logs, at the top of a place.
 const Folder = "auto-installer-logs"
 
 // SaveOptions says what to save where.
 type SaveOptions struct {
 	Place Place
 	Files []string
-	// Name is the new folder's below Folder, such as the time. If there is one
-	// of that name, a number is put after it.
+	// Name is the name of the new folder below Folder, such as the time. If it
+	// exists, Save appends a number.
 	Name string
-	// Secrets must be in none of the files, or nothing is saved. Those of
-	// fewer than 4 bytes are not looked for.
+	// Secrets must not be in the files, or Save saves nothing. It does not look
+	// for secrets of fewer than 4 bytes.
 	Secrets [][]byte
-	// Run is where the mount point is made; empty is /run/auto-installer.
+	// Run is the folder for the mount point; empty: /run/auto-installer.
 	Run string
 }
 
-// Save copies files to a place, and writes them out. It returns the folder:
-// an absolute path if the place was mounted, or else the path from the top of
-// its file system, since it is unmounted again before Save returns, whatever
-// happens.
+// Save copies files to a place, and writes them out. It returns the folder: an
+// absolute path if the place was mounted, otherwise the path from the top of its
+// file system, because Save always unmounts what it has mounted.
 //
-// s must have an undo list of its own: Save unwinds it. The error is a
-// *sys.Fault, or the context's cause if that ended.
+// s must have an undo list of its own: Save unwinds it. The error is a *sys.Fault,
+// or the context's cause.
 func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err error) {
-	// First of all, since nothing may be touched if a secret is found.
+	// First, because a secret must stop everything.
 	sizes, err := inspect(ctx, o)
 	if err != nil {
 		return "", err
@@ -51,17 +50,17 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 		if at, err = mountPoint(o.Run); err != nil {
 			return "", saveFault(ctx, err, o.Place)
 		}
-		// Not RemoveAll: it is empty, or what is below is not ours.
+		// Not RemoveAll: if the folder is not empty, the place is still mounted.
 		defer os.Remove(at)
 		defer func() {
-			// Also if ctx ended: nothing stays mounted.
+			// Even if ctx ended: nothing stays mounted.
 			e := s.Unwind(context.WithoutCancel(ctx))
 			switch {
 			case e == nil:
 			case err == nil:
 				folder, err = "", saveFault(ctx, e, o.Place)
 			default:
-				s.Log("letting go of " + o.Place.Device + ": " + e.Error())
+				s.Log("unmounting " + o.Place.Device + ": " + e.Error())
 			}
 		}()
 		if err := s.Do(ctx, mountCmd(o.Place, at), umountCmd(at)); err != nil {
@@ -70,7 +69,7 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 	}
 	inside, err := copyAll(ctx, o, at, sizes)
 	if err == nil {
-		// Files are synced one by one; this does the folders and the rest.
+		// The files are synced already; this syncs the folders.
 		err = s.Run(ctx, sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", at}})
 	}
 	if err != nil {
@@ -82,7 +81,7 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 	return "/" + inside, nil
 }
 
-// mountPoint makes an empty folder, for root alone.
+// mountPoint makes an empty folder that only root can enter.
 func mountPoint(run string) (string, error) {
 	if run == "" {
 		run = "/run/auto-installer"
@@ -94,8 +93,8 @@ func mountPoint(run string) (string, error) {
 }
 
 func mountCmd(p Place, at string) sys.Cmd {
-	// With -w, unlike with -o rw, mount fails on a write-protected device
-	// rather than mount it read-only (mount(8)).
+	// With -w, mount fails on a write-protected device; with -o rw it would mount
+	// it read-only (mount(8)).
 	return sys.Cmd{
 		Does: "mount the place for the logs",
 		Argv: []string{"mount", "-w", "-t", p.FSType, "-o", "nosuid,nodev,noexec", p.Device, at},
@@ -106,8 +105,8 @@ func umountCmd(at string) sys.Cmd {
 	return sys.Cmd{Does: "unmount the place for the logs", Argv: []string{"umount", at}}
 }
 
-// inspect looks for secrets in the files, and notes how long they are: logs
-// grow, and what comes later was not looked at.
+// inspect looks for secrets in the files, and returns the sizes that it read: logs
+// grow, and only inspected bytes may be saved.
 func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 	var all [][]byte
 	for _, s := range o.Secrets {
@@ -121,7 +120,7 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 	for _, name := range o.Files {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, sys.WithHint(err, sys.CodeUnexpected, "see the log in /run/auto-installer by hand", "reading the logs")
+			return nil, sys.WithHint(err, sys.CodeUnexpected, "read the log in /run/auto-installer by hand", "reading the logs")
 		}
 		n, found, err := scan(reader{ctx, f}, all)
 		f.Close()
@@ -129,19 +128,18 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case err != nil:
-			return nil, sys.WithHint(err, sys.CodeUnexpected, "see the log in /run/auto-installer by hand", "reading the logs")
+			return nil, sys.WithHint(err, sys.CodeUnexpected, "read the log in /run/auto-installer by hand", "reading the logs")
 		case found:
-			return nil, sys.Faultf(sys.CodeUnexpected, "if it is there by chance, being an ordinary word, read the log in the rescue shell; if not, this is a defect: please report it, without the log",
-				"%s holds a secret, so nothing is saved", filepath.Base(name))
+			return nil, sys.Faultf(sys.CodeUnexpected, "if the secret is an ordinary word that is in the log by chance, read the log in the rescue shell; otherwise this is a defect: report it, without the log",
+				"%s contains a secret, so nothing is saved", filepath.Base(name))
 		}
 		sizes = append(sizes, n)
 	}
 	return sizes, nil
 }
 
-// copyAll makes the folder below at and copies into it. What it made is
-// removed again if something fails. Links on the place lead nowhere outside
-// (os.Root).
+// copyAll makes the folder below at and copies the files into it. If that fails,
+// it removes the folder. os.Root keeps links on the place from leading outside.
 func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (inside string, err error) {
 	root, err := os.OpenRoot(at)
 	if err != nil {
@@ -157,7 +155,7 @@ func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (insi
 	}
 	for i, name := range o.Files {
 		to := path.Join(inside, plain(filepath.Base(name)))
-		if _, err := root.Lstat(to); err == nil { // of another folder
+		if _, err := root.Lstat(to); err == nil { // a file of the same name, from another folder
 			to = path.Join(inside, fmt.Sprintf("%d-%s", i+1, plain(filepath.Base(name))))
 		}
 		if err := copyFile(ctx, root, name, to, sizes[i]); err != nil {
@@ -167,7 +165,7 @@ func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (insi
 	return inside, nil
 }
 
-// fresh makes a folder that was not there.
+// fresh makes a new folder.
 func fresh(root *os.Root, name string) (string, error) {
 	for i := 1; ; i++ {
 		try := name
@@ -208,7 +206,7 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// plain makes a name that every file system takes, vfat above all, and that
+// plain makes a name that every file system accepts, vfat above all, and that
 // stays in its folder.
 func plain(name string) string {
 	name = strings.Map(func(r rune) rune {
@@ -218,15 +216,15 @@ func plain(name string) string {
 		}
 		return '-'
 	}, name)
-	// vfat drops dots at the end.
+	// vfat drops trailing dots.
 	if name = strings.Trim(name, "."); name == "" {
 		return "log"
 	}
 	return name[:min(len(name), 100)]
 }
 
-// protected tells if mount says that a device is write-protected, in English
-// at least.
+// protected reports whether mount failed because the device is write-protected,
+// according to its English message.
 func protected(err error) bool {
 	exit, ok := errors.AsType[*sys.ExitError](err)
 	return ok && strings.Contains(strings.Join(exit.Tail, " "), "write-protected")
@@ -242,11 +240,11 @@ func saveFault(ctx context.Context, err error, p Place) error {
 	hint := "try another stick or disk"
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		hint = "it is full: delete something on it, or choose another"
+		hint = "it is full: delete files on it, or choose another"
 	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission):
 		hint = "it is write-protected: look for a switch on the stick, or choose another"
 	case errors.Is(err, unix.EIO):
-		hint = "it may be broken, or was pulled out: choose another"
+		hint = "it may be broken, or was unplugged: choose another"
 	}
 	return sys.WithHint(err, sys.CodeUnexpected, hint, "saving the logs to "+p.Device)
 }

@@ -97,11 +97,11 @@ func TestSaveRefusesASecret(t *testing.T) {
 		}
 		_, err := Save(t.Context(), b, o)
 		f, ok := errors.AsType[*sys.Fault](err)
-		if !ok || !strings.Contains(f.Cause, "2.log holds a secret") || f.Hint == "" || strings.Contains(f.Cause+f.Hint, "pa") && strings.Contains(f.Cause+f.Hint, "1234") {
+		if !ok || !strings.Contains(f.Cause, "2.log contains a secret") || f.Hint == "" || strings.Contains(f.Cause+f.Hint, "pa") && strings.Contains(f.Cause+f.Hint, "1234") {
 			t.Errorf("%s: %+v", name, err)
 		}
 		if len(b.log.lines) > 0 || len(tree(t, b.stick)) > 0 {
-			t.Errorf("%s: something was done: %q", name, b.log.lines)
+			t.Errorf("%s: Save did something: %q", name, b.log.lines)
 		}
 	}
 }
@@ -146,8 +146,8 @@ func TestSaveFails(t *testing.T) {
 	}
 }
 
-// A log that is gone or shorter in the middle stands for a stick that is full
-// or pulled out: what was copied so far is removed.
+// A log that vanishes or shrinks stands for a stick that is full or unplugged: Save
+// removes the copies.
 func TestSaveFailsInTheMiddle(t *testing.T) {
 	for name, damage := range map[string]func(file string) error{
 		"gone":    os.Remove,
@@ -195,7 +195,7 @@ func link(t *testing.T, to, at string) {
 	}
 }
 
-// Whenever it is stopped, it says why and leaves nothing behind.
+// Whenever it is stopped, Save says why and leaves nothing behind.
 func TestSaveStopped(t *testing.T) {
 	why := errors.New("why")
 	for _, at := range []string{"", "mount", "sync"} {
@@ -229,7 +229,7 @@ func TestSaveThatCannotBeUnmounted(t *testing.T) {
 	}
 }
 
-// stuck takes every command and cannot undo.
+// stuck accepts every command and cannot undo.
 type stuck struct{ *sys.Fake }
 
 func (*stuck) Do(context.Context, sys.Cmd, sys.Cmd) error { return nil }
@@ -286,10 +286,4 @@ func TestScanPassesErrorsOn(t *testing.T) {
 	if _, _, err := scan(iotest.ErrReader(why), forms([]byte("secret"))); !errors.Is(err, why) {
 		t.Errorf("%v", err)
 	}
-}
-
-// FuzzWritable reads any mountinfo.
-func FuzzWritable(f *testing.F) {
-	f.Add([]byte("36 35 98:0 / /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw\n"))
-	f.Fuzz(func(_ *testing.T, data []byte) { writable(data) })
 }

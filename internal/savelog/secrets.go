@@ -9,12 +9,12 @@ import (
 	"io"
 )
 
-// minSecret is the shortest secret that is looked for, in bytes: a shorter one
-// is in every log by chance.
+// minSecret is the length of the shortest secret to look for, in bytes: a shorter
+// one is in every log by chance.
 const minSecret = 4
 
-// forms are a secret as it may stand in a log: as it is, and as Go's JSON and
-// common encodings write it. They are to be wiped.
+// forms lists a secret as it may appear in a log: as it is, and in Go's JSON and
+// common encodings. The caller wipes them.
 func forms(secret []byte) [][]byte {
 	if len(secret) < minSecret {
 		return nil
@@ -28,7 +28,7 @@ func forms(secret []byte) [][]byte {
 		}
 		all = append(all, b)
 	}
-	// Quoted, with and without <, > and & escaped; the quotes are taken off.
+	// JSON with and without <, > and & escaped, without the quotes.
 	for _, html := range []bool{true, false} {
 		var quoted bytes.Buffer
 		enc := json.NewEncoder(&quoted)
@@ -38,15 +38,15 @@ func forms(secret []byte) [][]byte {
 			add(b[1 : len(b)-1])
 		}
 	}
-	// Padding is left off: without it, both kinds are found.
+	// Without padding, which finds both kinds.
 	add(base64.RawStdEncoding.AppendEncode(nil, secret))
 	add(base64.RawURLEncoding.AppendEncode(nil, secret))
 	add(hex.AppendEncode(nil, secret))
 	return all
 }
 
-// scan reads all of r and tells how many bytes that is, and if one of the
-// forms is in it.
+// scan reads all of r, counts its bytes, and reports whether one of the forms is
+// in it.
 func scan(r io.Reader, forms [][]byte) (n int64, found bool, err error) {
 	longest := 1
 	for _, f := range forms {
@@ -69,7 +69,7 @@ func scan(r io.Reader, forms [][]byte) (n int64, found bool, err error) {
 		if err != nil {
 			return n, false, err
 		}
-		// What may be the beginning of a secret stays.
+		// Keep the end, which may be the start of a secret.
 		if keep := longest - 1; len(buf) > keep {
 			buf = buf[:copy(buf, buf[len(buf)-keep:])]
 		}

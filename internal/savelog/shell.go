@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// Note is what the rescue shell says first.
-const Note = "this is a rescue shell on the live system; the logs are in /run/auto-installer; `exit` goes back to the installer"
+// Note is the first line in the rescue shell.
+const Note = "this is a rescue shell on the live system; the logs are in /run/auto-installer; `exit` returns to the installer"
 
-// say prints a line and becomes a login shell. The prompt stays the system's:
-// profiles set it after the environment is read. A terminal is cleared first:
-// the Linux console has no second screen, so the installer's is still there.
+// say clears a terminal, prints a line and becomes a login shell. The Linux console
+// has no alternate screen, so the installer's screen is still on it. The prompt
+// stays the system's, because profiles set it after the environment is read.
 const say = `if [ -t 1 ] && [ "$TERM" != dumb ]; then printf '\033[H\033[2J'; fi; printf '\n%s\n\n' "$2"; exec "$1" -l`
 
-// Shell is the command line of a login shell for the terminal of the caller,
-// who waits for its end: $SHELL, or else bash or sh. What is no shell to work
-// with, this program above all, is passed over.
+// Shell is the command line of a login shell for the caller's terminal: $SHELL, or
+// else bash or sh. It skips programs that are not a usable shell, this program
+// above all.
 func Shell() []string {
 	sh := "sh"
 	for _, want := range []string{os.Getenv("SHELL"), "bash", "sh"} {
@@ -32,8 +32,8 @@ func Shell() []string {
 	return []string{"sh", "-c", say, "sh", sh, Note}
 }
 
-// thisProgram tells if a path is the running program: on a kiosk it may be the
-// login shell.
+// thisProgram reports whether a path is the running program: on a kiosk it may be
+// the login shell.
 func thisProgram(path string) bool {
 	a, err := os.Stat(path)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,23 +60,26 @@ func (c Condition) holds(root string) bool {
 	return true
 }
 
-// MountPoints lists where something is mounted (proc_pid_mountinfo(5)).
-func MountPoints(root string) ([]string, error) {
-	data, err := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
+// Mounts lists the mounts of this process, in the order of mounting. Root is
+// where /proc is, "/" except in tests.
+func Mounts(root string) ([]*mountinfo.Info, error) {
+	f, err := os.Open(filepath.Join(root, "proc/self/mountinfo"))
 	if err != nil {
 		return nil, err
 	}
-	var points []string
-	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) > 4 {
-			points = append(points, octal.Replace(f[4]))
-		}
-	}
-	return points, nil
+	defer f.Close()
+	return mountinfo.GetMountsFromReader(f, nil)
 }
 
-// octal undoes the escapes of mountinfo.
-var octal = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+// MountPoints lists where something is mounted.
+func MountPoints(root string) ([]string, error) {
+	mounts, err := Mounts(root)
+	var points []string
+	for _, m := range mounts {
+		points = append(points, m.Mountpoint)
+	}
+	return points, err
+}
 
 // Free is how many bytes may still be written to the file system of a folder
 // (statfs(2)).

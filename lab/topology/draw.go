@@ -15,14 +15,14 @@ const (
 type draw struct {
 	t      *rapid.T
 	m      *Machine
-	serial int // of what is to be different from all others
+	serial int // makes a name differ from all others
 }
 
-// Draw makes up a machine.
+// Draw draws a random machine.
 func Draw(t *rapid.T) *Machine {
 	d := &draw{t: t, m: &Machine{First: map[string]int{}}}
 	d.m.OldLinux = d.chance("old Linux", 4)
-	d.m.OldLsblk, d.m.Blind = d.chance("old lsblk", 5), d.chance("blind lsblk", 4)
+	d.m.Blind = d.chance("blind lsblk", 4)
 	for _, kind := range []string{"sd", "nvme", "dm-", "md"} {
 		d.m.First[kind] = pick(d, "first "+kind, 0, 0, 1, 9, 24)
 	}
@@ -44,7 +44,7 @@ func Draw(t *rapid.T) *Machine {
 	return d.m
 }
 
-// Names of labels that hosts use, and of others.
+// Labels that hosts use, and others.
 var labels = []string{"", "", "UV-EFI", "UV-ROOT", "DEMO-ROOT", "DEMO-EFI", "STYGIAN-LUKS", "data", "it's \"mine\"", "\x1b[31mred"}
 
 func (d *draw) disk() *Node {
@@ -52,7 +52,7 @@ func (d *draw) disk() *Node {
 	bus := pick(d, "bus", "sata", "sata", "nvme", "nvme", "usb", "usb", "virtio", "mmc", "fc")
 	n.Kind = map[string]string{"sata": "sd", "usb": "sd", "fc": "sd", "nvme": "nvme", "virtio": "vd", "mmc": "mmcblk"}[bus]
 	n.Tran = bus
-	if bus != "usb" && d.chance("bus is not told", 6) {
+	if bus != "usb" && d.chance("unknown bus", 6) {
 		n.Tran = ""
 	}
 	n.Sector = pick(d, "sector size", 512, 512, 4096)
@@ -120,8 +120,8 @@ func (d *draw) signature() string {
 	return pick(d, "signature", "ext4", "vfat", "vfat", "", "swap", "crypto_LUKS", "LVM2_member", "linux_raid_member", "ntfs", "zfs_member", "btrfs", "bcache", "iso9660")
 }
 
-// copies makes disks that cannot be told from another, or hardly: clones, and
-// second paths to the same disk.
+// copies makes disks that look like another: clones, and second paths to the
+// same disk.
 func (d *draw) copies() {
 	disks := d.m.Disks()
 	if len(disks) == 0 || !d.chance("copy", 4) {
@@ -137,7 +137,7 @@ func (d *draw) copies() {
 	case "clone": // by dd, onto another disk
 		c.Body = d.next()
 		c.Serial, c.WWN = fmt.Sprintf("S%04d", c.Body), ""
-	case "same": // of a cheap kind, without anything of its own
+	case "same": // a cheap disk without a number of its own
 		c.Body = d.next()
 		c.PTUUID, c.WWN, of.WWN = "", "", ""
 		c.Parts, c.FSType, c.PTType = nil, "", ""
@@ -163,7 +163,7 @@ func clone(n *Node) *Node {
 	return &c
 }
 
-// inherent finds what forbids a disk by its own nature.
+// inherent finds disks that are forbidden by their own nature.
 func (d *draw) inherent(n *Node) {
 	switch {
 	case d.chance("read-only", 25):
@@ -186,12 +186,12 @@ func (d *draw) inherent(n *Node) {
 	}
 }
 
-// pick draws one of several, the first being the simplest.
+// pick draws one of several. The first is the simplest.
 func pick[T any](d *draw, what string, from ...T) T {
 	return rapid.SampledFrom(from).Draw(d.t, what)
 }
 
-// chance is true once in so many times.
+// chance is true once in so many draws.
 func (d *draw) chance(what string, in int) bool {
 	return rapid.IntRange(0, in-1).Draw(d.t, what) == in-1
 }

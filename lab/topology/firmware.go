@@ -6,25 +6,25 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Firmware is what EFI variables say.
+// Firmware is the contents of the EFI variables.
 type Firmware struct {
 	Entries []Entry
 	Order   []uint16
 	Current *uint16
-	Loader  string // partition that the boot loader was started from, or empty
+	Loader  string // the boot loader's partition, or empty
 	Garbage bool   // there is an entry that cannot be read
 
-	started *Node // the partition that this session was started from, if the variables are to tell
+	started *Node // the partition that started this session, if the variables say so
 }
 
-// Entry is a boot entry. One without a partition starts from elsewhere.
+// Entry is a boot entry. Without a partition it boots from something else.
 type Entry struct {
 	Number   uint16
 	Active   bool
 	PartUUID string
 }
 
-// firmware makes the variables, or none: a machine in BIOS mode.
+// firmware draws the variables, or none for a machine in BIOS mode.
 func (d *draw) firmware() {
 	f := d.m.Firmware
 	if f == nil {
@@ -60,7 +60,7 @@ func (d *draw) firmware() {
 	d.started(f)
 }
 
-// started decides what this session was started from, as far as is told.
+// started decides what started this session, and whether the variables say so.
 func (d *draw) started(f *Firmware) {
 	switch {
 	case f.started == nil:
@@ -84,7 +84,7 @@ func (d *draw) started(f *Firmware) {
 		}
 	}
 	for _, n := range d.m.Disks() {
-		for _, p := range n.Parts { // of clones, each may be the one
+		for _, p := range n.Parts { // each clone may be the one
 			if p.PartUUID != "" && (p.PartUUID == current || p.PartUUID == f.Loader) {
 				n.forbid(Started)
 			}

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Later is the machine after something has happened to it and to the disk n, or
-// nothing, and what that was.
+// Later draws what happens next to the machine and to disk n, and returns the
+// changed machine and the event.
 func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, what string) {
 	later, all := m.copy()
 	d := &draw{t: t, m: later, serial: 5000}
@@ -23,7 +23,7 @@ func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, what string) {
 			other = d.like(target)
 		}
 		later.Tops = slices.Insert(later.Tops, 0, other)
-	case "in another order": // all were taken off and put on again
+	case "in another order": // all were detached and attached again
 		later.Tops = rapid.Permutation(later.Tops).Draw(t, "order")
 		for _, n := range later.Tops {
 			n.Seq = 0
@@ -57,7 +57,7 @@ func (m *Machine) Later(t *rapid.T, n *Node) (later *Machine, what string) {
 
 func last(n *Node) *Node { return append([]*Node{n}, n.Parts...)[len(n.Parts)] }
 
-// like is another disk that is hardly told from n, or not at all.
+// like is another disk that looks nearly or exactly like n.
 func (d *draw) like(n *Node) *Node {
 	o := &Node{
 		Kind: n.Kind, Type: "disk", Body: d.next(), Tran: n.Tran, Model: n.Model, Serial: n.Serial, Size: n.Size, Sector: n.Sector,
@@ -77,8 +77,7 @@ func (d *draw) like(n *Node) *Node {
 	return o
 }
 
-// copy returns a machine that can be changed without this one, and the copy of
-// each node.
+// copy returns an independent copy of the machine, and the copy of each node.
 func (m *Machine) copy() (*Machine, map[*Node]*Node) {
 	all := map[*Node]*Node{}
 	for _, n := range m.All() {

@@ -15,8 +15,7 @@ import (
 )
 
 // Lay names all devices as the kernel would if the disks were attached in this
-// order, and lays out below root what /proc, /sys and /dev show. The error is
-// one of writing files.
+// order, and writes /proc, /sys and /dev below root.
 func (m *Machine) Lay(root string) error {
 	m.name()
 	l := layer{root: root, oldLinux: m.OldLinux}
@@ -58,8 +57,7 @@ func (m *Machine) Lay(root string) error {
 	return l.err
 }
 
-// majors are the kernel's device numbers where they matter not at all, but
-// that they differ.
+// majors are device numbers of the kernel. Here they only need to differ.
 var majors = map[string]int{
 	"sd": 8, "nvme": 259, "vd": 254, "mmcblk": 179, "dm-": 253, "md": 9, "loop": 7, "sr": 11, "zram": 252, "nbd": 43, "ram": 1,
 	"zd": 230, "rbd": 250, "nullb": 251, "fd": 2, "mtdblock": 31, "st": 10, "bcache": 249, "drbd": 147, "unheardof": 248,
@@ -109,7 +107,7 @@ func (m *Machine) name() {
 	}
 }
 
-// virtual tells whether no hardware is behind a device.
+// virtual reports whether a device has no hardware.
 func (n *Node) virtual() bool {
 	return slices.Contains([]string{"dm-", "md", "loop", "zram", "nbd", "ram", "zd", "nullb", "bcache", "drbd", "unheardof"}, n.Kind)
 }
@@ -205,8 +203,8 @@ func (l *layer) node(n *Node) {
 	}
 }
 
-// content makes a device node, with a byte on it that has no signature: behind
-// the table, where there is one.
+// content makes a device node with one byte that is no signature, behind the
+// table if there is one.
 func (l *layer) content(name string, n *Node) {
 	l.file(name, "")
 	if n.Content == 0 || l.err != nil {
@@ -245,7 +243,7 @@ func (l *layer) dir(name string) {
 	}
 }
 
-// link makes a link anew, as udev does for the disk that came last.
+// link replaces a link, as udev does for the newest disk.
 func (l *layer) link(name, target string) {
 	path := filepath.Join(l.root, name)
 	err := os.Symlink(target, path)

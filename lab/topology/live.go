@@ -1,6 +1,6 @@
 package topology
 
-// live makes what the machine runs from.
+// live draws the medium of the running system.
 func (d *draw) live() {
 	root := Mount{Source: "tmpfs", FS: "tmpfs", Point: "/"}
 	kinds := []string{"hybrid", "hybrid", "partition", "files", "ventoy", "optical", "debian", "fedora", "in a file", "in memory", "installed", "network"}
@@ -85,7 +85,7 @@ func (d *draw) hasRoot() bool {
 	return false
 }
 
-// stick is the disk of a live medium. Many say that they are not removable.
+// stick is the disk of a live medium. Many sticks are not marked removable.
 func (d *draw) stick() *Node {
 	n := &Node{
 		Kind: "sd", Type: "disk", Body: d.next(), Tran: "usb", Sector: 512, Size: 16 * gib, Model: "Cruzer Blade", Hotplug: true,
@@ -107,7 +107,7 @@ func (d *draw) fat(n *Node) *Node {
 	return p
 }
 
-// run mounts something that the running system stands on.
+// run mounts something that the running system needs.
 func (d *draw) run(m Mount) {
 	d.mount(m)
 	for _, n := range m.On {
@@ -125,8 +125,8 @@ func (d *draw) nixos(root, iso Mount) {
 		Mount{Source: "overlay", FS: "overlay", Point: "/nix/store", Super: "rw,lowerdir=/mnt-root/nix/.ro-store,upperdir=/mnt-root/nix/.rw-store/store,workdir=/mnt-root/nix/.rw-store/work"})
 }
 
-// copied is a stick whose content was copied to memory. Its signature tells, or
-// the firmware, or nothing.
+// copied is a stick whose contents were copied to memory. Its signature reveals
+// it, or the firmware, or nothing.
 func (d *draw) copied() {
 	n := d.stick()
 	switch pick(d, "what tells", "signature", "entry", "nothing") {

@@ -3,7 +3,6 @@ package topology
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"auto-installer/internal/sys"
@@ -29,8 +28,8 @@ func (System) Log(string) {}
 // Warn implements sys.System.
 func (System) Warn(string) {}
 
-// System is what runs commands on the machine, after Lay. lsblk lists the
-// devices in the order of tops.
+// System runs commands on the machine, after Lay. lsblk lists the devices in the
+// order of tops.
 func (m *Machine) System(tops []*Node) System {
 	var list []map[string]any
 	for _, n := range tops {
@@ -38,12 +37,12 @@ func (m *Machine) System(tops []*Node) System {
 	}
 	b, err := json.Marshal(map[string]any{"blockdevices": append([]map[string]any{}, list...)})
 	if err != nil {
-		panic(err) // of maps of strings and numbers there is none
+		panic(err) // maps of strings and numbers always encode
 	}
 	return System{lsblk: b}
 }
 
-// entry is a device and what is on it, as lsblk tells it.
+// entry is a device and its descendants, as lsblk prints them.
 func (m *Machine) entry(n *Node) map[string]any {
 	points := []any{nil}
 	for _, mount := range m.Mounts {
@@ -68,13 +67,6 @@ func (m *Machine) entry(n *Node) map[string]any {
 	}
 	if n.Mapper != "" {
 		e["name"] = n.Mapper
-	}
-	if m.OldLsblk {
-		delete(e, "mountpoints")
-		e["mountpoint"] = points[len(points)-1]
-		for _, key := range []string{"ro", "rm", "hotplug", "size"} {
-			e[key] = strings.NewReplacer("true", "1", "false", "0").Replace(fmt.Sprint(e[key]))
-		}
 	}
 	var children []map[string]any
 	for _, c := range append(n.Parts[:len(n.Parts):len(n.Parts)], n.Upon...) {

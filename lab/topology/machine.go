@@ -1,8 +1,7 @@
-// Package topology makes up whole machines for property tests: disks of all
-// kinds, what is on them, what is built upon them, what runs from them, and
-// what the firmware knows of them. A machine shows itself as the real one does,
-// by lsblk, /proc, /sys, /dev and EFI variables; and since it was made up, it
-// also knows the truth about itself, which tests judge by.
+// Package topology draws whole machines for property tests: disks of all kinds,
+// their contents, the devices upon them, the running system, and the firmware's
+// variables. A machine shows itself as a real one does, by lsblk, /proc, /sys,
+// /dev and EFI variables. It also knows the truth, which tests compare with.
 package topology
 
 import (
@@ -21,16 +20,16 @@ const (
 	Started  Why = "this session was started from it"
 	Medium   Why = "it is an installation medium"
 	Mounted  Why = "it or something upon it is mounted"
-	Swap     Why = "it or something upon it is swapped to"
+	Swap     Why = "it or something upon it is swap in use"
 	Held     Why = "something is built upon it"
 	OnePath  Why = "it is one path of a multipath device"
-	Twin     Why = "it is another path to a disk of which that is true"
+	Twin     Why = "it is another path to such a disk"
 	ReadOnly Why = "it is read-only"
 	Empty    Why = "there is no medium in it"
-	NoDisk   Why = "it is no disk"
+	NoDisk   Why = "it is not a disk"
 )
 
-// Node is a block device: a disk, a partition, or what is built upon them.
+// Node is a block device: a disk, a partition, or a device upon them.
 type Node struct {
 	Kind   string // the kernel's name begins with it: sd, nvme, dm-, md
 	Suffix string // of what belongs to another: boot0 of mmcblk0boot0
@@ -38,8 +37,8 @@ type Node struct {
 	Type   string // lsblk's
 	Mapper string // of a dm- node: its name in /dev/mapper
 
-	// What it is known by. Seq is the kernel's disk sequence number, which is
-	// never used twice; Lay gives it to what has none.
+	// Its identity. Seq is the kernel's disk sequence number, which is never
+	// used twice; Lay sets it where it is 0.
 	Tran, Model, Serial, WWN string
 	Seq                      int
 	Size                     int64 // bytes
@@ -47,7 +46,7 @@ type Node struct {
 	RO, RM, Hotplug          bool
 	Card                     bool // a memory card in a slot
 
-	// What is on it.
+	// Its contents.
 	PTType, PTUUID, FSType, Label string
 	Content                       byte // what its first byte is
 
@@ -55,20 +54,20 @@ type Node struct {
 	Number                        int
 	PartUUID, PartType, PartLabel string
 
-	Parts, Upon []*Node // its partitions, and what is built upon it
-	Below       []*Node // its disk, or what it is built upon
+	Parts, Upon []*Node // its partitions, and the devices upon it
+	Below       []*Node // its disk, or the devices below it
 	Backing     string  // file of a loop device
-	used        bool    // something was made of it
+	used        bool    // something uses it
 
-	// The truth. Body numbers what is one and the same physical disk.
+	// The truth. Nodes of one physical disk have the same Body.
 	Body int
 	Why  map[Why]bool
-	// Busy: the kernel lets nobody open it exclusively.
+	// Busy: the kernel refuses to open it exclusively.
 	Busy bool
-	// Hidden: the running system was started from it, and nothing tells.
+	// Hidden: the running system was started from it, and nothing shows it.
 	Hidden bool
 
-	// Given by Lay.
+	// Set by Lay.
 	Name, Path, DevNo string
 }
 
@@ -81,53 +80,52 @@ type Mount struct {
 	Super  string // options of the file system
 }
 
-// Machine is a made-up machine.
+// Machine is a random machine.
 type Machine struct {
-	// Tops are the devices that are no partitions and not built upon another,
-	// in the order in which they were attached.
+	// Tops are the devices that are neither partitions nor upon another, in the
+	// order of attaching.
 	Tops     []*Node
 	Mounts   []Mount
 	Swaps    []*Node
 	Pools    []string // imported ZFS pools
 	Firmware *Firmware
-	OldLsblk bool           // one that prints numbers as strings, and one mount point
 	OldLinux bool           // one without disk sequence numbers
-	Blind    bool           // lsblk tells of no mounts and no swap: what /proc says must do
+	Blind    bool           // lsblk shows no mounts and no swap, only /proc does
 	First    map[string]int // number of the first device of a kind
 
 	seq int // the newest disk sequence number
 }
 
-// IsDisk tells whether a node is a whole disk of a kind that systems are
-// installed to.
+// IsDisk reports whether a node is a whole disk that a system can be installed
+// to.
 func (n *Node) IsDisk() bool { return n.Type == "disk" && n.Below == nil && !n.Why[NoDisk] }
 
-// Is tells whether o is the same physical disk as n, or nothing that the
-// machine shows could tell the two from one another.
+// Is reports whether o is the same physical disk as n, or indistinguishable from
+// it.
 func (m *Machine) Is(n, o *Node) bool {
 	return n.Body == o.Body || m.OldLinux && n.Serial == o.Serial && n.WWN == o.WWN && n.Model == o.Model && n.Size == o.Size &&
 		n.Sector == o.Sector && n.PTUUID == o.PTUUID
 }
 
-// External tells whether a disk is one that people plug and unplug.
+// External reports whether a disk is one that people plug and unplug.
 func (n *Node) External() bool { return n.Tran == "usb" || n.Card }
 
-// Takable tells whether nothing speaks against writing to a disk.
+// Takable reports whether nothing speaks against writing to a disk.
 func (n *Node) Takable() bool { return len(n.Why) == 0 }
 
-// Blank tells whether there is nothing on a disk.
+// Blank reports whether a disk is empty.
 func (n *Node) Blank() bool {
 	return n.FSType == "" && n.Content == 0 && len(n.Parts)+len(n.Upon) == 0
 }
 
-// IsMember tells whether a disk or a partition of it belongs to an array, a
+// IsMember reports whether a disk or a partition of it belongs to an array, a
 // pool or a group of volumes.
 func (n *Node) IsMember() bool {
 	signatures := []string{"LVM2_member", "linux_raid_member", "zfs_member", "mpath_member", "bcache", "drbd"}
 	return slices.ContainsFunc(append([]*Node{n}, n.Parts...), func(p *Node) bool { return slices.Contains(signatures, p.FSType) })
 }
 
-// GoString tells a node from others, for what a failed test prints.
+// GoString identifies a node in the output of a failed test.
 func (n *Node) GoString() string {
 	return strings.TrimSpace(n.Kind + n.Name + " " + n.Type + " " + n.FSType)
 }
@@ -155,7 +153,7 @@ func (m *Machine) String() string {
 	return b.String() + m.mountinfo()
 }
 
-// All is the node and everything that is on it, each once.
+// All lists the node and everything on it, each once.
 func (n *Node) All() []*Node {
 	all := []*Node{n}
 	for i := 0; i < len(all); i++ {
@@ -184,7 +182,7 @@ func (n *Node) disks() []*Node {
 	return all
 }
 
-// forbid notes why the disks of a node must not be touched.
+// forbid records why the disks of a node must not be touched.
 func (n *Node) forbid(why Why) {
 	for _, d := range n.disks() {
 		if d.Why == nil {
@@ -217,8 +215,8 @@ func (m *Machine) At(path string) *Node {
 	return nil
 }
 
-// mirror shows by each path to a disk what was put on it by another. Of a disk
-// in use all paths are refused, whatever they show.
+// mirror copies what is on a disk to the other paths to it. All paths to a disk
+// in use are refused, whatever they show.
 func (m *Machine) mirror() {
 	disks := m.Disks()
 	for i, a := range disks {
@@ -238,7 +236,7 @@ func (m *Machine) mirror() {
 	}
 }
 
-// Stands is the path that stands for a disk which may be reached by several.
+// Stands is the path that stands for a disk with several paths.
 func (m *Machine) Stands(n *Node) *Node {
 	for _, o := range m.Disks() {
 		if o.Body == n.Body && o.Size == n.Size && o.Takable() && o.Path < n.Path {
@@ -248,8 +246,8 @@ func (m *Machine) Stands(n *Node) *Node {
 	return n
 }
 
-// twins forbids the other paths to a disk that is forbidden: who writes to one
-// writes to all.
+// twins forbids the other paths to a forbidden disk: a write to one is a write
+// to all.
 func (m *Machine) twins() {
 	var found []*Node
 	for _, a := range m.Disks() {

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// free are the disks and partitions that nothing uses yet, in a drawn order.
+// free lists the disks and partitions without a use, in a random order.
 func (d *draw) free() []*Node {
 	var slots []*Node
 	for _, n := range d.m.Disks() {
@@ -23,7 +23,7 @@ func (d *draw) free() []*Node {
 	return rapid.Permutation(slots).Draw(d.t, "free")
 }
 
-// sign puts a signature on nodes, which are in use then.
+// sign puts a signature on nodes, which are then in use.
 func sign(signature string, nodes ...*Node) {
 	for _, n := range nodes {
 		n.FSType, n.used = signature, true
@@ -33,7 +33,7 @@ func sign(signature string, nodes ...*Node) {
 	}
 }
 
-// use makes use of the first of the nodes, or of the first few.
+// use puts something on the first node, or on the first few.
 func (d *draw) use(slots []*Node, depth int) {
 	if len(slots) == 0 {
 		return
@@ -76,7 +76,7 @@ func (d *draw) use(slots []*Node, depth int) {
 		d.mount(Mount{On: some, FS: "btrfs", Point: "/srv/pool"})
 	case "zfs":
 		d.zfs(some)
-	case "drbd": // holds what is below it, and sysfs says nothing
+	case "drbd": // holds the devices below it, and sysfs does not show it
 		sign("drbd", one...)
 		one[0].disks()[0].Busy = true
 		d.top(&Node{Kind: "drbd", Type: "disk", Size: gib})
@@ -102,21 +102,21 @@ func (d *draw) build(n *Node, below ...*Node) *Node {
 	return n
 }
 
-// mapper makes a mapper's name one of its own.
+// mapper makes a mapper's name unique.
 func (d *draw) mapper(n *Node) {
 	if slices.ContainsFunc(d.m.All(), func(o *Node) bool { return n.Mapper != "" && o.Mapper == n.Mapper }) {
 		n.Mapper = fmt.Sprintf("%s-%d", n.Mapper, d.next())
 	}
 }
 
-// inner puts something into what was built.
+// inner puts something into the new device.
 func (d *draw) inner(n *Node, depth int) {
 	if depth < 2 {
 		d.use([]*Node{n}, depth+1)
 	}
 }
 
-// mount mounts a file system and notes whose use that is.
+// mount mounts a file system and records which disks that uses.
 func (d *draw) mount(m Mount) {
 	d.m.Mounts = append(d.m.Mounts, m)
 	for _, n := range m.On {
@@ -124,7 +124,7 @@ func (d *draw) mount(m Mount) {
 	}
 }
 
-// zfs is a pool: exported, imported, or imported and mounted.
+// zfs draws a pool: exported, imported, or imported and mounted.
 func (d *draw) zfs(members []*Node) {
 	pool := fmt.Sprintf("tank%d", d.next())
 	sign("zfs_member", members...)
@@ -177,7 +177,7 @@ func (d *draw) multipath() {
 	d.inner(mp, 1)
 }
 
-// noDisks are devices that lsblk lists among the disks and that are none.
+// noDisks are devices that lsblk lists among the disks and that are not disks.
 func (d *draw) noDisks() {
 	all := []Node{
 		{Kind: "zram", Type: "disk", Size: 4 * gib},
@@ -188,7 +188,7 @@ func (d *draw) noDisks() {
 		{Kind: "zd", Type: "disk", Size: 100 * gib},
 		{Kind: "rbd", Type: "disk", Size: 100 * gib},
 		{Kind: "nullb", Type: "disk", Size: 250 * gib},
-		{Kind: "unheardof", Type: "disk", Size: 250 * gib}, // of a driver to come
+		{Kind: "unheardof", Type: "disk", Size: 250 * gib}, // of a future driver
 		{Kind: "fd", Type: "disk", Size: 1440 << 10, RM: true},
 		{Kind: "mtdblock", Type: "disk", Size: 16 << 20},
 		{Kind: "st", Type: "tape", Size: gib},
@@ -214,7 +214,7 @@ func (d *draw) noDisks() {
 	}
 }
 
-// top adds a device that is no disk.
+// top adds a device that is not a disk.
 func (d *draw) top(n *Node) *Node {
 	if n.Sector == 0 {
 		n.Sector = 512

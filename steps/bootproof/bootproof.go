@@ -1,9 +1,9 @@
-// Package bootproof follows what the firmware will start, from the ESP to the
-// system's init, and reads it to the end.
+// Package bootproof follows the chain that boots the new system, from the
+// firmware's menu to init, and reads every link to its end.
 //
-// The ESP is read by the partition's own node and past the kernel's cache, by
-// a FAT reader of our own: what it sees is what the firmware will see. Every
-// check is made, and all that fail are told at once.
+// It reads the ESP from the partition itself, past the kernel's cache and
+// through a FAT reader of its own, so that it sees what the firmware will see.
+// It makes every check and reports every failure together.
 package bootproof
 
 import (
@@ -16,62 +16,59 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says what was installed where.
+// Options says what the earlier steps installed where.
 type Options struct {
 	Root      string // the target's mount point
-	Toplevel  string // store path of the system, or the out-link that leads to it
+	Toplevel  string // store path of the system, or the out-link to it
 	ESP       string // device of the ESP
 	ESPLabel  string
 	ESPGUID   string // PARTUUID of the ESP
-	Firmware  string // where /sys is, for the firmware's boot menu; empty: not looked at
+	Firmware  string // where /sys is, for the firmware's boot menu; empty: ignore the menu
 	RootFS    string // device of the root file system, the mapper if encrypted
 	RootLabel string
-	// LUKS is the container's partition, empty if there is none. The
-	// passphrase is tried on it once more.
+	// LUKS is the container's partition, empty if there is none.
 	LUKS       string
 	LUKSLabel  string
-	Mapper     string // the name that it was opened under
+	Mapper     string // the container's name in /dev/mapper
 	Passphrase []byte
-	// RecoveryKey is tried too, unless it is nil.
+	// RecoveryKey is nil if there is none.
 	RecoveryKey []byte
-	// LUKSDevices tells which containers the system's initrd opens: name to
-	// device (boot.initrd.luks.devices). Nil, or nil from it: not known, and
-	// not compared.
+	// LUKSDevices returns the containers that the system's initrd opens: name
+	// to device (boot.initrd.luks.devices). If it is nil or returns nil, they
+	// are unknown.
 	LUKSDevices func() map[string]string
 
-	// OtherLoader tells whether the host starts by a boot loader other than
-	// systemd-boot and GRUB, whose menu is not read. Nil: it does not.
+	// OtherLoader reports whether the host uses a boot loader other than
+	// systemd-boot and GRUB, whose menu this package cannot read. Nil: no.
 	OtherLoader func() bool
 
-	// DropCaches is the kernel's file that lets go of what is cached
-	// (proc_sys_vm(5)), so that store paths are read from the disk. Empty: it
-	// is left alone.
+	// DropCaches is the kernel's drop_caches file (proc_sys_vm(5)), so that
+	// store paths are read from the disk. Empty: leave the caches alone.
 	DropCaches string
-	// Hashes is the system's closure with the hashes of its contents, as the
-	// medium has them: the target's own database must say the same, before it
-	// is believed. Nil, or nil from it: the target's nix built the system, and
-	// no other source has its hashes.
+	// Hashes returns the hashes of the system's closure on the medium. The
+	// target's own database must match them before it is trusted. If it is nil
+	// or returns nil, the target's nix built the system and there is no other
+	// source of its hashes.
 	Hashes func() map[string]string
-	// SkipContents leaves out hashing the store paths again.
+	// SkipContents skips hashing the store paths.
 	SkipContents bool
 }
 
 // Check is one link of the chain.
 type Check struct {
-	Name string // what is looked at, in a few words: "the loader"
-	Hint string // what to do if it is not as it should be
-	// Does is what it runs, for the dry run; nil: it looks by itself.
+	Name string // in a few words: "the loader"
+	Hint string // what to do if it fails
+	// Does is what it runs, for the dry run; nil: it runs no command.
 	Does []sys.Action
-	// Prove returns what it saw, for the operator, or why the link does not
-	// hold. Nothing seen means that there was nothing to prove.
+	// Prove returns what it proved, in words, or why the link is broken. An
+	// empty text means that there was nothing to prove.
 	Prove func(ctx context.Context, s sys.System) (saw string, err error)
 }
 
-// errSkipped: an earlier check failed, and this one has nothing to go by.
+// errSkipped: the check needs the result of an earlier one that failed.
 var errSkipped = errors.New("skipped")
 
-// flush brings everything to the disk, so that what is read back can come from
-// there.
+// flush writes everything to the disk, so that it can be read back from there.
 func flush(o Options) sys.Cmd {
 	return sys.Cmd{
 		Does: "write everything out",
@@ -79,7 +76,7 @@ func flush(o Options) sys.Cmd {
 	}
 }
 
-// Actions is what Run will look at.
+// Actions lists what Run will check.
 func Actions(o Options) []sys.Action {
 	as := []sys.Action{flush(o).Action()}
 	for _, c := range newProof(o).checks() {
@@ -91,8 +88,8 @@ func Actions(o Options) []sys.Action {
 	return as
 }
 
-// Run makes every check. What is proven is a line each in the log, and what is
-// not is in the error, all of it.
+// Run makes every check. It logs a line for each proof; the error reports every
+// check that failed.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	if err := s.Run(ctx, flush(o)); err != nil {
 		return sys.Incomplete(err, "to "+flush(o).Does)
@@ -117,7 +114,7 @@ func prove(ctx context.Context, s sys.System, checks []Check) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, errSkipped):
-			s.Log("not looked at, for what failed before: " + c.Name)
+			s.Log("skipped, because an earlier check failed: " + c.Name)
 		case err != nil:
 			failed = append(failed, failure{c, err})
 			for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -134,7 +131,7 @@ func prove(ctx context.Context, s sys.System, checks []Check) error {
 	return report(failed, len(checks))
 }
 
-// report makes one error of all that failed, with what to do about each.
+// report makes one fault of all failures, with a hint for each.
 func report(failed []failure, of int) *sys.Fault {
 	var causes, hints []string
 	var errs []error
@@ -150,8 +147,7 @@ func report(failed []failure, of int) *sys.Fault {
 		errs = append(errs, f.err)
 	}
 	if !slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(h, "start over") }) {
-		// Nothing is lost that was written.
-		hints = append(hints, "then try again from here (--resume)")
+		hints = append(hints, "then try again from here (--resume)") // the disk keeps what was written
 	}
 	cause := "the machine might not start: " + causes[0]
 	if len(failed) > 1 {

@@ -42,8 +42,8 @@ func TestSound(t *testing.T) {
 	}{
 		{"systemd-boot", sound(), []string{
 			"the firmware starts it first (Boot0002, Linux Boot Manager)", removable + " is systemd-boot 257.9 for ",
-			"nixos-generation-10.conf is started by default: loader.conf's default, of 2",
-			"read to the end: kernel.efi, initrd.efi", own, "init= leads to the system that was installed, " + toplevel,
+			"nixos-generation-10.conf starts by default: loader.conf's default, of 2",
+			"read to the end: kernel.efi, initrd.efi", own, "init= leads to the installed system, " + toplevel,
 			"found on this disk alone: / by label T-ROOT, /boot by label T-EFI", "is vfat T-EFI", "/dev/mapper/c is ext4 T-ROOT",
 			"/dev/x2 is crypto_LUKS T-LUKS", "the passphrase opens /dev/x2", "its 3 store paths are on the disk as they were built",
 		}},
@@ -54,13 +54,13 @@ func TestSound(t *testing.T) {
 		{"a store without kernel and initrd", sound().rooted(map[string]string{toplevel + "/kernel": "", toplevel + "/initrd": ""}), []string{"kernel and initrd on the ESP can be read to the end\n"}},
 		{"boots are counted", sound().with(map[string]string{
 			"loader/entries/nixos-generation-10.conf": "", "loader/entries/nixos-generation-10+3.conf": entryText("/EFI/nixos/kernel.efi"),
-		}), []string{"nixos-generation-10+3.conf is started"}},
+		}), []string{"nixos-generation-10+3.conf starts"}},
 		{"no entry in the firmware", func() *target {
 			g := sound()
 			delete(g.vars, "Boot0002-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 			return g
 		}(), []string{
-			"it will look on the disk by itself",
+			"it will search the disk by itself",
 		}},
 		{"the firmware cannot be read", func() *target { g := sound(); g.vars = nil; return g }(), []string{"the firmware's boot menu cannot be read"}},
 		{"a boot loader of another kind", func() *target {
@@ -69,7 +69,7 @@ func TestSound(t *testing.T) {
 			return g
 		}(), []string{"which kernel it starts is not proven", removable + " is "}},
 		{"only an entry in the firmware", sound().with(map[string]string{removable: ""}), []string{
-			"the disk starts only where the firmware has its entry Boot0002", "EFI/systemd/systemd-boot.efi is systemd-boot",
+			"the disk starts only on firmware that has the entry Boot0002", "EFI/systemd/systemd-boot.efi is systemd-boot",
 		}},
 		{"another disk first", func() *target {
 			g := sound()
@@ -81,7 +81,7 @@ func TestSound(t *testing.T) {
 			"loader/entries/nixos-generation-10.conf": "title NixOS\nuki /EFI/Linux/x.efi\n", "EFI/Linux/x.efi": unified,
 		}), []string{"read to the end: x.efi", own, "init= leads to"}},
 		{"a unified kernel", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: unified}), []string{
-			"nixos-generation-10.efi is started by default: the first of the menu, of 1", own,
+			"nixos-generation-10.efi starts by default: the first of the menu, of 1", own,
 		}},
 		{"Lanzaboote", sound().with(noLoader).with(map[string]string{"loader/loader.conf": "timeout 1\n", uki: thin}), []string{
 			own,
@@ -151,7 +151,7 @@ func initrdOpens(name, device string) func() map[string]string {
 	return func() map[string]string { return map[string]string{name: device} }
 }
 
-// Each thing that keeps a machine from starting is found, and named.
+// The proof finds and names each fault that keeps a machine from starting.
 func TestBroken(t *testing.T) {
 	const nine, ten = "loader/entries/nixos-generation-9.conf", "loader/entries/nixos-generation-10.conf"
 	vars := func(name string, b []byte) *target {
@@ -186,7 +186,7 @@ func TestBroken(t *testing.T) {
 		{"Secure Boot without a signature", vars("SecureBoot", []byte{1}), "Secure Boot is on, and " + removable + " has no signature"},
 
 		{"no loader.conf", sound().with(map[string]string{"loader/loader.conf": ""}), "loader/loader.conf is not on the ESP"},
-		{"nothing of a loader", sound().with(map[string]string{"loader/loader.conf": "", nine: "", ten: ""}), "there is no configuration of systemd-boot"},
+		{"nothing of a loader", sound().with(map[string]string{"loader/loader.conf": "", nine: "", ten: ""}), "the ESP has no configuration of systemd-boot"},
 		{"no entries", sound().with(map[string]string{nine: "", ten: ""}), "there is no boot entry"},
 		{"a default of nothing", sound().with(map[string]string{"loader/loader.conf": "default arch-*"}), `no boot entry matches loader.conf's default "arch-*"`},
 		{"a bad pattern", sound().with(map[string]string{"loader/loader.conf": "default nixos-[.conf"}), "bad pattern"},
@@ -204,19 +204,19 @@ func TestBroken(t *testing.T) {
 		{"a truncated initrd", sound().with(map[string]string{"EFI/nixos/initrd.efi": initrd[:20000]}), "none of its initrds (/EFI/nixos/initrd.efi) is the system's"},
 		{"no initrd in the entry", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), "initrd ", "#")}), "none of its initrds"},
 		{"the second initrd missing", sound().with(map[string]string{ten: entryText("/EFI/nixos/kernel.efi") + "initrd /more\n"}), "/more is not on the ESP"},
-		{"a kernel that is a folder", sound().with(map[string]string{ten: entryText("/EFI/nixos")}), "/EFI/nixos is a folder"},
+		{"a kernel that is a folder", sound().with(map[string]string{ten: entryText("/EFI/nixos")}), "is a folder"},
 
-		{"a kernel that the store has lost", sound().rooted(map[string]string{"nix/store/k/bzImage": ""}), "for want of /nix/store/k"},
+		{"a kernel that the store has lost", sound().rooted(map[string]string{"nix/store/k/bzImage": ""}), ": /nix/store/k: no such file"},
 
 		{"no init=", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), "init=", "xinit=")}), "no init= on its command line"},
-		{"init missing", sound().rooted(map[string]string{"nix/store/sh/init.sh": ""}), "/init is not there, for want of /nix/store/sh"},
+		{"init missing", sound().rooted(map[string]string{"nix/store/sh/init.sh": ""}), "/init: /nix/store/sh: no such file"},
 		{"init in a circle", sound().rooted(map[string]string{"nix/store/sh/init.sh": "-> " + toplevel + "/init"}), "too many symbolic links"},
 		{"init is a folder", sound().rooted(map[string]string{"nix/store/sh/init.sh": "", "nix/store/sh/init.sh/x": "x"}), "is not a file"},
-		{"init is empty", sound().rooted(map[string]string{toplevel + "/init": "-> /empty", "/empty": "-> /dev/null"}), "for want of /dev"},
+		{"init is empty", sound().rooted(map[string]string{toplevel + "/init": "-> /empty", "/empty": "-> /dev/null"}), ": /dev: no such file"},
 		{"init of another system", sound().with(map[string]string{ten: strings.ReplaceAll(entryText("/EFI/nixos/kernel.efi"), toplevel, "/nix/store/other")}).
-			rooted(map[string]string{"nix/store/other/init": "#!/bin/sh"}), "init= of the default entry is of /nix/store/other, not of the system that was installed"},
+			rooted(map[string]string{"nix/store/other/init": "#!/bin/sh"}), "init= of the default entry is of /nix/store/other, not of the installed system"},
 		{"the profile of another system", sound().rooted(map[string]string{"nix/var/nix/profiles/system-1-link": "-> /nix/store/other", "nix/store/other/init": "x"}), "the system profile is of /nix/store/other"},
-		{"no profile", sound().rooted(map[string]string{"nix/var/nix/profiles/system": ""}), "the system profile: /nix/var/nix/profiles/system is not there"},
+		{"no profile", sound().rooted(map[string]string{"nix/var/nix/profiles/system": ""}), "the system profile: /nix/var/nix/profiles/system: no such file"},
 
 		{"the root by another label", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "/dev/disk/by-label/ELSE / ext4\n"}), "/: no attached device is /dev/disk/by-label/ELSE"},
 		{"/boot by another label", sound().rooted(map[string]string{"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\nLABEL=X /boot vfat\n"}), "/boot: no attached device is LABEL=X"},
@@ -234,7 +234,7 @@ func TestBroken(t *testing.T) {
 			g.luks = func(c *sys.Call) { c.Fails(2, "No key available with this passphrase.") }
 			return g
 		}(), "the passphrase: it does not open /dev/x2: cryptsetup failed (exit code 2): No key available"},
-		{"the initrd opens another name", opt(func(o *Options) { o.LUKSDevices = initrdOpens("cryptroot", "/dev/x2") }), `it opens ["cryptroot"], and the container was opened as c`},
+		{"the initrd opens another name", opt(func(o *Options) { o.LUKSDevices = initrdOpens("cryptroot", "/dev/x2") }), `it opens ["cryptroot"]; the installer opened the container as c`},
 		{"the initrd opens another device", opt(func(o *Options) { o.LUKSDevices = initrdOpens("c", "/dev/disk/by-partlabel/ELSE") }), "c: no attached device is /dev/disk/by-partlabel/ELSE"},
 		{"a store path was changed", func() *target {
 			g := sound()
@@ -252,7 +252,7 @@ func TestBroken(t *testing.T) {
 			efitest.Section{Name: ".linuxh", Data: make([]byte, 32)}), "old.efi is not the file that the image was made for"},
 		{"GRUB without its kernel", sound().with(map[string]string{
 			"loader/loader.conf": "", nine: "", ten: "", "grub/grub.cfg": "linux ($drive1)/kernels/gone init=/x\n",
-		}), "/kernels/gone is not there"},
+		}), "/kernels/gone: /kernels: no such file"},
 		{"GRUB without anything", sound().with(map[string]string{"loader/loader.conf": "", nine: "", ten: "", "grub/grub.cfg": "set timeout=5\n"}), "grub/grub.cfg starts no kernel"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -264,8 +264,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// All that fails is told at once, each with what to do about it.
-func TestEverythingIsToldAtOnce(t *testing.T) {
+// Every failure is reported together, each with its hint.
+func TestEveryFailureIsReported(t *testing.T) {
 	g := sound().with(map[string]string{removable: "x", "EFI/nixos/initrd.efi": "short"}).rooted(map[string]string{"nix/store/sh/init.sh": ""})
 	g.luks = func(c *sys.Call) { c.Fails(2, "No key available with this passphrase.") }
 	r := g.prove(t)
@@ -280,7 +280,7 @@ func TestEverythingIsToldAtOnce(t *testing.T) {
 	if !strings.Contains(r.fault.Hint, "boot loader did not install") || !strings.Contains(r.fault.Hint, "; the LUKS header") {
 		t.Error(r.fault.Hint)
 	}
-	// What goes by the ESP is skipped without it, and the rest is looked at.
+	// Without the ESP, the checks that need it are skipped and the rest are made.
 	g = sound()
 	g.options = func(o *Options) {
 		f, err := os.OpenFile(o.ESP, os.O_WRONLY, 0)
@@ -294,7 +294,7 @@ func TestEverythingIsToldAtOnce(t *testing.T) {
 	g.rooted(map[string]string{"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\n"})
 	r = g.prove(t)
 	if r.fault == nil || !strings.Contains(r.fault.Cause, "the ESP itself: ") || !strings.Contains(r.fault.Cause, "not a FAT32 file system") ||
-		!strings.Contains(r.log, "not looked at, for what failed before: kernel and initrd") || strings.Contains(r.fault.Cause, "\n") {
+		!strings.Contains(r.log, "skipped, because an earlier check failed: kernel and initrd") || strings.Contains(r.fault.Cause, "\n") {
 		t.Errorf("%v\n%s", r.fault, r.log)
 	}
 }
@@ -338,7 +338,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 	}
 }
 
-// A boot loader that went into a folder of the root starts nothing.
+// A boot loader in a folder of the root starts nothing.
 func TestESPThatIsNotMounted(t *testing.T) {
 	root := t.TempDir()
 	tree(t, root, map[string]string{"boot/x": "x"})
@@ -390,8 +390,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// What an earlier owner of the disk altered, with a database that matches, is
-// not believed: the hashes are the medium's.
+// The medium's hashes expose a store that an earlier owner of the disk altered
+// together with its database.
 func TestForeignStore(t *testing.T) {
 	const lib = "/nix/store/a-lib"
 	for _, c := range []struct{ name, claims, bad string }{
@@ -417,7 +417,8 @@ func TestForeignStore(t *testing.T) {
 	}
 }
 
-// claiming is a target whose database says so, of a system on the medium.
+// claiming is a target whose database claims these hashes, for a system on the
+// medium.
 func (g *target) claiming(claims string) *target {
 	g.claims = claims
 	g.options = func(o *Options) {

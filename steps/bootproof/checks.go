@@ -2,8 +2,8 @@ package bootproof
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -21,19 +21,20 @@ type proof struct {
 	o        Options
 	toplevel string // store path
 
-	device *block.Direct
 	esp    *fat.FS
 	boot   efi.Boot   // the firmware's menu
-	byMenu *efi.Entry // of it, the one that starts the new disk
-	entry  *bls.Entry // the default entry
-	grub   bool       // it is GRUB's
+	byMenu *efi.Entry // its entry that starts the new disk
+	entry  *bls.Entry // the loader's default entry
+	grub   bool       // entry is from GRUB's menu
 	line   string     // the kernel's command line
+
+	open []io.Closer
 }
 
 func newProof(o Options) *proof { return &proof{o: o, toplevel: installed(o)} }
 
-// installed follows the out-link. What is there now may be of an earlier
-// install, so the dry run shows words instead, see Actions.
+// installed follows the out-link. In a dry run the link may be of an earlier
+// install, so Actions shows a placeholder instead.
 func installed(o Options) string {
 	if isStorePath(o.Toplevel) {
 		return o.Toplevel
@@ -48,20 +49,20 @@ func installed(o Options) string {
 func isStorePath(name string) bool { return strings.HasPrefix(name, "/nix/store/") }
 
 func (p *proof) close() {
-	if p.device != nil {
-		_ = p.device.Close() // it was read
+	for _, c := range p.open {
+		_ = c.Close() // open for reading only
 	}
 }
 
 const (
-	hintLoader  = "the boot loader did not install as it should: the log of the step before says more"
-	hintDisk    = "the disk does not return what was written to it: look at its cable and its health, and start over, on another disk if it happens again"
-	hintForeign = "start over (--start-over): what is on the disk did not come from this medium"
-	hintHost    = "mend the host's configuration"
+	hintLoader  = "the boot loader did not install correctly: the log of the previous step says more"
+	hintDisk    = "the disk does not return what was written to it: check its cable and its health, and start over, on another disk if it happens again"
+	hintForeign = "start over (--start-over): the contents of the disk did not come from this medium"
+	hintHost    = "correct the host's configuration"
 	hintLabels  = "detach the other disk that carries the label, or give the host labels of its own"
 )
 
-// checks are all links of the chain, in the order of the boot.
+// checks are all links of the chain, in boot order.
 func (p *proof) checks() []Check {
 	o := p.o
 	list := []Check{
@@ -93,8 +94,8 @@ func (p *proof) checks() []Check {
 	return list
 }
 
-// espIsMounted makes sure that /boot is the ESP, and not a folder of the root
-// that a boot loader was happily installed into.
+// espIsMounted checks that /boot is the ESP. Into a plain folder of the root a
+// boot loader installs without an error.
 func (p *proof) espIsMounted(context.Context, sys.System) (string, error) {
 	var boot, parent, dev unix.Stat_t
 	for _, f := range []struct {
@@ -108,7 +109,7 @@ func (p *proof) espIsMounted(context.Context, sys.System) (string, error) {
 	if boot.Dev == parent.Dev || boot.Dev != dev.Rdev {
 		return "", fmt.Errorf("%s is not mounted at %s/boot", p.o.ESP, p.o.Root)
 	}
-	return "", nil // what is on it will say so
+	return "", nil // later checks prove its contents
 }
 
 func (p *proof) openESP(context.Context, sys.System) (string, error) {
@@ -116,15 +117,15 @@ func (p *proof) openESP(context.Context, sys.System) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.device = d
+	p.open = append(p.open, d)
 	p.esp, err = fat.Open(d, d.Size())
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", p.o.ESP, err)
 	}
-	return "", nil // what is on it will say so
+	return "", nil // later checks prove its contents
 }
 
-// try tests a secret on the header as it is on the disk.
+// try tests a secret on the LUKS header on the disk.
 func try(o Options, what string, secret []byte) Check {
 	c := sys.Cmd{
 		Does: "try the " + what + " on the header",
@@ -134,7 +135,7 @@ func try(o Options, what string, secret []byte) Check {
 		Stdin: secret, Secret: what,
 	}
 	return Check{
-		Name: "the " + what, Hint: "the LUKS header on the disk does not take it: start over", Does: []sys.Action{c.Action()},
+		Name: "the " + what, Hint: "the LUKS header on the disk does not accept it: start over", Does: []sys.Action{c.Action()},
 		Prove: func(ctx context.Context, s sys.System) (string, error) {
 			if err := s.Run(ctx, c); err != nil {
 				return "", fmt.Errorf("it does not open %s: %w", o.LUKS, err)
@@ -144,7 +145,7 @@ func try(o Options, what string, secret []byte) Check {
 	}
 }
 
-// labelCheck makes sure of what blkid's low-level probe sees on a device.
+// labelCheck checks what blkid's low-level probe finds on a device.
 func labelCheck(device, fs, want string) Check {
 	c := sys.Cmd{
 		Does: "read the signature of " + device,
@@ -170,6 +171,3 @@ func labelCheck(device, fs, want string) Check {
 		},
 	}
 }
-
-// all joins errors one below the other, or is nil.
-func all(errs []error) error { return errors.Join(errs...) }

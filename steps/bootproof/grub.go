@@ -12,40 +12,35 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// otherMenu is for an ESP without systemd-boot's files: GRUB, or a unified
-// kernel that the firmware starts itself.
+// otherMenu is for an ESP without systemd-boot's files: it has GRUB, or a
+// unified kernel that the firmware starts itself.
 func (p *proof) otherMenu(s sys.System) (string, error) {
 	for _, name := range []string{"grub/grub.cfg", "EFI/BOOT/grub.cfg"} {
-		f, _, err := p.open(name)
+		text, err := p.text(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		_ = f
-		return p.grubMenu(s, name)
+		return p.grubMenu(s, name, text)
 	}
 	name := efi.Removable(p.arch())
 	if i, err := p.program(name); err == nil && i.Unified() {
-		p.line = strings.Trim(string(i.Text(".cmdline")), " \t\r\n\x00")
+		p.line = i.CommandLine()
 		p.entry = &bls.Entry{File: name, UKI: "/" + name, Unified: true, TriesLeft: -1}
 		return "the firmware starts the unified kernel " + name + " itself", nil
 	}
 	if p.o.OtherLoader != nil && p.o.OtherLoader() {
-		s.Warn("the menu of the host's boot loader cannot be read here: which kernel it starts is not proven")
+		s.Warn("the installer cannot read the menu of the host's boot loader: which kernel it starts is not proven")
 		return "", nil
 	}
-	return "", errors.New("there is no configuration of systemd-boot (loader/loader.conf) or GRUB (grub/grub.cfg) on the ESP")
+	return "", errors.New("the ESP has no configuration of systemd-boot (loader/loader.conf) or GRUB (grub/grub.cfg)")
 }
 
-// grubMenu finds the first entry of a grub.cfg, as NixOS writes it. It is a
-// program, and what GRUB makes of it is not known here; so that is said.
-func (p *proof) grubMenu(s sys.System, name string) (string, error) {
-	text, err := p.text(name)
-	if err != nil {
-		return "", err
-	}
+// grubMenu finds the first entry of a grub.cfg, as NixOS writes it. A grub.cfg
+// is a program; only GRUB knows what it does, so the warning says so.
+func (p *proof) grubMenu(s sys.System, name, text string) (string, error) {
 	e := grubEntry(text)
 	if e.Linux == "" {
 		return "", fmt.Errorf("%s starts no kernel", name)
@@ -82,7 +77,7 @@ func grubEntry(text string) bls.Entry {
 	return e
 }
 
-// grubPath leaves out the device before a path: ($drive1)/kernels/k.
+// grubPath removes the device before a path: ($drive1)/kernels/k.
 func grubPath(word string) string {
 	if i := strings.IndexByte(word, ')'); strings.HasPrefix(word, "(") && i > 0 {
 		word = word[i+1:]

@@ -2,6 +2,7 @@ package bootproof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +15,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// mounts follows root= and the system's fstab to devices: each must be exactly
-// one of those that are attached, and the right one.
+// mounts resolves root= and the system's fstab to devices: each must name
+// exactly one attached device, the right one.
 func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
@@ -28,7 +29,9 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 	}
 	var errs []error
 	var saw []string
+	rootKnown := false
 	is := func(what, spec, want string) {
+		rootKnown = rootKnown || want == p.o.RootFS
 		if err := resolves(devices, spec, want); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 			return
@@ -39,7 +42,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 		saw = append(saw, what+" by "+spec)
 	}
 	switch root := bls.Param(p.line, "root"); root {
-	case "", "fstab": // see fstab
+	case "", "fstab": // fstab has it
 	case "gpt-auto":
 		s.Warn("root=gpt-auto: that the initrd finds the root by its partition type is not proven")
 	default:
@@ -51,47 +54,45 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 			is("/", m.spec, p.o.RootFS)
 		case m.at == "/boot" || m.at == "/efi":
 			is(m.at, m.spec, p.o.ESP)
-		case !m.onDevice():
+		case !m.onDevice() || m.optional():
 		default:
-			if n := len(find(devices, m.spec)); n != 1 && !m.optional() {
-				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which %s", m.at, m.spec, count(n)))
+			if n := len(find(devices, m.spec)); n == 0 {
+				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which is not attached", m.at, m.spec))
+			} else if n > 1 {
+				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d devices", m.at, m.spec, n))
 			}
 		}
 	}
-	if err := all(errs); err != nil {
-		return "", err
-	}
-	if !slices.ContainsFunc(saw, func(s string) bool { return strings.HasPrefix(s, "/ by ") || strings.HasPrefix(s, "root= by ") }) {
-		// Nothing says how it looks for its root. By label is what the
-		// installer prepared.
+	if !rootKnown && errs == nil {
+		// Nothing names the root. The installer prepared it for its label.
 		if known {
-			s.Warn("the system's fstab has no root: where it will look for it is not proven")
+			s.Warn("the system's fstab has no root: where the system will look for it is not proven")
 		} else {
-			s.Log("the system has no etc/fstab that says where its root is")
+			s.Log("the system has no etc/fstab that names its root")
 		}
 		is("/", "LABEL="+p.o.RootLabel, p.o.RootFS)
-		if err := all(errs); err != nil {
-			return "", err
-		}
+	}
+	if errs != nil {
+		return "", errors.Join(errs...)
 	}
 	return "found on this disk alone: " + strings.Join(saw, ", "), nil
 }
 
-// initrdOpens compares the containers that the initrd will open with the one
-// that was made.
+// initrdOpens compares the containers that the initrd will open with the
+// installed one.
 func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
 	var known map[string]string
 	if p.o.LUKSDevices != nil {
 		known = p.o.LUKSDevices()
 	}
 	if known == nil {
-		s.Log("the host's luks.devices are not known, and not compared")
+		s.Log("the host's luks.devices are unknown and not compared")
 		return "", nil
 	}
 	spec, ok := known[p.o.Mapper]
 	if !ok {
 		names := slices.Sorted(maps.Keys(known))
-		return "", fmt.Errorf("it opens %q, and the container was opened as %s", names, p.o.Mapper)
+		return "", fmt.Errorf("it opens %q; the installer opened the container as %s", names, p.o.Mapper)
 	}
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
@@ -109,30 +110,29 @@ type fsLine struct {
 	options          []string
 }
 
-// onDevice tells whether it needs a block device.
+// onDevice reports whether it needs a block device.
 func (l fsLine) onDevice() bool {
 	return (strings.HasPrefix(l.spec, "/dev/") || tagOf(l.spec) != "") && !slices.Contains(l.options, "bind")
 }
 
-// optional tells whether the system starts without it (systemd.mount(5)).
+// optional reports whether the system starts without it (systemd.mount(5)).
 func (l fsLine) optional() bool {
 	return l.fsType == "swap" || slices.ContainsFunc(l.options, func(o string) bool {
 		return o == "nofail" || o == "noauto" || o == "x-systemd.automount"
 	})
 }
 
-// fstab reads the fstab that the system will have, if it brings one.
+// fstab reads the system's fstab, if it has one.
 func (p *proof) fstab() (lines []fsLine, known bool, err error) {
 	if has, err := p.storeHas("etc/fstab"); !has || err != nil {
 		return nil, false, err
 	}
-	f, size, err := openStore(p.o.Root, path.Join(p.toplevel, "etc/fstab"))
+	f, err := p.inRoot(path.Join(p.toplevel, "etc/fstab"))
 	if err != nil {
 		return nil, false, err
 	}
-	defer f.Close()
-	if size > bls.MaxFile {
-		return nil, false, fmt.Errorf("etc/fstab has %d bytes", size)
+	if f.Size() > bls.MaxFile {
+		return nil, false, fmt.Errorf("etc/fstab has %d bytes; the limit is %d", f.Size(), bls.MaxFile)
 	}
 	b, err := io.ReadAll(f)
 	return parseFstab(string(b)), true, err
@@ -154,14 +154,13 @@ func parseFstab(text string) []fsLine {
 	return lines
 }
 
-// unescape undoes the octal escapes of fstab(5), and those that udev writes
-// into the names of its links.
+// Replacers for the octal escapes of fstab(5), and for those of udev's links.
 var (
 	unescape  = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	unescaped = strings.NewReplacer(`\x20`, " ", `\x2f`, "/", `\x5c`, `\`)
 )
 
-// tags are the ways to name a device by what it carries (mount(8), udev's
+// tags are the ways to name a device by its contents (mount(8), udev's
 // 60-persistent-storage.rules).
 var tags = []struct {
 	tag, dir string
@@ -182,8 +181,8 @@ func tagOf(spec string) string {
 	return ""
 }
 
-// every is each attached device once, partitions and mappers included, but for
-// those of other paths to the disk that has esp.
+// every lists each attached device once, partitions and mappers included. It
+// leaves out other paths to the disk that has the ESP.
 func every(inv *block.Inventory, esp string) []block.Device {
 	var list []block.Device
 	seen := map[string]bool{}
@@ -204,7 +203,7 @@ func every(inv *block.Inventory, esp string) []block.Device {
 	return list
 }
 
-// find are the devices that a spec of root= or fstab names.
+// find lists the devices that a spec of root= or fstab names.
 func find(devices []block.Device, spec string) []block.Device {
 	match := func(d block.Device) bool { return d.Is(spec) }
 	for _, t := range tags {
@@ -231,8 +230,7 @@ func find(devices []block.Device, spec string) []block.Device {
 	return found
 }
 
-// resolves makes sure that a spec names exactly one attached device, and that
-// one.
+// resolves checks that a spec names one attached device, the wanted one.
 func resolves(devices []block.Device, spec, want string) error {
 	found := find(devices, spec)
 	if len(found) != 1 {
@@ -249,11 +247,4 @@ func resolves(devices []block.Device, spec, want string) error {
 		return fmt.Errorf("%s is %s, not %s", spec, found[0].Path, want)
 	}
 	return nil
-}
-
-func count(n int) string {
-	if n == 0 {
-		return "is not attached"
-	}
-	return fmt.Sprintf("names %d devices", n)
 }

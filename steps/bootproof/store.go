@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/nix/nixlog"
@@ -20,25 +16,24 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// init follows init= into the target's store: it must be there, and be that of
-// the system that was installed.
+// init follows init= into the target's store: it must exist, and belong to the
+// installed system.
 func (p *proof) init(context.Context, sys.System) (string, error) {
 	if p.entry == nil {
 		return "", errSkipped
 	}
-	init := bls.InitPath(p.line)
+	init := bls.Param(p.line, "init")
 	if init == "" {
 		return "", fmt.Errorf("entry %s has no init= on its command line", p.entry.File)
 	}
-	f, size, err := openStore(p.o.Root, init)
+	f, info, err := p.openRoot(init)
 	if err != nil {
 		return "", fmt.Errorf("init=: %w", err)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Mode()&0o111 == 0 {
-		return "", errors.Join(fmt.Errorf("init=%s cannot be executed", init), err)
+	if info.Mode()&0o111 == 0 {
+		return "", fmt.Errorf("init=%s cannot be executed", init)
 	}
-	if _, err := readAll(init, io.NewSectionReader(f, 0, size), 0); err != nil {
+	if _, err := readAll(init, io.NewSectionReader(f, 0, info.Size()), 0); err != nil {
 		return "", err
 	}
 	if p.toplevel == "" {
@@ -55,129 +50,13 @@ func (p *proof) init(context.Context, sys.System) (string, error) {
 		if is, err := resolve(p.o.Root, link[1]); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", link[0], err))
 		} else if is != want {
-			errs = append(errs, fmt.Errorf("%s is of %s, not of the system that was installed, %s", link[0], strings.TrimPrefix(is, p.o.Root), p.toplevel))
+			errs = append(errs, fmt.Errorf("%s is of %s, not of the installed system, %s", link[0], strings.TrimPrefix(is, p.o.Root), p.toplevel))
 		}
 	}
-	if err := all(errs); err != nil {
-		return "", err
+	if errs != nil {
+		return "", errors.Join(errs...)
 	}
-	return "init= leads to the system that was installed, " + p.toplevel, nil
-}
-
-// storeHas tells whether the system has a file of its own for what the ESP
-// carries.
-func (p *proof) storeHas(name string) (bool, error) {
-	if p.toplevel == "" {
-		return false, nil
-	}
-	dir, err := resolve(p.o.Root, path.Join(p.toplevel, path.Dir(name)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if _, err := os.Lstat(filepath.Join(dir, path.Base(name))); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	// A link that leads nowhere is an error.
-	_, err = resolve(p.o.Root, path.Join(p.toplevel, name))
-	return err == nil, err
-}
-
-// compare reads a file of the ESP to the end and tells whether it begins with
-// the system's own. What follows an initrd may be its secrets.
-func (p *proof) compare(name string, r io.ReaderAt, size int64, store string) (same bool, err error) {
-	has, err := p.storeHas(store)
-	if err != nil {
-		return false, err
-	}
-	var want digest
-	if has {
-		f, n, err := openStore(p.o.Root, path.Join(p.toplevel, store))
-		if err != nil {
-			return false, err
-		}
-		defer f.Close()
-		if want, err = readAll(path.Join(p.toplevel, store), io.NewSectionReader(f, 0, n), 0); err != nil {
-			return false, err
-		}
-	}
-	got, err := readAll(name, io.NewSectionReader(r, 0, size), want.size)
-	if err != nil {
-		return false, err
-	}
-	if store == "kernel" && got.size != want.size {
-		return false, nil
-	}
-	return has && got.sum == want.sum && got.size >= want.size, nil
-}
-
-// openStore opens a file below root as the installed system will see it, to be
-// read from the disk.
-func openStore(root, name string) (*os.File, int64, error) {
-	at, err := resolve(root, name)
-	if err != nil {
-		return nil, 0, err
-	}
-	f, err := os.Open(at)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a file", name)
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	// Let go of what is in memory: the disk itself is to be read
-	// (posix_fadvise(2)). What cannot be let go of was read from there.
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-	return f, info.Size(), nil
-}
-
-// maxLinks is the kernel's own limit of symbolic links in a path
-// (path_resolution(7)).
-const maxLinks = 40
-
-// resolve finds the file that name is inside root, following symbolic links as
-// the installed system will: an absolute one starts at root again.
-func resolve(root, name string) (string, error) {
-	rest, at := strings.Split(path.Clean("/"+name), "/"), "/"
-	for links := 0; len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
-		next := path.Join(at, part)
-		fi, err := os.Lstat(filepath.Join(root, next))
-		if err != nil {
-			return "", absent(path.Clean("/"+name), next)
-		}
-		if fi.Mode()&os.ModeSymlink == 0 {
-			at = next
-			continue
-		}
-		if links++; links > maxLinks {
-			return "", fmt.Errorf("%s: too many symbolic links", name)
-		}
-		to, err := os.Readlink(filepath.Join(root, next))
-		if err != nil {
-			return "", err
-		}
-		if path.IsAbs(to) {
-			at = "/"
-		}
-		rest = append(strings.Split(path.Clean(to), "/"), rest...)
-	}
-	return filepath.Join(root, at), nil
-}
-
-// absent says which part of a path is missing.
-func absent(name, missing string) error {
-	if name == missing {
-		return fmt.Errorf("%s is not there%w", name, quiet{fs.ErrNotExist})
-	}
-	return fmt.Errorf("%s is not there, for want of %s%w", name, missing, quiet{fs.ErrNotExist})
+	return "init= leads to the installed system, " + p.toplevel, nil
 }
 
 func verify(o Options, toplevel string) sys.Cmd {
@@ -190,7 +69,7 @@ func verify(o Options, toplevel string) sys.Cmd {
 	}
 }
 
-// claims is what the target's own database says of the system.
+// claims asks the target's own database for the hashes of the system.
 func claims(o Options, toplevel string) sys.Cmd {
 	return sys.Cmd{
 		Does: "compare what the target's store says of itself with the medium's",
@@ -198,9 +77,8 @@ func claims(o Options, toplevel string) sys.Cmd {
 	}
 }
 
-// compareClaims makes sure that the target's database names exactly the paths
-// that the medium has, with the same hashes. What hashes the files again then
-// goes by the medium's.
+// compareClaims checks that the target's database has exactly the paths and
+// hashes of the medium. Hashing the files then compares them with the medium's.
 func compareClaims(ctx context.Context, s sys.System, o Options, toplevel string, medium map[string]string) error {
 	out, err := s.Output(ctx, claims(o, toplevel))
 	if err != nil {
@@ -217,7 +95,7 @@ func compareClaims(ctx context.Context, s sys.System, o Options, toplevel string
 		case !there:
 			wrong = append(wrong, name+" is missing")
 		case hash == "" || is != hash:
-			wrong = append(wrong, name+" is not the medium's: its hash is another")
+			wrong = append(wrong, name+" is not the medium's: its hash differs")
 		}
 	}
 	for name := range target {
@@ -235,17 +113,15 @@ func compareClaims(ctx context.Context, s sys.System, o Options, toplevel string
 	return nil
 }
 
-// mostWrong is how many paths are named.
+// mostWrong is how many paths an error names.
 const mostWrong = 5
 
-// contents makes sure that every store path of the system is on the disk as it
-// was built.
+// contents checks that every store path of the system is on the disk as it was
+// built.
 func (p *proof) contents() Check {
 	shown := p.o.Toplevel
 	if !isStorePath(shown) {
-		// Known only once it is built: a link that is there now is of an
-		// earlier install.
-		shown = "<toplevel>"
+		shown = "<toplevel>" // a dry run does not know it; a link may be of an earlier install
 	}
 	does := []sys.Action{verify(p.o, shown).Action()}
 	if p.o.Hashes != nil {
@@ -256,7 +132,7 @@ func (p *proof) contents() Check {
 		Prove: func(ctx context.Context, s sys.System) (string, error) {
 			if p.o.DropCaches != "" {
 				if err := os.WriteFile(p.o.DropCaches, []byte("1\n"), 0o200); err != nil {
-					s.Log("what is in memory is not read from the disk again: " + err.Error())
+					s.Log("cached files are not read from the disk again: " + err.Error())
 				}
 			}
 			where := ""
@@ -277,8 +153,8 @@ func (p *proof) contents() Check {
 	}
 }
 
-// hashAgain hashes every store path of the system, by what the target's database
-// says, and returns how many there are.
+// hashAgain hashes every store path of the system, compares it with the
+// target's database, and returns the number of paths.
 func (p *proof) hashAgain(ctx context.Context, s sys.System) (paths int64, err error) {
 	var wrong []string
 	log := &nixlog.Log{

@@ -26,7 +26,7 @@ const (
 	espGUID  = "11111111-2222-4333-8444-555555555555"
 )
 
-// machineType is this machine's, other is another one.
+// machineType is this machine's, other is a different one.
 var machineType, other = func() (uint16, uint16) {
 	if efi.Arch == "arm64" {
 		return pe.IMAGE_FILE_MACHINE_ARM64, pe.IMAGE_FILE_MACHINE_AMD64
@@ -41,8 +41,8 @@ var (
 	initrd    = strings.Repeat("initrd", 5000)
 )
 
-// target is what an install left, to be changed by a test. A nil ESP file is
-// one that is missing.
+// target is the result of an install, for a test to change. An empty text
+// removes a file.
 type target struct {
 	esp     map[string]string
 	root    map[string]string // "-> x" is a symbolic link
@@ -237,7 +237,7 @@ func (g *target) prove(t *testing.T) result {
 		}
 	}
 	if strings.Contains(fmt.Sprintf("%#v %s", err, r.log), "horse") {
-		t.Error("the passphrase is told")
+		t.Error("the passphrase is in the output")
 	}
 	return r
 }

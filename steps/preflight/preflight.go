@@ -1,12 +1,11 @@
-// Package preflight checks the machine before anything else is tried. It
-// reports everything that is wrong, not only the first.
+// Package preflight checks the machine first of all, and reports every fault that
+// it finds.
 package preflight
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,29 +13,30 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/network"
 	"auto-installer/internal/sys"
 )
 
-// Options says what the plan needs of the machine.
+// Options says what the plan requires of the machine.
 type Options struct {
 	FS        string   // where /sys and /proc are, normally "/"
 	EUID      int      // effective user
-	Commands  []string // to be found in PATH
+	Commands  []string // must be in PATH
 	MinMemory int64    // bytes
-	Target    string   // where the new system will be mounted
-	Mapper    string   // device-mapper name that will be used, or empty
-	RunDir    string   // where the clone and the logs are kept
-	MinRun    int64    // bytes that must be free there
+	Target    string   // the new system's mount point
+	Mapper    string   // name of the new system's mapper, or empty
+	RunDir    string   // for the clone and the logs
+	MinRun    int64    // bytes that must be free in RunDir
 	Disk      string   // path, for messages
 	DiskSize  int64    // bytes
 	MinDisk   int64    // bytes
-	// Network is the host:port that must be reached, or empty if the install
-	// needs none. Patience is how long it may take to come up.
+	// Network is the host:port to reach, or empty if the install needs no
+	// network. Patience is how long the network may take to come up.
 	Network  string
 	Patience time.Duration
 }
 
-// check is one thing to look at. It returns what it saw, or a *sys.Fault.
+// check is one requirement. It returns what it saw, or a *sys.Fault.
 type check struct {
 	does string
 	run  func(context.Context, Options) (string, error)
@@ -59,16 +59,16 @@ func checks(o Options) []check {
 	if o.Network != "" {
 		c = append(c,
 			check{"the clock is plausible", clock},
-			check{o.Network + " can be reached", network})
+			check{o.Network + " can be reached", remote})
 	}
 	return c
 }
 
-// Look makes one check alone: firmware, memory, network, clock or power. It
-// returns what it saw; the error is a *sys.Fault.
+// Look makes a single check: firmware, memory, network, clock or power. It returns
+// what it saw; the error is a *sys.Fault.
 func Look(ctx context.Context, name string, o Options) (string, error) {
 	run, ok := map[string]func(context.Context, Options) (string, error){
-		"firmware": uefi, "memory": memory, "network": network, "clock": clock, "power": power,
+		"firmware": uefi, "memory": memory, "network": remote, "clock": clock, "power": power,
 	}[name]
 	if !ok {
 		return "", fmt.Errorf("there is no check %q", name)
@@ -76,7 +76,7 @@ func Look(ctx context.Context, name string, o Options) (string, error) {
 	return run(ctx, o)
 }
 
-// Actions is what Run will look at.
+// Actions lists what Run will check.
 func Actions(o Options) []sys.Action {
 	var as []sys.Action
 	for _, c := range checks(o) {
@@ -107,19 +107,16 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	return together(bad)
 }
 
-// together makes one fault of many: the code is the first's.
+// together makes one fault of all, with the code of the first.
 func together(bad []*sys.Fault) error {
-	switch len(bad) {
-	case 0:
+	if len(bad) == 0 {
 		return nil
-	case 1:
-		return bad[0]
 	}
 	var causes, hints []string
 	for _, f := range bad {
 		causes, hints = append(causes, f.Cause), append(hints, f.Hint)
 	}
-	return &sys.Fault{Cause: strings.Join(causes, "; "), Hint: strings.Join(hints, "; "), Code: bad[0].Code}
+	return &sys.Fault{Cause: strings.Join(causes, "; "), Hint: strings.Join(hints, "; "), Code: bad[0].Code, Err: bad[0].Err}
 }
 
 func unfit(hint, format string, args ...any) *sys.Fault {
@@ -128,14 +125,14 @@ func unfit(hint, format string, args ...any) *sys.Fault {
 
 func root(_ context.Context, o Options) (string, error) {
 	if o.EUID != 0 {
-		return "", unfit("run it with sudo, or on the installer's own console", "not running as root")
+		return "", unfit("run it with sudo, or on the medium's own console", "not running as root")
 	}
 	return "running as root", nil
 }
 
 func uefi(_ context.Context, o Options) (string, error) {
 	if _, err := os.Stat(filepath.Join(o.FS, "sys/firmware/efi")); err != nil {
-		return "", unfit("switch the firmware from legacy BIOS (CSM) to UEFI and start the stick again",
+		return "", unfit("switch the firmware from legacy BIOS (CSM) to UEFI and boot the medium again",
 			"this machine was not started by UEFI firmware")
 	}
 	return "started by UEFI firmware", nil
@@ -149,7 +146,7 @@ func commands(_ context.Context, o Options) (string, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return "", unfit("run it on a NixOS installer medium, or add the packages that carry them",
+		return "", unfit("run it on a NixOS installer medium, or add their packages",
 			"commands are missing: %s", strings.Join(missing, ", "))
 	}
 	return fmt.Sprintf("all %d commands found", len(o.Commands)), nil
@@ -171,8 +168,8 @@ func memory(_ context.Context, o Options) (string, error) {
 			return "", err
 		}
 		if kib<<10 < o.MinMemory {
-			return "", unfit("add memory: the clone and the evaluation are held in it",
-				"too little memory: %d MiB, needed are %d MiB", kib>>10, o.MinMemory>>20)
+			return "", unfit("add memory: it holds the clone and the evaluation",
+				"too little memory: %d MiB; the installer needs %d MiB", kib>>10, o.MinMemory>>20)
 		}
 		return fmt.Sprintf("%d MiB of memory", kib>>10), nil
 	}
@@ -181,8 +178,8 @@ func memory(_ context.Context, o Options) (string, error) {
 
 func size(_ context.Context, o Options) (string, error) {
 	if o.DiskSize < o.MinDisk {
-		return "", unfit("use a larger disk, or a smaller swap.size in the host's definition",
-			"%s is too small: %d MiB, needed are %d MiB", o.Disk, o.DiskSize>>20, o.MinDisk>>20)
+		return "", unfit("use a larger disk, or a smaller swap.size in host.toml",
+			"%s is too small: %d MiB; the host needs %d MiB", o.Disk, o.DiskSize>>20, o.MinDisk>>20)
 	}
 	return fmt.Sprintf("%s has %d MiB", o.Disk, o.DiskSize>>20), nil
 }
@@ -190,7 +187,7 @@ func size(_ context.Context, o Options) (string, error) {
 func targetFree(_ context.Context, o Options) (string, error) {
 	points, err := sys.MountPoints(o.FS)
 	if err != nil {
-		return "", unfit("this needs /proc", "the mounts cannot be read: %w", err)
+		return "", unfit("mount /proc", "the mounts cannot be read: %w", err)
 	}
 	for _, p := range points {
 		if p == o.Target || strings.HasPrefix(p, o.Target+"/") {
@@ -207,21 +204,19 @@ func mapperFree(_ context.Context, o Options) (string, error) {
 	return "no mapper is called " + o.Mapper, nil
 }
 
-// room looks at the file system that holds the clone and the logs, which is
-// in memory.
+// room checks the file system of the clone and the logs, which is in memory.
 func room(_ context.Context, o Options) (string, error) {
 	free, err := sys.Free(o.RunDir)
 	if err != nil {
-		return "", unfit("this needs a writable "+o.RunDir, "%s: %w", o.RunDir, err)
+		return "", unfit("make "+o.RunDir+" writable", "%s: %w", o.RunDir, err)
 	}
 	if free < o.MinRun {
-		return "", unfit("add memory, or remove what fills it", "only %d MiB are free in %s, needed are %d MiB", free>>20, o.RunDir, o.MinRun>>20)
+		return "", unfit("add memory, or delete files there", "only %d MiB are free in %s; the installer needs %d MiB", free>>20, o.RunDir, o.MinRun>>20)
 	}
 	return fmt.Sprintf("%d MiB free in %s", free>>20, o.RunDir), nil
 }
 
-// lowBattery is the charge in percent below which an install on battery is
-// refused.
+// lowBattery is the least charge, in percent, for an install on battery.
 const lowBattery = 20
 
 // power reads /sys/class/power_supply (kernel
@@ -257,8 +252,8 @@ func power(_ context.Context, o Options) (string, error) {
 	return fmt.Sprintf("on battery, %d %% left", battery), nil
 }
 
-// notBefore is a date that the clock of a working machine is past. A clock
-// behind it fails every TLS certificate.
+// notBefore is in the past. With a clock before it, TLS refuses every
+// certificate.
 var notBefore = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func clock(_ context.Context, _ Options) (string, error) {
@@ -269,19 +264,20 @@ func clock(_ context.Context, _ Options) (string, error) {
 	return "the clock says " + now.Format(time.DateTime), nil
 }
 
-// network dials until it works or patience ends: a medium that has just
-// started may still wait for its address.
-func network(ctx context.Context, o Options) (string, error) {
+// remote tries until it works or patience ends: right after booting, a medium may
+// still wait for its address.
+func remote(ctx context.Context, o Options) (string, error) {
 	deadline := time.Now().Add(o.Patience)
 	for {
-		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", o.Network)
+		err := network.Reach(ctx, o.Network)
 		if err == nil {
-			conn.Close()
 			return o.Network + " can be reached", nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return "", sys.Faultf(sys.CodeSource, "connect a cable or Wi-Fi; `ip address` shows the addresses; a prebuilt medium needs no network",
-				"no network: %w", err)
+			if f, ok := errors.AsType[*sys.Fault](err); ok {
+				f.Cause, f.Hint = "no network: "+f.Cause, f.Hint+"; a prebuilt medium needs no network"
+			}
+			return "", err
 		}
 		select {
 		case <-ctx.Done():

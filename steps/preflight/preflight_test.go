@@ -76,10 +76,10 @@ func TestChecks(t *testing.T) {
 		{name: "commands missing", change: func(o *Options) { o.Commands = []string{"no-such-a", "sh", "no-such-b"} }, bad: true, say: "commands are missing: no-such-a, no-such-b"},
 		{name: "memory", say: "2048 MiB of memory"},
 		{name: "just enough memory", files: map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": meminfo(1 << 20)}, say: "1024 MiB of memory"},
-		{name: "too little memory", files: map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": meminfo(1<<20 - 1)}, bad: true, say: "too little memory: 1023 MiB, needed are 1024 MiB"},
+		{name: "too little memory", files: map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": meminfo(1<<20 - 1)}, bad: true, say: "too little memory: 1023 MiB; the installer needs 1024 MiB"},
 		{name: "disk", say: "/dev/x has 10240 MiB"},
 		{name: "disk just large enough", change: func(o *Options) { o.DiskSize = o.MinDisk }, say: "/dev/x has 4096 MiB"},
-		{name: "disk too small", change: func(o *Options) { o.DiskSize = o.MinDisk - 1 }, bad: true, say: "/dev/x is too small: 4095 MiB, needed are 4096 MiB"},
+		{name: "disk too small", change: func(o *Options) { o.DiskSize = o.MinDisk - 1 }, bad: true, say: "/dev/x is too small: 4095 MiB; the host needs 4096 MiB"},
 		{name: "no battery", say: "no battery: on mains power"},
 		{name: "mains", files: supply("AC/type", "Mains", "AC/online", "1", "BAT0/type", "Battery", "BAT0/capacity", "3"), say: "on mains power"},
 		{name: "USB power", files: supply("ucsi/type", "USB", "ucsi/online", "1", "BAT0/type", "Battery", "BAT0/capacity", "3"), say: "on mains power"},
@@ -130,7 +130,7 @@ func TestMeminfoThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whoever stands there wants to know all of it at once.
+// Every fault is reported together.
 func TestAllThatIsWrongIsTold(t *testing.T) {
 	o := Options{
 		FS: machine(t, map[string]string{
@@ -146,7 +146,7 @@ func TestAllThatIsWrongIsTold(t *testing.T) {
 	}
 	for _, say := range []string{"not running as root", "UEFI", "no-such-a", "memory", "/dev/x is too small", "battery", "no network"} {
 		if strings.Count(fault.Cause, say) != 1 {
-			t.Errorf("%q is not told once in %q", say, fault.Cause)
+			t.Errorf("%q is not once in %q", say, fault.Cause)
 		}
 	}
 	if strings.Count(fault.Hint, "; ") < 6 {
@@ -170,7 +170,7 @@ func TestActionsAreWhatRunChecks(t *testing.T) {
 	}
 }
 
-// closedPort is an address that nobody listens at.
+// closedPort is an address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -200,7 +200,7 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("%+v", fault)
 	}
 
-	// It comes up while it is waited for.
+	// It comes up before patience ends.
 	o.Network, o.Patience = closedPort(t), 20*time.Second
 	late := make(chan net.Listener, 1)
 	time.AfterFunc(300*time.Millisecond, func() {
@@ -217,7 +217,7 @@ func TestNetwork(t *testing.T) {
 		l.Close()
 	}
 
-	// Ctrl+C need not wait for patience.
+	// Ctrl+C does not wait for patience.
 	why := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })

@@ -14,16 +14,16 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// disk is an open block device. Reads and writes go past the page cache, so
-// that progress is true and what is read back comes from the device.
+// disk is an open block device. Reads and writes go past the page cache, so that
+// progress is true and verification reads the device.
 type disk struct {
 	*os.File
 	size   int64 // bytes
 	sector int   // bytes
 }
 
-// held is the disk that Held has open for writing. Nobody can mount it or a
-// part of it, and udev does not look at it, before it is let go of.
+// held is the disk that Held has open for writing. Until Held releases it, nothing
+// can mount it or a part of it, and udev stays away.
 func held(h *block.Held) (*disk, error) {
 	f := h.File()
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
@@ -51,9 +51,9 @@ func openDisk(path string) (*disk, error) {
 
 func (d *disk) fd() int { return int(d.Fd()) }
 
-// identify makes sure that the disk which is held is the one that was confirmed.
+// identify makes sure that the held disk is the confirmed one.
 func identify(ctx context.Context, s sys.System, h *block.Held, id block.Identity) error {
-	const hint = "look at the disks again and confirm anew; nothing was written"
+	const hint = "look at the disks again and confirm again; nothing was written"
 	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func identify(ctx context.Context, s sys.System, h *block.Held, id block.Identit
 	return nil
 }
 
-// sysfs is a file that the kernel shows of the device.
+// sysfs is a file of the device in sysfs.
 func (d *disk) sysfs(name string) string {
 	var st unix.Stat_t
 	if err := unix.Fstat(d.fd(), &st); err != nil {
@@ -77,19 +77,19 @@ func (d *disk) sysfs(name string) string {
 	return filepath.Join("/sys/dev/block", block.MajorMinor(st.Rdev), name)
 }
 
-// Requests of ioctl(2) that x/sys does not name (linux/cdrom.h,
-// scsi/scsi_ioctl.h). Both work on every SCSI disk, USB sticks among them.
+// Requests of ioctl(2) that x/sys does not have (linux/cdrom.h,
+// scsi/scsi_ioctl.h). Both work on every SCSI disk, including USB sticks.
 const (
 	cdromEject     = 0x5309 // START STOP UNIT with the LOEJ bit (SBC-4 §5.31)
 	scsiDoorUnlock = 0x5381 // PREVENT ALLOW MEDIUM REMOVAL (SPC-4 §6.16): allow
 )
 
-// eject tells the device that it will be pulled out. The kernel locks the
-// medium in for as long as a device is open, hence the first request.
+// eject prepares the device for unplugging. The kernel locks the medium while a
+// device is open, hence the first request.
 //
-// A stick that does not call its medium removable stays as it is after that,
-// and a desktop would mount what is on it as soon as it is let go of; so it is
-// taken off the bus, until it is plugged in again.
+// A stick that is not marked removable ignores the second, and a desktop would
+// mount it as soon as it is released. So eject removes it from the bus, until it
+// is plugged in again.
 func (d *disk) eject() error {
 	_ = unix.IoctlSetInt(d.fd(), scsiDoorUnlock, 0) // not every device has a lock
 	err := unix.IoctlSetInt(d.fd(), cdromEject, 0)

@@ -1,9 +1,8 @@
-// Package flash writes an image to a USB stick or memory card, reads it back,
-// and lets go of it.
+// Package flash writes an image to a USB stick or memory card, and verifies it.
 //
-// The image is read three times: once to prove that all of it can be read and
-// is what its checksum says, once to write it, and then what is on the stick is
-// compared with it. Nothing is written before the first of these is done.
+// It reads the whole image and checks its checksum before it writes anything.
+// Then it reads the image again and writes it, and finally compares the stick
+// with it.
 package flash
 
 import (
@@ -24,25 +23,24 @@ type Options struct {
 	// VerifyOnly compares the disk with the image and writes nothing.
 	VerifyOnly bool
 
-	// Job carries what one step finds out to the next. It is to be made anew
-	// for each plan.
+	// Job carries results from one step to the next. Each plan needs a new one.
 	Job *Job
 	// Held is the disk, from the gate to the end of Verify.
 	Held *block.Held
 }
 
-// Job is what one step leaves for the next.
+// Job is what one step passes to the next.
 type Job struct {
 	content *content // of the image, from Check
-	disk    *disk    // what Write has written to
+	disk    *disk    // from Write
 }
 
-// Unmount is the step before the others if something of the disk is mounted.
+// Unmount is the first step if a part of the disk is mounted.
 type Unmount struct {
 	Points []string // in the order to unmount them
 }
 
-// UnmountActions is what RunUnmount will do.
+// UnmountActions lists what RunUnmount will do.
 func UnmountActions(o Unmount) []sys.Action { return sys.Actions(o.commands()...) }
 
 func (o Unmount) commands() []sys.Cmd {
@@ -53,7 +51,7 @@ func (o Unmount) commands() []sys.Cmd {
 	return cmds
 }
 
-// RunUnmount unmounts. What is unmounted stays so, whatever comes.
+// RunUnmount unmounts. Nothing mounts it again after a failure.
 func RunUnmount(ctx context.Context, s sys.System, o Unmount) error {
 	for _, c := range o.commands() {
 		if err := s.Run(ctx, c); err != nil {
@@ -64,7 +62,7 @@ func RunUnmount(ctx context.Context, s sys.System, o Unmount) error {
 	return nil
 }
 
-// CheckActions is what Check will do.
+// CheckActions lists what Check will do.
 func CheckActions(o Options) []sys.Action {
 	read := "read all of " + o.Image.Path
 	if o.Image.Compression != "" {
@@ -77,9 +75,9 @@ func CheckActions(o Options) []sys.Action {
 	return []sys.Action{{Does: read + " and see that it fits on the disk"}, {Does: compare}}
 }
 
-// Check reads the image to its end. The error has sys.CodeSource if it is
-// damaged or not the one that its checksum names, and sys.CodeMachine if it is
-// larger than the disk.
+// Check reads the image to its end. The error has sys.CodeSource if the image is
+// damaged or does not match its checksum, and sys.CodeMachine if it is larger
+// than the disk.
 func Check(ctx context.Context, s sys.System, o Options) error {
 	c, err := o.Image.read(ctx, s, o.Disk.Size)
 	if err != nil {
@@ -93,12 +91,12 @@ func Check(ctx context.Context, s sys.System, o Options) error {
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s; there is no %s.sha256 or SHA256SUMS beside it to compare it with", name, c.fileSum, name))
 	case o.Want.Sum != c.fileSum:
 		return sys.Faultf(sys.CodeSource, "fetch the image again; nothing was written",
-			"%s is damaged or another one: its SHA-256 is %s, and %s says %s", o.Image.Path, c.fileSum, o.Want.From, o.Want.Sum)
+			"%s is damaged or another image: its SHA-256 is %s; %s says %s", o.Image.Path, c.fileSum, o.Want.From, o.Want.Sum)
 	default:
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s, as %s says", name, c.fileSum, o.Want.From))
 	}
 	if o.Image.Compression != "" {
-		s.Log(fmt.Sprintf("decompressed it is %s, SHA-256 %s", block.FormatSize(c.size), c.sum))
+		s.Log(fmt.Sprintf("unpacked it has %s, SHA-256 %s", block.FormatSize(c.size), c.sum))
 	}
 	o.Job.content = c
 	return nil

@@ -21,7 +21,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// report keeps what a step tells.
+// report records a step's output.
 type report struct {
 	sys.Silent
 	lines      []string
@@ -154,7 +154,7 @@ func all(ctx context.Context, r *report, o Options) error {
 	return Verify(ctx, s, o)
 }
 
-// hold does what the gate does.
+// hold stands for the gate.
 func hold(t *testing.T, o Options) {
 	t.Helper()
 	if _, err := o.Held.Take(t.Context(), o.Disk.Path); err != nil {
@@ -163,7 +163,7 @@ func hold(t *testing.T, o Options) {
 	t.Cleanup(func() { o.Held.Close() })
 }
 
-// What the gate does not hold is not written to.
+// Write does not write to a disk that the gate does not hold.
 func TestNotHeld(t *testing.T) {
 	dev, file := loop(t, 16<<20, 512)
 	o := options(t, pattern(chunkSize), identity(t, dev))
@@ -183,8 +183,8 @@ func wantCode(t *testing.T, err error, code sys.Code, words string) {
 	}
 }
 
-// What is on the disk afterwards is the image, then zeros to the end of its
-// last sector, what was there before, and a blank end.
+// Afterwards the disk has the image, zeros to the end of its last sector, its old
+// contents, and a blank end.
 func TestFlash(t *testing.T) {
 	const diskSize = 16 << 20
 	for _, c := range []struct {
@@ -232,7 +232,7 @@ func TestFlash(t *testing.T) {
 	}
 }
 
-// A stick that is not ejected stays, and says so.
+// Without --eject the stick stays attached.
 func TestNoEject(t *testing.T) {
 	dev, _ := loop(t, 16<<20, 512)
 	o := options(t, pattern(chunkSize+1), identity(t, dev))
@@ -246,12 +246,11 @@ func TestNoEject(t *testing.T) {
 	}
 	busy, err := block.Busy(dev)
 	if busy || err != nil {
-		t.Errorf("it is not let go of: %v, %v", busy, err)
+		t.Errorf("it is still claimed: %v, %v", busy, err)
 	}
 }
 
-// A backup GPT of another image at the end of the disk must not be found, by
-// the tools that ask for it and by firmware that falls back on it.
+// Tools and firmware must not find the old backup GPT at the end of the disk.
 func TestNoOldTable(t *testing.T) {
 	dev, _ := loop(t, 16<<20, 512)
 	sfdisk := exec.Command("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", dev)
@@ -289,7 +288,7 @@ func TestStopped(t *testing.T) {
 	if err := all(ctx, r, options(t, pattern(3*chunkSize), identity(t, dev))); !errors.Is(err, stop) {
 		t.Fatalf("the error is %v", err)
 	}
-	r.says(t, "warning: "+dev+" is not whole and cannot be used as it is")
+	r.says(t, "warning: "+dev+" is incomplete and unusable")
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +301,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// Whatever is wrong before the first write, nothing is written.
+// A fault before the first write leaves the disk unchanged.
 func TestNothingWritten(t *testing.T) {
 	dev, file := loop(t, 8<<20, 512)
 	id := identity(t, dev)
@@ -324,7 +323,7 @@ func TestNothingWritten(t *testing.T) {
 		words string
 	}{
 		{"too large", pattern(9 << 20), id, "", sys.CodeMachine, "does not fit"},
-		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when decompressed"},
+		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when unpacked"},
 		{"cut short", packed[:len(packed)-8], id, "", sys.CodeSource, "unexpected EOF"},
 		{"flipped", flipped, id, "", sys.CodeSource, "reading "},
 		{"wrong checksum", good, id, strings.Repeat("0", 64), sys.CodeSource, "the list says 0000"},
@@ -354,7 +353,7 @@ func TestNothingWritten(t *testing.T) {
 	}
 }
 
-// An image that is replaced while the stick is being prepared is noticed.
+// Write notices an image that was replaced after Check.
 func TestImageChanges(t *testing.T) {
 	dev, file := loop(t, 16<<20, 512)
 	image := pattern(2 * chunkSize)
@@ -383,7 +382,7 @@ func TestImageChanges(t *testing.T) {
 	}
 }
 
-// What the disk does not give back as it was written is found, and where.
+// Verify finds what the disk does not return as it was written, and where.
 func TestVerify(t *testing.T) {
 	const size = 16 << 20
 	image := pattern(2*chunkSize + 512)
@@ -393,7 +392,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{chunkSize + 9, "from 4 MiB on"},
 		{2*chunkSize + 511, "from 8 MiB on"},
-		{size - 1, "its end is not blank"},
+		{size - 1, "its end was wiped and is not blank"},
 	} {
 		dev, file := loop(t, size, 512)
 		o := options(t, image, identity(t, dev))
@@ -435,7 +434,7 @@ func TestVerifyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &report{}
-	if err := all(t.Context(), r, o); err != nil { // f is open still: looking disturbs nobody
+	if err := all(t.Context(), r, o); err != nil { // f is still open: verifying does not disturb
 		t.Error(err)
 	}
 	r.says(t, "the SHA-256 is the image's")

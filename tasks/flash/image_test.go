@@ -59,10 +59,10 @@ func TestInspectRefuses(t *testing.T) {
 		code  sys.Code
 		words string
 	}{
-		{"empty", nil, sys.CodeUsage, "is no image of a disk"},
-		{"text", []byte("hello\n"), sys.CodeUsage, "is no image of a disk"},
-		{"zeros", with(nil), sys.CodeUsage, "is no image of a disk"},
-		{"a packed text", compress(t, "zstd", []byte("hello")), sys.CodeUsage, "is no image of a disk"},
+		{"empty", nil, sys.CodeUsage, "is not an image of a disk"},
+		{"text", []byte("hello\n"), sys.CodeUsage, "is not an image of a disk"},
+		{"zeros", with(nil), sys.CodeUsage, "is not an image of a disk"},
+		{"a packed text", compress(t, "zstd", []byte("hello")), sys.CodeUsage, "is not an image of a disk"},
 		{"bzip2", []byte("BZh91AY&SY"), sys.CodeUsage, "is bzip2"},
 		{"qcow2", []byte("QFI\xfb\x00\x00\x00\x03"), sys.CodeUsage, "is qcow2"},
 		{"zip", []byte("PK\x03\x04......"), sys.CodeUsage, "is zip"},
@@ -83,7 +83,7 @@ func TestInspectRefuses(t *testing.T) {
 	wantCode(t, err, sys.CodeUsage, "is not an image file")
 }
 
-// Bytes that nobody vouches for neither crash the program nor keep it busy.
+// Untrusted bytes neither crash the program nor keep it busy.
 func FuzzImage(f *testing.F) {
 	image := pattern(70 << 10)
 	for _, how := range []string{"", "zstd", "gzip", "xz"} {

@@ -26,7 +26,7 @@ func TestPacked(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			i, err := Inspect(file)
 			if filepath.Base(file) == "arm64.xz" {
-				wantCode(t, err, sys.CodeUsage, "is packed with a filter, check or dictionary of xz that is not supported")
+				wantCode(t, err, sys.CodeUsage, "is packed with an unsupported filter, check or dictionary of xz")
 				return
 			}
 			if err != nil {
@@ -47,7 +47,7 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// Cut short, damaged and unsupported are told apart.
+// Errors distinguish cut short, damaged and unsupported images.
 func TestPackedFaults(t *testing.T) {
 	const again = "fetch the image again"
 	read := func(name string) []byte {
@@ -69,9 +69,9 @@ func TestPackedFaults(t *testing.T) {
 		data              []byte
 		code              sys.Code
 	}{
-		{"cut.xz", "was cut short", again, cut(read("x86.xz")), sys.CodeSource},
-		{"cut.zst", "was cut short", again, cut(read("long28.zst")), sys.CodeSource},
-		{"cut.gz", "was cut short", again, cut(big), sys.CodeSource},
+		{"cut.xz", "is cut short", again, cut(read("x86.xz")), sys.CodeSource},
+		{"cut.zst", "is cut short", again, cut(read("long28.zst")), sys.CodeSource},
+		{"cut.gz", "is cut short", again, cut(big), sys.CodeSource},
 		{"hurt.xz", "reading ", again, hurt(read("check-sha256.xz")), sys.CodeSource},
 		{"hurt.zst", "reading ", again, hurt(read("long28.zst")), sys.CodeSource},
 		{"hurt.gz", "reading ", again, hurt(big), sys.CodeSource},

@@ -107,7 +107,7 @@ func TestFlashPlanRefuses(t *testing.T) {
 	}{
 		{Request{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
 		{Request{Image: image, Stick: itself}, sys.CodeDisk, "lies on /dev/sda itself"},
-		{Request{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is no SHA-256`},
+		{Request{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is not a SHA-256`},
 	} {
 		_, err := Plan(c.flash)
 		e, ok := errors.AsType[*engine.Error](err)
@@ -125,7 +125,7 @@ func TestRefusedStick(t *testing.T) {
 		"/dev/sda":     "",
 		"/dev/mmcblk0": "",
 		"/dev/sdb":     "it is mounted at /run/media/ann/PHOTOS/inner, /run/media/ann/PHOTOS",
-		"/dev/sdi":     "it is no stick: neither removable nor on USB (sata)",
+		"/dev/sdi":     "it is not a stick: neither removable nor on USB (sata)",
 		"/dev/sdz":     "it is not there",
 	} {
 		if got := refusedStick(inv, path); got != want {

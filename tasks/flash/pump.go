@@ -5,36 +5,30 @@ import (
 	"io"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"auto-installer/internal/disk/block"
 )
 
-// chunkSize is how much is read and written at once, in bytes: what sticks are
-// fastest with, and their erase blocks divide.
+// chunkSize is the size of a read or write, in bytes: sticks are fastest with it,
+// and it is a multiple of their erase blocks.
 const chunkSize = 4 << 20
 
-// depth is how many chunks are under way: one is read while another is written.
+// depth is the number of chunks: pump reads one while it writes another.
 const depth = 3
 
-// pump reads chunk after chunk and gives them to use, in order, while the next
-// is read. All chunks but the last are full, see fill. The buffers are on page boundaries, as O_DIRECT wants them (open(2)).
+// pump reads chunk after chunk and passes each to use, in order, while it reads the
+// next. All chunks but the last are full, see fill. The buffers suit O_DIRECT.
 //
-// When pump returns, neither function is running. If ctx ended, the error is
-// its cause.
+// When pump returns, neither function is running. If ctx ended, the error is its
+// cause.
 func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) error) error {
-	memory, err := unix.Mmap(-1, 0, depth*chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(memory) }() // it was mapped above
-
 	type chunk struct {
 		buf []byte
 		n   int
 		err error
 	}
 	free, full, stop := make(chan []byte, depth), make(chan chunk, depth), make(chan struct{})
-	for i := range depth {
-		free <- memory[i*chunkSize:][:chunkSize:chunkSize]
+	for range depth {
+		free <- block.Aligned(chunkSize)
 	}
 	var reader sync.WaitGroup
 	reader.Go(func() {
@@ -74,10 +68,9 @@ func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) 
 	}
 }
 
-// fill reads from r until b is full. At the end of r the error is io.EOF, with
-// what was left of it. It is not io.ReadFull, after which a decompressor's
-// io.ErrUnexpectedEOF, for an archive that was cut short, would look like the
-// end.
+// fill reads from r until b is full. At the end of r it returns the rest and
+// io.EOF. With io.ReadFull, the io.ErrUnexpectedEOF of a decompressor, for an
+// archive that is cut short, would look like the end.
 func fill(r io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var more int

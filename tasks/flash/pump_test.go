@@ -42,7 +42,7 @@ func TestPumpEnds(t *testing.T) {
 	}
 }
 
-// An archive that was cut short is no shorter image.
+// An archive that is cut short is not a shorter image.
 func TestFillTellsWhatWasCutShort(t *testing.T) {
 	short := iotest.ErrReader(io.ErrUnexpectedEOF)
 	err := pump(t.Context(), func(b []byte) (int, error) { return fill(io.MultiReader(bytes.NewReader(make([]byte, 9)), short), b) }, func([]byte) error { return nil })

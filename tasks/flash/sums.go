@@ -15,26 +15,26 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Checksum is what an image file must have.
+// Checksum is the expected checksum of an image file.
 type Checksum struct {
-	Sum  string // SHA-256 in hex, lower case; empty: none is known
-	From string // who says so
-	// Missing says that a list of checksums has none of the image.
+	Sum  string // SHA-256 in hex, lower case; empty: unknown
+	From string // its source
+	// Missing says that a list of checksums does not have the image's.
 	Missing string
 }
 
-// maxSums bounds a file of checksums, in bytes.
+// maxSums is the size limit of a file of checksums, in bytes.
 const maxSums = 1 << 20
 
 var bareSum = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
-// Expect finds the checksum of an image: the one given by the flag, or what
-// IMAGE.sha256 or SHA256SUMS in its folder says. No such file is no error; one
-// that says nothing sensible is, with sys.CodeSource.
+// Expect finds the checksum of an image: that of the flag, or in IMAGE.sha256 or
+// SHA256SUMS in its folder. A missing file is not an error; an invalid one is,
+// with sys.CodeSource.
 func Expect(image, flag string) (Checksum, error) {
 	if flag != "" {
 		if !bareSum.MatchString(flag) {
-			return Checksum{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is no SHA-256", flag)
+			return Checksum{}, sys.Faultf(sys.CodeUsage, "give the 64 hex digits that sha256sum prints", "--sha256: %q is not a SHA-256", flag)
 		}
 		return Checksum{Sum: strings.ToLower(flag), From: "--sha256"}, nil
 	}
@@ -47,13 +47,13 @@ func Expect(image, flag string) (Checksum, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		own := strings.HasPrefix(beside, name) // it is about this image alone
+		own := strings.HasPrefix(beside, name) // it is for this image alone
 		sum := ""
 		if err == nil {
 			sum, err = findSum(data, name, own)
 		}
 		if err == nil && sum == "" && own {
-			err = errors.New("no SHA-256 in it is that of " + name)
+			err = errors.New("it has no SHA-256 of " + name)
 		}
 		if err != nil {
 			return Checksum{}, sys.Faultf(sys.CodeSource, "correct or remove "+path+", or give the checksum with --sha256", "%s: %w", path, err)
@@ -67,20 +67,19 @@ func Expect(image, flag string) (Checksum, error) {
 }
 
 var (
-	// sha256sum(1), also with one space or a tab; a backslash before it says that
-	// the name has escapes.
+	// sha256sum(1), also with one space or a tab; after a leading backslash the
+	// name has escapes.
 	gnuSum = regexp.MustCompile(`^\\?([0-9a-fA-F]{64})[ \t]+\*?(.+)$`)
 	// sha256sum --tag, and openssl dgst -sha256.
 	bsdSum = regexp.MustCompile(`^\\?(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
 )
 
-// findSum finds the SHA-256 of a file by its name, or of the only one if the
-// list is the file's own: then it may name none, or the name before a renaming.
-// What is no checksum is ignored, such as a signature around the list, but not a
-// line with the file's name where no other has its checksum. The result is
-// empty if the list has no checksum of the file.
+// findSum finds the SHA-256 of a file by its name, or is empty. In the file's own
+// list it also accepts a single checksum without a name or with an old one. It
+// ignores other lines, such as a signature around the list. But a line that names
+// the file without a checksum is an error if no other line has the checksum.
 func findSum(list []byte, name string, own bool) (string, error) {
-	// Windows begins a text with a byte order mark, and may go on in UTF-16.
+	// Windows starts a text with a byte order mark, and may write UTF-16.
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), list)
 	if err != nil {
 		return "", err
@@ -119,8 +118,8 @@ func findSum(list []byte, name string, own bool) (string, error) {
 	return named[0], nil
 }
 
-// parseSum reads a line of a list. Of is the file's name without its folder,
-// empty if there is none.
+// parseSum reads a line of a list. Of is the file's name without its folder, or
+// empty.
 func parseSum(line string) (sum, of string, ok bool) {
 	if m := gnuSum.FindStringSubmatch(line); m != nil {
 		sum, of = m[1], m[2]

@@ -27,7 +27,7 @@ func TestExpect(t *testing.T) {
 	}{
 		{"nothing", nil, "", Checksum{}, ""},
 		{"flag", map[string]string{"a.iso.sha256": sumB}, strings.ToUpper(sumA), Checksum{Sum: sumA, From: "--sha256"}, ""},
-		{"bad flag", nil, sumA[:63], Checksum{}, "is no SHA-256"},
+		{"bad flag", nil, sumA[:63], Checksum{}, "is not a SHA-256"},
 		{"bare", map[string]string{"a.iso.sha256": sumA + "\n"}, "", Checksum{Sum: sumA, From: "a.iso.sha256"}, ""},
 		{"sha256sum", map[string]string{"a.iso.sha256": sumA + "  a.iso\n"}, "", Checksum{Sum: sumA, From: "a.iso.sha256"}, ""},
 		{"binary", map[string]string{"a.iso.sha256": sumA + " *a.iso\r\n"}, "", Checksum{Sum: sumA, From: "a.iso.sha256"}, ""},
@@ -51,7 +51,7 @@ func TestExpect(t *testing.T) {
 		{"only another algorithm", map[string]string{"a.iso.sha256": "MD5 (a.iso) = " + sumA[:32] + "\n"}, "", Checksum{}, "line 1 names a.iso"},
 		{"a longer name", map[string]string{"SHA256SUMS": sumA[:63] + "  xa.iso\n"}, "", Checksum{Missing: "SHA256SUMS has no checksum of a.iso: nothing is compared"}, ""},
 		{"its own before a list", map[string]string{"SHA256SUMS": sumB + "  a.iso\n", "a.iso.sha256": sumA}, "", Checksum{Sum: sumA, From: "a.iso.sha256"}, ""},
-		{"empty", map[string]string{"a.iso.sha256": ""}, "", Checksum{}, "no SHA-256 in it"},
+		{"empty", map[string]string{"a.iso.sha256": ""}, "", Checksum{}, "no SHA-256 of"},
 		{"another checksum", map[string]string{"a.iso.sha256": sumA[:40] + "  a.iso\n"}, "", Checksum{}, "line 1 names a.iso without a SHA-256"},
 		{"two", map[string]string{"a.iso.sha256": sumA + "  a.iso\n" + sumB + "  a.iso\n"}, "", Checksum{}, "several checksums"},
 		{"two of others", map[string]string{"a.iso.sha256": sumA + "  b.iso\n" + sumB + "  c.iso\n"}, "", Checksum{}, "several checksums"},

@@ -17,9 +17,9 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// VerifyActions is what Verify will do.
+// VerifyActions lists what Verify will do.
 func VerifyActions(o Options) []sys.Action {
-	actions := []sys.Action{{Does: fmt.Sprintf("drop what the kernel remembers of %s, read the image back from it, and compare the SHA-256", o.Disk.Path)}}
+	actions := []sys.Action{{Does: fmt.Sprintf("drop the kernel's cache of %s, read the image back from it, and compare the SHA-256", o.Disk.Path)}}
 	switch {
 	case o.VerifyOnly:
 	case o.Eject:
@@ -30,7 +30,7 @@ func VerifyActions(o Options) []sys.Action {
 	return actions
 }
 
-// Verify reads back what was written, and lets go of the disk.
+// Verify compares the disk with the image, and releases the disk.
 func Verify(ctx context.Context, s sys.System, o Options) error {
 	d := o.Job.disk
 	if o.VerifyOnly {
@@ -40,7 +40,7 @@ func Verify(ctx context.Context, s sys.System, o Options) error {
 		}
 		defer d.Close()
 	} else {
-		defer func() { _ = o.Held.Close() }() // all is written and read back
+		defer func() { _ = o.Held.Close() }() // everything is written and read back
 	}
 	start := time.Now()
 	c := o.Job.content
@@ -56,7 +56,7 @@ func Verify(ctx context.Context, s sys.System, o Options) error {
 	case o.VerifyOnly:
 	case !o.Eject:
 		if err := unix.IoctlSetInt(d.fd(), unix.BLKRRPART, 0); err != nil {
-			s.Log(fmt.Sprintf("the kernel does not show its partitions before it is plugged in again: %v", err))
+			s.Log(fmt.Sprintf("the kernel shows its partitions only after it is plugged in again: %v", err))
 		}
 	default:
 		if err := d.eject(); err != nil {
@@ -67,19 +67,18 @@ func Verify(ctx context.Context, s sys.System, o Options) error {
 	return nil
 }
 
-// differs says where a disk is not what it should be.
+// differs says where a disk differs from the image.
 type differs struct{ at int64 }
 
 func (e differs) Error() string {
-	return fmt.Sprintf("what is on it differs from the image in the 4 MiB from %s on (byte %d)", block.FormatSize(e.at), e.at)
+	return fmt.Sprintf("it differs from the image in the 4 MiB from %s on (byte %d)", block.FormatSize(e.at), e.at)
 }
 
-// compare reads as much of the disk as the image has.
+// compare reads the image's size from the disk and compares it.
 func (d *disk) compare(ctx context.Context, s sys.System, c *content) error {
-	// What others have read of it is in the page cache, and O_DIRECT must not
-	// find that there.
+	// Other readers may have filled the page cache, which O_DIRECT may use.
 	if err := unix.IoctlSetInt(d.fd(), unix.BLKFLSBUF, 0); err != nil && !errors.Is(err, unix.EACCES) {
-		return err // EACCES: root alone may, and O_DIRECT asks the device anyway
+		return err // EACCES: only root may; O_DIRECT reads the device anyway
 	}
 	sum := sha256.New()
 	read, done := int64(0), int64(0)
@@ -103,36 +102,31 @@ func (d *disk) compare(ctx context.Context, s sys.System, c *content) error {
 		return nil
 	})
 	if err == nil && hex.EncodeToString(sum.Sum(nil)) != c.sum {
-		err = errors.New("the SHA-256 of what is on it is not the image's")
+		err = errors.New("its SHA-256 is not the image's")
 	}
 	return err
 }
 
-// notEOF makes an error of a device that is shorter than it said.
+// notEOF is the error of a device that ends before its stated size.
 func notEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it is shorter than it says")
+		return errors.New("it is smaller than it claims")
 	}
 	return err
 }
 
-// tailIsBlank looks at what Write has wiped behind the image.
+// tailIsBlank checks the end of the disk, which Write has wiped.
 func (d *disk) tailIsBlank(imageSize int64) error {
 	from := max(d.size-tailSize, toSector(imageSize, d.sector))
 	if from >= d.size {
 		return nil
 	}
-	buf, err := unix.Mmap(-1, 0, tailSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(buf) }() // it was mapped above
-	tail := buf[:d.size-from]
+	tail := block.Aligned(tailSize)[:d.size-from]
 	if _, err := d.ReadAt(tail, from); err != nil {
 		return notEOF(err)
 	}
 	if len(bytes.TrimLeft(tail, "\x00")) > 0 {
-		return errors.New("its end is not blank though it was wiped")
+		return errors.New("its end was wiped and is not blank")
 	}
 	return nil
 }
@@ -145,7 +139,7 @@ func verifyFault(ctx context.Context, s sys.System, o Options, err error) error 
 		return context.Cause(ctx)
 	}
 	if o.VerifyOnly {
-		return sys.WithHint(err, sys.CodeUnexpected, "flash it again; a stick that was mounted or started since it was written may differ, too", o.Disk.Path+" is not the image")
+		return sys.WithHint(err, sys.CodeUnexpected, "flash it again; a stick also differs after it was mounted or booted", o.Disk.Path+" is not the image")
 	}
-	return sys.WithHint(err, sys.CodeWritten, "the stick is broken, or smaller than it says (a fake): take another one", "reading "+o.Disk.Path+" back")
+	return sys.WithHint(err, sys.CodeWritten, "the stick is broken, or smaller than it claims (a fake): use another one", "reading "+o.Disk.Path+" back")
 }

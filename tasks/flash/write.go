@@ -14,26 +14,26 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// tailSize is how much is wiped at the end of the disk, in bytes. There old
-// tables would survive: the backup GPT (33 sectors, UEFI 2.10 §5.3), which
-// firmware takes for the disk's table if the first one is no GPT, RAID metadata
-// and the last two labels of ZFS (512 KiB).
+// tailSize is how much Write wipes at the end of the disk, in bytes. Otherwise old
+// tables would survive there: the backup GPT (33 sectors, UEFI 2.10 §5.3), which
+// firmware uses if the primary one is not a GPT, RAID metadata and the last two
+// labels of ZFS (512 KiB).
 const tailSize = 1 << 20
 
-// WriteActions is what Write will do.
+// WriteActions lists what Write will do.
 func WriteActions(o Options) []sys.Action {
 	return []sys.Action{
-		{Does: fmt.Sprintf("see once more that what the gate holds is %s, the confirmed disk", o.Disk.Path)},
-		{Does: "wipe its first 4 MiB and its last MiB, so that no old table is left, and none is there before all is written"},
+		{Does: fmt.Sprintf("check again that the held disk is %s, the confirmed one", o.Disk.Path)},
+		{Does: "wipe its first 4 MiB and its last MiB, with every old table"},
 		{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
 	}
 }
 
-// Write writes the image to the disk that the gate holds. It stays held for
-// Verify: nobody can mount what has not been read back.
+// Write writes the image to the disk that the gate holds. The disk stays held
+// until it is verified, so that nothing can mount it before.
 //
-// The first chunk is written last. A stick that was not written to its end has
-// no partition table, and nobody takes it for a good one.
+// Write writes the first chunk, with the partition table, last. So an interrupted
+// stick never boots.
 func Write(ctx context.Context, s sys.System, o Options) error {
 	if o.Held.File() == nil {
 		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", o.Disk.Path)
@@ -52,7 +52,7 @@ func Write(ctx context.Context, s sys.System, o Options) error {
 	defer src.close()
 	start := time.Now()
 	if err := d.write(ctx, s, src, o.Job.content); err != nil {
-		s.Warn(o.Disk.Path + " is not whole and cannot be used as it is: flash it again")
+		s.Warn(o.Disk.Path + " is incomplete and unusable: flash it again")
 		return writeFault(ctx, o.Disk.Path, err)
 	}
 	s.Log(fmt.Sprintf("wrote %s, %s", block.FormatSize(o.Job.content.size), rate(o.Job.content.size, time.Since(start))))
@@ -65,31 +65,27 @@ func rate(n int64, took time.Duration) string {
 	return fmt.Sprintf("%s/s in %.1f s", block.FormatSize(perSecond), took.Seconds())
 }
 
-// errChanged: the image is another one than Check has read.
+// errChanged: the image is not the one that Check read.
 var errChanged = errors.New("the image has changed since it was checked")
 
 func writeFault(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	hint := "try again, or take another stick: the log and the kernel's messages say why"
+	hint := "read the log and the kernel's messages, and try again or use another stick"
 	switch {
 	case errors.Is(err, errChanged):
-		hint = "let nothing write to the image, and start again"
+		hint = "keep the image unchanged, and start over"
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
-		hint = "it was pulled out, or has lost power: plug it in, and start again"
+		hint = "it was unplugged, or lost power: plug it in, and start over"
 	case errors.Is(err, unix.EIO):
-		hint = "it is broken, or was pulled out: start again with another one"
+		hint = "it is broken, or was unplugged: start over with another one"
 	}
 	return sys.WithHint(err, sys.CodeWritten, hint, "writing to "+path)
 }
 
 func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *content) error {
-	spare, err := unix.Mmap(-1, 0, chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Munmap(spare) }() // it was mapped above
+	spare := block.Aligned(chunkSize)
 	if err := d.wipe(spare, 0, min(chunkSize, d.size)); err != nil {
 		return err
 	}
@@ -97,7 +93,7 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 		return err
 	}
 	at, first := int64(0), 0
-	err = pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
+	err := pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
 		i := int(at / chunkSize)
 		if i >= len(c.chunks) || maphash.Bytes(seed, b) != c.chunks[i] {
 			return errChanged
@@ -119,7 +115,7 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 	if err != nil {
 		return err
 	}
-	// In this order also inside the device.
+	// Keep this order inside the device, too.
 	if err := d.Sync(); err != nil {
 		return err
 	}
@@ -129,7 +125,7 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 	return d.Sync()
 }
 
-// wipe writes zeros from one byte to another, both on a sector.
+// wipe writes zeros between two sector boundaries.
 func (d *disk) wipe(zeros []byte, from, to int64) error {
 	_, err := d.WriteAt(zeros[:to-from], from)
 	return err

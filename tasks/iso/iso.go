@@ -21,10 +21,10 @@ import (
 type Options struct {
 	Flake   string // folder of the config repo, see flake.Find
 	Host    string
-	OutLink string // symbolic link to make to what nix built, absolute
+	OutLink string // symbolic link to nix's output, absolute
 }
 
-// Attribute is the flake's output that is built.
+// Attribute is the flake's output to build.
 func (o Options) Attribute() string { return o.Host + "InstallerIso" }
 
 func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
@@ -43,11 +43,10 @@ func buildLog(o Options) sys.Cmd {
 	return c
 }
 
-// Actions is what Run will do.
+// Actions lists what Run will do.
 func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
 
-// Run builds the ISO, and says where it is, which deploy key it carries, and
-// what to do next.
+// Run builds the ISO, and logs its path, its deploy key, and what to do next.
 func Run(ctx context.Context, s sys.System, o Options) error {
 	if _, err := os.Stat(filepath.Join(o.Flake, "flake.nix")); err != nil {
 		return sys.Faultf(sys.CodeUsage, "run this in the config repo, or name its folder with --flake", "%s is not a flake: %w", o.Flake, err)
@@ -60,7 +59,7 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	}
 	image, size, err := find(o.OutLink)
 	if err != nil {
-		return sys.Faultf(sys.CodeSource, fmt.Sprintf("make packages.%s what mkInstallers makes of the host, or config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
+		return sys.Faultf(sys.CodeSource, fmt.Sprintf("set packages.%s to the output of mkInstallers for the host, or to config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
 	}
 	s.Log(fmt.Sprintf("%s (%s)", image, block.FormatSize(size)))
 	key, err := deployKey(ctx, s, o)
@@ -71,14 +70,14 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 		s.Log("")
 		s.Log("INSTALLER SSH PUBLIC KEY for " + o.Host + ":")
 		s.Log(key)
-		s.Log("It must be a deploy key of the config repo and of every private input of its flake.")
+		s.Log("Add it as a deploy key to the config repo and to every private input of its flake.")
 	}
 	s.Log("")
 	s.Log("next: sudo auto-installer flash " + sys.Quote([]string{image}))
 	return nil
 }
 
-// find is the one image below the out-link, and its size in bytes.
+// find finds the one image below the out-link, and its size in bytes.
 func find(outLink string) (name string, size int64, err error) {
 	dir := filepath.Join(outLink, "iso")
 	entries, err := os.ReadDir(dir)
@@ -94,28 +93,27 @@ func find(outLink string) (name string, size int64, err error) {
 	return name, info.Size(), nil
 }
 
-// maxKey bounds a public key, in bytes.
+// maxKey is the size limit of a public key, in bytes.
 const maxKey = 64 << 10
 
-// deployKey is the public half of the deploy key that the ISO carries, or
-// empty: as the host's folder has it, else as the build printed it.
+// deployKey is the public half of the ISO's deploy key, from the host's folder or
+// else from the build's log, or empty.
 func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
 	data, err := sys.ReadIn(o.Flake, filepath.Join("hosts", o.Host, "deploy.pub"), maxKey)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", sys.WithHint(err, sys.CodeUsage, "put the public key itself there, as a file of the repo", "the ISO is built, but its deploy key cannot be read")
+		return "", sys.WithHint(err, sys.CodeUsage, "put the public key there as a plain file", "the ISO is built, but its deploy key cannot be read")
 	}
 	log, err := s.Output(ctx, buildLog(o))
-	if err != nil { // a substituted ISO has none
+	if err != nil { // a substituted ISO has no log
 		return "", ctx.Err()
 	}
 	return printed(string(log), o.Host), nil
 }
 
-// printed finds the key in a build's log, which prints it below a line of its
-// own.
+// printed finds the key in a build's log, below a line that announces it.
 func printed(log, host string) string {
 	_, rest, found := strings.Cut(log, "INSTALLER SSH PUBLIC KEY for "+host+":")
 	if !found {

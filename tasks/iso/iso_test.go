@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 				t.Errorf("it says\n%s", said)
 			}
 			if got := slices.Contains(f.Logged, key); got != (tt.want != "") {
-				t.Errorf("the key is told: %v\n%s", got, said)
+				t.Errorf("the key is in the output: %v\n%s", got, said)
 			}
 		})
 	}
@@ -89,7 +89,7 @@ func TestHints(t *testing.T) {
 			says: absent, then: func(f *sys.Fake, o Options) {
 				has(f, o, `["default","web-2InstallerIso","atlasInstallerIso","atlasInstallerIso"]`)
 			},
-			code: sys.CodeSource, hint: "name one of those that have an installer: atlas, web-2; or `auto-installer new-host demo` adds the host",
+			code: sys.CodeSource, hint: "name a host that has an installer: atlas, web-2; or add the host with `auto-installer new-host demo`",
 		},
 		"no installers": {
 			says: absent, then: func(f *sys.Fake, o Options) { has(f, o, `["default"]`) },
@@ -97,7 +97,7 @@ func TestHints(t *testing.T) {
 		},
 		"not added to git": {
 			says: absent, files: []string{"hosts/demo/host.toml"}, then: func(f *sys.Fake, o Options) { git(f, o, "") },
-			code: sys.CodeSource, hint: "git add hosts/demo: nix sees only files that git knows",
+			code: sys.CodeSource, hint: "git add hosts/demo: nix sees only files that git tracks",
 		},
 		"not declared": {
 			says: absent, files: []string{"hosts/demo/host.toml"}, then: func(f *sys.Fake, o Options) { git(f, o, "hosts/demo/host.toml\n") },
@@ -107,13 +107,13 @@ func TestHints(t *testing.T) {
 			says: "path '" + source + "hosts/a b.nix' does not exist", files: []string{"hosts/a b.nix"}, code: sys.CodeSource, hint: "git add 'hosts/a b.nix'",
 		},
 		"a file that is nowhere": {
-			says: "path '" + source + "hosts/c.nix' does not exist", code: sys.CodeSource, hint: "correct what names hosts/c.nix",
+			says: "path '" + source + "hosts/c.nix' does not exist", code: sys.CodeSource, hint: "correct the reference to hosts/c.nix",
 		},
 		"evaluation": {
 			says: "attribute 'foo' missing\\n at " + source + "hosts/a.nix:3:41:", files: []string{"hosts/a.nix"}, code: sys.CodeSource, hint: "correct hosts/a.nix:3; `nix build ",
 		},
 		"elsewhere":  {says: "attribute 'foo' missing\\n at " + source + "lib/x.nix:3:41:", code: sys.CodeSource, hint: "--show-trace"},
-		"no network": {says: "unable to download 'https://x/': Could not resolve host: x", code: sys.CodeSource, hint: "has a network"},
+		"no network": {says: "unable to download 'https://x/': Could not resolve host: x", code: sys.CodeSource, hint: "can reach the host"},
 		"disk full":  {says: "writing: No space left on device", code: sys.CodeMachine, hint: "nix-collect-garbage"},
 		"builder":    {says: "builder for '/nix/store/a.drv' failed with exit code 1", code: sys.CodeSource, hint: "nix log /nix/store/a.drv"},
 	} {

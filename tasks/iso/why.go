@@ -16,17 +16,17 @@ import (
 	"auto-installer/internal/worktree"
 )
 
-// declared is how a flake comes to have installers.
+// declared is how a flake declares installers.
 const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages checks;` in flake.nix give every host with a host.toml its installer"
 
-// unbuilt says what to do about a build that failed, by what nix said.
+// unbuilt says what to do about a failed build, by nix's output.
 func unbuilt(ctx context.Context, s sys.System, o Options, err error) error {
 	hint, code := nixlog.Hint(err)
 	if hint == "" {
 		code = sys.CodeSource
 		hint = o.why(ctx, s, err)
 	}
-	return sys.Faultf(code, hint, "the ISO of %s is not built: %w", o.Host, err)
+	return sys.Faultf(code, hint, "building the ISO of %s failed: %w", o.Host, err)
 }
 
 func (o Options) why(ctx context.Context, s sys.System, err error) string {
@@ -42,19 +42,20 @@ func (o Options) why(ctx context.Context, s sys.System, err error) string {
 		if isThere(file) {
 			return toAdd(file)
 		}
-		return "correct what names " + file + ", which is not in the flake"
+		return "correct the reference to " + file + ", which is not in the flake"
 	}
 	if place := nixlog.Place(err, isThere); place != "" {
-		return fmt.Sprintf("correct %s; `nix build %s --show-trace` shows how the evaluation came there", place, sys.Quote([]string{o.installable()}))
+		return fmt.Sprintf("correct %s; `nix build %s --show-trace` shows how the evaluation got there", place, sys.Quote([]string{o.installable()}))
 	}
-	return fmt.Sprintf("look at what `nix build %s --show-trace` prints", sys.Quote([]string{o.installable()}))
+	return fmt.Sprintf("read the output of `nix build %s --show-trace`", sys.Quote([]string{o.installable()}))
 }
 
 func toAdd(file string) string {
-	return "git add " + sys.Quote([]string{file}) + ": nix sees only files that git knows"
+	return "git add " + sys.Quote([]string{file}) + ": nix sees only files that git tracks"
 }
 
-// undeclared says why the flake has no installer of the host, and which it has.
+// undeclared says why the flake has no installer for the host, and which
+// installers it has.
 func (o Options) undeclared(ctx context.Context, s sys.System) string {
 	folder := filepath.Join("hosts", o.Host)
 	for _, name := range []string{"host.toml", "installer.nix"} {
@@ -62,7 +63,7 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 		if _, err := os.Stat(filepath.Join(o.Flake, file)); err != nil {
 			continue
 		}
-		list := git.In(o.Flake, "see whether git knows "+file, "ls-files", "--", file)
+		list := git.In(o.Flake, "check whether git tracks "+file, "ls-files", "--", file)
 		list.Quiet = true
 		known, err := s.Output(ctx, list)
 		if err == nil && len(known) == 0 {
@@ -72,12 +73,12 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 	}
 	hosts := o.installers(ctx, s)
 	if len(hosts) == 0 {
-		return fmt.Sprintf("`auto-installer new-host %s` adds the host; %s", o.Host, declared)
+		return fmt.Sprintf("add the host with `auto-installer new-host %s`; %s", o.Host, declared)
 	}
-	return fmt.Sprintf("name one of those that have an installer: %s; or `auto-installer new-host %s` adds the host", strings.Join(hosts, ", "), o.Host)
+	return fmt.Sprintf("name a host that has an installer: %s; or add the host with `auto-installer new-host %s`", strings.Join(hosts, ", "), o.Host)
 }
 
-// installers are the hosts that the flake has an installer of.
+// installers lists the hosts with an installer in the flake.
 func (o Options) installers(ctx context.Context, s sys.System) []string {
 	c := nix(o, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
 		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
@@ -85,7 +86,7 @@ func (o Options) installers(ctx context.Context, s sys.System) []string {
 	out, err := s.Output(ctx, c)
 	var names, hosts []string
 	if err != nil || json.Unmarshal(out, &names) != nil {
-		return nil // nix has said why, and that is in the log
+		return nil // the log has nix's reason
 	}
 	for _, name := range names {
 		if host, ok := strings.CutSuffix(name, "InstallerIso"); ok {

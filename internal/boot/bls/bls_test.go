@@ -170,7 +170,7 @@ func FuzzParseEntry(f *testing.F) {
 		if slices.Contains(e.Initrds, "") {
 			t.Fatalf("%q has an initrd without a name", text)
 		}
-		InitPath(e.Options)
+		Param(e.Options, "init")
 	})
 }
 

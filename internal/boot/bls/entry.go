@@ -1,18 +1,18 @@
-// Package bls reads what tells a boot loader what to start: entries of the Boot
-// Loader Specification (UAPI.1) and systemd-boot's loader.conf(5). It knows
-// which entry systemd-boot takes.
+// Package bls reads entries of the Boot Loader Specification (UAPI.1) and
+// systemd-boot's loader.conf(5), and finds the entry that systemd-boot starts.
 package bls
 
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// MaxFile is more than any file that is read here needs, in bytes.
+// MaxFile is the size limit of such a file, in bytes.
 const MaxFile = 64 << 10
 
 // Entry is one entry of the boot menu: a Type #1 file in loader/entries, or a
@@ -23,22 +23,21 @@ type Entry struct {
 
 	Title, Version, SortKey, MachineID, Architecture string
 
-	// One of these is what it starts, a path on the ESP.
+	// One of these is the path of what it starts, on the ESP.
 	Linux, EFI, UKI string
 	Initrds         []string
 	DeviceTree      string
 	Options         string // the kernel's command line
 
 	Unified bool // Type #2
-	// TriesLeft is how often it may still be tried; -1: it is not counted
+	// TriesLeft is how many boot attempts are left; -1: they are not counted
 	// (systemd.io/AUTOMATIC_BOOT_ASSESSMENT).
 	TriesLeft, TriesDone int
-	// Unknown are fields that are not in the specification. Loaders ignore
-	// them.
+	// Unknown are fields outside the specification. Loaders ignore them.
 	Unknown []string
 }
 
-// counter is how a file's name counts boot attempts.
+// counter is the part of a file's name that counts boot attempts.
 var counter = regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`)
 
 func named(file string) Entry {
@@ -50,10 +49,12 @@ func named(file string) Entry {
 	return e
 }
 
-// known are fields that need not be looked at here.
-var known = []string{"title", "version", "machine-id", "sort-key", "architecture", "devicetree-overlay", "grub_users", "grub_hotkey", "grub_class", "grub_arg", "profile", "uki-url", "extra"}
+// known are fields that do not matter here.
+var known = []string{
+	"devicetree-overlay", "grub_users", "grub_hotkey", "grub_class", "grub_arg", "profile", "uki-url", "extra",
+}
 
-// ParseEntry reads a Type #1 entry. It fails if the entry could start nothing.
+// ParseEntry reads a Type #1 entry. An entry that starts nothing is an error.
 func ParseEntry(file, text string) (Entry, error) {
 	e := named(file)
 	if err := plain(text); err != nil {
@@ -106,8 +107,8 @@ func ParseEntry(file, text string) (Entry, error) {
 	return e, nil
 }
 
-// ParseUnified makes the entry of a unified kernel image: of its .osrel and
-// .cmdline sections (UAPI.5). It fails if systemd-boot would not list it.
+// ParseUnified makes the entry of a unified kernel image from its .osrel and
+// .cmdline sections (UAPI.5). It fails if systemd-boot would not list the image.
 func ParseUnified(file, osrel, cmdline string) (Entry, error) {
 	e := named(file)
 	e.Unified, e.UKI = true, "/EFI/Linux/"+file
@@ -139,12 +140,9 @@ func ParseUnified(file, osrel, cmdline string) (Entry, error) {
 	return e, nil
 }
 
-// InitPath is the last init= of a kernel command line, which is the one that
-// counts, or empty.
-func InitPath(cmdline string) string { return Param(cmdline, "init") }
-
-// Param is the last value of a parameter of a kernel command line, or empty. A
-// value may be in double quotes (kernel: admin-guide/kernel-parameters.rst).
+// Param is the last value of a parameter of a kernel command line, which is the
+// one that counts, or empty. A value may be in double quotes (kernel:
+// admin-guide/kernel-parameters.rst).
 func Param(cmdline, name string) string {
 	value := ""
 	quoted := false
@@ -161,9 +159,9 @@ func Param(cmdline, name string) string {
 	return value
 }
 
-// fields gives each line's key and value. Empty values and comments are left
-// out, as systemd-boot does.
-func fields(text string) func(func(key, value string) bool) {
+// fields yields each line's key and value. Like systemd-boot, it ignores empty
+// values and comments.
+func fields(text string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 			line = strings.Trim(line, " \t")
@@ -182,13 +180,13 @@ func fields(text string) func(func(key, value string) bool) {
 	}
 }
 
-// plain refuses what no such file holds.
+// plain refuses text that no such file contains.
 func plain(text string) error {
 	switch {
 	case len(text) > MaxFile:
 		return fmt.Errorf("it has more than %d bytes", MaxFile)
 	case strings.ContainsRune(text, 0):
-		return errors.New("there is a NUL byte in it")
+		return errors.New("it has a NUL byte")
 	}
 	return nil
 }

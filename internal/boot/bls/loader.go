@@ -2,6 +2,7 @@ package bls
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -9,14 +10,14 @@ import (
 	"strings"
 )
 
-// Config is loader.conf.
+// Config is a loader.conf.
 type Config struct {
-	Default, Preferred string // patterns of an entry's ID; @saved: the one of the last boot
+	Default, Preferred string // patterns of an entry's ID; @saved: the entry of the last boot
 	Timeout            string
-	Unknown            []string // fields that systemd-boot does not know
+	Unknown            []string // fields unknown to systemd-boot
 }
 
-// configKeys are the fields that need not be looked at here (loader.conf(5)).
+// configKeys are fields that do not matter here (loader.conf(5)).
 var configKeys = []string{
 	"console-mode", "editor", "auto-entries", "auto-firmware", "auto-poweroff", "auto-reboot", "beep", "secure-boot-enroll",
 	"secure-boot-enroll-action", "secure-boot-enroll-timeout-sec", "reboot-for-bitlocker", "reboot-on-error", "log-level", "random-seed-mode",
@@ -37,7 +38,7 @@ func ParseConfig(text string) (Config, error) {
 		case "timeout":
 			_, err := strconv.ParseUint(value, 10, 32)
 			if err != nil && !slices.Contains([]string{"menu-force", "menu-hidden", "menu-disabled"}, value) {
-				return c, fmt.Errorf("timeout %q is neither a number of seconds nor a word that systemd-boot knows", value)
+				return c, fmt.Errorf("timeout %q is neither a number of seconds nor a word of loader.conf(5)", value)
 			}
 			c.Timeout = value
 		default:
@@ -54,12 +55,12 @@ func ParseConfig(text string) (Config, error) {
 	return c, nil
 }
 
-// Choose is the entry that systemd-boot starts if nobody touches a key, and why
-// that one. OneShot and efiDefault are what the firmware keeps of it, see
-// efi.Boot; where they match no entry, systemd-boot goes on without them.
+// Choose returns the entry that systemd-boot starts if no key is pressed, and
+// why. OneShot and efiDefault are firmware variables, see efi.Boot; systemd-boot
+// ignores one that matches no entry.
 //
-// It fails if there is no entry, or if loader.conf asks for one that is not
-// there: systemd-boot would start another one then.
+// It fails if there is no entry, or if loader.conf names a missing one, for
+// which systemd-boot would start another.
 func (c Config) Choose(entries []Entry, oneShot, efiDefault string) (e Entry, why string, err error) {
 	list := slices.Clone(entries)
 	slices.SortStableFunc(list, compare)
@@ -76,52 +77,41 @@ func (c Config) Choose(entries []Entry, oneShot, efiDefault string) (e Entry, wh
 	}
 	switch {
 	case len(list) == 0:
-		return e, "", fmt.Errorf("there is no boot entry")
+		return e, "", errors.New("there is no boot entry")
 	case find(oneShot, true):
 		return e, "the firmware's LoaderEntryOneShot", nil
 	case efiDefault != "@saved" && find(efiDefault, true):
 		return e, "the firmware's LoaderEntryDefault", nil
 	case c.Preferred != "" && find(c.Preferred, false):
-		return e, "loader.conf's preferred one", nil
+		return e, "loader.conf's preferred entry", nil
 	case c.Default != "" && c.Default != "@saved":
 		if !find(c.Default, true) {
 			return e, "", fmt.Errorf("no boot entry matches loader.conf's default %q", c.Default)
 		}
 		return e, "loader.conf's default", nil
 	}
-	// What is bad comes last in the list.
+	// Entries without tries left come last in the list.
 	return list[0], "the first of the menu", nil
 }
 
 // compare orders entries as systemd-boot's menu does (UAPI.1, "Sorting").
 func compare(a, b Entry) int {
-	flag := func(x, y bool) int { // what is false comes first
-		switch {
-		case x == y:
-			return 0
-		case x:
-			return 1
-		}
-		return -1
-	}
-	if c := cmp.Or(flag(a.TriesLeft == 0, b.TriesLeft == 0), flag(a.SortKey == "", b.SortKey == "")); c != 0 {
+	number := map[bool]int{true: 1} // false comes first
+	c := cmp.Or(cmp.Compare(number[a.TriesLeft == 0], number[b.TriesLeft == 0]), cmp.Compare(number[a.SortKey == ""], number[b.SortKey == ""]))
+	if c != 0 {
 		return c
 	}
 	if a.SortKey != "" {
-		c := cmp.Or(strings.Compare(a.SortKey, b.SortKey), strings.Compare(a.MachineID, b.MachineID), -CompareVersions(a.Version, b.Version))
-		if c != 0 {
-			return c
-		}
+		c = cmp.Or(strings.Compare(a.SortKey, b.SortKey), strings.Compare(a.MachineID, b.MachineID), -CompareVersions(a.Version, b.Version))
 	}
-	c := -CompareVersions(a.ID, b.ID)
-	if c == 0 && a.TriesLeft >= 0 && b.TriesLeft >= 0 {
+	if c = cmp.Or(c, -CompareVersions(a.ID, b.ID)); c == 0 && a.TriesLeft >= 0 && b.TriesLeft >= 0 {
 		c = cmp.Or(cmp.Compare(b.TriesLeft, a.TriesLeft), cmp.Compare(a.TriesDone, b.TriesDone))
 	}
 	return c
 }
 
-// CompareVersions orders versions (UAPI.10 Version Format Specification):
-// numbers by their value, and what is after ~ before what is without it.
+// CompareVersions orders versions (UAPI.10 Version Format Specification): it
+// compares numbers by value, and sorts a suffix after ~ before no suffix.
 func CompareVersions(a, b string) int {
 	for {
 		a, b = skip(a), skip(b)
@@ -164,7 +154,7 @@ func CompareVersions(a, b string) int {
 func isDigit(r rune) bool  { return r >= '0' && r <= '9' }
 func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 
-// skip leaves out what means nothing in a version.
+// skip drops leading characters that have no meaning in a version.
 func skip(s string) string {
 	return strings.TrimLeftFunc(s, func(r rune) bool { return !isDigit(r) && !isLetter(r) && !strings.ContainsRune("~-^.", r) })
 }

@@ -1,6 +1,6 @@
-// Package efi reads what the firmware knows of booting: which entry started
-// this session, which ones it would try in what order, and which partition
-// each of them is on.
+// Package efi reads the firmware's boot menu: the entry that started this
+// session, the boot order, and the partition of each entry. It also reads EFI
+// programs.
 package efi
 
 import (
@@ -15,13 +15,15 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"auto-installer/internal/sys"
 )
 
 var (
-	// ErrNoUEFI: the kernel was not started by UEFI firmware.
+	// ErrNoUEFI: UEFI firmware did not start the kernel.
 	ErrNoUEFI = errors.New("this machine was not started in UEFI mode")
-	// ErrNoVars: it was, but its variables cannot be seen.
+	// ErrNoVars: UEFI firmware started the kernel, but its variables are not mounted.
 	ErrNoVars = errors.New("the EFI variables are not mounted at /sys/firmware/efi/efivars")
 )
 
@@ -31,7 +33,7 @@ const (
 	systemd = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" // systemd.io/BOOT_LOADER_INTERFACE
 )
 
-// maxVariable bounds what is read of one variable, in bytes.
+// maxVariable is the size limit of a variable, in bytes.
 const maxVariable = 64 << 10
 
 // Boot is the firmware's boot menu.
@@ -39,16 +41,16 @@ type Boot struct {
 	Current    *uint16  `json:"current,omitempty"` // the entry that started this session
 	Order      []uint16 `json:"order,omitempty"`
 	Entries    []Entry  `json:"entries,omitempty"`    // by number
-	SecureBoot *bool    `json:"secureBoot,omitempty"` // nil: not known
-	// LoaderPartUUID is the partition that the boot loader was started from,
-	// where the loader says so (systemd-boot does).
+	SecureBoot *bool    `json:"secureBoot,omitempty"` // nil: unknown
+	// LoaderPartUUID is the partition of the boot loader that started this
+	// session, if the loader sets it (systemd-boot does).
 	LoaderPartUUID string `json:"loaderPartUUID,omitempty"`
-	// LoaderDefault and LoaderOneShot are the entries that systemd-boot starts
-	// whatever its loader.conf says, the second only once
+	// LoaderDefault and LoaderOneShot name entries that systemd-boot starts
+	// in spite of loader.conf, the second only once
 	// (systemd.io/BOOT_LOADER_INTERFACE).
 	LoaderDefault string `json:"loaderDefault,omitempty"`
 	LoaderOneShot string `json:"loaderOneShot,omitempty"`
-	// Problems are variables that could not be read or understood.
+	// Problems are the variables that could not be read or parsed.
 	Problems []string `json:"problems,omitempty"`
 }
 
@@ -57,12 +59,12 @@ type Entry struct {
 	Number      uint16 `json:"number"`
 	Description string `json:"description"`
 	Active      bool   `json:"active"`
-	// PartUUID is the partition that it is on, as the kernel writes it: a GUID
-	// in lower case, or xxxxxxxx-nn for an MBR. Empty for other things than
-	// partitions, such as the network.
+	// PartUUID is its partition as the kernel writes it: a GUID in lower case,
+	// or xxxxxxxx-nn for an MBR. Empty if it boots from something else, such as
+	// the network.
 	PartUUID   string `json:"partUUID,omitempty"`
 	PartNumber uint32 `json:"partNumber,omitempty"`
-	Path       string `json:"path,omitempty"` // file on it, with backslashes
+	Path       string `json:"path,omitempty"` // of the file on the partition, with backslashes
 }
 
 // Name is the entry's variable, such as Boot0001.
@@ -77,9 +79,9 @@ func (b Boot) Entry(number uint16) (Entry, bool) {
 	return b.Entries[i], true
 }
 
-// Read reads the variables below root, which is "/" but in tests. The error is
-// ErrNoUEFI, ErrNoVars or one of listing them; a variable that is corrupt is
-// told in Problems and does not hide the others.
+// Read reads the variables below root, which is "/" except in tests. The error
+// is ErrNoUEFI, ErrNoVars or a failure to list them. A corrupt variable goes to
+// Problems and does not hide the others.
 func Read(root string) (Boot, error) {
 	var b Boot
 	firmware := filepath.Join(root, "sys/firmware/efi")
@@ -96,12 +98,13 @@ func Read(root string) (Boot, error) {
 	}
 	for _, f := range files {
 		name, vendor, _ := strings.Cut(f.Name(), "-")
-		if vendor = strings.ToLower(vendor); vendor != global && vendor != systemd || !wanted(name) {
+		take := b.takerOf(name, strings.ToLower(vendor))
+		if take == nil {
 			continue
 		}
 		data, err := variable(filepath.Join(dir, f.Name()))
 		if err == nil {
-			err = b.take(name, vendor, data)
+			err = take(data)
 		}
 		if err != nil {
 			b.Problems = append(b.Problems, fmt.Sprintf("EFI variable %s: %v", name, err))
@@ -111,8 +114,8 @@ func Read(root string) (Boot, error) {
 	return b, nil
 }
 
-// variable returns a variable's data. What precedes it in the file are 4 bytes
-// of attributes (kernel: Documentation/filesystems/efivarfs.rst).
+// variable returns a variable's data. In the file, 4 bytes of attributes precede
+// it (kernel: Documentation/filesystems/efivarfs.rst).
 func variable(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -131,15 +134,7 @@ func variable(path string) ([]byte, error) {
 	return b[4:], nil
 }
 
-func wanted(name string) bool {
-	_, isEntry := entryNumber(name)
-	return isEntry || slices.Contains([]string{
-		"BootCurrent", "BootOrder", "SecureBoot",
-		"LoaderDevicePartUUID", "LoaderEntryDefault", "LoaderEntryOneShot",
-	}, name)
-}
-
-// entryNumber takes Boot001A apart. The four digits tell it from BootOrder.
+// entryNumber parses Boot001A. BootOrder has no four digits.
 func entryNumber(name string) (uint16, bool) {
 	digits, ok := strings.CutPrefix(name, "Boot")
 	if !ok || len(digits) != 4 {
@@ -149,57 +144,73 @@ func entryNumber(name string) (uint16, bool) {
 	return uint16(n), err == nil
 }
 
-// take adds what one variable says.
-func (b *Boot) take(name, vendor string, data []byte) error {
-	if vendor == systemd {
-		return b.takeLoader(name, data)
-	}
-	switch name {
-	case "BootCurrent":
-		if len(data) != 2 {
-			return fmt.Errorf("%d bytes, not 2", len(data))
-		}
-		current := binary.LittleEndian.Uint16(data)
-		b.Current = &current
-	case "BootOrder":
-		if len(data)%2 != 0 {
-			return fmt.Errorf("odd number of bytes (%d)", len(data))
-		}
-		for ; len(data) > 0; data = data[2:] {
-			b.Order = append(b.Order, binary.LittleEndian.Uint16(data))
-		}
-	case "SecureBoot":
-		if len(data) != 1 {
-			return fmt.Errorf("%d bytes, not 1", len(data))
-		}
-		on := data[0] == 1
-		b.SecureBoot = &on
-	default:
-		number, isEntry := entryNumber(name)
-		if !isEntry {
-			return nil
-		}
-		e, err := ParseLoadOption(data)
-		if err != nil {
+// takerOf returns the function that adds a variable's data, or nil for a
+// variable that does not matter here.
+func (b *Boot) takerOf(name, vendor string) func(data []byte) error {
+	text := func(to *string) func([]byte) error {
+		return func(data []byte) error {
+			s, _, err := utf16z(data)
+			*to = strings.ToLower(sys.Clean(s))
 			return err
 		}
-		e.Number = number
-		b.Entries = append(b.Entries, e)
+	}
+	if vendor == systemd {
+		return map[string]func([]byte) error{
+			"LoaderDevicePartUUID": text(&b.LoaderPartUUID),
+			"LoaderEntryDefault":   text(&b.LoaderDefault),
+			"LoaderEntryOneShot":   text(&b.LoaderOneShot),
+		}[name]
+	}
+	number, isEntry := entryNumber(name)
+	switch {
+	case vendor != global:
+	case name == "BootCurrent":
+		return func(data []byte) error {
+			if len(data) != 2 {
+				return fmt.Errorf("%d bytes, not 2", len(data))
+			}
+			b.Current = new(binary.LittleEndian.Uint16(data))
+			return nil
+		}
+	case name == "BootOrder":
+		return func(data []byte) error {
+			if len(data)%2 != 0 {
+				return fmt.Errorf("odd number of bytes (%d)", len(data))
+			}
+			for ; len(data) > 0; data = data[2:] {
+				b.Order = append(b.Order, binary.LittleEndian.Uint16(data))
+			}
+			return nil
+		}
+	case name == "SecureBoot":
+		return func(data []byte) error {
+			if len(data) != 1 {
+				return fmt.Errorf("%d bytes, not 1", len(data))
+			}
+			b.SecureBoot = new(data[0] == 1)
+			return nil
+		}
+	case isEntry:
+		return func(data []byte) error {
+			e, err := ParseLoadOption(data)
+			if err == nil {
+				e.Number = number
+				b.Entries = append(b.Entries, e)
+			}
+			return err
+		}
 	}
 	return nil
 }
 
-// takeLoader adds what a variable of systemd-boot says, which is text.
-func (b *Boot) takeLoader(name string, data []byte) error {
-	text, _, err := utf16z(data)
-	text = strings.ToLower(sys.Clean(text))
-	switch name {
-	case "LoaderDevicePartUUID":
-		b.LoaderPartUUID = text
-	case "LoaderEntryDefault":
-		b.LoaderDefault = text
-	case "LoaderEntryOneShot":
-		b.LoaderOneShot = text
+// Room is how many bytes of variables the firmware still accepts, less the
+// kernel's reserve (Linux, fs/efivarfs/super.c, efivarfs_statfs). It is -1 if
+// unknown: before Linux 6.7, and on some firmware.
+func Room(root string) int64 {
+	var st unix.Statfs_t
+	err := unix.Statfs(filepath.Join(root, "sys/firmware/efi/efivars"), &st)
+	if err != nil || st.Type != unix.EFIVARFS_MAGIC || st.Blocks == 0 {
+		return -1
 	}
-	return err
+	return int64(st.Bavail) * st.Bsize
 }

@@ -7,19 +7,20 @@ import (
 	"io"
 	"regexp"
 	"runtime"
+	"strings"
 )
 
-// Image is an EFI program, as the firmware would load it.
+// Image is an EFI program.
 type Image struct {
 	Arch   string // as Go names it: amd64, arm64
-	Signed bool   // it carries a signature; whose is not looked at
-	// Loader is the name and version of a systemd-boot or systemd-stub, such
-	// as "systemd-boot 257.9", or empty.
+	Signed bool   // it carries a signature, by any signer
+	// Loader is the name and version of systemd-boot or systemd-stub, such as
+	// "systemd-boot 257.9", or empty.
 	Loader   string
 	sections []*pe.Section
 }
 
-// ErrNotProgram: it is no EFI program, or a part of one.
+// ErrNotProgram: not an EFI program, or only a part of one.
 var ErrNotProgram = errors.New("not an EFI program")
 
 // arches are the processors of PE images (Microsoft PE format, "Machine
@@ -31,8 +32,9 @@ var arches = map[uint16]struct{ goarch, removable string }{
 	pe.IMAGE_FILE_MACHINE_RISCV64: {"riscv64", "RISCV64"},
 }
 
-// Removable is where firmware of this architecture looks on a disk that it has
-// no entry for (UEFI 2.10 §3.5.1.1), or empty for one that has no UEFI.
+// Removable is the path that firmware of an architecture starts on a disk
+// without a boot entry (UEFI 2.10 §3.5.1.1). It is empty if there is no UEFI for
+// the architecture.
 func Removable(goarch string) string {
 	for _, a := range arches {
 		if a.goarch == goarch {
@@ -45,15 +47,15 @@ func Removable(goarch string) string {
 // Arch is the architecture of this machine's processor.
 const Arch = runtime.GOARCH
 
-// maxSection bounds what is read of a section for people, in bytes.
+// maxSection is the size limit of Text, in bytes.
 const maxSection = 64 << 10
 
-// magic is what systemd's loader and stub say of themselves.
+// magic is how systemd's loader and stub name themselves.
 var magic = regexp.MustCompile(`^#### LoaderInfo: ([ -~]{1,60}?) ####`)
 
-// ReadImage reads the headers of a program of size bytes, and makes sure that
-// all that they speak of is there. The error wraps ErrNotProgram, or is one of
-// reading.
+// ReadImage reads the headers of a program of size bytes and checks that the
+// file is as long as they claim. The error wraps ErrNotProgram, or reports a
+// failed read.
 func ReadImage(r io.ReaderAt, size int64) (Image, error) {
 	bad := func(format string, args ...any) (Image, error) {
 		return Image{}, fmt.Errorf("%w: %s", ErrNotProgram, fmt.Sprintf(format, args...))
@@ -105,16 +107,16 @@ func ReadImage(r io.ReaderAt, size int64) (Image, error) {
 	return i, nil
 }
 
-// Section is the contents of a section of the base profile of a unified kernel
-// image (UAPI.5), or nil if there is none.
+// Section is a section of the base profile of a unified kernel image (UAPI.5),
+// or nil.
 func (i Image) Section(name string) *io.SectionReader {
 	for _, s := range i.sections {
 		switch s.Name {
-		case ".profile": // what follows belongs to another profile
+		case ".profile": // the rest belongs to other profiles
 			return nil
 		case name:
 			size := s.Size
-			if s.VirtualSize > 0 && s.VirtualSize < size { // the file's is padded
+			if s.VirtualSize > 0 && s.VirtualSize < size { // the file pads it
 				size = s.VirtualSize
 			}
 			return io.NewSectionReader(s, 0, int64(size))
@@ -123,7 +125,7 @@ func (i Image) Section(name string) *io.SectionReader {
 	return nil
 }
 
-// Text is what a short section holds, or nil.
+// Text is the contents of a short section, or nil.
 func (i Image) Text(name string) []byte {
 	s := i.Section(name)
 	if s == nil || s.Size() > maxSection {
@@ -136,6 +138,11 @@ func (i Image) Text(name string) []byte {
 	return b
 }
 
-// Unified tells whether it is a unified kernel image: a kernel with all that it
-// needs in one file.
+// CommandLine is the kernel's command line in a unified kernel image.
+func (i Image) CommandLine() string {
+	return strings.Trim(string(i.Text(".cmdline")), " \t\r\n\x00")
+}
+
+// Unified reports whether it is a unified kernel image: a kernel with all that
+// it needs in one file.
 func (i Image) Unified() bool { return i.Section(".linux") != nil }

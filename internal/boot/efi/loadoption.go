@@ -11,9 +11,8 @@ import (
 
 var errShort = errors.New("ends too early")
 
-// ParseLoadOption reads an EFI_LOAD_OPTION (UEFI 2.10 §3.1.3), as it stands in
-// a Boot#### variable after the attributes of the file. The entry's number is
-// not in it.
+// ParseLoadOption reads an EFI_LOAD_OPTION (UEFI 2.10 §3.1.3), the data of a
+// Boot#### variable. It does not contain the entry's number.
 func ParseLoadOption(b []byte) (Entry, error) {
 	if len(b) < 6 {
 		return Entry{}, errShort
@@ -44,7 +43,7 @@ const (
 	hardDriveSize = 42
 )
 
-// devicePath takes the partition and the file from the first path of the list.
+// devicePath reads the partition and the file of the first path in the list.
 func (e *Entry) devicePath(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 4 {
@@ -87,20 +86,20 @@ func (e *Entry) hardDrive(node []byte) error {
 		// The kernel's PARTUUID of an MBR partition (block/partitions/msdos.c).
 		e.PartUUID = fmt.Sprintf("%08x-%02x", binary.LittleEndian.Uint32(signature), e.PartNumber)
 	case signatureGUID:
-		e.PartUUID = guid(signature)
+		e.PartUUID = GUID(signature)
 	}
 	return nil
 }
 
-// guid renders 16 bytes of an EFI_GUID, whose first three fields are little
+// GUID formats the 16 bytes of an EFI_GUID. Its first three fields are little
 // endian (UEFI 2.10 appendix A).
-func guid(b []byte) string {
+func GUID(b []byte) string {
 	le := binary.LittleEndian
 	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", le.Uint32(b), le.Uint16(b[4:]), le.Uint16(b[6:]), b[8:10], b[10:16])
 }
 
-// utf16z reads little-endian UTF-16 up to a NUL, and returns what follows it.
-// Without a NUL the error is errShort and the text is what there was.
+// utf16z reads little-endian UTF-16 up to a NUL, and returns the bytes behind it.
+// Without a NUL, the error is errShort and the text is all of it.
 func utf16z(b []byte) (text string, rest []byte, err error) {
 	var units []uint16
 	for len(b) >= 2 {

@@ -14,15 +14,15 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// stage is a place on the way from the firmware to init.
+// stage is a step of the boot.
 type stage struct {
 	name string
 	seen *regexp.Regexp
 }
 
-// stages, in order. The last one is what is to be proven: the system's own init
-// runs, which the initrd starts only from the mounted root. The words are those
-// of OVMF, Linux, NixOS's scripts, systemd and getty.
+// stages are in boot order. The last one is the proof: the system's own init runs,
+// which the initrd starts only from the mounted root. The words are from OVMF,
+// Linux, NixOS's scripts, systemd and getty.
 var stages = []stage{
 	{"the firmware", regexp.MustCompile(`BdsDxe: |UEFI Interactive Shell`)},
 	{"the loader", regexp.MustCompile(`BdsDxe: starting Boot|systemd-boot|GNU GRUB`)},
@@ -34,19 +34,17 @@ var stages = []stage{
 // welcome is systemd's greeting; in an initrd it says so.
 var welcome = regexp.MustCompile(`Welcome to [^\n]*!`)
 
-// dead are the words of a system that goes no further.
+// dead matches a system that will boot no further.
 var dead = regexp.MustCompile(`[^\n]*(?:Kernel panic - not syncing|[Ee]mergency (?:mode|shell|Shell)|No bootable (?:option|device)|` +
 	`An error occurred in stage 1|BdsDxe: failed to (?:load|start)|Timed out waiting for device|Error loading EFI binary|Failed to (?:load|execute|start) [^\n]*\.efi)[^\n]*`)
 
-// prompt asks for the LUKS passphrase, at the end of what came so far.
+// prompt matches a prompt for the LUKS passphrase, at the end of the output.
 var prompt = regexp.MustCompile(`(?i)(?:passphrase|password)[^\n]*:(?: ?\(press tab for no echo\))? ?$`)
 
-// most is how much of the serial line is looked at for words, in bytes; and how
-// often a passphrase is typed.
 const (
-	most     = 16 << 10
-	maxTyped = 3
-	pause    = 400 * time.Millisecond // a prompt drops what was typed before it
+	most     = 16 << 10               // how much output is searched, in bytes
+	maxTyped = 3                      // how often the passphrase is typed
+	pause    = 400 * time.Millisecond // a prompt drops earlier input
 )
 
 var errEnded = errors.New("the serial line ended")
@@ -60,20 +58,20 @@ type watch struct {
 	line       net.Conn
 
 	at    int    // stages reached
-	text  []byte // the last of what came, without escapes
-	whole int    // of text, what was logged
+	text  []byte // the last of the output
+	whole int    // how much of text is logged
 	typed int
 }
 
-// reached says how far it came.
+// reached says how far the system came.
 func (w *watch) reached() string {
 	if w.at == 0 {
-		return "nothing was said on the serial line"
+		return "the serial line stayed silent"
 	}
-	return "it came as far as " + stages[w.at-1].name
+	return "the system came as far as " + stages[w.at-1].name
 }
 
-// follow reads until init is reached, or it is known that it will not be.
+// follow reads until the system reaches init, or fails to.
 func (w *watch) follow(ctx context.Context) (string, error) {
 	buf := make([]byte, 4096)
 	for {
@@ -95,7 +93,7 @@ func (w *watch) follow(ctx context.Context) (string, error) {
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return "", errEnded
 		}
-		// Only what is complete is looked at for a prompt: the line is quiet.
+		// A prompt is complete when the line is quiet.
 		if errors.Is(err, os.ErrDeadlineExceeded) || prompt.Match(w.text) {
 			if how, err := w.answer(); how != "" || err != nil {
 				return how, err
@@ -104,7 +102,7 @@ func (w *watch) follow(ctx context.Context) (string, error) {
 	}
 }
 
-// take adds what came, and logs its lines.
+// take adds output, and logs its lines.
 func (w *watch) take(b []byte) {
 	w.text = append(w.text, bytes.ReplaceAll(b, []byte("\r"), nil)...)
 	for {
@@ -128,8 +126,8 @@ func (w *watch) log(line []byte) {
 	}
 }
 
-// redact makes a line fit to be told, without the passphrase should the system
-// have echoed it.
+// redact makes a line safe to log, without the passphrase if the system echoed
+// it.
 func (w *watch) redact(line string) string {
 	if len(w.passphrase) > 0 {
 		line = strings.ReplaceAll(line, string(w.passphrase), "<passphrase>")
@@ -137,10 +135,10 @@ func (w *watch) redact(line string) string {
 	return strings.TrimSpace(sys.Clean(line))
 }
 
-// escapes are what terminals do not show (ECMA-48, CSI and OSC).
+// escapes are control sequences of terminals (ECMA-48, CSI and OSC).
 var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?=]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[()][A-Z0-9]|[=>78cDEHM])")
 
-// judge looks at what came for a stage that was reached, or the end.
+// judge searches the output for a new stage, or a failure.
 func (w *watch) judge() (how string, err error) {
 	text := escapes.ReplaceAllString(string(w.text), "")
 	for i := len(stages) - 1; i >= w.at; i-- {
@@ -176,10 +174,10 @@ func (w *watch) answer() (how string, err error) {
 	}
 	switch {
 	case len(w.passphrase) == 0:
-		w.s.Warn("not proven: what comes after the passphrase, which was not given for the virtual machine")
-		return "the disk starts in a virtual machine, up to the question for its passphrase", nil
+		w.s.Warn("not proven: the boot after the passphrase prompt, because there is no passphrase for the virtual machine")
+		return "the disk starts in a virtual machine, up to its passphrase prompt", nil
 	case w.typed == maxTyped:
-		return "", errors.New("the system asks again for the passphrase, which it was given")
+		return "", errors.New("the system asks for the passphrase again")
 	}
 	w.typed++
 	w.log(w.text[w.whole:])
@@ -187,7 +185,7 @@ func (w *watch) answer() (how string, err error) {
 	typed := append(append([]byte(nil), w.passphrase...), '\r')
 	_, err = w.line.Write(typed)
 	clear(typed)
-	// What was asked is answered.
+	// The prompt is answered.
 	w.text, w.whole = nil, 0
 	if err != nil {
 		return "", errEnded

@@ -1,4 +1,4 @@
-// Package keymap tells on which key of a console keymap a character is.
+// Package keymap finds characters on the keys of a console keymap.
 package keymap
 
 import (
@@ -12,8 +12,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Table is what the keys of a console keymap give, without modifier, with
-// Shift, with AltGr and with both: the kernel's keysyms, by key code.
+// Table is a console keymap: the kernel's keysyms by key code, without modifier,
+// with Shift, with AltGr and with both.
 type Table [modifiers][keys]uint16
 
 const (
@@ -21,11 +21,11 @@ const (
 	keys      = 128 // of one modifier in loadkeys' binary form
 )
 
-// Name is what a keymap's name looks like: neither an option nor a path.
+// Name matches a keymap's name, which is neither an option nor a path.
 var Name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$`)
 
-// Read asks loadkeys(1) for a keymap, by its name. It loads nothing, and needs
-// no console.
+// Read reads a keymap by its name with loadkeys(1). It loads nothing, and needs no
+// console.
 func Read(ctx context.Context, s sys.System, name string) (Table, error) {
 	if !Name.MatchString(name) {
 		return Table{}, fmt.Errorf("%q is not the name of a keymap", name)
@@ -44,9 +44,9 @@ const (
 	maxTable = 256 // of modifier combinations, linux/keyboard.h MAX_NR_KEYMAPS
 )
 
-// parse reads what loadkeys --bkeymap prints, busybox's form: a magic word, a
-// byte for each combination of modifiers that tells whether its table follows,
-// and those tables (kbd: libkeymap/dump.c; busybox: console-tools/loadkmap.c).
+// parse reads the output of loadkeys --bkeymap, in busybox's form: a magic word, a
+// byte for each combination of modifiers that says whether it has a table, and
+// those tables (kbd: libkeymap/dump.c; busybox: console-tools/loadkmap.c).
 func parse(data []byte) (Table, error) {
 	var t Table
 	rest, ok := bytes.CutPrefix(data, []byte(magic))
@@ -59,7 +59,7 @@ func parse(data []byte) (Table, error) {
 			continue
 		}
 		if len(rest) < 2*keys {
-			return t, errors.New("the binary keymap that loadkeys printed ends too early")
+			return t, errors.New("the binary keymap from loadkeys ends too early")
 		}
 		if modifier < modifiers {
 			for key := range keys {
@@ -93,9 +93,9 @@ func char(keysym uint16) rune {
 	return 0
 }
 
-// accents are what the dead keys of kind ktDead put on a letter, as the
-// character that they give with the space bar (linux drivers/tty/vt/keyboard.c,
-// k_dead); ktDead2 carries that character itself.
+// accents are those of the dead keys of kind ktDead, as the character that they
+// give with the space bar (linux drivers/tty/vt/keyboard.c, k_dead). A ktDead2
+// carries that character itself.
 const accents = "`'^~\","
 
 func dead(keysym uint16) rune {
@@ -110,7 +110,7 @@ func dead(keysym uint16) rune {
 	return 0
 }
 
-// at is a key, with the modifiers that are held down.
+// at is a key with its modifiers.
 type at struct{ modifier, key int }
 
 // find finds the key of a character with the fewest modifiers.

@@ -139,7 +139,7 @@ func TestBetween(t *testing.T) {
 	f.Expect("loadkeys", "--unicode", "--bkeymap", "us").Prints(us)
 	f.Expect("loadkeys", "--unicode", "--bkeymap", "xx").Fails(1, "no such keymap")
 	if _, err := Between(t.Context(), f, "us", "xx", []byte("z")); err == nil {
-		t.Error("a keymap that is not there is no error")
+		t.Error("a missing keymap is not an error")
 	}
 }
 

@@ -10,17 +10,16 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Typing is how the characters of a text can be typed with a keymap. It holds
-// numbers alone: nothing of the text.
+// Typing counts how the characters of a text can be typed with a keymap. It
+// contains nothing of the text.
 type Typing struct {
-	Missing int // characters that no key gives
-	Accents int // characters that take a dead key
-	// Moved are characters that another keymap has on another key; see
-	// Compare.
+	Missing int // characters that are on no key
+	Accents int // characters that need a dead key
+	// Moved are characters on another key than in another keymap, see Compare.
 	Moved int
 }
 
-// Of tells how a text can be typed with the keymap.
+// Of counts how a text can be typed with the keymap.
 func (t *Table) Of(text []byte) Typing {
 	var ty Typing
 	for len(text) > 0 {
@@ -28,7 +27,7 @@ func (t *Table) Of(text []byte) Typing {
 		text = text[n:]
 		switch _, direct := t.find(r, char); {
 		case direct:
-		case r == utf8.RuneError && n == 1: // a byte that is no character
+		case r == utf8.RuneError && n == 1: // not a character
 			ty.Missing++
 		case t.composes(r):
 			ty.Accents++
@@ -39,8 +38,8 @@ func (t *Table) Of(text []byte) Typing {
 	return ty
 }
 
-// composes tells whether a character can be had with a dead key: an accent
-// with the space bar, or a letter that has one.
+// composes reports whether a dead key gives a character: an accent with the space
+// bar, or an accented letter.
 func (t *Table) composes(r rune) bool {
 	if _, ok := t.find(r, dead); ok {
 		return true
@@ -54,8 +53,7 @@ func (t *Table) composes(r rune) bool {
 	return has && puts
 }
 
-// combining are the accents that dead keys put on letters, by their combining
-// character.
+// combining are the accents of dead keys, by their combining character.
 var combining = map[rune]rune{
 	'\u0300': '`', '\u0301': '\'', '\u0302': '^', '\u0303': '~', '\u0308': '"', '\u0327': ',',
 }
@@ -71,9 +69,8 @@ func decompose(r rune) (base, accent rune) {
 	return base, combining[mark]
 }
 
-// Compare tells how a text that was typed with the keymap can be typed with
-// another: Moved are the characters that the same keys do not give there, and
-// the rest is of the other keymap.
+// Compare counts how a text that was typed with the keymap can be typed with
+// another one. Moved are the characters that the same keys do not give there.
 func (t *Table) Compare(other *Table, text []byte) Typing {
 	ty := other.Of(text)
 	for len(text) > 0 {
@@ -87,8 +84,8 @@ func (t *Table) Compare(other *Table, text []byte) Typing {
 	return ty
 }
 
-// Between compares how a text is typed with two keymaps, by their names. With
-// the same name, no keymap is looked at.
+// Between compares how a text is typed with two keymaps, by their names. For equal
+// names it reads no keymap.
 func Between(ctx context.Context, s sys.System, typed, boot string, text []byte) (Typing, error) {
 	if typed == boot {
 		return Typing{}, nil
@@ -104,7 +101,7 @@ func Between(ctx context.Context, s sys.System, typed, boot string, text []byte)
 	return from.Compare(&to, text), nil
 }
 
-// Characters is a number of characters in words.
+// Characters puts a number of characters into words.
 func Characters(n int) string {
 	if n == 1 {
 		return "1 character"

@@ -41,7 +41,7 @@ func TestSurvey(t *testing.T) {
 	if disk.ByID != "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A" || len(disk.Partitions) != 3 || len(disk.Live) > 0 {
 		t.Errorf("%+v", disk)
 	}
-	// The stick, through overlay, loop device and partition.
+	// The live medium, through overlay, loop device and partition.
 	stick := find(t, inv, "sda")
 	if !slices.Equal(stick.Live, []string{"/iso", "/nix/.ro-store", "/nix/store"}) {
 		t.Errorf("%q", stick.Live)
@@ -94,7 +94,7 @@ func TestLiveThroughMappers(t *testing.T) {
 	}
 }
 
-// bare is a machine of which lsblk tells next to nothing: the rest is in files.
+// bare is a machine whose lsblk prints next to nothing: the rest is in files.
 func bare(t *testing.T, names ...string) (*sys.Fake, string) {
 	t.Helper()
 	root := t.TempDir()
@@ -114,9 +114,9 @@ func bare(t *testing.T, names ...string) (*sys.Fake, string) {
 	return fake, root
 }
 
-// TestWhatOnlySysfsTells: the number of a disk's coming, a card in a slot, and
-// what no hardware is behind.
-func TestWhatOnlySysfsTells(t *testing.T) {
+// TestSysfs: a disk's sequence number, a card in a slot, and a device without
+// hardware.
+func TestSysfs(t *testing.T) {
 	fake, root := bare(t, "vda", "mmcblk0", "mmcblk1", "new0")
 	class := filepath.Join(root, "sys/class/block")
 	home := filepath.Join(root, "sys/devices/virtual/block/new0")
@@ -144,8 +144,8 @@ func TestWhatOnlySysfsTells(t *testing.T) {
 	}
 }
 
-// TestEmptyTable: what is behind a table without partitions counts, and the
-// table itself does not.
+// TestEmptyTable: data behind a table without partitions counts, the table itself
+// does not.
 func TestEmptyTable(t *testing.T) {
 	fake, root := bare(t, "vda", "vdb")
 	behind := make([]byte, 1<<20+1)
@@ -183,9 +183,9 @@ func TestSurveyFailsRatherThanGuess(t *testing.T) {
 
 func TestParseLsblk(t *testing.T) {
 	ds, err := block.ParseLsblk([]byte(`{"blockdevices": [
-		{"name": "sda", "size": "1000", "ro": "0", "rm": 1, "hotplug": true, "model": "A\u001b[31mB\n ", "mountpoints": [null, "/a", "[SWAP]"], "x": {}},
-		{"name": "cciss/c0d0", "kname": "cciss/c0d0", "size": -5, "ro": "what", "rm": null, "mountpoint": "/b", "log-sec": 4096, "ptuuid": "ABCD"},
-		{"name": "vg-a", "kname": "dm-0", "path": "/dev/mapper/vg-a", "size": "1.5T"}]}`))
+		{"name": "sda", "size": 1000, "ro": false, "rm": true, "hotplug": true, "model": "A\u001b[31mB\n ", "mountpoints": [null, "/a", "[SWAP]"], "x": {}},
+		{"name": "cciss/c0d0", "kname": "cciss/c0d0", "size": -5, "ro": true, "rm": null, "mountpoints": ["/b"], "log-sec": 4096, "ptuuid": "ABCD"},
+		{"name": "vg-a", "kname": "dm-0", "path": "/dev/mapper/vg-a", "size": null}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,8 +199,10 @@ func TestParseLsblk(t *testing.T) {
 	if c.Name != "dm-0" || c.Size != 0 || !c.Is("/dev/dm-0") || !c.Is("/dev/mapper/vg-a") || c.Is("/dev/dm-1") || c.Is("") {
 		t.Errorf("%+v", c)
 	}
-	deep := strings.Repeat(`{"name":"a","children":[`, 40) + strings.Repeat(`]}`, 40)
-	for _, bad := range []string{"", "null", "{}", `{"blockdevices": 3}`, `{"blockdevices": [3]}`, `{"blockdevices": [{}]}`, `{"blockdevices": [` + deep + `]}`} {
+	for _, bad := range []string{
+		"", "null", "{}", `{"blockdevices": 3}`, `{"blockdevices": [3]}`, `{"blockdevices": [{}]}`, `{"blockdevices": [{"name": "a", "size": "1.5T"}]}`,
+		`{"blockdevices": [{"name": "a", "ro": "what"}]}`,
+	} {
 		if _, err := block.ParseLsblk([]byte(bad)); err == nil {
 			t.Errorf("accepted: %.40s", bad)
 		}
@@ -210,8 +212,8 @@ func TestParseLsblk(t *testing.T) {
 func FuzzParseLsblk(f *testing.F) {
 	// Short ones: the fuzzer is slow to shorten what it finds.
 	for _, seed := range []string{
-		`{"blockdevices":[{"name":"a","size":"5","ro":"0","rm":1,"mountpoints":[null,"/a","[SWAP]"],"children":[{"name":"b","type":"part"}]}]}`,
-		`{"blockdevices":[{"name":"a","kname":"b","path":"/c","maj:min":"8:0","size":5,"ro":false,"mountpoint":"/a","model":"\u001bx\n"}]}`,
+		`{"blockdevices":[{"name":"a","size":5,"ro":false,"rm":true,"mountpoints":[null,"/a","[SWAP]"],"children":[{"name":"b","type":"part"}]}]}`,
+		`{"blockdevices":[{"name":"a","kname":"b","path":"/c","maj:min":"8:0","size":5,"ro":false,"mountpoints":["/a"],"model":"\u001bx\n"}]}`,
 		`{"blockdevices":[{"name":7,"size":{},"rm":[],"ptuuid":null}]}`,
 	} {
 		f.Add([]byte(seed))
@@ -252,7 +254,7 @@ func TestResolve(t *testing.T) {
 	if err := os.Symlink("/dev/loop", filepath.Join(root, "dev/loop")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := block.Resolve(root, "/dev/loop"); err == nil || !strings.Contains(err.Error(), "too many links") {
+	if _, err := block.Resolve(root, "/dev/loop"); err == nil || !strings.Contains(err.Error(), "too many symbolic links") {
 		t.Error(err)
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// errGone: the disk is not attached any more.
-var errGone = errors.New("the disk is gone: it was unplugged, or has failed")
+// errGone: the disk is no longer attached.
+var errGone = errors.New("the disk is gone: it was unplugged, or it failed")
 
-// Check makes sure that the disk is the one that was taken, that the paths of
-// the disk and its partitions lead to it, and that nobody but the install uses
-// a partition. The error is a *sys.Fault, of CodeGate before the first write.
+// Check makes sure that the disk is still the one from Take, that the paths of
+// the disk and its partitions lead to it, and that only the install uses it. The
+// error is a *sys.Fault, with CodeGate before the first write.
 func (h *Held) Check() error {
 	err := h.identify()
 	if err == nil {
@@ -27,7 +27,7 @@ func (h *Held) Check() error {
 	return h.fault(err)
 }
 
-// Identify is Check but for the users.
+// Identify is Check without the users of the disk.
 func (h *Held) Identify() error { return h.fault(h.identify()) }
 
 func (h *Held) identify() error {
@@ -60,7 +60,7 @@ func (h *Held) identify() error {
 	}
 	for _, p := range h.parts {
 		if n, ok := now[p.Number]; !ok || n.Extent != p.Extent || n.devNo != p.devNo {
-			return fmt.Errorf("partition %d of %s is not the one that was made", p.Number, h.path)
+			return fmt.Errorf("partition %d of %s is not the one that the installer made", p.Number, h.path)
 		}
 		if err := leadsTo(p.path, p.devNo); err != nil {
 			return err
@@ -72,13 +72,12 @@ func (h *Held) identify() error {
 func leadsTo(path, devNo string) error {
 	number, err := nodeNumber(path)
 	if err == nil && number != devNo {
-		err = fmt.Errorf("%s is device %s now, and the disk that was confirmed has %s", path, number, devNo)
+		err = fmt.Errorf("%s is device %s now; the confirmed disk has %s", path, number, devNo)
 	}
 	return err
 }
 
-// checkMapper makes sure that a mapper's node leads to what was built upon the
-// held disk, and upon nothing else.
+// checkMapper makes sure that a mapper is upon the held disk and nothing else.
 func (h *Held) checkMapper(path string) error {
 	number, err := nodeNumber(path)
 	if err != nil {
@@ -97,19 +96,19 @@ func (h *Held) checkMapper(path string) error {
 	return nil
 }
 
-// fault explains an error by what it means for the disk.
+// fault adds a hint that depends on whether the disk was written to.
 func (h *Held) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	code, hint := sys.CodeGate, "look at the disks again and confirm anew; nothing was written"
+	code, hint := sys.CodeGate, "look at the disks again and confirm again; nothing was written"
 	if h.wrote {
-		code, hint = sys.CodeWritten, "`lsblk` and `findmnt` show what there is now; let go of the disk and start again"
+		code, hint = sys.CodeWritten, "`lsblk` and `findmnt` show the current state; release the disk and start over"
 	}
 	return sys.WithHint(err, code, hint, "making sure of the disk before the next write")
 }
 
-// judge makes sure that nobody but the install uses the disk.
+// judge makes sure that only the install uses the disk.
 func (h *Held) judge() error {
 	if h.shell || h.whole != nil {
 		return nil
@@ -123,23 +122,21 @@ func (h *Held) judge() error {
 		if err != nil {
 			return err
 		}
-		for _, u := range uses {
-			if !u.own {
-				return fmt.Errorf("something came in: %s", u.what)
-			}
+		if i := slices.IndexFunc(uses, func(u use) bool { return !u.own }); i >= 0 {
+			return fmt.Errorf("something else uses the disk: %s", uses[i].what)
 		}
 	}
 	return nil
 }
 
-// use is something that uses a device or what is built upon it.
+// use is one use of a device or of a device upon it.
 type use struct {
 	what string
 	own  bool // the install made it
 }
 
-// uses are all that can be seen. What cannot be, such as a mount in another
-// namespace, keeps a claim from being had.
+// uses lists the uses that this process can see. Others, such as a mount in
+// another namespace, make a claim fail.
 func (h *Held) uses(devNo string) ([]use, error) {
 	var all []use
 	numbers := upon(devNo, func(number, name string) {
@@ -161,14 +158,14 @@ func (h *Held) uses(devNo string) ([]use, error) {
 	}
 	for _, s := range swaps {
 		if n, err := nodeNumber(s.Path); err == nil && slices.Contains(numbers, n) {
-			all = append(all, use{nameOf(n) + " is swapped to", h.made(sys.SwapOn(s.Path))})
+			all = append(all, use{nameOf(n) + " is swap in use", h.made(sys.SwapOn(s.Path))})
 		}
 	}
 	return all, nil
 }
 
-// upon are the number of a device and those of all that is built upon it. each
-// is called for every holder of one of them.
+// upon lists the numbers of a device and of all devices upon it. It calls each
+// for every holder of one of them.
 func upon(devNo string, each func(number, holder string)) []string {
 	numbers := []string{devNo}
 	for i := 0; i < len(numbers); i++ {
@@ -183,9 +180,9 @@ func upon(devNo string, each func(number, holder string)) []string {
 	return numbers
 }
 
-// Mounted makes sure that the file systems at these mount points are the disk's:
-// not the live system's below, nor one that somebody has mounted above. The
-// host's own commands may have done so.
+// Mounted makes sure that the file systems at these mount points are the disk's,
+// not the live system's below or another one above. The host's own commands may
+// mount and unmount, so it does nothing after them.
 func (h *Held) Mounted(points ...string) error {
 	if h == nil || h.shell {
 		return nil
@@ -198,7 +195,7 @@ func (h *Held) Mounted(points ...string) error {
 		var st unix.Stat_t
 		err := unix.Stat(point, &st)
 		if number := MajorMinor(st.Dev); err == nil && !slices.Contains(numbers, number) {
-			err = fmt.Errorf("it was unmounted, or something was mounted above it: there is device %s now", number)
+			err = fmt.Errorf("it was unmounted, or something was mounted over it: device %s is there now", number)
 		}
 		if err != nil {
 			return h.fault(fmt.Errorf("%s is not the target's: %w", point, err))
@@ -218,8 +215,8 @@ func nameOf(devNo string) string {
 
 func (h *Held) made(c sys.Condition) bool { return slices.Contains(h.own, c) }
 
-// mountIsOwn tells whether something is mounted where the install has mounted
-// the target, or below.
+// mountIsOwn reports whether a mount point is one of the install's, or below
+// one.
 func (h *Held) mountIsOwn(point string) bool {
 	for dir := point; ; dir = filepath.Dir(dir) {
 		if h.made(sys.Mounted(dir)) {
@@ -231,16 +228,15 @@ func (h *Held) mountIsOwn(point string) bool {
 	}
 }
 
-// partitionsOf are the partitions that the kernel has of a disk, by number.
+// partitionsOf lists the kernel's partitions of a disk, by number.
 func partitionsOf(devNo string) (map[int]heldPartition, error) {
 	home := sysfsOf(devNo)
-	entries, err := os.ReadDir(home + "/")
-	if err != nil {
+	if _, err := os.Stat(home); err != nil {
 		return nil, errGone
 	}
 	parts := map[int]heldPartition{}
-	for _, e := range entries {
-		dir := filepath.Join(home, e.Name())
+	for _, name := range list(home + "/") {
+		dir := filepath.Join(home, name)
 		n := int(readNumber(filepath.Join(dir, "partition")))
 		if n == 0 {
 			continue
@@ -255,14 +251,4 @@ func partitionsOf(devNo string) (map[int]heldPartition, error) {
 		}
 	}
 	return parts, nil
-}
-
-// release lets go of a partition for a command.
-func (p *heldPartition) release() error {
-	if p.claim == nil {
-		return nil
-	}
-	err := p.claim.Close()
-	p.claim = nil
-	return err
 }

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -12,11 +13,11 @@ const (
 	ContentUnreadable = "content that cannot be read"
 )
 
-// content looks into a disk on which no signature was found: plain dm-crypt
-// and VeraCrypt have none, and a probe that was not permitted finds none. It
-// reads the first and last 64 KiB and as much from 1 MiB on, without holding
-// the disk; of one with an empty partition table, which has its two copies at
-// the ends, only the latter. Empty means that all of that is zero.
+// content reads a disk without a signature: plain dm-crypt and VeraCrypt have
+// none, and blkid without permission finds none. It reads the first and last
+// 64 KiB and 64 KiB from 1 MiB on, without claiming the disk. An empty
+// partition table has its copies at both ends, so there it reads only the third
+// place. The result is empty if all of that is zero.
 func content(path string, size int64, hasTable bool) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -33,16 +34,9 @@ func content(path string, size int64, hasTable bool) string {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return ContentUnreadable
 		}
-		for _, c := range b[:n] {
-			if c != 0 {
-				return ContentUnknown
-			}
+		if len(bytes.Trim(b[:n], "\x00")) > 0 {
+			return ContentUnknown
 		}
 	}
 	return ""
-}
-
-// unmarked tells if nothing is known of what is on a disk that has a size.
-func (d Device) unmarked() bool {
-	return d.Size > 0 && d.FSType == "" && len(d.Partitions)+len(d.Children) == 0
 }

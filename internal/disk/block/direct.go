@@ -3,14 +3,14 @@ package block
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Direct reads a device past the kernel's cache (open(2), O_DIRECT): what it
-// returns is what the disk has now. It is for one goroutine.
+// Direct reads a device past the kernel's cache (open(2), O_DIRECT), so that the
+// bytes come from the disk. Use it in one goroutine.
 type Direct struct {
 	f    *os.File
 	size int64
@@ -18,46 +18,41 @@ type Direct struct {
 }
 
 const (
-	directAlign  = 4096 // a multiple of every sector size in use
+	directAlign  = 4096 // a multiple of every common sector size
 	directBuffer = 1 << 20
 )
 
-// OpenDirect opens a block device, or an image file, for reading. A file on a
-// file system that has no direct reads is read through the cache.
+// OpenDirect opens a block device, or an image file, for reading. A file goes
+// through the cache if its file system has no direct reads.
 func OpenDirect(path string) (*Direct, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(path, unix.O_DIRECT, 0)
 	if errors.Is(err, unix.EINVAL) {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-			}
-			return newDirect(fd, path)
+		if info, statErr := os.Stat(path); statErr == nil && info.Mode().IsRegular() {
+			f, err = os.Open(path)
 		}
 	}
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	return newDirect(fd, path)
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Direct{f: f, size: size, buf: Aligned(directBuffer)}, nil
 }
 
-func newDirect(fd int, path string) (*Direct, error) {
-	d := &Direct{f: os.NewFile(uintptr(fd), path)}
-	var err error
-	if d.size, err = d.f.Seek(0, io.SeekEnd); err == nil {
-		d.buf, err = unix.Mmap(-1, 0, directBuffer, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	}
-	if err != nil {
-		return nil, errors.Join(err, d.f.Close())
-	}
-	return d, nil
+// Aligned is a buffer that starts on a page, as O_DIRECT needs it.
+func Aligned(size int) []byte {
+	b := make([]byte, size+directAlign)
+	start := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (directAlign - 1) // the collector moves no memory
+	return b[start:][:size:size]
 }
 
 // Size is the device's size in bytes.
 func (d *Direct) Size() int64 { return d.size }
 
-// Close lets go of the device.
-func (d *Direct) Close() error { return errors.Join(unix.Munmap(d.buf), d.f.Close()) }
+// Close closes the device.
+func (d *Direct) Close() error { return d.f.Close() }
 
 // ReadAt implements io.ReaderAt.
 func (d *Direct) ReadAt(p []byte, off int64) (int, error) {

@@ -7,21 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/sys"
 )
 
-// Facts are what a disk says of itself through an open descriptor: by ioctl,
-// and by what sysfs shows of its device number.
+// Facts are what the kernel says of an open disk: by ioctl, and in sysfs by its
+// device number.
 type Facts struct {
 	DevNo         string // major:minor
 	DiskSeq       uint64 // 0: the kernel has none
 	Size          int64  // bytes
 	LogicalSector int    // bytes
 	ReadOnly      bool
-	Serial, WWN   string // as sysfs writes them; empty: it has none
+	Serial, WWN   string // as sysfs writes them; may be empty
 }
 
 func factsOf(f *os.File) (Facts, error) {
@@ -29,45 +30,22 @@ func factsOf(f *os.File) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	facts := Facts{DevNo: number}
-	fd := int(f.Fd())
-	if facts.DiskSeq, err = diskSeq(fd); err != nil {
-		return Facts{}, err
-	}
-	if facts.LogicalSector, err = unix.IoctlGetInt(fd, unix.BLKSSZGET); err != nil {
-		return Facts{}, err
-	}
-	ro, err := unix.IoctlGetInt(fd, unix.BLKROGET)
-	if err != nil {
-		return Facts{}, err
-	}
-	facts.ReadOnly = ro != 0
-	size, err := unix.IoctlGetInt(fd, unix.BLKGETSIZE64)
-	if err != nil {
-		return Facts{}, err
-	}
-	facts.Size = int64(size)
-	home := sysfsOf(number)
-	if _, err := os.Stat(home); err != nil {
-		return Facts{}, err
-	}
-	first := func(names ...string) string {
-		for _, n := range names {
-			if text := readText(filepath.Join(home, n)); text != "" {
-				return text
-			}
-		}
-		return ""
-	}
-	facts.Serial = first("serial", "device/serial")
-	facts.WWN = first("wwid", "device/wwid")
-	return facts, nil
+	fd, home := int(f.Fd()), sysfsOf(number)
+	seq, errSeq := diskSeq(fd)
+	sector, errSector := unix.IoctlGetInt(fd, unix.BLKSSZGET)
+	ro, errRO := unix.IoctlGetInt(fd, unix.BLKROGET)
+	size, errSize := unix.IoctlGetInt(fd, unix.BLKGETSIZE64)
+	_, errHome := os.Stat(home)
+	return Facts{
+		DevNo: number, DiskSeq: seq, Size: int64(size), LogicalSector: sector, ReadOnly: ro != 0,
+		Serial: firstText(home, "serial", "device/serial"), WWN: firstText(home, "wwid", "device/wwid"),
+	}, errors.Join(errSeq, errSector, errRO, errSize, errHome)
 }
 
-// Differ says why facts are not those of the device, or is empty.
+// Differ says how the facts contradict a device, or is empty.
 func (f Facts) Differ(d Device) string {
 	differ := func(what string, is, found any) string {
-		return fmt.Sprintf("%s is not the disk that was confirmed: its %s is %v, and not %v", d.Path, what, is, found)
+		return fmt.Sprintf("%s is not the disk that was confirmed: its %s is %v, not %v", d.Path, what, is, found)
 	}
 	switch {
 	case f.DevNo != d.DevNo:
@@ -88,8 +66,8 @@ func (f Facts) Differ(d Device) string {
 	return ""
 }
 
-// unlike tells whether two names of one thing contradict each other: lsblk and
-// sysfs may each leave out a part.
+// unlike reports whether two names of one thing contradict each other: lsblk and
+// sysfs may each omit a part.
 func unlike(a, b string) bool {
 	return a != "" && b != "" && !strings.Contains(a, b) && !strings.Contains(b, a)
 }
@@ -97,20 +75,18 @@ func unlike(a, b string) bool {
 // serialForm writes a serial number as udev does (systemd: udev-util.c).
 func serialForm(s string) string { return strings.Join(strings.Fields(s), "_") }
 
-// wwnForm leaves the digits of a WWN. Other names that sysfs has in its place,
-// such as t10.*, are none.
+// wwnForm is the digits of a WWN, or empty for other names in its place in sysfs,
+// such as t10.*.
 func wwnForm(s string) string {
-	s = strings.ToLower(s)
-	for _, kind := range []string{"0x", "naa.", "eui.", "uuid.", "nvme."} {
-		if digits, ok := strings.CutPrefix(s, kind); ok {
-			return digits
-		}
+	kind, digits := cutWWN(s)
+	if kind == "" {
+		return ""
 	}
-	return ""
+	return digits
 }
 
-// diskSeq is the kernel's number of the disk's coming, or 0 before Linux 5.15.
-// It is of 64 bits, as an int is wherever this program runs.
+// diskSeq is the kernel's sequence number of the disk, or 0 before Linux 5.15. It
+// has 64 bits, as an int has wherever this program runs.
 func diskSeq(fd int) (uint64, error) {
 	seq, err := unix.IoctlGetInt(fd, unix.BLKGETDISKSEQ)
 	if errors.Is(err, unix.ENOTTY) {
@@ -121,24 +97,22 @@ func diskSeq(fd int) (uint64, error) {
 
 // deviceNumber is the major:minor of an open block device.
 func deviceNumber(f *os.File) (string, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return "", &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
-	}
-	return numberOf(f.Name(), st)
+	info, err := f.Stat()
+	return numberOf(f.Name(), info, err)
 }
 
-// nodeNumber is the major:minor that a path leads to now.
+// nodeNumber is the major:minor of the block device that a path leads to.
 func nodeNumber(path string) (string, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	return numberOf(path, st)
+	info, err := os.Stat(path)
+	return numberOf(path, info, err)
 }
 
-func numberOf(path string, st unix.Stat_t) (string, error) {
-	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
+func numberOf(path string, info fs.FileInfo, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return "", &fs.PathError{Op: "stat", Path: path, Err: unix.ENOTBLK}
 	}
 	return MajorMinor(st.Rdev), nil
@@ -153,18 +127,18 @@ func sysfsOf(devNo string) string { return filepath.Join("/sys/dev/block", devNo
 func OpenFault(path string, err error) error {
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EWOULDBLOCK):
-		return sys.Faultf(sys.CodeGate, "`lsblk` and `fuser` show what uses it; let go of it and start over", "%s is in use", path)
+		return sys.Faultf(sys.CodeGate, "`lsblk` and `fuser` show what uses it; release it and start over", "%s is in use", path)
 	case errors.Is(err, unix.EROFS):
-		return sys.Faultf(sys.CodeDisk, "look for a switch on it, or take another", "%s is write-protected", path)
+		return sys.Faultf(sys.CodeDisk, "look for a switch on it, or use another disk", "%s is write-protected", path)
 	case errors.Is(err, fs.ErrPermission):
 		return NoPermission(path)
 	case errors.Is(err, unix.ENOMEDIUM):
-		return sys.Faultf(sys.CodeDisk, "put one in", "%s has no medium in it", path)
+		return sys.Faultf(sys.CodeDisk, "insert one", "%s has no medium", path)
 	}
-	return sys.WithHint(err, sys.CodeGate, "if it was pulled out, plug it in and start over; nothing was written", "opening "+path)
+	return sys.WithHint(err, sys.CodeGate, "if it was unplugged, plug it in and start over; nothing was written", "opening "+path)
 }
 
-// NoPermission is the error of a disk that this user may not open.
+// NoPermission is the error for a disk that this user may not open.
 func NoPermission(path string) error {
 	return sys.Faultf(sys.CodeMachine, "run it with sudo, or as root", "%s cannot be opened by this user", path)
 }

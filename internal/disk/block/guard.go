@@ -8,10 +8,10 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Guard is the System of the steps after the gate. Each command that is given
-// the disk, a partition of it or a mapper is preceded by Check, has the claim
-// to its partitions let go of, and is followed by the claim. What steps do, to
-// be undone later, is known as the install's own use of the disk.
+// Guard is the System of the steps after the gate. Before a command that names
+// the disk, one of its partitions or a mapper, it makes Check and releases the
+// claims to those partitions; afterwards it claims them again. What a step does
+// and can undo is the install's own use of the disk.
 func (h *Held) Guard(s sys.System) sys.System { return guard{s, h} }
 
 type guard struct {
@@ -49,10 +49,10 @@ func (g guard) Do(ctx context.Context, c, undo sys.Cmd) error {
 	})
 }
 
-// around runs a command between a check and the claims.
+// around runs a command between Check and the claims.
 func (h *Held) around(ctx context.Context, c sys.Cmd, run func() error) error {
-	given, shell := h.given(c)
-	if !given && !shell {
+	named, shell := h.names(c)
+	if !named && !shell {
 		return run()
 	}
 	err := h.Check()
@@ -65,8 +65,9 @@ func (h *Held) around(ctx context.Context, c sys.Cmd, run func() error) error {
 		return err
 	}
 	for i := range h.parts {
-		if p := &h.parts[i]; shell || slices.Contains(c.Argv, p.path) {
-			if err := p.release(); err != nil {
+		if p := &h.parts[i]; p.claim != nil && (shell || slices.Contains(c.Argv, p.path)) {
+			err := p.claim.Close()
+			if p.claim = nil; err != nil {
 				return err
 			}
 		}
@@ -78,12 +79,12 @@ func (h *Held) around(ctx context.Context, c sys.Cmd, run func() error) error {
 	return h.fault(h.claimAll(ctx))
 }
 
-// given tells whether a command is given the disk or something of it. A shell
-// may name devices in ways that cannot be seen: its commands are the host's
-// own, which come when all is mounted.
-func (h *Held) given(c sys.Cmd) (given, shell bool) {
+// names reports whether a command names the disk or a part of it, and whether it
+// is a shell. A shell may name devices in ways that words do not show; it runs
+// the host's own commands, after everything is mounted.
+func (h *Held) names(c sys.Cmd) (named, shell bool) {
 	for _, word := range c.Argv {
-		given = given || strings.Contains(word, h.path) || strings.HasPrefix(word, "/dev/mapper/")
+		named = named || strings.Contains(word, h.path) || strings.HasPrefix(word, "/dev/mapper/")
 	}
-	return given, c.Argv[0] == "sh"
+	return named, c.Argv[0] == "sh"
 }

@@ -13,37 +13,34 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Held is a disk that this program has open from the gate to the end: while it
-// is, no other device can come to its number, so whatever is found by that
-// number is of the disk that was confirmed.
+// Held is the target disk, open from the gate to the end of the install. While
+// it is open, no other device can get its number, so everything with that number
+// belongs to the confirmed disk.
 //
-// Until the partitions are written the whole disk is claimed (open(2), O_EXCL
-// of a block device): nobody can claim it or a partition of it, which is what
-// mounting, swapping, mapping and mkfs do. After HandOver each partition is
-// claimed instead, and a claim is let go of only for the command that is given
-// the partition; see Guard.
+// Until the partitions are written, Held claims the whole disk (open(2), O_EXCL
+// of a block device): nothing else can claim it or a partition of it, as mount,
+// swapon, dmsetup and mkfs do. After HandOver it claims each partition instead,
+// and releases a claim only for a command that names the partition, see Guard.
 //
-// None of the descriptors is inherited by a command. The zero value holds
-// nothing.
+// No command inherits the descriptors. The zero value holds nothing.
 type Held struct {
 	path  string
 	facts Facts
 
 	whole *os.File // claims all of it; nil after HandOver
-	lock  *os.File // keeps udev from looking (flock); nil after HandOver
+	lock  *os.File // keeps udev away (flock); nil after HandOver
 	disk  *os.File // read-only, and claims nothing
 
 	parts []heldPartition // after HandOver
-	own   []sys.Condition // what the install made of it, and will take back
-	wrote bool            // a command was given the disk
-	// shell: the host's own commands ran, and what they made of the disk is
-	// not known.
+	own   []sys.Condition // the install's own uses of it, which it will undo
+	wrote bool            // a command ran that names the disk
+	// shell: the host's own commands ran, so uses of the disk may be theirs.
 	shell bool
 
-	between func() // in tests: called while nothing is claimed
+	between func() // in tests: called when nothing is claimed
 }
 
-// Extent is where the kernel has a partition. Start and Size are bytes.
+// Extent is the place of a partition. Start and Size are in bytes.
 type Extent struct {
 	Number      int
 	Start, Size int64
@@ -53,20 +50,20 @@ type heldPartition struct {
 	Extent
 	path  string
 	devNo string
-	claim *os.File // nil while a command or the install itself uses it
+	claim *os.File // nil while a command or the install uses it
 }
 
-// How long udev or another that only looks may be in the way.
+// How long udev or another reader may be in the way.
 const (
 	lockPatience  = 10 * time.Second
 	claimPatience = 2 * time.Second
 	patienceStep  = 50 * time.Millisecond
 )
 
-// Take opens a disk exclusively for writing, and keeps udev from looking at it
-// (systemd: docs/BLOCK_DEVICE_LOCKING.md). Nothing is written.
+// Take opens a disk exclusively for writing, and keeps udev away from it
+// (systemd: docs/BLOCK_DEVICE_LOCKING.md). It writes nothing.
 func (h *Held) Take(ctx context.Context, path string) (Facts, error) {
-	_ = h.Close() // of an earlier try
+	_ = h.Close() // of an earlier attempt
 	h.path = path
 	err := h.take(ctx)
 	if err != nil {
@@ -76,7 +73,7 @@ func (h *Held) Take(ctx context.Context, path string) (Facts, error) {
 }
 
 func (h *Held) take(ctx context.Context) (err error) {
-	// udev claims a disk for a moment when it reads the table again.
+	// udev claims a disk for a moment when it rereads the table.
 	err = retry(ctx, claimPatience, unix.EBUSY, func() (err error) {
 		h.whole, err = os.OpenFile(h.path, os.O_RDWR|os.O_EXCL, 0)
 		return err
@@ -87,10 +84,10 @@ func (h *Held) take(ctx context.Context) (err error) {
 	if h.facts, err = factsOf(h.whole); err != nil {
 		return err
 	}
-	if h.lock, err = h.openSame(os.O_RDWR); err != nil {
+	if h.lock, err = openNumber(h.path, os.O_RDWR, h.facts.DevNo); err != nil {
 		return err
 	}
-	if h.disk, err = h.openSame(os.O_RDONLY); err != nil {
+	if h.disk, err = openNumber(h.path, os.O_RDONLY, h.facts.DevNo); err != nil {
 		return err
 	}
 	return retry(ctx, lockPatience, unix.EWOULDBLOCK, func() error {
@@ -98,15 +95,7 @@ func (h *Held) take(ctx context.Context) (err error) {
 	})
 }
 
-// openSame opens the path again, and makes sure that it leads to the disk that
-// is open already.
-func (h *Held) openSame(flags int) (*os.File, error) {
-	return openNumber(h.path, flags, h.facts.DevNo)
-}
-
-// errReplaced: the node of a path is not that of the device any more.
-var errReplaced = errors.New("it leads to another device now")
-
+// openNumber opens a path and checks that it leads to the device of a number.
 func openNumber(path string, flags int, devNo string) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -114,7 +103,7 @@ func openNumber(path string, flags int, devNo string) (*os.File, error) {
 	}
 	number, err := deviceNumber(f)
 	if err == nil && number != devNo {
-		err = &fs.PathError{Op: "open", Path: path, Err: errReplaced}
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it leads to another device now")}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -122,32 +111,32 @@ func openNumber(path string, flags int, devNo string) (*os.File, error) {
 	return f, nil
 }
 
-// File is the disk as it is open for writing, until HandOver; nil afterwards.
+// File is the disk, open for writing; nil after HandOver.
 func (h *Held) File() *os.File { return h.whole }
 
-// Facts are what the disk said of itself when it was taken.
+// Facts are those of the disk when Take opened it.
 func (h *Held) Facts() Facts { return h.facts }
 
-// Reread makes the kernel read the partition table. It does so on the exclusive
-// descriptor, so that nobody can come in meanwhile.
+// Reread makes the kernel read the partition table, on the exclusive descriptor,
+// so that nothing else can claim the disk meanwhile.
 func (h *Held) Reread(ctx context.Context) error {
 	if h.whole == nil {
 		return errors.New("the disk is not held")
 	}
-	// Whoever has an old partition open, to look at it, is soon done.
+	// A reader of an old partition ends soon.
 	err := retry(ctx, lockPatience, unix.EBUSY, func() error {
 		return unix.IoctlSetInt(int(h.whole.Fd()), unix.BLKRRPART, 0)
 	})
 	if err != nil {
-		return fmt.Errorf("the kernel does not read the new partition table of %s: %w", h.path, err)
+		return fmt.Errorf("the kernel cannot read the new partition table of %s: %w", h.path, err)
 	}
 	return nil
 }
 
-// HandOver makes of the claim to the whole disk one to each partition. They
-// must be the kernel's, all of them and no other. Between the two claims is a
-// moment; whoever came in then has the disk or a partition, and the claim to
-// that one fails. Then udev may look.
+// HandOver replaces the claim to the whole disk by a claim to each partition. The
+// kernel must have exactly the wanted partitions. If anything else claims the
+// disk or a partition in the moment between, HandOver fails. Then it lets udev
+// at the disk.
 func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	if h.whole == nil {
 		return errors.New("the disk is not held")
@@ -163,13 +152,13 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	for _, w := range want {
 		p, ok := found[w.Number]
 		if !ok || p.Extent != w {
-			return h.fault(fmt.Errorf("the kernel has partition %d as %+v, written was %+v", w.Number, p.Extent, w))
+			return h.fault(fmt.Errorf("the kernel has partition %d as %+v; the installer wrote %+v", w.Number, p.Extent, w))
 		}
 		p.path = PartitionPath(h.path, w.Number)
 		parts = append(parts, p)
 	}
 	if len(found) != len(want) {
-		return h.fault(fmt.Errorf("the kernel has %d partitions, written were %d", len(found), len(want)))
+		return h.fault(fmt.Errorf("the kernel has %d partitions; the installer wrote %d", len(found), len(want)))
 	}
 	err = h.whole.Close()
 	h.whole, h.parts = nil, parts
@@ -179,19 +168,16 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	if err == nil {
 		err = h.claimAll(ctx)
 	}
-	// Closing a descriptor that could write is what udev takes as the sign to
-	// look again, and the claims keep it from reading the table anew, which
-	// would take the partitions away for a moment.
+	// Closing a writable descriptor makes udev probe the disk. The claims keep
+	// udev from rereading the table, which would remove the partitions for a
+	// moment.
 	err = errors.Join(err, h.lock.Close())
 	h.lock = nil
-	if err != nil {
-		return h.fault(err)
-	}
-	return nil
+	return h.fault(err)
 }
 
-// claimAll takes every partition that the install does not use, and sees that
-// nobody else does.
+// claimAll claims every partition that the install does not use, and checks that
+// nothing else uses one.
 func (h *Held) claimAll(ctx context.Context) error {
 	for i := range h.parts {
 		if err := h.claim(ctx, &h.parts[i]); err != nil {
@@ -201,7 +187,7 @@ func (h *Held) claimAll(ctx context.Context) error {
 	return h.judge()
 }
 
-// claim takes a partition, unless the install itself uses it.
+// claim claims a partition, unless something uses it that judge will find.
 func (h *Held) claim(ctx context.Context, p *heldPartition) error {
 	if p.claim != nil {
 		return nil
@@ -215,7 +201,7 @@ func (h *Held) claim(ctx context.Context, p *heldPartition) error {
 			if lookErr != nil {
 				return lookErr
 			}
-			if len(uses) > 0 { // of whom, judge says
+			if len(uses) > 0 { // judge finds out whose they are
 				return nil
 			}
 		}
@@ -227,7 +213,7 @@ func (h *Held) claim(ctx context.Context, p *heldPartition) error {
 	return err
 }
 
-// Close lets go of the disk. Held then holds nothing.
+// Close releases the disk. Held then holds nothing.
 func (h *Held) Close() error {
 	if h == nil {
 		return nil
@@ -247,7 +233,7 @@ func (h *Held) Close() error {
 	return errors.Join(errs...)
 }
 
-// retry does something again while it fails with an error that passes.
+// retry repeats something while it fails with a passing error.
 func retry(ctx context.Context, patience time.Duration, passing error, do func() error) error {
 	for deadline := time.Now().Add(patience); ; {
 		err := do()

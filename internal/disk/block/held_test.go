@@ -41,7 +41,7 @@ func loopDisk(t *testing.T) string {
 	return path
 }
 
-// ownLoop is a loop device that nobody else finds to be free when it is.
+// ownLoop is a loop device that no other process picks as a free one.
 func ownLoop(t *testing.T) string {
 	t.Helper()
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
@@ -140,8 +140,8 @@ func machine() sys.System {
 	return &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}
 }
 
-// From the gate to the end there is no time at which another could have the
-// disk, but for the commands that get a partition, and these find it free.
+// From the gate to the end nothing else can claim the disk. Only a command that
+// names a partition finds it free.
 func TestHeld(t *testing.T) {
 	path := loopDisk(t)
 	h := takeDisk(t, path)
@@ -287,7 +287,7 @@ func TestTakeAnotherDisk(t *testing.T) {
 	}
 }
 
-// Whatever is not the disk any more is refused before the next command.
+// Check refuses anything that is no longer the disk before the next command.
 func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		happens func(t *testing.T, h *Held, path string)
@@ -331,8 +331,7 @@ func TestCheckBeforeTheFirstWrite(t *testing.T) {
 	}
 }
 
-// away moves a node, which the kernel would not take for its own again if it
-// were made anew.
+// away moves a node: the kernel would not recognize a new one as its own.
 func away(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Rename(path, path+"-away"); err != nil {
@@ -354,7 +353,7 @@ func swapNode(t *testing.T, path string) {
 	}
 }
 
-// Whoever comes in while the claims change hands is noticed.
+// HandOver notices other users of the disk between its two claims.
 func TestHandOverNoticed(t *testing.T) {
 	for name, c := range map[string]struct {
 		comes func(t *testing.T, path string)
@@ -364,7 +363,7 @@ func TestHandOverNoticed(t *testing.T) {
 		"a claim to the disk":    {claimFor, "something else holds"},
 		"a mount": {func(t *testing.T, path string) {
 			mountFor(t, PartitionPath(path, 2))
-		}, "something came in: /dev/"},
+		}, "something else uses the disk: /dev/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := loopDisk(t)
@@ -420,7 +419,7 @@ func (i *intruder) Run(context.Context, sys.Cmd) error {
 	return nil
 }
 
-// Whoever comes in while a command has a partition is noticed before the next.
+// Guard notices other users of a partition after the command that had it.
 func TestGuardNotices(t *testing.T) {
 	for name, c := range map[string]struct {
 		comes func(t *testing.T, path string)
@@ -458,7 +457,7 @@ func TestGuardNotices(t *testing.T) {
 		refused(t, g.Run(t.Context(), sys.Cmd{Argv: []string{"blkid", p2}}), sys.CodeWritten, "is mounted at")
 		// What the host's own commands do with its disk is theirs to know.
 		if err := g.Run(t.Context(), sys.Cmd{Argv: []string{"sh", "-c", "true"}}); err == nil {
-			t.Error("a mount of somebody else was missed")
+			t.Error("missed a foreign mount")
 		}
 	})
 	t.Run("the host's own commands", func(t *testing.T) {

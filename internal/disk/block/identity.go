@@ -1,12 +1,13 @@
 package block
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Identity is what a disk is known again by.
+// Identity recognizes a disk that was chosen earlier.
 type Identity struct {
 	Path          string `json:"path"`
 	WWN           string `json:"wwn,omitempty"`
@@ -16,11 +17,12 @@ type Identity struct {
 	LogicalSector int    `json:"logicalSector"` // bytes
 	PTUUID        string `json:"ptUUID,omitempty"`
 	DevNo         string `json:"devNo"`
-	// DiskSeq is of this boot and of this time of being plugged in, see Lasting.
+	// DiskSeq changes when the machine restarts or the disk is plugged in again,
+	// see Lasting.
 	DiskSeq uint64 `json:"diskSeq,omitempty"`
 }
 
-// IdentityOf notes what a device is known again by.
+// IdentityOf is the identity of a device.
 func IdentityOf(d Device) Identity {
 	return Identity{
 		Path: d.Path, WWN: d.WWN, Serial: d.Serial, Model: d.Model, Size: d.Size,
@@ -28,19 +30,19 @@ func IdentityOf(d Device) Identity {
 	}
 }
 
-// Lasting is the identity for what may be read after a restart.
+// Lasting is the identity to keep over a restart.
 func (id Identity) Lasting() Identity {
 	id.DiskSeq = 0
 	return id
 }
 
-// Same tells if other is the same disk with the same partition table, and if
-// not, why. WWN and serial number must agree if either disk has one; the path
-// may change if they do. Without them, path and device number must agree. A
-// disk that came later is another one, however much it looks like the first.
+// Same reports whether other is the same disk with the same partition table,
+// and if not, why. WWN and serial number must match if either disk has one;
+// then the path may change. Without them, path and device number must match. A
+// disk that was plugged in later is another one, even if it looks the same.
 func (id Identity) Same(other Identity) (same bool, why string) {
 	differ := func(what, was, is string) (bool, string) {
-		return false, fmt.Sprintf("its %s was %s and is %s now", what, orNone(was), orNone(is))
+		return false, fmt.Sprintf("its %s was %s and is %s now", what, cmp.Or(was, "none"), cmp.Or(is, "none"))
 	}
 	switch {
 	case id.WWN != other.WWN:
@@ -54,7 +56,7 @@ func (id Identity) Same(other Identity) (same bool, why string) {
 	case id.LogicalSector != other.LogicalSector:
 		return differ("sector size", fmt.Sprint(id.LogicalSector), fmt.Sprint(other.LogicalSector))
 	case id.DiskSeq != other.DiskSeq && id.DiskSeq != 0 && other.DiskSeq != 0:
-		return false, "a disk was attached in its place since"
+		return false, "another disk was attached in its place"
 	case id.PTUUID != other.PTUUID:
 		return differ("partition table", id.PTUUID, other.PTUUID)
 	case id.WWN == "" && id.Serial == "" && id.Path != other.Path:
@@ -65,9 +67,9 @@ func (id Identity) Same(other Identity) (same bool, why string) {
 	return true, ""
 }
 
-// SameDisk tells whether two devices are paths to one disk: their WWN is the
-// same, and nothing contradicts it. Cheap bridges give all their disks one WWN
-// or one serial number, so neither is enough if the other differs.
+// SameDisk reports whether two devices are paths to one disk: they have the same
+// WWN, and nothing contradicts it. Cheap bridges give all their disks one WWN or
+// one serial number, so neither is enough if the other differs.
 func SameDisk(a, b Device) bool {
 	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
 	wwn := tellingWWN(a.WWN)
@@ -75,23 +77,16 @@ func SameDisk(a, b Device) bool {
 		wwn != "" && wwn == tellingWWN(b.WWN) && !differ(tellingSerial(a.Serial), tellingSerial(b.Serial)) && !differ(a.Model, b.Model)
 }
 
-// WithoutOtherPaths lists the devices but for the other paths to a disk.
+// WithoutOtherPaths lists the devices except the other paths to a disk.
 func (inv *Inventory) WithoutOtherPaths(to Device) []Device {
 	return slices.DeleteFunc(slices.Clone(inv.Devices), func(d Device) bool { return SameDisk(d, to) })
 }
 
-// tellingWWN is a WWN in one form, or "" if it names no disk: it is all zeros
-// but for a digit, has nothing behind the manufacturer's number (NAA 5 and
-// EUI-64: 24 bits after the type), or is a placeholder.
+// tellingWWN is a WWN in one form, or "" if it identifies no disk: a placeholder,
+// or a manufacturer's number (NAA 5 and EUI-64: 24 bits after the type) with a
+// placeholder behind it.
 func tellingWWN(wwn string) string {
-	form := strings.ToLower(strings.TrimSpace(wwn))
-	kind := ""
-	for _, k := range []string{"0x", "naa.", "eui.", "uuid.", "nvme."} {
-		if rest, ok := strings.CutPrefix(form, k); ok {
-			kind, form = k, rest
-			break
-		}
-	}
+	kind, form := cutWWN(wwn)
 	digits := strings.ReplaceAll(form, "-", "")
 	const maker = 6 // hexadecimal digits
 	switch {
@@ -104,6 +99,17 @@ func tellingWWN(wwn string) string {
 	return form
 }
 
+// cutWWN splits a WWN into its kind, if it is a known one, and the rest.
+func cutWWN(wwn string) (kind, rest string) {
+	wwn = strings.ToLower(strings.TrimSpace(wwn))
+	for _, kind := range []string{"0x", "naa.", "eui.", "uuid.", "nvme."} {
+		if rest, ok := strings.CutPrefix(wwn, kind); ok {
+			return kind, rest
+		}
+	}
+	return "", wwn
+}
+
 // tellingSerial is a serial number in one form, or "" if it is a placeholder.
 func tellingSerial(serial string) string {
 	form := strings.ToLower(serialForm(serial))
@@ -113,14 +119,15 @@ func tellingSerial(serial string) string {
 	return form
 }
 
-// noSerials are what makers and hypervisors write where a serial number goes.
+// noSerials are what manufacturers and hypervisors write in place of a serial
+// number.
 var noSerials = []string{
 	"none", "n/a", "na", "null", "unknown", "default", "default_string", "serial", "serial_number", "not_specified", "not_available",
 	"to_be_filled_by_o.e.m.", "qemu_harddisk", "vbox_harddisk", "virtual_disk", "vmware_virtual_s", "vmware_nvme_0000", "msft_virtual_disk",
 }
 
-// isPlaceholder tells whether text is nothing, one character over and over,
-// zeros but for one other at either end, or a count (0123456789ABCDEF).
+// isPlaceholder reports whether text is empty, one character repeated, zeros with
+// one other character at an end, or a count (0123456789ABCDEF).
 func isPlaceholder(text string) bool {
 	text = strings.ToLower(text)
 	if strings.Trim(text, "0") == "" || len(text) >= 4 && (strings.Trim(text, text[:1]) == "" || len(strings.Trim(text, "0")) == 1) {
@@ -131,9 +138,26 @@ func isPlaceholder(text string) bool {
 	return len(text) >= 8 && (strings.Contains(count, text) || strings.Contains(tens, text))
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
+// Find returns the one device that matches an identity. The error says why
+// there is none, or that there are several.
+func (inv *Inventory) Find(id Identity) (Device, error) {
+	var same []Device
+	why := "it is gone"
+	for _, d := range inv.Devices {
+		ok, reason := id.Same(IdentityOf(d))
+		switch {
+		case ok:
+			same = append(same, d)
+		case d.Path == id.Path:
+			why = reason
+		}
 	}
-	return s
+	if len(same) > 1 { // cheap adapters give every disk one serial number
+		same = slices.DeleteFunc(same, func(d Device) bool { return d.Path != id.Path || d.DevNo != id.DevNo })
+		why = "several disks have the same serial number and size"
+	}
+	if len(same) != 1 {
+		return Device{}, fmt.Errorf("%s is not the disk that was chosen: %s", id.Path, why)
+	}
+	return same[0], nil
 }

@@ -1,77 +1,63 @@
 package block
 
 import (
-	"bufio"
-	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
+
+	"auto-installer/internal/sys"
 )
 
-// mount is one line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
-type mount struct {
-	devNo   string // major:minor; major 0 for what has no single device
-	root    string // what of the file system is mounted
-	point   string
-	options []string // of this mount
-	fsType  string
-	source  string
-	super   []string // per-superblock options
+// Mount is a mounted file system.
+type Mount struct {
+	DevNo  string // major:minor; major 0 if there is no single device
+	Root   string // the mounted folder of the file system, "/" for all of it
+	Point  string
+	FSType string
+	// Options mount it again in the same way (mount(8) -o).
+	Options []string
+
+	source string
+	super  []string // options of the file system, escaped
 }
 
-// parseMounts reads mountinfo. A line that cannot be read is an error: it
-// could be the one that says what the running system stands on.
-func parseMounts(b []byte) ([]mount, error) {
-	var ms []mount
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, 1<<20) // an overlay of many layers makes long lines
-	for lines.Scan() {
-		before, after, ok := strings.Cut(lines.Text(), " - ")
-		f, g := strings.Split(before, " "), strings.Split(after, " ")
-		if !ok || len(f) < 6 || len(g) < 2 {
-			return nil, fmt.Errorf("mountinfo has an unknown line: %q", lines.Text())
-		}
-		m := mount{
-			devNo: f[2], root: unescape(f[3]), point: unescape(f[4]), options: strings.Split(f[5], ","),
-			fsType: g[0], source: unescape(g[1]),
-		}
-		if len(g) > 2 {
-			m.super = splitEscaped(g[2], ',')
-		}
-		ms = append(ms, m)
-	}
-	return ms, lines.Err()
+// Mounts lists the mounts, in the order of mounting. Root is where /proc is,
+// "/" except in tests.
+func Mounts(root string) ([]Mount, error) {
+	infos, err := sys.Mounts(root)
+	return mountsOf(infos), err
 }
 
-// parseSwaps reads the paths from /proc/swaps (proc_swaps(5)).
-func parseSwaps(b []byte) []string {
-	var paths []string
-	for i, line := range strings.Split(string(b), "\n") {
-		if f := strings.Fields(line); i > 0 && len(f) > 0 {
-			paths = append(paths, unescape(f[0]))
+func mountsOf(infos []*mountinfo.Info) []Mount {
+	var all []Mount
+	for _, i := range infos {
+		m := Mount{
+			DevNo: fmt.Sprintf("%d:%d", i.Major, i.Minor), Root: i.Root, Point: i.Mountpoint, FSType: i.FSType,
+			Options: strings.Split(i.Options, ","), source: i.Source, super: splitEscaped(i.VFSOptions, ','),
 		}
-	}
-	return paths
-}
-
-// unescape undoes \040 and the like (kernel: fs/seq_file.c, mangle_path).
-func unescape(s string) string {
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if c, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				out.WriteByte(byte(c))
-				i += 3
-				continue
+		// The mount decides whether it is writable; the file system's own rw or
+		// ro would override that.
+		for _, o := range m.super {
+			if o != "rw" && o != "ro" && !slices.Contains(m.Options, o) {
+				m.Options = append(m.Options, unescape.Replace(o))
 			}
 		}
-		out.WriteByte(s[i])
+		all = append(all, m)
 	}
-	return out.String()
+	return all
 }
 
-// splitEscaped splits where sep has no backslash before it.
+// unescape reverts the kernel's escapes (fs/seq_file.c, mangle_path;
+// include/linux/seq_file.h, seq_show_option).
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#", `\054`, ",", `\075`, "=")
+
+// splitEscaped splits at each sep without a backslash before it.
 func splitEscaped(s string, sep byte) []string {
 	var parts []string
 	start := 0
@@ -87,10 +73,10 @@ func splitEscaped(s string, sep byte) []string {
 	return append(parts, s[start:])
 }
 
-// layers are the folders that an overlay is made of, as they were named when
-// it was mounted (kernel: Documentation/filesystems/overlayfs.rst).
-func (m mount) layers() []string {
-	if m.fsType != "overlay" && m.fsType != "aufs" {
+// layers are the folders of an overlay, under the names that they had when it
+// was mounted (kernel: Documentation/filesystems/overlayfs.rst).
+func (m Mount) layers() []string {
+	if m.FSType != "overlay" && m.FSType != "aufs" {
 		return nil
 	}
 	var paths []string
@@ -99,7 +85,7 @@ func (m mount) layers() []string {
 		if !slices.Contains([]string{"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"}, name) {
 			continue
 		}
-		for _, p := range splitEscaped(unescape(value), ':') {
+		for _, p := range splitEscaped(unescape.Replace(value), ':') {
 			if p = strings.ReplaceAll(p, `\`, ""); p != "" {
 				paths = append(paths, p)
 			}
@@ -108,25 +94,24 @@ func (m mount) layers() []string {
 	return paths
 }
 
-// mountsOf finds the mounts on which a path may lie. A path that was noted
-// before the initrd handed over (/mnt-root/nix/.ro-store, /sysroot/...) is
-// also looked for without its first folders: rather one mount too many than
-// the one that matters missed.
-func mountsOf(ms []mount, path string) []mount {
+// below finds the mounts that a path may lie on. The initrd may have recorded
+// the path under another root (/mnt-root/nix/.ro-store, /sysroot/...), so below
+// also tries it without its first folders: one mount too many does no harm.
+func below(mounts []Mount, path string) []Mount {
 	path = strings.TrimSuffix(path, " (deleted)")
 	path = strings.TrimPrefix(path, "(unreachable)")
-	var found []mount
+	var found []Mount
 	for strip := 0; strip < 4 && strings.HasPrefix(path, "/") && path != "/"; strip++ {
 		best := -1
-		for i, m := range ms { // of equal ones the last is on top
-			under := m.point == path || strings.HasPrefix(path, strings.TrimSuffix(m.point, "/")+"/")
-			if under && (strip == 0 || m.point != "/") && (best < 0 || len(m.point) >= len(ms[best].point)) {
+		for i, m := range mounts { // of mounts at one point, the last is on top
+			under := m.Point == path || strings.HasPrefix(path, strings.TrimSuffix(m.Point, "/")+"/")
+			if under && (strip == 0 || m.Point != "/") && (best < 0 || len(m.Point) >= len(mounts[best].Point)) {
 				best = i
 			}
 		}
 		if best >= 0 {
-			found = append(found, ms[best])
-			if ms[best].point != "/" {
+			found = append(found, mounts[best])
+			if mounts[best].Point != "/" {
 				break
 			}
 		}
@@ -134,4 +119,42 @@ func mountsOf(ms []mount, path string) []mount {
 		path = "/" + path
 	}
 	return found
+}
+
+// ActiveSwap is a device or file in use as swap.
+type ActiveSwap struct {
+	Path     string
+	Used     int64 // bytes
+	Priority int   // negative: the kernel's own choice
+}
+
+// Swaps lists the swap in use (proc_swaps(5)). Root is where /proc is. A kernel
+// without swap support has none.
+func Swaps(root string) ([]ActiveSwap, error) {
+	b, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseSwaps(string(b))
+}
+
+func parseSwaps(text string) ([]ActiveSwap, error) {
+	var all []ActiveSwap
+	for i, line := range strings.Split(text, "\n") {
+		if i == 0 || line == "" {
+			continue
+		}
+		s := ActiveSwap{}
+		var kind string
+		var size int64
+		if n, _ := fmt.Sscan(line, &s.Path, &kind, &size, &s.Used, &s.Priority); n != 5 {
+			return nil, fmt.Errorf("/proc/swaps has an unknown line: %q", line)
+		}
+		s.Path, s.Used = unescape.Replace(s.Path), s.Used<<10
+		all = append(all, s)
+	}
+	return all, nil
 }

@@ -1,17 +1,21 @@
 package block
 
-import "testing"
+import (
+	"bytes"
+	"testing"
 
-// FuzzMounts: whoever mounts chooses names that stand in mountinfo and swaps.
+	"github.com/moby/sys/mountinfo"
+)
+
+// FuzzMounts: users who may mount choose names in mountinfo and swaps.
 func FuzzMounts(f *testing.F) {
 	f.Add([]byte("36 35 98:0 /a /mnt\\0402 rw,noatime master:1 - overlay /dev/root rw,lowerdir=/a\\:b:/c\\054d,upperdir=/u\n"))
 	f.Add([]byte("Filename Type Size Used Priority\n/swap\\040file file 1 0 -3\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		mounts, _ := parseMounts(data)
-		for _, m := range mounts {
+		infos, _ := mountinfo.GetMountsFromReader(bytes.NewReader(data), nil)
+		for _, m := range mountsOf(infos) {
 			m.layers()
-			m.again()
 		}
-		parseSwaps(data)
+		_, _ = parseSwaps(string(data))
 	})
 }

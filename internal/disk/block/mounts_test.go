@@ -5,15 +5,31 @@ import (
 	"testing"
 )
 
-func TestParseMounts(t *testing.T) {
-	ms, err := parseMounts([]byte(`36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue
+func TestMounts(t *testing.T) {
+	ms, err := Mounts(root(t, "proc/self/mountinfo", `30 24 8:1 / /boot ro,nosuid,relatime shared:8 - vfat /dev/sda1 rw,fmask=0077,iocharset=a\040b
+31 24 8:1 /EFI /efi rw - vfat /dev/sda1 rw
+`))
+	if err != nil || len(ms) != 2 {
+		t.Fatal(ms, err)
+	}
+	if m := ms[0]; m.DevNo != "8:1" || m.Root != "/" || m.Point != "/boot" || m.FSType != "vfat" ||
+		!slices.Equal(m.Options, []string{"ro", "nosuid", "relatime", "fmask=0077", "iocharset=a b"}) {
+		t.Errorf("%+v", m)
+	}
+	if ms[1].Root != "/EFI" {
+		t.Errorf("%+v", ms[1])
+	}
+}
+
+func TestLayers(t *testing.T) {
+	ms, err := Mounts(root(t, "proc/self/mountinfo", `36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue
 37 35 0:28 / /nix/store rw - overlay overlay rw,lowerdir=/a\:b:/c\054d,lowerdir+=/e,upperdir=/u
 38 35 0:29 / /x rw - tmpfs  rw
 `))
 	if err != nil || len(ms) != 3 {
 		t.Fatal(err, ms)
 	}
-	if ms[0].devNo != "98:0" || ms[0].point != "/mnt 2" || ms[0].fsType != "ext3" || ms[0].source != "/dev/root" {
+	if ms[0].DevNo != "98:0" || ms[0].Point != "/mnt 2" || ms[0].FSType != "ext3" || ms[0].source != "/dev/root" {
 		t.Errorf("%+v", ms[0])
 	}
 	if got := ms[1].layers(); !slices.Equal(got, []string{"/a:b", "/c,d", "/e", "/u"}) {
@@ -21,15 +37,8 @@ func TestParseMounts(t *testing.T) {
 	}
 }
 
-func TestParseSwaps(t *testing.T) {
-	got := parseSwaps([]byte("Filename Type Size Used Priority\n/dev/sda3   partition 1 0 -2\n/swap\\040file file 1 0 -3\n"))
-	if !slices.Equal(got, []string{"/dev/sda3", "/swap file"}) {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestMountsOf(t *testing.T) {
-	ms := []mount{{point: "/", source: "hidden"}, {point: "/", source: "root"}, {point: "/iso"}, {point: "/nix/.ro-store"}, {point: "/isolated"}}
+func TestBelow(t *testing.T) {
+	ms := []Mount{{Point: "/", source: "hidden"}, {Point: "/", source: "root"}, {Point: "/iso"}, {Point: "/nix/.ro-store"}, {Point: "/isolated"}}
 	for path, want := range map[string][]string{
 		"/iso/nix-store.squashfs":           {"/iso"},
 		"/iso":                              {"/iso"},
@@ -43,10 +52,10 @@ func TestMountsOf(t *testing.T) {
 		"/var/lib/machines/nix/.ro-store/x": {"/", "/nix/.ro-store"},
 	} {
 		var got []string
-		for _, m := range mountsOf(ms, path) {
-			got = append(got, m.point)
-			if m.point == "/" && m.source != "root" {
-				t.Errorf("%s: the mount below is not the one that is seen", path)
+		for _, m := range below(ms, path) {
+			got = append(got, m.Point)
+			if m.Point == "/" && m.source != "root" {
+				t.Errorf("%s: found the hidden mount", path)
 			}
 		}
 		if !slices.Equal(got, want) {

@@ -10,13 +10,14 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/internal/disk/gpt"
 	"golang.org/x/sys/unix"
+
+	"auto-installer/internal/disk/gpt"
 )
 
-// ByID returns for every kernel name the link in /dev/disk/by-id that says
-// most to a person, as a path without root. No links are no error: there may
-// be no udev.
+// ByID returns, for every kernel name, the link in /dev/disk/by-id that a person
+// recognizes best, as a path without root. Without udev there are no links,
+// which is not an error.
 func ByID(root string) (map[string]string, error) {
 	const dir = "/dev/disk/by-id"
 	entries, err := os.ReadDir(filepath.Join(root, dir))
@@ -27,7 +28,7 @@ func ByID(root string) (map[string]string, error) {
 	for _, e := range entries {
 		target, err := Resolve(root, dir+"/"+e.Name())
 		if err != nil {
-			continue // the device went away
+			continue // the device is gone
 		}
 		name := strings.TrimPrefix(target, "/dev/")
 		if best[name] == "" || betterID(e.Name(), best[name]) < 0 {
@@ -40,8 +41,8 @@ func ByID(root string) (map[string]string, error) {
 	return best, nil
 }
 
-// idKinds are the beginnings of links (udev: 60-persistent-storage.rules), the
-// ones with model and serial number first. A number alone comes after them.
+// idKinds are the prefixes of links (udev: 60-persistent-storage.rules), best
+// first: model and serial number say more than a number alone.
 var idKinds = []string{
 	"nvme-eui.", "nvme-nvme.", "nvme-uuid.", "scsi-0", "scsi-1", "scsi-2", "scsi-3", "scsi-8", // numbers
 	"nvme-", "ata-", "virtio-", "mmc-", "usb-", "scsi-", "ieee1394-", "wwn-", "dm-name-", "md-name-",
@@ -59,26 +60,26 @@ func betterID(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// Resolve follows the links of a path that the user gave, below root, to the
-// device or file that it stands for. The result is without root; a device's
-// is its kernel path, such as /dev/nvme0n1 or /dev/dm-0. The error wraps
-// fs.ErrNotExist if there is nothing.
+// Resolve follows the symbolic links of a path below root, where absolute links
+// start at root again. The result is without root; a device's is its kernel
+// path, such as /dev/nvme0n1 or /dev/dm-0. The error wraps fs.ErrNotExist if
+// the path leads nowhere.
 func Resolve(root, path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return "", err
-		}
-		path = abs
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
 	}
 	const maxLinks = 40 // as the kernel, path_resolution(7)
-	todo, done := strings.Split(filepath.Clean(path), "/"), "/"
+	todo, done := strings.Split(path, "/"), "/"
 	for links := 0; len(todo) > 0; {
 		part := todo[0]
 		todo = todo[1:]
-		next := filepath.Join(done, part) // takes care of ..
+		next := filepath.Join(done, part) // resolves ..
 		info, err := os.Lstat(filepath.Join(root, next))
 		if err != nil {
+			if next != path {
+				return "", fmt.Errorf("%s: %s: %w", path, next, errors.Unwrap(err))
+			}
 			return "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
@@ -86,7 +87,7 @@ func Resolve(root, path string) (string, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("%s: too many links", path)
+			return "", fmt.Errorf("%s: too many symbolic links", path)
 		}
 		target, err := os.Readlink(filepath.Join(root, next))
 		if err != nil {
@@ -101,14 +102,11 @@ func Resolve(root, path string) (string, error) {
 }
 
 // Image describes an image file as if it were a disk, for a dry run or a test
-// without a disk. Its table is read; what is in the partitions is not.
+// without a disk. It reads the partition table, not the partitions.
 func Image(path string) (Device, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Device{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Device{}, fmt.Errorf("%s is not a file", path)
 	}
 	d := Device{Name: filepath.Base(path), Path: path, Type: TypeFile, Size: info.Size()}
 	table, sectorSize, err := gpt.ReadFile(path)
@@ -120,7 +118,7 @@ func Image(path string) (Device, error) {
 	}
 	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
 	if table == nil {
-		if d.unmarked() && d.PTType == "" {
+		if d.Size > 0 && d.PTType == "" {
 			d.Content = content(path, d.Size, false)
 		}
 		return d, nil
@@ -137,10 +135,10 @@ func Image(path string) (Device, error) {
 	return d, nil
 }
 
-// Busy asks the kernel if anything holds a block device or a part of it: a
-// mount in any namespace, swap, a mapper, an imported pool, a journal. It is
-// for the last moment before the first write; a survey must not ask, since
-// while it does, others are told the same. Reading needs permission (root).
+// Busy asks the kernel whether anything claims a block device or a part of it:
+// a mount in any namespace, swap, a mapper, an imported pool, a journal. For a
+// moment it claims the device itself, so call it right before the first write
+// and not in a survey. Only root may read the device.
 func Busy(path string) (bool, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if errors.Is(err, unix.EBUSY) {

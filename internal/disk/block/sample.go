@@ -13,9 +13,9 @@ const (
 	sampleSize = 64 << 10 // bytes
 )
 
-// Sample reads the disk that was taken in 32 places, from its first bytes to
-// its last, and past what the kernel has in memory of it. A disk that dies or
-// that has lost its cable fails here, and not after it was written to.
+// Sample reads the held disk in 32 places, from its first bytes to its last and
+// past the kernel's cache. A dying disk or a loose cable fails here, before the
+// first write.
 func (h *Held) Sample(ctx context.Context) error {
 	if h.whole == nil {
 		return errors.New("the disk is not held")
@@ -30,7 +30,7 @@ func (h *Held) Sample(ctx context.Context) error {
 		if i == samples-1 {
 			at = last
 		}
-		// Best effort: what is not dropped is only not read again.
+		// Best effort: cached pages that remain are not read again.
 		_ = unix.Fadvise(int(h.whole.Fd()), at, int64(len(buf)), unix.FADV_DONTNEED)
 		if _, err := h.whole.ReadAt(buf, at); err != nil {
 			return fmt.Errorf("reading at byte %d: %w", at, err)

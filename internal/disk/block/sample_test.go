@@ -47,8 +47,8 @@ func TestSampleOfADiskThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whoever has a loop device on a partition uses it, though the kernel lets
-// others claim it.
+// A loop device on a partition uses the partition, although the kernel lets others
+// claim it.
 func TestSurveyLoopUponAPartition(t *testing.T) {
 	path := loopDisk(t)
 	part(t, path, extents...)

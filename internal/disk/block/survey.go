@@ -3,7 +3,6 @@ package block
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,44 +13,17 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// livePoints are where live systems mount what they run from: NixOS, Debian,
-// Fedora, Arch, Ubuntu.
-var livePoints = []string{
-	"/", "/iso", "/nix/store", "/nix/.ro-store", "/run/initramfs/live", "/run/live/medium",
-	"/run/archiso/bootmnt", "/run/rootfsbase", "/cdrom",
-}
-
 // Survey lists the block devices and finds out what uses them. Root is where
-// /proc, /sys and /dev are, "/" but in tests. It changes nothing; disks
-// without any signature are opened for reading, see content.
+// /proc, /sys and /dev are, "/" except in tests. Survey changes nothing; it
+// opens a disk without any signature for reading, see content.
 //
-// It fails if something cannot be read that may tell a disk in use from one
-// that is not. Missing UEFI is no error here, see Inventory.UEFI.
+// It fails if it cannot read something that may distinguish a disk in use from
+// a free one. Missing UEFI is not an error, see Inventory.UEFI.
 func Survey(ctx context.Context, s sys.System, root string) (*Inventory, error) {
-	const hint = "disks cannot be told apart without it; lsblk must be of util-linux 2.37 or newer, and /proc and /sys mounted"
-	fail := func(err error) (*Inventory, error) {
-		return nil, sys.WithHint(err, sys.CodeMachine, hint, "listing the block devices")
-	}
-	out, err := s.Output(ctx, Lsblk)
+	tree, err := survey(ctx, s, root)
 	if err != nil {
-		return fail(err)
+		return nil, sys.WithHint(err, sys.CodeMachine, "use lsblk of util-linux 2.37 or newer, and mount /proc and /sys", "listing the block devices")
 	}
-	tree, err := ParseLsblk(out)
-	if err != nil {
-		return fail(err)
-	}
-	v := &survey{
-		root: root, byName: map[string]*Device{}, under: map[string][]string{},
-		live: map[string][]string{}, mounted: map[string][]string{}, swap: map[string]bool{}, fsTypes: map[string]string{},
-	}
-	if err := v.readSysfs(tree); err != nil {
-		return fail(err)
-	}
-	if err := v.readUse(); err != nil {
-		return fail(err)
-	}
-	v.annotate(tree)
-
 	inv := &Inventory{Devices: flatten(tree)}
 	inv.Boot, err = efi.Read(root)
 	inv.UEFI = err == nil
@@ -64,27 +36,58 @@ func Survey(ctx context.Context, s sys.System, root string) (*Inventory, error) 
 	return inv, nil
 }
 
-// survey gathers what is known of devices, by their kernel names.
-type survey struct {
-	root    string
-	byName  map[string]*Device
-	under   map[string][]string // what a device is made of: its disk, its slaves
-	mounts  []mount
-	live    map[string][]string
-	mounted map[string][]string
-	fsTypes map[string]string // of what is mounted
-	swap    map[string]bool
+// surveyor collects what is known of each device, by its kernel name.
+type surveyor struct {
+	root   string
+	byName map[string]*Device  // its first copy in the tree
+	under  map[string][]string // what a device is made of: its disk, its slaves
+	mounts []Mount
 }
 
-func (v *survey) sysfs(name string, more ...string) string {
-	// The kernel writes the / of names like cciss/c0d0 as ! here.
+func survey(ctx context.Context, s sys.System, root string) ([]Device, error) {
+	out, err := s.Output(ctx, Lsblk)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := ParseLsblk(out)
+	if err != nil {
+		return nil, err
+	}
+	v := &surveyor{root: root, byName: map[string]*Device{}, under: map[string][]string{}}
+	each(tree, func(d *Device, parent string) {
+		if v.byName[d.Name] == nil {
+			v.byName[d.Name] = new(*d)
+		}
+		if parent != "" {
+			v.under[d.Name] = union(v.under[d.Name], parent)
+		}
+	})
+	if err := errors.Join(v.readSysfs(), v.readUse()); err != nil {
+		return nil, err
+	}
+	for _, d := range v.byName {
+		if d.Type == TypeDisk && d.Size > 0 && d.FSType == "" && len(d.Partitions)+len(d.Children) == 0 {
+			d.Content = content(filepath.Join(root, "dev", d.Name), d.Size, d.PTType != "")
+		}
+	}
+	each(tree, func(d *Device, _ string) { // a device of several parents is several times in the tree
+		partitions, children := d.Partitions, d.Children
+		*d = *v.byName[d.Name]
+		d.Partitions, d.Children = partitions, children
+	})
+	return tree, nil
+}
+
+// sysfs is a path below the device's folder. The kernel writes the / of names
+// like cciss/c0d0 as ! here.
+func (v *surveyor) sysfs(name string, more ...string) string {
 	dir := filepath.Join(v.root, "sys/class/block", strings.ReplaceAll(name, "/", "!"))
 	return filepath.Join(append([]string{dir}, more...)...)
 }
 
-// readSysfs fills in what lsblk does not tell (kernel:
-// Documentation/ABI/stable/sysfs-block), and the relations between devices.
-func (v *survey) readSysfs(tree []Device) error {
+// readSysfs adds what lsblk does not print (kernel:
+// Documentation/ABI/stable/sysfs-block).
+func (v *surveyor) readSysfs() error {
 	if _, err := os.Stat(v.sysfs("")); err != nil {
 		return err
 	}
@@ -92,70 +95,37 @@ func (v *survey) readSysfs(tree []Device) error {
 	if err != nil {
 		return err
 	}
-	each(tree, func(d *Device, parent string) {
-		if parent != "" && !slices.Contains(v.under[d.Name], parent) {
-			v.under[d.Name] = append(v.under[d.Name], parent)
-		}
+	for name, d := range v.byName {
 		if d.Type == TypePart {
-			d.Number = int(readNumber(v.sysfs(d.Name, "partition")))
-			d.Start = readNumber(v.sysfs(d.Name, "start")) * 512 // always in units of 512
+			d.Number = int(readNumber(v.sysfs(name, "partition")))
+			d.Start = readNumber(v.sysfs(name, "start")) * 512 // always in units of 512
 		} else {
-			d.DiskSeq = uint64(max(readNumber(v.sysfs(d.Name, "diskseq")), 0))
+			d.DiskSeq = uint64(max(readNumber(v.sysfs(name, "diskseq")), 0))
 		}
-		d.Holders = list(v.sysfs(d.Name, "holders"))
-		d.Slaves = list(v.sysfs(d.Name, "slaves"))
+		d.Holders = union(d.Holders, list(v.sysfs(name, "holders"))...)
+		d.Slaves = list(v.sysfs(name, "slaves"))
+		v.under[name] = union(v.under[name], d.Slaves...)
 		// Linux, drivers/mmc/core/bus.c: MMC is soldered in.
-		if strings.HasPrefix(d.Name, "mmcblk") && readText(v.sysfs(d.Name, "device/type")) == "SD" {
+		if strings.HasPrefix(name, "mmcblk") && readText(v.sysfs(name, "device/type")) == "SD" {
 			d.Transport = TransportCard
 		}
-		home, _ := os.Readlink(v.sysfs(d.Name)) // a folder in tests
+		home, _ := os.Readlink(v.sysfs(name)) // a folder in tests
 		d.Virtual = strings.Contains(home, "/devices/virtual/block/")
-		d.BackingFile = readText(v.sysfs(d.Name, "loop/backing_file"))
-		d.ByID = byID[d.Name]
-		if d.FSType == "zfs_member" && d.Label != "" {
-			// OpenZFS has a folder there for every imported pool.
-			pool := filepath.Join(v.root, "proc/spl/kstat/zfs", filepath.Base(d.Label))
-			if _, err := os.Stat(pool); err == nil {
-				d.Holders = append(d.Holders, "ZFS pool "+d.Label)
-			}
+		d.BackingFile = readText(v.sysfs(name, "loop/backing_file"))
+		d.ByID = byID[name]
+		if d.FSType == "zfs_member" && d.Label != "" && list(filepath.Join(v.root, "proc/spl/kstat/zfs", filepath.Base(d.Label))) != nil {
+			// OpenZFS has such a folder, with files, for every imported pool.
+			d.Holders = union(d.Holders, "ZFS pool "+d.Label)
 		}
-		for _, file := range []string{"serial", "device/serial"} {
-			if d.Serial == "" && d.Type == TypeDisk {
-				d.Serial = readText(v.sysfs(d.Name, file))
-			}
+		if d.Serial == "" && d.Type == TypeDisk {
+			d.Serial = firstText(v.sysfs(name), "serial", "device/serial")
 		}
-		for _, s := range d.Slaves {
-			if !slices.Contains(v.under[d.Name], s) {
-				v.under[d.Name] = append(v.under[d.Name], s)
-			}
-		}
-		v.byName[d.Name] = d
-	})
-	// A loop device upon a disk holds it, which the kernel does not show.
-	for name, d := range v.byName {
+		// A loop device upon a disk holds the disk, which sysfs does not show.
 		if below, ok := v.name(d.BackingFile); ok {
-			holds := v.byName[below]
-			holds.Holders = union(holds.Holders, []string{name})
+			v.byName[below].Holders = union(v.byName[below].Holders, name)
 		}
 	}
 	return nil
-}
-
-// annotate writes what was found into every copy of a device in the tree.
-func (v *survey) annotate(tree []Device) {
-	each(tree, func(d *Device, _ string) {
-		full := *v.byName[d.Name]
-		d.Swap = d.Swap || v.swap[d.Name]
-		d.Live = v.live[d.Name]
-		if d.FSType == "" {
-			d.FSType = v.fsTypes[d.Name]
-		}
-		if d.Type == TypeDisk && d.unmarked() {
-			d.Content = content(filepath.Join(v.root, "dev", d.Name), d.Size, d.PTType != "")
-		}
-		d.Holders = union(d.Holders, full.Holders)
-		d.Mountpoints = union(union(d.Mountpoints, full.Mountpoints), v.mounted[d.Name])
-	})
 }
 
 // each visits every device of a tree, parents first.
@@ -175,39 +145,39 @@ func each(tree []Device, visit func(d *Device, parent string)) {
 func flatten(tree []Device) []Device {
 	var all []Device
 	seen := map[string]bool{}
-	var walk func(ds []Device, isPartition bool)
-	walk = func(ds []Device, isPartition bool) {
-		for _, d := range ds {
-			if !isPartition && !seen[d.Name] {
-				seen[d.Name] = true
-				all = append(all, d)
-			}
-			walk(d.Partitions, true)
-			walk(d.Children, false)
+	each(tree, func(d *Device, parent string) {
+		if !seen[d.Name] && (parent == "" || d.Type != TypePart) {
+			seen[d.Name] = true
+			all = append(all, *d)
 		}
-	}
-	walk(tree, false)
+	})
 	return all
 }
 
-func add(m map[string][]string, key, value string) {
-	if !slices.Contains(m[key], value) {
-		m[key] = append(m[key], value)
-	}
-}
-
-func union(a, b []string) []string {
-	all := slices.Concat(a, b)
+// union is a list with more texts, sorted and each once.
+func union(list []string, more ...string) []string {
+	all := slices.Concat(list, more)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
+// readText reads a file of sysfs; empty if it cannot be read.
 func readText(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""
 	}
 	return oneLine(string(b))
+}
+
+// firstText reads the first of several files that has text.
+func firstText(dir string, names ...string) string {
+	for _, n := range names {
+		if text := readText(filepath.Join(dir, n)); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 func readNumber(path string) int64 {
@@ -218,7 +188,7 @@ func readNumber(path string) int64 {
 	return n
 }
 
-// list is the names in a folder, or none.
+// list lists the names in a folder, or nothing.
 func list(dir string) []string {
 	entries, _ := os.ReadDir(dir)
 	var names []string
@@ -226,28 +196,4 @@ func list(dir string) []string {
 		names = append(names, e.Name())
 	}
 	return names
-}
-
-// Find returns the one device that is the same as was noted before. The error
-// says why there is none, or that there are several which cannot be told apart.
-func (inv *Inventory) Find(id Identity) (Device, error) {
-	var same []Device
-	why := "it is gone"
-	for _, d := range inv.Devices {
-		ok, reason := id.Same(IdentityOf(d))
-		switch {
-		case ok:
-			same = append(same, d)
-		case d.Path == id.Path:
-			why = reason
-		}
-	}
-	if len(same) > 1 { // cheap adapters give every disk one serial number
-		same = slices.DeleteFunc(same, func(d Device) bool { return d.Path != id.Path || d.DevNo != id.DevNo })
-		why = "several disks have the same serial number and size"
-	}
-	if len(same) != 1 {
-		return Device{}, fmt.Errorf("%s is not the disk that was chosen: %s", id.Path, why)
-	}
-	return same[0], nil
 }

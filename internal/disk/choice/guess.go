@@ -1,21 +1,21 @@
 package choice
 
 import (
+	"slices"
 	"strings"
-
-	"auto-installer/internal/disk/block"
 )
 
-// GuessSystem guesses from signatures and labels which operating system is on
-// a disk. It is empty if nothing tells. It is for people; nothing depends on
-// it.
+// GuessSystem guesses the operating system on a disk from signatures and labels,
+// or is empty. The guess is for people; nothing depends on it.
 func GuessSystem(v Verdict) string {
 	has := map[string]bool{}
 	name := ""
 	for _, d := range v.Device.Below() {
 		has[d.FSType] = true
-		if d.FSType == "ext4" || d.FSType == "btrfs" || d.FSType == "xfs" {
-			name = nixName(d, name)
+		label := strings.ToUpper(d.Label)
+		isRoot := strings.HasSuffix(label, "-ROOT") || strings.Contains(label, "NIXOS") // as hosts of this installer label it, or NixOS
+		if isRoot && slices.Contains([]string{"ext4", "btrfs", "xfs"}, d.FSType) {
+			name = d.Label
 		}
 	}
 	switch {
@@ -35,13 +35,4 @@ func GuessSystem(v Verdict) string {
 		return "Linux"
 	}
 	return ""
-}
-
-// nixName takes a root label as NixOS hosts here have it, X-ROOT, or nixos.
-func nixName(d block.Device, otherwise string) string {
-	label := strings.ToUpper(d.Label)
-	if strings.HasSuffix(label, "-ROOT") || strings.Contains(label, "NIXOS") {
-		return d.Label
-	}
-	return otherwise
 }

@@ -1,6 +1,3 @@
-// Package choice decides which disk to install to: it ranks the disks, says
-// of each why it stands where it stands or why it is refused, and never
-// chooses silently where a person could be surprised.
 package choice
 
 import (
@@ -13,29 +10,29 @@ import (
 	"auto-installer/internal/disk/block"
 )
 
-// Verdict is what was found of one block device.
+// Verdict is the judgement on one block device.
 type Verdict struct {
 	Device    block.Device `json:"device"`
 	Candidate bool         `json:"candidate"`
 	Rank      int          `json:"rank,omitempty"`    // of candidates, 1 is first
-	Reasons   []string     `json:"reasons,omitempty"` // why it stands there
-	Refused   string       `json:"refused,omitempty"` // why it can never be taken
-	// ByNameOnly: neither ranked nor refused, taken only if the user names it.
+	Reasons   []string     `json:"reasons,omitempty"` // for its rank
+	Refused   string       `json:"refused,omitempty"` // why it can never be chosen
+	// ByNameOnly: neither ranked nor refused; the user may name it.
 	ByNameOnly bool     `json:"byNameOnly,omitempty"`
 	HoldsData  bool     `json:"holdsData"`
 	Holds      []string `json:"holds,omitempty"` // what is on it
-	Blank      bool     `json:"blank"`           // nothing on it, as far as one can see
-	// PathTo is the path that stands for this disk, if this is another path to
-	// it and nothing else speaks against it.
+	Blank      bool     `json:"blank"`           // empty, as far as Survey can see
+	// PathTo is the path that stands for the disk, if this is another path to it
+	// and nothing else speaks against it.
 	PathTo string `json:"pathTo,omitempty"`
 
 	merit merit
 }
 
-// merit is what candidates are ordered by, best first. Two disks of the same
-// merit are never told apart silently.
+// merit orders candidates, best first. Only the user chooses between two disks of
+// the same merit.
 type merit struct {
-	boot       int  // place in the firmware's boot order, from 0; noBoot if none
+	boot       int  // place in the firmware's boot order, from 0; or noBoot
 	esp        bool // has an EFI system partition
 	partitions int
 	size       int64 // bytes
@@ -44,18 +41,13 @@ type merit struct {
 const noBoot = 1 << 16 // there are fewer entries
 
 func (a merit) compare(b merit) int {
-	has := func(esp bool) int {
-		if esp {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(cmp.Compare(a.boot, b.boot), cmp.Compare(has(a.esp), has(b.esp)),
+	has := map[bool]int{true: 1}
+	return cmp.Or(cmp.Compare(a.boot, b.boot), cmp.Compare(has[b.esp], has[a.esp]),
 		cmp.Compare(b.partitions, a.partitions), cmp.Compare(b.size, a.size))
 }
 
-// Rank judges every device: candidates by rank, then what is taken by name
-// only, then the disks that are refused, then what is no disk at all.
+// Rank judges every device: candidates by rank, then disks that only the user may
+// choose, then refused disks, then devices that are not disks.
 func Rank(inv *block.Inventory) []Verdict {
 	var all []Verdict
 	for _, d := range inv.Devices {
@@ -63,12 +55,12 @@ func Rank(inv *block.Inventory) []Verdict {
 		v.Holds = holds(d)
 		v.HoldsData = len(v.Holds) > 0
 		v.Blank = !v.HoldsData && d.Size > 0 && notADisk(d) == ""
-		v.Refused = refuse(d, inv.Boot)
+		v.Refused = refuse(d, inv.Boot, toInstall)
 		switch {
 		case v.Refused != "":
 		case d.Removable:
 			v.ByNameOnly = true
-			v.Reasons = []string{"removable: taken only if it is named"}
+			v.Reasons = []string{"removable: used only if named"}
 		default:
 			v.Candidate = true
 			v.merit, v.Reasons = judge(d, inv.Boot)
@@ -98,7 +90,7 @@ func Rank(inv *block.Inventory) []Verdict {
 	return all
 }
 
-// judge measures a candidate, and says it in words.
+// judge measures a candidate, and puts the result into words.
 func judge(d block.Device, boot efi.Boot) (merit, []string) {
 	m := merit{boot: noBoot, partitions: len(d.Partitions), size: d.Size}
 	var reasons []string
@@ -130,7 +122,7 @@ func hasPartition(d block.Device, partUUID string) bool {
 	return partUUID != "" && slices.ContainsFunc(d.Partitions, func(p block.Device) bool { return p.PartUUID == partUUID })
 }
 
-// holds says what is on a disk, one text for each partition or signature.
+// holds says what is on a disk: one text for each partition or signature.
 func holds(d block.Device) []string {
 	var all []string
 	if d.FSType != "" {
@@ -153,8 +145,8 @@ func words(w ...string) string {
 	return strings.Join(slices.DeleteFunc(w, func(s string) bool { return s == "" }), " ")
 }
 
-// member names the array, pool or group that a disk is a part of, or "". Its
-// loss may take the data on other disks along.
+// member is the kind of the array, pool or group that a disk is a part of, or
+// empty. Erasing a member may destroy the data on the other disks.
 func member(d block.Device) string {
 	for _, p := range slices.Concat([]block.Device{d}, d.Partitions) {
 		if strings.HasSuffix(p.FSType, "_member") || slices.Contains([]string{"bcache", "drbd", "ceph_bluestore"}, p.FSType) {
@@ -162,42 +154,4 @@ func member(d block.Device) string {
 		}
 	}
 	return ""
-}
-
-// Carrier is a partition or volume that carries a label.
-type Carrier struct {
-	Disk  string `json:"disk"`  // path of the whole disk
-	Path  string `json:"path"`  // path of what carries it
-	Label string `json:"label"` // one of those that were asked for
-	Kind  string `json:"kind"`  // "filesystem label" or "partition label"
-}
-
-func (c Carrier) String() string {
-	return fmt.Sprintf("%s (on %s) has the %s %s", c.Path, c.Disk, c.Kind, c.Label)
-}
-
-// CarriesLabel finds the labels that are planned for a disk on other disks: the
-// installed system mounts by label and could get the wrong one. Another path to
-// the same disk is not another disk.
-func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
-	var found []Carrier
-	own, seen := map[string]bool{}, map[string]bool{}
-	for _, d := range except.Below() {
-		own[d.Name] = true
-	}
-	for _, disk := range inv.WithoutOtherPaths(except) {
-		for _, d := range disk.Below() {
-			if own[d.Name] || seen[d.Name] {
-				continue
-			}
-			seen[d.Name] = true
-			if d.Label != "" && slices.Contains(labels, d.Label) {
-				found = append(found, Carrier{disk.Path, d.Path, d.Label, "filesystem label"})
-			}
-			if d.PartLabel != "" && slices.Contains(labels, d.PartLabel) {
-				found = append(found, Carrier{disk.Path, d.Path, d.PartLabel, "partition label"})
-			}
-		}
-	}
-	return found
 }

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/internal/boot/efi"
 	"auto-installer/internal/disk/block"
 )
 
-// Stick is a disk that an image could be written to, as a person sees it.
+// Stick is a disk that an image could be written to.
 type Stick struct {
 	Device  block.Device
 	Refused string   // why no image is ever written to it
@@ -19,14 +18,13 @@ type Stick struct {
 	Holds   []string // what is on it
 }
 
-// Sticks judges every whole disk for writing an image to it: those that can be
-// written to first. Unlike a disk to install to, a stick may hold an
-// installation medium, and may be mounted where people mount sticks.
+// Sticks judges every whole disk for writing an image to it, the usable ones
+// first.
 func Sticks(inv *block.Inventory) []Stick {
 	var all []Stick
 	for _, d := range inv.Devices {
 		if notADisk(d) == "" {
-			all = append(all, Stick{Device: d, Refused: refuseStick(d, inv.Boot), Mounted: mounted(d), Holds: holds(d)})
+			all = append(all, Stick{Device: d, Refused: refuse(d, inv.Boot, toFlash), Mounted: mounted(d), Holds: holds(d)})
 		}
 	}
 	for i := range all { // the same disk by another path
@@ -44,50 +42,6 @@ func Sticks(inv *block.Inventory) []Stick {
 	return all
 }
 
-// refuseStick says why an image is never written to a disk, or "".
-func refuseStick(d block.Device, boot efi.Boot) string {
-	if d.Size <= 0 {
-		return "no medium in it (size 0)"
-	}
-	var why []string
-	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
-	points := live(d)
-	for _, p := range mounted(d) {
-		if ofSystem(p) && !slices.Contains(points, p) {
-			points = append(points, p)
-		}
-	}
-	if len(points) > 0 {
-		say("the running system stands on it (%s)", strings.Join(points, ", "))
-	}
-	if from := startedFrom(d, boot); from != "" {
-		say("this session was started from it (%s)", from)
-	}
-	if !isStick(d) {
-		say("it is no stick: neither removable nor on USB (%s)", cmp.Or(d.Transport, "unknown bus"))
-	}
-	for _, b := range d.Below() {
-		if b.Swap {
-			say("%s is swap in use", b.Path)
-		}
-	}
-	why = append(why, held(d)...)
-	if d.FSType == "mpath_member" {
-		say("it is one path of a multipath device")
-	}
-	if d.ReadOnly {
-		say("it is read-only: look for a switch on it")
-	}
-	return strings.Join(why, "; ")
-}
-
-// isStick tells what people plug in to carry away. Many sticks do not call
-// themselves removable, and no card reader on the mainboard does; there eMMC,
-// which is soldered in, must be told from cards.
-func isStick(d block.Device) bool {
-	return d.Removable || external(Verdict{Device: d})
-}
-
 // mounted lists the mount points of a disk and its partitions, the innermost
 // first.
 func mounted(d block.Device) []string {
@@ -101,8 +55,8 @@ func mounted(d block.Device) []string {
 	return points
 }
 
-// ofSystem tells whether a running system needs what is mounted there. Sticks
-// are mounted below /run/media, /media, /mnt, or a folder of somebody's own.
+// ofSystem reports whether a running system needs the file system at a mount
+// point. Sticks are mounted below /run/media, /media, /mnt, or a user's folder.
 func ofSystem(point string) bool {
 	for _, top := range []string{"/boot", "/efi", "/nix", "/usr", "/var", "/etc", "/root", "/opt", "/lib", "/iso"} {
 		if point == top || strings.HasPrefix(point, top+"/") {
@@ -113,20 +67,30 @@ func ofSystem(point string) bool {
 }
 
 // ChooseStick returns the disk that the user named, after block.Resolve. The
-// error is a *sys.Fault with sys.CodeDisk. With reading set, nothing will be
-// written, so any disk will do.
+// error is a *sys.Fault with sys.CodeDisk. With reading set nothing will be
+// written, so any disk with a medium is good.
 func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error) {
 	all := Sticks(inv)
+	var paths []string
+	for _, s := range all {
+		if s.Refused == "" {
+			paths = append(paths, byID(s.Device))
+		}
+	}
+	others := "plug in a USB stick; no attached disk can be written to"
+	if len(paths) > 0 {
+		others = "name one of " + strings.Join(paths, ", ")
+	}
 	for _, s := range all {
 		if s.Device.Is(want) && s.Refused != "" && (!reading || s.Device.Size <= 0) {
-			return Stick{}, fault(otherSticks(all), "%s cannot be written to: %s", DescribeStick(s), s.Refused)
+			return Stick{}, fault(others, "%s cannot be written to: %s", DescribeStick(s), s.Refused)
 		}
 		if s.Device.Is(want) {
 			return s, nil
 		}
 		for _, p := range s.Device.Partitions {
 			if p.Is(want) {
-				hint := otherSticks(all)
+				hint := others
 				if s.Refused == "" {
 					hint = "name the whole disk: " + byID(s.Device)
 				}
@@ -136,34 +100,11 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 	}
 	for _, d := range inv.Devices {
 		if is := notADisk(d); is != "" && d.Is(want) {
-			return Stick{}, fault(otherSticks(all), "%s cannot be written to: %s", d.Path, is)
+			return Stick{}, fault(others, "%s cannot be written to: %s", d.Path, is)
 		}
 	}
-	return Stick{}, fault(otherSticks(all), "there is no disk %s", want)
+	return Stick{}, fault(others, "there is no disk %s", want)
 }
 
-// otherSticks is the hint that lists what can be written to.
-func otherSticks(all []Stick) string {
-	var paths []string
-	for _, s := range all {
-		if s.Refused == "" {
-			paths = append(paths, byID(s.Device))
-		}
-	}
-	if len(paths) == 0 {
-		return "plug a USB stick in; no disk that is there now can be written to"
-	}
-	return "what can be written to: " + strings.Join(paths, ", ")
-}
-
-// DescribeStick names a disk so that a person can tell it from another.
-func DescribeStick(s Stick) string {
-	d := s.Device
-	about := []string{d.Model}
-	if d.Serial != "" {
-		about = append(about, "serial "+d.Serial)
-	}
-	about = append(about, block.FormatSize(d.Size), strings.ToUpper(d.Transport))
-	about = slices.DeleteFunc(about, func(s string) bool { return s == "" })
-	return fmt.Sprintf("%s (%s)", d.Path, strings.Join(about, ", "))
-}
+// DescribeStick names a disk so that a person can recognize it.
+func DescribeStick(s Stick) string { return describe(s.Device, strings.ToUpper(s.Device.Transport)) }

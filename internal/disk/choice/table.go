@@ -4,37 +4,43 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/internal/disk/block"
 )
 
-// Table renders verdicts as text, for a terminal of width columns (0: do not
-// break lines). Each disk takes a line, one for its by-id path, and as many as
-// it needs for the reasons and for what is on it.
+// Table formats verdicts for a terminal of width columns (0: do not break lines).
+// Each disk has a line, one with its by-id path, and lines for the reasons and
+// for what is on it.
 func Table(all []Verdict, width int) string {
 	header := []string{"", "DISK", "MODEL", "SERIAL", "SIZE", "BUS"}
 	rows := [][]string{header}
 	for _, v := range all {
 		d := v.Device
-		rows = append(rows, []string{mark(v), d.Path, dash(d.Model), dash(d.Serial), block.FormatSize(d.Size), dash(cmp.Or(d.Transport, d.Type))})
+		rows = append(rows, []string{mark(v), d.Path, cmp.Or(d.Model, "-"), cmp.Or(d.Serial, "-"), block.FormatSize(d.Size), cmp.Or(d.Transport, d.Type, "-")})
 	}
 	widths := make([]int, len(header))
 	for _, r := range rows {
 		for i, cell := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], ansi.StringWidth(cell))
 		}
 	}
-	// What does not fit is taken from the model first: the serial number and
-	// the path are what a person compares.
-	if total := sum(widths) + 2*(len(widths)-1); width > 0 && total > width {
+	// If it does not fit, the model is cut: people compare the path and the
+	// serial number.
+	total := 2 * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	if width > 0 && total > width {
 		widths[2] = max(widths[2]-(total-width), min(widths[2], 8))
 	}
 	var out strings.Builder
 	for i, r := range rows {
 		cells := make([]string, len(r))
 		for c, cell := range r {
-			cells[c] = pad(cut(cell, widths[c]), widths[c])
+			cell = ansi.Truncate(cell, widths[c], "~")
+			cells[c] = cell + strings.Repeat(" ", widths[c]-ansi.StringWidth(cell))
 		}
 		out.WriteString(strings.TrimRight(strings.Join(cells, "  "), " ") + "\n")
 		if i > 0 {
@@ -46,7 +52,7 @@ func Table(all []Verdict, width int) string {
 
 func details(out *strings.Builder, v Verdict, indent string, width int) {
 	if v.Device.ByID != "" {
-		out.WriteString(indent + v.Device.ByID + "\n") // to be copied: never broken
+		out.WriteString(indent + v.Device.ByID + "\n") // people copy it: do not break it
 	}
 	text := fmt.Sprintf("candidate %d: %s", v.Rank, strings.Join(v.Reasons, ", "))
 	switch {
@@ -74,40 +80,11 @@ func mark(v Verdict) string {
 	return "-"
 }
 
-// wrap breaks text between words; what follows is indented two further.
+// wrap breaks text between words and indents it, the following lines two further.
 func wrap(out *strings.Builder, text, indent string, width int) {
-	line := indent
-	for i, word := range strings.Fields(text) {
-		if i > 0 && width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			out.WriteString(line + "\n")
-			line = indent + "  " + word
-			continue
-		}
-		if i > 0 {
-			line += " "
-		}
-		line += word
+	text = strings.Join(strings.Fields(text), " ")
+	if width > 0 {
+		text = ansi.Wordwrap(text, width-len(indent)-2, " ")
 	}
-	out.WriteString(line + "\n")
-}
-
-func dash(s string) string { return cmp.Or(s, "-") }
-
-func cut(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "~"
-	}
-	return s
-}
-
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 0))
-}
-
-func sum(ns []int) int {
-	total := 0
-	for _, n := range ns {
-		total += n
-	}
-	return total
+	out.WriteString(indent + strings.ReplaceAll(text, "\n", "\n"+indent+"  ") + "\n")
 }

@@ -10,10 +10,10 @@ import (
 
 var errChain = errors.New("its chain of clusters is broken")
 
-// run is clusters that follow each other on the device.
+// run is a sequence of clusters that are adjacent on the device.
 type run struct {
 	at, length int64 // bytes
-	off        int64 // where it begins in the file
+	off        int64 // its offset in the file
 }
 
 // next is the cluster after c, or 0 at the end of a chain.
@@ -39,8 +39,7 @@ func (f *FS) next(c uint32) (uint32, error) {
 	return n, nil
 }
 
-// chain is where a file of size bytes lies. It is an error if its chain is
-// shorter than that.
+// chain locates a file of size bytes. A shorter chain is an error.
 func (f *FS) chain(first uint32, size int64) ([]run, error) {
 	runs, n, err := f.follow(first, (size+f.cluster-1)/f.cluster)
 	if err == nil && n*f.cluster < size {
@@ -49,8 +48,7 @@ func (f *FS) chain(first uint32, size int64) ([]run, error) {
 	return runs, err
 }
 
-// follow follows a chain for at most so many clusters, which bounds one that
-// goes round.
+// follow follows a chain for at most so many clusters, so that a loop ends.
 func (f *FS) follow(c uint32, most int64) (runs []run, n int64, err error) {
 	if most > 0 && (c < 2 || c-2 >= f.clusters) {
 		return nil, 0, errChain
@@ -76,7 +74,7 @@ func (f *FS) follow(c uint32, most int64) (runs []run, n int64, err error) {
 	return runs, n, nil
 }
 
-// extents reads runs as if they were one.
+// extents reads several runs as one file.
 type extents struct {
 	f    *FS
 	runs []run

@@ -7,36 +7,17 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf16"
 )
 
-// entry is what a folder says of a file or folder in it.
-type entry struct {
-	name  string
-	short string
-	dir   bool
-	first uint32
-	size  int64 // bytes
+// Entry is a file or folder.
+type Entry struct {
+	Name  string
+	IsDir bool
+	short string // its name in eight and three characters
+	first uint32 // its first cluster
+	size  int64  // bytes; 0 for a folder
 }
-
-// Name and the others implement fs.FileInfo and fs.DirEntry.
-func (e entry) Name() string { return e.name }
-
-func (e entry) Size() int64 { return e.size }
-
-func (e entry) Mode() fs.FileMode {
-	if e.dir {
-		return fs.ModeDir | 0o555
-	}
-	return 0o444
-}
-func (e entry) Type() fs.FileMode          { return e.Mode().Type() }
-func (e entry) ModTime() time.Time         { return time.Time{} } // not needed here
-func (e entry) IsDir() bool                { return e.dir }
-func (e entry) Sys() any                   { return nil }
-func (e entry) Info() (fs.FileInfo, error) { return e, nil }
-func (e entry) String() string             { return fs.FormatDirEntry(e) }
 
 // Attributes of an entry (FAT specification, "Directory structure").
 const (
@@ -45,24 +26,24 @@ const (
 	attrLong   = 0x0f
 )
 
-// maxDir is the largest folder that there can be, in bytes.
+// maxDir is the size limit of a folder, in bytes.
 const maxDir = 65536 * 32
 
-// readDir reads a folder, sorted by name, without . and .. entries.
-func (f *FS) readDir(first uint32) ([]entry, error) {
+// readDir lists a folder by its first cluster, without the entries . and ..
+func (f *FS) readDir(first uint32) ([]Entry, error) {
 	most := min((maxDir+f.cluster-1)/f.cluster, int64(f.clusters))
 	runs, n, err := f.follow(first, most)
 	if err != nil {
 		return nil, err
 	}
-	if round(runs) {
-		return nil, fmt.Errorf("%w: it goes round", errChain)
+	if loops(runs) {
+		return nil, fmt.Errorf("%w: it is a loop", errChain)
 	}
 	all := make([]byte, n*f.cluster)
 	if n, err := (extents{f, runs}).ReadAt(all, 0); n < len(all) {
 		return nil, fmt.Errorf("reading a folder: %w", err)
 	}
-	var list []entry
+	var list []Entry
 	var long longName
 	for b := range slices.Chunk(all, 32) {
 		if b[0] == 0 {
@@ -82,13 +63,13 @@ func (f *FS) readDir(first uint32) ([]entry, error) {
 			long = longName{}
 		}
 	}
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	// Two of one name cannot both be found.
-	return slices.CompactFunc(list, func(a, b entry) bool { return a.name == b.name }), nil
+	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	// Of two entries with one name, find sees only the first.
+	return slices.CompactFunc(list, func(a, b Entry) bool { return a.Name == b.Name }), nil
 }
 
-// round tells whether a chain comes to the same place twice.
-func round(runs []run) bool {
+// loops reports whether a chain comes to the same place twice.
+func loops(runs []run) bool {
 	sorted := slices.Clone(runs)
 	slices.SortFunc(sorted, func(a, b run) int { return cmp.Compare(a.at, b.at) })
 	for i := 1; i < len(sorted); i++ {
@@ -99,15 +80,15 @@ func round(runs []run) bool {
 	return false
 }
 
-// parse reads a short entry; long is the name that stood before it.
-func parse(b []byte, long longName) (entry, bool) {
+// parse reads a short entry; long is the long name before it.
+func parse(b []byte, long longName) (Entry, bool) {
 	le := binary.LittleEndian
-	e := entry{
-		dir: b[11]&attrDir != 0, size: int64(le.Uint32(b[28:])),
+	e := Entry{
+		IsDir: b[11]&attrDir != 0, size: int64(le.Uint32(b[28:])),
 		first: uint32(le.Uint16(b[20:]))<<16 | uint32(le.Uint16(b[26:])),
 	}
 	base, ext := strings.TrimRight(string(b[:8]), " "), strings.TrimRight(string(b[8:11]), " ")
-	if b[12]&0x08 != 0 { // written in lower case, by Windows NT and Linux
+	if b[12]&0x08 != 0 { // lower case: Windows NT and Linux write this flag
 		base = strings.ToLower(base)
 	}
 	if b[12]&0x10 != 0 {
@@ -120,26 +101,26 @@ func parse(b []byte, long longName) (entry, bool) {
 	if ext != "" {
 		e.short += "." + ext
 	}
-	e.name = long.text(b[:11])
-	if e.name == "" {
-		e.name = e.short
+	e.Name = long.text(b[:11])
+	if e.Name == "" {
+		e.Name = e.short
 	}
-	if e.dir {
+	if e.IsDir {
 		e.size = 0
 	}
-	return e, usable(e.name)
+	return e, usable(e.Name)
 }
 
-// usable tells whether a name can be part of a path.
+// usable reports whether a name can be part of a path.
 func usable(name string) bool {
 	return name != "." && name != ".." && fs.ValidPath(name) && !strings.ContainsAny(name, "/\\\x00")
 }
 
-// longName gathers the pieces of a long name, which precede the short entry,
+// longName collects the pieces of a long name. They precede the short entry,
 // the last piece first.
 type longName struct {
 	units []uint16
-	next  byte // the number that must follow
+	next  byte // the number of the next piece
 	sum   byte
 }
 
@@ -168,7 +149,7 @@ func (l *longName) add(b []byte) {
 	l.next--
 }
 
-// text is the long name, or nothing if it does not belong to the short one.
+// text is the long name, or empty if it does not belong to the short one.
 func (l *longName) text(short []byte) string {
 	var sum byte
 	for _, c := range short {

@@ -6,16 +6,16 @@ import (
 )
 
 // Header of udev's messages (systemd: src/libsystemd/sd-device/device-monitor.c,
-// monitor_netlink_header): "libudev\0", a magic number in network byte order,
-// then in the machine's: the header's size, where the properties begin and how
-// long they are, in bytes; then hashes for socket filters.
+// monitor_netlink_header): "libudev\0", a magic number in network byte order; then
+// in native byte order the size of the header, and the offset and length of the
+// properties, in bytes; then hashes for socket filters.
 const (
 	udevPrefix = "libudev\x00"
 	udevMagic  = 0xfeedcafe
-	udevHeader = 24 // up to where the properties' length ends
+	udevHeader = 24 // up to the end of the properties' length
 )
 
-// isBlock tells if a message is of a block device.
+// isBlock reports whether a message is about a block device.
 func isBlock(msg []byte) bool {
 	properties, ok := properties(msg)
 	if !ok {
@@ -29,8 +29,8 @@ func isBlock(msg []byte) bool {
 	return false
 }
 
-// properties finds the NAME=value strings of a message, each ended by a NUL.
-// The kernel's form (lib/kobject_uevent.c) has them after "add@/devices/...".
+// properties finds the NAME=value strings of a message, each with a NUL at its end.
+// In the kernel's form (lib/kobject_uevent.c) they follow "add@/devices/...".
 func properties(msg []byte) ([]byte, bool) {
 	if !bytes.HasPrefix(msg, []byte(udevPrefix)) {
 		head, rest, ok := bytes.Cut(msg, []byte{0})

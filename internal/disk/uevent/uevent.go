@@ -1,4 +1,4 @@
-// Package uevent tells when block devices come, go or change.
+// Package uevent watches block devices come, go and change.
 package uevent
 
 import (
@@ -11,30 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pause is how long announcements are gathered before a tick: a stick that is
-// plugged in makes a dozen of them.
+// pause is how long announcements are collected for a tick: plugging in a stick
+// makes a dozen of them.
 const pause = 300 * time.Millisecond
 
-// Multicast groups of NETLINK_KOBJECT_UEVENT. The kernel's announcements come
-// first; udev repeats each in a group of its own once its rules have run, so
-// that links and labels are there (systemd: src/libsystemd/sd-device,
-// MonitorNetlinkGroup).
+// Multicast groups of NETLINK_KOBJECT_UEVENT. The kernel announces first; udev
+// repeats each announcement in its own group after its rules have made links and
+// labels (systemd: src/libsystemd/sd-device, MonitorNetlinkGroup).
 const (
 	groupKernel = 1 << 0
 	groupUdev   = 1 << 1
 )
 
-// udevRuns is there while udevd runs; libudev asks the same way.
+// udevRuns exists while udevd runs; libudev checks it, too.
 const udevRuns = "/run/udev/control"
 
-// Watch sends a tick whenever a block device came, went or changed: at the
-// latest 300 ms after the announcement, and one tick for all of that time. A
-// tick that nobody has fetched yet stands for the later ones too. The channel
-// is closed when ctx ends, or if the socket breaks.
+// Watch sends a tick after a block device came, went or changed: at most 300 ms
+// after the announcement, and one tick for all in that time. A pending tick
+// stands for later ones. Watch closes the channel when ctx ends, or if the socket
+// breaks.
 //
-// It listens to udev, and to the kernel where no udev runs. No permission is
-// needed, and only root can send there (kernel: net/netlink/af_netlink.c,
-// NL_CFG_F_NONROOT_RECV).
+// It listens to udev, or to the kernel if udev does not run. Everyone may listen;
+// only root can send (kernel: net/netlink/af_netlink.c, NL_CFG_F_NONROOT_RECV).
 func Watch(ctx context.Context) (<-chan struct{}, error) {
 	groups := uint32(groupUdev)
 	if _, err := os.Stat(udevRuns); err != nil {
@@ -51,7 +49,7 @@ func Watch(ctx context.Context) (<-chan struct{}, error) {
 	return watch(ctx, f), nil
 }
 
-// watch is Watch on a socket that gives one announcement a read. It closes f.
+// watch is Watch on a socket with one announcement a read. It closes f.
 func watch(ctx context.Context, f *os.File) <-chan struct{} {
 	ticks := make(chan struct{}, 1)
 	stop := context.AfterFunc(ctx, func() { f.Close() })
@@ -73,7 +71,7 @@ func watch(ctx context.Context, f *os.File) <-chan struct{} {
 				}
 				continue
 			case errors.Is(err, unix.ENOBUFS):
-				// Announcements were lost, maybe of a block device.
+				// Announcements were lost, perhaps of a block device.
 			case errors.Is(err, unix.EINTR):
 				continue
 			case err != nil || n == 0:

@@ -185,7 +185,7 @@ func TestBrokenSocketEndsTheWatch(t *testing.T) {
 	ended(t, ticks)
 }
 
-// Root can make the kernel announce a device anew (Documentation/ABI/testing/
+// Root can make the kernel repeat an announcement (Documentation/ABI/testing/
 // sysfs-uevent); everybody hears it. For others this test opens the watch only.
 func TestRealAnnouncement(t *testing.T) {
 	ticks, err := Watch(t.Context())

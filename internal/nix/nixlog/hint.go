@@ -10,8 +10,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// kinds are the failures of nix that have a remedy, by what nix, git or ssh say
-// (nix 2.18 to 2.34). The first that fits counts. $1 is what is in brackets.
+// kinds are the failures with a known remedy, by the words of nix, git or ssh (nix
+// 2.18 to 2.34). The first match counts. $1 is the text in brackets.
 var kinds = []struct {
 	says *regexp.Regexp
 	code sys.Code
@@ -19,11 +19,11 @@ var kinds = []struct {
 }{
 	{
 		regexp.MustCompile(`(?i)no space left on device|disk is full|disk quota exceeded`),
-		sys.CodeMachine, "free some space: `df -h` shows which file system is full, `nix-collect-garbage -d` removes what nothing uses",
+		sys.CodeMachine, "free some space: `df -h` shows which file system is full, `nix-collect-garbage -d` deletes unused store paths",
 	},
 	{
 		regexp.MustCompile(`(?im)out of memory|cannot allocate memory|std::bad_alloc|^killed$`),
-		sys.CodeMachine, "free some memory, or add swap: nix was out of it",
+		sys.CodeMachine, "free some memory, or add swap: nix ran out of it",
 	},
 	{
 		regexp.MustCompile(`(?i)(?:cannot|required to) build '?([^' ]*\.drv)'?[^\n]*(?:, but I am a|\n\s*Reason: required system)`),
@@ -31,7 +31,7 @@ var kinds = []struct {
 	},
 	{
 		regexp.MustCompile(`hash mismatch in fixed-output derivation`),
-		sys.CodeSource, "put the hash that nix got into the flake, if what was fetched is what you want",
+		sys.CodeSource, "put the hash that nix got into the flake, if you trust the fetched file",
 	},
 	{
 		// The check of a host (modules/installer.nix).
@@ -39,9 +39,9 @@ var kinds = []struct {
 		sys.CodeContract, "correct the host, its medium or its configuration as its check says; nix log $1 shows it again",
 	},
 	{
-		// Before the network: of that, the builder's own words may speak.
+		// Before the network, which the builder's output may mention.
 		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*\.drv)'`),
-		sys.CodeSource, "look at what its builder printed: nix log $1",
+		sys.CodeSource, "read its builder's output: nix log $1",
 	},
 	{
 		regexp.MustCompile(`cannot (?:connect to socket at|open connection to remote store)`),
@@ -56,30 +56,30 @@ var kinds = []struct {
 		sys.CodeSource, "run this as the owner of $1, or trust it: git config --global --add safe.directory '$1'",
 	},
 	{
-		// Before the network: ssh's own words stand beside it.
+		// Before the network, which ssh's output may mention.
 		regexp.MustCompile(`(?i)permission denied \([^)]*(?:publickey|password)|could not read username|authentication failed|host key verification failed`),
-		sys.CodeSource, "let this user read the repo that is named above: `git ls-remote URL` must work without a question",
+		sys.CodeSource, "let this user read the repo named above: `git ls-remote URL` must work without a prompt",
 	},
 	{
 		regexp.MustCompile(`(?i)could not resolve host|name resolution|connection (?:refused|timed out|reset)|could(?:n't| not) connect to|network is (?:unreachable|down)|no route to host|timeout was reached|operation timed out`),
-		sys.CodeSource, "see that this machine has a network and reaches the host that is named above, then try again",
+		sys.CodeSource, "check that this machine can reach the host named above, then try again",
 	},
 	{
 		regexp.MustCompile(`unable to download '([^']*)': .*HTTP error (?:404|401)`),
-		sys.CodeSource, "correct the input of the flake that $1 is, or where its repo is private, name it as git+ssh://… in flake.nix",
+		sys.CodeSource, "correct the flake input $1 or, if its repo is private, write it as git+ssh://… in flake.nix",
 	},
 	{
 		regexp.MustCompile(`HTTP error (?:403|429)|rate limit`),
-		sys.CodeSource, "wait an hour, or set access-tokens in nix.conf: the server answers no more without one",
+		sys.CodeSource, "wait an hour, or set access-tokens in nix.conf: the server has a limit without one",
 	},
 	{
 		regexp.MustCompile(`Failed assertions:`),
-		sys.CodeSource, "correct what the assertions name, each with its option",
+		sys.CodeSource, "correct the option that each assertion names",
 	},
 }
 
-// Hint says what to do about a failure of nix, by what it printed. It is empty
-// if that is of no kind that is known.
+// Hint says what to do about a failure of nix, by its output. It is empty for an
+// unknown kind.
 func Hint(err error) (hint string, code sys.Code) {
 	if errors.Is(err, exec.ErrNotFound) {
 		return "install nix: https://nixos.org/download", sys.CodeMachine
@@ -97,12 +97,12 @@ func Hint(err error) (hint string, code sys.Code) {
 	return "", sys.CodeOK
 }
 
-// A place in a file, as nix prints it: in the copy of a flake in the store, or
-// in «git+file:///home/me/c»/.
+// place matches a place in a file, as nix prints it: in the copy of a flake in the
+// store, or in «git+file:///home/me/c»/.
 var place = regexp.MustCompile(`\bat (?:\S*/nix/store/[a-z0-9]{32}-[^/\s]*/|«[^»]*»/)?([^\s:«»]+\.nix|[^\s:«»]*flake\.lock):(\d+)`)
 
-// Place is the file and line below dir that a failed evaluation names last, as
-// FILE:LINE, or empty. What it names of other flakes does not count.
+// Place is the last place in the flake's own files that a failed evaluation names,
+// as FILE:LINE, or empty.
 func Place(err error, isThere func(file string) bool) string {
 	exit, ok := errors.AsType[*sys.ExitError](err)
 	if !ok {
@@ -117,10 +117,10 @@ func Place(err error, isThere func(file string) bool) string {
 	return last
 }
 
-// missing is a file that a flake names and that nix does not see.
+// missing matches a file that a flake names and nix does not find.
 var missing = regexp.MustCompile(`(?:path '|opening file '|error: Path ')(?:[^']*/nix/store/[a-z0-9]{32}-[^/']*/|[^']*»/)?([^']+)'(?::? (?:does not exist|No such file|in the repository|is not tracked))`)
 
-// Missing is the file below the flake that nix did not find, or empty.
+// Missing is the file of the flake that nix did not find, or empty.
 func Missing(err error) string {
 	exit, ok := errors.AsType[*sys.ExitError](err)
 	if !ok {

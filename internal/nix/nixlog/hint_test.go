@@ -54,12 +54,12 @@ func TestHint(t *testing.T) {
 		"another owner": {messages: []string{"repository path '/srv/c' is not owned by current user"}, hint: "safe.directory '/srv/c'", code: sys.CodeSource},
 		"no network": {
 			messages: []string{"unable to download 'https://api.github.com/repos/a/b/commits/HEAD': Could not resolve hostname (6) Could not resolve host: api.github.com"},
-			hint:     "has a network", code: sys.CodeSource, cause: "Could not resolve host: api.github.com",
+			hint:     "can reach the host", code: sys.CodeSource, cause: "Could not resolve host: api.github.com",
 		},
 		"no network, by ssh": {
 			before:   []string{"ssh: Could not resolve hostname h: Name or service not known", "fatal: Could not read from remote repository."},
 			messages: []string{"Cannot find Git revision 'x' in ref 'master' of repository 'ssh://git@h/x'!"},
-			hint:     "has a network", code: sys.CodeSource,
+			hint:     "can reach the host", code: sys.CodeSource,
 		},
 		"no key": {
 			before:   []string{"git@github.com: Permission denied (publickey).", "fatal: Could not read from remote repository."},
@@ -67,7 +67,7 @@ func TestHint(t *testing.T) {
 		},
 		"private repo": {
 			messages: []string{"unable to download 'https://api.github.com/repos/a/b/commits/HEAD': HTTP error 404"},
-			hint:     "input of the flake that https://api.github.com/repos/a/b/commits/HEAD is", code: sys.CodeSource,
+			hint:     "flake input https://api.github.com/repos/a/b/commits/HEAD or", code: sys.CodeSource,
 		},
 		"rate limit": {messages: []string{"unable to download 'https://api.github.com/x': HTTP error 403\n\nresponse body: API rate limit exceeded"}, hint: "access-tokens", code: sys.CodeSource},
 		"builder": {
@@ -86,7 +86,7 @@ func TestHint(t *testing.T) {
 		"another system, nix 2.34": {messages: []string{"Cannot build '" + drv + "'.\nReason: required system or feature not available"}, hint: "remote builder", code: sys.CodeMachine},
 		"hash":                     {messages: []string{"hash mismatch in fixed-output derivation '" + drv + "':\n specified: a\n got: b"}, hint: "hash that nix got", code: sys.CodeSource},
 		"the check of a host":      {messages: []string{"builder for '/nix/store/f5yy0dki9jpjxcwxcbp2kdgykvv131dv-host.toml.drv' failed with exit code 7;\nlast 2 log lines:\n> error: fileSystems.\"/\".device is no label\n> hint: set it"}, hint: "nix log /nix/store/f5yy0dki9jpjxcwxcbp2kdgykvv131dv-host.toml.drv", code: sys.CodeContract},
-		"assertions":               {messages: []string{"\nFailed assertions:\n- autoInstaller.deployPublicKey: not a public key\n- b"}, hint: "correct what the assertions name", code: sys.CodeSource, cause: "not a public key - b"},
+		"assertions":               {messages: []string{"\nFailed assertions:\n- autoInstaller.deployPublicKey: not a public key\n- b"}, hint: "each assertion names", code: sys.CodeSource, cause: "not a public key - b"},
 		"old nix":                  {messages: []string{"'build' is not a recognised command"}, hint: "install nix 2.18 or newer", code: sys.CodeMachine},
 		"evaluation":               {messages: []string{"attribute 'foo' missing"}, cause: "error: attribute 'foo' missing"},
 	} {

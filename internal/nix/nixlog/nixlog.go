@@ -1,4 +1,4 @@
-// Package nixlog follows nix's internal-json log.
+// Package nixlog reads nix's internal-json log, and explains nix's failures.
 package nixlog
 
 import (
@@ -31,7 +31,7 @@ const (
 	resPostBuildLog = 107
 )
 
-// What a broken log can make us remember, and count to.
+// Limits on what a broken log can make this package remember and count.
 const (
 	maxActivities = 100_000
 	maxName       = 33 + 211 // hash and name of a store path, in bytes
@@ -39,24 +39,23 @@ const (
 	maxPart       = 64 << 10 // of a message in the log, in bytes
 )
 
-// Log follows nix's internal-json log: feed it each line of standard error.
+// Log reads nix's internal-json log: feed it each line of standard error.
 type Log struct {
-	// Line gets what people want to read: messages and build output.
+	// Line receives the lines for people: messages and build output.
 	Line func(string)
-	// Progress gets the state after each change of it.
+	// Progress receives each new state.
 	Progress func(sys.Progress)
 
 	acts map[uint64]*activity
-	// Bytes of finished copies, so that the sum never shrinks as activities
-	// end.
+	// The bytes of all copies, finished ones too, so that the sum never shrinks.
 	bytesDone, bytesTotal int64
 	paths, builds         counter
 	label                 string
 	last                  sys.Progress
-	// Error is the last message of level 0, without colour: why it failed. A
-	// build that failed counts more than what failed because of it.
+	// Error is the last message of level 0, without colour: why nix failed. A
+	// failed build takes precedence over the failures that it causes.
 	Error string
-	said  string // the same with the places in files
+	said  string // Error with the places in files
 }
 
 var buildFailed = regexp.MustCompile(`^(?:builder for|[Cc]annot build) '`)
@@ -80,17 +79,17 @@ type message struct {
 	Fields []json.RawMessage `json:"fields"`
 }
 
-// levelInfo is the most talkative level that is shown (nix lvlInfo).
+// levelInfo is the most verbose level to show (nix lvlInfo).
 const levelInfo = 3
 
-// Run runs a nix command that logs internal-json, and shows what it says. Its
-// failure says why in nix's words rather than in JSON.
+// Run runs a nix command that logs internal-json, and logs its messages. The error
+// has nix's words and not its JSON.
 func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
 	log := &Log{Line: s.Log, Progress: s.Progress}
 	err := s.Lines(ctx, c, log.Feed)
 	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
-		// What git and ssh printed; then what nix said, with the places in files
-		// and in short, which is what the error shows.
+		// The output of git and ssh; then nix's message with the places in files,
+		// and in short, which is the line that the error shows.
 		exit.Tail = slices.DeleteFunc(exit.Tail, func(line string) bool { return strings.HasPrefix(line, "@nix ") })
 		if log.Error != "" {
 			exit.Tail = append(append(exit.Tail, strings.Split(log.said, "\n")...), "error: "+strings.Join(strings.Fields(log.Error), " "))
@@ -99,10 +98,10 @@ func Run(ctx context.Context, s sys.System, c sys.Cmd) error {
 	return err
 }
 
-// Feed takes one line. Lines that are not nix's JSON are passed on as they
-// are: ssh and git write there too.
+// Feed takes one line. It passes on lines that are not nix's JSON: ssh and git
+// write there too.
 func (l *Log) Feed(line string) {
-	// What ssh or git asks stands before it on the line.
+	// A prompt of ssh or git may precede it on the line.
 	if i := strings.Index(line, "@nix {"); i > 0 {
 		l.say(line[:i])
 		line = line[i:]
@@ -132,7 +131,7 @@ func (l *Log) Feed(line string) {
 	}
 }
 
-// say gives a line without the colours that nix and builds put in.
+// say passes on a line without the colours of nix and builds.
 func (l *Log) say(line string) { l.Line(sys.Clean(line)) }
 
 func (l *Log) message(m message) {
@@ -218,31 +217,28 @@ func (l *Log) stop(id uint64) {
 	}
 	delete(l.acts, id)
 	if a.typ == actCopyPath {
-		// A copy that ended is done, whatever its last count was.
+		// A stopped copy is complete, whatever its last count was.
 		l.copied(a, a.total, a.total)
 	}
 	l.report()
 }
 
-// report gives the progress: paths, since their total is what nix knows
-// first; builds where nothing is copied. Counts never pass their totals.
+// report passes on the progress: in paths, whose total nix knows first, or in
+// builds if nothing is left to copy. Counts never pass their totals.
 func (l *Log) report() {
 	p := sys.Progress{Done: l.paths.done, Total: l.paths.total, Unit: "paths", Label: l.label}
 	if l.builds.total > 0 && l.paths.done >= l.paths.total {
 		p.Done, p.Total, p.Unit = l.builds.done, l.builds.total, "builds"
 	}
 	p.Done = max(0, min(p.Done, p.Total))
-	p.Bytes, p.BytesTotal = l.Bytes()
+	p.Bytes, p.BytesTotal = l.bytesDone, l.bytesTotal
 	if p.Total > 0 && p != l.last {
 		l.last = p
 		l.Progress(p)
 	}
 }
 
-// Bytes is what was copied so far and what is known to come, in bytes.
-func (l *Log) Bytes() (done, total int64) { return l.bytesDone, l.bytesTotal }
-
-// copied takes the new counts of a copy into the sums.
+// copied adds the new counts of a copy to the sums.
 func (l *Log) copied(a *activity, done, total int64) {
 	done = min(done, total)
 	l.bytesDone = max(0, min(l.bytesDone+done-a.done, maxCount))

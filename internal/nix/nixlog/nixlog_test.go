@@ -71,7 +71,7 @@ func TestFlakeLog(t *testing.T) {
 	if last := slices.Compact(*progress); !slices.Equal(last, wantProgress) {
 		t.Errorf("progress %+v,\nwant %+v", *progress, wantProgress)
 	}
-	if done, total := l.Bytes(); done != 4096 || total != 4096 {
+	if done, total := l.bytesDone, l.bytesTotal; done != 4096 || total != 4096 {
 		t.Errorf("%d of %d bytes", done, total)
 	}
 	if len(l.acts) != 4 { // realise, builds, copyPaths, and the unknown one
@@ -93,8 +93,8 @@ func TestFeed(t *testing.T) {
 		{name: "negative total", feed: []string{start, `@nix {"action":"result","id":1,"type":105,"fields":[1,-4]}`}},
 		{name: "fields of other types", feed: []string{start, `@nix {"action":"result","id":1,"type":105,"fields":["a",{}]}`, `@nix {"action":"result","id":1,"type":101,"fields":[5]}`}, lines: []string{""}},
 		{name: "no fields", feed: []string{start, `@nix {"action":"result","id":1,"type":105}`, `@nix {"action":"result","id":1,"type":104}`}},
-		{name: "results and stops of nobody", feed: []string{`@nix {"action":"result","id":7,"type":105,"fields":[1,2]}`, `@nix {"action":"result","id":7,"type":104,"fields":["p"]}`, `@nix {"action":"stop","id":7}`}},
-		{name: "build line of nobody", feed: []string{`@nix {"action":"result","id":7,"type":101,"fields":["said"]}`}, lines: []string{"said"}},
+		{name: "results and stops of unknown activities", feed: []string{`@nix {"action":"result","id":7,"type":105,"fields":[1,2]}`, `@nix {"action":"result","id":7,"type":104,"fields":["p"]}`, `@nix {"action":"stop","id":7}`}},
+		{name: "build line of an unknown activity", feed: []string{`@nix {"action":"result","id":7,"type":101,"fields":["said"]}`}, lines: []string{"said"}},
 		{name: "numbers too large", feed: []string{`@nix {"action":"start","id":99999999999999999999999,"type":103}`}, lines: []string{"nix printed a message of 63 bytes that cannot be read"}},
 		{name: "cut in the middle", feed: []string{`@nix {"action":"msg","level":0,"ms`}, lines: []string{"nix printed a message of 34 bytes that cannot be read"}},
 		{name: "behind a question of ssh", feed: []string{`me@host's password: @nix {"action":"msg","level":0,"msg":"error: a"}`}, lines: []string{"me@host's password: ", "error: a"}, error: "a"},
@@ -176,7 +176,7 @@ func TestBytesNeverShrink(t *testing.T) {
 		`@nix {"action":"stop","id":2}`,
 	} {
 		l.Feed(s)
-		done, total := l.Bytes()
+		done, total := l.bytesDone, l.bytesTotal
 		if done < before || done > total {
 			t.Errorf("%d of %d bytes after %d", done, total, before)
 		}
@@ -227,7 +227,7 @@ func FuzzFeed(f *testing.F) {
 		l, lines, _ := heard(t)
 		for line := range strings.SplitSeq(log, "\n") {
 			l.Feed(line)
-			done, total := l.Bytes()
+			done, total := l.bytesDone, l.bytesTotal
 			if done < 0 || done > total || total > maxCount {
 				t.Fatalf("%d of %d bytes", done, total)
 			}

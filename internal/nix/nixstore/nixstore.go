@@ -1,4 +1,4 @@
-// Package nixstore reads what the database of a Nix store says of a closure.
+// Package nixstore reads a closure from the database of a Nix store.
 package nixstore
 
 import (
@@ -9,8 +9,8 @@ import (
 	"path"
 )
 
-// Query is the command that asks a store for the closure of a path. An empty
-// root is this machine's own store.
+// Query is the command that lists the closure of a path in a store. An empty root
+// is this machine's own store.
 func Query(root, name string) []string {
 	argv := []string{"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--recursive"}
 	if root != "" {
@@ -23,15 +23,15 @@ func Query(root, name string) []string {
 type Path struct {
 	Name string // absolute
 	Size int64  // of its NAR, bytes
-	// Hash is that of its NAR, as this nix writes it: text, or an object in the
-	// newest. Empty if it is not said.
+	// Hash is the hash of its NAR, as nix writes it: text, or an object in the
+	// newest nix. It may be empty.
 	Hash string
 }
 
 var errInvalid = errors.New("the path is not valid in this store")
 
-// Parse reads the answer to Query: a list before nix 2.19, a map from store
-// path since. The path that was asked for must be among them, and all be valid.
+// Parse reads the output of Query: a list before nix 2.19, a map by store path
+// since. The queried path must be in it, and all paths must be valid.
 func Parse(out []byte, name string) ([]Path, error) {
 	type info struct {
 		Path    string          `json:"path"`
@@ -44,7 +44,7 @@ func Parse(out []byte, name string) ([]Path, error) {
 		list = nil
 		var byPath map[string]*info
 		if err := json.Unmarshal(out, &byPath); err != nil {
-			return nil, fmt.Errorf("nix path-info's answer is not understood: %w", err)
+			return nil, fmt.Errorf("the output of nix path-info is not understood: %w", err)
 		}
 		for at, i := range byPath {
 			if i == nil {
@@ -71,10 +71,10 @@ func Parse(out []byte, name string) ([]Path, error) {
 	return paths, nil
 }
 
-// hash is the hash in one line, so that two answers can be compared.
+// hash is a hash in one line, so that two outputs can be compared.
 func hash(raw json.RawMessage) string {
 	var text string
-	if json.Unmarshal(raw, &text) == nil { // null is none
+	if json.Unmarshal(raw, &text) == nil { // null: empty
 		return text
 	}
 	var b bytes.Buffer

@@ -14,7 +14,7 @@ type Section struct {
 }
 
 // Program is an EFI program for a machine (debug/pe's constants) with these
-// sections. Nothing in it can be run.
+// sections. It cannot run.
 func Program(machine uint16, sections ...Section) []byte {
 	if len(sections) == 0 {
 		sections = []Section{{".text", []byte("code")}}
@@ -51,7 +51,7 @@ func Program(machine uint16, sections ...Section) []byte {
 	return b.Bytes()
 }
 
-// Magic is the section by which systemd's programs say what they are.
+// Magic is the section with the name of a systemd program.
 func Magic(name string) Section {
 	return Section{".sdmagic", []byte("#### LoaderInfo: " + name + " ####\x00")}
 }

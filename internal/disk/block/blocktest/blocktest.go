@@ -1,4 +1,4 @@
-// Package blocktest has made-up machines for tests of disk detection.
+// Package blocktest has machines for tests of disk detection.
 package blocktest
 
 import (
@@ -21,13 +21,13 @@ import (
 //go:embed testdata/*.txtar
 var machines embed.FS
 
-// Machine lays out testdata/NAME.txtar and returns a System that prints its
-// lsblk.json, and the folder to take for the root.
+// Machine unpacks testdata/NAME.txtar, and returns a System that prints its
+// lsblk.json, and the folder that stands for the root.
 //
-// In the archive, "links" has a line "path -> target" for every link, and
-// "efi" one for every variable, see variable. Other files lie below the root.
-// What sysfs says of partition numbers, starts, holders and slaves is made
-// from lsblk.json, unless a file says otherwise.
+// In the archive, "links" has a line "path -> target" for every link, and "efi" a
+// line for every variable, see variable. Other files are below the root. Machine
+// derives sysfs (numbers and starts of partitions, holders, slaves) from
+// lsblk.json, unless the archive has the file.
 func Machine(t testing.TB, name string) (*sys.Fake, string) {
 	t.Helper()
 	b, err := machines.ReadFile("testdata/" + name + ".txtar")
@@ -61,7 +61,7 @@ func Machine(t testing.TB, name string) (*sys.Fake, string) {
 	return fake, root
 }
 
-// archive takes a txtar file apart: "-- NAME --" begins each file.
+// archive splits a txtar file: "-- NAME --" starts each file.
 func archive(s string) map[string]string {
 	files, name := map[string]string{}, ""
 	for line := range strings.Lines(s) {
@@ -75,7 +75,7 @@ func archive(s string) map[string]string {
 	return files
 }
 
-// Inventory surveys a made-up machine.
+// Inventory surveys a machine.
 func Inventory(t testing.TB, name string) *block.Inventory {
 	t.Helper()
 	fake, root := Machine(t, name)
@@ -86,7 +86,7 @@ func Inventory(t testing.TB, name string) *block.Inventory {
 
 var digits = regexp.MustCompile(`\d+$`)
 
-// sysfs makes the files of every device, with /dev nodes as plain files.
+// sysfs writes the files of every device. /dev nodes are plain files.
 func sysfs(t testing.TB, root string, ds []block.Device, parent string) {
 	t.Helper()
 	for _, d := range ds {
@@ -132,7 +132,8 @@ func variable(t testing.TB, line string) (file string, data []byte) {
 }
 
 // LoadOption encodes an EFI_LOAD_OPTION (UEFI 2.10 §3.1.3) of a file on a GPT
-// partition, or of none if partUUID is empty. It panics if that is no GUID.
+// partition, or of no partition if partUUID is empty. It panics if partUUID is
+// not a GUID.
 func LoadOption(active bool, partUUID, path, description string) []byte {
 	le := binary.LittleEndian
 	var nodes []byte

@@ -9,12 +9,11 @@ import (
 	"testing"
 )
 
-// MiB is the size of an image that is as small as FAT32 can be, with sectors
-// of 512 bytes.
+// MiB is the size of the smallest FAT32 image with sectors of 512 bytes.
 const MiB = 36
 
-// Image makes an image of so many MiB with these files in it, and returns its
-// path. The sector size is in bytes.
+// Image makes an image of mib MiB with these files and returns its path. The
+// sector size is in bytes.
 func Image(t testing.TB, mib int, sector, label string, files map[string][]byte) string {
 	t.Helper()
 	img := filepath.Join(t.TempDir(), "esp.img")

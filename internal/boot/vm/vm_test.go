@@ -28,8 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// act is what the fake QEMU does: it says something, waits for an answer, or
-// ends.
+// act is an action of the fake QEMU: it prints, waits for input, or ends.
 type act struct {
 	Say   string
 	Await string
@@ -48,22 +47,19 @@ func fakeQEMU(args []string) int {
 	if err := json.Unmarshal([]byte(os.Getenv(script+which)), &acts); err != nil {
 		return fail(err)
 	}
-	var conns []net.Conn
-	for _, name := range []string{"serial", "monitor"} {
-		i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "socket,id="+name+",path=") })
-		if i < 0 {
-			return fail(fmt.Errorf("no %s", name))
-		}
-		if len(acts) > 0 && acts[0].Die > 0 {
-			return fail(errors.New("failed to initialize kvm: Permission denied"))
-		}
-		conn, err := net.Dial("unix", args[i][strings.Index(args[i], "path=")+5:])
-		if err != nil {
-			return fail(err)
-		}
-		conns = append(conns, conn)
+	const serial = "socket,id=serial,path="
+	i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, serial) })
+	if i < 0 {
+		return fail(errors.New("no serial line"))
 	}
-	typed := bufio.NewReader(conns[0])
+	if len(acts) > 0 && acts[0].Die > 0 {
+		return fail(errors.New("failed to initialize kvm: Permission denied"))
+	}
+	conn, err := net.Dial("unix", strings.TrimPrefix(args[i], serial))
+	if err != nil {
+		return fail(err)
+	}
+	typed := bufio.NewReader(conn)
 	for _, a := range acts {
 		if a.Die > 0 {
 			return a.Die
@@ -73,17 +69,12 @@ func fakeQEMU(args []string) int {
 				return fail(fmt.Errorf("typed %q", got))
 			}
 		}
-		fmt.Fprint(conns[0], a.Say)
+		fmt.Fprint(conn, a.Say)
 	}
-	for in := bufio.NewScanner(conns[1]); in.Scan(); {
-		if in.Text() == "quit" {
-			return 0
-		}
-	}
-	return 1
+	select {} // until SIGTERM
 }
 
-// heard keeps what a run reports.
+// heard records the reports of a run.
 type heard struct {
 	mu   sync.Mutex
 	cmds []sys.Cmd
@@ -100,7 +91,7 @@ func (h *heard) Waiting(sys.Waiting)   {}
 
 const secret = "correct horse battery staple"
 
-// stage makes the programs that Run starts, and a live system with OVMF.
+// newStage makes the programs that Run starts, and a live system with OVMF.
 func newStage(t *testing.T, acts map[string][]act) (Options, *heard, sys.System) {
 	t.Helper()
 	live, bin := t.TempDir(), t.TempDir()
@@ -113,8 +104,8 @@ func newStage(t *testing.T, acts map[string][]act) (Options, *heard, sys.System)
 		os.WriteFile(filepath.Join(bin, "qemu-img"), []byte("#!/bin/sh\nfor last; do :; done; echo overlay >\"$last\"\n"), 0o755),
 		os.WriteFile(filepath.Join(bin, "mount"), []byte("#!/bin/sh\n[ \"$3\" != /bad ]\n"), 0o755),
 		os.MkdirAll(filepath.Join(live, "usr/share/OVMF"), 0o755),
-		os.WriteFile(filepath.Join(live, places[0].Code), nil, 0o644),
-		os.WriteFile(filepath.Join(live, places[0].Vars), []byte("vars"), 0o644),
+		os.WriteFile(filepath.Join(live, places[0].code), nil, 0o644),
+		os.WriteFile(filepath.Join(live, places[0].vars), []byte("vars"), 0o644),
 		os.WriteFile(filepath.Join(live, "disk.img"), nil, 0o644),
 	); err != nil {
 		t.Fatal(err)
@@ -167,17 +158,17 @@ func TestRun(t *testing.T) {
 		}, saw: "proven:"},
 		{name: "asked on and on", pass: secret, acts: []act{
 			{Say: "Passphrase: "}, {Await: secret, Say: "\r\nPassphrase: "}, {Await: secret, Say: "\r\nPassphrase: "}, {Await: secret, Say: "\r\nPassphrase: "},
-		}, bad: "asks again for the passphrase"},
-		{name: "no passphrase given", acts: []act{{Say: bds + "Passphrase for x: "}}, saw: "warning: not proven: what comes after the passphrase"},
-		{name: "panic", acts: []act{{Say: bds + stage1 + "[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}}, bad: "it came as far as the initrd, and then: [    1.234567] Kernel panic"},
+		}, bad: "asks for the passphrase again"},
+		{name: "no passphrase given", acts: []act{{Say: bds + "Passphrase for x: "}}, saw: "warning: not proven: the boot after the passphrase prompt"},
+		{name: "panic", acts: []act{{Say: bds + stage1 + "[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n"}}, bad: "the system came as far as the initrd, and then: [    1.234567] Kernel panic"},
 		{name: "emergency", acts: []act{{Say: bds + "[    0.100000] Linux\r\nYou are in emergency mode. After logging in\r\n"}}, bad: "as far as the kernel, and then: You are in emergency mode"},
 		{name: "stage 1 fails", acts: []act{{Say: stage1 + "An error occurred in stage 1 of the boot process, which must mount the\r\n"}}, bad: "An error occurred in stage 1"},
 		{name: "the firmware finds nothing", acts: []act{{Say: "BdsDxe: failed to load Boot0001 \"UEFI NVMe\" from X: Not Found\r\n"}}, bad: "as far as the firmware, and then: BdsDxe: failed to load"},
 		{name: "the welcome of an initrd", acts: []act{{Say: "Welcome to NixOS dracut-1 (Initramfs)!\r\n"}, {Say: "Kernel panic - not syncing\r\n"}}, bad: "Kernel panic"},
 		{name: "it restarts", acts: []act{{Say: bds}, {Die: 3}}, bad: "as far as the loader, and then the machine ended: qemu-system-x86_64 failed (exit code 3)"},
-		{name: "it does not run", acts: []act{{Die: 1}}, bad: "it does not run: qemu-system-x86_64 failed (exit code 1): qemu: failed to initialize kvm"},
+		{name: "it does not run", acts: []act{{Die: 1}}, bad: "the machine does not run: qemu-system-x86_64 failed (exit code 1): qemu: failed to initialize kvm"},
 		{name: "silence", acts: []act{{Say: bds}}, bad: "as far as the loader within "},
-		{name: "KVM that does not run", kvm: []act{{Die: 1}}, acts: []act{{Say: stage2}}, saw: "warning: with KVM it does not run"},
+		{name: "KVM that does not run", kvm: []act{{Die: 1}}, acts: []act{{Say: stage2}}, saw: "warning: with KVM the machine does not run"},
 		{name: "KVM that panics is no reason to try again", kvm: []act{{Say: "Kernel panic - not syncing\n"}}, acts: []act{{Say: stage2}}, bad: "Kernel panic"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,7 +195,7 @@ func TestRun(t *testing.T) {
 			}
 			log := strings.Join(h.log, "\n")
 			if strings.Contains(log+fmt.Sprint(err), "horse") {
-				t.Errorf("the passphrase is told:\n%s\n%v", log, err)
+				t.Errorf("the passphrase is in the output:\n%s\n%v", log, err)
 			}
 			if c.bad == "" && (err != nil || !strings.Contains(log, c.saw)) || c.bad != "" && (err == nil || !strings.Contains(err.Error(), c.bad)) {
 				t.Errorf("%v\n%s", err, log)
@@ -235,7 +226,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Ctrl+C ends the machine, and the target can be written to again.
+// Ctrl+C ends the machine, and the target becomes writable again.
 func TestStopped(t *testing.T) {
 	o, h, s := newStage(t, map[string][]act{"TCG": {{Say: bds}}})
 	o.Mounted = []string{"/mnt"}
@@ -255,7 +246,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// A target that something still writes to would not be whole.
+// A target that is still being written to would be incomplete.
 func TestBusyTarget(t *testing.T) {
 	o, h, s := newStage(t, nil)
 	if err := os.WriteFile(filepath.Join(strings.Split(os.Getenv("PATH"), ":")[0], "mount"),
@@ -291,7 +282,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("%v, %q", err, h.log)
 	}
 	write("proc/meminfo", "MemAvailable:    900000 kB\n")
-	if err := Ready(t.Context(), s, o); err == nil || !strings.Contains(err.Error(), "878 MiB of memory are free, and a virtual machine needs 1536") {
+	if err := Ready(t.Context(), s, o); err == nil || !strings.Contains(err.Error(), "878 MiB of memory are free; a virtual machine needs 1536") {
 		t.Errorf("%v", err)
 	}
 	o.Live = t.TempDir()
@@ -316,7 +307,7 @@ func TestBus(t *testing.T) {
 	}
 }
 
-// Whatever a machine says, the passphrase is not told and following it ends.
+// No output of a machine reveals the passphrase or makes follow run forever.
 func FuzzWatch(f *testing.F) {
 	f.Add([]byte(bds+stage1), []byte(stage2))
 	f.Add([]byte("Passphrase: "), []byte("\x1b[999;999H Welcome to x!\n"))
@@ -338,16 +329,16 @@ func TestFirmwareBesideQEMU(t *testing.T) {
 	root := t.TempDir()
 	store := filepath.Join(root, "nix/store/x-qemu")
 	bin := filepath.Join(root, "bin")
-	want := Firmware{filepath.Join(store, "share/qemu/edk2-x86_64-code.fd"), filepath.Join(store, "share/qemu/edk2-i386-vars.fd")}
+	want := firmware{filepath.Join(store, "share/qemu/edk2-x86_64-code.fd"), filepath.Join(store, "share/qemu/edk2-i386-vars.fd")}
 	if err := errors.Join(
 		os.MkdirAll(filepath.Join(store, "bin"), 0o755), os.MkdirAll(filepath.Join(store, "share/qemu"), 0o755), os.Mkdir(bin, 0o755),
 		os.WriteFile(filepath.Join(store, "bin", program), nil, 0o755), os.Symlink(filepath.Join(store, "bin", program), filepath.Join(bin, program)),
-		os.WriteFile(want.Code, nil, 0o644), os.WriteFile(want.Vars, nil, 0o644),
+		os.WriteFile(want.code, nil, 0o644), os.WriteFile(want.vars, nil, 0o644),
 	); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin)
-	if got := besideQEMU(); len(got) != 1 || got[0] != want {
+	if got := besideQEMU(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -20,22 +20,6 @@ func root(t *testing.T, file, content string) string {
 	return dir
 }
 
-func TestMounts(t *testing.T) {
-	ms, err := Mounts(root(t, "proc/self/mountinfo", `30 24 8:1 / /boot ro,nosuid,relatime shared:8 - vfat /dev/sda1 rw,fmask=0077,iocharset=a\040b
-31 24 8:1 /EFI /efi rw - vfat /dev/sda1 rw
-`))
-	if err != nil || len(ms) != 2 {
-		t.Fatal(ms, err)
-	}
-	if m := ms[0]; m.DevNo != "8:1" || m.Root != "/" || m.Point != "/boot" || m.FSType != "vfat" ||
-		!slices.Equal(m.Options, []string{"ro", "nosuid", "relatime", "fmask=0077", "iocharset=a b"}) {
-		t.Errorf("%+v", m)
-	}
-	if ms[1].Root != "/EFI" {
-		t.Errorf("%+v", ms[1])
-	}
-}
-
 func TestSwaps(t *testing.T) {
 	got, err := Swaps(root(t, "proc/swaps", "Filename Type Size Used Priority\n/dev/sda3   partition\t9 8 -2\n/swap\\040file file 7 0 10\n"))
 	if want := []ActiveSwap{{"/dev/sda3", 8 << 10, -2}, {"/swap file", 0, 10}}; err != nil || !slices.Equal(got, want) {

@@ -1,27 +1,22 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"auto-installer/internal/sys"
 )
 
-const arch = runtime.GOARCH
-
-// consoles are the serial lines of the machines that can be started.
-var consoles = map[string]string{"amd64": "ttyS0,115200"}
-
 // machine is QEMU's command line.
 func machine(o Options, accel string) sys.Cmd {
+	ovmf, _ := findFirmware(o.Live)
 	quote := func(text string) string { return strings.ReplaceAll(text, ",", ",,") }
 	in := func(name string) string { return quote(filepath.Join(o.Dir, name)) }
 	argv := []string{
@@ -31,26 +26,25 @@ func machine(o Options, accel string) sys.Cmd {
 	if accel == "kvm" {
 		argv = append(argv, "-accel", "kvm", "-cpu", "host", "-smp", "2")
 	} else {
-		// One processor: emulated ones disturb each other while a kernel
-		// patches its code. No five-level paging, which only costs time.
+		// One processor: emulated ones slow each other down while a kernel
+		// patches its code. No five-level paging, which costs time.
 		argv = append(argv, "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "1")
 	}
 	argv = append(argv,
-		"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+quote(o.firmware().Code),
+		"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+quote(ovmf.code),
 		"-drive", "if=pflash,format=raw,unit=1,file="+in("vars.fd"),
 		"-chardev", "socket,id=serial,path="+in("serial"), "-serial", "chardev:serial",
-		"-chardev", "socket,id=monitor,path="+in("monitor"), "-mon", "chardev=monitor,mode=readline",
 	)
-	// systemd's loader and stub take more of the command line from here, so
-	// that a system without a serial console has one in the machine
-	// (systemd-boot(7), systemd-stub(7)).
-	extra := quote("console=" + consoles[arch] + " systemd.show_status=1 rd.systemd.show_status=1")
+	// systemd's loader and stub append this to the command line, so that a
+	// system without a serial console has one here (systemd-boot(7),
+	// systemd-stub(7)).
+	extra := quote("console=ttyS0,115200 systemd.show_status=1 rd.systemd.show_status=1")
 	for _, who := range []string{"boot", "stub"} {
 		argv = append(argv, "-smbios", "type=11,value=io.systemd."+who+".kernel-cmdline-extra="+extra)
 	}
 	driver, direct := "file", "off"
 	if info, err := os.Stat(o.Disk); err == nil && info.Mode()&os.ModeDevice != 0 {
-		driver, direct = "host_device", "on" // past the cache: what the disk has
+		driver, direct = "host_device", "on" // past the cache
 	}
 	argv = append(argv,
 		"-blockdev", "driver="+driver+",node-name=disk,filename="+quote(o.Disk)+",read-only=on,auto-read-only=off,locking=off,cache.direct="+direct,
@@ -61,8 +55,7 @@ func machine(o Options, accel string) sys.Cmd {
 	return sys.Cmd{Does: "start the disk in a virtual machine that writes nothing to it", Argv: argv}
 }
 
-// bus attaches the disk as it is attached here, so that the system finds it
-// with the drivers that its initrd has.
+// bus attaches the disk like the real one, so that the initrd has its driver.
 func bus(disk string) string {
 	switch name := filepath.Base(disk); {
 	case strings.HasPrefix(name, "sd") && strings.HasPrefix(disk, "/dev/"):
@@ -73,26 +66,22 @@ func bus(disk string) string {
 	return "nvme,serial=PROOF"
 }
 
-// try runs the machine once, until its init is reached or it cannot be any
-// more. It returns how far it came.
+// try runs the machine once, until it reaches init or fails to. It returns what
+// it reached.
 func try(ctx context.Context, s sys.System, o Options, accel string) (string, error) {
-	vars, err := os.ReadFile(o.firmware().Vars)
+	ovmf, _ := findFirmware(o.Live)
+	vars, err := os.ReadFile(ovmf.vars)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(o.Dir, "vars.fd"), vars, 0o600)
 	}
 	if err != nil {
 		return "", err
 	}
-	serial, err := listen(filepath.Join(o.Dir, "serial"))
+	serial, err := net.Listen("unix", filepath.Join(o.Dir, "serial"))
 	if err != nil {
 		return "", err
 	}
 	defer serial.Close()
-	monitor, err := listen(filepath.Join(o.Dir, "monitor"))
-	if err != nil {
-		return "", err
-	}
-	defer monitor.Close()
 
 	limit := o.Limit
 	if limit == 0 {
@@ -103,52 +92,25 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.Run(ctx, machine(o, accel))
-		// Whoever waits for its call waits no longer.
-		serial.Close()
-		monitor.Close()
+		serial.Close() // Accept below returns at once
 	}()
 	line, err := serial.Accept()
 	if err != nil {
-		return "", inconclusive{fmt.Errorf("it does not run: %w", or(<-ended, err))}
+		return "", inconclusive{fmt.Errorf("the machine does not run: %w", cmp.Or(<-ended, err))}
 	}
 	defer line.Close()
-	control, err := monitor.Accept()
-	if err != nil {
-		return "", inconclusive{fmt.Errorf("it does not run: %w", or(<-ended, err))}
-	}
-	defer control.Close()
-	go func() { _, _ = io.Copy(io.Discard, control) }() // its prompt
 
 	w := &watch{s: s, passphrase: o.Passphrase, began: time.Now(), limit: limit, line: line}
 	how, err := w.follow(ctx)
-	_, _ = io.WriteString(control, "quit\n") // or it has ended
-	select {
-	case died := <-ended:
-		if errors.Is(err, errEnded) {
-			err = inconclusive{fmt.Errorf("%s, and then the machine ended: %w", w.reached(), or(died, errors.New("by itself")))}
-		}
-	case <-time.After(quitPatience):
-		cancel()
-		s.Log(fmt.Sprintf("the virtual machine had to be killed: %v", <-ended))
+	if errors.Is(err, errEnded) {
+		time.AfterFunc(quitPatience, cancel) // QEMU ends by itself
+		err = inconclusive{fmt.Errorf("%s, and then the machine ended: %w", w.reached(), cmp.Or(<-ended, errors.New("by itself")))}
+		return how, err
 	}
+	cancel() // by SIGTERM, at which QEMU quits
+	<-ended  //nolint:errcheck // that it was stopped
 	return how, err
 }
 
-// quitPatience is how long QEMU may take to end when it is told to.
+// quitPatience is how long QEMU may take to end after its serial line.
 const quitPatience = 10 * time.Second
-
-func or(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func listen(path string) (net.Listener, error) {
-	if err := os.RemoveAll(path); err != nil {
-		return nil, err
-	}
-	return net.Listen("unix", path)
-}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestVT(t *testing.T) {
+func TestSerialTerminal(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"lines", "one\r\ntwo", "one|two||"},
 		{"wraps at the edge, not before", "0123456789\rx\r\n0123456789ab", "x123456789|0123456789|ab|"},
@@ -23,9 +23,9 @@ func TestVT(t *testing.T) {
 		{"keeps what a sequence says until it is whole", "\x1b[2;", "|||"},
 		{"takes UTF-8", "►█·", "►█·|||"},
 	} {
-		whole := newVT(10, 4)
+		whole := newSerialTerminal(10, 4)
 		_, _ = whole.Write([]byte(c.in))
-		pieces := newVT(10, 4)
+		pieces := newSerialTerminal(10, 4)
 		for _, b := range []byte(c.in) {
 			_, _ = pieces.Write([]byte{b})
 		}
@@ -39,10 +39,11 @@ func TestVT(t *testing.T) {
 }
 
 // Whatever comes, the terminal holds.
-func FuzzVT(f *testing.F) {
+func FuzzSerialTerminal(f *testing.F) {
+	f.Add("\x1b[;7r\x1bM")
 	f.Add("\x1b[99;99H\x1b[5;2r\x1b[9L\x1b[9@x\x1b[4hyyyyyyyyyyyyyyyy\x1bM\x1bM\x1bM\x1bM\x1b[J")
 	f.Fuzz(func(t *testing.T, in string) {
-		v := newVT(7, 3)
+		v := newSerialTerminal(7, 3)
 		_, _ = v.Write([]byte(in))
 		for _, line := range v.Screen() {
 			if n := len([]rune(line)); n > 7 {

@@ -13,12 +13,12 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// menu finds the entry that is started if nobody touches a key.
+// menu finds the entry that starts if no key is pressed.
 func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
 	if p.esp == nil {
 		return "", errSkipped
 	}
-	if _, err := p.esp.Stat("loader"); err != nil {
+	if _, err := p.esp.ReadDir("loader"); errors.Is(err, fs.ErrNotExist) {
 		return p.otherMenu(s)
 	}
 	text, err := p.text("loader/loader.conf")
@@ -41,40 +41,34 @@ func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
 		return "", err
 	}
 	if config.Timeout == "menu-force" {
-		s.Warn("the boot menu waits for somebody to choose: loader.conf has timeout menu-force")
+		s.Warn("the boot menu waits for a key: loader.conf has timeout menu-force")
 	}
 	p.entry, p.line = &e, e.Options
-	return fmt.Sprintf("%s is started by default: %s, of %d", e.File, why, len(entries)), nil
+	return fmt.Sprintf("%s starts by default: %s, of %d", e.File, why, len(entries)), nil
 }
 
-// entries reads every entry of systemd-boot's menu. The ESP is new: whatever is
-// wrong with one of them was written by this install.
+// entries reads every entry of systemd-boot's menu. The ESP is new, so this
+// install wrote every one of them, and every one must be good.
 func (p *proof) entries(s sys.System) ([]bls.Entry, error) {
 	var list []bls.Entry
 	var errs []error
-	for _, dir := range []string{"loader/entries", "EFI/Linux"} {
-		found, err := p.esp.ReadDir(dir)
+	for _, dir := range []struct {
+		name, ext string
+		read      func(name string) (bls.Entry, error)
+	}{{"loader/entries", ".conf", p.writtenEntry}, {"EFI/Linux", ".efi", p.unifiedEntry}} {
+		found, err := p.esp.ReadDir(dir.name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		for _, f := range found {
-			name := f.Name()
-			low := strings.ToLower(name)
-			if f.IsDir() || strings.HasPrefix(low, ".") || strings.HasPrefix(low, "auto-") {
+			low := strings.ToLower(f.Name)
+			if f.IsDir || strings.HasPrefix(low, ".") || strings.HasPrefix(low, "auto-") || !strings.HasSuffix(low, dir.ext) {
 				continue
 			}
-			var e bls.Entry
-			switch {
-			case dir == "EFI/Linux" && strings.HasSuffix(low, ".efi"):
-				e, err = p.unifiedEntry(name)
-			case dir != "EFI/Linux" && strings.HasSuffix(low, ".conf"):
-				e, err = p.writtenEntry(name)
-			default:
-				continue
-			}
+			e, err := dir.read(f.Name)
 			switch {
 			case err != nil:
-				errs = append(errs, fmt.Errorf("entry %s: %w", sys.Clean(name), err))
+				errs = append(errs, fmt.Errorf("entry %s: %w", sys.Clean(f.Name), err))
 				continue
 			case e.Architecture != "" && !strings.EqualFold(e.Architecture, bootArch[efi.Arch]):
 				s.Log(fmt.Sprintf("entry %s is for %s, so systemd-boot hides it", e.File, e.Architecture))
@@ -85,13 +79,13 @@ func (p *proof) entries(s sys.System) ([]bls.Entry, error) {
 			list = append(list, e)
 		}
 	}
-	return list, all(errs)
+	return list, errors.Join(errs...)
 }
 
 // bootArch is how the Boot Loader Specification names architectures.
 var bootArch = map[string]string{"amd64": "x64", "arm64": "aa64", "386": "ia32", "riscv64": "riscv64"}
 
-// writtenEntry reads a Type #1 entry; whatever it names must be there.
+// writtenEntry reads a Type #1 entry; every file that it names must exist.
 func (p *proof) writtenEntry(name string) (bls.Entry, error) {
 	text, err := p.text("loader/entries/" + name)
 	if err != nil {
@@ -103,24 +97,30 @@ func (p *proof) writtenEntry(name string) (bls.Entry, error) {
 	}
 	var errs []error
 	for _, file := range append([]string{e.Linux, e.EFI, e.UKI, e.DeviceTree}, e.Initrds...) {
-		if file == "" {
-			continue
-		}
-		if _, _, err := p.open(file); err != nil {
+		if file != "" {
+			_, err := p.onESP(file)
 			errs = append(errs, err)
 		}
 	}
-	return e, all(errs)
+	return e, errors.Join(errs...)
+}
+
+func (p *proof) unifiedEntry(name string) (bls.Entry, error) {
+	i, err := p.program("EFI/Linux/" + name)
+	if err != nil {
+		return bls.Entry{}, err
+	}
+	return bls.ParseUnified(name, string(i.Text(".osrel")), string(i.Text(".cmdline")))
 }
 
 // text reads a short file of the ESP.
 func (p *proof) text(name string) (string, error) {
-	f, size, err := p.open(name)
+	f, err := p.onESP(name)
 	if err != nil {
 		return "", err
 	}
-	if size > bls.MaxFile {
-		return "", fmt.Errorf("%s has %d bytes", name, size)
+	if f.Size() > bls.MaxFile {
+		return "", fmt.Errorf("%s has %d bytes; the limit is %d", name, f.Size(), bls.MaxFile)
 	}
 	b, err := io.ReadAll(f)
 	return string(b), err

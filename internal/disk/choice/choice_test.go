@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write what Table prints to testdata")
 // TestTable compares all ranks, reasons and refusals of the made-up machines
 // with testdata, and checks that no line is too long.
 func TestTable(t *testing.T) {
-	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "oldlsblk", "paths"} {
+	for _, name := range []string{"laptop", "fivedisks", "server", "plain", "copytoram", "paths"} {
 		golden := filepath.Join("testdata", name+".txt")
 		got := choice.Table(choice.Rank(blocktest.Inventory(t, name)), 100)
 		if *update {
@@ -57,7 +57,7 @@ func TestChoose(t *testing.T) {
 		{"laptop", "", want{disk: "nvme0n1"}},
 		{"laptop", "/dev/disk/by-id/nvme-eui.0025384131b0a1c2", want{disk: "nvme0n1"}},
 		{"laptop", "/dev/sda", want{
-			cause: []string{"/dev/sda (Cruzer Blade, serial 4C530001230504107, 14.4 GiB) cannot be taken: the running system stands on it (/iso, "},
+			cause: []string{"/dev/sda (Cruzer Blade, serial 4C530001230504107, 14.4 GiB) cannot be used: the running system stands on it (/iso, "},
 			hint:  []string{"nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A"},
 		}},
 		{"laptop", "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_1TB_S6Z1NX0T123456A-part2", want{
@@ -110,9 +110,6 @@ func TestChoose(t *testing.T) {
 		{"copytoram", "", want{disk: "nvme0n1"}},
 		{"copytoram", "/dev/sda", want{cause: []string{"it is an installation medium (iso9660 nixos-minimal)"}}},
 		{"copytoram", "/dev/sdb", want{cause: []string{`this session was started from it (Boot0004 "UEFI Ventoy")`}}},
-
-		{"oldlsblk", "", want{disk: "sdb"}},
-		{"oldlsblk", "/dev/sda", want{cause: []string{"/dev/sda1 is mounted at /boot", "/dev/sda2 is swap in use"}}},
 	} {
 		t.Run(c.machine+" "+c.named, func(t *testing.T) {
 			fake, root := blocktest.Machine(t, c.machine)
@@ -198,7 +195,7 @@ func TestOrder(t *testing.T) {
 		"a card before an inner disk":      {[]block.Device{card, disk("sda", 9, "ext4")}, "mmcblk0", false, "attached from outside"},
 		"a card alone, with data":          {[]block.Device{card}, "mmcblk0", false, "attached from outside and holds data"},
 		"blank USB disks alone":            {[]block.Device{external(disk("sdv", 500)), external(disk("sdx", 9))}, "sdv", true, ""},
-		"only a removable one":             {[]block.Device{stick}, "sdr", false, "removable: taken only if it is named"},
+		"only a removable one":             {[]block.Device{stick}, "sdr", false, "removable: used only if named"},
 		"a removable one is not in line":   {[]block.Device{stick, disk("sda", 1, "ext4")}, "sda", true, ""},
 		"none":                             {nil, "", false, "no disk was found"},
 		"a second path to a disk in use":   {[]block.Device{busy, twin}, "sdm", false, "it is the same disk as /dev/sdm by another path: /dev/sdm1 is mounted at /x"},
@@ -225,7 +222,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestNoDisks has what lsblk calls disks and what is none.
+// TestNoDisks has devices that lsblk wrongly calls disks.
 func TestNoDisks(t *testing.T) {
 	software := disk("unheardof0", 9)
 	software.Virtual = true
@@ -296,7 +293,7 @@ func TestOneDiskOrTwo(t *testing.T) {
 		"two paths, QEMU's placeholder":             {[2]string{real, real}, [2]string{"AAA1", "QEMU HARDDISK"}, nil, true},
 		"two paths, the WWN in upper case":          {[2]string{real, strings.ToUpper(real)}, [2]string{"AAA1", "aaa1"}, nil, true},
 		"two paths, as sysfs writes one":            {[2]string{real, "naa." + real[2:]}, [2]string{"AAA1", "AAA1"}, nil, true},
-		"two paths, one model not told":             {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, func(b *block.Device) { b.Model = "" }, true},
+		"two paths, one model unknown":              {[2]string{real, real}, [2]string{"AAA1", "AAA1"}, func(b *block.Device) { b.Model = "" }, true},
 		"two paths of a disk with a long number":    {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ab"}, [2]string{"", ""}, nil, true},
 		"two disks that differ at the number's end": {[2]string{"0x600140512345678900000000000000ab", "0x600140512345678900000000000000ac"}, [2]string{"", ""}, nil, false},
 	} {

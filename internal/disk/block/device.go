@@ -1,5 +1,6 @@
-// Package block finds out what block devices there are, what is on them, and
-// what uses them: above all, which of them the running system stands on.
+// Package block lists the block devices, what is on them and what uses them:
+// above all, which of them the running system needs. It claims the target disk
+// for the install (Held).
 package block
 
 import (
@@ -10,12 +11,12 @@ import (
 	"auto-installer/internal/boot/efi"
 )
 
-// Inventory is everything that was found.
+// Inventory is the result of Survey.
 type Inventory struct {
-	// Devices holds every device that is not a partition, each once, in the
-	// order of lsblk: disks, loop devices, md arrays, LVM volumes and so on.
+	// Devices are all devices but partitions, each once, in lsblk's order:
+	// disks, loop devices, md arrays, LVM volumes and so on.
 	Devices []Device `json:"devices"`
-	// UEFI tells if the firmware's boot menu could be read; Boot is it.
+	// UEFI is set if the firmware's boot menu, Boot, could be read.
 	UEFI bool     `json:"uefi"`
 	Boot efi.Boot `json:"boot"`
 }
@@ -25,8 +26,8 @@ type Device struct {
 	Name  string `json:"name"`  // the kernel's: sda1, dm-0
 	Path  string `json:"path"`  // /dev/sda1, /dev/mapper/vg-root
 	DevNo string `json:"devNo"` // major:minor, 259:0
-	// DiskSeq is the kernel's number of this disk's coming, which no other gets
-	// until the next boot; 0 of a partition, and before Linux 5.15.
+	// DiskSeq is the kernel's sequence number of the disk, unique until the
+	// next boot; 0 for a partition, and before Linux 5.15.
 	DiskSeq uint64 `json:"diskSeq,omitempty"`
 	// Type is lsblk's: disk, part, rom, loop, crypt, lvm, raid1, mpath, dm...
 	// or "file" for an image file.
@@ -49,11 +50,11 @@ type Device struct {
 	Label  string `json:"label,omitempty"`
 	UUID   string `json:"uuid,omitempty"`
 
-	// Content is what is on a disk without partitions or signature: empty if it
-	// is blank as far as one can see, or ContentUnknown or ContentUnreadable.
+	// Content is for a disk without partitions and signature: empty if it seems
+	// to be blank, or ContentUnknown or ContentUnreadable.
 	Content string `json:"content,omitempty"`
 
-	// Only of a partition.
+	// Only for a partition.
 	Number    int    `json:"number,omitempty"`
 	Start     int64  `json:"start,omitempty"` // bytes
 	PartUUID  string `json:"partUUID,omitempty"`
@@ -61,20 +62,20 @@ type Device struct {
 	PartLabel string `json:"partLabel,omitempty"`
 
 	Mountpoints []string `json:"mountpoints,omitempty"`
-	Swap        bool     `json:"swap,omitempty"` // swapped to, now
-	// Live names the mount points of the running system that stand on it.
+	Swap        bool     `json:"swap,omitempty"` // in use as swap
+	// Live are the mount points of the running system that need it.
 	Live []string `json:"live,omitempty"`
-	// Holders are the kernel names of devices that hold it open (sysfs).
+	// Holders are the kernel names of devices that use it (sysfs), or words.
 	Holders []string `json:"holders,omitempty"`
-	// Slaves are the kernel names of devices that it is made of (sysfs).
+	// Slaves are the kernel names of devices that it consists of (sysfs).
 	Slaves []string `json:"slaves,omitempty"`
-	// Virtual: no hardware is behind it (sysfs).
+	// Virtual: it has no hardware (sysfs).
 	Virtual bool `json:"virtual,omitempty"`
-	// BackingFile is what a loop device shows.
+	// BackingFile is the file of a loop device.
 	BackingFile string `json:"backingFile,omitempty"`
 
 	Partitions []Device `json:"partitions,omitempty"`
-	Children   []Device `json:"children,omitempty"` // what is built upon it
+	Children   []Device `json:"children,omitempty"` // such as mappers and arrays
 }
 
 // Typical values of Device.Type.
@@ -84,25 +85,24 @@ const (
 	TypeFile = "file"
 )
 
-// TransportCard is the transport of a memory card in a slot, which lsblk does
-// not tell from memory that is soldered in.
+// TransportCard is the transport of a memory card in a slot. lsblk does not
+// distinguish cards from soldered memory.
 const TransportCard = "card"
 
 // ESPType is the partition type of an EFI system partition (UEFI 2.10 table
 // 5.7); an MBR has 0xef.
 const ESPType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 
-// IsESP tells if a partition is an EFI system partition.
+// IsESP reports whether a partition is an EFI system partition.
 func (d Device) IsESP() bool { return d.PartType == ESPType || d.PartType == "0xef" }
 
-// Is tells if path names this device, by either of its names. Links are to be
-// resolved before, see Resolve.
+// Is reports whether path is one of the device's two names. Resolve links first,
+// see Resolve.
 func (d Device) Is(path string) bool {
 	return path != "" && (path == d.Path || path == "/dev/"+d.Name)
 }
 
-// Below returns the device, its partitions, what is built upon them, and so
-// on; each once.
+// Below lists the device and all its descendants, each once.
 func (d Device) Below() []Device {
 	seen := map[string]bool{}
 	var all []Device
@@ -121,8 +121,8 @@ func (d Device) Below() []Device {
 	return all
 }
 
-// PartitionPath is the path of partition n of a disk, by the kernel's rule
-// (block/partitions/core.c): a p goes between if the disk's name ends in a
+// PartitionPath is the path of partition n of a disk. The kernel
+// (block/partitions/core.c) puts a p between if the disk's name ends in a
 // digit.
 func PartitionPath(disk string, n int) string {
 	if disk != "" && disk[len(disk)-1] >= '0' && disk[len(disk)-1] <= '9' {
@@ -131,7 +131,7 @@ func PartitionPath(disk string, n int) string {
 	return fmt.Sprintf("%s%d", disk, n)
 }
 
-// FormatSize renders bytes for people, in binary units: 465.8 GiB.
+// FormatSize formats bytes in binary units: 465.8 GiB.
 func FormatSize(bytes int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	size, unit := float64(bytes), 0

@@ -1,0 +1,130 @@
+package flash
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/xi2/xz"
+
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/sys"
+)
+
+// source reads an image unpacked, and knows its position in the file.
+type source struct {
+	io.Reader
+	file *os.File
+	sum  hash.Hash // of the file, if it is compressed
+	rest io.Reader // the packed file
+	stop func()
+}
+
+func (i Image) open() (*source, error) {
+	f, err := os.Open(i.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{Reader: f, file: f, rest: f, stop: func() {}}
+	if i.Compression == "" {
+		return s, nil
+	}
+	s.sum = sha256.New()
+	s.rest = io.TeeReader(f, s.sum)
+	s.Reader, s.stop, err = i.decompress(bufio.NewReaderSize(s.rest, 1<<20))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return s, nil
+}
+
+func (s *source) close() {
+	s.stop()
+	s.file.Close()
+}
+
+// at is the position in the file, in bytes.
+func (s *source) at() int64 {
+	n, err := s.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Limits of the memory for unpacking, in bytes: at most what zstd --long=31, the
+// highest setting, needs, and three quarters of the free memory; at least the
+// defaults of zstd(1) and xz(1).
+const maxWindow, minWindow = 2 << 30, 128 << 20
+
+func window() uint64 {
+	free, err := sys.MemAvailable("/")
+	if err != nil {
+		free = 0
+	}
+	return uint64(max(minWindow, min(free/4*3, maxWindow)))
+}
+
+func (i Image) decompress(r io.Reader) (io.Reader, func(), error) {
+	switch i.Compression {
+	case "zstd":
+		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(i.window), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, d.Close, nil
+	case "gzip":
+		d, err := gzip.NewReader(r)
+		return d, func() {}, err
+	case "xz":
+		d, err := xz.NewReader(r, uint32(i.window))
+		return d, func() {}, err
+	}
+	return r, func() {}, nil
+}
+
+// unread says why an image cannot be read: it is cut short or damaged, or packed
+// in an unsupported way.
+func unread(i Image, err error) error {
+	const again = "fetch the image again; nothing was written"
+	unpack := i.Compression + " -dk "
+	if i.Compression == "zstd" {
+		unpack += "--long=31 "
+	}
+	unpack = "unpack it first: " + unpack + sys.Quote([]string{i.Path})
+	switch {
+	case errors.Is(err, xz.ErrMemlimit), i.Compression == "zstd" && zstdWindow(i.Path) > i.window:
+		return sys.Faultf(sys.CodeMachine, unpack, "unpacking %s needs more memory than the available %s", i.Path, block.FormatSize(int64(i.window)))
+	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, zstd.ErrUnknownDictionary):
+		return sys.Faultf(sys.CodeUsage, unpack, "%s is packed with an unsupported filter, check or dictionary of %s: %w", i.Path, i.Compression, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
+		return sys.Faultf(sys.CodeSource, again, "%s is cut short: %w", i.Path, err)
+	}
+	return sys.Faultf(sys.CodeSource, again, "reading %s: %w", i.Path, err)
+}
+
+// zstdWindow is the memory that unpacking the first frame of a file needs, in
+// bytes, or 0.
+func zstdWindow(path string) uint64 {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	at := int64(0)
+	for range 1000 { // frames to skip
+		head := make([]byte, zstd.HeaderMaxSize)
+		n, _ := f.ReadAt(head, at) // less at the end
+		var h zstd.Header
+		if err := h.Decode(head[:n]); err != nil || !h.Skippable {
+			return h.WindowSize
+		}
+		at += int64(h.HeaderSize) + int64(h.SkippableSize)
+	}
+	return 0
+}

@@ -1,0 +1,197 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+)
+
+// page builds a body line by line.
+type page struct {
+	c     canvas
+	lines []string
+}
+
+func newPage(c canvas) *page { return &page{c: c, lines: make([]string, 0, c.h+8)} }
+
+// add appends lines as they are.
+func (p *page) add(lines ...string) { p.lines = append(p.lines, lines...) }
+
+// gap appends an empty line if there is room for it.
+func (p *page) gap() {
+	if p.c.h >= 16 {
+		p.lines = append(p.lines, "")
+	}
+}
+
+// head appends the screen's question and, if there is room, an explanation.
+func (p *page) head(title, under string) {
+	p.gap()
+	p.add(p.c.title(cut(clean(title), p.c.w)))
+	if under != "" && !p.c.low() {
+		p.para(p.c.text, under) // grey is too dark to read on a console
+	}
+	p.gap()
+}
+
+// para appends text, wrapped.
+func (p *page) para(style ink, s string) {
+	for _, l := range wrap(s, p.c.w) {
+		p.add(style(l))
+	}
+}
+
+// marked appends text, wrapped, behind a mark of one column.
+func (p *page) marked(mark string, style ink, s string) {
+	for n, l := range wrap(s, p.c.w-2) {
+		if n > 0 {
+			mark = " "
+		}
+		p.add(style(mark + " " + l))
+	}
+}
+
+// wait appends what the screen waits for.
+func (p *page) wait(what string) { p.add(p.c.dim(p.c.spin() + " " + what)) }
+
+// fact appends a name and its value.
+func (p *page) fact(name, value string) { p.add(p.c.fact(name, value)) }
+
+// fact is a name and its value, such as a disk and its model.
+func (c canvas) fact(name, value string) string {
+	return c.dim(pad(name, 9)) + cut(value, c.w-9)
+}
+
+// note is what became of something that the operator asked for.
+type note struct {
+	text string
+	bad  bool
+}
+
+// set takes an error, or the text that says it went well.
+func (n *note) set(err error, text string) {
+	if n.text, n.bad = text, err != nil; n.bad {
+		n.text = inWords(err)
+	}
+}
+
+// note appends as much of a note as fits.
+func (p *page) note(n note) {
+	if n.text == "" {
+		return
+	}
+	style := p.c.accent
+	if n.bad {
+		style = p.c.bad
+	}
+	p.gap()
+	if p.left() < 2 {
+		p.add(style(cut(clean(n.text), p.c.w)))
+		return
+	}
+	lines := wrap(clean(n.text), p.c.w)
+	for _, l := range lines[:min(len(lines), p.left())] {
+		p.add(style(l))
+	}
+}
+
+// list appends the rows of a list that fit, those around the cursor.
+func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
+	from, to := window(at, n, room)
+	for i := from; i < to; i++ {
+		label, about := row(i)
+		p.option(i == at, label, about)
+	}
+}
+
+// option appends a row of a list, and on wide screens what it is about.
+func (p *page) option(here bool, label, about string) {
+	mark, style := "  ", p.c.text
+	if here {
+		mark, style = glyphCursor+" ", p.c.selected
+	}
+	if p.c.w < 60 {
+		about = ""
+	}
+	label = cut(mark+label, p.c.w)
+	p.add(style(label) + p.c.dim(cut(about, p.c.w-width(label))))
+}
+
+// field appends a labelled field with its rule. If it has the keys, the cursor's
+// place is returned, else nil.
+func (p *page) field(label string, f *field, show, here bool) (cursor *tea.Cursor) {
+	const left = 14
+	room := min(48, p.c.w-left-2)
+	text, at := f.view(room, show)
+	style, mark := p.c.dim, "  "
+	if here {
+		style, mark = p.c.accent, glyphCursor+" "
+		cursor = tea.NewCursor(left+at, p.row())
+	}
+	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.c.rule(strings.Repeat(glyphLine, room)))
+	return cursor
+}
+
+// keymap appends the keymap with which a passphrase is typed.
+func (p *page) keymap(name string, capsLock bool) {
+	line := p.c.dim("  "+pad("keyboard", 12)) + or(clean(name), "the console's own")
+	if capsLock {
+		line += p.c.warn("  ! Caps Lock is on")
+	}
+	p.add(line)
+}
+
+// row is where the next line will be.
+func (p *page) row() int { return len(p.lines) }
+
+// left is how many more lines fit.
+func (p *page) left() int { return p.c.h - len(p.lines) }
+
+func (p *page) String() string { return strings.Join(p.lines, "\n") }
+
+// box draws lines in a frame with a title, w columns wide. lipgloss' borders have
+// no title.
+func (c canvas) box(title string, w int, lines ...string) []string {
+	inner := w - 4
+	title = cut(title, inner-2)
+	top := c.rule("┌"+glyphLine) + " " + c.strong(title) + " " +
+		c.rule(strings.Repeat(glyphLine, max(0, w-5-width(title)))+"┐")
+	out := []string{top}
+	for _, l := range lines {
+		out = append(out, c.rule("│")+" "+pad(l, inner)+" "+c.rule("│"))
+	}
+	return append(out, c.rule("└"+strings.Repeat(glyphLine, w-2)+"┘"))
+}
+
+// beside puts two blocks of lines side by side.
+func beside(at lipgloss.Position, left, right []string) []string {
+	return strings.Split(lipgloss.JoinHorizontal(at, strings.Join(left, "\n"), "  ", strings.Join(right, "\n")), "\n")
+}
+
+// window returns which rows of a list of n to show in room rows, with at among
+// them.
+func window(at, n, room int) (from, to int) {
+	if n <= room {
+		return 0, n
+	}
+	from = max(0, min(at-room/2, n-room))
+	return from, from + room
+}
+
+// moved returns the new place of a cursor in a list of n, or the old one.
+func moved(msg tea.KeyPressMsg, at, n int) int {
+	switch {
+	case n == 0:
+		return 0
+	case keyUp.is(msg):
+		return (at + n - 1) % n
+	case keyDown.is(msg):
+		return (at + 1) % n
+	case keyFirst.is(msg):
+		return 0
+	case keyLast.is(msg):
+		return n - 1
+	}
+	return at
+}

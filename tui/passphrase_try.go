@@ -1,0 +1,101 @@
+package tui
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"auto-installer/internal/engine"
+	"auto-installer/steps"
+)
+
+// A new passphrase is compared under two keymaps: every start asks for it with
+// the host's own, and if another one is loaded now, the same keys may give other
+// characters then.
+
+// tryKeymaps compares the keys of the passphrase under both keymaps.
+func (p *passphrase) tryKeymaps() tea.Cmd {
+	p.trying = true
+	b, text, typed, boot := p.backend, bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
+	return askTwo(p, func() (steps.Typing, error) {
+		defer clear(text)
+		return b.Typing(context.Background(), text, typed, boot)
+	}, func(got steps.Typing, err error) (tea.Cmd, state) { return nil, p.compared(got, err) })
+}
+
+// compared goes on if the keys are the same. A keymap that cannot be read does not
+// stop it: the engine warns of that.
+func (p *passphrase) compared(got steps.Typing, err error) state {
+	if !p.trying { // the operator has left the screen since
+		return stay
+	}
+	p.trying = false
+	boot := clean(p.host().Keymap)
+	switch {
+	case err == nil && got.Missing > 0:
+		p.problem = missingKeys(got, boot) + "; choose another passphrase"
+	case err == nil && got.Moved > 0:
+		p.doubt = movedKeys(got, boot) + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
+	default:
+		return p.take()
+	}
+	return stay
+}
+
+func missingKeys(t steps.Typing, boot string) string {
+	return fmt.Sprintf("%s on no key at the boot prompt, whose keymap is %s", characters(t.Missing), boot)
+}
+
+func movedKeys(t steps.Typing, boot string) string {
+	return fmt.Sprintf("%s on other keys at the boot prompt, whose keymap is %s", characters(t.Moved), boot)
+}
+
+func characters(n int) string {
+	if n == 1 {
+		return "1 of its characters is"
+	}
+	return fmt.Sprintf("%d of its characters are", n)
+}
+
+// loadBootKeymap loads the boot prompt's keymap; the passphrase is typed again.
+func (p *passphrase) loadBootKeymap() tea.Cmd {
+	b, name := p.backend, p.host().Keymap
+	return ask(p, func() error { return b.SetKeymap(context.Background(), name) }, func(err error) (tea.Cmd, state) {
+		if err != nil {
+			p.problem = engine.NewError("", err).Cause
+			return nil, stay
+		}
+		p.keymap, p.doubt, p.problem, p.at = name, "", "", 0
+		p.wipe()
+		return nil, stay
+	})
+}
+
+// tryContainer tries the passphrase on the container of an unfinished install. It
+// passes on a copy, which is wiped.
+func (p *passphrase) tryContainer() tea.Cmd {
+	p.trying, p.problem = true, ""
+	p.tries++
+	b, a, try := p.backend, p.answers, p.tries
+	a.Passphrase, a.RecoveryKey = bytes.Clone(p.first.bytes()), nil
+	return ask(p, func() error {
+		defer clear(a.Passphrase)
+		return b.TryPassphrase(context.Background(), a)
+	}, func(err error) (tea.Cmd, state) {
+		if !p.trying || try != p.tries || !p.reopens() { // the operator has left the screen since
+			return nil, stay
+		}
+		p.trying = false
+		if err == nil {
+			return nil, p.take()
+		}
+		p.problem = engine.NewError("", err).Cause
+		if engine.IsUsage(err) {
+			p.problem = "the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over"
+		}
+		p.wipe()
+		return nil, stay
+	})
+}
