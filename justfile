@@ -5,18 +5,18 @@ gofumpt := "mvdan.cc/gofumpt@v0.12.0"
 gotestsum := "gotest.tools/gotestsum@v1.13.0"
 bin := justfile_directory() / "lab/out/bin"
 
-# A program with the race detector sleeps for a second at its end (GORACE of the Go
-# manual); there are some fifty test programs, which have nothing more to race for.
+# A program with the race detector sleeps for a second at its end, for late races (GORACE
+# in the Go manual). Some fifty test programs have none.
 export GORACE := "atexit_sleep_ms=0"
 export PATH := env("PATH") + ":/usr/sbin:/sbin" # Debian gives users no sbin
 
-set positional-arguments # "$@", so that the shell takes none of a regular expression for its own
+set positional-arguments # "$@", so that the shell does not interpret a regular expression
 
 # show the recipes
 default:
     @just --list
 
-# the static binary, in dist/
+# build the static binary, in dist/
 build:
     CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/auto-installer .
 
@@ -24,27 +24,27 @@ build:
 demo:
     go run ./lab/cmd/lab demo
 
-# the moving picture of the README: an install on the lab's console
+# film an install on the lab's console, for the README
 movie:
     go run ./lab/cmd/lab demo --movie docs/screens/install.gif
 
-# the lab machine, with this terminal as its serial console
+# boot the lab machine, with this terminal as its serial console
 vm *args:
     go run ./lab/cmd/lab vm "$@"
 
-# all tests, unit and lab
+# run all tests, unit and lab
 test: lint tools
     lab/test
 
-# the unit tests
+# run the unit tests
 unit *args:
     lab/unit "$@" ./...
 
-# the lab's scenarios, or those whose name matches
+# run the lab's scenarios, or those whose name matches
 e2e scenario='.':
     go test -tags e2e -count 1 -timeout 85m -parallel 2 -v -run '{{scenario}}' ./lab/...
 
-# every fault in every step of an install, in the lab; takes hours
+# inject every fault into every step of an install, in the lab; takes hours
 campaign *tests:
     lab/campaign "$@"
 
@@ -52,15 +52,15 @@ campaign *tests:
 kills:
     AUTO_INSTALLER_KILLS=200 go test -count 1 -v -run KilledAtAnyMoment ./cli ./internal/worktree
 
-# every fuzz target for a while
+# run every fuzz target for a while
 fuzz time='30s':
     lab/fuzz {{time}}
 
-# made-up machines through the choice of the disk, the plan and the gate
+# run random machines through the choice of the disk, the plan and the gate
 topology machines='10000':
     go test -count 1 -timeout 60m -v -run TestTopology ./steps -rapid.checks={{machines}} -rapid.seed=0
 
-# the Nix side, without nixpkgs; NIXPKGS_LIB=FOLDER with its lib too
+# check the Nix side without nixpkgs; NIXPKGS_LIB=FOLDER with its lib too
 nix-check:
     lab/nix-check
 
@@ -68,11 +68,11 @@ nix-check:
 options-doc:
     lab/nix-check --options
 
-# the hash of the Go modules in modules/package.nix, after go.mod changed
+# update the hash of the Go modules in modules/package.nix, after a change of go.mod
 vendor-hash:
     lab/nix-check --vendor-hash
 
-# linters
+# run the linters
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...

@@ -15,15 +15,15 @@ func accelArgs(accel string) []string {
 	if accel == "kvm" {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	// A processor without AVX: emulated, that makes a SHA-256 two to three times
-	// slower than what programs do without it.
+	// A processor without AVX: with emulated AVX, SHA-256 takes two to three times
+	// as long.
 	return []string{"-accel", "tcg,thread=multi", "-cpu", "Westmere"}
 }
 
-// cpus is how many processors a machine has unless it says. Emulation gets
-// one: while a kernel patches its own code, QEMU may run a stale breakpoint on
-// another processor, and that kernel panics (int3). Two machines side by side
-// use two cores better anyway.
+// cpus is the default number of processors. An emulated machine gets one: while a
+// kernel patches its own code, QEMU may run a stale breakpoint on another
+// processor, and the kernel panics (int3). Two machines side by side use two cores
+// better anyway.
 func cpus(accel string) int {
 	if accel == "kvm" {
 		return 2
@@ -31,9 +31,9 @@ func cpus(accel string) int {
 	return 1
 }
 
-// Accel tells how machines are run here: "kvm" if that starts a kernel, else
-// "tcg", emulation. LAB_ACCEL overrides it. A /dev/kvm that is there need not
-// work, so it is tried, once a boot of the host; the verdict is kept.
+// Accel returns the accelerator to use: "kvm" if it starts a kernel, else "tcg",
+// emulation. LAB_ACCEL overrides it. An existing /dev/kvm need not work, so Accel
+// tries it, once per boot of the host, and keeps the verdict.
 func Accel(ctx context.Context, image Image) string {
 	if accel := os.Getenv("LAB_ACCEL"); accel != "" {
 		return accel
@@ -58,8 +58,8 @@ func Accel(ctx context.Context, image Image) string {
 	return accel
 }
 
-// kvmWorks starts the live kernel without a root: it must get as far as missing
-// it.
+// kvmWorks starts the live kernel without a root: the kernel must get as far as
+// reporting that.
 func kvmWorks(ctx context.Context, image Image) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Agent speaks with the guest agent of a live machine: commands and files,
-// beside the consoles and without a network.
+// Agent talks to the guest agent of a live machine: it runs commands and moves
+// files, without the consoles and the network.
 type Agent struct {
 	conn  io.ReadWriter
 	lines chan []byte // closed when the machine is gone
@@ -58,8 +58,8 @@ func (a *Agent) Await(ctx context.Context) error {
 	}
 }
 
-// execute runs one request. After one that was given up, the line is cleared by
-// a number that comes back.
+// execute runs one request. If an earlier one was given up, it first clears the line:
+// it sends a number and reads up to its echo.
 func (a *Agent) execute(ctx context.Context, command string, arguments, result any) error {
 	a.call.Lock()
 	defer a.call.Unlock()
@@ -92,7 +92,7 @@ func (a *Agent) execute(ctx context.Context, command string, arguments, result a
 
 func (a *Agent) sync(ctx context.Context) error {
 	id := rand.Int32()
-	// The byte 0xFF ends whatever the agent's parser had half read.
+	// The byte 0xFF resets the agent's parser.
 	if _, err := a.conn.Write([]byte{0xFF}); err != nil {
 		return errGone
 	}
@@ -141,7 +141,7 @@ func (a *Agent) receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Process is a command that Start left running.
+// Process is a command that Start started.
 type Process struct {
 	agent *Agent
 	argv  []string
@@ -161,7 +161,7 @@ func (a *Agent) Start(ctx context.Context, stdin []byte, argv ...string) (*Proce
 	return &Process{agent: a, argv: argv, PID: started.PID}, nil
 }
 
-// Poll asks once how the command is; its result is there only when done.
+// Poll asks once whether the command has ended; the result is valid only then.
 func (p *Process) Poll(ctx context.Context) (result Result, done bool, err error) {
 	var status struct {
 		Exited   bool
@@ -200,8 +200,8 @@ func (p *Process) Signal(ctx context.Context, signal string) error {
 	return err
 }
 
-// Run runs a command in the live system, as root, and waits for its end. A
-// command that fails is no error here: see Result.Exit, or use Output.
+// Run runs a command in the live system, as root, and waits for its end. A failing
+// command is not an error here: see Result.Exit, or use Output.
 func (a *Agent) Run(ctx context.Context, stdin []byte, argv ...string) (Result, error) {
 	process, err := a.Start(ctx, stdin, argv...)
 	if err != nil {
@@ -219,7 +219,7 @@ func (a *Agent) Output(ctx context.Context, argv ...string) (string, error) {
 	return string(result.Stdout), err
 }
 
-// Shell is Output for a script of bash, which stops at its first failing line.
+// Shell is Output for a bash script, which stops at its first failing line.
 func (a *Agent) Shell(ctx context.Context, script string) (string, error) {
 	return a.Output(ctx, "bash", "-euo", "pipefail", "-c", script)
 }

@@ -17,8 +17,8 @@ const (
 // network card, the shared folder, and the disks that are not on USB.
 const ports = 8
 
-// arguments is QEMU's command line for the machine. Its sockets, variables and
-// stick overlay lie in dir; saved is for a machine that is saved, or was.
+// arguments returns QEMU's command line for the machine. Its sockets, variables and
+// stick overlay are in dir; saved is set for a machine that is being saved or resumed.
 func arguments(c Config, accel, dir string, saved *saved) ([]string, error) {
 	var args []string
 	add := func(flag, format string, values ...any) {
@@ -35,7 +35,7 @@ func arguments(c Config, accel, dir string, saved *saved) ([]string, error) {
 	add("-smp", "%d", cpus(accel))
 	add("-m", "%d", or(c.Memory, usualMemory))
 	args = append(args, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
-	// With the kernel's 8×16 font that is 80×25 characters, the least that is in use.
+	// With the kernel's 8×16 font this gives 80×25 characters, the smallest console in use.
 	add("-device", "VGA,edid=on,xres=640,yres=400")
 	add("-device", "virtio-rng-pci")
 	add("-device", "qemu-xhci,id=xhci")
@@ -90,7 +90,7 @@ func arguments(c Config, accel, dir string, saved *saved) ([]string, error) {
 	return args, nil
 }
 
-// backends are what the devices stand on: folders, networks and images of the host.
+// backends returns what is behind the devices: folders, networks and images of the host.
 func (c Config) backends() (args []string) {
 	if c.Share != "" {
 		args = append(args, "-fsdev", "local,id=share,security_model=none,multidevs=remap,path="+c.Share)
@@ -107,7 +107,7 @@ func (c Config) backends() (args []string) {
 
 func (d Disk) driveID() string { return "drive-" + d.Serial }
 
-// drive is the disk's image.
+// drive returns QEMU's argument for the disk's image.
 func (d Disk) drive() string {
 	file := d.Path
 	if d.NBD != "" {
@@ -121,12 +121,12 @@ func (d Disk) drive() string {
 		d.driveID(), strings.ReplaceAll(file, ",", ",,"), readonly)
 }
 
-// device is a device of QEMU by its properties, as QMP's device_add takes it, and
-// -device as JSON.
+// device is a QEMU device as its properties: QMP's device_add takes them, and -device
+// takes them as JSON.
 type device map[string]any
 
-// devices are what a machine has beyond what every one has: they can be plugged
-// into one that runs.
+// devices returns the devices that only this machine has. They can be plugged into a
+// running machine.
 func (c Config) devices() (all []device) {
 	slot := 0
 	plug := func(d device) {
@@ -144,7 +144,7 @@ func (c Config) devices() (all []device) {
 	}
 	for n, d := range c.Disks {
 		disk := d.device()
-		if !c.Saved { // else there is no boot
+		if !c.Saved { // a saved machine does not boot
 			disk["bootindex"] = n + 2
 		}
 		plug(disk)
@@ -152,14 +152,14 @@ func (c Config) devices() (all []device) {
 	return all
 }
 
-// slots is how many of the devices take a PCI Express slot.
+// slots counts the devices that take a PCI Express slot.
 func (c Config) slots() int {
 	return len(slices.DeleteFunc(c.devices(), func(d device) bool { return d["bus"] == usbBus }))
 }
 
 const usbBus = "xhci.0"
 
-// device is the disk itself.
+// device returns the disk's own device.
 func (d Disk) device() device {
 	sector := or(d.Sector, 512)
 	disk := device{
@@ -175,7 +175,7 @@ func (d Disk) device() device {
 	return disk
 }
 
-// or is value, or fallback if value is not set.
+// or returns value, or fallback if value is zero.
 func or[T comparable](value, fallback T) T {
 	var unset T
 	if value == unset {

@@ -9,19 +9,17 @@ import (
 	"testing"
 )
 
-// The steps of an install, in their order: that of a prebuilt host with all
-// there is.
+// The steps of an install, in order: of a prebuilt host with every optional step.
 var stepNames = []string{
 	"preflight", "source", "contract", "secrets", "gate", "partition", "encrypt", "format", "mount", "repo",
 	"identity", "closure", "system", "sshkey", "opened", "bootproof", "finish",
 }
 
-// The campaign: in the midst of every step something goes wrong. Whatever it
-// is, nothing stays behind, no other disk is written to, and the next start
-// comes to its end: by continuing, and, after the same once more, by starting
-// over.
+// TestCampaign injects faults into every step of an install. After each, nothing stays
+// behind, no other disk was written to, and the next start completes: by resuming and,
+// after the same fault again, by starting over.
 //
-// Without -full, a few of them.
+// Without -full it runs a few of them.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
@@ -42,7 +40,7 @@ func TestCampaign(t *testing.T) {
 					}
 					r.on(st).strikes(step)
 				})
-				if !held { // and left the machine as nobody knows
+				if !held { // the machine is in an unknown state
 					r = nil
 				}
 			}
@@ -50,7 +48,7 @@ func TestCampaign(t *testing.T) {
 	}
 }
 
-// strikes makes a cell of the table.
+// strikes fills a cell of the table.
 func (r *rig) strikes(step string) {
 	f := r.fault
 	c := cell{fault: f.name, place: step, failed: true}
@@ -64,11 +62,11 @@ func (r *rig) strikes(step string) {
 	}
 	host := r.host(step)
 
-	// In its beginning, and then the install is continued.
+	// A fault at the step's start; then resume.
 	begun := r.strike(host, step, 0)
 	say("%s", begun)
 	switch {
-	case begun.exit == 0 && !f.cut: // it could do without
+	case begun.exit == 0 && !f.cut: // the install does not need what the fault removed
 		r.finished()
 		r.untouched()
 		return
@@ -76,25 +74,25 @@ func (r *rig) strikes(step string) {
 		if !r.resume(host, begun) {
 			break
 		}
-		say("continued")
+		say("resumed")
 		if f.cut {
 			r.putBack(begun)
 			break
 		}
-		// In its midst, and then it is begun anew.
+		// A fault in the middle of the step; then start over.
 		again := r.strike(host, step, r.seconds[step]*0.4)
 		if again.String() != begun.String() {
 			say("later: %s", again)
 		}
 	}
 	r.startOver(host)
-	say("begun anew")
+	say("started over")
 	r.untouched()
 }
 
-// resume continues the install, if there is something to continue. There must
-// be, once what was done is known: in memory as soon as the table is written,
-// on the disk as soon as it is mounted.
+// resume resumes the install, if there is something to resume. There must be, once the
+// journal exists: in memory as soon as the table is written, on the disk as soon as it
+// is mounted.
 func (r *rig) resume(host hostArgs, b blow) bool {
 	r.t.Helper()
 	known := b.past("partition")
@@ -115,9 +113,8 @@ func (r *rig) resume(host hostArgs, b blow) bool {
 	}
 }
 
-// startOver runs an install from its beginning to its end. The store is not
-// hashed once more: that is most of the time, and the one that was continued
-// has been.
+// startOver runs an install from its start to its end. It does not hash the store again:
+// that takes most of the time, and the resumed install has done it.
 func (r *rig) startOver(host hostArgs) {
 	r.t.Helper()
 	r.mustRun(installArgs(host.file, r.target, append(slices.Clone(host.args), "--start-over", "--skip-verify")...)...)
@@ -129,7 +126,7 @@ func (r *rig) startOver(host hostArgs) {
 	r.finished()
 }
 
-// finished checks what an install that came to its end has left.
+// finished checks what a completed install has left.
 func (r *rig) finished() {
 	r.t.Helper()
 	r.letGo()

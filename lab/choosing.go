@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// TryKeyboard takes another keymap, tries a key on it, goes back to the first
-// one and on with it. A keymap applies to virtual consoles only.
+// TryKeyboard selects another keymap, tries a key on it, selects the first one
+// again and continues with it. A keymap applies to virtual consoles only.
 func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives string) error {
 	try := regexp.MustCompile(`(?m)^\W*try\W+(\S*)`)
 	tried := func() error {
 		ctx, cancel := context.WithTimeout(ctx, Hung)
 		defer cancel()
-		// The keymap is loaded beside the screens, so the key is tried anew.
+		// The screens load the keymap in the background, so the key is retried.
 		for ctx.Err() == nil {
 			screen, err := o.Screen(ctx)
 			if err != nil {
@@ -43,8 +43,8 @@ func (o *Operator) TryKeyboard(ctx context.Context, first, other, key, gives str
 
 var find = regexp.MustCompile(`(?m)^\W*find *(\S*)`)
 
-// search types a name into the search of a list, in place of what is there. A
-// key that got lost is made up for: a busy machine's keyboard drops some.
+// search replaces the search text of a list with a name. It repeats lost keys: a
+// busy machine's keyboard drops some.
 func (o *Operator) search(ctx context.Context, name string) error {
 	for range 5 {
 		if err := o.still(ctx); err != nil {
@@ -57,7 +57,7 @@ func (o *Operator) search(ctx context.Context, name string) error {
 		at := find.FindStringSubmatch(strings.Join(screen, "\n"))
 		switch {
 		case at == nil:
-			return fmt.Errorf("there is nothing to search with on\n%s", strings.Join(screen, "\n"))
+			return fmt.Errorf("this screen has no search:\n%s", strings.Join(screen, "\n"))
 		case at[1] == name:
 			return nil
 		}
@@ -77,14 +77,14 @@ func (o *Operator) search(ctx context.Context, name string) error {
 	return o.see(ctx, "find "+name)()
 }
 
-// keymap looks for a keymap by its name and takes it.
+// keymap searches for a keymap by its name and selects it.
 func (o *Operator) keymap(ctx context.Context, name string) func() error {
 	return func() error {
 		if err := o.search(ctx, name); err != nil {
 			return err
 		}
-		// Moving the cursor is what takes a keymap, so it is moved at least once.
-		// The list is in alphabetical order.
+		// Only a moving cursor selects a keymap, so it moves at least once. The list is
+		// in alphabetical order.
 		first, then := "home", "down"
 		if name > "m" {
 			first, then = "end", "up"
@@ -102,15 +102,15 @@ func (o *Operator) keymap(ctx context.Context, name string) func() error {
 	}
 }
 
-// choose moves the cursor to a row by a key. What is seen may be older than the
-// last key, so a cursor that stays where it is gets another one after a while.
+// choose moves the cursor to a row by pressing a key. The screen may be older than the
+// last key, so choose presses it again if the cursor has not moved for a while.
 func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, Hung)
 	defer cancel()
 	moves := &Operator{Terminal: o.Terminal, Patience: 2 * time.Second}
 	last := ""
 	for ctx.Err() == nil {
-		screen, err := moves.Await(ctx, "a cursor that moves", func(screen []string) bool {
+		screen, err := moves.Await(ctx, "a moving cursor", func(screen []string) bool {
 			at, ok := chosen(screen)
 			return ok && (at != last || row.MatchString(at))
 		})
@@ -129,8 +129,8 @@ func (o *Operator) choose(ctx context.Context, row *regexp.Regexp, key string) e
 	return fmt.Errorf("the cursor found no row like %s; the last was %q", row, last)
 }
 
-// chosen is the row that the cursor is on, without the cursor. The line of a
-// field has one too.
+// chosen returns the row that the cursor is on, without the cursor. A text field's
+// line has a cursor too.
 func chosen(screen []string) (string, bool) {
 	for _, line := range screen {
 		row, ok := strings.CutPrefix(strings.TrimSpace(line), "►")

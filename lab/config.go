@@ -3,24 +3,23 @@ package lab
 // Config describes a machine to start. The zero value plus an Image is a UEFI
 // machine without stick, disks or network.
 type Config struct {
-	// Name is where transcripts, screenshots and logs go, below lab/out.
+	// Name is the folder of transcripts, screenshots and logs, below lab/out.
 	Name  string
 	Image Image
 
-	Stick bool   // boot the live system from its USB stick, which is then the first to boot
+	Stick bool   // boot the live system from its USB stick, first in the boot order
 	Disks []Disk // in the order that the firmware tries them
 	BIOS  bool   // no UEFI: SeaBIOS starts the live system's kernel directly
 
 	Network Network
 	GitDir  string // folder of bare repos for the git server, else the image's own
 
-	// Kiosk makes the live system one: the program in Share is on its consoles.
-	// It takes UEFI.
+	// Kiosk makes the live system a kiosk: the program in Share runs on its
+	// consoles. It needs UEFI.
 	Kiosk bool
 
-	// Saved starts the machine from the live system as it was saved once it was
-	// up, instead of booting it; see saved.go. It takes UEFI, a Stick, and
-	// Memory as it is by default.
+	// Saved resumes a live system that was saved when it was up, instead of booting
+	// it; see saved.go. It needs UEFI, a Stick, and the default Memory.
 	Saved bool
 
 	Share  string // a folder of the host, seen as /lab in the live system
@@ -33,8 +32,8 @@ type Network int
 const (
 	// NoNIC leaves the machine without a network card.
 	NoNIC Network = iota
-	// GitServer is a network of its own, with an address from DHCP and nothing
-	// on it but git://10.0.2.100.
+	// GitServer is a private network with DHCP, on which only git://10.0.2.100
+	// exists.
 	GitServer
 	// Unplugged is a network card whose cable is out; see Machine.SetLink.
 	Unplugged
@@ -47,14 +46,14 @@ type Bus string
 const (
 	NVMe      Bus = "nvme"
 	VirtioBlk Bus = "virtio"
-	USB       Bus = "usb"           // with RM=0, as many USB disks have it
+	USB       Bus = "usb"           // with RM=0, like many USB disks
 	USBRemov  Bus = "usb-removable" // with RM=1
 )
 
 // Disk is a disk of a machine, backed by a raw image file or an NBD server.
 type Disk struct {
 	Path     string
-	NBD      string // unix socket of an NBD server that has the image, to go by it
+	NBD      string // unix socket of an NBD server that has the image, if any
 	Serial   string // also the disk's id for Machine.Unplug
 	Bus      Bus    // else NVMe
 	Sector   int    // bytes, logical and physical: 512 (the default) or 4096

@@ -9,20 +9,20 @@ import (
 	"sync"
 )
 
-// Console is a serial line: what the machine prints is kept whole, and matched
-// in order, as a person would read it.
+// Console is a serial line. It keeps everything that the machine prints, and matches
+// it in order, as a person would read it.
 type Console struct {
 	conn io.ReadWriter
 
 	mu      sync.Mutex
-	text    []byte        // all that was printed so far
-	read    int           // how much of it Expect has passed
+	text    []byte        // everything printed so far
+	read    int           // how much of it Expect has matched
 	mirror  io.Writer     // sees the text as it comes, see Mirror
 	closed  bool          // the other end is gone
 	changed chan struct{} // closed and replaced when text grows or the line closes
 }
 
-// newConsole starts reading conn; each piece read goes to the writers as well.
+// newConsole starts to read conn, and copies what it reads to the writers.
 func newConsole(conn io.ReadWriter, copies ...io.Writer) *Console {
 	c := &Console{conn: conn, changed: make(chan struct{})}
 	go c.follow(io.MultiWriter(copies...))
@@ -49,8 +49,8 @@ func (c *Console) follow(copies io.Writer) {
 	}
 }
 
-// Expect waits until pattern matches what was printed after the last match, and
-// returns the match and its groups.
+// Expect waits until pattern matches the text after the last match, and returns the
+// match and its groups.
 func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	for {
 		c.mu.Lock()
@@ -72,7 +72,7 @@ func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string,
 	}
 }
 
-// ExpectString is Expect for a text as it is.
+// ExpectString is Expect for a literal text.
 func (c *Console) ExpectString(ctx context.Context, text string) error {
 	_, err := c.Expect(ctx, regexp.MustCompile(regexp.QuoteMeta(text)))
 	return err
@@ -87,7 +87,7 @@ func (c *Console) Type(text string) error {
 	return err
 }
 
-// Mirror writes all that was printed so far to w, and then what comes.
+// Mirror writes everything printed so far to w, and then what follows.
 func (c *Console) Mirror(w io.Writer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,7 +95,7 @@ func (c *Console) Mirror(w io.Writer) {
 	c.mirror = w
 }
 
-// Transcript is all that the machine has printed so far.
+// Transcript returns everything that the machine has printed so far.
 func (c *Console) Transcript() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +114,7 @@ func groups(text []byte, at []int) []string {
 	return found
 }
 
-// tail is the end of a text, for an error message.
+// tail returns the end of a text, for an error message.
 func tail(text []byte) []byte {
 	const most = 1500
 	if len(text) > most {

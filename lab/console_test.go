@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// serial is a console and the machine's end of its line.
+// serial returns a console and the machine's end of its line.
 func serial(t *testing.T) (*Console, net.Conn, *bytes.Buffer) {
 	t.Helper()
 	host, machine := net.Pipe()

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CreateDisk makes a blank, sparse disk image of that many bytes.
+// CreateDisk makes a blank, sparse disk image of size bytes.
 func CreateDisk(path string, size int64) (string, error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -26,9 +26,9 @@ func CreateDisk(path string, size int64) (string, error) {
 	return path, file.Truncate(size)
 }
 
-// HashDisk is a SHA-256 over what an image holds, for "nothing was written".
-// Blocks of zeros are passed over, and holes unread, so that a sparse image
-// takes no longer than its data.
+// HashDisk returns a SHA-256 over an image's content, to show that nothing was
+// written. It skips blocks of zeros, and does not read holes, so a sparse image takes
+// no longer than its data.
 func HashDisk(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -58,8 +58,8 @@ func HashDisk(path string) (string, error) {
 	}
 }
 
-// Slice copies a partition out of an image into a sparse file beside it, for
-// tools that take a filesystem alone.
+// Slice copies a partition from an image into a sparse file beside it, for tools that
+// take only a filesystem.
 func (p Partition) Slice(image string) (string, error) {
 	slice := strings.TrimSuffix(image, filepath.Ext(image)) + fmt.Sprintf("-part%d.img", p.Number)
 	in, err := os.Open(image)
@@ -74,7 +74,7 @@ func (p Partition) Slice(image string) (string, error) {
 	return slice, errors.Join(p.copy(out, in), out.Close())
 }
 
-// copy leaves out what is a hole in the image.
+// copy skips the image's holes.
 func (p Partition) copy(out, in *os.File) error {
 	if err := out.Truncate(p.Size); err != nil {
 		return err
@@ -98,10 +98,9 @@ func (p Partition) copy(out, in *os.File) error {
 	return nil
 }
 
-// CheckDisk runs the offline checks over an installed image: the partition
-// table, and each partition by what is on it. A LUKS container must be version
-// 2 with argon2id; what lies inside is not seen from here. The first fault
-// found is the error.
+// CheckDisk checks an installed image offline: the partition table, and each partition
+// by its content. A LUKS container must be version 2 with argon2id; CheckDisk cannot
+// see inside it. The first fault is the error.
 func CheckDisk(ctx context.Context, image string, sector int) error {
 	parts, err := Partitions(image, sector)
 	if err != nil {

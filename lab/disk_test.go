@@ -77,7 +77,7 @@ func TestSlice(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("the slice is not what the partition has")
+		t.Error("the slice differs from the partition")
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(slice, &st); err != nil || st.Blocks*512 > p.Size/2 {

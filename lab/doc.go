@@ -1,7 +1,7 @@
 // Package lab runs auto-installer on a real machine: QEMU with UEFI firmware, a
 // live system on a USB stick that stands in for the NixOS installer ISO, blank
-// disks, and a git server that only this machine sees. The installed disk is
-// then booted alone, and says on its console what it found.
+// disks, and a git server that only this machine can reach. The installed disk then
+// boots alone, and prints on its console what it found.
 //
 // A scenario reads as a dialogue:
 //

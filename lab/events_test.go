@@ -20,15 +20,14 @@ type event struct {
 	Seconds           float64
 }
 
-// undo tells whether the command takes something back, which the plan shows
-// in words only.
+// undo reports whether the command undoes something; the plan shows those only in words.
 func (e event) undo() bool {
 	argv := e.Action.Argv
 	return argv[0] == "umount" || argv[0] == "swapoff" || argv[0] == "rm" && argv[1] == "-f" ||
 		argv[0] == "cryptsetup" && argv[1] == "close"
 }
 
-// events are those of the newest install.
+// events returns the events of the newest install.
 func (i *installer) events() []event {
 	i.t.Helper()
 	data, err := i.Agent.ReadFile(i.t.Context(), "/run/auto-installer/events.jsonl")
@@ -38,7 +37,7 @@ func (i *installer) events() []event {
 	var all []event
 	for line := range bytes.Lines(data) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // it had no room, or is just being written
+			break // the disk was full, or the line is being written
 		}
 		var e event
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -49,7 +48,7 @@ func (i *installer) events() []event {
 	return all
 }
 
-// timed logs how long the install took to the first write, and each step.
+// timed logs how long the install took until the first write, and in each step.
 func (i *installer) timed() {
 	i.t.Helper()
 	var first time.Time
@@ -72,8 +71,7 @@ func (i *installer) timed() {
 	}
 }
 
-// planHeld checks that the commands which ran are those that the plan showed,
-// in that order.
+// planHeld checks that the install ran the commands that the plan showed, in that order.
 func (i *installer) planHeld(host string, disk Disk, more ...string) {
 	i.t.Helper()
 	var plan struct {
@@ -108,6 +106,6 @@ func (i *installer) planHeld(host string, disk Disk, more ...string) {
 		want[n] = strings.ReplaceAll(w, "<toplevel>", toplevel)
 	}
 	if !slices.Equal(want, got) {
-		i.t.Errorf("the plan was\n  %s\nand what ran was\n  %s", strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+		i.t.Errorf("planned were\n  %s\nand run were\n  %s", strings.Join(want, "\n  "), strings.Join(got, "\n  "))
 	}
 }

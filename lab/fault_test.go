@@ -10,29 +10,28 @@ import (
 	"time"
 )
 
-// fault is a way in which an install is struck in a step.
+// fault is a fault to inject into a step of an install.
 type fault struct {
 	name  string
-	flake bool     // it is tried on a host that is not prebuilt
+	flake bool     // installs a host that is not prebuilt
 	usb   bool     // the disk is on USB, else NVMe
-	dies  bool     // the disk is behind a server that can let it die
+	dies  bool     // the disk is behind a server that can make it fail
 	cut   bool     // the machine is off afterwards
-	hangs bool     // a command hangs, and then the signal is sent
-	slice []string // the steps that are tried without -full
+	hangs bool     // a command hangs, and then the program gets the signal
+	slice []string // the steps without -full
 
-	// can tells whether it can strike in a step, spares whether the install may
-	// come to its end all the same.
+	// can reports whether it can happen in a step, spares whether the install may
+	// complete all the same.
 	can, spares func(step string) bool
-	// signal is sent to the program; "STOP" holds it for strike.
+	// signal goes to the program; "STOP" stops it for strike.
 	signal string
-	// arm is called before the install, and what it makes ready only counts in
-	// that step.
+	// arm runs before the install; what it prepares takes effect only in that step.
 	arm func(r *rig, step string)
-	// strike is called while the program is held, and mend after its end.
+	// strike runs while the program is stopped, and mend after its end.
 	strike, mend func(r *rig, step string)
 }
 
-// id is the name in one word, for files and tests.
+// id returns the name as one word, for files and tests.
 func (f *fault) id() string { return strings.NewReplacer(" ", "-", "/", "").Replace(f.name) }
 
 func after(first string) func(string) bool {
@@ -41,7 +40,7 @@ func after(first string) func(string) bool {
 
 func everyStep(string) bool { return true }
 
-// tools are commands that the program runs in one step, and in none before it.
+// tools are commands that the program runs in one step, and in no earlier one.
 var tools = map[string]string{
 	"partition": "sfdisk", "encrypt": "cryptsetup", "format": "mkfs.ext4", "mount": "mount", "repo": "cp",
 	"closure": "nix", "system": "nixos-install", "bootproof": "blkid", "finish": "umount",
@@ -52,17 +51,17 @@ func runsTool(step string) bool { return tools[step] != "" }
 var faults = []*fault{
 	{name: "power cut", can: everyStep, signal: "STOP", cut: true, strike: func(r *rig, _ string) { r.cutPower() }},
 	{name: "kill -9", can: everyStep, signal: "KILL", slice: []string{"closure"}},
-	{name: "SIGINT", can: everyStep, signal: "INT", spares: after("finish")}, // what is being let go of is
+	{name: "SIGINT", can: everyStep, signal: "INT", spares: after("finish")}, // the unmounting completes
 	{
 		name: "I/O error", dies: true, can: after("gate"), signal: "STOP", slice: []string{"system"},
 		strike: func(r *rig, _ string) { r.must(os.WriteFile(r.dying, nil, 0o600)) },
 		mend:   func(r *rig, _ string) { r.must(os.Remove(r.dying)) },
-		spares: after("finish"), // all may be on the disk already, which is looked at
+		spares: after("finish"), // everything may be on the disk already; the test checks it
 	},
 	{
 		name: "disk full", can: func(step string) bool { return step == "source" || after("repo")(step) }, signal: "STOP",
 		strike: (*rig).fill, mend: (*rig).empty,
-		spares: func(step string) bool { return step == "source" || after("opened")(step) }, // only the log is written then
+		spares: func(step string) bool { return step == "source" || after("opened")(step) }, // these steps write only the log
 	},
 	{
 		name: "disk unplugged", usb: true, can: everyStep, signal: "STOP",
@@ -73,7 +72,7 @@ var faults = []*fault{
 	{
 		name: "network cut", flake: true, can: func(step string) bool { return step != "encrypt" && step != "sshkey" }, signal: "STOP",
 		strike: func(r *rig, _ string) { r.must(r.SetLink(r.t.Context(), false)) },
-		spares: after("contract"), // by then all is here
+		spares: after("contract"), // nothing comes over the network after it
 		mend:   (*rig).linkUp,
 	},
 	{name: "command missing", can: runsTool, signal: "CONT", arm: func(r *rig, step string) { r.hide(step, "/dev/null") }, mend: (*rig).show},
@@ -87,7 +86,7 @@ var faultNames = func() (names []string) {
 	return names
 }()
 
-// fill leaves no room on the target, or in memory before there is one.
+// fill fills the target, or the memory before the target is mounted.
 func (r *rig) fill(string) {
 	shell(r.t, r.Machine, `
 		fill() { dd if=/dev/zero of="$1/filler" bs="$2" oflag=append conv=notrunc status=none 2>/dev/null || true; }
@@ -102,7 +101,7 @@ func (r *rig) fill(string) {
 		fill /mnt/boot 512`)
 }
 
-// empty takes back what fill did, as somebody would who makes room.
+// empty frees what fill has filled, as an operator would.
 func (r *rig) empty(string) {
 	shell(r.t, r.Machine, `
 		rm -f /run/filler
@@ -132,7 +131,7 @@ func (r *rig) linkUp(string) {
 	shell(r.t, r.Machine, `for _ in $(seq 3000); do ip route | grep -q 10.0.2 && exit; sleep 0.1; done; exit 1`)
 }
 
-// hide puts something else in the place of a step's tool.
+// hide replaces a step's tool.
 func (r *rig) hide(step, by string) {
 	r.armed = fmt.Sprintf("path=$(readlink -f $(type -P %s)); echo $path >/run/hidden; busybox mount -o bind %s $path", tools[step], by)
 }
@@ -141,16 +140,16 @@ func (r *rig) show(string) {
 	shell(r.t, r.Machine, `busybox umount "$(cat /run/hidden)"; rm /run/hidden`)
 }
 
-// hanging is a command that hangs, and does not mind being asked to end.
+// hanging makes a command that hangs and ignores SIGINT, SIGTERM and SIGHUP.
 func (r *rig) hanging() string {
 	file := r.write("/run/hanging", "#!/bin/sh\ntrap '' INT TERM HUP\ntouch /run/hangs\nwhile :; do sleep 1; done\n")
 	shell(r.t, r.Machine, "chmod +x "+file+"; rm -f /run/hangs")
 	return file
 }
 
-// watcher is a script for the live system. It waits for the step and a while
-// longer, and then sends the signal. What is armed is done before the disk is
-// looked at for the last time; a command that hangs is waited for.
+// watcher returns a script for the live system. It waits for the step and a while
+// longer, and then sends the signal. It runs what is armed before the last check of the
+// disk, and waits until a hanging command hangs.
 func (f *fault) watcher(r *rig, step string, wait time.Duration) string {
 	then := ""
 	if wait > 0 {
@@ -164,7 +163,7 @@ func (f *fault) watcher(r *rig, step string, wait time.Duration) string {
 			until [ -e /run/hangs ] || grep -qs '"event":"ended"' $events; do sleep 0.1; done
 			sleep 2`
 	}
-	// The shorter the way from the event to the signal, the nearer the blow.
+	// As few commands as possible between the event and the signal, for precision.
 	return strings.NewReplacer("STEP", step, "THEN", then, "SIGNAL", f.signal).Replace(`
 		events=/run/auto-installer/events.jsonl
 		mkdir -p /run/auto-installer

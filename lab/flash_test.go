@@ -14,10 +14,10 @@ import (
 	"testing"
 )
 
-// The live system's own image is flashed to another stick, which then boots. The
-// stick that was booted from and a disk that is no stick are refused and stay as
-// they are. A second stick, of those that do not call themselves removable, gets
-// a packed image: once stopped in the middle, once to its end.
+// TestFlash flashes the live system's own image to another stick, which then boots.
+// flash refuses the running system's stick and a disk that is not a stick, and writes to
+// neither. A second stick, not marked removable, gets a packed image: once interrupted,
+// once complete.
 func TestFlash(t *testing.T) {
 	t.Parallel()
 	system := disk(t, "SYSTEM", NVMe, 512, 1*gib)
@@ -56,14 +56,13 @@ func TestFlash(t *testing.T) {
 	powerOff(t, i.Machine)
 	i.untouched()
 	if hash(t, system) != before {
-		t.Error("a disk that is no stick was written to")
+		t.Error("flash wrote to a disk that is not a stick")
 	}
 	i.holdsImage(stick)
 	i.startsFrom(stick)
 }
 
-// liveImageFile puts a copy of the stick's image, with its checksum, where the
-// live system sees it.
+// liveImageFile gives the live system a copy of the stick's image, with its checksum.
 func (i *installer) liveImageFile() string {
 	i.t.Helper()
 	path := filepath.Join(i.share, "live.img")
@@ -77,7 +76,7 @@ func (i *installer) liveImageFile() string {
 	return "/lab/live.img"
 }
 
-// sum is the SHA-256 of the first size bytes of a file, or of all of it.
+// sum returns the SHA-256 of the first size bytes of a file, or of all of it.
 func sum(t *testing.T, path string, size int64) (string, int64) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -97,14 +96,14 @@ func sum(t *testing.T, path string, size int64) (string, int64) {
 	return hex.EncodeToString(h.Sum(nil)), n
 }
 
-// halfWritten stops a flash in the middle, and then flashes the same stick.
+// halfWritten interrupts a flash, and then flashes the same stick.
 func (i *installer) halfWritten(d Disk) {
 	i.t.Helper()
 	shell(i.t, i.Machine, `truncate -s 128M /run/small.img; printf '\125\252' | dd of=/run/small.img bs=1 seek=510 conv=notrunc status=none; zstd -q --rm /run/small.img`)
 	events := "/run/auto-installer/flash-" + strings.TrimSpace(shell(i.t, i.Machine, "basename $(readlink "+d.ID()+")")) + "/events.jsonl"
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
-	i.must(i.Throttle(ctx, d, 1<<20)) // so that it is not at its end before it is stopped
+	i.must(i.Throttle(ctx, d, 1<<20)) // so that the interrupt comes before the end
 	p, err := i.Agent.Start(ctx, nil, "auto-installer", "flash", "/run/small.img.zst", d.ID(), "--confirm", "yes")
 	if err != nil {
 		i.t.Fatal(err)
@@ -127,18 +126,18 @@ func (i *installer) halfWritten(d Disk) {
 	if got := shell(i.t, i.Machine, "blkid -p "+d.ID()+" || true"); strings.TrimSpace(got) != "" {
 		i.t.Errorf("a half-written stick looks like %s", got)
 	}
-	lap(i.t, i.Machine, "stopped in the middle")
+	lap(i.t, i.Machine, "interrupted")
 
-	// The only stick that is left is number 1.
+	// The only remaining stick is number 1.
 	i.dialogue("1\nyes\n", []string{"flash", "/run/small.img.zst"},
 		"What can be written to", "serial FIXED", "It is blank", "Type yes to go on", "the SHA-256 is the image's")
 	if got := shell(i.t, i.Machine, "udevadm settle; ls "+d.ID()+" 2>&1 || true"); !strings.Contains(got, "No such file") {
-		i.t.Errorf("it is still there: %s", got)
+		i.t.Errorf("the stick is still attached: %s", got)
 	}
 }
 
-// dialogue runs the program on a terminal with these answers, and looks for
-// words in what it shows.
+// dialogue runs the program on a terminal with these answers, and searches its output
+// for words.
 func (i *installer) dialogue(answers string, args []string, words ...string) {
 	i.t.Helper()
 	i.write("/run/answers", answers)
@@ -152,7 +151,7 @@ func (i *installer) dialogue(answers string, args []string, words ...string) {
 	lap(i.t, i.Machine, args[0]+" "+args[1])
 }
 
-// holdsImage looks at what a stick holds, from outside of the machine.
+// holdsImage checks a stick's content from outside of the machine.
 func (i *installer) holdsImage(d Disk) {
 	i.t.Helper()
 	want, size := sum(i.t, i.Image.Stick(), 0)
@@ -164,7 +163,7 @@ func (i *installer) holdsImage(d Disk) {
 		i.t.Fatal(err)
 	}
 	if tail := data[len(data)-(1<<20):]; len(bytes.Trim(tail, "\x00")) > 0 {
-		i.t.Error("there is something at the end of the stick")
+		i.t.Error("the end of the stick is not blank")
 	}
 }
 
@@ -175,6 +174,6 @@ func (i *installer) startsFrom(d Disk) {
 	awaitLive(i.t, m)
 	got := shell(i.t, m, "lsblk --noheadings --output SERIAL --nodeps $(lsblk --noheadings --paths --output PKNAME $(findmnt --noheadings --output SOURCE /iso))")
 	if strings.TrimSpace(got) != d.Serial {
-		i.t.Errorf("the live system stands on %q", got)
+		i.t.Errorf("the live system runs from %q", got)
 	}
 }

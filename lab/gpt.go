@@ -18,9 +18,8 @@ type Partition struct {
 	Name        string
 }
 
-// Partitions reads and checks the GPT of an image with sectors of that size,
-// both copies of it. (sgdisk and Debian 12's sfdisk take every image for one
-// with sectors of 512 bytes.)
+// Partitions reads and checks both copies of the GPT of an image with sectors of that
+// size. (sgdisk and Debian 12's sfdisk assume sectors of 512 bytes for every image.)
 func Partitions(path string, sector int) ([]Partition, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -46,7 +45,7 @@ func Partitions(path string, sector int) ([]Partition, error) {
 	return parseEntries(main, block), nil
 }
 
-// readGPT returns the entries of the table whose header is in block lba.
+// readGPT returns the entries of the table with its header in block lba.
 func readGPT(disk io.ReaderAt, lba, block int64) ([]byte, error) {
 	header := make([]byte, 92)
 	if _, err := disk.ReadAt(header, lba*block); err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const greeting = "hello from the secrets, nobody else"
+const greeting = "hello, only from the secrets"
 
 // withSecrets makes a config repo at /run/config in which demo has a secret,
 // and keys: right.agekey opens it, wrong.agekey does not.
@@ -42,8 +42,8 @@ func (i *installer) withSecrets() {
 		git -C config -c user.name=lab -c user.email=lab@localhost commit --quiet -m 'A secret'`)
 }
 
-// waiting waits until the engine needs something, and returns how it says that
-// it can be given.
+// waiting waits until the engine needs something, and returns its words on how to give
+// it.
 func (i *installer) waiting() []string {
 	i.t.Helper()
 	out := shell(i.t, i.Machine, `
@@ -60,14 +60,14 @@ func (i *installer) waiting() []string {
 	return e.Waiting.How
 }
 
-// decrypted tells whether a booted system has decrypted the greeting.
+// decrypted reports whether a booted system has decrypted the greeting.
 func decrypted(m Marker) bool {
 	sum := sha256.Sum256([]byte(greeting))
 	return len(m.Secrets) == 1 && m.Secrets[0] == Secret{"greeting", hex.EncodeToString(sum[:])}
 }
 
-// An identity that does not open the host's secrets is refused before anything
-// is written. Without one, the install waits for it at the end, and takes the
+// TestIdentityBySCP: the install refuses an identity that does not open the host's
+// secrets before it writes anything. Without one, it waits at the end, and takes the
 // right one when it comes over the network.
 func TestIdentityBySCP(t *testing.T) {
 	t.Parallel()

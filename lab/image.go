@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Image is a built live system: the stick and what belongs to it.
+// Image is a built live system: the stick and the files beside it.
 type Image struct {
 	Dir string // as live/build printed it
 }
@@ -20,7 +20,7 @@ type Image struct {
 // Stick is the USB stick's image. Machines write to an overlay of it only.
 func (i Image) Stick() string { return filepath.Join(i.Dir, "stick.img") }
 
-// Kernel and Initrd are the live system's own, for a machine without UEFI.
+// Kernel is the live system's kernel, for a machine without UEFI.
 func (i Image) Kernel() string { return filepath.Join(i.Dir, "kernel") }
 
 // Initrd is the live system's initial RAM disk.
@@ -29,7 +29,7 @@ func (i Image) Initrd() string { return filepath.Join(i.Dir, "initrd") }
 // GitRepo is the bare config repo that the lab's git server serves.
 func (i Image) GitRepo() string { return filepath.Join(i.Dir, "nix-config.git") }
 
-// Parts is a folder of what the demo hosts' systems are made of.
+// Parts is the folder of the files that the demo hosts' systems are made of.
 func (i Image) Parts() string { return filepath.Join(i.Dir, "parts") }
 
 // Toplevel is the store path of a host's system on the stick.
@@ -46,20 +46,20 @@ func (i Image) cmdline() (string, error) {
 	return strings.TrimSpace(string(line)), err
 }
 
-// kiosk is what the kernel command line has more on a kiosk.
+// kiosk returns what a kiosk's kernel command line has in addition.
 func (i Image) kiosk() (string, error) {
 	line, err := os.ReadFile(filepath.Join(i.Dir, "kiosk"))
 	return strings.TrimSpace(string(line)), err
 }
 
-// Build returns the live system that belongs to the sources as they are, and
-// builds it if it is not in the cache; what it does goes to log.
+// Build returns the live system of the current sources, and builds it if the cache does
+// not have it. It writes its progress to log.
 func Build(ctx context.Context, log io.Writer) (Image, error) {
 	dir, err := liveBuild(ctx, log)
 	return Image{Dir: dir}, err
 }
 
-// Cached is Build without building: ok is false if there is nothing yet.
+// Cached is Build without building: ok is false if the cache does not have it.
 func Cached(ctx context.Context) (image Image, ok bool, err error) {
 	dir, err := liveBuild(ctx, io.Discard, "--key")
 	if err != nil {
@@ -83,13 +83,13 @@ func liveBuild(ctx context.Context, log io.Writer, args ...string) (string, erro
 	return strings.TrimSpace(out.String()), nil
 }
 
-// Binary builds auto-installer from the sources as they are into dir, a folder
-// to be shared with a machine (Config.Share).
+// Binary builds auto-installer from the current sources into dir, a folder to share
+// with a machine (Config.Share).
 func Binary(ctx context.Context, dir string) error {
 	return build(ctx, ".", filepath.Join(dir, "auto-installer"))
 }
 
-// build builds a command of the repo that needs nothing of the machine it runs on.
+// build builds a static command of the repo.
 func build(ctx context.Context, command, file string) error {
 	root, err := Root()
 	if err != nil {
@@ -104,7 +104,7 @@ func build(ctx context.Context, command, file string) error {
 	return nil
 }
 
-// HostTOML is the definition of a host of the lab, or of a known one.
+// HostTOML returns the definition of a host of the lab, or of one in hosts/.
 func HostTOML(name string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -117,7 +117,7 @@ func HostTOML(name string) (string, error) {
 	return string(data), err
 }
 
-// GiveHosts makes a live system one that is for these hosts.
+// GiveHosts gives a live system the definitions of these hosts.
 func GiveHosts(ctx context.Context, m *Machine, names ...string) error {
 	for _, name := range names {
 		text, err := HostTOML(name)
@@ -135,7 +135,7 @@ func GiveHosts(ctx context.Context, m *Machine, names ...string) error {
 	return nil
 }
 
-// Root is the repo's top folder, looked for from the working directory upwards.
+// Root finds the repo's top folder, from the working directory upwards.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

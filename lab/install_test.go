@@ -15,8 +15,8 @@ import (
 
 const gib = 1 << 30
 
-// Scenario 1: plain ESP and root, from the flake on the git server. It powers
-// off by itself, as on a real machine.
+// TestPlain, scenario 1: plain ESP and root, from the flake on the git server. The
+// machine powers off by itself, as a real one does.
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
@@ -24,8 +24,8 @@ func TestPlain(t *testing.T) {
 	i.install("demo", target)
 	lap(t, i.Machine, "installed once")
 
-	// Again without --no-power, over the system that is there now, with the
-	// log on the host's side.
+	// Again without --no-power, over the installed system, with the log on the host's
+	// side.
 	p, err := i.Agent.Start(t.Context(), nil, "auto-installer", "install", "--host", "demo", "--confirm", "yes",
 		"--disk", target.ID(), "--log-file", "/lab/install.log")
 	if err != nil {
@@ -50,8 +50,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// Scenario 2: the swap layout, prebuilt, on 4096-byte sectors, with the network
-// card unplugged.
+// TestSwapOffline, scenario 2: the swap layout, prebuilt, on 4096-byte sectors, with the
+// network cable unplugged.
 func TestSwapOffline(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 4096, 5*gib)
@@ -64,7 +64,7 @@ func TestSwapOffline(t *testing.T) {
 	}
 }
 
-// host puts a host.toml of the lab into the live system and returns its path.
+// host writes a host.toml of the lab into the live system and returns its path.
 func (i *installer) host(name string) string {
 	i.t.Helper()
 	return i.write("/run/"+name+".toml", i.hostTOML(name))
@@ -72,7 +72,7 @@ func (i *installer) host(name string) string {
 
 const passphrase = "correct horse battery staple"
 
-// typed answers the boot prompt: wrong first, then right.
+// typed answers the boot prompt, first wrong, then right.
 func typed(ctx context.Context, m *Machine) error {
 	for _, answer := range []string{"incorrect donkey", passphrase} {
 		if err := m.Console.ExpectString(ctx, "Please enter passphrase"); err != nil {
@@ -85,13 +85,13 @@ func typed(ctx context.Context, m *Machine) error {
 	return nil
 }
 
-// Scenario 3: LUKS, prebuilt, the passphrase from a descriptor. It must be
-// nowhere but in the keyslot.
+// TestLUKS, scenario 3: LUKS, prebuilt, the passphrase from a descriptor. The passphrase
+// must be nowhere but in the keyslot.
 func TestLUKS(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", VirtioBlk, 512, 5*gib)
 	i := liveMachine(t, Config{Disks: []Disk{target}})
-	shell(t, i.Machine, "rm /usr/local/bin/cryptsetup") // the key costs what it should
+	shell(t, i.Machine, "rm /usr/local/bin/cryptsetup") // a key derivation of the real cost
 	i.must(i.Console.Type("cat /etc/os-release\r"))     // so that there is something to search
 	host := i.host("demo-luks")
 	i.write("/run/passphrase", passphrase)
@@ -108,7 +108,7 @@ func TestLUKS(t *testing.T) {
 	header := shell(t, i.Machine, "cryptsetup luksDump "+target.ID()+"-part2; cryptsetup open --test-passphrase --key-file - "+target.ID()+
 		"-part2 </dev/null && echo OPENED || true")
 	if !strings.Contains(header, "argon2id") || strings.Contains(header, "OPENED") {
-		t.Errorf("the header is not as it should be:\n%s", header)
+		t.Errorf("the header is wrong:\n%s", header)
 	}
 	i.off(target)
 	for where, text := range map[string]string{
@@ -133,8 +133,8 @@ func TestLUKS(t *testing.T) {
 	}
 }
 
-// spyOnProcesses keeps what every process shows of itself until the returned
-// function is called. It must have seen the words.
+// spyOnProcesses records what every process exposes until the returned function is
+// called, which checks that the record has the words.
 func (i *installer) spyOnProcesses(words ...string) func() string {
 	i.t.Helper()
 	spy, err := i.Agent.Start(i.t.Context(), nil, "/lab/spy", "/run/spy")
@@ -198,8 +198,7 @@ func contains(name string, text []byte) (bool, error) {
 	}
 }
 
-// Scenario 4: LUKS and swap, with every option that puts something on the
-// disk.
+// TestEverything, scenario 4: LUKS and swap, with every option that writes to the disk.
 func TestEverything(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 4096, 5*gib)

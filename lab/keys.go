@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// qcodes are QEMU's names for the keys that are not their own letter or digit,
-// on a US keyboard; a shifted key is marked by its first letter "+".
+// qcodes are QEMU's names for the keys of a US keyboard that are neither a letter nor
+// a digit; a "+" in front marks a shifted key.
 var qcodes = map[rune]string{
 	' ': "spc", '\n': "ret", '\r': "ret", '\t': "tab", '\x1b': "esc", '\b': "backspace", '\x7f': "backspace",
 	'-': "minus", '=': "equal", '[': "bracket_left", ']': "bracket_right", '\\': "backslash",
@@ -16,7 +16,7 @@ var qcodes = map[rune]string{
 	'!': "+1", '@': "+2", '#': "+3", '$': "+4", '%': "+5", '^': "+6", '&': "+7", '*': "+8", '(': "+9", ')': "+0",
 }
 
-// chord is the keys to hold together for one character on a US keyboard.
+// chord returns the keys to hold together for one character on a US keyboard.
 func chord(char rune) ([]string, error) {
 	switch {
 	case char >= 'a' && char <= 'z', char >= '0' && char <= '9':
@@ -35,7 +35,7 @@ func chord(char rune) ([]string, error) {
 }
 
 // named are the keys that are not characters: QEMU's name for each, and what a
-// terminal sends for it.
+// terminal sends.
 var named = map[string]struct{ qcode, sent string }{
 	"enter": {"ret", "\r"}, "esc": {"esc", "\x1b"}, "tab": {"tab", "\t"}, "backspace": {"backspace", "\x7f"},
 	"up": {"up", "\x1b[A"}, "down": {"down", "\x1b[B"}, "right": {"right", "\x1b[C"}, "left": {"left", "\x1b[D"},
@@ -43,8 +43,8 @@ var named = map[string]struct{ qcode, sent string }{
 	"space": {"spc", " "}, "f2": {"f2", "\x1bOQ"},
 }
 
-// held are the keys to hold together for a key by its name: "enter", "ctrl+c",
-// or a character.
+// held returns the keys to hold together for a key by its name: "enter", "ctrl+c", or
+// a character.
 func held(key string) ([]string, error) {
 	if rest, ok := strings.CutPrefix(key, "ctrl+"); ok {
 		keys, err := held(rest)
@@ -59,7 +59,7 @@ func held(key string) ([]string, error) {
 	return nil, fmt.Errorf("no key %q", key)
 }
 
-// sent is what a terminal sends for a key by its name.
+// sent returns what a terminal sends for a key by its name.
 func sent(key string) string {
 	if rest, ok := strings.CutPrefix(key, "ctrl+"); ok && len(rest) == 1 {
 		return string(rest[0] & 0x1f)

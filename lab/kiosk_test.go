@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// The installer's own units, from modules/kiosk.nix: the screens are on tty1 and
-// on the serial line and come back from anything, tty2 is a shell, tty3 the log,
-// tty1 never shows a prompt, and two consoles that say yes at once install once.
+// TestKiosk runs the installer's own units, from modules/kiosk.nix: the screens are on
+// tty1 and on the serial line and always restart, tty2 is a shell, tty3 the log, tty1
+// never shows a prompt, and two consoles that say yes at once install once.
 func TestKiosk(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -22,17 +22,17 @@ func TestKiosk(t *testing.T) {
 	first := &Operator{Terminal: VT{i.Machine, 1}, Pictures: true}
 	second := &Operator{Terminal: NewSerial(i.Machine)}
 
-	// Nobody started anything: there they are, with every host that is known.
+	// The screens start by themselves, with every known host.
 	i.must(do(first.at(ctx, "Welcome"), first.see(ctx, "Which host"), first.shot(ctx, "booted"), second.at(ctx, "Welcome")))
 	lap(t, i.Machine, "on tty1")
 
-	// A medium that names a host wrongly says so, until that is mended.
+	// A medium with an invalid host shows the error until it is fixed.
 	definition := i.hostsDir("waits")
 	i.write(definition, "targetHosts = \"demo\"\n")
 	i.killed("auto-installer.service")
 	i.must(do(first.see(ctx, "error: ", "targetHosts", "hint: ", "rescue shell is on tty2"), first.shot(ctx, "bad-host")))
 
-	// Killed, they come back, and see the host that the medium names by now.
+	// Killed, the screens restart, and show the host that the medium now names.
 	i.write(definition, "extraPostMountCommands = [\"until [ -e /run/go-on ]; do sleep 0.1; done\"]\n"+i.hostTOML("demo-swap"))
 	one := func(screen []string) bool { return Shows(screen, "demo-swap") && !Shows(screen, "Which host") }
 	for unit, o := range map[string]*Operator{"auto-installer.service": first, "serial-getty@ttyS0.service": second} {
@@ -42,7 +42,7 @@ func TestKiosk(t *testing.T) {
 	}
 	lap(t, i.Machine, "back again")
 
-	// Leaving is about the machine; the shell is on another console.
+	// Ctrl+C asks what to do with the machine; the shell is on another console.
 	i.must(do(first.press(ctx, "ctrl+c"), first.see(ctx, "Leave the installer", "power off", "restart"),
 		first.press(ctx, "q", "ctrl+c"), first.see(ctx, "Leave the installer"), first.shot(ctx, "leave"), first.press(ctx, "c")))
 	i.shows("tty2")
@@ -69,7 +69,7 @@ func TestKiosk(t *testing.T) {
 	}
 	engine := i.engine()
 
-	// Killed while they install: it goes on, and they show it from its start.
+	// Killed during the install: it continues, and the screens show it from its start.
 	i.killed("auto-installer.service")
 	i.must(do(first.at(ctx, "Install"), first.done(ctx, "preflight"), first.done(ctx, "format"), first.shot(ctx, "reattached"),
 		first.press(ctx, "ctrl+c"), first.see(ctx, "Stop the install"), first.press(ctx, "p", "r", "q"),
@@ -100,7 +100,7 @@ func TestKiosk(t *testing.T) {
 	i.ends(first, target)
 }
 
-// hostsDir is where a medium keeps the definition of a host; the folder is made.
+// hostsDir makes the folder of a host on a medium, and returns its definition's path.
 func (i *installer) hostsDir(name string) string {
 	i.t.Helper()
 	dir := "/etc/auto-installer/hosts/" + name
@@ -108,8 +108,8 @@ func (i *installer) hostsDir(name string) string {
 	return dir + "/host.toml"
 }
 
-// killed kills the main process of a unit in the hardest way, and waits until
-// systemd has another one.
+// killed kills the main process of a unit with SIGKILL, and waits until systemd has
+// started another one.
 func (i *installer) killed(unit string) {
 	i.t.Helper()
 	shell(i.t, i.Machine, `
@@ -135,9 +135,9 @@ func (i *installer) shows(tty string) {
 		echo "$now is shown, not `+tty+`" >&2; exit 1`)
 }
 
-// switches goes to another console by Ctrl+Alt+F-key. The kernel goes to none
-// that is not open, as it is for a moment while its unit starts again; then the
-// keys are pressed again, as anyone would.
+// switches goes to another console with Ctrl+Alt+F-key. The kernel does not switch to a
+// closed console, as one is for a moment while its unit restarts, so switches presses the
+// keys again.
 func (i *installer) switches(to int) {
 	i.t.Helper()
 	tty := fmt.Sprintf("tty%d", to)
@@ -154,14 +154,13 @@ func (i *installer) switches(to int) {
 			return
 		}
 	}
-	i.t.Fatalf("%s is not to be had by its keys", tty)
+	i.t.Fatalf("the keys do not switch to %s", tty)
 }
 
-// watchesTTY1 keeps what tty1 shows, twice a second, in a file of the live
-// system.
+// watchesTTY1 records what tty1 shows, twice a second, in a file of the live system.
 func (i *installer) watchesTTY1() string {
 	i.t.Helper()
-	// Without a command of its own, which would cost more than what is watched.
+	// Without external commands: they would cost more than the installer.
 	i.write("/run/watch", `
 		exec 9<> <(:)
 		while :; do
@@ -174,10 +173,10 @@ func (i *installer) watchesTTY1() string {
 	return "/run/watch-tty1"
 }
 
-// prompted is a login, or the prompt of a shell that waits for a command.
+// prompted matches a login, or the prompt of a waiting shell.
 var prompted = regexp.MustCompile(`(?m)\blogin:|\bPassword:|^\S*[#$] *$`)
 
-// neverPrompted checks that no login and no shell was ever on tty1.
+// neverPrompted checks that tty1 never showed a login or a shell.
 func (i *installer) neverPrompted(watched string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
@@ -186,7 +185,7 @@ func (i *installer) neverPrompted(watched string) {
 	i.must(err)
 	text := string(data)
 	if n := strings.Count(text, "auto-installer"); n < 50 {
-		i.t.Errorf("tty1 was seen %d times only", n)
+		i.t.Errorf("tty1 was recorded only %d times", n)
 	}
 	if at := prompted.FindStringIndex(text); at != nil {
 		i.t.Errorf("tty1 showed a prompt:\n%s", text[max(0, at[0]-2000):at[1]])
@@ -194,7 +193,7 @@ func (i *installer) neverPrompted(watched string) {
 	if got := shell(i.t, i.Machine, "systemctl show --value --property ExecMainStartTimestampMonotonic getty@tty1.service"); strings.TrimSpace(got) != "0" {
 		i.t.Errorf("a login was started on tty1: %q", got)
 	}
-	// What looks for a prompt finds one where there is one.
+	// The same pattern finds the prompt on tty2.
 	rescue, err := VT{i.Machine, 2}.Screen(ctx)
 	i.must(err)
 	if !prompted.MatchString(strings.Join(rescue, "\n")) {

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// Hung is how long a single thing in a machine may take before it counts as hung.
-// It is only to end what would wait for ever: an emulated machine on a busy host
-// is ten times slower than one on an idle host, and neither is a fault.
+// Hung is how long one action in a machine may take before it counts as hung. It only
+// ends what would wait forever: an emulated machine on a busy host is ten times slower
+// than one on an idle host, and neither is a fault.
 const Hung = 20 * time.Minute
 
 // Machine is a running QEMU.
@@ -36,13 +36,13 @@ type Machine struct {
 	dir   string // sockets, overlay, variables
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when QEMU has ended
-	err   error         // how it ended, once it has
+	err   error         // of QEMU, once it has ended
 	files []io.Closer
 	runs  int // of the program under test, see RunOn
 }
 
-// Start starts a machine. It ends when ctx does, when this program does however
-// that comes about, or by Close.
+// Start starts a machine. It ends with ctx, with this program, even if that is killed,
+// or by Close.
 func Start(ctx context.Context, config Config) (*Machine, error) {
 	var state *saved
 	accel := Accel(ctx, config.Image)
@@ -55,18 +55,18 @@ func Start(ctx context.Context, config Config) (*Machine, error) {
 	return startWith(ctx, config, accel, state)
 }
 
-// startWith is Start with what the machine is saved as, if it is.
+// startWith is Start with the saved state to make or to resume, if any.
 func startWith(ctx context.Context, config Config, accel string, state *saved) (*Machine, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
 	}
 	m := &Machine{Config: config, Out: filepath.Join(root, "lab/out", config.Name), Accel: accel, ended: make(chan struct{})}
-	// What an earlier machine of that name left would be taken for this one's.
+	// Files of an earlier machine of that name would look like this one's.
 	if err := errors.Join(os.RemoveAll(m.Out), os.MkdirAll(m.Out, 0o755)); err != nil {
 		return nil, err
 	}
-	// A short path: that of a unix socket has at most 107 bytes.
+	// A short path: a unix socket's has at most 107 bytes.
 	if m.dir, err = os.MkdirTemp("", "lab-"); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func startWith(ctx context.Context, config Config, accel string, state *saved) (
 	return m, nil
 }
 
-// begin starts QEMU, and the machine in it.
+// begin starts QEMU and the machine in it.
 func (m *Machine) begin(ctx context.Context, state *saved) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (m *Machine) begin(ctx context.Context, state *saved) error {
 	return state.resume(ctx, m)
 }
 
-// prepare makes what the machine writes to beside its disks.
+// prepare makes the files that the machine writes besides its disks.
 func (m *Machine) prepare(ctx context.Context) error {
 	if m.Stick {
 		cmd := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
@@ -122,7 +122,7 @@ func (m *Machine) prepare(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(m.dir, "vars.fd"), fresh, 0o644)
 }
 
-// launch starts QEMU such that the kernel ends it if this program goes away.
+// launch starts QEMU so that the kernel ends it with this program.
 func (m *Machine) launch(ctx context.Context, args []string) error {
 	log, err := m.create("qemu.log")
 	if err != nil {
@@ -152,7 +152,7 @@ func (m *Machine) launch(ctx context.Context, args []string) error {
 	return nil
 }
 
-// connect takes QEMU's calls on the sockets.
+// connect accepts QEMU's connections on the sockets.
 func (m *Machine) connect(ctx context.Context, listeners []net.Listener) error {
 	var conns []net.Conn
 	for _, listener := range listeners {
@@ -207,8 +207,8 @@ func (m *Machine) keep(name, text string) error {
 	return os.WriteFile(filepath.Join(m.Out, name), []byte(text), 0o644)
 }
 
-// Spent is how long the machine has run, and how much of a processor it has
-// used: that alone does not depend on what else the host does.
+// Spent returns how long the machine has run, and how much processor time it has used.
+// Only the second does not depend on what else the host does.
 func (m *Machine) Spent() (wall, cpu time.Duration) {
 	select {
 	case <-m.ended:
@@ -235,8 +235,8 @@ func (m *Machine) AwaitAgent(ctx context.Context) error {
 	return nil
 }
 
-// AwaitOff waits until the machine has powered itself off (or rebooted: it is
-// run with -no-reboot).
+// AwaitOff waits until the machine has powered itself off, or rebooted: it runs with
+// -no-reboot.
 func (m *Machine) AwaitOff(ctx context.Context) error {
 	select {
 	case <-m.ended:
@@ -246,7 +246,7 @@ func (m *Machine) AwaitOff(ctx context.Context) error {
 	}
 }
 
-// PowerOff shuts the live system down in order, and waits for it.
+// PowerOff shuts the live system down cleanly, and waits for it.
 func (m *Machine) PowerOff(ctx context.Context) error {
 	if err := m.Monitor.Execute(ctx, "system_powerdown", nil, nil); err != nil {
 		return err
@@ -254,7 +254,7 @@ func (m *Machine) PowerOff(ctx context.Context) error {
 	return m.AwaitOff(ctx)
 }
 
-// Cut cuts the machine's power, if it still runs.
+// Cut cuts the power of a running machine.
 func (m *Machine) Cut() {
 	if m.cmd != nil {
 		_ = m.cmd.Process.Kill()
@@ -262,7 +262,7 @@ func (m *Machine) Cut() {
 	}
 }
 
-// Close is Cut, and removes what the machine had beside its disks.
+// Close is Cut, and removes the machine's files besides its disks.
 func (m *Machine) Close() error {
 	if m == nil {
 		return nil
@@ -276,7 +276,7 @@ func (m *Machine) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(m.dir))...)
 }
 
-// TypeKeys types text on the machine's own keyboard (tty1), as on a US one.
+// TypeKeys types text on the machine's own keyboard (tty1), a US one.
 func (m *Machine) TypeKeys(ctx context.Context, text string) error {
 	for _, char := range text {
 		keys, err := chord(char)
@@ -300,14 +300,14 @@ func (m *Machine) Press(ctx context.Context, keys ...string) error {
 	for _, name := range keys {
 		list = append(list, key{"qcode", name})
 	}
-	const hold = 20 // ms; the next key is sent after it
+	const hold = 20 // ms, before the next key
 	err := m.Monitor.Execute(ctx, "send-key", map[string]any{"keys": list, "hold-time": hold}, nil)
 	time.Sleep(2 * hold * time.Millisecond)
 	return err
 }
 
-// Screenshot writes what the screen shows to NAME.png in the machine's folder,
-// and returns its path.
+// Screenshot writes the screen to NAME.png in the machine's folder, and returns its
+// path.
 func (m *Machine) Screenshot(ctx context.Context, name string) (string, error) {
 	path := filepath.Join(m.Out, name+".png")
 	return path, m.Monitor.Execute(ctx, "screendump", map[string]any{"filename": path, "format": "png"}, nil)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// bootAlone starts the installed disk and nothing else, holds the dialogue it
-// needs, and returns what the system says about itself.
+// bootAlone boots the installed disk alone, answers its prompts, and returns what the
+// system reports about itself.
 func bootAlone(t *testing.T, image Image, name string, disk Disk, dialogue func(context.Context, *Machine) error) Marker {
 	t.Helper()
 	m := start(t, Config{Name: name, Image: image, Disks: []Disk{disk}, Memory: 2048})
@@ -52,7 +52,7 @@ func start(t *testing.T, config Config) *Machine {
 	return m
 }
 
-// lastSeen is what the machine's screen and serial line show.
+// lastSeen returns what the machine's screen and serial line show.
 func (m *Machine) lastSeen() string {
 	// The test's own context is over.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -98,8 +98,8 @@ func powerOff(t *testing.T, m *Machine) {
 	lap(t, m, "off")
 }
 
-// lap logs what a machine has come to, and the seconds it took: on the clock, and
-// of a processor.
+// lap logs what a machine has reached, and the seconds it took: by the clock, and of a
+// processor.
 func lap(t *testing.T, m *Machine, what string) {
 	t.Helper()
 	wall, cpu := m.Spent()

@@ -7,8 +7,8 @@ import (
 	"regexp"
 )
 
-// Marker is what an installed demo system says about itself when it has booted,
-// just before it powers off (lab/flake/system/init).
+// Marker is what an installed demo system reports about itself after it has booted,
+// before it powers off (lab/flake/system/init).
 type Marker struct {
 	Host        string     `json:"host"`
 	RootLabel   string     `json:"rootLabel"`
@@ -18,7 +18,7 @@ type Marker struct {
 	BootDevice  *string    `json:"bootDevice"`
 	Swap        *Swap      `json:"swap"` // nil unless it is active
 	Identity    []PathFact `json:"identity"`
-	Secrets     []Secret   `json:"secrets"` // that were decrypted
+	Secrets     []Secret   `json:"secrets"` // the decrypted ones
 	Paths       []PathFact `json:"paths"`   // extraMountDirs, the clone, the user's home and .ssh
 	RepoPath    string     `json:"repoPath"`
 	RepoPresent bool       `json:"repoPresent"`
@@ -27,15 +27,15 @@ type Marker struct {
 	Kernel      string     `json:"kernel"`
 }
 
-// Swap is an active swap device; its Kind is "plain", or "random" for one that
-// is encrypted with a new key each boot.
+// Swap is an active swap device; its Kind is "plain", or "random" for one encrypted
+// with a new key at each boot.
 type Swap struct {
 	Device string `json:"device"`
 	Kind   string `json:"kind"`
 }
 
-// Secret is one that the booted system has decrypted, by the SHA-256 of what it
-// says.
+// Secret is a secret that the booted system has decrypted, as the SHA-256 of its
+// plaintext.
 type Secret struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"`
@@ -64,7 +64,7 @@ func (c *Console) ExpectMarker(ctx context.Context) (Marker, error) {
 func parseMarker(text string) (Marker, error) {
 	var marker Marker
 	if err := json.Unmarshal([]byte(text), &marker); err != nil {
-		return Marker{}, fmt.Errorf("the marker line is not JSON as agreed: %w: %s", err, text)
+		return Marker{}, fmt.Errorf("the marker line is invalid: %w: %s", err, text)
 	}
 	return marker, nil
 }

@@ -20,7 +20,7 @@ type builder struct {
 	repo    string // the config repo
 	home    string
 	env     []string
-	spoken  bytes.Buffer // all that commands said
+	spoken  bytes.Buffer // all output of commands
 }
 
 func newBuilder(t *testing.T, image Image) *builder {
@@ -56,7 +56,7 @@ func (b *builder) run(argv ...string) (exit int, out string) {
 	return cmd.ProcessState.ExitCode(), string(said)
 }
 
-// must runs a command that has to succeed.
+// must runs a command that must succeed.
 func (b *builder) must(argv ...string) string {
 	b.t.Helper()
 	exit, out := b.run(argv...)
@@ -71,8 +71,8 @@ func (b *builder) shell(script string) string {
 	return b.must("bash", "-euo", "pipefail", "-c", script)
 }
 
-// fromTemplate makes the config repo of the project's template. What the
-// template takes from elsewhere is stood in for, within the repo.
+// fromTemplate makes the config repo from the project's template. Stand-ins within the
+// repo replace the template's inputs.
 func (b *builder) fromTemplate(image Image) {
 	b.t.Helper()
 	project, err := filepath.Abs("..")
@@ -112,9 +112,9 @@ func (b *builder) fromTemplate(image Image) {
 
 const bundlePassphrase = "seal these keys for vega"
 
-// From nothing to a machine that opens its secrets: the template, a new host,
-// its secrets encrypted to it, and an install in which the sealed keys are
-// opened at the keyboard.
+// TestNewHost goes from nothing to a machine that opens its secrets: the template, a new
+// host, its secrets encrypted to it, and an install whose sealed keys are opened at the
+// keyboard.
 func TestNewHost(t *testing.T) {
 	t.Parallel()
 	image, err := liveImage()
@@ -198,8 +198,8 @@ func TestNewHost(t *testing.T) {
 	}
 }
 
-// notInFiles searches what the live system keeps in memory: its temporary
-// files, and all that it has written over the stick's.
+// notInFiles searches the live system's files in memory: its temporary files, and
+// everything it has written over the stick's.
 func (i *installer) notInFiles(secrets ...string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
@@ -217,8 +217,8 @@ func (i *installer) notInFiles(secrets ...string) {
 	}
 }
 
-// privateLines are the lines of the private keys that an install has put on a
-// disk, which then must be nowhere else.
+// privateLines returns the lines of the private keys that an install has written to a
+// disk. They must be nowhere else.
 func (i *installer) privateLines(at string, target Disk) []string {
 	i.t.Helper()
 	text := shell(i.t, i.Machine, `

@@ -26,11 +26,11 @@ func (m *Machine) Unplug(ctx context.Context, serial string) error {
 	return err
 }
 
-// Plug puts a USB disk back that was unplugged.
+// Plug plugs an unplugged USB disk in again.
 func (m *Machine) Plug(ctx context.Context, d Disk) error {
 	node := "again-" + d.Serial
-	// QEMU keeps what an earlier Plug made, which the device may not have let go
-	// of yet.
+	// QEMU keeps the backend of an earlier Plug; the device may not have released it
+	// yet.
 	for range 50 {
 		err := m.Monitor.Execute(ctx, "blockdev-del", map[string]any{"node-name": node}, nil)
 		if err == nil || strings.Contains(err.Error(), "Failed to find") {
@@ -48,14 +48,14 @@ func (m *Machine) Plug(ctx context.Context, d Disk) error {
 		m.Monitor.Execute(ctx, "device_add", again, nil))
 }
 
-// Throttle makes a disk take so many bytes a second, or with 0 all it can.
+// Throttle limits a disk to so many bytes a second; 0 removes the limit.
 func (m *Machine) Throttle(ctx context.Context, d Disk, bytes int) error {
 	return m.Monitor.Execute(ctx, "block_set_io_throttle", map[string]any{
 		"device": d.driveID(), "bps": 0, "bps_rd": 0, "bps_wr": bytes, "iops": 0, "iops_rd": 0, "iops_wr": 0,
 	}, nil)
 }
 
-// StickChanged tells whether anything was written to the stick.
+// StickChanged reports whether the machine wrote to the stick.
 func (m *Machine) StickChanged() (bool, error) {
 	err := exec.Command("qemu-img", "compare", "-q", "-U", "-f", "raw", "-F", "qcow2",
 		m.Image.Stick(), filepath.Join(m.dir, "stick.qcow2")).Run()

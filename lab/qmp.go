@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Monitor speaks QMP with a running QEMU.
+// Monitor talks QMP to a running QEMU.
 type Monitor struct {
 	conn io.ReadWriter
 	call sync.Mutex // one command at a time
@@ -23,7 +23,7 @@ type Monitor struct {
 	closed  bool
 }
 
-// Event is something that QEMU reported by itself, such as DEVICE_DELETED.
+// Event is an event that QEMU reported, such as DEVICE_DELETED.
 type Event struct {
 	Name string
 	Data json.RawMessage
@@ -45,7 +45,7 @@ func (e *qmpError) Error() string { return e.Desc }
 
 var errGone = errors.New("the machine is gone")
 
-// newMonitor takes QEMU's greeting and enters command mode.
+// newMonitor reads QEMU's greeting and enters command mode.
 func newMonitor(ctx context.Context, conn io.ReadWriter, log io.Writer) (*Monitor, error) {
 	m := &Monitor{conn: conn, answers: make(chan qmpMessage), changed: make(chan struct{})}
 	go m.follow(log)
@@ -88,7 +88,7 @@ func (m *Monitor) note(event Event, closed bool) {
 	m.changed = make(chan struct{})
 }
 
-// Execute runs one QMP command; result, unless nil, receives what it returned.
+// Execute runs one QMP command and stores what it returned in result, unless nil.
 func (m *Monitor) Execute(ctx context.Context, command string, arguments, result any) error {
 	m.call.Lock()
 	defer m.call.Unlock()
@@ -114,7 +114,7 @@ func (m *Monitor) Execute(ctx context.Context, command string, arguments, result
 		}
 		return nil
 	case <-ctx.Done():
-		// Take the answer that may still come, so that it is not the next one's.
+		// Discard a late answer, so that the next command does not get it.
 		go func() { <-m.answers }()
 		return fmt.Errorf("qmp %s: %w", command, context.Cause(ctx))
 	}

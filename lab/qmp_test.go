@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// qemu answers each request by answer, as QEMU or its guest agent would.
+// qemu answers each request with answer, as QEMU or its guest agent does.
 func qemu(t *testing.T, answer func(request string) string) net.Conn {
 	t.Helper()
 	host, machine := net.Pipe()
@@ -68,8 +68,8 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-// TestAgentFindsItsPlace: an answer to a request that was given up must not be
-// taken for the next one's.
+// TestAgentFindsItsPlace: the agent does not take an answer to an abandoned request for
+// the next one's.
 func TestAgentFindsItsPlace(t *testing.T) {
 	slow := true
 	conn := qemu(t, func(request string) string {

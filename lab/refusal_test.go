@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Scenario 5: five disks. The choice is never silent where a person could be
-// surprised, and no other disk is written to.
+// TestFiveDisks, scenario 5: five disks. The installer never chooses silently where that
+// could surprise the operator, and writes to no other disk.
 func TestFiveDisks(t *testing.T) {
 	t.Parallel()
 	old := disk(t, "OLD", NVMe, 512, 5*gib)
@@ -65,7 +65,7 @@ func TestFiveDisks(t *testing.T) {
 	if hash(t, target) != blank || hash(t, old) != before[0] {
 		t.Error("a disk was written to")
 	}
-	// The host goes by file systems' labels: partitions' may stay.
+	// The host uses file system labels, so partition labels may stay.
 	shell(t, i.Machine, `
 		fatlabel `+old.ID()+`-part1 OLD-EFI
 		e2label `+old.ID()+`-part2 OLD-ROOT
@@ -98,7 +98,7 @@ type verdict struct {
 	Refused   string
 }
 
-// disks is what `auto-installer disks --json` says, by serial number.
+// disks returns what `auto-installer disks --json` prints, by serial number.
 func (i *installer) disks() map[string]verdict {
 	i.t.Helper()
 	var all []verdict
@@ -112,9 +112,9 @@ func (i *installer) disks() map[string]verdict {
 	return found
 }
 
-// Scenario 7: a step fails after the wipe. Nothing stays mounted, the log is
-// kept, the machine stays on, and the same command then succeeds. So it does
-// after the program was stopped or killed.
+// TestFailureThenSuccess, scenario 7: a step fails after the wipe. Nothing stays mounted,
+// the log is kept, the machine stays on, and the same command then succeeds; so it does
+// after the program was interrupted or killed.
 func TestFailureThenSuccess(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
@@ -128,7 +128,7 @@ func TestFailureThenSuccess(t *testing.T) {
 	args := []string{"install", "--host", host, "--disk", target.ID(), "--confirm", "yes"}
 
 	i.comesIn(target, args)
-	lap(t, i.Machine, "others came in")
+	lap(t, i.Machine, "another program used the disk")
 
 	i.refused(10, "extraPostMountCommands", args...)
 	i.letGo()
@@ -141,8 +141,8 @@ func TestFailureThenSuccess(t *testing.T) {
 	shell(t, i.Machine, "touch /run/mended-loader")
 	lap(t, i.Machine, "failed twice")
 
-	// The boot loader is installed, and then spoiled: every spoiled thing is
-	// named, and the machine stays on.
+	// The boot loader is installed, and then spoiled: the error names every spoiled file,
+	// and the machine stays on.
 	i.write("/run/sabotage", `
 		until [ -e /mnt/boot/loader/loader.conf ]; do sleep 0.05; done
 		cd /mnt/boot/EFI
@@ -163,22 +163,22 @@ func TestFailureThenSuccess(t *testing.T) {
 	}{{"INT", 130}, {"TERM", 143}} {
 		i.stopped(c.signal, c.exit, args)
 		i.letGo()
-		lap(t, i.Machine, "stopped by "+c.signal)
+		lap(t, i.Machine, "ended by "+c.signal)
 	}
-	// Without what is in memory, as after a restart, the disk tells of it.
+	// Without the journal in memory, as after a restart, the journal on the disk counts.
 	shell(t, i.Machine, "rm /run/auto-installer/journal.json")
 	i.refused(2, "the unfinished install was another one: it was demo (flake)", installArgs(i.host("demo-swap"), target, "--resume")...)
 	if plan := string(i.mustRun("plan", "--host", host, "--disk", target.ID())); !strings.Contains(plan, "an unfinished install of demo") {
-		t.Errorf("the plan does not warn of what was begun:\n%s", plan)
+		t.Errorf("the plan does not warn of the unfinished install:\n%s", plan)
 	}
 	i.install(host, target, "--start-over")
 	i.off(target)
 	i.boots(target, "demo", nil)
 }
 
-// comesIn lets others try to use the disk. While the table is written they
-// cannot; and one that mounts the root in a mount namespace of its own, where it
-// cannot be seen, as soon as there is a file system, stops the install.
+// comesIn has other programs try to use the disk. While the table is written they
+// cannot. One that mounts the root as soon as it has a file system, invisibly in a mount
+// namespace of its own, makes the install fail.
 func (i *installer) comesIn(target Disk, args []string) {
 	i.t.Helper()
 	shell(i.t, i.Machine, "mkdir -p /run/in /srv/in; touch /run/in/had")
@@ -222,13 +222,13 @@ func (i *installer) comesIn(target Disk, args []string) {
 		i.t.Errorf("the last command was %s", last)
 	}
 	if had := shell(i.t, i.Machine, "cat /run/in/had"); had != "tried\n" {
-		i.t.Errorf("while the disk was held: %q", had)
+		i.t.Errorf("another program used the held disk: %q", had)
 	}
 	i.letGo()
 	shell(i.t, i.Machine, "pkill -f '[s]leep 1234'; until blockdev --rereadpt "+target.ID()+"; do sleep 0.2; done; udevadm settle")
 }
 
-// stopped sends a signal to an install that has the target mounted.
+// stopped sends a signal to an install while the target is mounted.
 func (i *installer) stopped(signal string, exit int, args []string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
@@ -248,7 +248,7 @@ func (i *installer) stopped(signal string, exit int, args []string) {
 	shell(i.t, i.Machine, "rm /usr/local/bin/nix")
 }
 
-// logKept looks for words in the log that was kept on the target.
+// logKept searches the log on the target for words.
 func (i *installer) logKept(target Disk, words string) {
 	i.t.Helper()
 	log := shell(i.t, i.Machine, `
@@ -256,11 +256,11 @@ func (i *installer) logKept(target Disk, words string) {
 		cat /srv/look/var/log/auto-installer/install.log
 		umount /srv/look`)
 	if !strings.Contains(log, words) {
-		i.t.Errorf("no %q in the log that was kept:\n%s", words, log)
+		i.t.Errorf("no %q in the log on the target:\n%s", words, log)
 	}
 }
 
-// stickID is the stick's name in /dev/disk/by-id.
+// stickID returns the stick's name in /dev/disk/by-id.
 func (i *installer) stickID() string {
 	return strings.TrimSpace(shell(i.t, i.Machine, "ls /dev/disk/by-id | grep LABSTICK | grep -v part | head -n 1"))
 }

@@ -15,10 +15,9 @@ import (
 	"auto-installer/steps/partition"
 )
 
-// The power is cut while the system is being copied. The machine starts anew,
-// with nothing in memory: the disk itself tells what was done, a passphrase that
-// does not open it is refused before anything is written, and with the right one
-// the install goes on from there.
+// TestPowerCut cuts the power while the install copies the system, and boots the machine
+// again. The journal on the disk says what was done. The install refuses a passphrase
+// that does not open the disk before it writes anything, and resumes with the right one.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
@@ -36,7 +35,7 @@ func TestPowerCut(t *testing.T) {
 	again := installArgs(host, target, "--resume", "--passphrase-file", "/run/passphrase")
 	before := hash(t, target)
 	if plan := string(i.mustRun("plan", "--host", host, "--disk", target.ID())); !strings.Contains(plan, "an unfinished install of demo-luks") {
-		t.Errorf("the plan does not warn of what was begun:\n%s", plan)
+		t.Errorf("the plan does not warn of the unfinished install:\n%s", plan)
 	}
 	i.refused(2, "the passphrase does not open", installArgs(host, target, "--resume", "--passphrase-file", i.write("/run/wrong", "incorrect donkey"))...)
 	i.letGo()
@@ -47,7 +46,7 @@ func TestPowerCut(t *testing.T) {
 	facts := shell(t, i.Machine, written)
 	i.mustRun(again...)
 	if now := shell(t, i.Machine, written); now != facts {
-		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)
+		t.Errorf("the resumed install repeated finished steps: before\n%s\nafter\n%s", facts, now)
 	}
 	ran := i.ran()
 	if regexp.MustCompile(`(?m)luksFormat|luksAddKey|^mkfs|^sfdisk --wipe`).MatchString(ran) || !strings.Contains(ran, "--verify --check-contents --repair") {
@@ -62,9 +61,9 @@ func TestPowerCut(t *testing.T) {
 	i.boots(target, "demo-luks", typed)
 }
 
-// What an earlier owner of a disk can make of public files, an unfinished install
-// with all that lies on its root, is not continued without a container: --resume
-// leaves a system that is in use alone, and else writes all of the disk again.
+// TestForeignDisk: an earlier owner of a disk can make an unfinished install, root and
+// all, from public files. Without a container, --resume does not trust it: it refuses a
+// system that is in use, and otherwise writes the whole disk again.
 func TestForeignDisk(t *testing.T) {
 	t.Parallel()
 	target := disk(t, "TARGET", NVMe, 512, 5*gib)
@@ -72,7 +71,7 @@ func TestForeignDisk(t *testing.T) {
 	i.cutOff(installArgs(i.host("demo-swap"), target))
 	root := fmt.Sprintf("%s?offset=%d", target.Path, partition.Align+partition.ESPSize)
 	const seed, planted, inStore = "/var/lib/systemd/random-seed", "/etc/planted", "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-planted"
-	if _, err := tool(t.Context(), "e2fsck", "-p", root); err != nil && !strings.Contains(err.Error(), "exit status 1") { // it mended
+	if _, err := tool(t.Context(), "e2fsck", "-p", root); err != nil && !strings.Contains(err.Error(), "exit status 1") { // repaired
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
@@ -116,7 +115,7 @@ func TestForeignDisk(t *testing.T) {
 	i.boots(target, "demo-swap", nil)
 }
 
-// cutOff begins an install, and cuts the power while it copies the system.
+// cutOff starts an install, and cuts the power while it copies the system.
 func (i *installer) cutOff(args []string) {
 	i.t.Helper()
 	i.whileCopying("kill -STOP $copying; touch /run/copying; exec sleep infinity")
@@ -130,8 +129,8 @@ func (i *installer) cutOff(args []string) {
 	i.must(i.Close())
 }
 
-// whileCopying gets in the way of the nix that copies a system to a disk: once
-// its first path is there, a script is run. The process is $copying.
+// whileCopying wraps the nix that copies a system to a disk: once its first path has
+// arrived, the wrapper runs a script. The process is $copying.
 func (i *installer) whileCopying(script string) {
 	i.t.Helper()
 	i.inTheWay("nix", `
@@ -143,7 +142,7 @@ until ls -d /mnt/nix/store/*-* >/dev/null 2>&1 || ! kill -0 $copying; do sleep 0
 wait $copying`)
 }
 
-// inTheWay has a command of the live system go by a script; $real is the command
+// inTheWay replaces a command of the live system with a script; $real is the command
 // itself.
 func (i *installer) inTheWay(command, script string) {
 	i.t.Helper()
@@ -153,7 +152,7 @@ func (i *installer) inTheWay(command, script string) {
 	shell(i.t, i.Machine, "chmod +x /usr/local/bin/"+command)
 }
 
-// ran are the commands of the last install, a line each.
+// ran returns the commands of the last install, a line each.
 func (i *installer) ran() (lines string) {
 	i.t.Helper()
 	for _, e := range i.events() {
@@ -164,7 +163,7 @@ func (i *installer) ran() (lines string) {
 	return lines
 }
 
-// begin starts the program in the live system, and does not wait for it.
+// begin starts the program in the live system without waiting for it.
 func (i *installer) begin(args []string) {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)

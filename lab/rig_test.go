@@ -16,7 +16,7 @@ import (
 	"auto-installer/modules"
 )
 
-// rig is a machine whose installs are struck by a fault, again and again.
+// rig is a machine for many installs, into which a fault is injected.
 type rig struct {
 	*installer
 	group  *testing.T // of all its installs
@@ -24,16 +24,16 @@ type rig struct {
 	target Disk
 	other  Disk   // another one, with data
 	before string // its hash
-	dying  string // a file: while it is there, the target cannot be read or written
-	armed  string // what the watcher does, see fault.arm
+	dying  string // a file: while it exists, reads and writes of the target fail
+	armed  string // what the watcher runs, see fault.arm
 
-	kept       string // files that each live system gets, as a base64 tar
+	kept       string // files for each live system, as a base64 tar
 	plain, all hostArgs
-	seconds    map[string]float64 // that a step took
+	seconds    map[string]float64 // of each step
 	boots      int
 }
 
-// hostArgs are a host and what its install is given.
+// hostArgs are a host and the arguments of its install.
 type hostArgs struct {
 	file string
 	args []string
@@ -55,7 +55,7 @@ func newRig(t *testing.T, f *fault) *rig {
 	shell(t, r.Machine, "mkfs.ext4 -q -L other "+r.other.ID()+"; sync")
 	r.before = hash(t, r.other)
 	r.write("/run/contract.nix", modules.Contract)
-	// Like a medium of the hosts: they need not be evaluated in each install.
+	// Like the hosts' medium, so that an install need not evaluate them.
 	r.kept = shell(t, r.Machine, `
 		for host in demo-swap demo-full; do
 			mkdir -p /etc/auto-installer/hosts/$host
@@ -92,7 +92,7 @@ func (r *rig) boot() {
 	r.all = hostArgs{file: i.host("demo-full"), args: append(slices.Clone(identity), "--deploy-key", "/run/deploy", "--passphrase-file", "/run/passphrase")}
 }
 
-// on makes the rig that of one test of its group.
+// on gives the rig to one test of its group.
 func (r *rig) on(t *testing.T) *rig {
 	r.t = t
 	return r
@@ -105,8 +105,7 @@ func (r *rig) must(err error) {
 	}
 }
 
-// host is the one to install so that a step is struck: the one that is soon
-// installed, unless it has no such step.
+// host returns the host to install for a step: the quick one, unless it has no such step.
 func (r *rig) host(step string) hostArgs {
 	if step == "encrypt" || step == "sshkey" {
 		return r.all
@@ -114,8 +113,8 @@ func (r *rig) host(step string) hostArgs {
 	return r.plain
 }
 
-// failing backs a disk by a server that fails every request while the returned
-// file is there.
+// failing backs a disk with a server that fails every request while the returned file
+// exists.
 func failing(t *testing.T, d Disk) (Disk, string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nbd-") // a socket's path is short
@@ -131,7 +130,7 @@ func failing(t *testing.T, d Disk) (Disk, string) {
 	cmd.Stderr = &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("nbdkit is needed: ./bootstrap installs it: %v", err)
+		t.Fatalf("cannot run nbdkit, which ./bootstrap installs: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for range 100 {
@@ -144,15 +143,15 @@ func failing(t *testing.T, d Disk) (Disk, string) {
 	return d, file
 }
 
-// copyDisk copies an image, in place if there is one.
+// copyDisk copies an image, into the existing file if there is one.
 func (r *rig) copyDisk(from, to string) {
 	r.t.Helper()
 	_, err := tool(r.t.Context(), "cp", "--sparse=always", from, to)
 	r.must(err)
 }
 
-// putBack makes the disk what it was when it was struck, under a system that
-// runs, and has that forget what it knew of it.
+// putBack restores the disk's content at the time of the fault while the live system
+// runs, and drops the kernel's caches of it.
 func (r *rig) putBack(b blow) {
 	r.t.Helper()
 	r.copyDisk(b.disk, r.target.Path)
@@ -162,13 +161,13 @@ func (r *rig) putBack(b blow) {
 		udevadm settle`)
 }
 
-// cutPower ends the machine as it is.
+// cutPower ends the machine at once.
 func (r *rig) cutPower() { r.must(r.Close()) }
 
 // othersUntouched checks the disk that was not chosen.
 func (r *rig) othersUntouched() {
 	r.t.Helper()
 	if hash(r.t, r.other) != r.before {
-		r.t.Error("another disk was written to")
+		r.t.Error("the install wrote to another disk")
 	}
 }

@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// usualMemory of a machine, in MiB.
+// usualMemory is the default memory of a machine, in MiB.
 const usualMemory = 3072
 
-// saved is a live system that is up, kept in a folder: its memory, and the state
-// of its devices. It has the stick and nothing else; QEMU saves no machine with
-// an NVMe disk or a shared folder. Those are plugged in when it goes on.
+// saved is a running live system kept in a folder: its memory, and the state of its
+// devices. It has only the stick: QEMU cannot save a machine with an NVMe disk or a
+// shared folder. Those are plugged in when it resumes.
 //
-// The memory is mapped from its file by every machine that starts from it, each
-// with its own changes, and so is in memory once.
+// Every machine that starts from it maps the memory from its file, with its own
+// changes, so the host holds it once.
 type saved struct {
 	dir    string
-	saving bool // it is being made
+	saving bool // it is being saved
 }
 
 func (s *saved) memory() string  { return filepath.Join(s.dir, "memory") }
 func (s *saved) devices() string { return filepath.Join(s.dir, "devices") }
 
-// arguments are those that QEMU takes for it in addition.
+// arguments returns the additional arguments of QEMU.
 func (s *saved) arguments() []string {
 	share := "off"
 	if s.saving {
@@ -39,8 +39,7 @@ func (s *saved) arguments() []string {
 	args := []string{
 		"-object", fmt.Sprintf("memory-backend-file,id=memory,size=%dM,mem-path=%s,share=%s", usualMemory, s.memory(), share),
 		"-machine", "memory-backend=memory",
-		// Tells the kernel that its random numbers are no longer its own
-		// (drivers/virt/vmgenid.c).
+		// Makes the kernel reseed its random numbers (drivers/virt/vmgenid.c).
 		"-device", "vmgenid,guid=auto",
 	}
 	if !s.saving {
@@ -49,18 +48,18 @@ func (s *saved) arguments() []string {
 	return args
 }
 
-// warm runs in the live system before it is saved: it loads the modules and reads
-// the files that every machine will need.
+// warm runs in the live system before it is saved: it loads the modules and reads the
+// files that every machine needs.
 const warm = `
 	modprobe -a nvme virtio_blk virtio_net 9pnet_virtio 9p
 	find /nix/store /usr/bin /usr/sbin /usr/lib/x86_64-linux-gnu -xdev -type f -exec cat {} + >/dev/null
 	sync`
 
 // save returns the saved live system to start a machine from. It makes one for each
-// image and version of QEMU.
+// image and QEMU version.
 func save(ctx context.Context, config Config, accel string) (*saved, error) {
 	if config.BIOS || config.Kiosk || !config.Stick || config.Memory != 0 {
-		return nil, errors.New("a live system is saved with UEFI, its stick and the usual memory only")
+		return nil, errors.New("a saved live system needs UEFI, its stick and the default memory")
 	}
 	config = Config{Name: "saved", Image: config.Image, Stick: true}
 	s := &saved{saving: true}
@@ -87,7 +86,7 @@ func save(ctx context.Context, config Config, accel string) (*saved, error) {
 	if _, err := os.Stat(s.dir); err == nil {
 		return done, nil
 	}
-	s.dir += "-begun"
+	s.dir += "-unfinished"
 	if err := errors.Join(os.RemoveAll(s.dir), os.Mkdir(s.dir, 0o755)); err != nil {
 		return nil, err
 	}
@@ -118,8 +117,8 @@ func (s *saved) make(ctx context.Context, config Config, accel string) error {
 	return m.migrate(ctx, "migrate", "exec:cat >"+s.devices())
 }
 
-// migrate has QEMU save or load a machine's devices, and waits for it. The
-// memory is left out: it is a file, and shared.
+// migrate has QEMU save or load a machine's devices, and waits for it. It leaves the
+// memory out, which is a shared file.
 func (m *Machine) migrate(ctx context.Context, command, uri string) error {
 	type capability struct {
 		Capability string `json:"capability"`
@@ -151,8 +150,8 @@ func (m *Machine) migrate(ctx context.Context, command, uri string) error {
 	}
 }
 
-// resume loads the saved state, plugs in what this machine has, and lets it go
-// on as a machine of its own.
+// resume loads the saved state, plugs in this machine's devices, and continues it as a
+// machine of its own.
 func (s *saved) resume(ctx context.Context, m *Machine) error {
 	if err := m.migrate(ctx, "migrate-incoming", "exec:cat "+s.devices()); err != nil {
 		return err

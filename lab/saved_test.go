@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Two machines that go on from the same saved one are two machines, and what
-// each has is its own and of now.
+// TestSaved: two machines resumed from the same saved one each have their own ids and
+// the current time.
 func TestSaved(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -30,7 +30,7 @@ func TestSaved(t *testing.T) {
 		} {
 			text := ask(what, script)
 			if own := what + text; seen[own] || text == "" || strings.Contains(text, "\n") {
-				t.Errorf("the %s is another machine's: %q", what, text)
+				t.Errorf("both machines have the %s %q", what, text)
 			} else {
 				seen[own] = true
 			}
@@ -42,7 +42,7 @@ func TestSaved(t *testing.T) {
 		} {
 			n, err := strconv.ParseInt(ask(what, script), 10, 64)
 			if off := time.Since(time.Unix(n, 0)).Abs(); err != nil || off > time.Minute {
-				t.Errorf("the %s is wrong by %v, %v", what, off, err)
+				t.Errorf("the %s is off by %v, %v", what, off, err)
 			}
 		}
 		for what, c := range map[string][2]string{

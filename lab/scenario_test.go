@@ -29,7 +29,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		build(context.Background(), "./lab/cmd/spy", filepath.Join(dir, "spy")))
 })
 
-// givePrograms makes copies of them in a folder.
+// givePrograms copies them into a folder.
 func givePrograms(t *testing.T, dir string) {
 	t.Helper()
 	built, err := programs()
@@ -41,7 +41,7 @@ func givePrograms(t *testing.T, dir string) {
 	}
 }
 
-// installer is the live machine with what a scenario asks of it.
+// installer is the live machine with a scenario's helpers.
 type installer struct {
 	*Machine
 	t     *testing.T
@@ -59,7 +59,7 @@ func liveMachine(t *testing.T, c Config) *installer {
 	givePrograms(t, share)
 	c.Name = or(c.Name, strings.ReplaceAll(t.Name(), "/", "-"))
 	c.Image, c.Stick, c.Share = image, true, share
-	c.Saved = !c.Kiosk && !c.BIOS && c.Memory == 0 // else the boot is what it is about
+	c.Saved = !c.Kiosk && !c.BIOS && c.Memory == 0 // otherwise the boot is under test
 	m := start(t, c)
 	awaitLive(t, m)
 	shell(t, m, "udevadm settle")
@@ -78,7 +78,7 @@ func (i *installer) run(args ...string) Result {
 	return r
 }
 
-// mustRun is run for what must succeed.
+// mustRun is run for a command that must succeed.
 func (i *installer) mustRun(args ...string) []byte {
 	i.t.Helper()
 	r := i.run(args...)
@@ -106,7 +106,7 @@ func installArgs(host string, disk Disk, more ...string) []string {
 	return append(args, more...)
 }
 
-// letGo checks that an install left nothing behind in the live system.
+// letGo checks that an install has left nothing behind in the live system.
 func (i *installer) letGo() {
 	i.t.Helper()
 	left := shell(i.t, i.Machine, `
@@ -114,7 +114,7 @@ func (i *installer) letGo() {
 		shopt -s nullglob
 		grep ' /mnt' /proc/self/mountinfo || true
 		for name in /sys/class/block/dm-*/dm/name; do read -r name <"$name"; echo "mapper $name"; done
-		# On a disk that was pulled out it cannot be taken back.
+		# Swap on an unplugged disk cannot be switched off.
 		while read -r swap _; do [[ $swap != /* || ! -e $swap ]] || echo "$swap is swapped to"; done </proc/swaps
 		for file in /sys/class/block/loop*/loop/backing_file; do read -r file <"$file"; [[ $file == *squashfs ]] || echo "loop device of $file"; done
 		for comm in /proc/[0-9]*/comm; do
@@ -124,15 +124,15 @@ func (i *installer) letGo() {
 		ls /run/auto-installer/deploy-key /run/auto-installer/running/* 2>/dev/null || true
 		undo=[]
 		[[ ! -e /run/auto-installer/undo.json ]] || read -r undo </run/auto-installer/undo.json || true
-		[[ $undo == '[]' || $undo == null ]] || echo "to be undone: $undo"`)
+		[[ $undo == '[]' || $undo == null ]] || echo "not undone: $undo"`)
 	left += i.keptSecrets()
 	if strings.TrimSpace(left) != "" {
 		i.t.Errorf("left behind:\n%s", left)
 	}
 }
 
-// keptSecrets names the files in memory that hold a secret. What is searched for
-// goes by standard input: the agent has commands noted in the journal.
+// keptSecrets names the files in memory that hold a secret. The search terms go by
+// standard input, since the agent logs commands in the journal.
 func (i *installer) keptSecrets() string {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
@@ -151,7 +151,7 @@ func (i *installer) refused(exit int, words string, args ...string) {
 	i.judge(i.run(args...), exit, words, args)
 }
 
-// judge sees that a run was refused so.
+// judge checks that a run was refused with this exit code and these words.
 func (i *installer) judge(r Result, exit int, words string, args []string) {
 	i.t.Helper()
 	all := string(r.Stdout) + string(r.Stderr)
@@ -163,7 +163,7 @@ func (i *installer) judge(r Result, exit int, words string, args []string) {
 	}
 }
 
-// write puts a file into the live system.
+// write writes a file into the live system.
 func (i *installer) write(name, data string) string {
 	i.t.Helper()
 	if err := i.Agent.WriteFile(i.t.Context(), name, []byte(data)); err != nil {
@@ -172,7 +172,7 @@ func (i *installer) write(name, data string) string {
 	return name
 }
 
-// disk makes a disk of a scenario; sector is 512 or 4096.
+// disk makes a scenario's disk; sector is 512 or 4096.
 func disk(t *testing.T, serial string, bus Bus, sector int, size int64) Disk {
 	t.Helper()
 	path, err := CreateDisk(filepath.Join(t.TempDir(), serial+".img"), size)
@@ -191,9 +191,8 @@ func hash(t *testing.T, d Disk) string {
 	return sum
 }
 
-// off ends the live system and looks at what it wrote: the target must be
-// clean, the stick untouched. The power is cut: what an install has done is on
-// the disk when it ends.
+// off cuts the power of the live system, since a finished install has everything on the
+// disk, and checks what it wrote: the target must be clean, the stick unchanged.
 func (i *installer) off(target Disk) {
 	i.t.Helper()
 	i.Cut()
@@ -204,7 +203,7 @@ func (i *installer) off(target Disk) {
 func (i *installer) untouched() {
 	i.t.Helper()
 	if changed, err := i.StickChanged(); changed || err != nil {
-		i.t.Errorf("the stick was written to: %v, %v", changed, err)
+		i.t.Errorf("stick changed: %v, %v", changed, err)
 	}
 }
 
@@ -215,7 +214,7 @@ func (i *installer) clean(target Disk) {
 	}
 }
 
-// boots starts the installed disk alone and checks the first things about it.
+// boots boots the installed disk alone and checks its host, /boot and the repo.
 func (i *installer) boots(target Disk, host string, dialogue func(context.Context, *Machine) error) Marker {
 	i.t.Helper()
 	m := bootAlone(i.t, i.Image, i.Name+"-disk", target, dialogue)
@@ -227,15 +226,15 @@ func (i *installer) boots(target Disk, host string, dialogue func(context.Contex
 
 var oneProof sync.Mutex
 
-// startsInVM has the program start the disk in a virtual machine of its own, on
-// the host, and makes sure that it writes nothing to it.
+// startsInVM has the program start the disk in its own virtual machine, on the host, and
+// checks that it writes nothing to the disk.
 func (i *installer) startsInVM(target Disk, more ...string) {
 	i.t.Helper()
 	before := hash(i.t, target)
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
 	defer cancel()
 	args := append([]string{"prove-boot", target.Path, "--accel", Accel(ctx, i.Image)}, more...)
-	oneProof.Lock() // as with every task, there is one at a time
+	oneProof.Lock() // only one task runs at a time
 	defer oneProof.Unlock()
 	out, err := exec.CommandContext(ctx, filepath.Join(i.share, "auto-installer"), args...).CombinedOutput()
 	lap(i.t, i.Machine, "started in a virtual machine")
@@ -260,7 +259,7 @@ func (i *installer) keepFile(name, data string) string {
 	return file
 }
 
-// fact finds what the marker says of a path.
+// fact returns the marker's facts about a path.
 func fact(m Marker, path string) string {
 	for _, f := range slices.Concat(m.Identity, m.Paths) {
 		if f.Path == path {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The screens (b): over the serial line, which has no size of its own, from
-// the flake on the git server.
+// TestScreensSerial, screens (b): over the serial line, which has no size of its own,
+// from the flake on the git server.
 func TestScreensSerial(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -19,7 +19,7 @@ func TestScreensSerial(t *testing.T) {
 	shell(t, i.Machine, "stty -F /dev/ttyS0 rows 0 cols 0")
 	o := &Operator{Terminal: NewSerial(i.Machine), Pictures: true}
 	i.screensOn("ttyS0", "vt220", "--host", "demo")
-	i.must(do(o.at(ctx, "Welcome"), o.see(ctx, "10.0.2."))) // the network check tells the address
+	i.must(do(o.at(ctx, "Welcome"), o.see(ctx, "10.0.2."))) // the network check shows the address
 	i.must(o.Welcome(ctx))
 	if size := shell(t, i.Machine, "stty -F /dev/ttyS0 size"); strings.TrimSpace(size) != "24 80" {
 		t.Errorf("the serial line is %q", size)
@@ -39,7 +39,7 @@ func TestScreensSerial(t *testing.T) {
 	i.boots(target, "demo", nil)
 }
 
-// The screens (c): what keeps an operator from harm. Nothing is written.
+// TestScreensGuards, screens (c): guards against operator errors. Nothing is written.
 func TestScreensGuards(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -56,7 +56,7 @@ func TestScreensGuards(t *testing.T) {
 	i.must(GiveHosts(ctx, i.Machine, "demo", "demo-luks"))
 	o := i.operator()
 
-	// Of two hosts, the first needs a network. It comes when the cable does.
+	// Of two hosts, the first needs a network, which appears with the cable.
 	i.must(do(o.at(ctx, "Welcome"), o.see(ctx, "demo-luks"), o.shot(ctx, "welcome-hosts"), o.press(ctx, "enter")))
 	i.must(o.Keyboard(ctx))
 	i.must(do(o.at(ctx, "Network"), o.complains(ctx), o.shot(ctx, "network")))
@@ -75,7 +75,7 @@ func TestScreensGuards(t *testing.T) {
 	_, err := o.RecoveryKey(ctx)
 	i.must(err)
 
-	// To the disk and on again: every answer is still there.
+	// Back to the disk and forward again: every answer is kept.
 	i.must(do(o.at(ctx, "Confirm"), o.press(ctx, "esc"),
 		o.at(ctx, "Recovery"), o.see(ctx, "will be added"), o.shot(ctx, "recovery-kept"), o.press(ctx, "esc"),
 		o.at(ctx, "Passphrase"), o.see(ctx, strings.Repeat("*", len(passphrase))), o.press(ctx, "esc"),
@@ -88,7 +88,7 @@ func TestScreensGuards(t *testing.T) {
 	i.must(do(o.press(ctx, "enter"), o.planned(ctx), o.press(ctx, "enter"), o.at(ctx, "Passphrase"), o.press(ctx, "enter", "enter"),
 		o.at(ctx, "Recovery"), o.press(ctx, "enter"), o.at(ctx, "Confirm")))
 
-	// Nothing but the word opens the gate, and not with another disk behind it.
+	// Only the word yes opens the gate, and not for a disk that was replaced.
 	for _, wrong := range []string{"", "y", "YES", "yes please", " yes"} {
 		i.must(do(o.types(ctx, wrong), o.press(ctx, "enter"), o.see(ctx, "type the word yes"), o.at(ctx, "Confirm")))
 	}
@@ -108,7 +108,7 @@ func TestScreensGuards(t *testing.T) {
 	}
 }
 
-// left waits for the end of the screen of that name.
+// left waits until the screen of that name is gone.
 func (o *Operator) left(ctx context.Context, name string) func() error {
 	return func() error {
 		_, err := o.Await(ctx, "the end of the screen "+name, func(screen []string) bool { return !strings.Contains(screen[0], name) })
@@ -116,9 +116,9 @@ func (o *Operator) left(ctx context.Context, name string) func() error {
 	}
 }
 
-// The screens (d): they are killed while the install runs, and others take
-// over. There is one install. When that is killed too, who starts over finds the
-// disk let go of and goes on with what was done, and it ends well.
+// TestScreensReattach, screens (d): the screens are killed during the install, and new
+// ones take over. There is one install. When that is killed too, the next one finds the
+// disk unmounted, resumes, and completes.
 func TestScreensReattach(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -135,7 +135,7 @@ func TestScreensReattach(t *testing.T) {
 	i.must(o.done(ctx, "format")())
 	engine := i.engine()
 
-	// A second console shows the same install while the first still does.
+	// A second console shows the same install beside the first.
 	i.screensOn("tty2", "linux", "--host", host)
 	second := &Operator{Terminal: VT{i.Machine, 2}}
 	i.must(do(second.at(ctx, "Install"), second.done(ctx, "preflight"), second.done(ctx, "format")))
@@ -183,8 +183,8 @@ func TestScreensReattach(t *testing.T) {
 	i.boots(target, "demo-swap", nil)
 }
 
-// The screens (e): a step fails; the log is saved, the fault is mended in the
-// rescue shell, and the install goes on from there.
+// TestScreensRetry, screens (e): a step fails. The operator saves the log, fixes the fault
+// in the rescue shell, and resumes the install.
 func TestScreensRetry(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -220,7 +220,7 @@ func TestScreensRetry(t *testing.T) {
 		find /srv/stick -type f; find /srv/stick -type f -exec cat {} +
 		umount /srv/stick`)
 	if !strings.Contains(saved, "the lab is broken") || !strings.Contains(saved, `"event":"failed"`) {
-		t.Errorf("what was saved on the stick:\n%s", saved)
+		t.Errorf("saved on the stick:\n%s", saved)
 	}
 
 	i.must(do(row("Rescue shell"), o.press(ctx, "enter"), o.see(ctx, "rescue shell"), o.see(ctx, "# "), o.shot(ctx, "rescue"),
@@ -231,7 +231,7 @@ func TestScreensRetry(t *testing.T) {
 	lap(t, i.Machine, "done")
 	i.timed()
 	if now := shell(t, i.Machine, written); now != facts {
-		t.Errorf("what was done was done again: before\n%s\nafter\n%s", facts, now)
+		t.Errorf("the resumed install repeated finished steps: before\n%s\nafter\n%s", facts, now)
 	}
 	for _, e := range i.events() {
 		if e.Event == "command" && regexp.MustCompile(`luksFormat|luksAddKey|^mkfs|^wipefs`).MatchString(strings.Join(e.Action.Argv, " ")) {
@@ -251,7 +251,7 @@ func TestScreensRetry(t *testing.T) {
 	}
 }
 
-// hostTOML is the definition of a host.
+// hostTOML returns the definition of a host.
 func (i *installer) hostTOML(name string) string {
 	i.t.Helper()
 	text, err := HostTOML(name)

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// operator sits down at the machine's own console, on which the program runs.
+// operator starts the program on the machine's own console, and returns its operator.
 func (i *installer) operator(args ...string) *Operator {
 	i.t.Helper()
 	i.screensOn("tty1", "linux", args...)
 	return &Operator{Terminal: VT{i.Machine, 1}, Pictures: true}
 }
 
-// screensOn starts the program on a terminal, and tells its unit.
+// screensOn starts the program on a terminal, and returns its unit.
 func (i *installer) screensOn(tty, term string, args ...string) string {
 	i.t.Helper()
 	unit, err := i.RunOn(i.t.Context(), tty, term, args...)
@@ -25,7 +25,7 @@ func (i *installer) screensOn(tty, term string, args ...string) string {
 	return unit
 }
 
-// must ends the scenario at an error.
+// must ends the scenario on an error.
 func (i *installer) must(err error) {
 	i.t.Helper()
 	if err != nil {
@@ -33,7 +33,7 @@ func (i *installer) must(err error) {
 	}
 }
 
-// ends presses Enter on the last screen and waits for the machine to be off.
+// ends presses Enter on the last screen and waits until the machine is off.
 func (i *installer) ends(o *Operator, target Disk) {
 	i.t.Helper()
 	i.must(o.Press(i.t.Context(), "enter"))
@@ -45,7 +45,7 @@ func (i *installer) ends(o *Operator, target Disk) {
 	i.clean(target)
 }
 
-// engine is the process that installs, by its lock; it must be there soon.
+// engine waits for the installing process and returns its id, from its lock.
 func (i *installer) engine() string {
 	i.t.Helper()
 	return strings.TrimSpace(shell(i.t, i.Machine, `
@@ -57,7 +57,7 @@ func (i *installer) engine() string {
 		echo "no install is running" >&2; exit 1`))
 }
 
-// opens tells whether a key opens the LUKS container of a disk.
+// opens reports whether a key opens the LUKS container of a disk.
 func (i *installer) opens(target Disk, key string) bool {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), Hung)
@@ -69,8 +69,8 @@ func (i *installer) opens(target Disk, key string) bool {
 	return r.Exit == 0
 }
 
-// The screens (a): an encrypted host, installed with nothing but the keyboard,
-// with a picture of every screen. No secret is left anywhere.
+// TestScreensLUKS, screens (a): an encrypted host, installed only with the keyboard, with
+// a picture of every screen. No secret stays anywhere.
 func TestScreensLUKS(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -104,7 +104,7 @@ func TestScreensLUKS(t *testing.T) {
 		notIn(t, target.Path, secret)
 	}
 
-	// The passphrase is typed on the machine's own keyboard here as well.
+	// The passphrase is typed on the machine's own keyboard here too.
 	m := i.boots(target, "demo-luks", func(ctx context.Context, m *Machine) error {
 		if err := m.Console.ExpectString(ctx, "Please enter passphrase"); err != nil {
 			return err
@@ -116,7 +116,7 @@ func TestScreensLUKS(t *testing.T) {
 	}
 }
 
-// secretless searches what the live system keeps for secrets.
+// secretless searches the live system's journal, events, logs and more texts for secrets.
 func (i *installer) secretless(more map[string]string, secrets ...string) {
 	i.t.Helper()
 	texts := map[string]string{

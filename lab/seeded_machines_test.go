@@ -4,7 +4,7 @@ package lab
 
 import "testing"
 
-// alone is a machine of its own for a fault that is the machine's.
+// alone starts a machine for one fault of the machine itself.
 func alone(t *testing.T, c Config) *seeding {
 	t.Helper()
 	m := &seeding{target: c.Disks[0], disks: c.Disks, installer: liveMachine(t, c)}
@@ -12,14 +12,14 @@ func alone(t *testing.T, c Config) *seeding {
 	return m
 }
 
-// Scenario 6, on a machine that was not started by UEFI firmware.
+// TestRefusesBIOS, scenario 6 on a machine without UEFI firmware.
 func TestRefusesBIOS(t *testing.T) {
 	t.Parallel()
 	m := alone(t, Config{BIOS: true, Network: GitServer, Disks: []Disk{disk(t, "TARGET", VirtioBlk, 512, 5*gib)}})
 	m.refuses(seed{name: "no UEFI", step: "preflight", exit: 5, words: "UEFI", args: m.with()})
 }
 
-// A machine with too little memory, whose disk is then pulled out.
+// TestSeededSmallMachine: a machine with too little memory, whose disk is then unplugged.
 func TestSeededSmallMachine(t *testing.T) {
 	t.Parallel()
 	if !*full {

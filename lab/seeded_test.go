@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// seed is something that is wrong before an install.
+// seed is a fault that exists before an install.
 type seed struct {
 	name  string
-	slice bool   // small enough for every run of the tests
-	step  string // that refuses it
+	slice bool   // quick enough for every run of the tests
+	step  string // the step that refuses it
 	exit  int
 	words string // of the error
 	args  []string
 	under []string // the command that starts the program, such as setpriv
-	// What makes it wrong, and what takes that back: shell.
+	// prep and undo are shell scripts that make the fault and undo it.
 	prep, undo string
-	// begin is for what shell cannot do; it may end while the program runs.
+	// begin makes a fault that shell cannot make, or starts to, while the program runs.
 	begin func(i *installer)
-	// marks: prep or undo itself writes to a disk.
+	// marks is set if prep or undo writes to a disk.
 	marks bool
 }
 
-// Before the plan's own steps are these.
+// These refuse before the plan's own steps.
 const (
 	inAnswers = "the answers"
 	inHost    = "host.toml"
@@ -36,8 +36,7 @@ const (
 	atStart   = "the start"
 )
 
-// Scenario 6: everything that is refused, each before any write. That is a part
-// of the seeded faults.
+// TestRefusals, scenario 6: a part of the seeded faults, each refused before any write.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	if *full {
@@ -51,12 +50,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Every fault that is there before an install: each is caught before anything
-// is written, with the step that catches it.
+// TestSeeded seeds every fault that exists before an install. The right step refuses
+// each before anything is written.
 func TestSeeded(t *testing.T) {
 	t.Parallel()
 	if !*full {
-		t.Skip("TestRefusals is the part of this that needs no -full")
+		t.Skip("without -full, TestRefusals runs a part of this")
 	}
 	m := seededMachine(t)
 	for _, s := range m.seeds() {
@@ -104,7 +103,7 @@ func seededMachine(t *testing.T) *seeding {
 	return m
 }
 
-// note notes what is on the disks.
+// note records the disks' hashes.
 func (m *seeding) note() {
 	m.t.Helper()
 	m.before = nil
@@ -113,7 +112,7 @@ func (m *seeding) note() {
 	}
 }
 
-// refuses seeds one fault, sees that it is refused, and takes it back.
+// refuses seeds one fault, checks that the program refuses it, and undoes it.
 func (m *seeding) refuses(s seed) {
 	c := cell{fault: s.name, place: s.step}
 	c.failed = !m.t.Run(strings.ReplaceAll(s.name, "/", " "), func(t *testing.T) {
@@ -135,7 +134,7 @@ func (m *seeding) refuses(s seed) {
 		for n, d := range m.disks {
 			if now := hash(t, d); now != m.before[n] {
 				t.Errorf("%s was written to", d.Serial)
-				m.before[n] = now // the next is judged by itself
+				m.before[n] = now // do not blame the next fault
 			}
 		}
 		if s.undo != "" {
@@ -151,7 +150,7 @@ func (m *seeding) refuses(s seed) {
 		}
 		t.Logf("%.1f s, %s", time.Since(began).Seconds(), c.outcome)
 	})
-	if c.outcome != "" || c.failed { // else it was not among those asked for
+	if c.outcome != "" || c.failed { // empty if -run did not select it
 		seeded.add(c)
 	}
 }
@@ -169,8 +168,8 @@ func (i *installer) startedBy(under, args []string) Result {
 	return r
 }
 
-// lastError is what the program said at its end: commands before may have said
-// other things.
+// lastError returns the last error that the program printed; commands before may have
+// printed others.
 func lastError(r Result) string {
 	last := "no error"
 	for line := range bytes.Lines(append(r.Stdout, r.Stderr...)) {
@@ -181,7 +180,7 @@ func lastError(r Result) string {
 	return last
 }
 
-// brief is an error for a table.
+// brief shortens an error for the table.
 func brief(text string) string {
 	const most = 110
 	if runes := []rune(text); len(runes) > most {
@@ -190,7 +189,7 @@ func brief(text string) string {
 	return strings.ReplaceAll(text, "|", `\|`)
 }
 
-// refusedBy is the step that failed, or what was not got over before the first.
+// refusedBy returns the step that refused, or what refused before the first step.
 func refusedBy(exit int, text string) string {
 	for _, step := range []string{"preflight", "source", "contract", "secrets", "gate"} {
 		if strings.HasPrefix(text, step+": ") {

@@ -13,7 +13,7 @@ import (
 // The files that the seeds name, in the live system.
 const seedDir = "/run/seeds"
 
-// seeds are all of them, the cheapest first; what cannot be taken back is last.
+// seeds returns all faults, the cheapest first; those that cannot be undone come last.
 func (m *seeding) seeds() []seed {
 	var all []seed
 	for _, some := range [][]seed{m.wrongAnswers(), m.wrongHosts(), m.wrongDisks(), m.wrongMachine(), m.wrongContract(), m.wrongSource(), m.wrongAtTheGate()} {
@@ -22,7 +22,7 @@ func (m *seeding) seeds() []seed {
 	return append(all, m.last()...)
 }
 
-// files makes what the seeds name.
+// files makes the files that the seeds name.
 func (m *seeding) files() {
 	m.t.Helper()
 	m.write("/run/passphrase", passphrase)
@@ -41,7 +41,7 @@ func (m *seeding) files() {
 		install -m 644 a.agekey open.agekey
 		ssh-keygen -q -t ed25519 -N '' -f deploy; ssh-keygen -q -t ed25519 -N secret -f locked
 		truncate -s 8G disk.img
-		echo a config repo that nobody evaluates >tiny/README
+		echo a config repo that is never evaluated >tiny/README
 		export GIT_AUTHOR_NAME=lab GIT_AUTHOR_EMAIL=lab@localhost GIT_COMMITTER_NAME=lab GIT_COMMITTER_EMAIL=lab@localhost
 		git init --quiet --bare -b main empty.git
 		repo() { git init --quiet -b main $1; git -C $1 add --all; git -C $1 commit --quiet -m 'A repo'; }
@@ -56,7 +56,7 @@ func (m *seeding) files() {
 	}
 }
 
-// sealedBundle are keys of a host, sealed with the passphrase.
+// sealedBundle returns keys of a host, sealed with the passphrase.
 func sealedBundle(t *testing.T, host string) []byte {
 	t.Helper()
 	id, err := secrets.NewIdentity()
@@ -72,7 +72,7 @@ func sealedBundle(t *testing.T, host string) []byte {
 	return sealed
 }
 
-// with are the arguments of an install of demo to the target, with more.
+// with returns the arguments of an install of demo to the target, and more.
 func (m *seeding) with(more ...string) []string { return installArgs("demo", m.target, more...) }
 
 func (m *seeding) wrongAnswers() []seed {
@@ -83,40 +83,40 @@ func (m *seeding) wrongAnswers() []seed {
 	all := []seed{
 		{name: "not confirmed", slice: true, words: "--confirm must be the word yes", args: []string{"install", "--host", "demo", "--disk", m.target.ID(), "--confirm", "y", "--no-power"}},
 		{name: "no passphrase", slice: true, words: "no passphrase", args: encrypted()},
-		{name: "no such flag", words: "unknown flag", args: m.with("--dsik", "/dev/sda")},
-		{name: "flags that contradict", words: "resume", args: m.with("--resume", "--start-over")},
+		{name: "an unknown flag", words: "unknown flag", args: m.with("--dsik", "/dev/sda")},
+		{name: "contradicting flags", words: "resume", args: m.with("--resume", "--start-over")},
 		{name: "an empty passphrase", words: "it is empty", args: encrypted("--passphrase-file", file("empty"))},
 		{name: "a passphrase of 600 bytes", words: "longer than 512 bytes", args: encrypted("--passphrase-file", file("long"))},
 		{name: "a passphrase of two lines", words: "could not be typed", args: encrypted("--passphrase-file", file("lines"))},
-		{name: "no passphrase file", words: "no such file", args: encrypted("--passphrase-file", file("nothing"))},
+		{name: "a missing passphrase file", words: "no such file", args: encrypted("--passphrase-file", file("nothing"))},
 		{name: "a descriptor that is not open", words: "bad file descriptor", args: encrypted("--passphrase-fd", "200")},
 		{name: "a passphrase for no container", words: "would protect nothing", args: m.with("--passphrase-file", "/run/passphrase")},
 		{name: "the recovery key is the passphrase", words: "is the passphrase", args: encrypted("--passphrase-file", "/run/passphrase", "--recovery-key-file", "/run/passphrase")},
-		{name: "an age identity that is none", words: "not an age identity file", args: m.with("--age-identity", file("deploy"))},
+		{name: "an invalid age identity", words: "not an age identity file", args: m.with("--age-identity", file("deploy"))},
 		{name: "two age identities", words: "with one AGE-SECRET-KEY-1 line", args: m.with("--age-identity", file("two.agekey"))},
 		{name: "a recipient for an identity", words: "a public key, not the private one", args: m.with("--age-identity", file("public.agekey"))},
-		{name: "a secret that all can read", words: "every user can read", args: []string{"install", "--unattended", "--host", "demo", "--disk", m.target.ID(), "--age-identity", file("open.agekey"), "--no-power"}},
+		{name: "a secret that every user can read", words: "every user can read", args: []string{"install", "--unattended", "--host", "demo", "--disk", m.target.ID(), "--age-identity", file("open.agekey"), "--no-power"}},
 		{name: "a secret in the Nix store", words: "is in the Nix store", prep: "ls -d /nix/store/*-demo-full-facts >/run/in-store; ln -sf $(head -n 1 /run/in-store) /run/secret", args: m.with("--age-identity", "/run/secret")},
-		{name: "a deploy key that is none", words: "deploy key cannot be read", args: m.with("--deploy-key", file("a.agekey"))},
+		{name: "an invalid deploy key", words: "deploy key cannot be read", args: m.with("--deploy-key", file("a.agekey"))},
 		{name: "a deploy key with a passphrase", words: "deploy key cannot be read", args: m.with("--deploy-key", file("locked"))},
-		{name: "sealed keys that are none", words: "sealed keys cannot be read", args: m.with("--bundle", file("a.agekey"), "--bundle-passphrase-file", "/run/passphrase")},
-		{name: "wrong passphrase for sealed keys", words: "does not open the keys", args: m.with("--bundle", file("demo.bundle"), "--bundle-passphrase-file", file("umlaut"))},
+		{name: "invalid sealed keys", words: "sealed keys cannot be read", args: m.with("--bundle", file("a.agekey"), "--bundle-passphrase-file", "/run/passphrase")},
+		{name: "a wrong passphrase for sealed keys", words: "does not open the keys", args: m.with("--bundle", file("demo.bundle"), "--bundle-passphrase-file", file("umlaut"))},
 		{name: "another host's sealed keys", words: "keys of other, not of demo", args: m.with("--bundle", file("other.bundle"), "--bundle-passphrase-file", "/run/passphrase")},
 		{name: "sealed keys without passphrase", words: "no passphrase to open it", args: m.with("--bundle", file("demo.bundle"))},
 		{name: "no sealed keys on the medium", words: "no sealed keys of demo", args: m.with("--bundle-passphrase-file", "/run/passphrase")},
-		{name: "a ref that is no name", words: "is not a name of a branch", args: m.with("--ref", "main..next")},
+		{name: "an invalid ref", words: "is not a name of a branch", args: m.with("--ref", "main..next")},
 		{name: "a password in the remote", words: "has a password", args: m.with("--remote", "https://me:secret@example.org/r.git")},
-		{name: "a system that is no store path", words: "is not a store path", args: m.with("--system", "/run/current-system")},
+		{name: "a system that is not a store path", words: "is not a store path", args: m.with("--system", "/run/current-system")},
 		{name: "no prebuilt system on the medium", words: "none was found", args: installArgs("/run/unbuilt.toml", m.target), prep: m.variant("demo-swap", "unbuilt", `targetHost = "demo-swap"`, `targetHost = "unbuilt"`)},
 		{name: "unattended, no host on the medium", words: "the medium is for no host", args: []string{"install", "--unattended", "--disk", m.target.ID()}},
 		{name: "a disk image", words: "is a file, not a disk", args: append(installArgs("demo", Disk{}), "--disk", file("disk.img"))},
 		{name: "nothing to resume", words: "no unfinished install", args: m.with("--resume")},
-		{name: "a plan that is none", words: "is not a plan", args: byPlan, prep: "echo yes >/run/plan.json"},
-		{name: "a plan of another form", words: "has the schema", args: byPlan, prep: plan + "; sed -i 's|installer/plan/1|installer/plan/9|' /run/plan.json"},
-		{name: "a plan that was edited", words: "was edited", args: byPlan, prep: plan + "; sed -i 's|DEMO-ROOT|OTHER-ROOT|' /run/plan.json"},
+		{name: "an invalid plan", words: "is not a plan", args: byPlan, prep: "echo yes >/run/plan.json"},
+		{name: "a plan with another schema", words: "has the schema", args: byPlan, prep: plan + "; sed -i 's|installer/plan/1|installer/plan/9|' /run/plan.json"},
+		{name: "an edited plan", words: "was edited", args: byPlan, prep: plan + "; sed -i 's|DEMO-ROOT|OTHER-ROOT|' /run/plan.json"},
 		{name: "a plan for another disk", words: "this is not the plan that was made", args: append(byPlan, "--disk", m.pulled.ID()), prep: plan},
 		{
-			name: "a plan from before the disk was partitioned anew", words: "disk.ptUUID was", args: byPlan, marks: true,
+			name: "a plan from before a new partition table", words: "disk.ptUUID was", args: byPlan, marks: true,
 			prep: plan + "; sfdisk --quiet --disk-id " + m.target.ID() + " 6a09e667-bb67-4e3c-a54f-510e527fade6; udevadm settle",
 		},
 	}
@@ -126,7 +126,7 @@ func (m *seeding) wrongAnswers() []seed {
 	return all
 }
 
-// variant is a script that puts a changed definition at /run/NAME.toml.
+// variant returns a script that writes a changed definition to /run/NAME.toml.
 func (m *seeding) variant(host, name string, changes ...string) string {
 	return "cat >/run/" + name + ".toml <<'END-OF-HOST'\n" + strings.NewReplacer(changes...).Replace(m.hostTOML(host)) + "\nEND-OF-HOST\n"
 }
@@ -138,13 +138,13 @@ func (m *seeding) wrongHosts() []seed {
 	all := []seed{
 		{name: "an unknown host", slice: true, words: "nosuchhost", args: installArgs("nosuchhost", m.target)},
 		{name: "a wrong type in host.toml", slice: true, words: "/run/bad.toml:", prep: m.variant("demo", "bad", "[labels]", "swap.enable = \"no\"\n[labels]"), args: installArgs("/run/bad.toml", m.target)},
-		bad("host.toml is no TOML", "/run/bad.toml:", "demo", "[labels]", "[labels"),
+		bad("host.toml with invalid TOML", "/run/bad.toml:", "demo", "[labels]", "[labels"),
 		bad("a misspelt option", "swap.enabel", "demo-swap", "enable =", "enabel ="),
 		bad("an ESP label that is too long", "has 12 bytes", "demo", "DEMO-EFI", "DEMO-EFI-123"),
 		bad("an ESP label of small letters", "has 'd'", "demo", "DEMO-EFI", "demo-efi"),
 		bad("the same label twice", "is the same as labels.efi", "demo", "DEMO-ROOT", "DEMO-EFI"),
 		bad("LUKS without its label", "is required by luks.enable", "demo-luks", `luks = "LUKS1-LUKS"`, ""),
-		bad("a swap size that is none", "swap.size", "demo-swap", "512M", "some"),
+		bad("an invalid swap size", "swap.size", "demo-swap", "512M", "some"),
 		bad("a folder outside the target", "is not below /mnt", "demo-full", `"persist"`, `"/home"`),
 		bad("the config repo inside the ESP", "is in /mnt/boot", "demo", "/mnt/etc/nix-config", "/mnt/boot/nix-config"),
 	}

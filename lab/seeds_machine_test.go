@@ -16,7 +16,7 @@ func (m *seeding) wrongDisks() []seed {
 		{name: "a partition", slice: true, words: "partition", args: on(m.target.ID() + "-part1")},
 		{name: "the stick", slice: true, words: "running system", args: on("/dev/disk/by-id/" + m.stickID())},
 		{name: "a mounted disk", slice: true, words: "/srv/used", args: on(m.used.ID())},
-		{name: "a disk that is not there", slice: true, words: "/dev/nosuchdisk", args: on("/dev/nosuchdisk")},
+		{name: "a missing disk", slice: true, words: "/dev/nosuchdisk", args: on("/dev/nosuchdisk")},
 		{name: "unattended, a disk with data", slice: true, words: "holds data", args: unattended("demo", "/dev/nvme0n1")},
 		{name: "unattended, the host is there already", words: "is installed there already", prep: m.variant("demo", "mine", "DEMO-ROOT", "precious-TARGET"), args: unattended("/run/mine.toml", m.target.ID())},
 		{name: "no disk named, and it is not clear", words: "not clear which disk to use", args: installArgs("demo", Disk{})},
@@ -44,10 +44,10 @@ func (m *seeding) wrongMachine() []seed {
 	}
 	again := "mount -o remount,size=50% /run"
 	all := []seed{
-		{name: "a battery that is nearly empty", words: "on battery with 7 % left", prep: battery, undo: "umount /sys/class/power_supply", args: m.with()},
-		{name: "a command is missing", words: "commands are missing: mkfs.vfat", prep: "mount --bind /dev/null $(readlink -f $(command -v mkfs.vfat))", undo: "umount $(readlink -f /usr/sbin/mkfs.vfat)", args: m.with()},
-		{name: "something is mounted at the target", words: "something else is mounted at /mnt", prep: "mount -t tmpfs tmpfs /mnt", undo: "umount /mnt", args: m.with()},
-		{name: "a mapper of that name", words: "a mapper is called demo-crypt already", prep: "dmsetup create demo-crypt --table '0 8 error'", undo: "dmsetup remove --retry demo-crypt", args: m.prebuilt()},
+		{name: "a nearly empty battery", words: "on battery with 7 % left", prep: battery, undo: "umount /sys/class/power_supply", args: m.with()},
+		{name: "a missing command", words: "commands are missing: mkfs.vfat", prep: "mount --bind /dev/null $(readlink -f $(command -v mkfs.vfat))", undo: "umount $(readlink -f /usr/sbin/mkfs.vfat)", args: m.with()},
+		{name: "another mount at the target", words: "something else is mounted at /mnt", prep: "mount -t tmpfs tmpfs /mnt", undo: "umount /mnt", args: m.with()},
+		{name: "an existing mapper of that name", words: "a mapper is called demo-crypt already", prep: "dmsetup create demo-crypt --table '0 8 error'", undo: "dmsetup remove --retry demo-crypt", args: m.prebuilt()},
 		{name: "little room in memory", words: "MiB are free in /run/auto-installer", prep: free("20"), undo: again, args: m.with()},
 		{name: "a wrong clock", words: "the clock is wrong", prep: "date --set '2020-02-02 02:02' >/dev/null", undo: "date --set @$(cat /sys/class/rtc/rtc0/since_epoch) >/dev/null", args: m.with()},
 	}
@@ -60,13 +60,13 @@ func (m *seeding) wrongMachine() []seed {
 		seed{name: "no room in memory", step: "preflight", exit: 5, words: "only 0 MiB are free", prep: free("0"), undo: again, args: m.with()},
 		seed{name: "a log that cannot be written", step: atStart, exit: 5, words: "the log and what belongs to it cannot be kept", args: m.with("--log-file", "/proc/log")},
 		seed{name: "not root", step: atStart, exit: 5, words: "not running as root", args: m.with(), under: []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}},
-		seed{name: "another install runs", step: atStart, exit: 8, words: "another install is running", args: m.with(), prep: "flock /run/auto-installer/lock sleep 1234 >/dev/null 2>&1 & sleep 0.2", undo: "pkill -f '[s]leep 1234'"},
+		seed{name: "another running install", step: atStart, exit: 8, words: "another install is running", args: m.with(), prep: "flock /run/auto-installer/lock sleep 1234 >/dev/null 2>&1 & sleep 0.2", undo: "pkill -f '[s]leep 1234'"},
 		seed{name: "a proof in a virtual machine, and no QEMU", step: "preflight", exit: 5, words: "qemu-system-x86_64", args: m.with("--prove-boot", "vm")},
 	)
 }
 
-// prebuilt are the arguments of an install that asks no network and evaluates
-// nothing: what the host expects is on the medium.
+// prebuilt returns the arguments of an install without network and evaluation: the
+// host's facts are on the medium.
 func (m *seeding) prebuilt(more ...string) []string {
 	return installArgs("/run/demo-full.toml", m.target, append([]string{"--source", seedDir + "/tiny", "--passphrase-file", "/run/passphrase"}, more...)...)
 }
@@ -79,8 +79,8 @@ const (
 	secureBoot     = efivars + "/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 )
 
-// wrongContract are configurations that do not fit what will be made, as
-// changes (jq) of one that does.
+// wrongContract returns configurations that do not fit the planned layout, as changes
+// (jq) of one that fits.
 func (m *seeding) wrongContract() []seed {
 	var all []seed
 	for _, c := range [][3]string{
@@ -97,7 +97,7 @@ func (m *seeding) wrongContract() []seed {
 		{"another LUKS label", `.luksDevices["demo-crypt"].device = "/dev/disk/by-partlabel/OTHER"`, `device is "/dev/disk/by-partlabel/OTHER"`},
 		{"a LUKS header elsewhere", `.luksDevices["demo-crypt"].header = "/dev/sdb"`, `header is "/dev/sdb"`},
 		{"no LUKS", `.luksDevices = {}`, `the host opens no LUKS device as "demo-crypt"`},
-		{"swap that is not used", `.swapDevices = []`, "swapDevices do not use /dev/disk/by-partlabel/FULL1-SWAP"},
+		{"unused swap", `.swapDevices = []`, "swapDevices do not use /dev/disk/by-partlabel/FULL1-SWAP"},
 		{"swap in the clear beside LUKS", `.swapDevices[0].randomEncryption = false`, "without randomEncryption"},
 		{"GRUB for BIOS", `.loader.systemdBoot = false | .loader.grub.enable = true`, "GRUB for BIOS"},
 		{"GRUB that writes to another disk", `.loader.systemdBoot = false | .loader.grub = {enable: true, efiSupport: true, efiInstallAsRemovable: true, devices: ["/dev/sda"]}`, "boot.loader.grub writes to /dev/sda"},
@@ -116,7 +116,7 @@ func (m *seeding) wrongContract() []seed {
 	all = append(
 		all,
 		seed{
-			name: "Secure Boot, and a loader without signature", words: "Secure Boot is on", undo: "umount " + secureBoot,
+			name: "Secure Boot, and an unsigned loader", words: "Secure Boot is on", undo: "umount " + secureBoot,
 			prep: fitting + `printf '\006\000\000\000\001' >/run/SecureBoot; mount --bind /run/SecureBoot ` + secureBoot,
 		},
 		seed{
@@ -140,9 +140,9 @@ func (m *seeding) wrongContract() []seed {
 	}
 	all[len(all)-1].undo += "; e2label " + carrier + " precious-SMALL; udevadm settle"
 	return append(all, seed{
-		name: "nothing that tells what the host expects", step: "contract", exit: 7, words: "configuration is unknown", args: m.prebuilt(),
+		name: "an unknown configuration", step: "contract", exit: 7, words: "configuration is unknown", args: m.prebuilt(),
 	}, seed{
-		name: "three things that do not fit", slice: true, step: "contract", exit: 7, words: "3 mismatches: ",
+		name: "three mismatches", slice: true, step: "contract", exit: 7, words: "3 mismatches: ",
 		prep: m.variant("demo-luks", "wrong", "LUKS1-ROOT", "OTHER-ROOT", "LUKS1-LUKS", "OTHER-LUKS",
 			"prebuilt = true", "keymap = \"de\"\nrepoRemote = \"git://10.0.2.100/nix-config.git\""),
 		args: append(installArgs("/run/wrong.toml", m.target), "--passphrase-file", "/run/passphrase"),
@@ -161,20 +161,20 @@ func (m *seeding) wrongSource() []seed {
 		{name: "a repo without commits", words: "the revision", args: from(seedDir + "/empty.git")},
 		{name: "no such branch", words: "to check out nosuchbranch", args: from(noflake, "--ref", "nosuchbranch")},
 		{name: "no such commit", words: "to check out 0123456789", args: from(noflake, "--ref", "0123456789012345678901234567890123456789")},
-		{name: "a repo that is no flake", words: "evaluating demo", args: from(noflake)},
-		{name: "a flake that is no Nix", words: "evaluating demo", args: from(seedDir + "/broken")},
+		{name: "a repo without a flake", words: "evaluating demo", args: from(noflake)},
+		{name: "a flake with invalid Nix", words: "evaluating demo", args: from(seedDir + "/broken")},
 		{name: "a flake without the host", words: "evaluating demo", args: from(seedDir + "/nohost")},
-		{name: "a system that the store has not", words: "finding the prebuilt system", args: m.prebuilt("--system", registered)},
+		{name: "a system that the store does not have", words: "finding the prebuilt system", args: m.prebuilt("--system", registered)},
 		{
-			name: "a closure of which a part is missing", words: "is not whole", args: m.prebuilt(),
+			name: "a closure with a missing path", words: "is not whole", args: m.prebuilt(),
 			prep: "ls -d /nix/store/*-demo-full-facts >/run/part; mv $(cat /run/part) /run/kept", undo: "mv /run/kept $(cat /run/part)",
 		},
 		{
-			name: "a deploy key that the remote does not know", words: "Permission denied", args: from("ssh://root@127.0.0.1"+noflake, "--deploy-key", seedDir+"/deploy"),
+			name: "a deploy key that the remote rejects", words: "Permission denied", args: from("ssh://root@127.0.0.1"+noflake, "--deploy-key", seedDir+"/deploy"),
 			prep: "systemctl start ssh", undo: "systemctl stop ssh",
 		},
 		{name: "no server at the address", step: "preflight", words: "no network", args: from("git://10.0.2.99/nix-config.git")},
-		{name: "a name that nobody knows", step: "preflight", words: "no network", args: from("git://git.example.org/nix-config.git")},
+		{name: "a server name that does not resolve", step: "preflight", words: "no network", args: from("git://git.example.org/nix-config.git")},
 	}
 	for n := range all {
 		if all[n].exit = 6; all[n].step == "" {
@@ -193,7 +193,7 @@ func (m *seeding) wrongSource() []seed {
 			args: m.with("--source", m.sealedForAnother(), "--age-identity", "/run/host.agekey"),
 		},
 		seed{
-			name: "unattended, secrets and no identity", step: "secrets", exit: 2, words: "nobody is there to send it",
+			name: "unattended, secrets and no identity", step: "secrets", exit: 2, words: "cannot wait for its age identity",
 			args: []string{"install", "--unattended", "--host", "demo", "--disk", m.target.ID(), "--source", "/run/sealed", "--no-power"},
 		},
 	)
@@ -205,12 +205,12 @@ func (m *seeding) wrongAtTheGate() []seed {
 		{name: "mounted where it cannot be seen", words: "is in use", args: m.prebuilt(), prep: unseen, undo: "pkill -f '[s]leep 1234'"},
 		{name: "locked by another program", words: "is in use", args: m.prebuilt(), prep: "flock " + m.target.ID() + " sleep 1234 >/dev/null 2>&1 & sleep 0.2", undo: "pkill -f '[s]leep 1234'"},
 		{
-			name: "a disk that dies", words: "cannot be read", args: installArgs("/run/demo-full.toml", m.dying, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
+			name: "a failing disk", words: "cannot be read", args: installArgs("/run/demo-full.toml", m.dying, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
 			begin: func(i *installer) { i.must(os.WriteFile(m.failing, nil, 0o644)) },
 		},
 		{
-			name: "a disk that is pulled out", words: "not found again", args: installArgs("/run/demo-full.toml", m.pulled, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
-			// The install comes to its source, and goes on once the disk is gone.
+			name: "an unplugged disk", words: "not found again", args: installArgs("/run/demo-full.toml", m.pulled, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
+			// The install waits in its source step until the disk is gone.
 			under: []string{"env", "PATH=/run/slow:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			prep: `rm -rf /run/slow; mkdir /run/slow
 				printf '#!/bin/sh\ntouch /run/slow/there\nuntil [ -e /run/slow/on ]; do sleep 0.1; done\nPATH=${PATH#/run/slow:} exec nix "$@"\n' >/run/slow/nix
@@ -236,7 +236,7 @@ func (m *seeding) wrongAtTheGate() []seed {
 	return all
 }
 
-// last are those that are not taken back.
+// last returns the faults that cannot be undone.
 func (m *seeding) last() []seed {
 	full := `guid=6a09e667-bb67-4e3c-a54f-510e527fade6
 		for size in 30000 5000 500; do

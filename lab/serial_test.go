@@ -38,7 +38,7 @@ func TestSerialTerminal(t *testing.T) {
 	}
 }
 
-// Whatever comes, the terminal holds.
+// FuzzSerialTerminal: the terminal accepts any input.
 func FuzzSerialTerminal(f *testing.F) {
 	f.Add("\x1b[;7r\x1bM")
 	f.Add("\x1b[99;99H\x1b[5;2r\x1b[9L\x1b[9@x\x1b[4hyyyyyyyyyyyyyyyy\x1bM\x1bM\x1bM\x1bM\x1b[J")

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// blow is what an install was when it was struck.
+// blow is the state of an install at its fault, and how it ended.
 type blow struct {
-	aimed   string // at this step
-	step    string // and this was the one it was in
+	aimed   string // the step to hit
+	step    string // the step that was hit
 	exit    int
-	written bool // the disk was
+	written bool // the install wrote to the disk
 	cut     bool
-	disk    string // a copy of it, as it then was
+	disk    string // a copy of it after the fault
 }
 
 func (b blow) String() string {
@@ -35,9 +35,8 @@ func (b blow) String() string {
 	return text
 }
 
-// strike begins an install and strikes it in a step, after a while. A short step
-// may be over before it is hit, and with the last one the install: then it is
-// begun once more.
+// strike starts an install and injects the fault into a step, after some seconds. A short
+// step may be over before that, and with the last step the install: strike then retries.
 func (r *rig) strike(host hostArgs, step string, seconds float64) blow {
 	r.t.Helper()
 	for range 3 {
@@ -46,7 +45,7 @@ func (r *rig) strike(host hostArgs, step string, seconds float64) blow {
 		}
 		seconds = 0
 	}
-	r.t.Fatalf("three installs came to their end before they were struck in %s", step)
+	r.t.Fatalf("three installs completed before the fault in %s", step)
 	return blow{}
 }
 
@@ -73,7 +72,7 @@ func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bo
 			f.mend(r, step)
 		}
 		if end.Exit != 0 {
-			r.t.Fatalf("it was not struck: %s%s\nexit code %d\n%s%s", seen.Stdout, seen.Stderr, end.Exit, end.Stdout, end.Stderr)
+			r.t.Fatalf("no fault was injected: %s%s\nexit code %d\n%s%s", seen.Stdout, seen.Stderr, end.Exit, end.Stdout, end.Stderr)
 		}
 		return blow{}, false
 	}
@@ -109,13 +108,13 @@ func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bo
 	shell(r.t, r.Machine, "sync")
 	b.written = hash(r.t, r.target) != before
 	if b.written && !b.past("gate") {
-		r.t.Errorf("the disk was written to in the step %s", b.step)
+		r.t.Errorf("the install wrote to the disk in the step %s", b.step)
 	}
 	r.othersUntouched()
 	return b, true
 }
 
-// past tells whether a step was begun after this one.
+// past reports whether the hit step comes after this one.
 func (b blow) past(step string) bool {
 	return slices.Index(stepNames, b.step) > slices.Index(stepNames, step)
 }
@@ -130,8 +129,8 @@ func (r *rig) look(b *blow) {
 	}
 }
 
-// judge checks how an install that was struck has ended, and what it left. One
-// that was killed, or whose umount is gone, cannot let go: its next start does.
+// judge checks how an install with a fault ended, and what it left. A killed one, or one
+// without umount, cannot unmount: the next start does.
 func (r *rig) judge(b blow, end Result) {
 	r.t.Helper()
 	f := r.fault
@@ -148,7 +147,7 @@ func (r *rig) judge(b blow, end Result) {
 		}
 	default:
 		if b.exit == 0 && (f.spares == nil || !f.spares(b.aimed)) {
-			r.t.Errorf("the install came to its end\n%s", all)
+			r.t.Errorf("the install completed in spite of the fault\n%s", all)
 		}
 		if b.exit != 0 && (!strings.Contains(all, "error: ") || !strings.Contains(all, "hint: ") || b.exit == 1) {
 			r.t.Errorf("exit code %d\n%s", b.exit, all)

@@ -13,25 +13,23 @@ import (
 	"testing"
 )
 
-// full is what `just campaign` asks for. Without it the campaign is a small part
-// of itself.
+// full runs the whole campaign, as `just campaign` does, instead of a small part.
 var full = flag.Bool("full", false, "every fault, in every step")
 
-// cell is what came of one fault at one place.
+// cell is the outcome of one fault at one place.
 type cell struct {
 	fault, place string
 	outcome      string // in a few words
 	failed       bool
 }
 
-// table gathers cells, whatever machine and test they come from.
+// table collects the cells of all machines and tests.
 type table struct {
 	mu    sync.Mutex
 	cells []cell
 }
 
-// The two halves of the campaign: what happens in the midst of an install, and
-// what is wrong before it.
+// The two halves of the campaign: faults during an install, and faults before it.
 var struck, seeded table
 
 func (t *table) add(c cell) {
@@ -40,8 +38,8 @@ func (t *table) add(c cell) {
 	t.cells = append(t.cells, c)
 }
 
-// grid is the table in Markdown: a row a place, a column a fault, both in the
-// order given.
+// grid returns the table in Markdown: a row for each place, a column for each fault, both
+// in the order given.
 func (t *table) grid(places, faults []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| step | %s |\n|---|%s\n", strings.Join(faults, " | "), strings.Repeat("---|", len(faults)))
@@ -59,7 +57,7 @@ func (t *table) grid(places, faults []string) string {
 	return b.String()
 }
 
-// list is the table in Markdown: a row a cell.
+// list returns the table in Markdown: a row for each cell.
 func (t *table) list() string {
 	var b strings.Builder
 	b.WriteString("| fault | refused in | outcome |\n|---|---|---|\n")

@@ -1,6 +1,6 @@
-# The installer of stygianlibrary; host.toml says what it makes. The machine is
-# reached over Thunderbolt: extraBootCommands there authorise what is attached
-# at boot, bolt what comes later.
+# The installer of stygianlibrary; host.toml says what it makes. The machine is on
+# Thunderbolt: extraBootCommands in host.toml authorise what is attached at boot, bolt
+# what is attached later.
 { lib, ... }:
 {
   imports = [ ../../modules/installer.nix ];

@@ -1,9 +1,8 @@
-# A NixOS-shaped configuration without nixpkgs: what it builds boots, by the
-# same roads as NixOS (a toplevel with activate, init, kernel and initrd;
-# switch-to-configuration; systemd-boot; root found by label), and takes under
-# a second to build. The binary parts come from an input, as nixpkgs does. lab/live/build
-# puts them into the store, locks the input, and commits the whole as the git repo
-# `nix-config`.
+# A NixOS-shaped configuration without nixpkgs. Its systems build in under a second and
+# boot in the same way as NixOS: a toplevel with activate, init, kernel and initrd;
+# switch-to-configuration; systemd-boot; root found by label. The binary parts come from
+# an input, as nixpkgs does. lab/live/build puts them into the store, locks the input,
+# and commits everything as the git repo `nix-config`.
 {
   description = "The lab's demo hosts";
 

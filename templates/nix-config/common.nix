@@ -1,4 +1,4 @@
-# What all hosts have.
+# The configuration of all hosts.
 { modulesPath, ... }:
 {
   imports = [ (modulesPath + "/installer/scan/not-detected.nix") ];

@@ -3,7 +3,7 @@
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    # OWNER is whose copy of the project you use.
+    # OWNER is the owner of the copy that you use.
     auto-installer.url = "github:OWNER/auto-installer";
     auto-installer.inputs.nixpkgs.follows = "nixpkgs";
     agenix.url = "github:ryantm/agenix";
@@ -19,7 +19,7 @@
     }:
     let
       inherit (nixpkgs) lib;
-      # Every folder with a host.toml is a host: nothing to add here for a new one.
+      # Every folder with a host.toml is a host; a new one needs no edit here.
       hosts = lib.filterAttrs (name: _: builtins.pathExists (./hosts + "/${name}/host.toml")) (
         builtins.readDir ./hosts
       );

@@ -18,7 +18,7 @@ const (
 	demoSerial     = "DEMODISK"
 )
 
-// demonstration is a demo as it goes, and what it has seen.
+// demonstration is a running demo and what it has found.
 type demonstration struct {
 	began time.Time
 	dir   string // of the target and the share
@@ -28,8 +28,8 @@ type demonstration struct {
 	movie string // file to film the install into, or empty
 }
 
-// demo installs an encrypted host by the screens with nobody at the keyboard,
-// boots the installed disk alone, and shows what was seen.
+// demo installs an encrypted host by the screens, unattended, boots the installed disk
+// alone, and shows what it found.
 func demo(ctx context.Context, movie string) (err error) {
 	d := &demonstration{began: time.Now(), movie: movie}
 	if d.dir, err = os.MkdirTemp("", "lab-demo-"); err != nil {
@@ -50,10 +50,10 @@ func demo(ctx context.Context, movie string) (err error) {
 	d.disk = lab.Disk{Path: path, Serial: demoSerial, Bus: lab.NVMe}
 	for _, part := range []func(context.Context) error{d.install, d.check, d.boot} {
 		if err := part(ctx); err != nil {
-			return hinted{err, "what the screen and the consoles showed is in lab/out/demo and lab/out/demo-disk"}
+			return hinted{err, "look at the screenshots and transcripts in lab/out/demo and lab/out/demo-disk"}
 		}
 	}
-	d.note("in all", seconds(time.Since(d.began)))
+	d.note("total", seconds(time.Since(d.began)))
 	fmt.Println()
 	for _, fact := range d.facts {
 		fmt.Printf("  %-16s %s\n", fact[0], fact[1])
@@ -63,12 +63,12 @@ func demo(ctx context.Context, movie string) (err error) {
 	return nil
 }
 
-// say tells what the demo does now.
+// say prints what the demo does now.
 func (d *demonstration) say(format string, args ...any) {
 	fmt.Printf("demo: %6s  %s\n", seconds(time.Since(d.began)), fmt.Sprintf(format, args...))
 }
 
-// note keeps something for the table at the end.
+// note adds a row to the table at the end.
 func (d *demonstration) note(name, value string) { d.facts = append(d.facts, [2]string{name, value}) }
 
 func seconds(t time.Duration) string { return fmt.Sprintf("%.0f s", t.Seconds()) }
@@ -95,7 +95,7 @@ func (d *demonstration) install(ctx context.Context) (err error) {
 		return err
 	}
 	o := &lab.Operator{Terminal: lab.VT{Machine: m, Number: 1}, Pictures: true, Patience: 2 * time.Minute}
-	d.say("the screens are on its console; nothing but its keyboard is used from here")
+	d.say("the screens are on its console; from here on the demo uses only its keyboard")
 	if d.movie != "" {
 		filming, cut := context.WithCancel(ctx)
 		filmed := make(chan error, 1)
@@ -113,14 +113,14 @@ func (d *demonstration) install(ctx context.Context) (err error) {
 		play func() error
 	}{
 		{"welcome: checking the machine", func() error { return o.Welcome(ctx) }},
-		{"keyboard: trying a German one, and back", func() error { return o.TryKeyboard(ctx, "us", "de", "y", "z") }},
+		{"keyboard: trying a German keymap, and back", func() error { return o.TryKeyboard(ctx, "us", "de", "y", "z") }},
 		{"disk: choosing the blank one", func() error { return o.ChooseDisk(ctx, demoSerial) }},
 		{"plan: reading it", func() error { return o.Plan(ctx) }},
 		{"passphrase: mistyping it once", func() error {
 			return o.MistypePassphrase(ctx, demoPassphrase, "correct horse battery stable")
 		}},
-		{"recovery key: writing it down, typing its end", func() error { _, err := o.RecoveryKey(ctx); return err }},
-		{"confirm: a wrong word does nothing; yes", func() error { return o.Confirm(ctx, "Yes") }},
+		{"recovery key: reading it, typing its end", func() error { _, err := o.RecoveryKey(ctx); return err }},
+		{"confirm: typing a wrong word, then yes", func() error { return o.Confirm(ctx, "Yes") }},
 		{"installing", func() error { installing = time.Now(); return o.Watch(ctx) }},
 	} {
 		d.say("%s", scene.says)
@@ -169,7 +169,7 @@ func (d *demonstration) look(ctx context.Context, m *lab.Machine) error {
 	return errors.Join(errs...)
 }
 
-// check looks at the disk with the machine off.
+// check checks the disk while the machine is off.
 func (d *demonstration) check(ctx context.Context) error {
 	d.say("checking the disk: sgdisk -v, fsck.fat, luksDump")
 	return lab.CheckDisk(ctx, d.disk.Path, 512)
@@ -201,7 +201,7 @@ func (d *demonstration) boot(ctx context.Context) error {
 	}
 	d.say("%s is up", marker.Host)
 	if marker.Host != demoHost || marker.Mapper == nil || !marker.BootMounted {
-		return fmt.Errorf("what booted is not what was installed: %+v", marker)
+		return fmt.Errorf("the booted system does not match the installed one: %+v", marker)
 	}
 	d.note("booted", marker.Host+", "+marker.System)
 	d.note("root", marker.RootLabel+" on "+marker.RootDevice)

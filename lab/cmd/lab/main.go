@@ -2,7 +2,7 @@
 //
 //	lab build   builds the stick, if the cache does not have it
 //	lab vm      boots it with a blank disk; this terminal shows the installer
-//	lab demo    installs a host with nobody at the keyboard, and boots it
+//	lab demo    installs a host unattended, and boots it
 package main
 
 import (
@@ -43,7 +43,7 @@ func exit() int {
 	return 0
 }
 
-// hinted is an error with what to do next.
+// hinted is an error with a hint.
 type hinted struct {
 	error
 	hint string
@@ -97,8 +97,8 @@ func build(ctx context.Context) error {
 // vm runs a machine until it powers off or Ctrl-A X.
 func vm(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("lab vm", flag.ContinueOnError)
-	host := flags.String("install-host", "", "have no screens: type the command that installs this host at a shell")
-	disk := flags.String("disk", "", "the target disk's image, kept and made if missing (else a blank one for this run)")
+	host := flags.String("install-host", "", "without the screens: type the command that installs this host at a shell")
+	disk := flags.String("disk", "", "image of the target disk, kept, and made if missing (default: a blank one for this run)")
 	alone := flags.Bool("disk-alone", false, "boot the disk without the stick")
 	noNetwork := flags.Bool("no-network", false, "no network card")
 	if err := flags.Parse(args); err != nil {
@@ -114,7 +114,7 @@ func vm(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	if err := lab.Binary(ctx, dir); err != nil {
-		fmt.Fprintf(os.Stderr, "lab: %v\nlab: going on without /lab/auto-installer\n", err)
+		fmt.Fprintf(os.Stderr, "lab: %v\nlab: continuing without /lab/auto-installer\n", err)
 	}
 	path := *disk
 	if path == "" {
@@ -134,7 +134,7 @@ func vm(ctx context.Context, args []string) error {
 	}
 	fmt.Fprintln(os.Stderr, "lab: this terminal becomes the serial console; Ctrl-A X ends the machine")
 	if !*alone && *host == "" {
-		fmt.Fprintln(os.Stderr, "lab: the installer's screens come up when the live system has; its root shell when you quit them")
+		fmt.Fprintln(os.Stderr, "lab: the installer starts once the live system is up; quit it to get a root shell")
 	}
 	m, err := lab.Start(ctx, config)
 	if err != nil {
@@ -151,7 +151,7 @@ func vm(ctx context.Context, args []string) error {
 	return attach(ctx, m)
 }
 
-// typeInstall types the install command once the live system's shell is there.
+// typeInstall types the install command once the live system's shell is ready.
 func typeInstall(ctx context.Context, m *lab.Machine, host string) {
 	if m.AwaitAgent(ctx) == nil && m.Console.ExpectString(ctx, "~#") == nil {
 		_ = m.Console.Type("auto-installer install --host " + host + " --disk " + m.Disks[0].ID() + " --confirm yes\r")

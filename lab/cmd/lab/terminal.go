@@ -15,8 +15,8 @@ import (
 
 const ctrlA = 0x01
 
-// attach makes the terminal the machine's serial console until the machine is
-// off or Ctrl-A X is typed. Ctrl-A A sends a Ctrl-A.
+// attach makes the terminal the machine's serial console until the machine is off or
+// the user types Ctrl-A X. Ctrl-A A sends a Ctrl-A.
 func attach(ctx context.Context, m *lab.Machine) error {
 	restore := raw(int(os.Stdin.Fd()))
 	defer restore()
@@ -40,12 +40,12 @@ func attach(ctx context.Context, m *lab.Machine) error {
 	}
 }
 
-// demoHosts are those that `lab vm` can install.
+// demoHosts are the hosts that `lab vm` can install.
 var demoHosts = []string{"demo", "demo-luks", "demo-swap", "demo-full"}
 
-// showScreens starts the installer on the serial line once the live system is
-// up, for a terminal like this one, and follows its size. When the installer
-// ends, the login is back.
+// showScreens starts the installer on the serial line once the live system is up, for
+// a terminal like this one, and follows its size. When the installer ends, it starts
+// the login again.
 func showScreens(ctx context.Context, m *lab.Machine) {
 	err := m.AwaitAgent(ctx)
 	if err == nil {
@@ -83,8 +83,8 @@ func showScreens(ctx context.Context, m *lab.Machine) {
 	}
 }
 
-// terminalFor is this terminal's name if the live system knows such, else a
-// near one.
+// terminalFor returns this terminal's name if the live system knows it, else a similar
+// one.
 func terminalFor(ctx context.Context, m *lab.Machine) string {
 	name := os.Getenv("TERM")
 	r, err := m.Agent.Run(ctx, nil, "sh", "-c", `ls /lib/terminfo/?/"$1" /usr/share/terminfo/?/"$1" 2>/dev/null | grep -q .`, "sh", name)
@@ -97,8 +97,8 @@ func terminalFor(ctx context.Context, m *lab.Machine) string {
 	return name
 }
 
-// escaped passes what is typed on to the machine, and returns true at Ctrl-A X;
-// at the end of input it returns false, and the machine runs on.
+// escaped passes input on to the machine, and returns true at Ctrl-A X. At the end of
+// input it returns false, and the machine keeps running.
 func escaped(m *lab.Machine) bool {
 	prefix := false
 	typed := make([]byte, 256)
@@ -125,8 +125,8 @@ func escaped(m *lab.Machine) bool {
 	}
 }
 
-// raw passes every key on as it is typed, if standard input is a terminal, and
-// returns what undoes that.
+// raw sets standard input to raw mode, if it is a terminal, and returns a function
+// that restores it.
 func raw(fd int) (restore func()) {
 	saved, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Command spy notes what every process shows of itself to others: its arguments
-// and its environment, a line each. It runs in a live system until it gets
-// SIGTERM, looks at all there is in its beginning and at its end, and between at
-// each process as soon as it has executed a program, of which the kernel tells.
+// Command spy records what every process exposes to others: its arguments and its
+// environment, a line each. It runs in a live system until it gets SIGTERM. It reads
+// all processes when it starts and when it ends, and in between each process that
+// executes a program, as the kernel reports it.
 //
 //	spy FILE
 package main
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// note writes down what processes show; one that has ended meanwhile does not.
+// note writes down what processes expose; it skips one that has ended.
 func note(out *os.File, processes ...string) {
 	for _, process := range processes {
 		for _, name := range []string{"cmdline", "environ"} {
@@ -56,7 +56,7 @@ func note(out *os.File, processes ...string) {
 	}
 }
 
-// listen tells the processes that execute a program (Linux's
+// listen returns the processes that execute a program (Linux's
 // Documentation/driver-api/connector.rst, linux/cn_proc.h).
 func listen() (<-chan uint32, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR)
@@ -67,7 +67,7 @@ func listen() (<-chan uint32, error) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: processes}); err != nil {
 		return nil, err
 	}
-	// struct nlmsghdr, struct cn_msg, and what is asked for.
+	// struct nlmsghdr, struct cn_msg, and the operation.
 	request := make([]byte, 16+20+4)
 	order := binary.NativeEndian
 	order.PutUint32(request, uint32(len(request)))

@@ -1,10 +1,9 @@
 # One host: its NixOS-shaped option values and its toplevel.
 {
   rev,
-  # Kernel, initial RAM disk and programs: a folder, in the store or to be put there.
+  # A folder with kernel, initial RAM disk and programs; Nix copies it to the store.
   parts,
-  # Whose files are what the host decrypts at its start; null: those of the
-  # repo that are for it.
+  # The secrets that the host decrypts at its start; null: the repo's secrets for it.
   secrets ? null,
 }:
 name: toml:
@@ -26,8 +25,8 @@ let
   repoPath = stripMnt (toml.repoClonePath or "/mnt/nix-config");
   stripMnt = p: builtins.substring 4 (-1) p;
 
-  # Swap beside LUKS never lies on the disk in the clear: a new random key
-  # each boot, and so no label either.
+  # Swap beside LUKS is always encrypted, with a new random key each boot, so it has no
+  # label.
   randomSwap = swap.enable && luks.enable;
 
   fileSystems = {
@@ -67,8 +66,8 @@ let
     else
       { };
 
-  # As agenix has it: secrets.nix says who may read what, and the host decrypts
-  # at its start those files that are encrypted to its own key.
+  # As with agenix: secrets.nix says who may read what, and the host decrypts at its
+  # start the files that are encrypted to its key.
   secretsDir = ../secrets;
   rules =
     if builtins.pathExists (secretsDir + "/secrets.nix") then import (secretsDir + "/secrets.nix") else { };
@@ -105,7 +104,7 @@ let
       ];
     };
 
-  # What initrd and init must know, as shell assignments.
+  # Shell assignments for initrd and init.
   facts = builtins.toFile "${name}-facts" ''
     host='${toml.targetHost}'
     root_label='${labels.root}'
@@ -158,7 +157,7 @@ let
       cp ${boot}/keymaps/${keymap}.bmap root/etc/keymap.bmap
     fi
     (cd root && find . | sort | cpio -o -H newc) > $out/initrd
-    # The kernel wants a compressed archive to start on a multiple of four.
+    # The kernel needs a compressed archive to start at a multiple of four.
     truncate -s $(( ($(stat -c %s $out/initrd) + 511) / 512 * 512 )) $out/initrd
     cat ${boot}/initrd >> $out/initrd
   '';
@@ -166,7 +165,7 @@ let
   path = run "system-path" ''
     mkdir -p $out/bin
     ${busybox} --install -s $out/bin
-    # Debian's programs, each started with the libraries that came with it.
+    # Debian's programs, each with its own libraries.
     for tool in ${tools}/libexec/*; do
       name=$(basename $tool)
       rm -f $out/bin/$name

@@ -1,13 +1,12 @@
-# The files of the live system that make it a kiosk: the units of
-# modules/kiosk.nix as NixOS would write them, by their names, and what its
-# kernel command line has more.
+# The files that make the live system a kiosk, by name: the units of modules/kiosk.nix
+# as NixOS would write them, and additional kernel parameters.
 let
   kiosk = import ../../../modules/kiosk.nix {
     program = "/lab/auto-installer";
     shell = "/bin/bash";
   };
 
-  # The live system is not NixOS: what it has is in these as well.
+  # The live system is not NixOS: its programs are in these folders too.
   ownPath = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
   value =
@@ -28,7 +27,7 @@ let
     + builtins.concatStringsSep "" (builtins.attrValues (builtins.mapAttrs lines values));
   words = builtins.concatStringsSep " ";
 
-  # systemd.services.<name>; what is not known here must not be lost.
+  # systemd.services.<name>; an unknown attribute is an error, so that none is lost.
   unit =
     {
       description ? null,

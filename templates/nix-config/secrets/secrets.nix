@@ -1,4 +1,4 @@
-# agenix' rules: which file is for whom. `auto-installer rekey` keeps to them.
+# agenix' rules: which file is for whom. `auto-installer rekey` follows them.
 let
   keys = import ./keys.nix;
 in

@@ -1,4 +1,4 @@
-# What sample alone has.
+# The configuration of sample alone.
 { ... }:
 {
 }
