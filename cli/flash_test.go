@@ -33,7 +33,7 @@ func TestChooseStick(t *testing.T) {
 		if s.Path != c.chosen || (err == nil) != (c.chosen != "") {
 			t.Errorf("%q: %q, %v", c.typed, s.Path, err)
 		}
-		want := "What can be written to:\n" +
+		want := "Disks that can be written to:\n" +
 			"  1  /dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB), holds iso9660 nixos\n" +
 			"  2  /dev/sdb (Ultra\\e[31m Fit, serial B, 31 GiB, USB), blank\n" +
 			"Number of the stick: "

@@ -125,7 +125,7 @@ func TestLogOnTarget(t *testing.T) {
 			plan.root = "/proc" // something that is mounted, and takes no log
 			_ = e.Close(e.Run(t.Context(), plan))
 			log, err := os.ReadFile(p.Log)
-			if tried := strings.Contains(string(log), "could not be saved on the target"); err != nil || tried != c.saved {
+			if tried := strings.Contains(string(log), "cannot save the log on the target"); err != nil || tried != c.saved {
 				t.Errorf("tried to save the log: %v, %v", tried, err)
 			}
 		})

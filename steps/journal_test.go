@@ -41,7 +41,7 @@ func TestResumePlan(t *testing.T) {
 		}
 	}
 	a.Disk.identity.PTUUID = "some-other-table"
-	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "partitioned anew") {
+	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "was repartitioned") {
 		t.Errorf("another table: %v", err)
 	}
 	// The disk has the table that was written.

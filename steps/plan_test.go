@@ -274,7 +274,7 @@ func TestValidate(t *testing.T) {
 		{"passphrase with a line break", good("luks"), func(a *Answers) { a.Passphrase = []byte("hor\nse") }, "could not be typed"},
 		{"passphrase with a carriage return", good("luks"), func(a *Answers) { a.Passphrase = []byte("horse\r") }, "could not be typed"},
 		{"passphrase with NUL", good("luks"), func(a *Answers) { a.Passphrase = []byte("hor\x00se") }, "could not be typed"},
-		{"prebuilt without a system", good("prebuilt"), func(a *Answers) { a.System = "" }, "none was found in"},
+		{"prebuilt without a system", good("prebuilt"), func(a *Answers) { a.System = "" }, "needs a prebuilt system"},
 		{"system that is a link", good("prebuilt"), func(a *Answers) { a.System = "./result" }, "is not a store path"},
 		{"system with more below it", good("prebuilt"), func(a *Answers) { a.System += "/init" }, "is not a store path"},
 		{"system with a line break", good("prebuilt"), func(a *Answers) { a.System += "\n" }, "is not a store path"},
@@ -410,7 +410,7 @@ func TestDeployKeyForNoUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(strings.Join(p.Warnings, "\n"), "no user of the installed system gets the deploy key"); got != want {
+		if got := strings.Contains(strings.Join(p.Warnings, "\n"), "no user gets the deploy key"); got != want {
 			t.Errorf("user %q: %q", user, p.Warnings)
 		}
 	}

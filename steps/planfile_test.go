@@ -210,7 +210,7 @@ func TestReadPlanRefuses(t *testing.T) {
 		"no JSON":         {[]byte("hello"), "is not a plan"},
 		"cut short":       {good[:len(good)/2], "is not a plan"},
 		"no partitions":   {rehash(func(q *Install) { q.Partitions = nil }), "has 0 partitions"},
-		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "for a GUID"},
+		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "has the invalid GUID"},
 	} {
 		file := filepath.Join(t.TempDir(), "plan.json")
 		if err := os.WriteFile(file, tt.data, 0o600); err != nil {

@@ -184,14 +184,14 @@ func TestPutAwayTakesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	marker, on := filepath.Join(p.Paths.Dir, "undoing"), filepath.Join(p.Paths.Dir, "go on")
+	marker, on := filepath.Join(p.Paths.Dir, "cleaning up"), filepath.Join(p.Paths.Dir, "go on")
 	killed := &sys.Machine{Reporter: sys.Silent{}, Undos: undos}
 	if err := killed.Do(t.Context(), sh("true"), sh(`touch "$1"; until [ -e "$2" ]; do sleep 0.05; done`, marker, on)); err != nil {
 		t.Fatal(err)
 	}
 	away := make(chan error)
 	go func() { away <- p.PutAway() }()
-	for !isThere(marker) {
+	for !exists(marker) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if p.Running() {

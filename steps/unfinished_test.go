@@ -329,14 +329,14 @@ func TestUnfinishedOfAnother(t *testing.T) {
 		a    Answers
 		why  string
 	}{
-		{"another host", whole, otherHost, "it was stygianlibrary (prebuilt)"},
-		{"another mode", whole, otherMode, "it was stygianlibrary (prebuilt)"},
+		{"another host", whole, otherHost, "it is of stygianlibrary (prebuilt)"},
+		{"another mode", whole, otherMode, "it is of stygianlibrary (prebuilt)"},
 		{"a copy of the disk", whole, otherDisk, "serial number"},
 		{"another definition", whole, otherSwap, "definition has changed"},
-		{"another table", changed(func(j *journal) { j.GUIDs[0] = guid }), b.a, "of another partition table"},
-		{"another partition", changed(func(j *journal) { j.GUIDs[2], j.Partitions[1].GUID = guid, guid }), b.a, "of another partition table"},
-		{"another size", changed(func(j *journal) { j.Partitions[1].Size -= 512 }), b.a, "of another partition table"},
-		{"a newer program's", changed(func(j *journal) { j.Schema = "auto-installer/journal/2" }), b.a, "this program knows auto-installer/journal/1"},
+		{"another table", changed(func(j *journal) { j.GUIDs[0] = guid }), b.a, "for another partition table"},
+		{"another partition", changed(func(j *journal) { j.GUIDs[2], j.Partitions[1].GUID = guid, guid }), b.a, "for another partition table"},
+		{"another size", changed(func(j *journal) { j.Partitions[1].Size -= 512 }), b.a, "for another partition table"},
+		{"a newer program's", changed(func(j *journal) { j.Schema = "auto-installer/journal/2" }), b.a, "this program reads auto-installer/journal/1"},
 		{"truncated", whole[:len(whole)-20], b.a, "damaged"},
 		{"zeros", make([]byte, 4096), b.a, "damaged"},
 		{"empty", []byte{}, b.a, "damaged"},
@@ -344,11 +344,11 @@ func TestUnfinishedOfAnother(t *testing.T) {
 		{"an unknown key", bytes.Replace(whole, []byte(`"mode"`), []byte(`"x": 1, "mode"`), 1), b.a, "damaged"},
 		{"something behind it", append(slices.Clone(whole), "{}"...), b.a, "damaged"},
 		{"nothing done", changed(func(j *journal) { j.Done = nil }), b.a, "no unfinished install"},
-		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "its host is none"},
+		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "invalid host"},
 		{"a number that cannot be counted on", changed(func(j *journal) { j.Serial = math.MaxInt }), b.a, "damaged"},
 		{"never written", changed(func(j *journal) { j.Serial = 0 }), b.a, "damaged"},
-		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "a step is none"},
-		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1 steps, of which 4 are done"},
+		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "invalid step"},
+		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1, 4 of them done"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := *b
@@ -416,7 +416,7 @@ func TestJournalIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		before, older, _ := newestJournal(read)
-		if err := b.j.keep(esp); err != nil {
+		if err := b.j.store(esp); err != nil {
 			t.Fatal(err)
 		}
 		j, next, err := newestJournal(read)
@@ -430,7 +430,7 @@ func TestJournalIsKept(t *testing.T) {
 	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 2 {
 		t.Errorf("%q", names)
 	}
-	if err := b.j.keep(filepath.Join(dir, journalNames[0])); err == nil {
+	if err := b.j.store(filepath.Join(dir, journalNames[0])); err == nil {
 		t.Error("kept in a file")
 	}
 }
@@ -448,7 +448,7 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := j.sane(); err != nil {
+		if err := j.validate(); err != nil {
 			t.Fatal(err)
 		}
 		again, err := j.encode()

@@ -33,7 +33,7 @@ func open(t *testing.T, p Paths) *Engine {
 	return e
 }
 
-// testPlan is a plan of these steps.
+// testPlan returns a task of these steps.
 func testPlan(_ *testing.T, steps ...Step) *Task { return NewTask("testing", steps...) }
 
 func doing(name Name, writes bool, run func(context.Context, sys.System) error) Step {
@@ -145,8 +145,7 @@ func TestOneEngineAMachine(t *testing.T) {
 	}
 }
 
-// An engine that was killed leaves its mounts to the next one, which takes
-// them back before it looks at anything.
+// The next engine undoes what a killed one left mounted, before it reads anything.
 func TestUndoOfAKilledEngine(t *testing.T) {
 	p := newPaths(t)
 	marker := filepath.Join(t.TempDir(), "undone")
@@ -226,7 +225,7 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// What is in the folder is carried out, so nobody else may write there.
+// The engine runs commands from the folder, so no other user may write there.
 func TestFolderOfAnother(t *testing.T) {
 	for name, make := range map[string]func(dir string) error{
 		"open to all":       func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) },
@@ -240,14 +239,14 @@ func TestFolderOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Open(t.Context(), Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")})
-			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not this user's alone") {
+			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not private to this user") {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 }
 
-// A task that is stopped and cannot undo what it has written says so.
+// A stopped task that cannot undo its writes says so.
 func TestStoppedAfterWriting(t *testing.T) {
 	for _, c := range []struct {
 		err  func(stop error) error
@@ -271,7 +270,7 @@ func TestStoppedAfterWriting(t *testing.T) {
 	}
 }
 
-// What cannot be taken back is told.
+// An undo command that fails is a warning.
 func TestUndoThatFails(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -286,7 +285,7 @@ func TestUndoThatFails(t *testing.T) {
 	}
 }
 
-// What goes wrong before there is a plan ends the events file as well.
+// An error before the plan ends the events file too.
 func TestFailureBeforeThePlan(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -300,7 +299,7 @@ func TestFailureBeforeThePlan(t *testing.T) {
 	}
 }
 
-// Not one line is lost, however many there are and whoever writes them.
+// No line is lost, whatever their number and writers.
 func TestLogIsComplete(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -357,7 +356,7 @@ func TestLogIsComplete(t *testing.T) {
 	})
 }
 
-// Progress comes at most every 100 ms, and its last word always comes.
+// Progress events come at most every 100 ms, and the last one always comes.
 func TestThrottleKeepsTheLast(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -418,7 +417,7 @@ func TestFollow(t *testing.T) {
 	}))
 	go func() { done <- e.Run(t.Context(), plan) }()
 	<-running
-	out, errs := follow(p) // in the middle of it
+	out, errs := follow(p) // while it runs
 	close(running2)
 	if err := e.Close(<-done); err == nil {
 		t.Error("no error")
@@ -430,7 +429,7 @@ func TestFollow(t *testing.T) {
 	if err := <-errs; err != nil {
 		t.Error(err)
 	}
-	out, errs = follow(p) // after its end
+	out, errs = follow(p) // after it has ended
 	if got := kinds(<-out); !slices.Equal(got, want) {
 		t.Errorf("followed %q", got)
 	}
@@ -439,7 +438,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Whoever follows one install is not led into the next.
+// A follower of one install does not go on with the next.
 func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	p := newPaths(t)
 	first := open(t, p)
@@ -456,7 +455,7 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	if got := <-seen; got != "first" {
 		t.Errorf("%q", got)
 	}
-	// Only now, while the follower has the old file open.
+	// The follower has the old file open now.
 	moved := p
 	moved.Dir += "2"
 	second := open(t, moved)
@@ -486,7 +485,7 @@ func TestFollowRefuses(t *testing.T) {
 		name, file, say string
 		code            Code
 	}{
-		{"nothing there", filepath.Join(dir, "gone"), "there is no install to follow", sys.CodeUsage},
+		{"nothing there", filepath.Join(dir, "gone"), "no install to follow", sys.CodeUsage},
 		{"not events", file("hello\n"), "events", sys.CodeUnexpected},
 	} {
 		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") })
@@ -498,7 +497,7 @@ func TestFollowRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("an endless line: %v", err)
 	}
-	// A follower that is stopped ends with the signal's own code.
+	// A signal that stops a follower sets its exit code.
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(Stopped{Signal: syscall.SIGINT}) })
 	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {})
@@ -520,13 +519,13 @@ func TestNewErrorKeepsTheNearest(t *testing.T) {
 	}
 }
 
-// TestLesson08StartedAgain: what a killed install left in the way is undone
-// by the next start, which then comes to its end.
+// TestLesson08StartedAgain: the next start undoes what a killed install left in the
+// way, and then succeeds.
 func TestLesson08StartedAgain(t *testing.T) {
 	p := newPaths(t)
 	inTheWay := filepath.Join(t.TempDir(), "mounted")
 	plan := testPlan(t, doing("mount", true, func(ctx context.Context, s sys.System) error {
-		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if it is there
+		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if the folder exists
 	}), doing("finish", true, func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }))
 	killed := open(t, p)
 	if err := plan.Steps[0].Run(t.Context(), killed.machine); err != nil {

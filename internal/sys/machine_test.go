@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// recorder is a Reporter that keeps what it is told.
+// recorder is a Reporter that records everything.
 type recorder struct {
 	mu       sync.Mutex
 	commands []string
@@ -47,7 +47,7 @@ func newMachine(t *testing.T) (*Machine, *recorder) {
 		t.Fatal(err)
 	}
 	r := &recorder{}
-	// A busy machine may take its time to read what a command has printed.
+	// A busy machine may be slow to read what a command has printed.
 	return &Machine{Reporter: r, Undos: undos, Grace: time.Minute}, r
 }
 
@@ -131,7 +131,7 @@ func TestQuietIsNotReported(t *testing.T) {
 	}
 }
 
-// What a mute command says on standard error is in its error alone.
+// Standard error of a mute command is only in its error.
 func TestMute(t *testing.T) {
 	m, r := newMachine(t)
 	c := sh("echo no such thing >&2; exit 1")
@@ -151,7 +151,7 @@ func TestStdinAndEnvReachTheCommand(t *testing.T) {
 	if err != nil || string(out) != string(in)+"more" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	// Without input there is an end of file at once, not the terminal.
+	// Without input, standard input ends at once; it is not the terminal.
 	if out, err := m.Output(t.Context(), Cmd{Argv: []string{"cat"}}); err != nil || len(out) != 0 {
 		t.Errorf("got %q, %v", out, err)
 	}
@@ -207,7 +207,7 @@ func TestExitError(t *testing.T) {
 	}
 }
 
-// The words of commands that say more than why they failed.
+// The output of commands that print more than why they failed.
 func TestExitErrorSaysWhy(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -240,13 +240,13 @@ func TestCommandThatIsMissing(t *testing.T) {
 	}
 }
 
-// A daemon that a command leaves behind keeps its output open. The command
-// succeeded all the same.
+// A daemon that a command leaves behind keeps its output open. The command has
+// succeeded.
 func TestSilentCommandIsEnded(t *testing.T) {
 	m, _ := newMachine(t)
 	c := Cmd{Argv: []string{"sh", "-c", "echo on; sleep 60"}, Silence: time.Second}
 	err := m.Run(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "sh has printed nothing for 1s") {
+	if err == nil || !strings.Contains(err.Error(), "ended sh: it printed nothing for 1s") {
 		t.Errorf("%v", err)
 	}
 }
@@ -273,7 +273,7 @@ func TestDaemonLeftBehind(t *testing.T) {
 	if err := m.Run(t.Context(), sh(`sleep 30 & echo $!`)); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.lines) != 2 || !strings.Contains(r.lines[1], "still holds its output") {
+	if len(r.lines) != 2 || !strings.Contains(r.lines[1], "still has its output open") {
 		t.Fatalf("logged %q", r.lines)
 	}
 	pid, err := strconv.Atoi(r.lines[0])
@@ -283,14 +283,14 @@ func TestDaemonLeftBehind(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Errorf("the daemon did not stay: %v", err)
 	}
-	// Output that may not be whole is not returned.
+	// Output that may be incomplete is an error.
 	out, err := m.Output(t.Context(), sh(`sleep 10 & echo all`))
-	if err == nil || out != nil || !strings.Contains(err.Error(), "still holds its output") {
+	if err == nil || out != nil || !strings.Contains(err.Error(), "still has its output open") {
 		t.Errorf("%q, %v", out, err)
 	}
 }
 
-// gone waits until no process of the group is left but zombies.
+// gone waits until a process group has only zombies left.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -333,7 +333,7 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 				if !errors.Is(err, why) {
 					t.Errorf("error %v, want the context's cause", err)
 				}
-			case <-time.After(time.Minute): // by themselves they end after ten
+			case <-time.After(time.Minute): // without a signal they end after ten minutes
 				t.Fatal("it does not end")
 			}
 			gone(t, pid)
@@ -398,8 +398,8 @@ func TestDoDropsTheUndoOfWhatNeverStarted(t *testing.T) {
 	}
 }
 
-// heard is a Reporter that is called when a command has printed a line, and so
-// has started.
+// heard is a Reporter that is called when a command has printed a line, and so has
+// started.
 type heard func()
 
 func (heard) Command(Cmd)       {}
@@ -409,7 +409,7 @@ func (heard) Proven(string)     {}
 func (heard) Progress(Progress) {}
 func (heard) Waiting(Waiting)   {}
 
-// What is stopped in the middle may be half done: its undo must run.
+// A command that was stopped may be half done, so its undo command runs.
 func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
 	m, _ := newMachine(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -422,7 +422,7 @@ func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
 	}
 }
 
-// An undo that has done its work is done, whatever its command says.
+// An undo command that has done its work counts as done, whatever its exit code.
 func TestUnwindLooksWhatBecameOfIt(t *testing.T) {
 	m, _ := newMachine(t)
 	file := filepath.Join(t.TempDir(), "there")
@@ -436,7 +436,7 @@ func TestUnwindLooksWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-// An umount takes back one mount of two.
+// An umount undoes one mount of two.
 func TestUnwindGoesOnUntilItIsUndone(t *testing.T) {
 	m, _ := newMachine(t)
 	file := filepath.Join(t.TempDir(), "mounts")
@@ -450,8 +450,8 @@ func TestUnwindGoesOnUntilItIsUndone(t *testing.T) {
 	}
 }
 
-// One undo that fails keeps no other from running, and is tried again first:
-// here it works at the third try.
+// After a failed undo command the others run, and the failed one is retried first:
+// here it succeeds at the third try.
 func TestUnwindGoesOnAfterAFailure(t *testing.T) {
 	m, _ := newMachine(t)
 	dir := t.TempDir()
@@ -483,7 +483,7 @@ func TestUnwindGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-// A program that is killed leaves its list behind, and the next one finds it.
+// The next program finds the list that a killed one left.
 func TestUndoOutlivesTheProgram(t *testing.T) {
 	m, r := newMachine(t)
 	dir := t.TempDir()
@@ -522,7 +522,7 @@ func TestUndoOutlivesTheProgram(t *testing.T) {
 	}
 }
 
-// A damaged list must not keep every later start from working.
+// A damaged list does not block every later start.
 func TestDamagedUndoListIsPutAside(t *testing.T) {
 	for _, text := range []string{"[{", "[{}]", `[{"Argv":[]}]`, `[{"Argv":["umount","/mnt"]},{"Argv":[""]}]`, `{"Argv":["x"]}`, ""} {
 		file := filepath.Join(t.TempDir(), "undo.json")
@@ -595,7 +595,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o640 {
 		t.Errorf("%v, %v", fi, err)
 	}
-	// A file that cannot be replaced leaves no scraps.
+	// A file that cannot be replaced leaves no temporary file.
 	if err := WriteFile(filepath.Join(dir, "gone", "f"), nil, 0o600); err == nil {
 		t.Error("no error for a folder that is not there")
 	}
@@ -611,8 +611,8 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 }
 
-// What a command prints is logged without its colours; a step's own words are
-// the reporter's as they are, and shown by Visible.
+// The output of a command is logged without colours. A step's own lines go to the
+// reporter unchanged, and Visible shows them.
 func TestPrintedLinesAreClean(t *testing.T) {
 	m, r := newMachine(t)
 	if err := m.Run(t.Context(), Cmd{Argv: []string{"printf", `a\033[31mb\342\200\256\n`}}); err != nil {

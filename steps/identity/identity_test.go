@@ -66,7 +66,7 @@ func mode(t *testing.T, name string, want os.FileMode) {
 
 func TestRun(t *testing.T) {
 	o := Options{Root: t.TempDir(), Host: "demo", Key: key(t)}
-	// Of an earlier run: a half-written file, and a folder that is too open.
+	// Left by an earlier run: a partial file, and a folder that is too open.
 	if err := errors.Join(os.MkdirAll(filepath.Join(o.Root, dir), 0o755),
 		os.WriteFile(filepath.Join(o.Root, dir, "demo.agekey.new"), []byte("half"), 0o644)); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A link of the target's own may lead out of it.
+// A link on the target may lead out of it.
 func TestLinksOutAreRefused(t *testing.T) {
 	for _, link := range []string{"etc", "etc/age"} {
 		t.Run(link, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 			}
 		})
 	}
-	// The file itself: replaced, not followed.
+	// A link in place of the file is replaced, not followed.
 	outside := filepath.Join(t.TempDir(), "precious")
 	o := Options{Root: t.TempDir(), Host: "demo", Key: key(t)}
 	if err := errors.Join(os.WriteFile(outside, []byte("keep"), 0o600), os.MkdirAll(filepath.Join(o.Root, dir), 0o700),

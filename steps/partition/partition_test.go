@@ -98,15 +98,15 @@ func TestLayoutRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		w    Want
-		code sys.Code // 0: not the operator's doing
+		code sys.Code // 0: not a mistake of the operator
 		say  string
 	}{
 		{"empty disk", want(0, 512, 0), sys.CodeMachine, "too small"},
 		{"one byte short", want(MinDisk(0)-1, 512, 0), sys.CodeMachine, "too small"},
 		{"one byte short for swap", want(MinDisk(gib)-1, 512, gib), sys.CodeMachine, "too small"},
 		{"swap larger than the disk", want(8*gib, 512, 1<<50), sys.CodeMachine, "too small"},
-		{"no sector size", want(8*gib, 0, 0), 0, "sector size of 0"},
-		{"CD's sector of 2352", want(8*gib, 2352, 0), 0, "sector size of 2352"},
+		{"no sector size", want(8*gib, 0, 0), 0, "sector size: 0"},
+		{"CD's sector of 2352", want(8*gib, 2352, 0), 0, "sector size: 2352"},
 		{"sector of 2 MiB", want(8*gib, 2*mib, 0), 0, "sector size"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestLayoutRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the size: aligned, in order, no gap, no overlap, room for the
-// backup table, nothing wasted, and at least what was asked for.
+// Partitions of any size are aligned, in order, without gap or overlap, and at least as large
+// as asked for. The backup table has room, and no space is wasted.
 func TestLayoutProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
@@ -192,7 +192,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// held notes what is asked of it, or fails.
+// held records its calls, or fails.
 type held struct {
 	asked            []string
 	given            []block.Extent
@@ -210,7 +210,7 @@ func (h *held) HandOver(_ context.Context, want []block.Extent) error {
 	return h.handOver
 }
 
-// asDump is what sfdisk --json says of a disk that holds the options.
+// asDump returns what sfdisk --json prints for a disk with these options.
 func asDump(o Options) string {
 	type part struct {
 		Node  string `json:"node"`
@@ -241,9 +241,9 @@ func tool(t testing.TB, name string) {
 	}
 }
 
-// writeImage writes the script to a sparse image file. With sectors of 512
-// bytes that is sfdisk itself; any other size it takes from a device alone, so
-// there it is fdisk, which reads the same script with the same library.
+// writeImage writes the script to a sparse image file: with sfdisk for sectors of 512 bytes.
+// sfdisk takes other sizes from a device only, so for them it is fdisk, which reads the same
+// script with the same library.
 func writeImage(t *testing.T, o Options) {
 	t.Helper()
 	f, err := os.OpenFile(o.Disk, os.O_CREATE|os.O_RDWR, 0o600)
@@ -273,8 +273,7 @@ func writeImage(t *testing.T, o Options) {
 	}
 }
 
-// The script is given to the real sfdisk, and read by both of our readers and
-// by sgdisk.
+// The real sfdisk reads the script. Both of our readers and sgdisk read the result.
 func TestRealTable(t *testing.T) {
 	for name, w := range map[string]Want{
 		"plain-512": want(8*gib, 512, 0), "plain-4096": want(8*gib, 4096, 0),
@@ -293,7 +292,7 @@ func TestRealTable(t *testing.T) {
 				t.Error(err)
 			}
 
-			if w.SectorSize == 512 { // all that these can see in a file
+			if w.SectorSize == 512 { // the only size that these read from a file
 				out, err := exec.Command("sfdisk", "--json", o.Disk).Output()
 				if err != nil {
 					t.Fatal(err)
@@ -324,7 +323,7 @@ func TestRealTable(t *testing.T) {
 				}
 			}
 
-			// And the whole step, but for the writing.
+			// The whole step, without the writing.
 			f := sys.NewFake(t)
 			expect(f, o, asDump(o))
 			if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
@@ -484,7 +483,7 @@ func FuzzParseDump(f *testing.F) {
 				t.Fatalf("partition %d has number %d", i+1, p.Number)
 			}
 		}
-		// Only the very table that was asked for passes.
+		// Only exactly the planned table passes.
 		if compare(o, seen, "") == nil && !slices.Equal(seen.Partitions, ps) {
 			t.Fatalf("%s passes", data)
 		}

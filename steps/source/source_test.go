@@ -65,7 +65,7 @@ type want struct {
 }
 
 // said is the last line of an install that builds.
-const said = "how much room it needs is not known before it is built; the root will have 0 MiB"
+const said = "the size of the system is not known before the build; the root will have 0 MiB"
 
 func cases(dir string) []want {
 	clone := dir + "/repo"
@@ -175,7 +175,7 @@ func (w want) expect(f *sys.Fake, n int) (last *sys.Call) {
 func TestCommands(t *testing.T) {
 	for _, c := range cases(t.TempDir()) {
 		t.Run(c.name, func(t *testing.T) {
-			// An earlier try has left a clone behind.
+			// An earlier run has left a clone.
 			if err := errors.Join(os.MkdirAll(c.o.Dir, 0o700), os.WriteFile(c.o.Dir+"/old", nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestFailures(t *testing.T) {
 			t.Run(fmt.Sprint(c.name, ", command ", failing), func(t *testing.T) {
 				f := sys.NewFake(t)
 				c.expect(f, failing+1).Fails(128, "fatal: no")
-				if failing > 0 { // what was done before is taken back
+				if failing > 0 { // what was done before is undone
 					for _, argv := range c.undos {
 						f.Expect(argv...)
 					}
@@ -245,7 +245,7 @@ func TestPrebuiltThatIsNotThere(t *testing.T) {
 	}
 }
 
-// Nobody answers what git or ssh would ask.
+// git and ssh must not ask questions.
 func TestGitAsksNothing(t *testing.T) {
 	for _, c := range cases("/d") {
 		for _, a := range enginetest.Shown(Ops(c.o)...) {
@@ -256,8 +256,8 @@ func TestGitAsksNothing(t *testing.T) {
 	}
 }
 
-// The real git and install: clone of a repo on this machine, at a tag, with a
-// key in a file of 600.
+// The real git and install: a clone of a repo on this machine, at a tag, with a key in a file
+// of mode 600.
 func TestRealClone(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("git is needed: ./bootstrap installs it")

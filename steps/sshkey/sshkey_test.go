@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 	o := options(t)
 	ssh := filepath.Join(o.Root, "home/u/.ssh")
 	for try := range 3 {
-		if try == 2 { // a run that was cut short
+		if try == 2 { // after an interrupted run
 			if err := errors.Join(os.Remove(filepath.Join(ssh, "config")), os.WriteFile(filepath.Join(ssh, "config.new"), []byte("half"), 0o644),
 				os.WriteFile(filepath.Join(ssh, keyName), []byte("half"), 0o600)); err != nil {
 				t.Fatal(err)
@@ -63,8 +63,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Everything of the user's belongs to the user; who may not give it away is
-// told so.
+// Everything belongs to the user. Without the right to change owners, the step fails.
 func TestOwner(t *testing.T) {
 	o := options(t)
 	o.UID, o.GID = 12345, 54321
@@ -111,7 +110,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 			}
 		})
 	}
-	// A file is replaced, not followed.
+	// A link in place of a file is replaced, not followed.
 	outside := filepath.Join(t.TempDir(), "precious")
 	o := options(t)
 	if err := errors.Join(os.WriteFile(outside, []byte("keep"), 0o600), os.MkdirAll(filepath.Join(o.Root, o.dir()), 0o700),
