@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,13 +24,7 @@ import (
 // EngineProcess starts and follows engines for the screens. An engine is the headless
 // program in a process of its own. Screens know it by its files only, so other screens can
 // take over.
-type EngineProcess struct {
-	Paths engine.Paths
-
-	mu     sync.Mutex
-	stderr *bytes.Buffer // of the last engine that was started
-	exited chan struct{}
-}
+type EngineProcess struct{ Paths engine.Paths }
 
 // engineStart bounds how long an engine may take to create its events file.
 const engineStart = time.Minute
@@ -121,9 +114,6 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 	}
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }() // its events say how it ended
-	p.mu.Lock()
-	p.stderr, p.exited = stderr, exited
-	p.mu.Unlock()
 	return p.awaitEvents(cmd, exited, stderr)
 }
 

@@ -31,7 +31,7 @@ func TestUnattendable(t *testing.T) {
 		{"data, by a trick", "/dev/disk/by-id/../../sda", disk([]string{"ext4 photos"}), false, "holds data"},
 		{"data, by id", "/dev/disk/by-id/ata-X", disk([]string{"ext4 photos"}), false, ""},
 		{"installed already", "/dev/disk/by-id/ata-X", disk([]string{"ext4"}, block.Device{Name: "sda2", Label: "DEMO-ROOT"}), false, "demo is installed there already"},
-		{"begun", "/dev/disk/by-id/ata-X", disk([]string{"a table"}, block.Device{Name: "sda2", PartLabel: "DEMO-ROOT"}), false, "or its install is unfinished"},
+		{"unfinished", "/dev/disk/by-id/ata-X", disk([]string{"a table"}, block.Device{Name: "sda2", PartLabel: "DEMO-ROOT"}), false, "or its install is unfinished"},
 		{"another host's", "/dev/disk/by-id/ata-X", disk([]string{"ext4"}, block.Device{Name: "sda2", Label: "OTHER-ROOT"}), false, ""},
 		{"installed with LUKS", "/dev/disk/by-id/ata-X", disk([]string{"LUKS"}, block.Device{Name: "sda2", Label: luks.Labels.LUKS}), true, "installed there already"},
 	} {

@@ -197,15 +197,7 @@ func (j journal) store(boot string) error {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close(), syncDir(dir), syncDir(boot))
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(err, f.Sync(), f.Close(), sys.SyncDir(dir), sys.SyncDir(boot))
 }
 
 // standIn returns the answers with a placeholder for the passphrase, for a plan that is only

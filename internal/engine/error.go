@@ -44,21 +44,26 @@ func NewError(step Name, err error) *Error {
 	return e
 }
 
+// codeOf returns the exit code of an error, or CodeOK for nil.
+func codeOf(err error) Code {
+	if err == nil {
+		return sys.CodeOK
+	}
+	return NewError("", err).Code
+}
+
 // IsBusy returns whether err says that another install is running.
-func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBusy }
+func IsBusy(err error) bool { return codeOf(err) == sys.CodeBusy }
 
 // IsUsage returns whether err is that of a wrong answer or flag.
-func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
+func IsUsage(err error) bool { return codeOf(err) == sys.CodeUsage }
 
 // IsUnproven returns whether err says that everything was written and a proof failed.
-func IsUnproven(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBootProof }
+func IsUnproven(err error) bool { return codeOf(err) == sys.CodeBootProof }
 
 // IsStopped returns whether a signal stopped the run.
 func IsStopped(err error) bool {
-	if err == nil {
-		return false
-	}
-	code := NewError("", err).Code
+	code := codeOf(err)
 	return code == sys.CodeInterrupt || code == sys.CodeTerminated
 }
 

@@ -21,7 +21,7 @@ const tailLines = 20
 // standard error to onErr, or logs it.
 func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
 	if !c.Quiet {
-		m.Reporter.Command(c)
+		m.Command(c)
 	}
 	ctx, heard, deaf := listen(ctx, c)
 	defer deaf()

@@ -126,3 +126,30 @@ func WriteFile(name string, data []byte, mode fs.FileMode) error {
 	}
 	return os.Rename(tmp.Name(), name)
 }
+
+// WriteIn replaces a file below a folder atomically, with mode 600 and this owner (-1: this
+// process's). It removes the part that an interrupted run left.
+func WriteIn(root *os.Root, name string, data []byte, uid, gid int) error {
+	tmp := name + ".new"
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chown(uid, gid), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return root.Rename(tmp, name)
+}
+
+// SyncDir writes the entries of a folder out to its disk.
+func SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

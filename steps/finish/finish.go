@@ -69,11 +69,7 @@ func forget(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	esp, err := os.Open(path.Dir(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(esp.Sync(), esp.Close())
+	return sys.SyncDir(path.Dir(dir))
 }
 
 // KeepLogs copies the logs to the target, readable by root only.

@@ -27,21 +27,21 @@ func newKey(t *testing.T) []byte {
 	return []byte("# a comment\n" + id.String() + "\n")
 }
 
-// told is a Fake whose notes can be read while a step runs.
-type told struct {
+// waiter is a Fake whose notes can be read while a step runs.
+type waiter struct {
 	*sys.Fake
 	mu sync.Mutex
 	c  chan string
 }
 
-func (w *told) Warn(line string) { w.c <- line }
-func (w *told) Waiting(x sys.Waiting) {
+func (w *waiter) Warn(line string) { w.c <- line }
+func (w *waiter) Waiting(x sys.Waiting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Fake.Waiting(x)
 }
 
-func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, chan error) {
+func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *waiter, chan error) {
 	t.Helper()
 	dir := t.TempDir()
 	pub, _, err := ed25519.GenerateKey(nil)
@@ -62,7 +62,7 @@ func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, c
 		Addresses: func() []string { return []string{"10.0.2.15", "fd00::1"} },
 		HostKey:   hostKey, Skip: filepath.Join(dir, "skip"), Every: time.Millisecond,
 	}
-	s := &told{Fake: sys.NewFake(t), c: make(chan string, 10)}
+	s := &waiter{Fake: sys.NewFake(t), c: make(chan string, 10)}
 	done := make(chan error, 1)
 	go func() { done <- enginetest.Run(t.Context(), s, AwaitOps(o)...) }()
 	return o, s, done
@@ -191,7 +191,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 		Root: dir, Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
 		Fits: func(context.Context, sys.System, []byte) error { return errors.New("it is another host's") },
 	}
-	s := &told{Fake: sys.NewFake(t), c: make(chan string, 1)}
+	s := &waiter{Fake: sys.NewFake(t), c: make(chan string, 1)}
 	go func() { <-s.c; cancel(stop) }()
 	if err := enginetest.Run(ctx, s, AwaitOps(o)...); !errors.Is(err, stop) {
 		t.Error(err)

@@ -65,19 +65,7 @@ func write(o Options) error {
 		return err
 	}
 	defer root.Close()
-	tmp := o.path() + ".new"
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(o.Key)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return root.Rename(tmp, o.path())
+	return sys.WriteIn(root, o.path(), o.Key, -1, -1)
 }
 
 // RemoveOps remove an identity that the install does not use, and parts of one.

@@ -85,12 +85,12 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(filepath.Join(o.Root, dir)); len(names) != 1 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
-		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "AGE-SECRET") {
-			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
+		shown, err := json.Marshal(enginetest.Shown(Ops(o)...))
+		if err != nil || strings.Contains(string(shown)+strings.Join(f.Logged, ""), "AGE-SECRET") {
+			t.Errorf("shown %s, logged %q, %v", shown, f.Logged, err)
 		}
-		if !strings.Contains(string(told), o.Root+"/etc/age/demo.agekey") {
-			t.Errorf("%s", told)
+		if !strings.Contains(string(shown), o.Root+"/etc/age/demo.agekey") {
+			t.Errorf("%s", shown)
 		}
 	}
 }

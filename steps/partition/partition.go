@@ -47,9 +47,7 @@ func Ops(o Options) []engine.Op {
 		engine.Do("make the kernel read the table through the descriptor that holds the disk", o.reread).Once(),
 		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them", o.handOver),
 		engine.Run(sys.Cmd{Does: "wait for the partitions to appear", Argv: []string{"udevadm", "settle"}}),
-		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, func(s sys.System, out []byte) error {
-			return o.verify(s, out)
-		}),
+		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, o.verify),
 	}
 }
 

@@ -89,8 +89,8 @@ func TestPin(t *testing.T) {
 	if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(*said, "\n"), "config repo at revision "+first) {
-		t.Errorf("%q", *said)
+	if !strings.Contains(strings.Join(said.said, "\n"), "config repo at revision "+first) {
+		t.Errorf("%q", said.said)
 	}
 	// It stays on its branch, so that a later pull works.
 	if got := shell(t, o.Dir, "git pull --quiet; git log --format=%s; git branch --show-current"); got != "2\n1\nmain" {
@@ -135,3 +135,14 @@ func TestPrebuiltThatDoesNotEvaluate(t *testing.T) {
 		t.Errorf("%s, %q", facts, f.Logged)
 	}
 }
+
+// lines is a Reporter that records lines.
+type lines struct {
+	sys.Silent
+	said []string
+}
+
+func (l *lines) Command(c sys.Cmd)  { l.Log(c.String()) }
+func (l *lines) Log(line string)    { l.said = append(l.said, line) }
+func (l *lines) Warn(line string)   { l.Log(line) }
+func (l *lines) Proven(line string) { l.Log(line) }

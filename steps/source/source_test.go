@@ -21,41 +21,6 @@ const (
 	secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n"
 )
 
-func TestAddress(t *testing.T) {
-	for remote, want := range map[string]string{
-		"":                                   "",
-		"/srv/git/x.git":                     "",
-		"file:///srv/git/x.git":              "",
-		"https://github.com/a/b.git":         "github.com:443",
-		"http://host/x":                      "host:80",
-		"https://host:8443/x":                "host:8443",
-		"git://10.0.2.100/nix-config.git":    "10.0.2.100:9418",
-		"ssh://git@host/x":                   "host:22",
-		"ssh://git@host:2222/x":              "host:2222",
-		"git+ssh://git@host/x":               "host:22",
-		"git+https://host/x":                 "host:443",
-		"https://[2001:db8::1]/x":            "[2001:db8::1]:443",
-		"ssh://git@[2001:db8::1]:2222/x":     "[2001:db8::1]:2222",
-		"git@github.com:a/b.git":             "github.com:22",
-		"host:a/b":                           "host:22",
-		"git@[2001:db8::1]:a/b":              "[2001:db8::1]:22",
-		"[2001:db8::1]:a/b":                  "[2001:db8::1]:22",
-		"git@host:path/[x]:y":                "host:22",
-		"relative/path":                      "",
-		"./odd:name":                         "",
-		"../odd:name":                        "",
-		"unknown://host/x":                   "",
-		"https:///nohost":                    "",
-		"https://bad host/x":                 "",
-		"git+file:///srv/git/x.git":          "",
-		"https://user:pass@example.com:99/x": "example.com:99",
-	} {
-		if got := Address(remote); got != want {
-			t.Errorf("Address(%q) = %q, want %q", remote, got, want)
-		}
-	}
-}
-
 type want struct {
 	name  string
 	o     Options
@@ -197,9 +162,9 @@ func TestCommands(t *testing.T) {
 			if err := f.Unwind(t.Context()); err != nil {
 				t.Error(err)
 			}
-			told, err := json.Marshal(enginetest.Shown(Ops(c.o)...))
-			if err != nil || strings.Contains(string(told), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
-				t.Errorf("the key is told, or %v", err)
+			shown, err := json.Marshal(enginetest.Shown(Ops(c.o)...))
+			if err != nil || strings.Contains(string(shown), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
+				t.Errorf("the key is shown, or %v", err)
 			}
 		})
 	}
@@ -298,11 +263,11 @@ func TestRealClone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !slices.Contains(*said, "config repo at revision "+first) {
-		t.Errorf("not at the tag: %q", *said)
+	if !slices.Contains(said.said, "config repo at revision "+first) {
+		t.Errorf("not at the tag: %q", said.said)
 	}
-	if strings.Contains(strings.Join(*said, "\n"), "hunter2") {
-		t.Errorf("the key is told: %q", *said)
+	if strings.Contains(strings.Join(said.said, "\n"), "hunter2") {
+		t.Errorf("the key is shown: %q", said.said)
 	}
 	out, err := exec.Command("git", "-C", o.Dir, "remote", "get-url", "origin").Output()
 	if err != nil || strings.TrimSpace(string(out)) != o.Remote {
@@ -326,12 +291,3 @@ func TestRealClone(t *testing.T) {
 		t.Errorf("%+v", fault)
 	}
 }
-
-type lines []string
-
-func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
-func (l *lines) Log(line string)       { *l = append(*l, line) }
-func (l *lines) Warn(line string)      { *l = append(*l, line) }
-func (l *lines) Proven(line string)    { *l = append(*l, line) }
-func (l *lines) Waiting(sys.Waiting)   {}
-func (*lines) Progress(_ sys.Progress) {}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 
@@ -56,14 +55,12 @@ func write(o Options) error {
 			return err
 		}
 	}
+	err = sys.WriteIn(root, path.Join(o.dir(), keyName), o.Key, o.UID, o.GID)
 	if o.GitHost == "" {
-		return file(root, path.Join(o.dir(), keyName), o.Key, o)
+		return err
 	}
 	config := fmt.Sprintf("Host %s\n  IdentityFile ~/.ssh/%s\n  IdentitiesOnly yes\n", o.GitHost, keyName)
-	return errors.Join(
-		file(root, path.Join(o.dir(), keyName), o.Key, o),
-		file(root, path.Join(o.dir(), "config"), []byte(config), o),
-	)
+	return errors.Join(err, sys.WriteIn(root, path.Join(o.dir(), "config"), []byte(config), o.UID, o.GID))
 }
 
 // own creates a directory that belongs to the user, with mode 700.
@@ -72,21 +69,4 @@ func own(root *os.Root, dir string, o Options) error {
 		return err
 	}
 	return errors.Join(root.Chmod(dir, 0o700), root.Lchown(dir, o.UID, o.GID))
-}
-
-// file writes a file atomically, also over that of an earlier run.
-func file(root *os.Root, name string, data []byte, o Options) error {
-	tmp := name + ".new"
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chown(o.UID, o.GID), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return root.Rename(tmp, name)
 }

@@ -53,12 +53,12 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(ssh); len(names) != 2 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
-		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "hunter2") {
-			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
+		shown, err := json.Marshal(enginetest.Shown(Ops(o)...))
+		if err != nil || strings.Contains(string(shown)+strings.Join(f.Logged, ""), "hunter2") {
+			t.Errorf("shown %s, logged %q, %v", shown, f.Logged, err)
 		}
-		if want := fmt.Sprintf("owner %d:%d", o.UID, o.GID); !strings.Contains(string(told), want) || !strings.Contains(string(told), ssh+"/id_deploy") {
-			t.Errorf("told %s", told)
+		if want := fmt.Sprintf("owner %d:%d", o.UID, o.GID); !strings.Contains(string(shown), want) || !strings.Contains(string(shown), ssh+"/id_deploy") {
+			t.Errorf("shown %s", shown)
 		}
 	}
 }
