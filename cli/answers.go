@@ -32,7 +32,7 @@ func (f *installFlags) register(c *cobra.Command) {
 	p := engine.DefaultPaths()
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or a path to a host.toml")
-	fl.StringVar(&f.disk, "disk", "", "the target disk, by any of its paths; default $INSTALL_DISK, else the best disk if one clearly is")
+	fl.StringVar(&f.disk, "disk", "", "the target disk, by any of its paths; default $INSTALL_DISK, else the best one, if the choice is clear")
 	f.passphrase = secretFlag{name: "passphrase", line: true}
 	f.passphrase.register(c, "passphrase-file", "read the LUKS passphrase from this file; a line break at its end is ignored", "read the LUKS passphrase from this open file descriptor")
 	f.recovery = secretFlag{name: "recovery-key", line: true}

@@ -36,7 +36,7 @@ func flashCommand() *cobra.Command {
 	}
 	f.task.register(c)
 	fl := c.Flags()
-	fl.StringVar(&f.confirm, "confirm", "", "the word yes: write without asking")
+	fl.StringVar(&f.confirm, "confirm", "", "the word yes; without it, flash asks")
 	fl.StringVar(&f.sha256, "sha256", "", "the SHA-256 of the image file, in hex; refuse any other")
 	fl.BoolVar(&f.unmount, "unmount", false, "unmount the stick first if it is mounted")
 	fl.BoolVar(&f.noEject, "no-eject", false, "do not eject the stick at the end")

@@ -40,10 +40,10 @@ func installCommand() *cobra.Command {
 		}),
 	}
 	what.register(c)
-	c.Flags().StringVar(&confirm, "confirm", "", "the word yes: install")
+	c.Flags().StringVar(&confirm, "confirm", "", "the word yes; without it, nothing is installed")
 	c.Flags().StringVar(&format, "log-format", "text", "text, or json with one event a line")
 	c.Flags().StringVar(&what.planFile, "plan", "", "carry out exactly the plan in this file, from `plan --json`; if anything differs, refuse and say what")
-	c.Flags().BoolVar(&what.unattended, "unattended", false, "replaces --confirm yes on a machine without an operator, and refuses whatever needs one")
+	c.Flags().BoolVar(&what.unattended, "unattended", false, "replaces --confirm yes on a machine without an operator, and refuses what an operator must decide")
 	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
 }

@@ -55,7 +55,7 @@ func relabelCommand() *cobra.Command {
 	f.register(c)
 	c.Flags().StringVar(&host, "host", "", "the host that this machine is: a known name, or a path to a host.toml")
 	c.Flags().StringVar(&root, "root", "/", "where the host's root is mounted, if another system is running")
-	c.Flags().StringVar(&confirm, "confirm", "", "the word yes: change the labels")
+	c.Flags().StringVar(&confirm, "confirm", "", "the word yes; without it, the labels do not change")
 	return c
 }
 

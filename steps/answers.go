@@ -149,19 +149,18 @@ func (a Answers) Validate() error {
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
 	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
 		return engine.Usage("leave the recovery key out", "%s is not encrypted, so a recovery key would open nothing", h.TargetHost)
-	case Typable("recovery key", a.RecoveryKey) != nil:
-		return Typable("recovery key", a.RecoveryKey)
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
 		return engine.Usage("choose another recovery key", "the recovery key is the passphrase")
 	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
 		return engine.Usage("use vm, or leave it out", "invalid --prove-boot %q", a.ProveBoot)
-	case Typable("passphrase", a.Passphrase) != nil:
-		return Typable("passphrase", a.Passphrase)
 	case h.Prebuilt && a.System == "":
 		return engine.Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s needs a prebuilt system, and %s has none", h.TargetHost, Medium)
 	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
 		return engine.Usage("give the store path that `readlink -f result` prints", "%q is not a store path", a.System)
+	}
+	if err := cmp.Or(Typable("passphrase", a.Passphrase), Typable("recovery key", a.RecoveryKey)); err != nil {
+		return err
 	}
 	if a.Ref != "" {
 		h.RepoRef = a.Ref

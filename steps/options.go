@@ -16,7 +16,7 @@ var Options = []Option{
 	{Flag: "ref", Usage: "the branch, tag or commit of the config repo; default: the host's repoRef, else the medium's revision, else the remote's HEAD", Text: func(a *Answers) *string { return &a.Ref }},
 	{Flag: "source", Usage: "clone the config repo from this copy; default for a prebuilt host: the medium's", Text: func(a *Answers) *string { return &a.Source }},
 	{Flag: "system", Usage: "install this prebuilt toplevel from the local store; default for a prebuilt host: the medium's", Text: func(a *Answers) *string { return &a.System }},
-	{Flag: "prove-boot", Usage: "vm: at the end, boot the installed disk in a virtual machine, read-only; needs qemu and OVMF", Text: func(a *Answers) *string { return &a.ProveBoot }},
+	{Flag: "prove-boot", Usage: "how to prove at the end that the disk boots: vm starts it in a virtual machine, read-only; needs qemu and OVMF", Text: func(a *Answers) *string { return &a.ProveBoot }},
 	{Flag: "no-age-identity", Usage: "do not wait for an age identity; the host cannot decrypt its secrets until it has one", Switch: func(a *Answers) *bool { return &a.NoAgeIdentity }},
 	{Flag: "skip-verify", Usage: "do not hash the installed store paths again at the end", Switch: func(a *Answers) *bool { return &a.SkipVerify }},
 	{Flag: "resume", Usage: "resume the unfinished install of the same host on the same disk, also after a power cut; needs the passphrase again", Switch: func(a *Answers) *bool { return &a.Resume }},
