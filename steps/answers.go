@@ -90,7 +90,7 @@ const Medium = "/iso/auto-installer"
 // FromMedium fills the empty answers from the medium in dir, and reads the host's
 // folder below hosts.
 func (a *Answers) FromMedium(dir, hosts string) {
-	if rev := MediumRevision(dir); commit.MatchString(rev) {
+	if rev := MediumRevision(dir); source.IsCommit(rev) {
 		a.medium.Revision = rev
 	} else {
 		a.medium.Changed = rev
@@ -124,9 +124,6 @@ func exists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
 }
-
-// commit matches the full hash of a git commit, SHA-1 or SHA-256.
-var commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // MediumRevision returns the commit of the config repo that the medium in dir was built
 // from, or an empty string.

@@ -75,7 +75,7 @@ func (b *builder) list(commands []string) []entry {
 		clone, build = 2, 50
 	}
 	return []entry{
-		{true, stepPreflight, check, 0, "check the machine", preflightOps(b.preflight(commands))},
+		{true, stepPreflight, check, 0, "check the machine", []engine.Op{engine.Whole(b.preflight(commands), preflight.Actions, preflight.Run)}},
 		{withVM, stepVM, check, 0, "verify that a virtual machine can start", []engine.Op{engine.Whole(b.vm(), vm.ReadyActions, vm.Ready)}},
 		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container of the unfinished install", encrypt.TryOps(b.luks())},
 		{b.unstarted, stepUnstarted, check, 0, "verify that the system on the disk was never started", mount.UnstartedOps(b.part(2))},
@@ -143,10 +143,6 @@ func commands(list []engine.Step) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-func preflightOps(o preflight.Options) []engine.Op {
-	return []engine.Op{engine.Whole(o, preflight.Actions, preflight.Run)}
 }
 
 // outLink is the link that nix makes to the system that it has built.

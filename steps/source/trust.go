@@ -20,15 +20,17 @@ import (
 // GlobalKnownHostsFile). NixOS writes the first one from programs.ssh.knownHosts.
 var KnownHosts = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
 
-// whole matches the full hash of a commit. git never takes a branch or tag of that name for it
-// (gitrevisions(7)).
-var whole = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+// IsCommit returns whether a name is the full hash of a commit, SHA-1 or SHA-256. git never
+// takes a branch or tag of that name for it (gitrevisions(7)).
+func IsCommit(name string) bool { return fullHash.MatchString(name) }
+
+var fullHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // Untrusted returns why the clone may be from an impostor, or an empty string. The hash of a
 // commit covers all of its files, so a pinned clone needs no trust in the server.
 func (o Options) Untrusted(knownHosts []string) string {
 	address := Address(o.Remote)
-	pinned := whole.MatchString(o.Ref) || o.Ref == "" && whole.MatchString(o.Pin)
+	pinned := IsCommit(o.Ref) || o.Ref == "" && IsCommit(o.Pin)
 	if o.Local != "" || address == "" || pinned {
 		return ""
 	}
