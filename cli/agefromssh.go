@@ -15,10 +15,10 @@ import (
 func ageFromSSHCommand() *cobra.Command {
 	var public bool
 	c := &cobra.Command{
-		Use: "age-from-ssh FILE", Short: "Make an age identity of an ssh-ed25519 key, as ssh-to-age does",
-		Long: "Make an age identity of an ssh-ed25519 private key and write it to standard output, or with\n" +
-			"--public the recipient of each public key in FILE, as ssh-to-age does: a .pub file, or what\n" +
-			"ssh-keyscan prints.",
+		Use: "age-from-ssh FILE", Short: "Convert an ssh-ed25519 key to an age identity, like ssh-to-age",
+		Long: "Convert an ssh-ed25519 private key to an age identity and print it. With --public, print\n" +
+			"the recipient of each public key in FILE, like ssh-to-age: FILE is a .pub file, or the\n" +
+			"output of ssh-keyscan.",
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			key, err := readSecretFile("FILE", args[0])
@@ -42,7 +42,7 @@ func ageFromSSHCommand() *cobra.Command {
 	return c
 }
 
-// printRecipients prints those of public key lines or of a private key, one a line.
+// printRecipients prints the recipient of each public key line, or of a private key.
 func printRecipients(cmd *cobra.Command, key []byte) error {
 	if bytes.HasPrefix(bytes.TrimSpace(key), []byte("-----BEGIN ")) {
 		id, err := secrets.FromSSH(key, func() ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
@@ -58,7 +58,7 @@ func printRecipients(cmd *cobra.Command, key []byte) error {
 		return notSSH(err)
 	}
 	if skipped > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "warning: skipped %d keys of other types: only ssh-ed25519 keys have an age recipient\n", skipped)
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: skipped %d keys of other types: only an ssh-ed25519 key has an age recipient\n", skipped)
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(recipients, "\n"))
 	return err
@@ -69,11 +69,11 @@ func notSSH(err error) error {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
 		return engine.Usage("type it again", "%v", err)
 	case errors.Is(err, errNotTyped):
-		return engine.Usage("run it again, or give the public half with --public", "%v", err)
+		return engine.Usage("run it again, or give the public key with --public", "%v", err)
 	case errors.Is(err, secrets.ErrPublic):
 		return engine.Usage("name the private key, or add --public for the recipient", "%v", err)
 	case errors.Is(err, secrets.ErrNeedsPassphrase):
-		return engine.Usage("run it on a terminal, or give the public half with --public", "the key cannot be read: %v", err)
+		return engine.Usage("run it on a terminal, or give the public key with --public", "cannot read the key: %v", err)
 	}
 	return engine.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
 }

@@ -15,7 +15,7 @@ import (
 	"auto-installer/steps"
 )
 
-// installFlags are the answers, as flags.
+// installFlags are the answers of an install, as flags.
 type installFlags struct {
 	steps.Answers
 	host, disk, bundle             string
@@ -31,21 +31,21 @@ type installFlags struct {
 func (f *installFlags) register(c *cobra.Command) {
 	p := engine.DefaultPaths()
 	fl := c.Flags()
-	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or the path of a host.toml")
-	fl.StringVar(&f.disk, "disk", "", "the disk to install to, any path of it; default $INSTALL_DISK, else the best one if that is clear")
+	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or a path to a host.toml")
+	fl.StringVar(&f.disk, "disk", "", "the target disk, by any of its paths; default $INSTALL_DISK, else the best one, if the choice is clear")
 	f.passphrase = secretFlag{name: "passphrase", line: true}
-	f.passphrase.register(c, "passphrase-file", "read the LUKS passphrase from this file; one line break at its end is not part of it", "read the LUKS passphrase from this open file descriptor")
+	f.passphrase.register(c, "passphrase-file", "read the LUKS passphrase from this file; a line break at its end is ignored", "read the LUKS passphrase from this open file descriptor")
 	f.recovery = secretFlag{name: "recovery-key", line: true}
-	f.recovery.register(c, "recovery-key-file", "add the recovery key in this file as a second key to the LUKS container", "read the recovery key from this open file descriptor")
+	f.recovery.register(c, "recovery-key-file", "add the recovery key in this file to the LUKS container, as a second key", "read the recovery key from this open file descriptor")
 	f.ageIdentity = secretFlag{name: "age-identity"}
 	f.ageIdentity.register(c, "age-identity", "the host's age identity file", "read the age identity from this open file descriptor")
 	f.deployKey = secretFlag{name: "deploy-key"}
-	f.deployKey.register(c, "deploy-key", "an ssh private key for the config repo, for the clone and for targetUser", "read the deploy key from this open file descriptor")
+	f.deployKey.register(c, "deploy-key", "the ssh private key that clones the config repo and is installed for targetUser", "read the deploy key from this open file descriptor")
 	f.bundlePass = secretFlag{name: "bundle-passphrase", line: true}
 	f.bundlePass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read the passphrase of the sealed keys from this open file descriptor")
-	fl.StringVar(&f.bundle, "bundle", "", "the host's sealed keys, age identity and deploy key; default: the medium's, if their passphrase is given")
-	fl.BoolVar(&f.noPower, "no-power", false, "stay on at the end, whatever the host says")
-	fl.BoolVar(&f.startOver, "start-over", false, "begin anew, although an unfinished install could be continued: it is forgotten, and the plan does not speak of it")
+	fl.StringVar(&f.bundle, "bundle", "", "the file of the host's sealed keys; default: those on the medium, if their passphrase is given")
+	fl.BoolVar(&f.noPower, "no-power", false, "leave the machine on at the end, whatever the host says")
+	fl.BoolVar(&f.startOver, "start-over", false, "start over and ignore an unfinished install that could be resumed")
 	for _, o := range steps.Options {
 		if o.Text != nil {
 			fl.StringVar(o.Text(&f.Answers), o.Flag, "", o.Usage)
@@ -63,7 +63,7 @@ func (f *installFlags) paths() engine.Paths {
 	return engine.Paths{Dir: engine.RunDir, Events: f.events, Log: f.log}
 }
 
-// answers reads the flags and the files that they name, all but the disk.
+// answers reads the flags and the files that they name. It does not choose the disk.
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
 	a := f.Answers
@@ -76,7 +76,10 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 		into *[]byte
 		from *secretFlag
 	}{
-		{&a.Passphrase, &f.passphrase}, {&a.RecoveryKey, &f.recovery}, {&a.AgeIdentity, &f.ageIdentity}, {&a.DeployKey, &f.deployKey},
+		{&a.Passphrase, &f.passphrase},
+		{&a.RecoveryKey, &f.recovery},
+		{&a.AgeIdentity, &f.ageIdentity},
+		{&a.DeployKey, &f.deployKey},
 		{&bundlePass, &f.bundlePass},
 	} {
 		if *secret.into, err = secret.from.read(); err != nil {
@@ -92,12 +95,12 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	return a, nil
 }
 
-// openBundle answers with the keys of the sealed bundle, if its passphrase is
-// given.
+// openBundle decrypts the sealed keys, if a passphrase is given, and adds them to the
+// answers.
 func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	if len(passphrase) == 0 {
 		if f.bundle != "" {
-			return engine.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: there is no passphrase to open it")
+			return engine.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: the sealed keys need a passphrase")
 		}
 		return nil
 	}
@@ -106,7 +109,7 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 		return err
 	}
 	if sealed == nil {
-		return engine.Usage("name it with --bundle", "there are no sealed keys of %s on this medium", a.Host.TargetHost)
+		return engine.Usage("name it with --bundle", "this medium has no sealed keys of %s", a.Host.TargetHost)
 	}
 	where := f.bundlePass.file
 	if where == "" {
@@ -120,10 +123,8 @@ func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
 	return nil
 }
 
-// An unattended install has nobody to be asked, and nobody who would see that
-// it goes wrong: --unattended stands for the word yes, and is stricter.
-
-// unattendedAnswers finds the host, and checks the files of the secrets.
+// unattendedAnswers finds the host and checks the files of the secrets. It is stricter
+// than --confirm yes, because no operator can answer a question or see a mistake.
 func (f *installFlags) unattendedAnswers() error {
 	if !f.unattended {
 		return nil
@@ -142,22 +143,22 @@ func (f *installFlags) unattendedAnswers() error {
 	return bad.err()
 }
 
-// onlyHost is the host.toml of a medium that is for one host.
+// onlyHost returns the host.toml of a medium that has one host.
 func onlyHost(dir string) (string, error) {
 	found, _ := filepath.Glob(filepath.Join(dir, "*", "host.toml")) // the pattern is good
 	switch len(found) {
 	case 0:
-		return "", engine.Usage("name the host with --host", "--unattended: the medium is for no host: there is none in %s", dir)
+		return "", engine.Usage("name the host with --host", "--unattended: the medium has no host in %s", dir)
 	case 1:
 		return found[0], nil
 	}
 	for i, f := range found {
 		found[i] = filepath.Base(filepath.Dir(f))
 	}
-	return "", engine.Usage("name one of them with --host", "--unattended: the medium is for several hosts: %s", strings.Join(found, ", "))
+	return "", engine.Usage("name one of them with --host", "--unattended: the medium has several hosts: %s", strings.Join(found, ", "))
 }
 
-// secretFiles yields the flags that name files of secrets.
+// secretFiles yields the flags that name a file with a secret.
 func (f *installFlags) secretFiles() iter.Seq2[string, *secretFlag] {
 	return func(yield func(string, *secretFlag) bool) {
 		_ = yield("--passphrase-file", &f.passphrase) && yield("--recovery-key-file", &f.recovery) && yield("--age-identity", &f.ageIdentity) &&
@@ -165,7 +166,7 @@ func (f *installFlags) secretFiles() iter.Seq2[string, *secretFlag] {
 	}
 }
 
-// exposed warns of the files of an install's secrets.
+// exposed returns a warning for each secret of the install that other users can read.
 func (f *installFlags) exposed() (list []string) {
 	for _, s := range f.secretFiles() {
 		list = append(list, exposed(s.file)...)

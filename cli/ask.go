@@ -18,18 +18,18 @@ import (
 	"auto-installer/tui"
 )
 
-// prompt asks on a command's terminal.
+// prompt asks on the terminal of a command.
 type prompt struct {
 	in       *bufio.Reader
 	out      io.Writer
-	terminal bool // someone is there to answer
+	terminal bool // whether in is a terminal
 }
 
 func ask(cmd *cobra.Command) prompt {
 	return prompt{bufio.NewReader(cmd.InOrStdin()), cmd.ErrOrStderr(), isTerminal(cmd.InOrStdin())}
 }
 
-// line asks for a line; an empty one is the default.
+// line asks for a line. An empty answer is the default.
 func (p prompt) line(question, otherwise string) (string, error) {
 	if otherwise != "" {
 		question += " [" + otherwise + "]"
@@ -37,7 +37,7 @@ func (p prompt) line(question, otherwise string) (string, error) {
 	fmt.Fprintf(p.out, "%s: ", question)
 	text, err := p.in.ReadString('\n')
 	if err != nil {
-		return "", engine.Usage("nothing was done; answer it next time", "the question was not answered")
+		return "", engine.Usage("run it again and answer; nothing was done", "the question was not answered")
 	}
 	return cmp.Or(strings.TrimSpace(text), otherwise), nil
 }
@@ -59,26 +59,31 @@ func (p prompt) yes(question string, otherwise bool) (bool, error) {
 	}
 }
 
-// confirm makes sure that the operator wants it: by the flag, else by the word yes
-// typed under what is said.
+// confirm verifies that the operator agrees: by the flag, or by typing the word yes
+// below these lines.
 func (p prompt) confirm(flag string, say ...string) error {
 	if flag == "yes" {
 		return nil
 	}
 	if flag != "" || !p.terminal {
-		return engine.Usage("look at what --dry-run shows; if that is what you want, add --confirm yes", "not confirmed: --confirm must be the word yes")
+		return notConfirmed("--dry-run")
 	}
 	for _, line := range say {
 		fmt.Fprintln(p.out, line)
 	}
-	if text, err := p.line("Type yes to go on", ""); err != nil || text != "yes" {
-		return engine.Usage("nothing was done; type the whole word yes next time", "not confirmed")
+	if text, err := p.line("Type yes to continue", ""); err != nil || text != "yes" {
+		return engine.Usage("run it again and type the whole word yes; nothing was done", "not confirmed")
 	}
 	return nil
 }
 
-// errNotTyped: Ctrl+D cancelled a passphrase prompt. The passphrase is missing then,
-// as without a terminal.
+// notConfirmed is the error of a --confirm that is not the word yes.
+func notConfirmed(shows string) error {
+	return engine.Usage("check what "+shows+" shows, then add --confirm yes", "not confirmed: --confirm must be the word yes")
+}
+
+// errNotTyped means that Ctrl+D cancelled a passphrase prompt. It unwraps to the error
+// of a missing passphrase.
 var errNotTyped error = notTyped{}
 
 type notTyped struct{}
@@ -86,7 +91,7 @@ type notTyped struct{}
 func (notTyped) Error() string { return "no passphrase was typed" }
 func (notTyped) Unwrap() error { return secrets.ErrNeedsPassphrase }
 
-// askPassphrase asks for one on the terminal, and does not show it.
+// askPassphrase asks for a passphrase on the terminal, which does not show it.
 func askPassphrase(question string) ([]byte, error) {
 	if !isTerminal(os.Stdin) {
 		return nil, secrets.ErrNeedsPassphrase
@@ -100,13 +105,13 @@ func askPassphrase(question string) ([]byte, error) {
 	return pass, err
 }
 
-// pauseAt shows an error on a kiosk's console, which the next start will clear.
+// pauseAt shows an error on a kiosk's console, which the next start clears.
 func pauseAt(err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) {
 		return
 	}
 	engine.WriteError(os.Stdout, asError(err))
-	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter starts the installer again.")
+	fmt.Println("\nA rescue shell is on tty2 (Alt+F2). Enter restarts the installer.")
 	enter := make(chan struct{})
 	go func() {
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
@@ -118,6 +123,6 @@ func pauseAt(err error) {
 	}
 }
 
-// pauseTime is how long an error stays: long enough to read it, and what is
-// mended meanwhile is seen soon.
+// pauseTime is how long an error stays: long enough to read it, and short enough for the
+// installer to come back soon after a repair.
 const pauseTime = time.Minute

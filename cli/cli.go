@@ -1,6 +1,5 @@
-// Package cli is the program's commands: a file a command. What all of them
-// share is in files of their own: cli.go (the list), errors.go, ask.go,
-// secrets.go, output.go.
+// Package cli holds the program's commands, one a file. The files that all commands
+// share are cli.go (the list), errors.go, ask.go, secrets.go and output.go.
 package cli
 
 import (
@@ -17,7 +16,7 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// Program is what the program says of itself.
+// Program is the program's name plate.
 type Program struct {
 	Banner  string
 	Version string
@@ -28,23 +27,23 @@ var program Program
 // Main runs the program with its command line, and returns its exit code.
 func Main(p Program) int {
 	program = p
-	// No core dump and no debugger of another user sees the secrets. A kernel
-	// without it (prctl(2), PR_SET_DUMPABLE) is not one that we run on.
+	// Other users cannot dump or debug the process, so they cannot read the secrets
+	// (prctl(2), PR_SET_DUMPABLE). It cannot fail on a supported kernel.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
-	// Nor does swap, not even that of the target. Without the right to lock any
-	// amount it fails, and there is nothing to be done (mlock(2)).
+	// The memory with the secrets is never swapped out, not even to the target's swap.
+	// Without root it fails beyond a small limit (mlock(2)), so only root tries.
 	if os.Geteuid() == 0 {
 		_ = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
 	}
 	return run(os.Args[1:], os.Stdout, os.Stderr)
 }
 
-// run is main with everything that a test wants to hold.
+// run is Main with the parameters that a test sets.
 func run(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:   "auto-installer",
-		Short: "Install a NixOS host from its flake, and prove that it will start",
-		Long:  program.Banner + "\nInstalls a NixOS host from its flake: everything that can fail is tried before the\nfirst write, and nothing is called done before the boot chain is proven.",
+		Short: "Install a NixOS host from its flake, and prove that it will boot",
+		Long:  program.Banner + "\nInstalls a NixOS host from its flake. It checks everything that can fail before the\nfirst write, and reports success only after the boot proof.",
 	}
 	var full screens
 	full.register(root)

@@ -11,7 +11,7 @@ import (
 func disksCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "disks", Short: "Show every block device: which would be installed to, and why the others are refused",
+		Use: "disks", Short: "List all disks: which one an install takes, and why others are refused",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			verdicts, err := steps.Disks(cmd.Context())

@@ -7,11 +7,11 @@ import (
 	"auto-installer/steps"
 )
 
-// engineCommand is what the screens start, in a session of its own: it installs
-// by the answers that they hand over.
+// engineCommand is started by the screens, in a session of its own. It installs with
+// the answers that they hand over.
 func engineCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "engine", Hidden: true, Short: "Install by the answers of the screens", Args: cobra.NoArgs,
+		Use: "engine", Hidden: true, Short: "Install with the answers of the screens", Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			h, err := steps.TakeHandover()
 			if err != nil {

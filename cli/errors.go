@@ -11,17 +11,17 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// asError gives every error the form that the operator sees. Commands return
-// errors of that form; what is not is from the flag parser.
+// asError turns any error into the form that the operator sees. An error of another form
+// comes from the flag parser.
 func asError(err error) *engine.Error {
 	if e, ok := errors.AsType[*engine.Error](err); ok {
 		return e
 	}
-	return engine.Usage("auto-installer --help shows the commands and their flags", "%v", err)
+	return engine.Usage("see auto-installer --help for the commands and their flags", "%v", err)
 }
 
-// does makes a command's function, whose errors are the operator's, and whose
-// output is for people: all of it goes through engine.Shown.
+// does wraps the function of a command: errors become the operator's, and all output
+// goes through engine.Shown.
 func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SetOut(engine.Shown{W: cmd.OutOrStdout()})
@@ -36,12 +36,12 @@ func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, 
 	}
 }
 
-// alreadyShown ends the program with a code and says no more.
+// alreadyShown ends the program with a code and prints nothing.
 type alreadyShown struct{ code engine.Code }
 
 func (a alreadyShown) Error() string { return fmt.Sprintf("exit code %d", a.code) }
 
-// problems are several errors of the operator's input, told together.
+// problems are several errors in the operator's input, reported together.
 type problems []*engine.Error
 
 func (p *problems) add(err error) {
@@ -50,7 +50,7 @@ func (p *problems) add(err error) {
 	}
 }
 
-// err is all of them as one, with the code of the first; nil if there is none.
+// err joins the problems into one error with the code of the first, or returns nil.
 func (p problems) err() error {
 	if len(p) == 0 {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"auto-installer/tasks/flash"
 )
 
-// flashFlags are those of flash.
+// flashFlags are the flags of flash.
 type flashFlags struct {
 	task                         taskFlags
 	confirm, sha256              string
@@ -24,22 +24,23 @@ type flashFlags struct {
 func flashCommand() *cobra.Command {
 	var f flashFlags
 	c := &cobra.Command{
-		Use: "flash IMAGE [DISK]", Short: "Write an ISO or disk image to a USB stick, and read it back",
+		Use: "flash IMAGE [DISK]", Short: "Write an ISO or disk image to a USB stick and verify it",
 		Long: "Write an ISO or disk image to a USB stick or memory card, and read it back.\n" +
-			"EVERYTHING ON THE STICK IS LOST. Only disks that are removable or on USB are taken,\n" +
-			"never one that the running system uses. Without DISK, those that can be taken are\n" +
-			"listed, and on a terminal you choose. Images in zstd, gzip and xz are unpacked on\n" +
-			"the fly. IMAGE.sha256 or SHA256SUMS beside the image is compared before any write.",
+			"EVERYTHING ON THE STICK IS LOST. It accepts only disks that are removable or on USB,\n" +
+			"and never one that the running system uses. Without DISK it lists the disks that it\n" +
+			"accepts, and on a terminal it asks for one. It decompresses zstd, gzip and xz images\n" +
+			"on the fly. Before any write it compares the image with IMAGE.sha256 or SHA256SUMS\n" +
+			"beside it.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: does(f.run),
 	}
 	f.task.register(c)
 	fl := c.Flags()
-	fl.StringVar(&f.confirm, "confirm", "", "the word yes: do not ask")
-	fl.StringVar(&f.sha256, "sha256", "", "the SHA-256 that the image file must have, in hex")
+	fl.StringVar(&f.confirm, "confirm", "", "the word yes; without it, flash asks")
+	fl.StringVar(&f.sha256, "sha256", "", "the SHA-256 of the image file, in hex; refuse any other")
 	fl.BoolVar(&f.unmount, "unmount", false, "unmount the stick first if it is mounted")
-	fl.BoolVar(&f.noEject, "no-eject", false, "leave the stick plugged in and ready for use")
-	fl.BoolVar(&f.verifyOnly, "verify-only", false, "only compare the stick with the image, and write nothing")
+	fl.BoolVar(&f.noEject, "no-eject", false, "do not eject the stick at the end")
+	fl.BoolVar(&f.verifyOnly, "verify-only", false, "compare the stick with the image, and write nothing")
 	return c
 }
 
@@ -58,7 +59,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	// Two sticks can be written to at once.
+	// The name of the disk is part of it, so that two sticks can be written at once.
 	name := "flash-" + filepath.Base(stick.Path)
 	if f.task.dryRun {
 		return f.task.run(cmd, name, p)
@@ -77,7 +78,7 @@ func (f *flashFlags) run(cmd *cobra.Command, args []string) error {
 	return f.task.run(cmd, name, p)
 }
 
-// stick is the disk that was named, or is chosen from those that there are.
+// stick returns the named disk, or lets the operator choose.
 func (f *flashFlags) stick(cmd *cobra.Command, args []string) (flash.Stick, error) {
 	if len(args) == 2 {
 		return flash.ChooseStick(cmd.Context(), args[1], f.verifyOnly)
@@ -92,7 +93,7 @@ func (f *flashFlags) stick(cmd *cobra.Command, args []string) (flash.Stick, erro
 // chooseStick lists sticks and asks for the number of one.
 func chooseStick(all []flash.Stick, image string, p prompt) (flash.Stick, error) {
 	if len(all) == 0 {
-		return flash.Stick{}, flash.NoStick("plug a USB stick in; `auto-installer disks` shows every disk", "there is no stick")
+		return flash.Stick{}, flash.NoStick("plug in a USB stick; `auto-installer disks` lists all disks", "no USB stick found")
 	}
 	var names []string
 	for i, s := range all {
@@ -100,13 +101,13 @@ func chooseStick(all []flash.Stick, image string, p prompt) (flash.Stick, error)
 	}
 	if !p.terminal {
 		return flash.Stick{}, flash.NoStick("name one: auto-installer flash "+sys.Quote([]string{image, all[0].ByID}),
-			"no disk is named\n  %s", strings.Join(names, "\n  "))
+			"no disk was named\n  %s", strings.Join(names, "\n  "))
 	}
-	fmt.Fprintf(p.out, "What can be written to:\n  %s\n", strings.Join(names, "\n  "))
+	fmt.Fprintf(p.out, "Disks that can be written to:\n  %s\n", strings.Join(names, "\n  "))
 	line, err := p.line("Number of the stick", "")
 	n, notNumber := strconv.Atoi(line)
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {
-		return flash.Stick{}, engine.Usage("nothing was done; type one of the numbers next time", "no stick was chosen")
+		return flash.Stick{}, engine.Usage("run it again and type one of the numbers; nothing was done", "no stick was chosen")
 	}
 	return all[n-1], nil
 }
@@ -118,7 +119,7 @@ func holds(s flash.Stick) string {
 	return ", holds " + strings.Join(s.Holds, ", ")
 }
 
-// mayUnmount makes sure that a mounted stick may be unmounted.
+// mayUnmount verifies that a mounted stick may be unmounted: by the flag or by asking.
 func (f *flashFlags) mayUnmount(cmd *cobra.Command, s flash.Stick) error {
 	if len(s.Mounted) == 0 || f.unmount {
 		return nil
@@ -132,15 +133,15 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s flash.Stick) error {
 	return flash.NoStick("unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
 }
 
-// warning is what is said above the word yes.
+// warning returns the lines above the question to confirm.
 func warning(i flash.Image, s flash.Stick, warnings []string) []string {
 	kind := i.Kind
 	if i.Compression != "" {
 		kind += ", " + i.Compression
 	}
-	content := "It is blank, as far as one can see."
+	content := "It looks blank."
 	if len(s.Holds) > 0 {
-		content = "LOST WILL BE: " + strings.Join(s.Holds, ", ")
+		content = "WILL BE ERASED: " + strings.Join(s.Holds, ", ")
 	}
 	lines := []string{
 		fmt.Sprintf("image  %s (%s, %s)", i.Path, block.FormatSize(i.FileSize), kind),

@@ -26,14 +26,14 @@ func TestChooseStick(t *testing.T) {
 		{"-1\n", ""},
 		{"/dev/sda\n", ""},
 		{"\n", ""},
-		{"1", ""}, // the terminal went away
+		{"1", ""}, // the terminal is gone
 	} {
 		var out bytes.Buffer
 		s, err := chooseStick(all, "a.iso", prompt{bufio.NewReader(strings.NewReader(c.typed)), engine.Shown{W: &out}, true})
 		if s.Path != c.chosen || (err == nil) != (c.chosen != "") {
 			t.Errorf("%q: %q, %v", c.typed, s.Path, err)
 		}
-		want := "What can be written to:\n" +
+		want := "Disks that can be written to:\n" +
 			"  1  /dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB), holds iso9660 nixos\n" +
 			"  2  /dev/sdb (Ultra\\e[31m Fit, serial B, 31 GiB, USB), blank\n" +
 			"Number of the stick: "
@@ -41,7 +41,7 @@ func TestChooseStick(t *testing.T) {
 			t.Errorf("shown was\n%s", out.String())
 		}
 	}
-	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // nobody to ask: never a choice
+	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // without a terminal, never a choice
 		_, err := chooseStick(sticks, "my image.iso", prompt{})
 		e, ok := errors.AsType[*engine.Error](err)
 		if !ok || e.Code != 4 || e.Hint == "" {

@@ -17,9 +17,8 @@ func followCommand() *cobra.Command {
 	var wait bool
 	c := &cobra.Command{
 		Use: "follow", Short: "Show a running or finished install",
-		Long: "Show a running or finished install from its first event to its last.\n" +
-			"It ends with the install's own exit code. With --wait it waits for an install\n" +
-			"if there is none, shows it, and waits for the next one.",
+		Long: "Show a running or finished install from its first event to its last, and exit with its\n" +
+			"exit code. With --wait, wait for an install, show it, and wait for the next one.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			watch, err := watcher(cmd.OutOrStdout(), format)
@@ -42,17 +41,17 @@ func followCommand() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&events, "events", engine.DefaultPaths().Events, "the events file to follow")
-	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
-	c.Flags().BoolVar(&wait, "wait", false, "wait for an install, and for the next one, until stopped")
+	c.Flags().StringVar(&format, "log-format", "text", "text, or json with one event a line")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for installs and show each, until stopped")
 	return c
 }
 
-// followAll shows one install after the other, until ctx ends.
+// followAll shows one install after another, until ctx ends.
 func followAll(ctx context.Context, process *steps.EngineProcess, w io.Writer, format string) error {
 	var last os.FileInfo
 	for {
 		if format == "text" {
-			fmt.Fprintln(w, "waiting for an install to begin")
+			fmt.Fprintln(w, "waiting for an install to start")
 		}
 		var err error
 		if last, err = process.Next(ctx, last); err != nil {

@@ -14,7 +14,7 @@ import (
 	"auto-installer/steps"
 )
 
-// paper is a buffer that is read while it is written.
+// paper is a buffer that can be read while it is written.
 type paper struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -32,7 +32,7 @@ func (p *paper) String() string {
 	return p.buf.String()
 }
 
-// With --wait it shows one install after the other, also after one that failed.
+// With --wait, follow shows one install after another, also after a failed one.
 func TestFollowWaits(t *testing.T) {
 	dir := t.TempDir()
 	events := filepath.Join(dir, "events.jsonl")

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a new pseudo-terminal (pty(7)): the side of the person, and that
-// of the program.
+// terminal returns both ends of a new pseudo-terminal (pty(7)): the operator's and the
+// program's.
 func terminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -39,7 +39,7 @@ func terminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-// echoes tells whether a terminal shows what is typed.
+// echoes returns whether a terminal shows what is typed.
 func echoes(t *testing.T, tty *os.File) bool {
 	t.Helper()
 	state, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
@@ -49,13 +49,13 @@ func echoes(t *testing.T, tty *os.File) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// atQuestion starts a command on a terminal, that asks for a passphrase there.
+// atQuestion starts a command that asks for a passphrase on a terminal.
 func atQuestion(t *testing.T, args ...string) (cmd *exec.Cmd, person, program *os.File) {
 	t.Helper()
 	person, program = terminal(t)
 	cmd = exec.Command("auto-installer", args...)
-	// Without standard output: fang asks a terminal there for its colours, and waits
-	// four seconds for the answer that this one does not give.
+	// Without standard output: on a terminal, fang would ask for its colours there and wait
+	// four seconds for an answer.
 	cmd.Stdin, cmd.Stderr = program, program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -63,14 +63,14 @@ func atQuestion(t *testing.T, args ...string) (cmd *exec.Cmd, person, program *o
 	}
 	for end := time.Now().Add(time.Minute); echoes(t, program); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			_ = cmd.Process.Kill() // it may have ended
+			_ = cmd.Process.Kill() // it may have ended already
 			t.Fatal("it asks for no passphrase")
 		}
 	}
 	return cmd, person, program
 }
 
-// lockedKey is an ssh key that a passphrase protects.
+// lockedKey is an ssh key with a passphrase.
 func lockedKey(t *testing.T) string {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key")
@@ -80,19 +80,18 @@ func lockedKey(t *testing.T) string {
 	return key
 }
 
-// told is all that a terminal shows, to the end of those who write to it.
-func told(t *testing.T, person, program *os.File) string {
+// shown returns what a terminal shows until all of its writers have closed it.
+func shown(t *testing.T, person, program *os.File) string {
 	t.Helper()
 	program.Close()
 	said, err := io.ReadAll(person)
-	if !errors.Is(err, unix.EIO) { // what a terminal says that nobody has open
+	if !errors.Is(err, unix.EIO) { // the error of a terminal that no process has open
 		t.Fatal(err)
 	}
 	return string(said)
 }
 
-// Ctrl+C at the question for a passphrase leaves a terminal that shows again
-// what is typed.
+// Ctrl+C at a passphrase prompt makes the terminal echo again.
 func TestCtrlCAtPassphrase(t *testing.T) {
 	cmd, person, program := atQuestion(t, "age-from-ssh", lockedKey(t))
 	if _, err := person.WriteString("half of it\x03"); err != nil {
@@ -105,19 +104,19 @@ func TestCtrlCAtPassphrase(t *testing.T) {
 	if !echoes(t, program) {
 		t.Error("the terminal shows nothing any more")
 	}
-	if said := told(t, person, program); strings.Contains(said, "half") {
+	if said := shown(t, person, program); strings.Contains(said, "half") {
 		t.Errorf("it shows %q", said)
 	}
 }
 
-// Ctrl+D ends the question, as if nobody were there to answer it.
+// Ctrl+D cancels a passphrase prompt.
 func TestCtrlDAtPassphrase(t *testing.T) {
 	for name, tt := range map[string]struct {
 		typed string
 		args  []string
 	}{
 		"at once":             {"\x04", []string{"age-from-ssh", lockedKey(t)}},
-		"a part, then twice":  {"begun\x04\x04", []string{"age-from-ssh", lockedKey(t)}},
+		"a part, then twice":  {"half a secret\x04\x04", []string{"age-from-ssh", lockedKey(t)}},
 		"of a new host":       {"\x04", []string{"new-host", "vega", "--remote", "https://example.org/x.git", "--repo", t.TempDir()}},
 		"the second time too": {"a passphrase\n\x04", []string{"new-host", "vega", "--remote", "https://example.org/x.git", "--repo", t.TempDir()}},
 	} {
@@ -136,8 +135,8 @@ func TestCtrlDAtPassphrase(t *testing.T) {
 			if !echoes(t, program) {
 				t.Error("the terminal shows nothing any more")
 			}
-			said := told(t, person, program)
-			if strings.Contains(said, "begun") || !strings.Contains(said, "no passphrase was typed") {
+			said := shown(t, person, program)
+			if strings.Contains(said, "half a secret") || !strings.Contains(said, "no passphrase was typed") {
 				t.Errorf("it shows %q", said)
 			}
 		})

@@ -14,7 +14,7 @@ import (
 func hostsCommand() *cobra.Command {
 	var check hostCheck
 	c := &cobra.Command{
-		Use: "hosts [HOST]...", Short: "List the hosts that this program knows, or check definitions",
+		Use: "hosts [HOST]...", Short: "List the known hosts, or check host definitions",
 		Long: "List the hosts that this program knows.\n" +
 			"With arguments, each a known name or the path of a host.toml: check those, and list what they install.\n" +
 			"With --facts, compare one of them with its own configuration, as the build of an installer ISO does.",
@@ -47,14 +47,14 @@ func hostHint() string {
 	return "one of: " + strings.Join(hosts.Names(), ", ") + "; or a path to a host.toml"
 }
 
-// loadHosts reads hosts that were named, all of them: what is wrong with each is
-// in the error, which has the code of the first.
+// loadHosts reads all named hosts. Its error has every problem, with the code of the
+// first.
 func loadHosts(names []string) ([]hosts.Host, error) {
 	var defs []hosts.Host
 	var bad problems
 	for _, name := range names {
 		if name == "" {
-			bad.add(engine.Usage(hostHint(), "a host's name is empty"))
+			bad.add(engine.Usage(hostHint(), "a host name is empty"))
 			continue
 		}
 		h, err := loadHost(name)

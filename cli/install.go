@@ -19,19 +19,18 @@ func installCommand() *cobra.Command {
 	var what installFlags
 	var confirm, format string
 	c := &cobra.Command{
-		Use: "install --host HOST --confirm yes", Short: "Install a host to a disk, without questions",
-		Long: "Install a host to a disk, without questions. EVERYTHING ON THE DISK IS LOST, unless --resume continues an install.\n" +
-			"All that can fail is tried before the first write. `plan` shows what will be done.\n" +
-			"If the host has secrets and no age identity was given, the install waits until one is sent.\n\n" +
-			"--unattended stands for --confirm yes, for a machine that nobody attends. The disk must be blank, or named\n" +
-			"by /dev/disk/by-id, and must not hold this host already; secrets come from files that root alone can read;\n" +
-			"a host that needs an age identity must be given it, or told to go without. Without --host, the only host\n" +
-			"of the medium is taken.",
+		Use: "install --host HOST --confirm yes", Short: "Install a host to a disk without asking",
+		Long: "Install a host to a disk without asking. EVERYTHING ON THE DISK IS LOST, unless --resume finishes an\n" +
+			"interrupted install. It checks everything that can fail before the first write. `plan` shows what it does.\n" +
+			"If the host has secrets and no age identity is given, the install waits until one is sent.\n\n" +
+			"--unattended replaces --confirm yes on a machine without an operator. The disk must be blank, or named by\n" +
+			"/dev/disk/by-id, and must not hold this host already. Every file with a secret must be readable by root\n" +
+			"only. A host that needs an age identity must get one, or --no-age-identity. Without --host, it installs\n" +
+			"the only host of the medium.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			if confirm != "yes" && (confirm != "" || !what.unattended) {
-				return engine.Usage("look at `auto-installer plan`; if that is what you want, add --confirm yes",
-					"not confirmed: --confirm must be the word yes")
+				return notConfirmed("`auto-installer plan`")
 			}
 			watch, err := watcher(cmd.OutOrStdout(), format)
 			if err != nil {
@@ -41,15 +40,15 @@ func installCommand() *cobra.Command {
 		}),
 	}
 	what.register(c)
-	c.Flags().StringVar(&confirm, "confirm", "", "must be the word yes")
-	c.Flags().StringVar(&format, "log-format", "text", "text or json: one event a line")
-	c.Flags().StringVar(&what.planFile, "plan", "", "do exactly the plan in this file, which `plan --json` wrote, or refuse and say what differs")
-	c.Flags().BoolVar(&what.unattended, "unattended", false, "nobody is there: stands for --confirm yes, and refuses what somebody should look at")
+	c.Flags().StringVar(&confirm, "confirm", "", "the word yes; without it, nothing is installed")
+	c.Flags().StringVar(&format, "log-format", "text", "text, or json with one event a line")
+	c.Flags().StringVar(&what.planFile, "plan", "", "carry out exactly the plan in this file, from `plan --json`; if anything differs, refuse and say what")
+	c.Flags().BoolVar(&what.unattended, "unattended", false, "replaces --confirm yes on a machine without an operator, and refuses what an operator must decide")
 	c.MarkFlagsMutuallyExclusive("plan", "resume")
 	return c
 }
 
-// install makes the answers of the flags, and installs by them.
+// install reads the answers from the flags and runs the install.
 func (f *installFlags) install(ctx context.Context, show func(engine.Event)) error {
 	if err := f.readPlan(); err != nil {
 		return err
@@ -59,7 +58,7 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 	}
 	host, err := loadHost(f.host)
 	if e, ok := errors.AsType[*engine.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
-		e.Hint = "the plan names the host alone: if `plan` was given the path of a host.toml, add --host with that path"
+		e.Hint = "the plan has only the name of the host: if you made it with --host and a path to a host.toml, add the same --host"
 	}
 	if err != nil {
 		return err
@@ -74,7 +73,7 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 			return err
 		}
 	}
-	// A wrong answer is refused before the machine is looked at.
+	// A wrong answer is an error before the installer reads the machine.
 	if err := a.Validate(); err != nil {
 		return err
 	}
@@ -87,8 +86,8 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 	})
 }
 
-// runInstall is the engine: from a plan, made when the machine is this program's
-// alone, to a machine that powers off.
+// runInstall is the engine. It opens the machine for itself, makes the plan, runs it and
+// powers off.
 func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event), prepare func(context.Context) (*steps.Install, error)) error {
 	if err := steps.NeedRoot(); err != nil {
 		return err
@@ -107,22 +106,21 @@ func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event)
 	err = e.Close(err)
 	all := shown()
 	if e.LogProblem != nil {
-		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is not whole: %v\n", e.LogProblem)
+		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is incomplete: %v\n", e.LogProblem)
 	}
 	if failure, ok := errors.AsType[*engine.Error](err); ok {
-		if e.LogProblem != nil || !all { // its event may be what is missing
+		if e.LogProblem != nil || !all { // the event with the error may be missing
 			return failure
 		}
-		return alreadyShown{failure.Code} // among the events
+		return alreadyShown{failure.Code} // the events have shown it
 	}
 	if err := plan.Power(context.WithoutCancel(ctx)); err != nil {
-		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the install is done; switch the machine off by hand: %v\n", err)
+		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the install is done, but the machine does not power off; do it by hand: %v\n", err)
 	}
 	return nil
 }
 
-// readPlan reads the plan that is to be done, which then names host and disk
-// if no flag does.
+// readPlan reads the file of --plan. It names the host and the disk, unless flags do.
 func (f *installFlags) readPlan() (err error) {
 	if f.planFile == "" {
 		return nil
@@ -146,32 +144,26 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Ins
 		}
 	}
 	if a.Disk.IsImage {
-		return nil, engine.Usage("auto-installer plan shows what would be done to it", "%s is a file, not a disk", a.Disk.Path)
+		return nil, engine.Usage("to see the plan for it, use `auto-installer plan`", "%s is a file, not a disk", a.Disk.Path)
 	}
+	f.warnOfUnfinished(a)
 	if f.planned != nil {
-		if !f.startOver {
-			a.WarnOfUnfinished(f.paths()) // as when it was made
-		}
 		return steps.PlanAgain(*a, f.paths(), f.planned)
 	}
-	return f.makePlan(a)
+	return steps.MakePlan(*a, f.paths())
 }
 
-// makePlan makes the plan of the install, or of what is left of one.
-func (f *installFlags) makePlan(a *steps.Answers) (*steps.Install, error) {
-	if a.Resume {
-		return steps.ResumePlan(*a, f.paths())
-	}
-	if !f.startOver {
+// warnOfUnfinished makes a plan that starts over say so, unless --start-over does.
+func (f *installFlags) warnOfUnfinished(a *steps.Answers) {
+	if !a.Resume && !f.startOver {
 		a.WarnOfUnfinished(f.paths())
 	}
-	return steps.InstallPlan(*a, f.paths())
 }
 
-// untilSignal is a context that Ctrl+C and SIGTERM end, with the signal as
-// its cause. A terminal or a reader that goes away does not stop an install.
+// untilSignal returns a context that Ctrl+C and SIGTERM end, with the signal as its
+// cause. A terminal or a reader that goes away does not stop an install.
 func untilSignal(ctx context.Context) (context.Context, func()) {
-	// Caught, not ignored: commands would inherit that.
+	// Catch, do not ignore: commands would inherit an ignored signal.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(ctx)
 	ch := make(chan os.Signal, 1)

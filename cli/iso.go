@@ -15,12 +15,12 @@ func isoCommand() *cobra.Command {
 	var flake, outLink string
 	c := &cobra.Command{
 		Use: "iso HOST", Short: "Build a host's installer ISO",
-		Long: "Build a host's installer ISO from the flake, `nix build .#HOSTInstallerIso`, and say where\n" +
-			"it is, which deploy key it carries, and what to do next.",
+		Long: "Build a host's installer ISO from the flake (`nix build .#HOSTInstallerIso`). Print its\n" +
+			"path, the deploy key that it carries, and what to do next.",
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if err := hosts.CheckName(args[0]); err != nil {
-				return engine.Usage("name the host as the flake does", "%q is no host's name: %v", args[0], err)
+				return engine.Usage("name the host as the flake does", "invalid host name %q: %v", args[0], err)
 			}
 			dir, err := filepath.Abs(flake)
 			if err != nil {
@@ -34,9 +34,9 @@ func isoCommand() *cobra.Command {
 		}),
 	}
 	f.register(c)
-	c.Flags().StringVar(&flake, "flake", ".", "the config repo, or a folder in it")
-	c.Flags().StringVar(&flake, "repo", ".", "the same, as the other commands call it")
+	c.Flags().StringVar(&flake, "flake", ".", "the config repo, or a folder below it")
+	c.Flags().StringVar(&flake, "repo", ".", "the same as --flake")
 	c.MarkFlagsMutuallyExclusive("flake", "repo")
-	c.Flags().StringVar(&outLink, "out-link", "result", "where to link to what was built")
+	c.Flags().StringVar(&outLink, "out-link", "result", "the path of the link to the result")
 	return c
 }

@@ -20,11 +20,11 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// The test binary is the program too, when testscript starts it as such.
+// The test binary is also the program, for testscript.
 func TestMain(m *testing.M) {
 	sealWork = 10
-	// A program with the race detector waits a second at its end, for races that
-	// come late (GORACE); the scripts start hundreds.
+	// With the race detector, a program waits a second at its end for late races (GORACE),
+	// and the scripts start hundreds.
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	testscript.Main(m, map[string]func(){"auto-installer": func() {
 		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// killAt is the variable that says before which change of the repo the program is
-// killed.
+// killAt is the environment variable that says before which change of the repo the program
+// is killed.
 const killAt = "AUTO_INSTALLER_KILL_AT"
 
 // step is called before each change of the repo.
@@ -48,8 +48,8 @@ const killAt = "AUTO_INSTALLER_KILL_AT"
 //go:linkname step auto-installer/internal/worktree.step
 var step func()
 
-// sealWork is how costly a passphrase is made for who guesses it. Only the linker
-// gets at it, so nothing but a test can lower it.
+// sealWork is the cost of guessing a passphrase. Only the linker can set it, so only a test
+// lowers it.
 //
 //go:linkname sealWork auto-installer/secrets.sealWork
 var sealWork int
@@ -81,9 +81,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits runs the program and wants this exit code: exits 2 auto-installer ...
-// As every command's failure, one with a code of its own says error: and, for
-// what the operator can mend, hint:.
+// exits runs the program and expects this exit code: exits 2 auto-installer ... After an
+// error, it also expects a line error: and, for errors that the operator can fix, hint:.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
@@ -109,14 +108,14 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// isjson wants one JSON document in a file.
+// isjson expects one JSON document in a file.
 func isJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if json.Valid([]byte(ts.ReadFile(args[0]))) == neg {
 		ts.Fatalf("%s: JSON is %v", args[0], neg)
 	}
 }
 
-// sparse makes a file of this many MiB: sparse FILE MIB.
+// sparse creates a sparse file: sparse FILE MIB.
 func sparse(ts *testscript.TestScript, _ bool, args []string) {
 	mib, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
@@ -125,8 +124,8 @@ func sparse(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(f.Truncate(mib<<20), f.Close()))
 }
 
-// hash prints the SHA-256 of what was ever written to a sparse file, and
-// where: hash FILE INTO. Reading all the zeros takes minutes.
+// hash writes the SHA-256 of all non-zero extents of a sparse file to another file: hash FILE
+// INTO. Reading the zeros too would take minutes.
 func hash(ts *testscript.TestScript, _ bool, args []string) {
 	f, err := os.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -150,7 +149,7 @@ func hash(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, "%x %d %s\n", h.Sum(nil), info.Size(), info.ModTime()), 0o600))
 }
 
-// mbr makes an image of this many MiB with the signature of an MBR: mbr FILE MIB.
+// mbr creates an image with the signature of an MBR: mbr FILE MIB.
 func mbr(ts *testscript.TestScript, neg bool, args []string) {
 	sparse(ts, neg, args)
 	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
@@ -159,23 +158,23 @@ func mbr(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(errors.Join(err, f.Close()))
 }
 
-// fill makes a file of this many x: fill FILE BYTES.
+// fill creates a file of x: fill FILE BYTES.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("x", n)), 0o600))
 }
 
-// notroot wants an install to be refused for want of root. Run by root it
-// wants nothing: root would go on to look for a disk to write to.
+// notroot expects an install to be refused because it is not root's. As root it does nothing,
+// because the install would go on to choose a disk.
 func notRoot(ts *testscript.TestScript, _ bool, args []string) {
 	if os.Geteuid() != 0 {
 		exits(ts, false, append([]string{"5"}, args...))
 	}
 }
 
-// asRoot is exits for a refusal that only root gets to: asroot 2
-// auto-installer ... For others, the want of root comes first.
+// asroot is exits for a refusal that only root reaches: asroot 2 auto-installer ... Other
+// users are refused first because they are not root.
 func asRoot(ts *testscript.TestScript, _ bool, args []string) {
 	if os.Geteuid() != 0 {
 		args = append([]string{"5"}, args[1:]...)
@@ -183,7 +182,7 @@ func asRoot(ts *testscript.TestScript, _ bool, args []string) {
 	exits(ts, false, args)
 }
 
-// Every exit code is in the one table.
+// The table has every exit code.
 func TestExitCodesAreListed(t *testing.T) {
 	listed := map[int]bool{}
 	for _, c := range engine.Codes {

@@ -21,7 +21,7 @@ import (
 	"auto-installer/tasks/rekey"
 )
 
-// newHost is the flags of new-host.
+// newHost are the flags of new-host.
 type newHost struct {
 	taskFlags
 	repo, hostsDir, ageIdentity         string
@@ -35,10 +35,11 @@ type newHost struct {
 func newHostCommand() *cobra.Command {
 	var f newHost
 	c := &cobra.Command{
-		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed bundle, secrets",
-		Long: "Add a host to the config repo: make its age identity and deploy key, seal them with a\n" +
-			"passphrase, enter the recipient in keys.nix, write hosts/NAME, re-encrypt the secrets that it\n" +
-			"may read, and evaluate the result. If it is interrupted, run it again. Without NAME it asks.",
+		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed keys, secrets",
+		Long: "Add a host to the config repo: make its age identity and deploy key, seal both with a\n" +
+			"passphrase, add the recipient to keys.nix, write hosts/NAME, re-encrypt the secrets that the\n" +
+			"host may read, and evaluate the result. After an interruption, run it again. Without NAME,\n" +
+			"it asks for everything.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -54,27 +55,27 @@ func newHostCommand() *cobra.Command {
 	f.register(c)
 	fl := c.Flags()
 	fl.StringVar(&f.repo, "repo", ".", "the config repo")
-	fl.StringVar(&f.hostsDir, "hosts-dir", "hosts", "the folder of the hosts in the repo")
-	fl.StringVar(&f.ageIdentity, "age-identity", "", "seal this age identity, which the host has already, instead of a new one")
+	fl.StringVar(&f.hostsDir, "hosts-dir", "hosts", "the folder of the hosts, below the repo")
+	fl.StringVar(&f.ageIdentity, "age-identity", "", "seal this existing age identity of the host in place of a new one")
 	fl.BoolVar(&f.luks, "luks", false, "encrypt the root file system with LUKS2")
 	fl.StringVar(&f.swap, "swap", "", "make a swap partition of this size, such as 8G")
-	fl.BoolVar(&f.prebuilt, "prebuilt", false, "put the whole system on the medium, to install without a network")
-	fl.StringVar(&f.remote, "remote", "", "git URL of the config repo; default: its remote origin")
-	fl.StringVar(&f.user, "user", "", "who gets the deploy key and owns the clone")
-	fl.StringVar(&f.keymap, "keymap", "", "keymap of the console, such as de")
-	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that opens the secrets, to encrypt them anew; default: those of ~/.ssh")
+	fl.BoolVar(&f.prebuilt, "prebuilt", false, "put the whole system on the medium, to install it without a network")
+	fl.StringVar(&f.remote, "remote", "", "the git URL of the config repo; default: its remote origin")
+	fl.StringVar(&f.user, "user", "", "the user who gets the deploy key and owns the clone")
+	fl.StringVar(&f.keymap, "keymap", "", "the keymap of the console, such as de")
+	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that decrypts the secrets, to re-encrypt them; default: those in ~/.ssh")
 	f.pass = secretFlag{name: "bundle-passphrase", line: true}
-	f.pass.register(c, "bundle-passphrase-file", "read the passphrase to seal the keys with from this file", "read it from this open file descriptor")
-	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key beside the passphrase; may be given several times")
-	fl.BoolVar(&f.replace, "replace", false, "give a host that is there new keys, and leave its definition")
-	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "go on although keys.nix has changes that are not committed")
+	f.pass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read it from this open file descriptor")
+	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; can be repeated")
+	fl.BoolVar(&f.replace, "replace", false, "give an existing host new keys, and leave its definition unchanged")
+	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "edit keys.nix although it has uncommitted changes")
 	fl.BoolVar(&f.noEval, "no-eval", false, "do not evaluate the result with nix")
 	return c
 }
 
 func (f *newHost) add(cmd *cobra.Command, name string) error {
 	if f.hostsDir = filepath.Clean(f.hostsDir); !filepath.IsLocal(f.hostsDir) || !hostsDirName.MatchString(f.hostsDir) {
-		return engine.Usage("name it as it is below the repo, such as nixos/hosts: letters, digits and . _ + - /", "--hosts-dir: %q is no folder in the repo", f.hostsDir)
+		return engine.Usage("give a path below the repo, such as nixos/hosts, of letters, digits and . _ + - /", "--hosts-dir: %q is not a folder below the repo", f.hostsDir)
 	}
 	o := newhost.Request{Dir: f.repo, HostsDir: f.hostsDir, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
 	var err error
@@ -108,16 +109,16 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if !f.dryRun { // nothing is read then
+	if !f.dryRun { // a dry run reads no secret
 		plan.Warnings = append(plan.Warnings, exposed(append(keyFiles(f.identities), f.pass.file)...)...)
 	}
 	return f.run(cmd, "new-host", plan)
 }
 
-// hostsDirName is a path that Nix takes as it is.
+// hostsDirName matches a path that Nix accepts without quotes.
 var hostsDirName = regexp.MustCompile(`^[a-zA-Z0-9._+/-]+$`)
 
-// identity is the one of --age-identity, or nil.
+// identity returns the identity of --age-identity, or nil.
 func (f *newHost) identity() (*secrets.Identity, error) {
 	if f.ageIdentity == "" {
 		return nil, nil
@@ -134,14 +135,14 @@ func (f *newHost) identity() (*secrets.Identity, error) {
 	return id, nil
 }
 
-// definition is the host that the flags describe, with labels after its name.
+// definition returns the host that the flags describe. Its labels are made from its name.
 func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error) {
 	h := hosts.Default()
 	if err := hosts.CheckName(name); err != nil {
 		return h, engine.Usage("choose another name", "%v", err)
 	}
 	if _, err := os.Stat(f.repo); err != nil {
-		return h, engine.Usage("name a folder that is there", "--repo: %v", err)
+		return h, engine.Usage("name an existing folder", "--repo: %v", err)
 	}
 	if f.replace {
 		file := filepath.Join(f.repo, f.hostsDir, name, "host.toml")
@@ -162,8 +163,8 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 		h.RepoRemote = git.Origin(cmd.Context(), f.repo)
 	}
 	if h.RepoRemote == "" && !f.prebuilt {
-		return h, engine.Usage("`git remote add origin URL` in the config repo, or --remote URL: the machine clones it from there",
-			"%s has no remote called origin, and there is no --remote", f.repo)
+		return h, engine.Usage("run `git remote add origin URL` in the config repo, or add --remote URL: the host clones the repo from there",
+			"%s has no remote origin, and --remote is missing", f.repo)
 	}
 	if f.user != "" && f.user != "root" {
 		h.RepoClonePath = "/mnt/home/" + f.user + "/nix-config"
@@ -174,7 +175,7 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 	return h, nil
 }
 
-// flagOf is the flag that sets a key of host.toml.
+// flagOf returns the flag that sets a key of host.toml.
 func flagOf(key string) string {
 	for prefix, flag := range map[string]string{
 		"repoRemote": "--remote", "targetUser": "--user", "repoClonePath": "--user", "keymap": "--keymap", "swap": "--swap",
@@ -186,8 +187,8 @@ func flagOf(key string) string {
 	return key
 }
 
-// passphrase is what the keys of a host are sealed with: of the flags, or asked
-// for twice. It is typed with the keymap of the host.
+// passphrase returns the passphrase of the sealed keys: from the flags, or typed twice.
+// On the machine it is typed with the host's keymap.
 func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 	pass, err := f.pass.read()
 	if err == nil && pass == nil {
@@ -207,42 +208,42 @@ func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 	return pass, nil
 }
 
-// askTwice asks for a new passphrase on the terminal. Where there is none, the
-// recipients will do.
+// askTwice asks for a new passphrase on the terminal. Without a terminal it returns nil
+// if there are recipients.
 func (f *newHost) askTwice(question string) ([]byte, error) {
-	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or seal to a --recipient"
+	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or add --recipient"
 	first, err := askPassphrase(question)
 	switch {
 	case errors.Is(err, errNotTyped):
 		return nil, engine.Usage(hint, "%v", err)
 	case err != nil && len(f.recipients) > 0:
-		fmt.Fprintln(os.Stderr, "warning: there is no terminal to ask for a passphrase on: only the recipients' keys will open the bundle, and the installer takes a passphrase")
+		fmt.Fprintln(os.Stderr, "warning: no terminal to ask for a passphrase: only the keys of the recipients will open the sealed keys, but the installer asks for a passphrase")
 		return nil, nil
 	case err != nil:
-		return nil, engine.Usage(hint, "there is no terminal to ask for a passphrase on")
+		return nil, engine.Usage(hint, "no terminal to ask for a passphrase")
 	}
-	second, err := askPassphrase("Once more")
+	second, err := askPassphrase("Repeat the passphrase")
 	defer clear(second)
 	switch {
 	case err != nil:
 		err = engine.Usage(hint, "%v", err)
 	case len(first) == 0:
-		err = engine.Usage("type one", "the passphrase is empty")
+		err = engine.Usage("run it again and type one", "the passphrase is empty")
 	case !bytes.Equal(first, second):
 		err = engine.Usage("run it again", "the two passphrases differ")
 	default:
-		fmt.Fprintf(os.Stderr, "It is %s.\n", steps.PassphraseStrength(first).Advice)
+		fmt.Fprintf(os.Stderr, "The passphrase is %s.\n", steps.PassphraseStrength(first).Advice)
 		return first, nil
 	}
 	clear(first)
 	return nil, err
 }
 
-// ask fills the flags, and returns the host's name.
+// ask asks for the flags and returns the host's name.
 func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 	q := ask(cmd)
 	if !q.terminal {
-		return "", engine.Usage("name it: auto-installer new-host NAME", "there is no name, and no terminal to ask for it on")
+		return "", engine.Usage("name the host: auto-installer new-host NAME", "no host name, and no terminal to ask for it")
 	}
 	for name == "" || hosts.CheckName(name) != nil {
 		if name, err = q.line("Name of the host", ""); err != nil {
@@ -260,9 +261,9 @@ func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 		into      *string
 		otherwise string
 	}{
-		{"Swap partition, such as 8G, or nothing", &f.swap, f.swap},
+		{"Size of the swap partition, such as 8G (empty: none)", &f.swap, f.swap},
 		{"Git URL of the config repo", &f.remote, cmp.Or(f.remote, git.Origin(cmd.Context(), f.repo))},
-		{"User who gets the deploy key, or nothing", &f.user, f.user},
+		{"User who gets the deploy key (empty: none)", &f.user, f.user},
 		{"Keymap of the console", &f.keymap, cmp.Or(f.keymap, hosts.Default().Keymap)},
 	} {
 		if *a.into, err = q.line(a.question, a.otherwise); err != nil {

@@ -20,7 +20,7 @@ type growing struct {
 	t         *testing.T
 	dir       string
 	recipient string
-	run, temp string // what all commands on it share
+	run, temp string // for all of its commands
 }
 
 const someKeys = "{\n  me = \"age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4\"; # mine\n}\n"
@@ -51,7 +51,7 @@ func newGrowing(t *testing.T) *growing {
 	return g
 }
 
-// add is the command; sealed to a recipient alone, it is quick.
+// add returns the command. It seals to a recipient only, which is fast.
 func (g *growing) add() *exec.Cmd {
 	cmd := exec.Command("auto-installer", "new-host", "vega", "--repo", g.dir, "--no-eval",
 		"--remote", "git@example.org:me/x", "--recipient", g.recipient)
@@ -60,8 +60,8 @@ func (g *growing) add() *exec.Cmd {
 	return cmd
 }
 
-// state is what there is of the host: how many parts, of how many. Each file that
-// is there is whole.
+// state returns how many parts of the host exist, and of how many. Every file that exists is
+// complete.
 func (g *growing) state() (n, of int) {
 	const host = "vega"
 	g.t.Helper()
@@ -92,8 +92,7 @@ func (g *growing) state() (n, of int) {
 	return n, of
 }
 
-// finished wants the host to be all there, known to git, with one key, and nothing
-// beside it.
+// finished expects the host to be complete, in git's index, with one key, and no other files.
 func (g *growing) finished() error {
 	g.t.Helper()
 	if n, of := g.state(); n != of {
@@ -120,9 +119,9 @@ func (g *growing) finished() error {
 	return err
 }
 
-// Killed before any of its changes, and once more while it goes on, new-host leaves
-// each file whole, and the same command run again ends as if it had not been killed.
-// With AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
+// new-host is killed before each of its changes, and once more in the next run. Each file is
+// complete, and the same command then finishes. With AUTO_INSTALLER_KILLS=200 it is also
+// killed at that many random moments.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	seen := map[int]bool{}
 	var of int
@@ -157,7 +156,7 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 		if i%3 > 0 {
 			n = rand.IntN(5)
 		}
-		for range 1 + i%2 { // the second time it is killed while it goes on
+		for range 1 + i%2 { // the second kill hits the run that finishes
 			killed(t, g.add(), takes, n, g.dir, filepath.Join(g.dir, "hosts/vega"))
 		}
 		there, _ := g.state()
@@ -167,10 +166,10 @@ func TestNewHostKilledAtAnyMoment(t *testing.T) {
 	t.Logf("%v an addition; how often so many of %d parts were there: %v", takes, of, count)
 }
 
-// goesOn wants the same command to finish what a kill left.
+// goesOn expects the same command to finish after a kill.
 func (g *growing) goesOn(when string) {
 	g.t.Helper()
-	if g.finished() == nil { // the kill came too late
+	if g.finished() == nil { // it had finished before the kill
 		return
 	}
 	if out, err := g.add().CombinedOutput(); err != nil {
@@ -181,8 +180,8 @@ func (g *growing) goesOn(when string) {
 	}
 }
 
-// Killed after each of its renames, and before or after git knew the files, what
-// new-host left is its own to finish.
+// new-host finishes its own files after a kill between any two renames, before or after git
+// knows the files.
 func TestNewHostGoesOn(t *testing.T) {
 	whole := newGrowing(t)
 	if out, err := whole.add().CombinedOutput(); err != nil {

@@ -12,19 +12,19 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// taskFlags are those of every command that runs a plan other than an install.
+// taskFlags are the flags of every task.
 type taskFlags struct {
 	dryRun bool
 	format string
 }
 
 func (f *taskFlags) register(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and do nothing")
-	c.Flags().StringVar(&f.format, "log-format", "text", "text or json: one event a line")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the plan and do nothing")
+	c.Flags().StringVar(&f.format, "log-format", "text", "text, or json with one event a line")
 }
 
-// run runs the plan, or shows it. No two of one name run at once, unless the plan
-// may run beside others.
+// run runs the task, or shows its plan. A second task of the same name is refused, unless
+// the task is shared.
 func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	if f.dryRun {
 		engine.WritePlan(cmd.OutOrStdout(), p)
@@ -38,7 +38,7 @@ func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	defer stop()
 	err = engine.RunTask(ctx, p, engine.TaskPaths(name), show)
 	if e, ok := errors.AsType[*engine.Error](err); ok && f.format == "json" {
-		return alreadyShown{e.Code} // among the events
+		return alreadyShown{e.Code} // the events have shown it
 	}
 	return err
 }
@@ -59,7 +59,7 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(f.Fd())
 }
 
-// watcher shows events as they happen.
+// watcher returns a function that shows events in this format.
 func watcher(w io.Writer, format string) (func(engine.Event), error) {
 	switch format {
 	case "text":
@@ -79,7 +79,7 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// width is the terminal's, or that of a plain console.
+// width returns the width of the terminal, or 80.
 func width() int {
 	if w, _, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 {
 		return w

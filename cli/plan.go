@@ -11,10 +11,10 @@ func planCommand() *cobra.Command {
 	var what installFlags
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "plan --host HOST", Short: "Show the exact actions of an install, without doing any",
-		Long: "Show the exact actions of an install in order, with the command lines that it will run.\n" +
-			"Nothing is written. It works without root, and on a disk image: --disk disk.img.\n" +
-			"The system of a prebuilt host need not be here: `install --plan` then takes the plan once --system or the medium tells its path.",
+		Use: "plan --host HOST", Short: "Show every action of an install and do none",
+		Long: "Show every action of an install in order, with its command lines. Nothing is written.\n" +
+			"It works without root, and on a disk image: --disk disk.img. It also works without the\n" +
+			"system of a prebuilt host; `install --plan` then gets its path from --system or the medium.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			p, err := what.plan(cmd)
@@ -24,7 +24,7 @@ func planCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), p)
 			}
-			p.Warnings = append(p.Warnings, what.exposed()...) // not of the plan's JSON, which other answers may be given to
+			p.Warnings = append(p.Warnings, what.exposed()...) // not in the JSON: its install may read other files
 			engine.WritePlan(cmd.OutOrStdout(), p)
 			return nil
 		}),
@@ -34,8 +34,8 @@ func planCommand() *cobra.Command {
 	return c
 }
 
-// plan makes a plan to be looked at: secrets stand in for those that would be
-// asked for, and a name for the system that the medium of a prebuilt host carries.
+// plan makes a plan to show. A placeholder stands for a passphrase that is not given, and
+// a name for the system of a prebuilt host that is not here.
 func (f *installFlags) plan(cmd *cobra.Command) (*steps.Install, error) {
 	host, err := loadHost(f.host)
 	if err != nil {
@@ -46,14 +46,12 @@ func (f *installFlags) plan(cmd *cobra.Command) (*steps.Install, error) {
 		return nil, err
 	}
 	defer a.Wipe()
-	if host.LUKS.Enable && a.Passphrase == nil {
-		a.Passphrase = []byte("not asked for by a dry run")
-	}
 	if host.Prebuilt && a.System == "" {
 		a.WithoutSystem()
 	}
 	if a.Disk, err = steps.ChooseDisk(cmd.Context(), f.disk); err != nil {
 		return nil, err
 	}
-	return f.makePlan(&a)
+	f.warnOfUnfinished(&a)
+	return steps.Preview(a, f.paths())
 }

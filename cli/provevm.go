@@ -16,10 +16,10 @@ func proveBootCommand() *cobra.Command {
 	pass := secretFlag{name: "passphrase", line: true}
 	var limit time.Duration
 	c := &cobra.Command{
-		Use: "prove-boot DISK", Short: "Start an installed disk or an image of it in a virtual machine",
-		Long: "Start an installed disk, or an image file of one, in a virtual machine with UEFI\n" +
-			"firmware, and watch its serial line until its init runs. Nothing is written to the\n" +
-			"disk. It needs qemu-system-x86_64, qemu-img and OVMF; without KVM it is slow.",
+		Use: "prove-boot DISK", Short: "Boot an installed disk or disk image in a virtual machine",
+		Long: "Boot an installed disk, or a disk image, in a virtual machine with UEFI firmware, and\n" +
+			"watch its serial line until its init runs. The disk is opened read-only. It needs\n" +
+			"qemu-system-x86_64, qemu-img and OVMF; without KVM it is slow.",
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if accel != "" && accel != "kvm" && accel != "tcg" {
@@ -39,8 +39,8 @@ func proveBootCommand() *cobra.Command {
 		}),
 	}
 	flags.register(c)
-	pass.register(c, "passphrase-file", "type the LUKS passphrase in this file; one line break at its end is not part of it", "type the LUKS passphrase read from this open file descriptor")
-	c.Flags().StringVar(&accel, "accel", "", "kvm, or tcg for emulation; default: kvm if it is there, and tcg if it leads nowhere")
-	c.Flags().DurationVar(&limit, "limit", 0, "how long it may take; default 3m with KVM and 20m without")
+	pass.register(c, "passphrase-file", "type the LUKS passphrase from this file; a line break at its end is ignored", "type the LUKS passphrase from this open file descriptor")
+	c.Flags().StringVar(&accel, "accel", "", "the accelerator: kvm, or tcg for emulation; default: kvm if available, and tcg if kvm fails")
+	c.Flags().DurationVar(&limit, "limit", 0, "time limit; default 3m with KVM and 20m without")
 	return c
 }

@@ -13,15 +13,15 @@ func rekeyCommand() *cobra.Command {
 	var rules string
 	var check bool
 	c := &cobra.Command{
-		Use: "rekey", Short: "Re-encrypt the secrets to the recipients that their rules name",
-		Long: "Re-encrypt the secrets of a flake to the recipients that agenix' rules name. Everything is\n" +
-			"decrypted in memory first; then the files are replaced, each as a whole. Files that are for\n" +
-			"the right recipients already stay as they are. If it is interrupted, run it again.",
+		Use: "rekey", Short: "Re-encrypt the secrets to the recipients in their rules",
+		Long: "Re-encrypt the secrets of a flake to the recipients that agenix' rules name. It decrypts\n" +
+			"everything in memory first, then replaces the files, each atomically. A file that already\n" +
+			"has the right recipients stays as it is. After an interruption, run it again.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			r := rekey.Request{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
 			var err error
-			if check { // worth no question: most of it shows without a key
+			if check { // without asking: most checks need no key
 				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
 			} else {
 				r.Held, err = heldKeys(identities)
@@ -38,8 +38,8 @@ func rekeyCommand() *cobra.Command {
 		}),
 	}
 	f.register(c)
-	c.Flags().StringArrayVarP(&identities, "identity", "i", nil, "a private key that opens the secrets: of age or ssh; may be given several times; default: ~/.ssh/id_ed25519 and id_rsa")
-	c.Flags().StringVar(&rules, "rules", "", "agenix' rules, or the same as .json; default $RULES, else secrets.nix, else secrets/secrets.nix")
-	c.Flags().BoolVar(&check, "check", false, "only see that everyone can open what the rules give them; exit code 7 if not")
+	c.Flags().StringArrayVarP(&identities, "identity", "i", nil, "an age or ssh private key that decrypts the secrets; can be repeated; default: ~/.ssh/id_ed25519 and id_rsa")
+	c.Flags().StringVar(&rules, "rules", "", "agenix' rules, as .nix or .json; default $RULES, else secrets.nix, else secrets/secrets.nix")
+	c.Flags().BoolVar(&check, "check", false, "only check that every recipient in the rules can decrypt its secrets; exit code 7 if not")
 	return c
 }

@@ -20,7 +20,7 @@ import (
 	"auto-installer/secrets"
 )
 
-// killedRepo is a repo whose secrets are to be re-encrypted.
+// killedRepo is a repo with secrets to re-encrypt.
 type killedRepo struct {
 	t        *testing.T
 	dir      string
@@ -59,7 +59,7 @@ func newKilledRepo(t *testing.T) *killedRepo {
 	return r
 }
 
-// inMemory is a folder for many small files, which are synced to no disk.
+// inMemory returns a folder for many small files, which no disk has to sync.
 func inMemory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "killed")
@@ -86,7 +86,7 @@ func (r *killedRepo) rekey(identity string) *exec.Cmd {
 	return cmd
 }
 
-// after is how many files are re-encrypted; each is whole, and opens.
+// after returns how many files are re-encrypted; each is complete and can be decrypted.
 func (r *killedRepo) after() int {
 	r.t.Helper()
 	n := 0
@@ -107,8 +107,8 @@ func (r *killedRepo) after() int {
 	return n
 }
 
-// killCount is how often a command is also killed at random moments;
-// AUTO_INSTALLER_KILLS=200 for a thorough look.
+// killCount is how many random kills a test makes; set AUTO_INSTALLER_KILLS=200 for a thorough
+// run.
 func killCount(t *testing.T) int {
 	text := os.Getenv("AUTO_INSTALLER_KILLS")
 	if text == "" {
@@ -121,8 +121,8 @@ func killCount(t *testing.T) int {
 	return n
 }
 
-// killedBefore runs a command that is killed before its change number at, and tells
-// whether there was one.
+// killedBefore runs a command that is killed before its change number at. It returns whether
+// there was such a change.
 func killedBefore(t *testing.T, cmd *exec.Cmd, at int) bool {
 	t.Helper()
 	cmd.Env = append(cmd.Environ(), fmt.Sprintf("%s=%d", killAt, at))
@@ -136,7 +136,7 @@ func killedBefore(t *testing.T, cmd *exec.Cmd, at int) bool {
 	return false
 }
 
-// temps are what a command has written and not put in its place.
+// temps returns the files that a command has written and not yet renamed.
 func temps(dirs ...string) []string {
 	var all []string
 	for _, dir := range dirs {
@@ -146,8 +146,8 @@ func temps(dirs ...string) []string {
 	return all
 }
 
-// killed starts a command and kills it: within a time, or just when it matters, as
-// soon as more than n files are written and not in their places, or a moment later.
+// killed starts a command and kills it: after a time, or as soon as more than n files are
+// written and not yet renamed, or a moment later.
 func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...string) {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
@@ -160,7 +160,7 @@ func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...st
 	}
 	for n >= 0 && len(temps(dirs...)) <= n {
 		select {
-		case <-ended: // it was faster
+		case <-ended: // it ended before the kill
 			return
 		default:
 		}
@@ -172,9 +172,9 @@ func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...st
 	<-ended
 }
 
-// Killed before any of its changes, rekey leaves each secret as it was or as it is
-// to be, and the same command run again ends as if it had not been killed. With
-// AUTO_INSTALLER_KILLS=200 it is killed as often at random moments, too.
+// rekey is killed before each of its changes. Each secret is the old or the new one, and the
+// same command then finishes. With AUTO_INSTALLER_KILLS=200 it is also killed at that many
+// random moments.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	seen := map[int]bool{}
@@ -211,12 +211,12 @@ func TestRekeyKilledAtAnyMoment(t *testing.T) {
 	t.Logf("%v a run; how often so many files were re-encrypted: %v; %d half-way files went away", takes, count, left)
 }
 
-// goesOn looks at what a kill left, wants the same command to finish it, and
-// returns how many files were re-encrypted by then.
+// goesOn inspects what a kill left and expects the same command to finish. It returns how many
+// files were re-encrypted before that.
 func (r *killedRepo) goesOn(when string) int {
 	r.t.Helper()
 	was := r.after()
-	// Another key opens nothing, and changes nothing.
+	// Another key decrypts nothing and changes nothing.
 	if err := r.rekey(filepath.Join(r.dir, "other")).Run(); err == nil && was < killedFiles || r.after() != was {
 		r.t.Errorf("%s: with another key: %v", when, err)
 	}

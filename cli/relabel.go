@@ -17,22 +17,21 @@ func relabelCommand() *cobra.Command {
 	var host, root, confirm string
 	c := &cobra.Command{
 		Use: "relabel --host HOST", Short: "Give an installed host's disk the labels of its definition",
-		Long: "Give the disk of a running host the labels of its definition: of the ESP, the root, the\n" +
-			"LUKS container and the swap, and the partitions' names. Shows what it would do and the\n" +
-			"lines for the host's hardware-configuration.nix; with --confirm yes it does it. If one\n" +
-			"label fails, or on Ctrl+C, all get their old value back.",
+		Long: "Give the disk of an installed host the labels of its definition: those of the ESP, the\n" +
+			"root, the LUKS container and the swap, and the names of the partitions. It prints the plan\n" +
+			"and the lines for the host's hardware-configuration.nix; with --confirm yes it changes the\n" +
+			"labels. If one change fails, or on Ctrl+C, it restores all old labels.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			if confirm != "" && confirm != "yes" {
-				return engine.Usage("look at what it shows without; if that is what you want, add --confirm yes",
-					"not confirmed: --confirm must be the word yes")
+				return notConfirmed("this command without --confirm")
 			}
 			h, err := loadHost(host)
 			if err != nil {
 				return err
 			}
 			if info, err := os.Stat(root); err != nil || !info.IsDir() {
-				return engine.Usage("name the folder where the host's root is mounted", "--root: %s is no folder", root)
+				return engine.Usage("name the folder where the host's root is mounted", "--root: %s is not a folder", root)
 			}
 			if err := steps.NeedRoot(); err != nil {
 				return err
@@ -54,13 +53,13 @@ func relabelCommand() *cobra.Command {
 		}),
 	}
 	f.register(c)
-	c.Flags().StringVar(&host, "host", "", "the host that this machine is: a known name, or the path of a host.toml")
-	c.Flags().StringVar(&root, "root", "/", "where the host's root is mounted, if another system runs")
-	c.Flags().StringVar(&confirm, "confirm", "", "the word yes: do it")
+	c.Flags().StringVar(&host, "host", "", "the host that this machine is: a known name, or a path to a host.toml")
+	c.Flags().StringVar(&root, "root", "/", "where the host's root is mounted, if another system is running")
+	c.Flags().StringVar(&confirm, "confirm", "", "the word yes; without it, the labels do not change")
 	return c
 }
 
-// relabelled tells what is left to be done by hand.
+// relabelled prints what the operator has to do next.
 func relabelled(w io.Writer, r *relabel.Relabelling, dryRun bool) {
 	fmt.Fprintf(w, "\nthe lines of its hardware-configuration.nix:\n\n")
 	for _, line := range r.Config {
@@ -68,10 +67,10 @@ func relabelled(w io.Writer, r *relabel.Relabelling, dryRun bool) {
 	}
 	switch {
 	case !r.Change:
-		fmt.Fprintf(w, "\nevery label is as it should be\n")
+		fmt.Fprintf(w, "\nall labels are correct\n")
 	case dryRun:
-		fmt.Fprintf(w, "\nnothing was done; --confirm yes does it\n")
+		fmt.Fprintf(w, "\nnothing was changed; add --confirm yes to change the labels\n")
 	default:
-		fmt.Fprintf(w, "\ndone; next: put these lines there, `nixos-rebuild switch`, and only then restart\n")
+		fmt.Fprintf(w, "\ndone; next: put these lines there, run `nixos-rebuild switch`, and only then reboot\n")
 	}
 }

@@ -27,19 +27,19 @@ type screens struct {
 	kiosk bool
 
 	ageFile, deployFile, bundleFile string
-	age, deploy                     []byte // of these files
-	without                         bool   // no age identity is wanted
+	age, deploy                     []byte // their contents
+	without                         bool   // install without an age identity
 }
 
 func (s *screens) register(c *cobra.Command) {
-	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; may be given several times; default: the medium's, else all that are known")
+	c.Flags().StringArrayVar(&s.hosts, "host", nil, "the host to install; can be repeated; default: those on the medium, else all known hosts")
 	c.Flags().StringVar(&s.ageFile, "age-identity", "", "the host's age identity file")
-	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "an ssh private key for the config repo, for the clone and for targetUser")
-	c.Flags().StringVar(&s.bundleFile, "bundle", "", "the host's sealed keys; default: the medium's")
-	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without one; the system cannot open its secrets until it has one")
+	c.Flags().StringVar(&s.deployFile, "deploy-key", "", "the ssh private key that clones the config repo and is installed for targetUser")
+	c.Flags().StringVar(&s.bundleFile, "bundle", "", "the file of the host's sealed keys; default: those on the medium")
+	c.Flags().BoolVar(&s.without, "no-age-identity", false, "install without an age identity; the host cannot decrypt its secrets until it has one")
 	c.MarkFlagsMutuallyExclusive("no-age-identity", "age-identity")
-	c.Flags().BoolVar(&s.plain, "plain", false, "ask with simple prompts: for screen readers and dumb terminals")
-	c.Flags().BoolVar(&s.kiosk, "kiosk", false, "leaving offers to power off, to restart and a rescue shell; for a console of which this is all (modules/kiosk.nix)")
+	c.Flags().BoolVar(&s.plain, "plain", false, "ask with plain prompts, for screen readers and dumb terminals")
+	c.Flags().BoolVar(&s.kiosk, "kiosk", false, "for a console that runs only the installer: on leaving, offer power off, reboot and a rescue shell")
 }
 
 func (s *screens) run(cmd *cobra.Command, _ []string) error {
@@ -53,10 +53,10 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 	return show()
 }
 
-// prepare does what can fail for a fault of the medium, and returns the screens.
+// prepare reads the flags and the medium, and returns the function that runs the screens.
 func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return nil, engine.Usage("use `auto-installer install` without one; --help shows the commands", "the screens need a terminal")
+		return nil, engine.Usage("without a terminal, use `auto-installer install`; see --help", "the screens need a terminal")
 	}
 	if err := steps.NeedRoot(); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	}, nil
 }
 
-// options are what the program and the medium in a folder tell the screens.
+// options returns what the program and the medium say about themselves.
 func (s *screens) options(medium string) tui.Options {
 	return tui.Options{
 		Banner: program.Banner, Version: program.Version, Revision: shortRevision(steps.MediumRevision(medium)),
@@ -109,8 +109,8 @@ func (s *screens) options(medium string) tui.Options {
 	}
 }
 
-// shortRevision shortens a commit's name, which may have more behind it: that the
-// files were changed. Sixteen digits tell every commit from others.
+// shortRevision shortens a commit's hash to 16 digits, which are unique in any repo. It
+// keeps a suffix, which says that files were changed.
 func shortRevision(rev string) string {
 	name, more, _ := strings.Cut(rev, "-")
 	name = name[:min(len(name), 16)]
@@ -136,10 +136,10 @@ func (s *screens) readKeys() error {
 	return bad.err()
 }
 
-// bundles reads the sealed keys of each host, of those that have some.
+// bundles reads the sealed keys of each host that has some.
 func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
 	if s.bundleFile != "" && len(defs) > 1 {
-		return nil, engine.Usage("name the host with --host", "--bundle is of one host, and there are %d", len(defs))
+		return nil, engine.Usage("name the host with --host", "--bundle is for one host, but there are %d", len(defs))
 	}
 	sealed := map[string][]byte{}
 	for _, h := range defs {
@@ -152,7 +152,7 @@ func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
 	return sealed, nil
 }
 
-// load reads the hosts, and how each was named.
+// load reads the hosts, and returns the argument that named each.
 func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) {
 	names := s.hosts
 	if len(names) == 0 {
@@ -175,11 +175,11 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 	return args, defs, nil
 }
 
-// giveSize gives a terminal without a size, as a serial line is, the usual one.
+// giveSize sets the usual size on a terminal without one, such as a serial line.
 func giveSize(f *os.File) {
 	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil || ws.Row > 0 && ws.Col > 0 {
 		return
 	}
-	_ = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}) // the screens fall back by themselves
+	_ = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}) // without it, the screens fall back to a size of their own
 }

@@ -24,7 +24,7 @@ func TestScreensTellTheMediumsRevision(t *testing.T) {
 	}
 }
 
-// Several hosts that are wrong are told together, and so are they to the screens.
+// Several invalid hosts are reported together, also to the screens.
 func TestScreensTellOfEveryBadHost(t *testing.T) {
 	var names []string
 	for _, name := range []string{"one.toml", "two.toml"} {

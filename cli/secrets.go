@@ -19,24 +19,23 @@ import (
 	"auto-installer/steps"
 )
 
-// secretFlag is a secret that is read from a file or from an open descriptor.
+// secretFlag is a secret from a file or from an open descriptor.
 type secretFlag struct {
 	name string // of the secret, as in --NAME-fd
-	// line: what is otherwise typed at a prompt, so one line, whose end is not part
-	// of it.
+	// line: the secret is otherwise typed, so it is one line, without the line break.
 	line bool
 	file string
 	fd   int
 }
 
-// register adds the two flags, of which one may be given.
+// register adds the two flags. They exclude each other.
 func (s *secretFlag) register(c *cobra.Command, fileFlag, fileUsage, fdUsage string) {
 	c.Flags().StringVar(&s.file, fileFlag, "", fileUsage)
 	c.Flags().IntVar(&s.fd, s.name+"-fd", -1, fdUsage)
 	c.MarkFlagsMutuallyExclusive(fileFlag, s.name+"-fd")
 }
 
-// read reads the secret; it is nil if neither flag was given.
+// read returns the secret, or nil if neither flag was given.
 func (s *secretFlag) read() (data []byte, err error) {
 	flag := "--" + s.name
 	switch {
@@ -53,7 +52,7 @@ func (s *secretFlag) read() (data []byte, err error) {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	if len(line) == 0 {
-		return nil, engine.Usage("put the passphrase in its only line", "%s: it is empty", flag)
+		return nil, engine.Usage("put the passphrase in the first line", "%s: it is empty", flag)
 	}
 	if err := steps.Typable(s.name, line); err != nil {
 		clear(data)
@@ -62,7 +61,7 @@ func (s *secretFlag) read() (data []byte, err error) {
 	return line, nil
 }
 
-// maxSecret is more than any passphrase or key needs, in bytes.
+// maxSecret is more than any passphrase or key has, in bytes.
 const maxSecret = 64 << 10
 
 func readSecretFile(flag, name string) ([]byte, error) {
@@ -71,14 +70,13 @@ func readSecretFile(flag, name string) ([]byte, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
+		return nil, engine.Usage("name a readable file", "%s: %v", flag, err)
 	}
 	defer f.Close()
 	return readSecret(flag, f)
 }
 
-// readSecretFD reads a descriptor and closes it, so that no command inherits
-// it.
+// readSecretFD reads a descriptor and closes it, so that no command inherits it.
 func readSecretFD(flag string, fd int) ([]byte, error) {
 	f := os.NewFile(uintptr(fd), flag)
 	if f == nil {
@@ -88,35 +86,25 @@ func readSecretFD(flag string, fd int) ([]byte, error) {
 	return readSecret(flag, f)
 }
 
-// readSecret reads into one buffer that is never copied by growing.
 func readSecret(flag string, r io.Reader) ([]byte, error) {
-	buf := make([]byte, maxSecret+1)
-	n, err := io.ReadFull(r, buf)
-	switch {
-	case err == nil:
-		clear(buf)
-		return nil, engine.Usage("name the right file", "%s: more than %d bytes", flag, maxSecret)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-	default:
-		return nil, engine.Usage("name a file that can be read", "%s: %v", flag, err)
+	data, err := sys.ReadSecret(r, maxSecret)
+	if err != nil {
+		return nil, engine.Usage("name the right file", "%s: %v", flag, err)
 	}
-	if n == 0 {
-		return nil, engine.Usage("name the right file", "%s: it is empty", flag)
-	}
-	return buf[:n:n], nil
+	return data, nil
 }
 
-// notForOthers refuses a secret in a file that every user can read.
+// notForOthers refuses a secret that every user can read or change.
 func notForOthers(flag, file string) error {
 	if file == "" {
 		return nil
 	}
 	fi, err := os.Stat(file)
 	if err != nil {
-		return engine.Usage("name a file that can be read", "%s: %v", flag, err)
+		return engine.Usage("name a readable file", "%s: %v", flag, err)
 	}
 	if fi.IsDir() {
-		return engine.Usage("name a file that can be read", "%s: %s is a folder", flag, file)
+		return engine.Usage("name a file", "%s: %s is a folder", flag, file)
 	}
 	if others(fi) == everyUser {
 		can := "read"
@@ -130,21 +118,21 @@ func notForOthers(flag, file string) error {
 
 const nixStore = "/nix/store"
 
-// inStore refuses a secret in the Nix store: every user can read it there, and
-// it is copied to wherever the store is.
+// inStore refuses a secret in the Nix store: every user can read the store, and it is
+// copied to other machines.
 func inStore(flag, file, store string) error {
 	real, err := filepath.EvalSymlinks(file)
 	if err == nil && strings.HasPrefix(real, store+"/") {
-		return engine.Usage("put it beside the store, readable by root alone, or seal it into the host's bundle",
+		return engine.Usage("put it outside of the store, readable by root only, or seal it into the host's bundle",
 			"%s: %s is in the Nix store, which every user can read", flag, file)
 	}
 	return nil
 }
 
-// others says who beside the owner can read or change a file, or is empty.
+// others returns who besides the owner can read or change a file, or an empty string.
 func others(info fs.FileInfo) string {
 	switch mode := info.Mode(); {
-	case !mode.IsRegular(): // a pipe, or a terminal
+	case !mode.IsRegular(): // a pipe or a terminal
 		return ""
 	case mode&0o006 != 0:
 		return everyUser
@@ -156,13 +144,12 @@ func others(info fs.FileInfo) string {
 
 const everyUser = "every user"
 
-// exposed warns of each file of a secret that is open to others, as ssh does.
-// With --unattended it is refused if every user can read it.
+// exposed returns a warning for each secret in a file that others can read, as ssh does.
 func exposed(files ...string) []string {
 	var list []string
 	for _, file := range files {
 		info, err := os.Stat(file)
-		if err != nil { // reading it says why; empty: there is none
+		if err != nil { // no such flag, or reading the file reports the error
 			continue
 		}
 		if who := others(info); who != "" {
@@ -172,8 +159,7 @@ func exposed(files ...string) []string {
 	return list
 }
 
-// heldKeys reads the private keys that are to open secrets, or agenix' default
-// ones if none are named.
+// heldKeys reads the private keys that decrypt secrets. It asks for their passphrases.
 func heldKeys(files []string) ([]*secrets.Held, error) { return readHeld(files, askPassphrase) }
 
 func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
@@ -194,17 +180,17 @@ func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*sec
 		case err == nil:
 			held = append(held, keys...)
 		case errors.Is(err, errNotTyped):
-			return nil, engine.Usage("type it, or name other keys with --identity", "%s: %v", file, err)
+			return nil, engine.Usage("run it again and type it, or name other keys with --identity", "%s: %v", file, err)
 		case named && errors.Is(err, secrets.ErrPublic):
 			return nil, engine.Usage(privateOf(file), "--identity %s: %v", file, err)
 		case named:
-			return nil, engine.Usage("name an age identity file or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
+			return nil, engine.Usage("name an age identity file, or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
 	}
 	return held, nil
 }
 
-// privateOf says which file is meant instead of a public key's.
+// privateOf returns a hint that names the private key of a public key's file.
 func privateOf(file string) string {
 	private, isPub := strings.CutSuffix(file, ".pub")
 	if _, err := os.Stat(private); isPub && err == nil {
@@ -213,19 +199,11 @@ func privateOf(file string) string {
 	return "name the private key that belongs to it"
 }
 
-// keyFiles are the private keys that were named, else the default ones.
+// keyFiles returns the named private keys, or the default ones of agenix.
 func keyFiles(named []string) []string {
-	if len(named) > 0 {
-		return named
-	}
-	return defaultKeys()
-}
-
-// defaultKeys are the private keys that agenix uses if none are named.
-func defaultKeys() []string {
 	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil
+	if len(named) > 0 || err != nil {
+		return named
 	}
 	var files []string
 	for _, name := range []string{"id_ed25519", "id_rsa"} {

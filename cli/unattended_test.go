@@ -10,7 +10,7 @@ import (
 
 func TestOnlyHost(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := onlyHost(dir); err == nil || !strings.Contains(err.Error(), "for no host") {
+	if _, err := onlyHost(dir); err == nil || !strings.Contains(err.Error(), "has no host") {
 		t.Errorf("%v", err)
 	}
 	add := func(name string) string {

@@ -106,10 +106,10 @@ func TestIdentityBySCP(t *testing.T) {
 		send() { cp "/run/$1" demo.agekey; `+strings.Replace(command, "scp ", "scp -o StrictHostKeyChecking=accept-new ", 1)+`; }
 		send wrong.agekey
 		for _ in $(seq 3000); do
-			grep -q 'is not taken' /run/auto-installer/events.jsonl && break
+			grep -q 'sent is refused' /run/auto-installer/events.jsonl && break
 			sleep 0.1
 		done
-		grep -q 'is not taken: it does not open secrets/greeting.age' /run/auto-installer/events.jsonl
+		grep -q 'sent is refused: it does not open secrets/greeting.age' /run/auto-installer/events.jsonl
 		send right.agekey`)
 	r, err := p.Wait(t.Context())
 	i.must(err)

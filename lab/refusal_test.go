@@ -167,7 +167,7 @@ func TestFailureThenSuccess(t *testing.T) {
 	}
 	// Without the journal in memory, as after a restart, the journal on the disk counts.
 	shell(t, i.Machine, "rm /run/auto-installer/journal.json")
-	i.refused(2, "the unfinished install was another one: it was demo (flake)", installArgs(i.host("demo-swap"), target, "--resume")...)
+	i.refused(2, "the unfinished install differs: it is of demo (flake)", installArgs(i.host("demo-swap"), target, "--resume")...)
 	if plan := string(i.mustRun("plan", "--host", host, "--disk", target.ID())); !strings.Contains(plan, "an unfinished install of demo") {
 		t.Errorf("the plan does not warn of the unfinished install:\n%s", plan)
 	}

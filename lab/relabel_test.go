@@ -9,12 +9,14 @@ import (
 	"testing"
 )
 
-// relabelled maps the old labels to the new ones: SWAP1-ROOT becomes NEW-ROOT, and so on.
+// relabelled is the labels that the hosts get once they run: SWAP1-ROOT
+// becomes NEW-ROOT, and so on.
 var relabelled = strings.NewReplacer("SWAP1-", "NEW-", "FULL1-", "NEW-")
 
-// TestRelabel relabels a host that runs from its disk, switches it to a system that uses
-// the new labels, and boots it by them. Before that one label fails, and relabel restores
-// all old ones.
+// Scenario: a host whose configuration goes by other labels than it shall. It
+// runs from its disk, is relabelled while it does, is switched to a system that
+// goes by the new labels, and starts by them. Before that one label fails, and
+// all of them come back.
 func TestRelabel(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -53,11 +55,11 @@ func TestRelabel(t *testing.T) {
 
 			m := start(t, Config{Name: i.Name + "-running", Image: i.Image, Disks: []Disk{target}, Memory: 2048})
 			said := m.relabel(t, c.unlock)
-			for _, words := range append(c.lines, "nothing was done; --confirm yes does it", "every old label is restored",
+			for _, words := range append(c.lines, "nothing was changed; add --confirm yes to change the labels", "every old label is back",
 				`fileSystems."/".device = "/dev/disk/by-label/NEW-ROOT";`, `fileSystems."/boot".device = "/dev/disk/by-label/NEW-EFI";`,
 				"6 labels read back from the disk") {
 				if !strings.Contains(said, words) {
-					t.Errorf("no %q in the output:\n%s", words, said)
+					t.Errorf("it did not say %q:\n%s", words, said)
 				}
 			}
 			i.clean(target)
@@ -79,9 +81,9 @@ func unlock(ctx context.Context, m *Machine) error {
 	return m.Console.Type(passphrase + "\r")
 }
 
-// prepareRelabel gives the installed system the program and the commands that it runs on
-// NixOS, a system that uses the new labels, and a shell at its start. The demo system
-// itself has little more than busybox.
+// prepareRelabel gives the installed system the program and what it runs on a
+// NixOS; a system that goes by the new labels; and a shell when it starts. The
+// demo system itself has little more than busybox.
 func (i *installer) prepareRelabel(d Disk, host, root string) {
 	i.t.Helper()
 	root = strings.Replace(root, "/dev/nvme0n1p", d.ID()+"-part", 1)
@@ -121,7 +123,8 @@ func (i *installer) prepareRelabel(d Disk, host, root string) {
 	lap(i.t, i.Machine, "given its tools")
 }
 
-// relabelScript runs in the installed system. It starts udev first, as NixOS does.
+// relabelScript runs in the installed system. udev is started first, as a NixOS
+// would have done.
 const relabelScript = `
 export PATH=/lab/bin:/lab:$PATH
 mkdir -p /run/udev
@@ -153,7 +156,7 @@ echo "# the end" | tr a-z A-Z
 exit
 `
 
-// relabel runs the script in the shell of a running host, and returns its output.
+// relabel works the shell of a running host, and returns what was said.
 func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) error) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Hung)
@@ -174,7 +177,7 @@ func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) e
 		t.Fatal(err)
 	}
 	for _, words := range []string{
-		"# exit code 0", // it only shows the labels
+		"# exit code 0", // looked
 		"broken for a test", "# exit code 10", "# as before", "# boot is mounted",
 		"# auto-installer relabel --confirm yes", "# exit code 0", "# boot is mounted", "# swap is on",
 		"every label is as it should be", "# exit code 0", "# switched", "# THE END",
@@ -190,7 +193,7 @@ func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) e
 	return string(m.Console.Transcript())
 }
 
-// labelled checks the disk's labels from outside.
+// labelled looks at the disk from outside.
 func (i *installer) labelled(d Disk, want map[int][2]string) {
 	i.t.Helper()
 	parts, err := Partitions(d.Path, d.Sector)
@@ -202,10 +205,10 @@ func (i *installer) labelled(d Disk, want map[int][2]string) {
 		if err != nil {
 			i.t.Fatal(err)
 		}
-		// blkid fails if the partition has no label.
+		// It fails if there is nothing that has a label.
 		label, _ := exec.Command("blkid", "-p", "-o", "value", "-s", "LABEL", slice).Output()
 		if got := [2]string{p.Name, strings.TrimSpace(string(label))}; got != want[p.Number] {
-			i.t.Errorf("partition %d has name and label %q, want %q", p.Number, got, want[p.Number])
+			i.t.Errorf("partition %d is called and carries %q, want %q", p.Number, got, want[p.Number])
 		}
 	}
 }

@@ -93,7 +93,7 @@ func TestForeignDisk(t *testing.T) {
 	i = liveMachine(t, Config{Name: t.Name() + "-again", Disks: []Disk{target}})
 	again := installArgs(i.host("demo-swap"), target, "--resume")
 	before := hash(t, target)
-	i.refused(2, "has been started since", again...)
+	i.refused(2, "was started since", again...)
 	i.letGo()
 	if hash(t, target) != before {
 		t.Error("the disk was written to")

@@ -58,7 +58,7 @@ func (m *seeding) wrongMachine() []seed {
 		all,
 		seed{name: "a disk that is too small", slice: true, step: atStart, exit: 5, words: "too small", args: installArgs("demo", m.small)},
 		seed{name: "no room in memory", step: "preflight", exit: 5, words: "only 0 MiB are free", prep: free("0"), undo: again, args: m.with()},
-		seed{name: "a log that cannot be written", step: atStart, exit: 5, words: "the log and what belongs to it cannot be kept", args: m.with("--log-file", "/proc/log")},
+		seed{name: "a log that cannot be written", step: atStart, exit: 5, words: "cannot write the log and the files beside it", args: m.with("--log-file", "/proc/log")},
 		seed{name: "not root", step: atStart, exit: 5, words: "not running as root", args: m.with(), under: []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}},
 		seed{name: "another running install", step: atStart, exit: 8, words: "another install is running", args: m.with(), prep: "flock /run/auto-installer/lock sleep 1234 >/dev/null 2>&1 & sleep 0.2", undo: "pkill -f '[s]leep 1234'"},
 		seed{name: "a proof in a virtual machine, and no QEMU", step: "preflight", exit: 5, words: "qemu-system-x86_64", args: m.with("--prove-boot", "vm")},
@@ -209,7 +209,7 @@ func (m *seeding) wrongAtTheGate() []seed {
 			begin: func(i *installer) { i.must(os.WriteFile(m.failing, nil, 0o644)) },
 		},
 		{
-			name: "an unplugged disk", words: "not found again", args: installArgs("/run/demo-full.toml", m.pulled, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
+			name: "an unplugged disk", words: "cannot find the confirmed disk again", args: installArgs("/run/demo-full.toml", m.pulled, "--source", seedDir+"/tiny", "--passphrase-file", "/run/passphrase"),
 			// The install waits in its source step until the disk is gone.
 			under: []string{"env", "PATH=/run/slow:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			prep: `rm -rf /run/slow; mkdir /run/slow

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,11 +17,11 @@ import (
 	"auto-installer/steps/source"
 )
 
-// Answers is everything that the operator decides. The screens and the flags
-// fill the same one, and InstallPlan checks it.
+// Answers are all decisions of the operator. The screens and the flags fill the same
+// struct, and InstallPlan checks it.
 type Answers struct {
 	Host hosts.Host
-	// HostArg is how the host was named: what --host takes.
+	// HostArg is the argument of --host that named the host.
 	HostArg string
 	Disk    Disk `json:"-"`
 
@@ -29,12 +30,12 @@ type Answers struct {
 	AgeIdentity []byte `json:"-"` // age identity file; wiped by Wipe
 	DeployKey   []byte `json:"-"` // OpenSSH private key file; wiped by Wipe
 
-	// Bundle is the host's sealed keys, or nil. It is no secret; opened, it is
-	// answered with TakeKeys.
+	// Bundle is the host's sealed keys, or nil. Once decrypted, TakeKeys adds them to the
+	// answers.
 	Bundle []byte `json:"-"`
-	// Unattended: nobody is there to be asked, or to send what is missing.
+	// Unattended: there is no operator to ask, and none who sends what is missing.
 	Unattended bool
-	// NoAgeIdentity goes without: nothing waits for one.
+	// NoAgeIdentity installs without an age identity and does not wait for one.
 	NoAgeIdentity bool
 
 	Remote string // overrides the host's repoRemote
@@ -42,22 +43,21 @@ type Answers struct {
 	Source string // copy of the config repo on the medium
 	System string // prebuilt toplevel
 	Power  bool   // power off or reboot at the end, as the host says
-	// Resume continues the unfinished install of the same host on the same
-	// disk. The screens' plans are then ResumePlan's.
+	// Resume resumes the unfinished install of the same host on the same disk.
 	Resume bool
-	// SkipVerify leaves out hashing the installed store paths again.
+	// SkipVerify does not hash the installed store paths again.
 	SkipVerify bool
-	// ProveBoot is how the installed system is started at the end to prove
-	// that it does: ProveVM, or empty for not at all.
+	// ProveBoot says how to prove at the end that the system boots: ProveVM, or empty
+	// for not at all.
 	ProveBoot string
 
 	medium     medium
-	unfinished *Unfinished // it could be continued, and is not
-	noSystem   bool        // System stands for a path that is not known, see WithoutSystem
+	unfinished *Unfinished // an unfinished install that could be resumed, but is not
+	noSystem   bool        // System is a placeholder; see WithoutSystem
 }
 
-// WithoutSystem answers for a plan of what the host's medium will do, where that
-// and its prebuilt system are not at hand.
+// WithoutSystem puts placeholders where the medium's paths belong: for a plan that is
+// made without the medium and its prebuilt system.
 func (a *Answers) WithoutSystem() {
 	a.System, a.noSystem = unknownSystem, true
 	a.medium.Contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
@@ -66,31 +66,31 @@ func (a *Answers) WithoutSystem() {
 	}
 }
 
-// mediumRepo is where a medium has the config repo.
+// mediumRepo returns the path of the config repo on a medium.
 func mediumRepo(dir string) string { return filepath.Join(dir, "nix-config") }
 
-// unknownSystem stands in a plan for the path of a system that is not known yet.
+// unknownSystem is the placeholder for the path of the system in a plan.
 const unknownSystem = "<toplevel>"
 
-// medium is what the installer medium tells about the host.
+// medium is what the medium says about itself and the host.
 type medium struct {
-	Revision string // commit of the config repo that it was built from, or empty
-	Changed  string // what it says instead of a commit: it was built from changed files
-	Plain    bool   // Source is a folder of files without git's own
-	Contract string // file with what the prebuilt system expects, or empty
+	Revision string // the commit of the config repo that it was built from, or empty
+	Changed  string // in place of a commit, if it was built from uncommitted changes
+	Plain    bool   // Source is a folder of files without .git
+	Contract string // the medium's contract, or empty
 }
 
-// ProveVM starts the installed disk in a virtual machine, see Answers.ProveBoot.
+// ProveVM boots the installed disk in a virtual machine; see Answers.ProveBoot.
 const ProveVM = "vm"
 
-// Medium is where an installer ISO carries what a prebuilt install needs: the
-// toplevel's store path in toplevel/HOST, the config repo in nix-config.
+// Medium is the folder of an installer ISO with what a prebuilt install needs: the
+// path of the toplevel in toplevel/HOST, and the config repo in nix-config.
 const Medium = "/iso/auto-installer"
 
-// FromMedium fills what was not answered from the medium in dir, and notes
-// what it tells about the host in its folder below hosts.
+// FromMedium fills the empty answers from the medium in dir, and reads the host's
+// folder below hosts.
 func (a *Answers) FromMedium(dir, hosts string) {
-	if rev := MediumRevision(dir); commit.MatchString(rev) {
+	if rev := MediumRevision(dir); source.IsCommit(rev) {
 		a.medium.Revision = rev
 	} else {
 		a.medium.Changed = rev
@@ -98,7 +98,7 @@ func (a *Answers) FromMedium(dir, hosts string) {
 	if a.Host.Prebuilt {
 		a.prebuilt(dir, hosts)
 	}
-	if a.Source != "" { // also a link that leads nowhere, through which git would write
+	if a.Source != "" { // Lstat: git would write through a dangling link
 		_, noGit := os.Lstat(filepath.Join(a.Source, ".git"))
 		_, noHead := os.Lstat(filepath.Join(a.Source, "HEAD"))
 		a.medium.Plain = noGit != nil && noHead != nil
@@ -106,77 +106,73 @@ func (a *Answers) FromMedium(dir, hosts string) {
 }
 
 func (a *Answers) prebuilt(dir, hosts string) {
-	data, _ := os.ReadFile(filepath.Join(dir, "toplevel", a.Host.TargetHost)) // absent: validation says so
+	data, _ := os.ReadFile(filepath.Join(dir, "toplevel", a.Host.TargetHost)) // if it is missing, Validate reports it
 	carried := strings.TrimSpace(string(data))
 	if a.System == "" {
 		a.System = carried
 	}
 	contract := filepath.Join(hosts, a.Host.TargetHost, "contract.json")
-	if a.System == carried && isThere(contract) {
+	if a.System == carried && exists(contract) {
 		a.medium.Contract = contract
 	}
-	if repo := mediumRepo(dir); a.Source == "" && isThere(repo) {
+	if repo := mediumRepo(dir); a.Source == "" && exists(repo) {
 		a.Source = repo
 	}
 }
 
-func isThere(name string) bool {
+func exists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
 }
 
-// commit is a git commit's whole name, SHA-1 or SHA-256.
-var commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
-
-// MediumRevision is the config repo's commit that the medium in dir was built
-// from, as its file "revision" says, or empty.
+// MediumRevision returns the commit of the config repo that the medium in dir was built
+// from, or an empty string.
 func MediumRevision(dir string) string {
-	data, _ := os.ReadFile(filepath.Join(dir, "revision")) // absent: not known
+	data, _ := os.ReadFile(filepath.Join(dir, "revision")) // if it is missing, the commit is not known
 	return strings.TrimSpace(string(data))
 }
 
 var storePath = regexp.MustCompile(`^/nix/store/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+._?=-]+$`)
 
-// Validate checks that the answers are complete and fit each other. The error
-// is an *Error.
+// Validate verifies that the answers are complete and match each other. The error is an
+// *engine.Error.
 func (a Answers) Validate() error {
 	h := a.Host
 	switch {
 	case h.LUKS.Enable && len(a.Passphrase) == 0:
-		return engine.Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted and there is no passphrase", h.TargetHost)
+		return engine.Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted, but there is no passphrase", h.TargetHost)
 	case !h.LUKS.Enable && len(a.Passphrase) > 0:
 		return engine.Usage("leave the passphrase out, or set luks.enable in the host's definition",
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
 	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
-		return engine.Usage("leave the recovery key out", "%s is not encrypted, so there is nothing that a recovery key could open", h.TargetHost)
-	case Typable("recovery key", a.RecoveryKey) != nil:
-		return Typable("recovery key", a.RecoveryKey)
+		return engine.Usage("leave the recovery key out", "%s is not encrypted, so a recovery key would open nothing", h.TargetHost)
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
-		return engine.Usage("use another one", "the recovery key is the passphrase")
+		return engine.Usage("choose another recovery key", "the recovery key is the passphrase")
 	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
-		return engine.Usage("use vm, or leave it out", "--prove-boot: %q is no way to start a system", a.ProveBoot)
-	case Typable("passphrase", a.Passphrase) != nil:
-		return Typable("passphrase", a.Passphrase)
+		return engine.Usage("use vm, or leave it out", "invalid --prove-boot %q", a.ProveBoot)
 	case h.Prebuilt && a.System == "":
 		return engine.Usage("name the toplevel with --system, or use a medium that carries it",
-			"%s is installed from a prebuilt system and none was found in %s", h.TargetHost, Medium)
+			"%s needs a prebuilt system, and %s has none", h.TargetHost, Medium)
 	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
-		return engine.Usage("name the store path itself, as `readlink -f result` prints it", "%q is not a store path", a.System)
+		return engine.Usage("give the store path that `readlink -f result` prints", "%q is not a store path", a.System)
+	}
+	if err := cmp.Or(Typable("passphrase", a.Passphrase), Typable("recovery key", a.RecoveryKey)); err != nil {
+		return err
 	}
 	if a.Ref != "" {
 		h.RepoRef = a.Ref
 		if bad := h.Validate(); len(bad) > 0 {
-			return engine.Usage("give "+bad[0].Allowed, "the ref is not one to install: %s", bad[0].Problem)
+			return engine.Usage("give "+bad[0].Allowed, "invalid ref: %s", bad[0].Problem)
 		}
 	}
 	if a.Remote != "" {
 		h.RepoRemote = a.Remote
 		if bad := h.Validate(); len(bad) > 0 {
-			return engine.Usage("give "+bad[0].Allowed, "the remote is not one to clone from: %s", bad[0].Problem)
+			return engine.Usage("give "+bad[0].Allowed, "invalid remote: %s", bad[0].Problem)
 		}
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {
-		return engine.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "there is no config repo to install %s from", h.TargetHost)
+		return engine.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "no config repo to install %s from", h.TargetHost)
 	}
 	if a.AgeIdentity != nil {
 		if err := identity.Check(a.AgeIdentity); err != nil {
@@ -185,28 +181,25 @@ func (a Answers) Validate() error {
 	}
 	if a.DeployKey != nil {
 		if _, err := ssh.ParseRawPrivateKey(a.DeployKey); err != nil {
-			return engine.Usage("it must be an OpenSSH private key without a passphrase", "the deploy key cannot be read")
+			return engine.Usage("give an OpenSSH private key without a passphrase", "the deploy key cannot be read")
 		}
 	}
 	return nil
 }
 
-func (a Answers) remote() string {
-	if a.Remote != "" {
-		return a.Remote
+func (a Answers) remote() string { return cmp.Or(a.Remote, a.Host.RepoRemote) }
+
+func (a Answers) ref() string { return cmp.Or(a.Ref, a.Host.RepoRef) }
+
+// mode returns the mode of the install.
+func (a Answers) mode() string {
+	if a.System != "" {
+		return modePrebuilt
 	}
-	return a.Host.RepoRemote
+	return modeFlake
 }
 
-func (a Answers) ref() string {
-	if a.Ref != "" {
-		return a.Ref
-	}
-	return a.Host.RepoRef
-}
-
-// network is the address that must be reached, or empty if the install needs
-// none.
+// network returns the address that the install must reach, or an empty string.
 func (a Answers) network() string {
 	if a.Source != "" {
 		return ""
@@ -214,16 +207,18 @@ func (a Answers) network() string {
 	return source.Address(a.remote())
 }
 
-// secret is one of the answers that must not be seen.
+// secret is an answer that must not be shown.
 type secret struct {
-	flag  string // that reads it from a file
+	flag  string // the flag that reads it from a file
 	value *[]byte
 }
 
 func (a *Answers) secrets() []secret {
 	return []secret{
-		{"--passphrase-file", &a.Passphrase}, {"--recovery-key-file", &a.RecoveryKey},
-		{"--age-identity", &a.AgeIdentity}, {"--deploy-key", &a.DeployKey},
+		{"--passphrase-file", &a.Passphrase},
+		{"--recovery-key-file", &a.RecoveryKey},
+		{"--age-identity", &a.AgeIdentity},
+		{"--deploy-key", &a.DeployKey},
 	}
 }
 
@@ -235,7 +230,7 @@ func (a *Answers) Wipe() {
 	}
 }
 
-// HostError makes an Error of what the hosts package refuses.
+// HostError turns an error of the hosts package into an Error.
 func HostError(err error) *engine.Error {
 	e := &engine.Error{Cause: err.Error(), Code: sys.CodeHost}
 	if h, ok := err.(interface{ Hint() string }); ok {
@@ -244,10 +239,10 @@ func HostError(err error) *engine.Error {
 	return e
 }
 
-// NeedRoot fails unless the program runs as root.
+// NeedRoot returns an error unless the program runs as root.
 func NeedRoot() error {
 	if os.Geteuid() != 0 {
-		return engine.NewError("", sys.Faultf(sys.CodeMachine, "run it with sudo, or on the installer's own console", "not running as root"))
+		return engine.NewError("", sys.Faultf(sys.CodeMachine, "use sudo, or the installer's console", "not running as root"))
 	}
 	return nil
 }

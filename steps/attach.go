@@ -12,16 +12,16 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Follow gives the engine's events from the first to the last. If the engine
-// dies without a last one, that is an error.
+// Follow calls each with the engine's events, from the first to the last. An engine
+// that dies without a last event is an error.
 func (p *EngineProcess) Follow(ctx context.Context, each func(engine.Event)) error {
 	_, err := p.FollowCode(ctx, each)
 	return err
 }
 
-// FollowCode is Follow that also returns the engine's exit code.
+// FollowCode is Follow and also returns the engine's exit code.
 func (p *EngineProcess) FollowCode(ctx context.Context, each func(engine.Event)) (engine.Code, error) {
-	p.begun(ctx)
+	p.awaitFile(ctx)
 	var plan *engine.Plan
 	wrote := false
 	code, err := engine.FollowWhile(ctx, p.Paths.Events, func(e engine.Event) {
@@ -38,13 +38,13 @@ func (p *EngineProcess) FollowCode(ctx context.Context, each func(engine.Event))
 		if wrote {
 			gone = sys.CodeWritten
 		}
-		err = sys.Faultf(gone, "what it had mounted is undone when you start again", "%w", err)
+		err = sys.Faultf(gone, "start the installer again; it unmounts what is still mounted", "%w", err)
 	}
 	return code, err
 }
 
-// begun waits for the events of an engine that has the lock and no more yet.
-func (p *EngineProcess) begun(ctx context.Context) {
+// awaitFile waits until an engine that holds the lock has created its events file.
+func (p *EngineProcess) awaitFile(ctx context.Context) {
 	for p.Running() && ctx.Err() == nil {
 		if _, err := os.Stat(p.Paths.Events); err == nil {
 			return
@@ -53,8 +53,8 @@ func (p *EngineProcess) begun(ctx context.Context) {
 	}
 }
 
-// Next waits for an install whose events are in another file than last, which is
-// nil or what Next returned.
+// Next waits for an install with another events file than last. Last is nil at first,
+// and then what Next returned.
 func (p *EngineProcess) Next(ctx context.Context, last os.FileInfo) (os.FileInfo, error) {
 	for {
 		now, err := os.Stat(p.Paths.Events)

@@ -28,8 +28,7 @@ import (
 	"auto-installer/steps/system"
 )
 
-// What each step is given, in the order of the plan.
-
+// The options of each step, in the order of the plan.
 func (b *builder) preflight(commands []string) preflight.Options {
 	o := preflight.Options{
 		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: minMemory,
@@ -64,7 +63,7 @@ func (b *builder) source() source.Options {
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 		Hashes: &b.learned.hashes,
 	}
-	if b.a.medium.Contract == "" { // the medium does not carry the facts
+	if b.a.medium.Contract == "" { // the medium has no facts
 		o.Facts, o.Evaluated = modules.Contract, &b.learned.evaluated
 	}
 	return o
@@ -123,8 +122,8 @@ func (b *builder) gate() gate.Options {
 	}
 }
 
-// guard makes a step after the gate run its commands on the disk that the gate
-// holds. mounted are the mount points of its file systems that the step finds.
+// guard makes a step after the gate run its commands on the held disk. mounted are the
+// mount points of the disk that exist when the step starts.
 func (b *builder) guard(mounted []string) func(sys.System) (sys.System, error) {
 	return func(m sys.System) (sys.System, error) {
 		if err := b.held.Identify(); err != nil {
@@ -169,7 +168,7 @@ func (b *builder) identity() identity.Options {
 
 func (b *builder) closure() closure.Options {
 	o := closure.Options{
-		Installable: b.source().Installable(), Root: Target, OutLink: b.outLink(), Live: "/", Env: b.gitEnv(), Mend: b.resumed(stepMount),
+		Installable: b.source().Installable(), Root: Target, OutLink: b.outLink(), Live: "/", Env: b.gitEnv(), Repair: b.resumed(stepMount),
 	}
 	if b.a.System != "" {
 		o.Installable, o.Prebuilt = b.a.System, true
@@ -185,8 +184,8 @@ func (b *builder) await() identity.AwaitOptions {
 	}
 }
 
-// toplevel is the system: its store path, or the link that leads to it when it
-// is built.
+// toplevel returns the store path of the system, or the link to it if the install
+// builds it.
 func (b *builder) toplevel() string {
 	if b.a.System != "" {
 		return b.a.System
@@ -233,7 +232,7 @@ func (b *builder) finish() finish.Options {
 	}
 }
 
-// powerOps show what comes when the log is closed.
+// powerOps show the command that runs after the log is closed.
 func (b *builder) powerOps() []engine.Op {
 	if !b.a.Power {
 		return nil

@@ -15,35 +15,34 @@ import (
 	"auto-installer/steps/source"
 )
 
-// builder makes the plan of an install: it knows what the host and the answers
-// say, and what the steps learn as they run.
+// builder makes the plan of an install from the host and the answers.
 type builder struct {
 	a          Answers
 	h          hosts.Host
 	paths      engine.Paths
 	disk       string
-	swap       int64     // bytes, 0: none
+	swap       int64     // bytes; 0: no swap
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []partition.Partition
-	begun      *journal    // what is resumed, or nil
-	held       *block.Held // taken by the gate
+	journal    *journal    // of the install to resume, or nil
+	held       *block.Held // the gate fills it
 	learned    *learned
-	// unstarted: a system that was started since must not be lost, although
-	// the install starts over.
+	// unstarted: the install starts over, but first verifies that the system on the disk
+	// was never started.
 	unstarted bool
 }
 
-// learned is what steps find out for those after them.
+// learned is what steps find out for later steps.
 type learned struct {
-	evaluated []byte            // by source: what the host's configuration says, as JSON
-	hashes    map[string]string // by source: the prebuilt closure's contents
-	contract  contract.Found    // by contract
-	secrets   agecheck.Found    // by secrets
+	evaluated []byte            // source: the host's facts, as JSON
+	hashes    map[string]string // source: hashes of the prebuilt closure's paths
+	contract  contract.Found    // contract
+	secrets   agecheck.Found    // secrets
 }
 
-// resumed tells whether an earlier install has finished a step.
-func (b *builder) resumed(step engine.Name) bool { return b.begun != nil && b.begun.done(step) }
+// resumed returns whether an earlier install has finished a step.
+func (b *builder) resumed(step engine.Name) bool { return b.journal != nil && b.journal.done(step) }
 
 func (b *builder) layout() error {
 	if b.h.Swap.Enable {
@@ -73,20 +72,13 @@ const (
 	modePrebuilt = "prebuilt"
 )
 
-func (b *builder) mode() string {
-	if b.a.System != "" {
-		return modePrebuilt
-	}
-	return modeFlake
-}
-
 func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
 
-// room is what the root file system will have for a closure, in bytes: ext4
-// keeps inodes and 5 % for root (mke2fs(8), -i and -m).
+// room returns how much the root file system has for a closure, in bytes: ext4 reserves
+// inodes, and 5 % for root (mke2fs(8), -i and -m).
 func (b *builder) room() int64 { return b.partitions[1].Size * 9 / 10 }
 
-// rootDevice is what holds the root file system.
+// rootDevice returns the device with the root file system.
 func (b *builder) rootDevice() string {
 	if b.h.LUKS.Enable {
 		return "/dev/mapper/" + b.h.LUKS.MapperName
@@ -94,8 +86,8 @@ func (b *builder) rootDevice() string {
 	return b.part(2)
 }
 
-// swapDevice is the swap to format and switch on, or empty: beside LUKS it is
-// left for the installed system, which encrypts it with a new key each boot.
+// swapDevice returns the device to format and swap to, or an empty string. Beside LUKS,
+// the installed system formats the swap itself, with a new key at each boot.
 func (b *builder) swapDevice() string {
 	if b.swap == 0 || b.h.SwapIsRandomEncrypted() {
 		return ""
@@ -126,37 +118,37 @@ func (b *builder) labels() []string {
 func (b *builder) warnings() []string {
 	ws := []string{}
 	if b.a.NoAgeIdentity {
-		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot open its secrets until /etc/age/%s.agekey is put there", b.h.TargetHost))
+		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot decrypt its secrets until it has /etc/age/%s.agekey", b.h.TargetHost))
 	}
 	if b.a.medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
-		ws = append(ws, fmt.Sprintf("the medium was built from files that are in no commit (%s): what is cloned may be something else", sys.Clean(b.a.medium.Changed)))
+		ws = append(ws, fmt.Sprintf("the medium was built from uncommitted files (%s): the clone may differ from them", sys.Clean(b.a.medium.Changed)))
 	}
 	if why := b.source().Untrusted(source.KnownHosts); why != "" {
 		ws = append(ws, why)
 	}
 	if b.a.DeployKey != nil && b.h.TargetUser == "" {
-		ws = append(ws, "targetUser is not set: no user of the installed system gets the deploy key, and root owns the clone")
+		ws = append(ws, "targetUser is not set: no user gets the deploy key, and root owns the clone")
 	}
 	if b.swap > 0 && b.h.SwapIsRandomEncrypted() {
-		ws = append(ws, "the swap partition is left unformatted: the host must use it with randomEncryption, by-partlabel/"+b.h.Labels.Swap)
+		ws = append(ws, "the swap partition stays unformatted: the host must use it with randomEncryption, as by-partlabel/"+b.h.Labels.Swap)
 	}
 	return ws
 }
 
-// notes are told before an install, and are over with it.
+// notes returns what to show before an install, and not again at its end.
 func (b *builder) notes() (list []string) {
-	if u := b.a.unfinished; u != nil && b.begun == nil {
+	if u := b.a.unfinished; u != nil && b.journal == nil {
 		if u.Proven() {
-			list = append(list, u.String()+"; --resume would continue it, but this starts over")
+			list = append(list, u.String()+"; --resume would resume it, but this install starts over")
 		} else {
-			list = append(list, u.String()+"; "+Unproven+", so this starts over")
+			list = append(list, u.String()+"; "+Unproven+", so this install starts over")
 		}
 	}
-	if b.begun != nil {
-		list = append(list, "already done: "+names(b.begun.Done))
+	if b.journal != nil {
+		list = append(list, "already done: "+names(b.journal.Done))
 	}
 	if b.a.noSystem {
-		list = append(list, fmt.Sprintf("this is what the medium of %s will do: the path of its system is not known yet, and %s stands for it", b.h.TargetHost, unknownSystem))
+		list = append(list, fmt.Sprintf("the path of %s's system is not known yet; in this plan of its medium, %s stands for it", b.h.TargetHost, unknownSystem))
 	}
 	if b.waits() != "" {
 		list = append(list, fmt.Sprintf("no age identity yet: if %s has secrets, the install waits until one is sent", b.h.TargetHost))
@@ -164,8 +156,8 @@ func (b *builder) notes() (list []string) {
 	return list
 }
 
-// waits is what the install may wait for after it was confirmed: an age identity
-// is not asked for before it is known that the host has secrets.
+// waits returns what the install may wait for after it was confirmed. Whether the host
+// has secrets, and so needs an age identity, is not known before.
 func (b *builder) waits() string {
 	if b.a.AgeIdentity != nil || b.a.NoAgeIdentity {
 		return ""
@@ -175,13 +167,13 @@ func (b *builder) waits() string {
 
 func (b *builder) hasRepo() bool { return b.a.remote() != "" || b.a.Source != "" }
 
-// gitEnv is for git's ssh, and nix's: nobody is there to be asked, a new host
-// is trusted, and the deploy key is used, which source has put in RAM.
+// gitEnv is the environment of git and nix, for their ssh: it asks no questions, accepts
+// a server that has no known key, and uses the deploy key, which source puts in memory.
 func (b *builder) gitEnv() []string {
 	ssh := []string{
 		"ssh", "-o", "BatchMode=yes",
 		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(b.paths.Dir, "known_hosts"),
-		// A connection that died is an error within minutes, not hours.
+		// A dead connection is an error within minutes, not hours.
 		"-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=8",
 	}
 	if b.a.DeployKey != nil {
@@ -197,8 +189,8 @@ func (b *builder) power() sys.Cmd {
 	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
 }
 
-// gitHost is the host of a git URL, as an ssh config names it, or empty for a
-// path.
+// gitHost returns the host of a git URL, as an ssh config names it, or an empty string
+// for a path.
 func gitHost(remote string) string {
 	host, _, err := net.SplitHostPort(source.Address(remote))
 	if err != nil {

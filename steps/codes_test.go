@@ -9,7 +9,7 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// The table of exit codes in docs/commands.md is that of the program.
+// docs/commands.md has the program's table of exit codes.
 func TestExitCodesAreInTheDocs(t *testing.T) {
 	data, err := os.ReadFile("../docs/commands.md")
 	if err != nil {

@@ -13,23 +13,23 @@ import (
 	"auto-installer/steps/contract"
 )
 
-// Verdict is a block device, and whether it may be installed to.
+// Verdict is a block device with the reason why it is refused, if it is.
 type Verdict = choice.Verdict
 
-// Disk is the disk to install to.
+// Disk is the target disk.
 type Disk struct {
 	Path          string
 	Size          int64 // bytes
 	LogicalSector int   // bytes
-	IsImage       bool  // a file: good for a dry run only
+	IsImage       bool  // a file, for `plan` only
 
 	byID     string // path in /dev/disk/by-id, or empty
 	identity block.Identity
 	holds    string // what is on it, in words
-	labels   string // of file systems and partitions on it, a line each
+	labels   string // its file system and partition labels, one a line
 }
 
-// Disks looks at every block device of the machine and ranks them.
+// Disks surveys and ranks every block device of the machine.
 func Disks(ctx context.Context) ([]Verdict, error) {
 	inv, err := block.Survey(ctx, sys.Looking(), "/")
 	if err != nil {
@@ -41,9 +41,9 @@ func Disks(ctx context.Context) ([]Verdict, error) {
 // DiskTable renders verdicts as text of at most width columns.
 func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) }
 
-// ChooseDisk finds the disk to install to. want is what the operator named: a
-// path of any kind, or empty to choose by rank. A disk image is taken if it is
-// named, but only a plan can be made for it. The error is an *Error.
+// ChooseDisk finds the target disk. want is any path of it, or empty to choose by rank. It
+// may name a disk image, which can be planned for but not installed to. The error is an
+// *engine.Error.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	found, err := choice.Run(ctx, sys.Looking(), choice.Options{Want: want})
 	if err != nil {
@@ -65,12 +65,11 @@ func diskOf(d block.Device) Disk {
 	return disk
 }
 
-// Unattendable checks that nobody would be surprised by an install to the
-// disk, of which named is the name that was given for it, or empty. The error
-// is an *Error.
+// Unattendable verifies that an unattended install may erase the disk. named is the path
+// that the operator gave for it, or empty. The error is an *engine.Error.
 //
-// A machine whose firmware starts the medium again after the install must not
-// start over by itself: what has the host's own root on it is left alone.
+// Firmware may boot the medium again after the install, which must not start over by
+// itself. So a disk with the host's root on it is refused.
 func (a Answers) Unattendable(named string) error {
 	root := a.Host.Labels.Root
 	if a.Host.LUKS.Enable {
@@ -78,16 +77,16 @@ func (a Answers) Unattendable(named string) error {
 	}
 	switch {
 	case slices.Contains(strings.Split(a.Disk.labels, "\n"), root):
-		return engine.NewError("", sys.Faultf(sys.CodeDisk, "take the medium out to start it; to install anew, do it attended (--confirm yes), or blank the disk",
-			"%s holds %s: %s is installed there already, or was begun", a.Disk.Path, root, a.Host.TargetHost))
+		return engine.NewError("", sys.Faultf(sys.CodeDisk, "to boot it, remove the medium; to install it again, use --confirm yes in place of --unattended, or wipe the disk",
+			"%s holds %s: %s is installed there already, or its install is unfinished", a.Disk.Path, root, a.Host.TargetHost))
 	case a.Disk.holds != "" && !strings.HasPrefix(filepath.Clean(named), "/dev/disk/by-id/"):
-		return engine.NewError("", sys.Faultf(sys.CodeDisk, "name it if it may be erased: --disk "+a.Disk.stablePath(),
-			"%s holds data, and is not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
+		return engine.NewError("", sys.Faultf(sys.CodeDisk, "if it may be erased, add --disk "+a.Disk.stablePath(),
+			"%s holds data and was not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
 	}
 	return nil
 }
 
-// stablePath names the disk so that it is the same one after a restart.
+// stablePath returns a path that still names the disk after a reboot.
 func (d Disk) stablePath() string {
 	if d.byID != "" {
 		return d.byID
@@ -95,8 +94,8 @@ func (d Disk) stablePath() string {
 	return d.Path
 }
 
-// refusal tells why a disk may not be written to, or is empty. Which of its
-// paths was chosen does not matter.
+// refusal returns why a disk may not be written to, or an empty string. path is any path
+// of it.
 func refusal(inv *block.Inventory, path string) string {
 	for _, v := range choice.Rank(inv) {
 		if v.Device.Path == path && v.PathTo != "" {
@@ -106,14 +105,14 @@ func refusal(inv *block.Inventory, path string) string {
 			return v.Refused
 		}
 	}
-	return "it is not there"
+	return "it does not exist"
 }
 
-// carriers tells which other disks carry one of the labels.
+// carriers returns the other disks that have one of the labels.
 func carriers(inv *block.Inventory, disk block.Identity, labels []string) []contract.Carrier {
 	dev, err := inv.Find(disk)
 	if err != nil {
-		return nil // the gate will say so
+		return nil // the gate reports it
 	}
 	var found []contract.Carrier
 	for _, c := range choice.CarriesLabel(inv, dev, labels) {

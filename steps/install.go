@@ -20,28 +20,27 @@ import (
 
 // Install is the plan of an install.
 type Install struct {
-	// Schema is the form of the plan, and Hash the SHA-256 over all else that it
-	// says.
+	// Schema is the version of the plan's JSON, and Hash the SHA-256 of all its other
+	// fields.
 	Schema string `json:"schema"`
 	Hash   string `json:"hash,omitempty"`
 	engine.Plan
 	Mode       string                `json:"mode"` // "flake" or "prebuilt"
 	Disk       block.Identity        `json:"disk"`
-	DiskGUID   string                `json:"diskGuid"` // of the table to be written
+	DiskGUID   string                `json:"diskGuid"` // of the partition table
 	Partitions []partition.Partition `json:"partitions"`
 	// Waits is what the install may wait for after it was confirmed, or empty.
 	Waits string `json:"waits,omitempty"`
-	// SystemUnknown: the prebuilt system was not at hand when the plan was made,
-	// and <toplevel> stands for its path.
+	// SystemUnknown: the plan was made without the prebuilt system, and <toplevel> is the
+	// placeholder for its path.
 	SystemUnknown bool `json:"systemUnknown,omitempty"`
 
 	root    string // Target
 	power   sys.Cmd
-	journal *journal // what another engine can resume
+	journal *journal // for a later resume
 	held    *block.Held
-	unkept  bool // it was said that the journal cannot be kept on the ESP
-	// unfinished is what the journal that was found says, of a plan that was made
-	// to resume.
+	warned  bool // that the journal cannot be written to the ESP
+	// unfinished is the install that the plan resumes, as its journal describes it.
 	unfinished *Unfinished
 }
 
@@ -49,23 +48,32 @@ type Install struct {
 // start with it.
 const Target = "/mnt"
 
-// espMount is where its ESP is.
+// espMount is where the ESP is mounted.
 const espMount = Target + "/boot"
 
 const (
-	// minMemory is the least memory that a clone and an evaluation fit in,
-	// in bytes: a machine of 1 GiB shows a little less.
+	// minMemory is the least memory for a clone and an evaluation, in bytes. A machine
+	// of 1 GiB reports a little less.
 	minMemory = 900 << 20
 	// minRun is the least room for a clone and the logs, in bytes.
 	minRun = 64 << 20
-	// minLeft is the least room for the journal and the logs, at the gate.
+	// minLeft is the least room for the journal and the logs at the gate, in bytes.
 	minLeft = 16 << 20
 	// networkPatience is how long the network may take to come up.
 	networkPatience = 20 * time.Second
 )
 
-// InstallPlan makes the plan of an install. It looks at nothing: all it needs
-// is in the answers and the paths. The error is an *engine.Error.
+// MakePlan makes the plan of a new install, or of one that resumes. The error is an
+// *engine.Error.
+func MakePlan(a Answers, paths engine.Paths) (*Install, error) {
+	if a.Resume {
+		return ResumePlan(a, paths)
+	}
+	return InstallPlan(a, paths)
+}
+
+// InstallPlan makes the plan of a new install. It reads nothing from the machine: all it
+// needs is in the answers and the paths. The error is an *engine.Error.
 func InstallPlan(a Answers, paths engine.Paths) (*Install, error) {
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: newGUIDs()}
 	return b.plan()
@@ -78,41 +86,40 @@ func newGUIDs() (guids [4]string) {
 	return guids
 }
 
-// ResumePlan makes the plan that resumes an unfinished install, as the journal in
-// memory or the one on the disk describes it: the same GUIDs, and for each
-// step that it finished what is left to do of it. What nothing proves to be
-// this installer's work is started over. It reads the disk. The error is an
-// *engine.Error.
+// ResumePlan makes the plan that resumes an unfinished install, from its journal in memory
+// or on the disk: with the same GUIDs, and only what is left of the finished steps. If
+// nothing proves that this installer wrote the disk, the plan starts over. It reads the
+// disk. The error is an *engine.Error.
 func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
 	j, fromDisk, err := findJournal(a, paths)
 	if err != nil {
 		return nil, engine.NewError("", err)
 	}
 	found := j.unfinished(fromDisk, a.Host.LUKS.Enable)
-	// The disk carries the table that the earlier engine wrote.
+	// The disk has the partition table that the unfinished install wrote.
 	if j.done(stepPartition) {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
 	if found.Proven() {
-		b.begun = &j
+		b.journal = &j
 	}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err
 	}
 	if !slices.Equal(p.Partitions, j.Partitions) || p.journal.RootLabel != j.RootLabel {
-		return nil, engine.Usage("leave out --resume to start over", "the host's definition has changed: its partitions are not those of the unfinished install")
+		return nil, engine.Usage("leave out --resume to start over", "the host's definition has changed: its partitions differ from those of the unfinished install")
 	}
-	// What was done then need not be part of it now, such as the deploy key.
+	// The unfinished install may have had steps that this one lacks, such as sshkey.
 	found.Of = max(p.journal.Steps, len(j.Done))
-	if b.begun == nil {
+	if b.journal == nil {
 		b.a.unfinished, b.unstarted, b.guids = &found, true, newGUIDs()
 		if p, err = b.plan(); err != nil {
 			return nil, err
 		}
 	} else {
-		// The rest of the journal is the plan's own: on the disk it is untrusted.
+		// The other fields are the plan's own, because a journal on the disk is untrusted.
 		p.journal.Done, p.journal.Serial, p.journal.Steps = j.Done, j.Serial, found.Of
 	}
 	p.unfinished = &found
@@ -129,20 +136,20 @@ func (b builder) plan() (*Install, error) {
 	}
 	b.held, b.learned = &block.Held{}, &learned{}
 	verb := "installing"
-	if b.begun != nil {
+	if b.journal != nil {
 		verb = "resuming the install of"
 	}
 	p := &Install{
 		Plan: engine.Plan{
-			Title:    fmt.Sprintf("%s %s on %s (%s)", verb, b.h.TargetHost, a.Disk.Path, b.mode()),
-			Warnings: b.warnings(), Notes: b.notes(), Steps: b.steps(), Host: b.h.TargetHost, Target: a.Disk.Path, Resumed: b.begun != nil,
+			Title:    fmt.Sprintf("%s %s on %s (%s)", verb, b.h.TargetHost, a.Disk.Path, a.mode()),
+			Warnings: b.warnings(), Notes: b.notes(), Steps: b.steps(), Host: b.h.TargetHost, Target: a.Disk.Path, Resumed: b.journal != nil,
 		},
 		Schema: PlanSchema,
-		Mode:   b.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
+		Mode:   a.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
 		root: Target, held: b.held,
 		journal: &journal{
-			Schema: journalSchema, Host: b.h.TargetHost, Mode: b.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
+			Schema: journalSchema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
 			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
 		},
 	}
@@ -179,13 +186,12 @@ func (p *Install) Gate() string {
 	return "above: checks only; below: writes, unattended"
 }
 
-// BeforeWrite implements engine.Job: from here on what was left of another
-// install cannot be resumed. Its journal on the disk goes with the table.
+// BeforeWrite implements engine.Job. The install is about to overwrite the disk, so an
+// earlier one can no longer be resumed: its journal in memory goes.
 func (p *Install) BeforeWrite(e *engine.Engine) error { return p.journal.drop(e.Paths()) }
 
-// Wrote brings the journal up to date, in memory and, while the target is
-// mounted, on its ESP. Without the second an install is only worse off after a
-// power cut.
+// Wrote updates the journal in memory and, while the target is mounted, on its ESP. If the
+// ESP fails, the install goes on, but cannot be resumed after a power cut.
 func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
 	if err := p.journal.note(e.Paths(), s.Name); err != nil {
 		return engine.NoFiles(err)
@@ -193,28 +199,27 @@ func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
 	if !p.mounted(e) || !sys.Mounted(p.esp()).Holds() {
 		return nil
 	}
-	if err := p.journal.keep(p.esp()); err != nil && !p.unkept {
-		p.unkept = true
-		e.Warn("the journal cannot be kept on the ESP, so after a power cut the install could not be resumed: " + err.Error())
+	if err := p.journal.store(p.esp()); err != nil && !p.warned {
+		p.warned = true
+		e.Warn("cannot write the journal to the ESP, so the install cannot be resumed after a power cut: " + err.Error())
 	}
 	return nil
 }
 
 func (p *Install) esp() string { return filepath.Join(p.root, "boot") }
 
-// mounted tells whether the target is mounted, and by this install.
+// mounted returns whether this install has mounted the target.
 func (p *Install) mounted(e *engine.Engine) bool {
 	return e.Mounts() && sys.Mounted(p.root).Holds() && p.held.Mounted(p.root) == nil
 }
 
-// Failed saves the logs on the target, but not on one that the step has found to
-// be in use since.
+// Failed saves the logs on the target, unless the failed step found the target in use.
 func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
 	if s.Phase == engine.Check || code == sys.CodeUsage || !p.mounted(e) {
 		return
 	}
 	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths().Log, e.Paths().Events}}); err != nil {
-		e.Log("the log could not be saved on the target: " + err.Error())
+		e.Log("cannot save the log on the target: " + err.Error())
 	}
 }
 
@@ -224,15 +229,15 @@ func (p *Install) Stopped(_, stop error) error { return stop }
 // Done implements engine.Job.
 func (p *Install) Done(e *engine.Engine) {
 	if err := p.journal.drop(e.Paths()); err != nil {
-		e.Warn("the journal stays: " + err.Error())
+		e.Warn("cannot remove the journal: " + err.Error())
 	}
 }
 
 // Close releases the disk.
 func (p *Install) Close() error { return p.held.Close() }
 
-// Power runs the plan's last command, which ends the machine's session. Call
-// it after the engine's Close: the log is whole by then.
+// Power runs the plan's last command, which powers off or reboots. Call it after the
+// engine's Close, when the log is complete.
 func (p *Install) Power(ctx context.Context) error {
 	if p.power.Argv == nil {
 		return nil
@@ -243,7 +248,7 @@ func (p *Install) Power(ctx context.Context) error {
 	return nil
 }
 
-// names joins the names of steps, for people.
+// names joins the names of steps.
 func names(list []engine.Name) string {
 	var words []string
 	for _, n := range list {

@@ -30,7 +30,7 @@ func open(t *testing.T, p engine.Paths) *engine.Engine {
 	return e
 }
 
-// testPlan is an install of these steps, to a target that nothing is mounted at.
+// testPlan returns an install of these steps, with a target where nothing is mounted.
 func testPlan(t *testing.T, steps ...engine.Step) *Install {
 	return &Install{
 		Plan: engine.Plan{Host: "demo", Warnings: []string{}, Steps: steps},
@@ -73,7 +73,7 @@ func events(t *testing.T, p engine.Paths) []engine.Event {
 	return es
 }
 
-// The event that has the plan has all of it.
+// The plan's event has all fields of the plan.
 func TestPlanEvent(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -89,7 +89,7 @@ func TestPlanEvent(t *testing.T) {
 	}
 }
 
-// An install that is stopped says so, whatever failed by it.
+// A stopped install says so, whatever failed because of the stop.
 func TestStoppedWhileWriting(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	plan := testPlan(t, doing("writing", true, func(context.Context, sys.System) error {
@@ -102,8 +102,8 @@ func TestStoppedWhileWriting(t *testing.T) {
 	}
 }
 
-// The log of an install belongs on its disk: one that its owner uses by now, and
-// what is mounted there before the gate, is left as it is.
+// The log is saved on the install's own disk. A target that its owner uses, or that was
+// mounted before the gate, does not change.
 func TestLogOnTarget(t *testing.T) {
 	umount := sys.Cmd{Argv: []string{"umount", "nowhere"}, While: sys.Exists("/nowhere")}
 	for _, c := range []struct {
@@ -122,10 +122,10 @@ func TestLogOnTarget(t *testing.T) {
 			plan := testPlan(t, doing("bad", c.writes, func(ctx context.Context, s sys.System) error {
 				return errors.Join(s.Do(ctx, sh("true"), umount), c.err)
 			}))
-			plan.root = "/proc" // something that is mounted, and takes no log
+			plan.root = "/proc" // a mount that no log can be written to
 			_ = e.Close(e.Run(t.Context(), plan))
 			log, err := os.ReadFile(p.Log)
-			if tried := strings.Contains(string(log), "could not be saved on the target"); err != nil || tried != c.saved {
+			if tried := strings.Contains(string(log), "cannot save the log on the target"); err != nil || tried != c.saved {
 				t.Errorf("tried to save the log: %v, %v", tried, err)
 			}
 		})

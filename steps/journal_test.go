@@ -16,7 +16,7 @@ import (
 	"auto-installer/steps/partition"
 )
 
-// firstStart is an install with LUKS, and the plan of its first start.
+// firstStart returns an install with LUKS, and its first plan.
 func firstStart(t *testing.T) (engine.Paths, Answers, *Install) {
 	t.Helper()
 	paths := engine.Paths{Dir: t.TempDir()}
@@ -28,8 +28,8 @@ func firstStart(t *testing.T) (engine.Paths, Answers, *Install) {
 	return paths, a, p
 }
 
-// A resumed install has the same GUIDs, opens what it made instead of making
-// it anew, and expects its own table on the disk.
+// A resumed install has the same GUIDs, opens its container in place of creating one, and
+// expects its own partition table on the disk.
 func TestResumePlan(t *testing.T) {
 	paths, a, first := firstStart(t)
 	if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage {
@@ -41,10 +41,10 @@ func TestResumePlan(t *testing.T) {
 		}
 	}
 	a.Disk.identity.PTUUID = "some-other-table"
-	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "partitioned anew") {
+	if _, err := ResumePlan(a, paths); err == nil || !strings.Contains(err.Error(), "was repartitioned") {
 		t.Errorf("another table: %v", err)
 	}
-	// The disk has the table that was written.
+	// The disk has the partition table of the install.
 	a.Disk.identity.PTUUID = first.DiskGUID
 	again, err := ResumePlan(a, paths)
 	if err != nil {
@@ -80,8 +80,7 @@ func TestResumePlan(t *testing.T) {
 	}
 }
 
-// What was sent to an install that was killed is not left on the target of one
-// that goes without.
+// A resumed install with --no-age-identity removes an identity that was sent earlier.
 func TestResumeWithoutAnIdentity(t *testing.T) {
 	paths, a, first := firstStart(t)
 	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
@@ -125,7 +124,7 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 	}
 }
 
-// In a LUKS container the root's label is none of the table's.
+// The label of a root in a LUKS container is not in the partition table.
 func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 	paths, a, p := firstStart(t)
 	if err := p.journal.note(paths, "partition"); err != nil {
@@ -138,8 +137,7 @@ func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 	}
 }
 
-// A continued install that does less than the first one, such as to bring no
-// deploy key, has a journal that can be read.
+// A resumed install with fewer steps, such as without a deploy key, writes a valid journal.
 func TestJournalOfFewerSteps(t *testing.T) {
 	paths, a, first := firstStart(t)
 	done := []engine.Name{"sshkey", "bootvm"}
@@ -198,8 +196,8 @@ func TestPassphraseStrength(t *testing.T) {
 	}
 }
 
-// A start that does not come to its first write leaves what can be continued;
-// one that does has only itself to continue.
+// A run that fails before its first write leaves the earlier journal. After the first write,
+// only the new install can be resumed.
 func TestJournalUntilTheFirstWrite(t *testing.T) {
 	p := newPaths(t)
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {

@@ -12,8 +12,8 @@ import (
 	"auto-installer/lab/topology"
 )
 
-// TestLesson04BootEntriesByGUID: the firmware's order is read from its
-// variables, and its entries find their disks by the partition's GUID.
+// TestLesson04BootEntriesByGUID: the boot order comes from the firmware's variables, and its
+// entries find their disks by the partition's GUID.
 func TestLesson04BootEntriesByGUID(t *testing.T) {
 	fake, root := blocktest.Machine(t, "laptop")
 	found, err := choice.Run(t.Context(), fake, choice.Options{Root: root})
@@ -24,7 +24,7 @@ func TestLesson04BootEntriesByGUID(t *testing.T) {
 	if found.Chosen.Device.Name != "nvme0n1" || !strings.Contains(why, "the firmware boots from it: Boot0001") {
 		t.Errorf("%s: %s", found.Chosen.Device.Name, why)
 	}
-	// It weighs more than a larger disk with more partitions and an ESP.
+	// It ranks above a larger disk with more partitions and an ESP.
 	m := twoDisks()
 	m.Firmware = &topology.Firmware{
 		Entries: []topology.Entry{{Number: 7, Active: true, PartUUID: m.Tops[1].Parts[0].PartUUID}},
@@ -39,8 +39,8 @@ func TestLesson04BootEntriesByGUID(t *testing.T) {
 	}
 }
 
-// twoDisks are a large one with an ESP and two more partitions, sda, and a
-// small one with a partition, sdb.
+// twoDisks are sda, large, with an ESP and two more partitions, and sdb, small, with one
+// partition.
 func twoDisks() *topology.Machine {
 	large := &topology.Node{Kind: "sd", Type: "disk", Tran: "sata", Size: 500 << 30, Sector: 512, Serial: "LARGE", PTType: "gpt"}
 	small := &topology.Node{Kind: "sd", Type: "disk", Tran: "sata", Size: 16 << 30, Sector: 512, Serial: "SMALL", PTType: "gpt"}
@@ -72,9 +72,9 @@ func lookAt(t *testing.T, m *topology.Machine) []choice.Verdict {
 	return found.Verdicts
 }
 
-// TestLesson05NeverSilentlyTheFullest: a disk that holds data is not chosen
-// while another is blank, nor is one of two alike; the largest can be; and it
-// is said of each where it stands and why.
+// TestLesson05NeverSilentlyTheFullest: a disk with data is not chosen if another is blank, and
+// neither of two equal disks is; the largest may be. Each refusal names the disk and the
+// reason.
 func TestLesson05NeverSilentlyTheFullest(t *testing.T) {
 	blank := func(m *topology.Machine, which ...int) *topology.Machine {
 		for _, i := range which {
@@ -86,7 +86,7 @@ func TestLesson05NeverSilentlyTheFullest(t *testing.T) {
 	alike.Tops[1].Size = alike.Tops[0].Size
 	for name, c := range map[string]struct {
 		m    *topology.Machine
-		want string // the disk, or what is asked
+		want string // the disk, or the error
 	}{
 		"the fuller one, and a blank one": {blank(twoDisks(), 1), "the first holds data and the other is blank"},
 		"two alike":                       {alike, "they rank the same"},
@@ -108,8 +108,8 @@ func TestLesson05NeverSilentlyTheFullest(t *testing.T) {
 	}
 }
 
-// TestLesson06WhatRunsIsNotOffered: what the running system stands on, whatever
-// it says of being removable, and everything that is in use or no disk.
+// TestLesson06WhatRunsIsNotOffered: the disks of the running system are refused, also
+// removable ones, and so is everything that is in use or is not a disk.
 func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 	for machine, refused := range map[string]map[string]string{
 		"laptop": {"sda": "the running system stands on it", "zram0": "memory", "loop0": "loop"},
@@ -147,8 +147,8 @@ func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 	}
 }
 
-// TestLesson07NoPartitionByItsLabel: no command of any plan reaches a partition
-// by a label, and a label that another disk carries is told before the gate.
+// TestLesson07NoPartitionByItsLabel: no command of a plan names a partition by its label, and a
+// label that another disk has is reported before the gate.
 func TestLesson07NoPartitionByItsLabel(t *testing.T) {
 	for name, a := range answers(t) {
 		p, err := InstallPlan(a, engine.DefaultPaths())

@@ -11,8 +11,7 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// TestLesson11OfflineNeedsNoNetwork: a prebuilt host is installed from the
-// medium alone, its repo too.
+// TestLesson11OfflineNeedsNoNetwork: a prebuilt host and its repo are installed from the medium.
 func TestLesson11OfflineNeedsNoNetwork(t *testing.T) {
 	a := answers(t)["prebuilt"]
 	p, err := InstallPlan(a, engine.DefaultPaths())
@@ -37,8 +36,8 @@ func TestLesson11OfflineNeedsNoNetwork(t *testing.T) {
 	}
 }
 
-// TestLesson12PinnedToTheMedium: what is installed is the commit that the medium
-// was built from, not what the branch has become since.
+// TestLesson12PinnedToTheMedium: the install takes the commit that the medium was built from,
+// not the head of the branch.
 func TestLesson12PinnedToTheMedium(t *testing.T) {
 	dir, rev := t.TempDir(), strings.Repeat("0123abcd", 5)
 	if err := os.WriteFile(filepath.Join(dir, "revision"), []byte(rev+"\n"), 0o600); err != nil {
@@ -69,8 +68,8 @@ func TestLesson12PinnedToTheMedium(t *testing.T) {
 	}
 }
 
-// TestLesson13IdentityBeforeTheFirstBoot: the host's age identity is put in
-// place by the install, or the install waits for it before it ends.
+// TestLesson13IdentityBeforeTheFirstBoot: the install puts the host's age identity on the
+// target, or waits for it before it ends.
 func TestLesson13IdentityBeforeTheFirstBoot(t *testing.T) {
 	for name, a := range answers(t) {
 		p, err := InstallPlan(a, engine.DefaultPaths())
@@ -87,8 +86,8 @@ func TestLesson13IdentityBeforeTheFirstBoot(t *testing.T) {
 	}
 }
 
-// TestLesson14BadOptionsBeforeAnything: what the script found out after the
-// wipe, or never, is refused when the definition is read.
+// TestLesson14BadOptionsBeforeAnything: options that the script refused after the wipe, or
+// never, are refused when the definition is read.
 func TestLesson14BadOptionsBeforeAnything(t *testing.T) {
 	const minimal = "targetHost = \"h\"\nrepoRemote = \"git@example.org:nix.git\"\nlabels.root = \"H-ROOT\"\n"
 	for text, says := range map[string]string{
@@ -114,8 +113,7 @@ func TestLesson14BadOptionsBeforeAnything(t *testing.T) {
 	}
 }
 
-// TestLesson15OwnerIsAnOption: who owns the clone in the user's home is what
-// the host says.
+// TestLesson15OwnerIsAnOption: the host says who owns the clone in the user's home.
 func TestLesson15OwnerIsAnOption(t *testing.T) {
 	for _, c := range []struct {
 		uid, gid int

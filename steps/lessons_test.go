@@ -21,12 +21,12 @@ import (
 	"auto-installer/steps/system"
 )
 
-// The tests named TestLesson are of what went wrong with the shell script that
-// this program replaces, numbered as in docs/reliability.md. Those of the
-// screens, of keys and of the host's own configuration are beside these.
+// The tests named TestLesson cover what went wrong with the shell script that this program
+// replaces. Their numbers are those of docs/reliability.md. Those for screens, keys and the
+// host's configuration are in the packages concerned.
 
-// TestLessonsAreListed: each lesson of docs/reliability.md has a test of its
-// number, each such test is listed, and every test that is named there exists.
+// TestLessonsAreListed: each lesson of docs/reliability.md has a test with its number, each
+// such test is listed, and every test that is named there exists.
 func TestLessonsAreListed(t *testing.T) {
 	doc, err := os.ReadFile("../docs/reliability.md")
 	if err != nil {
@@ -73,8 +73,8 @@ func TestLessonsAreListed(t *testing.T) {
 	}
 }
 
-// TestLesson01NoSecretInAnyOutput: neither the plan nor what an engine writes
-// holds a secret, whether the commands that read it succeed or fail.
+// TestLesson01NoSecretInAnyOutput: neither the plan nor the engine's files have a secret,
+// whether the commands that read it succeed or fail.
 func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 	for name, a := range answers(t) {
 		if a.Host.LUKS.Enable {
@@ -136,7 +136,7 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 			t.Fatalf("%s: nothing ran: %s", name, written)
 		}
 		for _, secret := range secrets {
-			for line := range strings.Lines(secret) { // of a key file, any line
+			for line := range strings.Lines(secret) { // any line of a key file
 				if strings.Contains(text.String()+string(asJSON)+string(parts[0])+a.CommandLine()+written, strings.TrimSpace(line)) {
 					t.Errorf("%s: a secret is shown", name)
 				}
@@ -145,8 +145,8 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 	}
 }
 
-// TestLesson09BootLoaderFailureIsFailure: it stops the install with an exit
-// code, and nothing powers off before the boot chain is proven.
+// TestLesson09BootLoaderFailureIsFailure: a boot loader that fails stops the install with an
+// exit code, and nothing powers off before the boot proof.
 func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
 	f := sys.NewFake(t)
 	o := system.Options{Toplevel: toplevel, Root: Target}
@@ -184,13 +184,13 @@ func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
 	}
 }
 
-// index is the place of a step in a plan, or -1.
+// index returns the position of a step in a plan, or -1.
 func index(p *Install, name engine.Name) int {
 	return slices.IndexFunc(p.Steps, func(s engine.Step) bool { return s.Name == name })
 }
 
-// TestLesson17LogOnTheTarget: the whole log is kept on the target's root, for
-// root alone, and never on the ESP; after a failure as well.
+// TestLesson17LogOnTheTarget: the log is saved on the target's root, readable by root only, and
+// never on the ESP; also after a failure.
 func TestLesson17LogOnTheTarget(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "boot"), 0o700); err != nil {
@@ -205,7 +205,7 @@ func TestLesson17LogOnTheTarget(t *testing.T) {
 	if err == nil {
 		t.Fatal("no failure")
 	}
-	if err := finish.KeepLogs(finish.Options{Root: root, Logs: []string{p.Log, p.Events}}); err != nil { // what the engine does if the target is mounted
+	if err := finish.KeepLogs(finish.Options{Root: root, Logs: []string{p.Log, p.Events}}); err != nil { // as the engine does if the target is mounted
 		t.Fatal(err)
 	}
 	_ = e.Close(err)

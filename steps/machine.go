@@ -25,19 +25,19 @@ import (
 	"auto-installer/steps/preflight"
 )
 
-// Machine is what the screens ask of the machine. Its methods may block.
+// Machine is the machine, for the screens. Its methods may block.
 type Machine struct {
 	EngineProcess
 	sys  sys.System
-	fill func(*Answers) // what the flags and the medium answer
+	fill func(*Answers) // adds the answers of the flags and the medium
 
-	mu      sync.Mutex // below: the screens call from several goroutines
+	mu      sync.Mutex // for the fields below; the screens call from several goroutines
 	wifi    network.Manager
 	secrets [][]byte
-	disk    string // that is installed to: never a place for its own log
+	disk    string // the target disk, where its own log is never saved
 }
 
-// NewMachine returns the machine that the program runs on.
+// NewMachine returns the machine that runs the program.
 func NewMachine(p engine.Paths, fill func(*Answers)) *Machine {
 	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: sys.Looking(), fill: fill}
 }
@@ -45,28 +45,28 @@ func NewMachine(p engine.Paths, fill func(*Answers)) *Machine {
 // Place is a file system that a log can be saved to.
 type Place = savelog.Place
 
-// CheckState is how a check came out.
+// CheckState is the result of a check.
 type CheckState int
 
-// Check results. CheckWarn does not stop an install.
+// The results of a check. CheckWarn does not stop an install.
 const (
 	CheckBad CheckState = iota
 	CheckWarn
 	CheckGood
 )
 
-// Checked is what a check saw.
+// Checked is the result of a check, and what it found.
 type Checked struct {
 	State CheckState
 	Saw   string
 }
 
-// Check makes one of the preflight checks for the welcome screen: firmware,
-// memory, network, clock or power.
+// Check runs one of the preflight checks for the welcome screen: firmware, memory,
+// network, clock or power.
 func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked {
 	o := preflight.Options{FS: "/", MinMemory: minMemory, Network: m.address(h)}
 	if name == "network" && o.Network == "" {
-		return Checked{CheckGood, "none is needed"}
+		return Checked{CheckGood, "not needed"}
 	}
 	saw, err := preflight.Look(ctx, name, o)
 	switch {
@@ -86,24 +86,24 @@ func (m *Machine) Keymaps() []string { return console.Keymaps(console.Dirs...) }
 // SetKeymap loads a console keymap.
 func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 	if !console.Applies("/dev/tty") {
-		return sys.Faultf(sys.CodeUsage, "this terminal has a keyboard of its own", "a keymap applies on the machine's own console only")
+		return sys.Faultf(sys.CodeUsage, "set the keymap of this terminal's own keyboard", "a keymap applies only to the machine's own console")
 	}
 	return console.Load(ctx, m.sys, name)
 }
 
-// CapsLock tells whether Caps Lock is on, if that can be known.
+// CapsLock returns whether Caps Lock is on, and whether that is known.
 func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin) }
 
-// OpenBundle is OpenBundle.
+// OpenBundle calls OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	return OpenBundle(host, sealed, passphrase)
 }
 
-// Typing is how a text can be typed with a keymap.
+// Typing says how to type a text with a keymap.
 type Typing = keymap.Typing
 
-// Typing tells how a passphrase, typed with one keymap, is typed with the boot
-// prompt's. The first may be empty: it is not known.
+// Typing returns how a passphrase that was typed with one keymap is typed with the keymap
+// of the boot prompt. An empty first keymap is unknown.
 func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
 	if typed == "" {
 		table, err := keymap.Read(ctx, m.sys, boot)
@@ -115,24 +115,22 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
-// Disks looks at every block device and ranks them.
+// Disks surveys and ranks every block device.
 func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
 
-// WatchDisks tells when block devices come, go or change.
+// WatchDisks signals when block devices appear, disappear or change.
 func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { return uevent.Watch(ctx) }
 
-// Plan makes the plan before all answers are there.
-func (m *Machine) Plan(a Answers) (*Install, error) {
-	return Preview(a, m.Paths)
-}
+// Plan calls Preview.
+func (m *Machine) Plan(a Answers) (*Install, error) { return Preview(a, m.Paths) }
 
-// Unfinished is FindUnfinished.
+// Unfinished calls FindUnfinished.
 func (m *Machine) Unfinished(a Answers) *Unfinished { return FindUnfinished(a, m.Paths) }
 
-// TryPassphrase is TryPassphrase.
+// TryPassphrase calls TryPassphrase.
 func (m *Machine) TryPassphrase(ctx context.Context, a Answers) error { return TryPassphrase(ctx, a) }
 
-// Follow is EngineProcess.Follow; it notes which disk is installed to.
+// Follow is EngineProcess.Follow and notes the target disk.
 func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
 	return m.EngineProcess.Follow(ctx, func(e engine.Event) {
 		if e.Plan != nil {
@@ -144,13 +142,8 @@ func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
 	})
 }
 
-// Preview makes a plan for showing: the passphrase need not be there yet.
-func Preview(a Answers, p engine.Paths) (*Install, error) {
-	if a = standIn(a); a.Resume {
-		return ResumePlan(a, p)
-	}
-	return InstallPlan(a, p)
-}
+// Preview makes a plan to show, which does not need the passphrase.
+func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(standIn(a), p) }
 
 // SavePlan writes the plan as JSON beside the engine's files.
 func (m *Machine) SavePlan(p *Install) (string, error) {
@@ -165,7 +158,7 @@ func (m *Machine) SavePlan(p *Install) (string, error) {
 	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
 }
 
-// CommandLine is the headless command that does the same.
+// CommandLine calls Answers.CommandLine.
 func (m *Machine) CommandLine(a Answers) string { return a.CommandLine() }
 
 // Places lists the file systems that a log can be saved to.
@@ -176,8 +169,8 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	return savelog.Places(ctx, m.sys, savelog.Options{Target: target})
 }
 
-// Start is EngineProcess.Start; the secrets are kept until the install is put
-// away, so that a log which holds one is never saved.
+// Start is EngineProcess.Start and keeps the secrets until PutAway, so that SaveLog can
+// refuse a log with a secret.
 func (m *Machine) Start(a Answers, resume bool) error {
 	m.mu.Lock()
 	for _, s := range a.secrets() {
@@ -189,7 +182,7 @@ func (m *Machine) Start(a Answers, resume bool) error {
 	return m.EngineProcess.Start(a, resume)
 }
 
-// PutAway is EngineProcess.PutAway; it wipes the secrets.
+// PutAway is EngineProcess.PutAway and wipes the secrets.
 func (m *Machine) PutAway() error {
 	m.mu.Lock()
 	for _, s := range m.secrets {
@@ -200,7 +193,7 @@ func (m *Machine) PutAway() error {
 	return m.EngineProcess.PutAway()
 }
 
-// SaveLog saves the engine's log and events, and returns where.
+// SaveLog saves the engine's log and events, and returns the folder.
 func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 	m.mu.Lock()
 	secrets := slices.Clone(m.secrets)
@@ -211,7 +204,7 @@ func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 	})
 }
 
-// Shell is a rescue shell.
+// Shell returns the command of a rescue shell.
 func (m *Machine) Shell() *exec.Cmd {
 	argv := savelog.Shell()
 	cmd := exec.Command(argv[0], argv[1:]...)
@@ -219,8 +212,8 @@ func (m *Machine) Shell() *exec.Cmd {
 	return cmd
 }
 
-// ToRescue shows the rescue shell's console (modules/kiosk.nix) if the program is
-// on such a console itself, and tells whether it is.
+// ToRescue switches to the console of the rescue shell (modules/kiosk.nix). It returns
+// false if the program does not run on such a console.
 func (m *Machine) ToRescue() (shown bool, err error) {
 	if !console.Applies("/dev/tty") {
 		return false, nil
@@ -231,7 +224,7 @@ func (m *Machine) ToRescue() (shown bool, err error) {
 // rescueVT is the number of the rescue shell's virtual console.
 const rescueVT = 2
 
-// Power powers the machine off, or restarts it.
+// Power powers the machine off or reboots it.
 func (m *Machine) Power(ctx context.Context, reboot bool) error {
 	verb := "poweroff"
 	if reboot {
@@ -243,24 +236,23 @@ func (m *Machine) Power(ctx context.Context, reboot bool) error {
 	return nil
 }
 
-// Size renders bytes for people, in binary units.
+// Size formats bytes in binary units.
 func Size(bytes int64) string { return block.FormatSize(bytes) }
 
-// CleanText makes foreign text one line that is safe for a terminal: what it
-// would hide is shown.
+// CleanText turns untrusted text into one line that is safe for a terminal.
 func CleanText(s string) string { return sys.VisibleLine(s) }
 
 // Quote renders a command line so that a shell reads the same words back.
 func Quote(argv []string) string { return sys.Quote(argv) }
 
-// DiskOf is the disk of a verdict.
+// DiskOf returns the disk of a verdict.
 func DiskOf(v Verdict) Disk { return diskOf(v.Device) }
 
-// Same tells whether a verdict is of the very same disk.
+// Same returns whether a verdict is of the same disk.
 func (d Disk) Same(v Verdict) bool {
 	same, _ := d.identity.Same(block.IdentityOf(v.Device))
 	return same
 }
 
-// GuessSystem guesses the operating system on a disk, or is empty.
+// GuessSystem guesses the operating system on a disk, or returns an empty string.
 func GuessSystem(v Verdict) string { return choice.GuessSystem(v) }

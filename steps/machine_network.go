@@ -11,7 +11,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// address is what an install of the host must reach, or empty.
+// address returns what an install of the host must reach, or an empty string.
 func (m *Machine) address(h hosts.Host) string {
 	a := Answers{Host: h}
 	m.fill(&a)
@@ -22,7 +22,7 @@ func (m *Machine) address(h hosts.Host) string {
 // AccessPoint is a Wi-Fi network.
 type AccessPoint = network.AccessPoint
 
-// addresses is the first interface with an address, for the network check.
+// addresses returns the first interface with an address, for the network check.
 func (m *Machine) addresses() string {
 	ifs, err := network.State("/")
 	if err != nil {
@@ -40,14 +40,14 @@ func (m *Machine) addresses() string {
 type NetworkState struct {
 	Reachable  bool
 	Interfaces []InterfaceState
-	Problem    string // why the remote is not reached
-	WiFi       string // the manager that joins Wi-Fi networks, or empty
+	Problem    string // why the remote cannot be reached
+	WiFi       string // the program that joins Wi-Fi networks, or empty
 }
 
 // InterfaceState is a network interface in words.
 type InterfaceState struct{ Name, About string }
 
-// Network looks at the interfaces and tries to reach the host's remote.
+// Network reads the interfaces and tries to reach the host's remote.
 func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 	var s NetworkState
 	ifs, err := network.State("/")
@@ -91,7 +91,7 @@ func about(i network.Interface) string {
 	return i.Kind + ", not connected"
 }
 
-// ScanWiFi looks for Wi-Fi networks.
+// ScanWiFi lists the Wi-Fi networks.
 func (m *Machine) ScanWiFi(ctx context.Context) ([]AccessPoint, error) {
 	w, err := m.manager()
 	if err != nil {

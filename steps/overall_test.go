@@ -7,14 +7,14 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// told follows an install of a plan: each step, and within some its progress. It
-// returns the percentage at the start of each step.
-func told(t *testing.T, p *Install, within map[engine.Name][]sys.Progress) map[engine.Name]int {
+// play plays the events of an install, with the progress of some steps. It returns the
+// percentage at the start of each step.
+func play(t *testing.T, p *Install, within map[engine.Name][]sys.Progress) map[engine.Name]int {
 	t.Helper()
 	var o engine.Overall
 	at := map[engine.Name]int{}
 	last := -1.
-	tell := func(e engine.Event) {
+	send := func(e engine.Event) {
 		t.Helper()
 		o.Event(e)
 		if o.Part() < last || o.Part() >= 1 && e.Kind != engine.KindEnded || o.Percent() > 99 && e.Kind != engine.KindEnded {
@@ -22,24 +22,23 @@ func told(t *testing.T, p *Install, within map[engine.Name][]sys.Progress) map[e
 		}
 		last = o.Part()
 	}
-	tell(engine.Event{Kind: engine.KindPlan, Plan: &p.Plan})
+	send(engine.Event{Kind: engine.KindPlan, Plan: &p.Plan})
 	for _, s := range p.Steps {
-		tell(engine.Event{Kind: engine.KindStarted, Step: s.Name})
+		send(engine.Event{Kind: engine.KindStarted, Step: s.Name})
 		at[s.Name] = o.Percent()
 		for _, pr := range within[s.Name] {
-			tell(engine.Event{Kind: engine.KindProgress, Step: s.Name, Progress: &pr})
+			send(engine.Event{Kind: engine.KindProgress, Step: s.Name, Progress: &pr})
 		}
-		tell(engine.Event{Kind: engine.KindFinished, Step: s.Name})
+		send(engine.Event{Kind: engine.KindFinished, Step: s.Name})
 	}
-	tell(engine.Event{Kind: engine.KindEnded})
+	send(engine.Event{Kind: engine.KindEnded})
 	if o.Percent() != 100 {
 		t.Errorf("%d %% at the end", o.Percent())
 	}
 	return at
 }
 
-// The copy is most of the work: it does not begin late, and what comes before
-// it is little.
+// The copy is most of the work: it starts early, with little done.
 func TestOverallWeighsWork(t *testing.T) {
 	all := answers(t)
 	for name, most := range map[string]int{"plain": 15, "swap": 15, "pinned": 15, "luks": 20, "luks-swap": 20, "prebuilt": 25, "medium": 25} {
@@ -47,7 +46,7 @@ func TestOverallWeighsWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at := told(t, p, map[engine.Name][]sys.Progress{
+		at := play(t, p, map[engine.Name][]sys.Progress{
 			"closure":   {{Done: 0, Total: 1, Unit: "builds"}, {Done: 0, Total: 900, Unit: "paths"}, {Done: 450, Total: 900, Unit: "paths"}, {Done: 400, Total: 1200, Unit: "paths"}, {Done: 3, Total: 9, Unit: "builds"}},
 			"bootproof": {{Done: 1, Total: 13, Unit: "checks"}, {Done: 99, Total: 100, Unit: "paths"}},
 		})
@@ -57,18 +56,18 @@ func TestOverallWeighsWork(t *testing.T) {
 	}
 }
 
-// What an earlier install has done is little work now.
+// A step that an earlier install has finished counts little.
 func TestOverallOfResumed(t *testing.T) {
 	a := answers(t)["prebuilt"]
 	p, err := InstallPlan(a, engine.DefaultPaths())
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := told(t, p, nil)
+	fresh := play(t, p, nil)
 	for i, s := range p.Steps {
 		p.Steps[i] = s.Resumed()
 	}
-	again := told(t, p, nil)
+	again := play(t, p, nil)
 	if again["closure"] >= fresh["closure"] {
 		t.Errorf("the copy begins at %d %%, and at %d %% in a new install", again["closure"], fresh["closure"])
 	}

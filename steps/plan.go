@@ -24,7 +24,7 @@ import (
 	"auto-installer/steps/system"
 )
 
-// The steps of an install.
+// The names of the steps.
 const (
 	stepPreflight engine.Name = "preflight"
 	stepVM        engine.Name = "vm"
@@ -49,14 +49,13 @@ const (
 	stepFinish    engine.Name = "finish"
 )
 
-// entry is a step, when it is part of an install, and how long it takes on a
-// usual machine, in seconds; 0: about one.
+// entry is a step of the list: when it is part of an install, and how many seconds it takes
+// on a usual machine; 0 means about one.
 //
-// The machine has a SATA SSD and installs a system of 3 GB. Measured were: 37 to
-// 55 s to copy a prebuilt closure of 2.6 GB, 18 s to read it back, 4 to 60 s for a
-// clone and its evaluation, 2 s for each time that cryptsetup derives a key (its
-// --iter-time). A closure that is built is fetched first: 3 GB take 4 minutes at
-// 100 Mbit/s.
+// The usual machine has a SATA SSD and installs a system of 3 GB. Measured: 37 to 55 s to
+// copy a prebuilt closure of 2.6 GB, 18 s to read it back, 4 to 60 s for a clone and its
+// evaluation, 2 s for each time that cryptsetup derives a key (its --iter-time). A closure
+// that is built is downloaded first: 3 GB take 4 minutes at 100 Mbit/s.
 type entry struct {
 	when    bool
 	name    engine.Name
@@ -66,48 +65,48 @@ type entry struct {
 	ops     []engine.Op
 }
 
-// list is the install, top to bottom. Above the gate it only checks; below, it
-// needs no one. commands are the programs that its steps run.
+// list is the install, top to bottom: checks above the gate, writes and proofs below it.
+// commands are the programs that the steps run; preflight verifies that they exist.
 func (b *builder) list(commands []string) []entry {
 	const check, write, prove = engine.Check, engine.Write, engine.Prove
 	luks, withVM := b.h.LUKS.Enable, b.a.ProveBoot == ProveVM
 	clone, build := 30., 240.
-	if b.mode() == modePrebuilt {
+	if b.a.mode() == modePrebuilt {
 		clone, build = 2, 50
 	}
 	return []entry{
-		{true, stepPreflight, check, 0, "check the machine", preflightOps(b.preflight(commands))},
-		{withVM, stepVM, check, 0, "verify that a virtual machine can be started", []engine.Op{engine.Whole(b.vm(), vm.ReadyActions, vm.Ready)}},
-		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container that an earlier install made", encrypt.TryOps(b.luks())},
+		{true, stepPreflight, check, 0, "check the machine", []engine.Op{engine.Whole(b.preflight(commands), preflight.Actions, preflight.Run)}},
+		{withVM, stepVM, check, 0, "verify that a virtual machine can start", []engine.Op{engine.Whole(b.vm(), vm.ReadyActions, vm.Ready)}},
+		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container of the unfinished install", encrypt.TryOps(b.luks())},
 		{b.unstarted, stepUnstarted, check, 0, "verify that the system on the disk was never started", mount.UnstartedOps(b.part(2))},
-		{true, stepSource, check, clone, "bring the config repo to memory, and verify that there is a system to install", source.Ops(b.source())},
-		{true, stepContract, check, 0, "compare what will be made with the host's own configuration and the other disks", []engine.Op{engine.Whole(b.contract(), contract.Actions, contract.Run)}},
-		{true, stepSecrets, check, 0, "try the age identity on the host's secrets", []engine.Op{engine.Whole(b.secrets(), agecheck.Actions, agecheck.Run)}},
-		{true, stepGate, check, 0, "verify that this is still the disk that was confirmed, and unused", gate.Ops(b.gate())},
+		{true, stepSource, check, clone, "get the config repo, and verify that there is a system to install", source.Ops(b.source())},
+		{true, stepContract, check, 0, "compare the layout with the host's configuration, and its labels with the other disks", []engine.Op{engine.Whole(b.contract(), contract.Actions, contract.Run)}},
+		{true, stepSecrets, check, 0, "verify that the age identity decrypts the host's secrets", []engine.Op{engine.Whole(b.secrets(), agecheck.Actions, agecheck.Run)}},
+		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", gate.Ops(b.gate())},
 
 		{true, stepPartition, write, 0, "write the partition table", partition.Ops(b.table())},
-		{luks, stepEncrypt, write, 10, "make the LUKS2 container and open it", encrypt.Ops(b.luks())},
-		{true, stepFormat, write, 2, "make the file systems", format.Ops(b.fileSystems())},
-		{true, stepMount, write, 0, "mount them below " + Target, mount.Ops(b.mounts())},
+		{luks, stepEncrypt, write, 10, "create the LUKS2 container and open it", encrypt.Ops(b.luks())},
+		{true, stepFormat, write, 2, "create the file systems", format.Ops(b.fileSystems())},
+		{true, stepMount, write, 0, "mount the file systems below " + Target, mount.Ops(b.mounts())},
 		{b.hasRepo(), stepRepo, write, 0, "copy the config repo to " + b.h.RepoClonePath, repo.Ops(b.clone())},
-		{b.a.AgeIdentity != nil, stepIdentity, write, 0, "put the age identity in place", identity.Ops(b.identity())},
-		{b.a.AgeIdentity == nil && b.a.NoAgeIdentity && b.resumed(stepMount), stepIdentity, write, 0, "remove an age identity that was sent before", identity.RemoveOps(b.identity())},
-		{true, stepClosure, write, build, "bring the system into the target's store", closure.Ops(b.closure())},
-		// Before the system is activated: users whose password is a secret would
-		// else be made without one, for good.
+		{b.a.AgeIdentity != nil, stepIdentity, write, 0, "install the age identity", identity.Ops(b.identity())},
+		{b.a.AgeIdentity == nil && b.a.NoAgeIdentity && b.resumed(stepMount), stepIdentity, write, 0, "remove an age identity that was sent earlier", identity.RemoveOps(b.identity())},
+		{true, stepClosure, write, build, "put the system into the target's store", closure.Ops(b.closure())},
+		// Before the system is activated, which creates users for good: one whose
+		// password is a secret would have no password.
 		{b.waits() != "", stepIdentity, write, 0, "wait for the age identity, if the host has secrets", identity.AwaitOps(b.await())},
-		{true, stepSystem, write, 10, "make it the system, with its boot loader", system.Ops(b.system())},
+		{true, stepSystem, write, 10, "activate the system and install its boot loader", system.Ops(b.system())},
 		{b.a.DeployKey != nil && b.h.TargetUser != "", stepSSHKey, write, 0, "give the deploy key to " + b.h.TargetUser, sshkey.Ops(b.sshKey())},
 
-		{true, stepOpened, prove, 0, "prove that the host's secrets open on the target", []engine.Op{engine.Whole(b.opened(), agecheck.InstalledActions, agecheck.Installed)}},
-		{true, stepBootProof, prove, 20, "prove what the firmware will start", []engine.Op{engine.Whole(b.proof(), bootproof.Actions, bootproof.Run)}},
-		{withVM, stepBootVM, prove, 60, "start the disk in a virtual machine that writes nothing to it", []engine.Op{engine.Whole(b.vm(), vm.Actions, vm.Run)}},
+		{true, stepOpened, prove, 0, "prove that the host's secrets decrypt on the target", []engine.Op{engine.Whole(b.opened(), agecheck.InstalledActions, agecheck.Installed)}},
+		{true, stepBootProof, prove, 20, "prove that the firmware will boot the system", []engine.Op{engine.Whole(b.proof(), bootproof.Actions, bootproof.Run)}},
+		{withVM, stepBootVM, prove, 60, "boot the disk in a virtual machine, read-only", []engine.Op{engine.Whole(b.vm(), vm.Actions, vm.Run)}},
 		{true, stepFinish, write, 0, "save the logs and unmount", append(finish.Ops(b.finish()), b.powerOps()...)},
 	}
 }
 
-// steps makes the steps of the list. Those after the gate run their commands on
-// the disk that it holds, and on no other: see block.Held.
+// steps makes the steps of the list. Those after the gate run their commands on the held
+// disk only; see block.Held.
 func (b *builder) steps() []engine.Step { return b.bind(commands(b.bind(nil))) }
 
 func (b *builder) bind(commands []string) (list []engine.Step) {
@@ -131,9 +130,9 @@ func (b *builder) bind(commands []string) (list []engine.Step) {
 	return list
 }
 
-// commands are the programs that steps run, sorted.
+// commands returns the programs that the steps run, sorted.
 func commands(list []engine.Step) []string {
-	// To look at disks, and to undo what was done.
+	// The survey of the disks and the undo list run these.
 	names := []string{"lsblk", "rm", "swapoff", "umount"}
 	for _, s := range list {
 		for _, a := range s.Actions {
@@ -146,9 +145,5 @@ func commands(list []engine.Step) []string {
 	return slices.Compact(names)
 }
 
-func preflightOps(o preflight.Options) []engine.Op {
-	return []engine.Op{engine.Whole(o, preflight.Actions, preflight.Run)}
-}
-
-// outLink is the link that nix makes to the system that it built.
+// outLink is the link that nix makes to the system that it has built.
 func (b *builder) outLink() string { return filepath.Join(b.paths.Dir, "toplevel") }

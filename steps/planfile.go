@@ -17,26 +17,25 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// PlanSchema is the form of an install plan's JSON, as docs/plan.schema.json
-// describes it.
+// PlanSchema is the version of an install plan's JSON; see docs/plan.schema.json.
 const PlanSchema = "auto-installer/plan/1"
 
-// sum is the SHA-256 over all that the plan's JSON says, but for itself.
+// sum returns the SHA-256 of the plan's JSON without its hash.
 func (p Install) sum() string {
 	p.Hash = ""
 	data, err := json.Marshal(p)
 	if err != nil {
-		panic(err) // there is nothing in a plan that JSON cannot hold
+		panic(err) // JSON can hold every plan
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// maxPlan is more than any plan takes, in bytes.
+// maxPlan is more than any plan has, in bytes.
 const maxPlan = 4 << 20
 
-// ReadPlan reads the plan of an install that `plan --json` has written. The
-// error is an *Error.
+// ReadPlan reads the plan of an install that `plan --json` has written. The error is an
+// *engine.Error.
 func ReadPlan(name string) (*Install, error) {
 	data, err := sys.ReadAtMost(name, maxPlan)
 	if err != nil {
@@ -44,12 +43,12 @@ func ReadPlan(name string) (*Install, error) {
 	}
 	p, err := parsePlan(data)
 	if err != nil {
-		return nil, engine.Usage("make the plan anew with `auto-installer plan --json`", "--plan: %s %v", name, err)
+		return nil, engine.Usage("make a new plan with `auto-installer plan --json`", "--plan: %s %v", name, err)
 	}
 	return p, nil
 }
 
-// parsePlan reads a plan and sees that it is one, and as it was written.
+// parsePlan reads a plan, and verifies that it is valid and was not edited.
 func parsePlan(data []byte) (*Install, error) {
 	var p Install
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // an editor's byte order mark
@@ -58,22 +57,28 @@ func parsePlan(data []byte) (*Install, error) {
 	}
 	switch {
 	case p.Schema != PlanSchema:
-		return nil, fmt.Errorf("has the schema %q, and this program knows %s", sys.Clean(p.Schema), PlanSchema)
+		return nil, fmt.Errorf("has the schema %q; this program reads %s", sys.Clean(p.Schema), PlanSchema)
 	case p.Hash != p.sum():
-		return nil, errors.New("was edited: its hash is not that of what it says")
+		return nil, errors.New("was edited: its hash does not match")
 	case len(p.Partitions) < 2 || len(p.Partitions) > 3:
 		return nil, fmt.Errorf("has %d partitions", len(p.Partitions))
 	}
 	guids := p.guids()
 	for _, guid := range guids[:len(p.Partitions)+1] {
-		if id, err := uuid.Parse(guid); err != nil || id.String() != guid {
-			return nil, fmt.Errorf("has %q for a GUID", sys.Clean(guid))
+		if !isGUID(guid) {
+			return nil, fmt.Errorf("has the invalid GUID %q", sys.Clean(guid))
 		}
 	}
 	return &p, nil
 }
 
-// guids are those of the disk and its partitions.
+// isGUID returns whether s is a GUID in the form that the installer writes.
+func isGUID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}
+
+// guids returns the GUIDs of the disk and its partitions.
 func (p *Install) guids() [4]string {
 	all := [4]string{p.DiskGUID}
 	for i, part := range p.Partitions {
@@ -82,10 +87,9 @@ func (p *Install) guids() [4]string {
 	return all
 }
 
-// PlanAgain makes the very plan that was read, with its GUIDs, from answers
-// and a machine that must lead to it, and which now know its system if it was
-// made without. If they do not lead to it, the error tells what differs. It is
-// an *Error.
+// PlanAgain makes the plan that was read once more, with its GUIDs, from the answers and
+// the machine of this run. If the result differs, the error says how. If the plan was made
+// without its system, the result has the system. The error is an *engine.Error.
 func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
 	p, err := b.plan()
@@ -99,7 +103,7 @@ func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 			return nil, err
 		}
 	}
-	// The kernel counts devices anew at each start.
+	// The kernel may give the device another number at each boot.
 	seen := *was
 	if isIt, _ := seen.Disk.Same(p.Disk); isIt {
 		seen.Disk.DevNo = p.Disk.DevNo
@@ -107,17 +111,17 @@ func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 	if seen.sum() == same.sum() {
 		return p, nil
 	}
-	e := engine.Usage("look at what differs; if it is right so, make the plan anew", "this is not the plan that was made:")
+	e := engine.Usage("check the differences; if they are expected, make a new plan", "the plan differs from the one in the file:")
 	for _, d := range differences(seen, *same) {
 		e.Cause += "\n  " + d
 	}
 	return nil, e
 }
 
-// maxDifferences is how many are told.
+// maxDifferences bounds how many differences an error shows.
 const maxDifferences = 8
 
-// differences are the places in which two plans say other things.
+// differences returns the fields in which two plans differ.
 func differences(was, is Install) []string {
 	was.Hash, is.Hash = "", ""
 	var list []string
@@ -130,17 +134,17 @@ func differences(was, is Install) []string {
 	return list
 }
 
-// Lacks tells what a plan that was made without its system still lacks, if these
-// answers do not have it either. The error is an *Error.
+// Lacks returns an error if the plan was made without its system and the answers do not
+// have it either. The error is an *engine.Error.
 func (p Install) Lacks(a Answers) error {
 	if p.SystemUnknown && a.System == "" {
 		return engine.Usage("name the system with --system, or install from the medium that carries it",
-			"the plan was made without the prebuilt system of %s, whose path is not known here either", sys.Clean(p.Host))
+			"the plan was made without the prebuilt system of %s, and its path is not known here either", sys.Clean(p.Host))
 	}
 	return nil
 }
 
-// asJSON is a plan as its JSON has it.
+// asJSON returns a plan as decoded JSON.
 func asJSON(p Install) (v any) {
 	data, err := json.Marshal(p)
 	if err == nil {
@@ -154,8 +158,8 @@ func asJSON(p Install) (v any) {
 	return v
 }
 
-// compare calls differs for the smallest parts of two JSON trees that are not
-// equal; a part that is missing is nil.
+// compare calls differs for the smallest parts of two JSON trees that are not equal. A
+// missing part is nil.
 func compare(at string, was, is any, differs func(at string, was, is any)) {
 	if reflect.DeepEqual(was, is) {
 		return
@@ -189,7 +193,7 @@ func compare(at string, was, is any, differs func(at string, was, is any)) {
 	differs(at, was, is)
 }
 
-// brief is a part of a plan, short enough for a line.
+// brief returns a part of a plan, short enough for a line.
 func brief(v any) string {
 	if v == nil {
 		return "absent"

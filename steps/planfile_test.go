@@ -14,7 +14,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// written is a plan as a file, as `plan --json` writes it.
+// written returns a plan as `plan --json` writes it.
 func written(t *testing.T, p *Install) string {
 	t.Helper()
 	data, err := json.MarshalIndent(p, "", "  ")
@@ -28,7 +28,7 @@ func written(t *testing.T, p *Install) string {
 	return name
 }
 
-// validates fails if a file is not as the schema says.
+// validates fails if a file does not match the schema.
 func validates(t *testing.T, file string) {
 	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile("../docs/plan.schema.json")
@@ -49,7 +49,7 @@ func validates(t *testing.T, file string) {
 	}
 }
 
-// Every kind of plan is as the schema says, and is made again from its file.
+// Every kind of plan matches the schema, and can be made again from its file.
 func TestPlanAgain(t *testing.T) {
 	for name, a := range answers(t) {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestPlanAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if a.Disk.identity.Serial != "" {
-				a.Disk.identity.DevNo = "259:7" // after a restart
+				a.Disk.identity.DevNo = "259:7" // after a reboot
 			}
 			again, err := PlanAgain(a, paths, was)
 			if err != nil {
@@ -78,8 +78,8 @@ func TestPlanAgain(t *testing.T) {
 	}
 }
 
-// A plan that was made without the medium is what the medium makes of it, but for
-// the path of the system, and is done there.
+// A plan that was made without the medium equals that of the medium, except for the path of the
+// system. The medium carries it out.
 func TestPlanWithoutSystem(t *testing.T) {
 	paths := engine.Paths{Dir: "/run/auto-installer"}
 	medium := answers(t)["medium"]
@@ -119,7 +119,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	if again.SystemUnknown || strings.Contains(string(said), "toplevel>") || !strings.Contains(string(said), toplevel) || again.DiskGUID != p.DiskGUID {
 		t.Errorf("%s", said)
 	}
-	// Without the medium, other things would be done than were planned.
+	// Without the medium, the plan would differ.
 	elsewhere := medium
 	elsewhere.Source, elsewhere.medium.Contract = "", ""
 	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
@@ -129,7 +129,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	if _, err := PlanAgain(medium, paths, was); err == nil || strings.Contains(err.Error(), "toplevel") {
 		t.Errorf("%v", err)
 	}
-	// A repo that was named is cloned.
+	// A given repo is cloned.
 	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
 	a.WithoutSystem()
 	if a.Source != "/srv/x" || a.medium.Plain {
@@ -210,7 +210,7 @@ func TestReadPlanRefuses(t *testing.T) {
 		"no JSON":         {[]byte("hello"), "is not a plan"},
 		"cut short":       {good[:len(good)/2], "is not a plan"},
 		"no partitions":   {rehash(func(q *Install) { q.Partitions = nil }), "has 0 partitions"},
-		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "for a GUID"},
+		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "has the invalid GUID"},
 	} {
 		file := filepath.Join(t.TempDir(), "plan.json")
 		if err := os.WriteFile(file, tt.data, 0o600); err != nil {

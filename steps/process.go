@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -22,22 +21,15 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// The engine is the headless program, started by the screens as a process of
-// its own. They know it by its files alone, so any other screens can take over.
+// EngineProcess starts and follows engines for the screens. An engine is the headless
+// program in a process of its own. Screens know it by its files only, so other screens can
+// take over.
+type EngineProcess struct{ Paths engine.Paths }
 
-// EngineProcess starts and follows engines for the screens.
-type EngineProcess struct {
-	Paths engine.Paths
-
-	mu     sync.Mutex
-	stderr *bytes.Buffer // of the engine started last
-	exited chan struct{}
-}
-
-// engineStart is how long an engine may take to make its events file.
+// engineStart bounds how long an engine may take to create its events file.
 const engineStart = time.Minute
 
-// Running tells whether an engine holds the machine's lock.
+// Running returns whether an engine holds the machine's lock.
 func (p *EngineProcess) Running() bool {
 	f, err := os.Open(filepath.Join(p.Paths.Dir, "lock"))
 	if err != nil {
@@ -47,12 +39,12 @@ func (p *EngineProcess) Running() bool {
 	if !errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK) {
 		return false
 	}
-	// Whoever puts one away holds the lock and is none.
+	// PutAway holds the lock too, but its process id is not in the file.
 	pid, err := p.holder()
 	return err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// Attached tells whether there is an engine to show, running or ended.
+// Attached returns whether there is an engine to show, running or ended.
 func (p *EngineProcess) Attached() bool {
 	if p.Running() {
 		return true
@@ -61,16 +53,16 @@ func (p *EngineProcess) Attached() bool {
 	return err == nil
 }
 
-// PutAway forgets an engine that has ended, and takes back what it left if it was
-// killed: the disk would be in use at the next look. It holds the lock meanwhile,
-// so that what goes away is never what another console has just started.
+// PutAway removes the events of an engine that has ended. If it was killed, PutAway also
+// runs its undo list; otherwise the disk would still be in use. It holds the lock, so it
+// never removes what another console has just started.
 func (p *EngineProcess) PutAway() error {
 	lock, err := engine.HoldLock(filepath.Join(p.Paths.Dir, "lock"), 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil // there never was one
+		return nil // there was no engine
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return sys.Faultf(sys.CodeBusy, "stop it first", "an install is running")
+		return sys.Faultf(sys.CodeBusy, "stop the install first", "an install is running")
 	case err != nil:
 		return err
 	}
@@ -84,9 +76,9 @@ func (p *EngineProcess) PutAway() error {
 	return nil
 }
 
-// Start starts an engine in a session of its own, so that it outlives the
-// screens and their terminal. It returns when the engine's events can be
-// followed, or with what kept it from starting: CodeBusy if another one runs.
+// Start starts an engine in a session of its own, so that it outlives the screens and their
+// terminal. It returns when the engine's events can be followed, or with the error that
+// kept it from starting: CodeBusy if another one runs.
 func (p *EngineProcess) Start(a Answers, resume bool) error {
 	if err := p.PutAway(); err != nil {
 		return err
@@ -121,43 +113,39 @@ func (p *EngineProcess) Start(a Answers, resume bool) error {
 		return fmt.Errorf("starting the install: %w", err)
 	}
 	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }() // its events tell how it ended
-	p.mu.Lock()
-	p.stderr, p.exited = stderr, exited
-	p.mu.Unlock()
+	go func() { _ = cmd.Wait(); close(exited) }() // its events say how it ended
 	return p.awaitEvents(cmd, exited, stderr)
 }
 
-// awaitEvents waits until the events are the engine's own. If another console
-// was faster, they are not, and the engine ends by itself.
+// awaitEvents waits until the engine has created its events. If another console started one
+// first, the events are those of the other, and this engine ends by itself.
 func (p *EngineProcess) awaitEvents(started *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
-	there := func() bool {
+	ready := func() bool {
 		pid, err := p.holder()
 		_, missing := os.Stat(p.Paths.Events)
 		return err == nil && missing == nil && pid == started.Process.Pid
 	}
 	deadline := time.After(engineStart)
 	for {
-		if there() {
+		if ready() {
 			return nil
 		}
 		select {
 		case <-exited:
-			if there() {
+			if ready() {
 				return nil
 			}
 			return spoken(stderr.String(), started.ProcessState.ExitCode())
 		case <-deadline:
-			return sys.Faultf(sys.CodeUnexpected, "see tty2", "the install did not start within %v", engineStart)
+			return sys.Faultf(sys.CodeUnexpected, "look for errors on tty2 (Alt+F2)", "the install did not start within %v", engineStart)
 		case <-time.After(engine.FollowEvery):
 		}
 	}
 }
 
-// spoken makes an Error of what a program wrote to standard error and of its
-// exit code.
+// spoken makes an Error from a program's standard error and its exit code.
 func spoken(text string, code int) error {
-	e := &engine.Error{Cause: "the install ended at once", Code: sys.CodeUnexpected}
+	e := &engine.Error{Cause: "the install ended immediately", Code: sys.CodeUnexpected}
 	if code > 0 {
 		e.Code = engine.Code(code)
 	}
@@ -172,8 +160,8 @@ func spoken(text string, code int) error {
 	return e
 }
 
-// pipes makes a pipe for each part. A pipe holds it whole: none is larger
-// than what fits (pipe(7)).
+// pipes makes a pipe for each part. A part never exceeds the capacity of a pipe, so writing
+// it does not block (pipe(7)).
 func pipes(cmd *exec.Cmd, parts [][]byte) ([]*os.File, error) {
 	var writers []*os.File
 	for range parts {
@@ -187,19 +175,18 @@ func pipes(cmd *exec.Cmd, parts [][]byte) ([]*os.File, error) {
 	return writers, nil
 }
 
-// skipFile is what GoWithout makes, in a run directory.
+// skipFile is the file that GoWithout creates in the engine's folder.
 const skipFile = "go-without"
 
-// GoWithout tells an engine that waits for something of the operator to go on
-// without it.
+// GoWithout makes an engine continue without the age identity that it waits for.
 func (p *EngineProcess) GoWithout() error {
 	return os.WriteFile(filepath.Join(p.Paths.Dir, skipFile), nil, 0o600)
 }
 
-// Stop sends SIGTERM to the engine, which its lock file names.
+// Stop sends SIGTERM to the engine, whose process id is in the lock file.
 func (p *EngineProcess) Stop() error {
 	if !p.Running() {
-		return sys.Faultf(sys.CodeUsage, "it has ended already", "no install is running")
+		return sys.Faultf(sys.CodeUsage, "it has already ended", "no install is running")
 	}
 	pid, err := p.holder()
 	if err != nil {
@@ -208,7 +195,7 @@ func (p *EngineProcess) Stop() error {
 	return syscall.Kill(pid, syscall.SIGTERM)
 }
 
-// holder is the process that took the lock last.
+// holder returns the process id in the lock file: that of the last engine.
 func (p *EngineProcess) holder() (int, error) {
 	data, err := os.ReadFile(filepath.Join(p.Paths.Dir, "lock"))
 	if err != nil {
@@ -216,7 +203,7 @@ func (p *EngineProcess) holder() (int, error) {
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil || pid <= 1 {
-		return 0, fmt.Errorf("the lock file names no process: %q", data)
+		return 0, fmt.Errorf("invalid process id %q in the lock file", data)
 	}
 	return pid, nil
 }

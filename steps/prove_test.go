@@ -8,8 +8,8 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// The virtual machine is looked for before the first write, and started after
-// the proof, on a target that is read-only meanwhile.
+// Preflight verifies that a virtual machine can start. It starts after the boot proof, on a
+// target that is read-only.
 func TestProveBootVM(t *testing.T) {
 	a := answers(t)["luks"]
 	a.ProveBoot = "container"

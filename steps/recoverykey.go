@@ -7,12 +7,12 @@ import (
 	"rsc.io/qr"
 )
 
-// modhex is an alphabet whose letters are on the same keys of most keyboards,
-// so that a key typed with the wrong keymap is still right (Yubico's modhex;
-// systemd-cryptenroll(1) uses it for its recovery keys).
+// modhex is an alphabet whose letters are on the same keys of most keyboards, so a key that
+// is typed with the wrong keymap is still right (Yubico's modhex; systemd-cryptenroll(1)
+// uses it for its recovery keys).
 const modhex = "cbdefghijklnrtuv"
 
-// recoveryLetters make 128 bits, beyond guessing behind argon2id.
+// recoveryLetters gives 128 bits, which cannot be guessed.
 const recoveryLetters = 32
 
 // NewRecoveryKey makes a random recovery key of 32 letters. Wipe it after use.
@@ -25,9 +25,8 @@ func NewRecoveryKey() []byte {
 	return key
 }
 
-// QR renders text as a QR code in half blocks, two modules to a character:
-// light on dark, with the quiet zone that scanners need. It is nil if the text
-// is too long.
+// QR renders text as a QR code in half blocks, two modules to a character: light on dark,
+// with the margin that scanners need. It returns nil if the text is too long.
 func QR(text []byte) []string {
 	code, err := qr.Encode(string(text), qr.L)
 	if err != nil {
@@ -38,7 +37,7 @@ func QR(text []byte) []string {
 	for y := -quiet; y < code.Size+quiet; y += 2 {
 		var b strings.Builder
 		for x := -quiet; x < code.Size+quiet; x++ {
-			// Outside of the code nothing is black.
+			// The library has no black outside of the code.
 			b.WriteString(halfBlock(!code.Black(x, y), !code.Black(x, y+1)))
 		}
 		lines = append(lines, b.String())
@@ -46,8 +45,8 @@ func QR(text []byte) []string {
 	return lines
 }
 
-// halfBlock draws two modules, one above the other, light ones in ink: on a
-// dark screen that is what a scanner takes for paper.
+// halfBlock draws two modules, one above the other. Light ones are drawn, because the screen
+// is dark and a scanner expects light paper.
 func halfBlock(top, bottom bool) string {
 	switch {
 	case top && bottom:

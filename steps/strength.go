@@ -6,16 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// Strength is what a passphrase is worth, as advice.
+// Strength is how hard a passphrase is to guess, with advice.
 type Strength struct {
 	Score  int // 0, useless, to 4, strong
 	Advice string
 }
 
-// PassphraseStrength estimates a passphrase by its length, the kinds of its
-// characters, and how much of it repeats or counts. It knows no dictionary, so
-// it errs on the kind side; in return it makes no copy of the passphrase,
-// which could not be wiped.
+// PassphraseStrength estimates a passphrase by its length, the kinds of its characters, and
+// how much of it repeats or counts. It has no dictionary, so it may overestimate. It makes
+// no copy of the passphrase, which could not be wiped.
 func PassphraseStrength(p []byte) Strength {
 	bits := entropy(p)
 	switch {
@@ -31,8 +30,8 @@ func PassphraseStrength(p []byte) Strength {
 	return Strength{4, "strong"}
 }
 
-// entropy is an upper bound in bits: the characters that are not foreseeable
-// from the two before, times the bits of the alphabets that they come from.
+// entropy returns an upper bound in bits: the characters that do not follow from the two
+// before, times the bits of the alphabets that they come from.
 func entropy(p []byte) float64 {
 	var lower, upper, digit, other, blank, wide bool
 	var before, last rune
@@ -75,7 +74,7 @@ func entropy(p []byte) float64 {
 	if size < 2 {
 		return 0
 	}
-	// Letters of words follow each other: about half of what chance gives.
+	// Letters in words depend on each other: about half of the bits of random ones.
 	bits := math.Log2(size)
 	if !digit && !other && !wide && (!upper || !lower) {
 		bits *= 0.6

@@ -20,17 +20,17 @@ import (
 	"auto-installer/steps/preflight"
 )
 
-// absolute finds the paths in a command line or its input.
+// absolute matches the paths in a command line or its input.
 var absolute = regexp.MustCompile(`(?:^|[\s'"=:(])(/[^/\s'",;:)#][^\s'",;:)#]*)`)
 
-// harmlessPlaces are those below which a plan may name files: the target's, and
-// what is in memory or on the medium.
+// harmlessPlaces are the folders in which a plan may name files: the target's, and those in
+// memory or on the medium.
 var harmlessPlaces = []string{Target, engine.RunDir, "/nix/store", Medium, "/dev/null"}
 
-// writers are the commands of a plan that write to a device that they name.
+// writers are the commands of a plan that write to the devices that they name.
 var writers = []string{"sfdisk", "cryptsetup", "mkfs.vfat", "mkfs.ext4", "mkswap", "mount", "swapon"}
 
-// planned checks that the plan for a disk names that disk's devices alone.
+// planned verifies that the plan for a disk names only that disk's devices.
 func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topology.Node, disk Disk) {
 	a := drawAnswers(t)
 	a.Disk = disk
@@ -85,7 +85,7 @@ func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topolog
 	inTheWay(t, m, root, a.Host)
 }
 
-// partitionPath is the kernel's name of a partition.
+// partitionPath returns the kernel's name of a partition.
 func partitionPath(n *topology.Node, number int) string {
 	if n.Kind == "sd" || n.Kind == "vd" {
 		return fmt.Sprintf("%s%d", n.Path, number)
@@ -93,8 +93,8 @@ func partitionPath(n *topology.Node, number int) string {
 	return fmt.Sprintf("%sp%d", n.Path, number)
 }
 
-// inTheWay checks that a mapper or a mount that is in the way is found before
-// anything is written.
+// inTheWay verifies that a mapper or a mount that blocks the install is found before the first
+// write.
 func inTheWay(t *rapid.T, m *topology.Machine, root string, h hosts.Host) {
 	o := preflight.Options{FS: root, Target: Target, RunDir: root}
 	if h.LUKS.Enable {
@@ -135,8 +135,7 @@ func drawAnswers(t *rapid.T) Answers {
 	return a
 }
 
-// gate confirms a disk, lets something happen to the machine, or nothing, and
-// goes through the gate.
+// gate confirms a disk, changes the machine or not, and runs the gate.
 func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirmed Disk, dir string) {
 	now, what := m.Later(t, n)
 	laterRoot := lay(t, now, dir)
@@ -178,8 +177,7 @@ func (c *tally) gate(t *rapid.T, m *topology.Machine, n *topology.Node, confirme
 	}
 }
 
-// startEngine checks that what the screens tell an engine that they start leads it
-// to the disk that was confirmed, or to none.
+// startEngine verifies that an engine of the screens finds the confirmed disk, or none.
 func startEngine(t *rapid.T, now *topology.Machine, root string, confirmed Disk, n *topology.Node, what string) {
 	found, err := look(now, root, now.Tops, confirmed.stablePath())
 	if err != nil {

@@ -18,14 +18,12 @@ import (
 	"auto-installer/lab/topology"
 )
 
-// TestTopology makes up machines and follows each from the look at its disks
-// to the gate and the plan. It judges by what is true of the machine, as it
-// was made up, and by nothing that the program thinks of it.
+// TestTopology generates machines, and follows each from the survey of its disks to the gate and
+// the plan. It judges by how the machine was generated, never by what the program reports.
 //
-// It makes -rapid.checks machines, 400 unless told otherwise, which are the same
-// ones at each run: -rapid.seed=N for others, 0 for any. One that fails is made as
-// small as possible, printed, and kept below testdata/rapid, from where it is tried
-// first the next time.
+// It generates -rapid.checks machines, by default 400, and the same ones in each run.
+// -rapid.seed=N generates others, and 0 random ones. It shrinks a machine that fails, prints it,
+// and stores it below testdata/rapid, where the next run tries it first.
 func TestTopology(t *testing.T) {
 	seen, dir := &tally{}, inMemory(t)
 	rapid.Check(t, func(t *rapid.T) { seen.machine(t, dir) })
@@ -36,13 +34,13 @@ func TestTopology(t *testing.T) {
 	}
 }
 
-// FuzzTopology is TestTopology with the fuzzer's choice of machines.
+// FuzzTopology is TestTopology with machines from the fuzzer.
 func FuzzTopology(f *testing.F) {
 	dir := inMemory(f)
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { new(tally).machine(t, dir) }))
 }
 
-// inMemory is a folder for many small files.
+// inMemory returns a folder for many small files.
 func inMemory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "topology")
@@ -53,7 +51,7 @@ func inMemory(t testing.TB) string {
 	return dir
 }
 
-// tally counts what was seen.
+// tally counts what the machines covered.
 type tally struct {
 	machines, disks, refused, chosen, asked, plans, passed, shut int
 }
@@ -79,7 +77,7 @@ func (c *tally) machine(t *rapid.T, dir string) {
 	attachedAnew(t, m, dir, chosen)
 }
 
-// lay lays a machine out in a folder of its own.
+// lay writes a machine to a folder of its own.
 func lay(t *rapid.T, m *topology.Machine, dir string) string {
 	root, err := os.MkdirTemp(dir, "")
 	if err == nil {
@@ -96,7 +94,7 @@ func look(m *topology.Machine, root string, order []*topology.Node, want string)
 	return choice.Run(context.Background(), m.System(order), choice.Options{Root: root, Want: want})
 }
 
-// said is how a refusal puts what is true of a disk.
+// said maps the facts of a disk to the words of a refusal.
 var said = map[topology.Why]string{
 	topology.Live: "the running system stands on it", topology.Started: "this session was started from it",
 	topology.Medium: "an installation medium", topology.Mounted: "is mounted at", topology.Swap: "is swap in use", topology.Held: "in use by",
@@ -104,8 +102,8 @@ var said = map[topology.Why]string{
 	topology.Twin: "it is the same disk as",
 }
 
-// explained checks that every device is listed once, and refused for every
-// reason that there is and for no other.
+// explained verifies that every device is listed once, and refused for exactly the reasons that
+// hold.
 func explained(t *rapid.T, m *topology.Machine, found choice.Found) {
 	of := map[*topology.Node]choice.Verdict{}
 	for _, v := range found.Verdicts {
@@ -159,8 +157,8 @@ func explained(t *rapid.T, m *topology.Machine, found choice.Found) {
 	}
 }
 
-// steady checks that a second look and another order of lsblk's lines change
-// nothing.
+// steady verifies that neither a second survey nor another order of lsblk's lines changes the
+// result.
 func steady(t *rapid.T, m *topology.Machine, root string, found choice.Found, err error) {
 	again, err2 := look(m, root, rapid.Permutation(m.Tops).Draw(t, "order of lsblk"), "")
 	if !reflect.DeepEqual(found.Verdicts, again.Verdicts) || fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(found.Chosen, again.Chosen) {
@@ -168,8 +166,7 @@ func steady(t *rapid.T, m *topology.Machine, root string, found choice.Found, er
 	}
 }
 
-// named checks that a device can be taken by its name if that is right, and
-// returns it then.
+// named verifies that a device can be named only if it may be taken, and returns it then.
 func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found choice.Found, n *topology.Node) (Disk, bool) {
 	if n.IsDisk() {
 		c.disks++
@@ -186,11 +183,11 @@ func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found choice
 		wellPut(t, err)
 		return Disk{}, false
 	}
-	if m.Stands(n) != n { // planned as that one
+	if m.Stands(n) != n { // the plan is for that one
 		return Disk{}, false
 	}
 	d := diskOf(got.Device)
-	// What the engine is told must lead it to the same disk.
+	// The engine must find the same disk by its stable path.
 	if again, err := look(m, root, m.Tops, d.stablePath()); err != nil || again.Chosen.Device.Name != n.Name {
 		t.Fatalf("%s is %s: %v", d.stablePath(), again.Chosen.Device.Name, err)
 	}
@@ -203,7 +200,7 @@ func wellPut(t *rapid.T, err error) {
 	}
 }
 
-// choice checks what is chosen without asking, and returns it, or nil.
+// choice verifies what is chosen without a name, and returns it or nil.
 func (c *tally) choice(t *rapid.T, m *topology.Machine, found choice.Found, err error) *topology.Node {
 	var candidates []*topology.Node
 	for _, n := range m.Disks() {
@@ -246,8 +243,8 @@ func (c *tally) choice(t *rapid.T, m *topology.Machine, found choice.Found, err 
 	return n
 }
 
-// merits order disks, smallest first: the firmware's order, an ESP, the number
-// of partitions, the size.
+// merits orders disks, smallest first: the firmware's boot order, an ESP, the number of
+// partitions, the size.
 type merits [4]int64
 
 func (a merits) compare(b merits) int { return slices.Compare(a[:], b[:]) }
@@ -275,8 +272,8 @@ func merit(m *topology.Machine, n *topology.Node) merits {
 	return a
 }
 
-// attachedAnew checks that the disks' names, which come of the order in which
-// they are found, decide nothing.
+// attachedAnew verifies that the kernel's names of the disks, which depend on the order in which
+// it finds them, do not matter.
 func attachedAnew(t *rapid.T, m *topology.Machine, dir string, chosen *topology.Node) {
 	m.Tops = rapid.Permutation(m.Tops).Draw(t, "order of attaching")
 	root := lay(t, m, dir)

@@ -20,29 +20,29 @@ import (
 	"auto-installer/steps/partition"
 )
 
-// Unfinished is an install that was interrupted. One that is Proven can be continued.
+// Unfinished is an install that was interrupted. If it is Proven, it can be resumed.
 type Unfinished struct {
 	Host string
-	Done int         // steps that write and were finished
-	Of   int         // such steps in all
-	Last engine.Name // name of the one that was finished last
-	Time time.Time   // when it was
+	Done int         // how many steps that write were finished
+	Of   int         // how many there are
+	Last engine.Name // the last finished step
+	Time time.Time   // when it finished
 	// Encrypted: there is a LUKS container, which the passphrase must open.
 	Encrypted bool
-	// FromDisk: the machine was restarted since, so only the disk tells of it.
+	// FromDisk: the journal is only on the disk, because the machine was rebooted.
 	FromDisk bool
 }
 
-// Proven tells whether this installer wrote what is on the disk. Memory, which
-// no earlier owner of the disk could write to, proves it; after a restart only
-// a LUKS container does, which the operator's passphrase must open. The journal
-// on the disk proves nothing: it is made of what is public.
+// Proven returns whether this installer wrote the disk. A journal in memory proves it,
+// because no earlier owner of the disk could write there. After a reboot, only a LUKS
+// container proves it, which the operator's passphrase must open. The journal on the disk
+// proves nothing, because everything in it is public.
 func (u Unfinished) Proven() bool { return !u.FromDisk || u.Encrypted }
 
-// Unproven says why an install that is not Proven is not continued.
+// Unproven says why an install that is not Proven is not resumed.
 const Unproven = "the machine was restarted and the disk is not encrypted, so nothing proves who wrote what is on it"
 
-// unfinished is what a journal tells of.
+// unfinished returns the install that a journal describes.
 func (j journal) unfinished(fromDisk, luks bool) Unfinished {
 	return Unfinished{
 		Host: j.Host, Done: len(j.Done), Of: j.Steps, Last: j.Done[len(j.Done)-1], Time: j.Time, FromDisk: fromDisk,
@@ -55,9 +55,9 @@ func (u Unfinished) String() string {
 		u.Host, u.Done, u.Of, u.Last, u.Time.UTC().Format("2006-01-02 15:04"))
 }
 
-// FindUnfinished tells of the install that these answers would continue, or
-// returns nil: there is none, or it was of another host or disk, or the host's
-// definition has changed since. A disk that cannot be read has none.
+// FindUnfinished returns the install that these answers would resume. It returns nil if
+// there is none, if it was of another host or disk, if the host's definition has changed, or
+// if the disk cannot be read.
 func FindUnfinished(a Answers, p engine.Paths) *Unfinished {
 	plan, err := ResumePlan(standIn(a), p)
 	if err != nil {
@@ -66,11 +66,11 @@ func FindUnfinished(a Answers, p engine.Paths) *Unfinished {
 	return plan.unfinished
 }
 
-// WarnOfUnfinished has the plan that starts over say so.
+// WarnOfUnfinished makes the plan say that it starts over an unfinished install.
 func (a *Answers) WarnOfUnfinished(p engine.Paths) { a.unfinished = FindUnfinished(*a, p) }
 
-// findJournal finds what is continued: what an earlier engine left in memory
-// or, after a restart, on the disk. The first that fits counts.
+// findJournal finds the journal to resume: in memory or, after a reboot, on the disk. It
+// takes the first one that matches the answers.
 func findJournal(a Answers, p engine.Paths) (j journal, fromDisk bool, err error) {
 	var why error
 	for _, from := range []func() (journal, error){
@@ -98,25 +98,25 @@ func findJournal(a Answers, p engine.Paths) (j journal, fromDisk bool, err error
 	return journal{}, false, sys.Faultf(sys.CodeUsage, hint, "%w", why)
 }
 
-// journalOf reads the journal of a disk, or of an image of one.
+// journalOf reads the journal of a disk or disk image.
 func journalOf(d Disk) (journal, error) {
 	r, err := block.OpenDirect(d.Path)
 	if err != nil {
 		return journal{}, fmt.Errorf("%w, and %s cannot be read: %w", errNoJournal, d.Path, err)
 	}
-	defer func() { _ = r.Close() }() // it was read
+	defer func() { _ = r.Close() }() // only read
 	return journalOn(r, r.Size(), d.LogicalSector)
 }
 
-// The journal on the ESP is two files, of which the older one is written: FAT
-// does not rename one over another in a way that a power cut leaves either
-// whole (Linux writes the new entry's cluster and size later).
+// The journal on the ESP is two files, and the older one is overwritten. FAT cannot rename a
+// file over another atomically: after a power cut neither may be intact, because Linux
+// writes the cluster and the size of the new entry later.
 const journalDir = "auto-installer"
 
 var journalNames = [2]string{"journal-a.json", "journal-b.json"}
 
-// journalOn reads the journal on a disk's ESP without mounting it. It counts
-// only if the disk has the very table that it tells of.
+// journalOn reads the journal on a disk's ESP without mounting it. A journal of another
+// partition table is an error.
 func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 	none := func(err error) (journal, error) { return journal{}, fmt.Errorf("%w: %w", errNoJournal, err) }
 	table, err := gpt.Read(r, size, sector)
@@ -124,7 +124,7 @@ func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 		return none(err)
 	}
 	if len(table.Partitions) == 0 || table.Partitions[0].Type != partition.TypeESP {
-		return none(errors.New("the first partition is no ESP"))
+		return none(errors.New("the first partition is not an ESP"))
 	}
 	esp := table.Partitions[0]
 	files, err := fat.Open(io.NewSectionReader(r, esp.Start, esp.Size), esp.Size)
@@ -138,7 +138,7 @@ func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 		}
 		j, err := parseJournal(f)
 		if err == nil && !j.isOf(table) {
-			err = errors.New("the journal on the disk is of another partition table")
+			err = errors.New("the journal on the disk is for another partition table")
 		}
 		return j, err
 	})
@@ -148,8 +148,8 @@ func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 	return newest, err
 }
 
-// newestJournal reads the two files, and returns the newer one and the name of
-// the other. The error tells of the first that is there, if none is good.
+// newestJournal reads both files. It returns the newer journal and the name of the other
+// file. If neither is valid, the error is that of the first file that exists.
 func newestJournal(read func(name string) (journal, error)) (newest journal, other string, err error) {
 	other = journalNames[0]
 	for i, name := range journalNames {
@@ -167,16 +167,15 @@ func newestJournal(read func(name string) (journal, error)) (newest journal, oth
 	return newest, other, err
 }
 
-// isOf tells whether a table is the one that the journal tells of.
+// isOf returns whether the journal is for a partition table.
 func (j journal) isOf(t *gpt.Table) bool {
 	return t.DiskGUID == j.GUIDs[0] && slices.EqualFunc(t.Partitions, j.Partitions, func(is gpt.Partition, was partition.Partition) bool {
 		return was == partition.Partition{Number: is.Number, Start: is.Start, Size: is.Size, Type: is.Type, GUID: is.GUID, Name: is.Name}
 	})
 }
 
-// keep writes the journal to the ESP that is mounted at boot. When it returns,
-// it is on the disk.
-func (j journal) keep(boot string) error {
+// store writes the journal to the ESP, which is mounted at boot, and syncs it.
+func (j journal) store(boot string) error {
 	data, err := j.encode()
 	if err != nil {
 		return err
@@ -185,7 +184,7 @@ func (j journal) keep(boot string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	_, older, _ := newestJournal(func(name string) (journal, error) { // which one it is matters, why does not
+	_, older, _ := newestJournal(func(name string) (journal, error) { // without a valid journal, the first file is the older one
 		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
 			return journal{}, err
@@ -198,28 +197,20 @@ func (j journal) keep(boot string) error {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close(), syncDir(dir), syncDir(boot))
+	return errors.Join(err, f.Sync(), f.Close(), sys.SyncDir(dir), sys.SyncDir(boot))
 }
 
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// standIn is the answers with something for the passphrase, for a plan that
-// nobody executes.
+// standIn returns the answers with a placeholder for the passphrase, for a plan that is only
+// shown.
 func standIn(a Answers) Answers {
 	if a.Host.LUKS.Enable && a.Passphrase == nil {
-		a.Passphrase = []byte("asked for later")
+		a.Passphrase = []byte("placeholder")
 	}
 	return a
 }
 
-// TryPassphrase makes sure that the passphrase of the answers opens what the
-// unfinished install has encrypted. The error is an *Error.
+// TryPassphrase verifies that the passphrase of the answers opens the LUKS container of the
+// unfinished install. The error is an *engine.Error.
 func TryPassphrase(ctx context.Context, a Answers) error {
 	o := encrypt.Options{Device: block.PartitionPath(a.Disk.Path, 2), Passphrase: a.Passphrase}
 	if err := engine.NewStep(stepUnlock, "", engine.Check, encrypt.TryOps(o)...).Run(ctx, sys.Looking()); err != nil {

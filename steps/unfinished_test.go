@@ -1,10 +1,8 @@
 package steps
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,21 +13,20 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
-	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 
-// begun is a disk image with the table of an install and an empty ESP, the
-// answers of that install, and its journal as of the mount step.
-type begun struct {
+// interrupted is a disk image with the partition table of an install, an empty ESP, the answers of
+// that install, and its journal after the mount step.
+type interrupted struct {
 	t     *testing.T
 	image string
 	a     Answers
-	paths engine.Paths // of a start after a restart: nothing is in memory
+	paths engine.Paths // after a reboot: memory is empty
 	j     journal
 }
 
-// run starts a tool that the tests need.
+// run runs a tool that the tests need.
 func run(t *testing.T, stdin string, argv ...string) {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
@@ -39,12 +36,12 @@ func run(t *testing.T, stdin string, argv ...string) {
 	}
 }
 
-func begin(t *testing.T) *begun { return beginHost(t, "stygianlibrary", func(*Answers) {}) }
+func begin(t *testing.T) *interrupted { return beginHost(t, "stygianlibrary", func(*Answers) {}) }
 
-func beginHost(t *testing.T, host string, change func(*Answers)) *begun {
+func beginHost(t *testing.T, host string, change func(*Answers)) *interrupted {
 	t.Helper()
 	const size = 4 << 30
-	b := &begun{t: t, image: filepath.Join(t.TempDir(), "disk.img"), paths: engine.Paths{Dir: t.TempDir()}}
+	b := &interrupted{t: t, image: filepath.Join(t.TempDir(), "disk.img"), paths: engine.Paths{Dir: t.TempDir()}}
 	id := block.Identity{Path: b.image, Serial: "S1", Model: "Lab", Size: size, LogicalSector: 512, DevNo: "259:0"}
 	b.a = Answers{
 		Host: load(t, host), System: toplevel, Passphrase: []byte(passphrase),
@@ -64,29 +61,29 @@ func beginHost(t *testing.T, host string, change func(*Answers)) *begun {
 	b.j = *p.journal
 	b.j.Done, b.j.Time = []engine.Name{"partition", "encrypt", "format", "mount"}, time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC)
 	b.j.Serial = 4
-	// After the restart, the disk is called otherwise and has the new table.
+	// After the reboot, the disk has another path and the new partition table.
 	b.a.Disk.identity.PTUUID, b.a.Disk.identity.DevNo = p.DiskGUID, "259:7"
 	return b
 }
 
-func (b *begun) mkfs() {
+func (b *interrupted) mkfs() {
 	b.t.Helper()
 	run(b.t, "", "mkfs.vfat", "-F32", "--offset", fmt.Sprint(partition.Align/512), b.image, fmt.Sprint(partition.ESPSize/1024))
 }
 
-// put writes a file of the journal's folder to the ESP.
-func (b *begun) put(name string, data []byte) {
+// put writes a file to the journal's folder on the ESP.
+func (b *interrupted) put(name string, data []byte) {
 	b.t.Helper()
 	file := filepath.Join(b.t.TempDir(), "file")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 	esp := fmt.Sprintf("%s@@%d", b.image, partition.Align)
-	_ = exec.Command("mmd", "-i", esp, "::"+journalDir).Run() // it may be there
+	_ = exec.Command("mmd", "-i", esp, "::"+journalDir).Run() // it may exist
 	run(b.t, "", "mcopy", "-o", "-i", esp, file, "::"+journalDir+"/"+name)
 }
 
-func (b *begun) encoded(j journal) []byte {
+func (b *interrupted) encoded(j journal) []byte {
 	b.t.Helper()
 	data, err := j.encode()
 	if err != nil {
@@ -95,7 +92,7 @@ func (b *begun) encoded(j journal) []byte {
 	return data
 }
 
-// After a power cut the journal is on the disk alone.
+// After a power cut only the disk has the journal.
 func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	b := begin(t)
 	if u := FindUnfinished(b.a, b.paths); u != nil {
@@ -133,7 +130,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 		}
 	}
 
-	// Starting over says what it gives up; continuing has nothing to say.
+	// A plan that starts over says what is lost; one that resumes does not.
 	b.a.WarnOfUnfinished(b.paths)
 	over, err := InstallPlan(b.a, b.paths)
 	if err != nil {
@@ -148,26 +145,25 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	}
 }
 
-// Without a container nothing on the disk proves who wrote it: it is all made
-// from the host's definition, which is public. Then nothing of it is kept, and
-// no hash of its own is believed.
+// Without a container, nothing on the disk proves who wrote it, because everything is made from
+// the host's public definition. Then nothing of it stays, and its hashes do not count.
 func TestUnprovenIsStartedOver(t *testing.T) {
-	plain := func(t *testing.T) *begun {
+	plain := func(t *testing.T) *interrupted {
 		b := beginHost(t, "stygianlibrary", func(a *Answers) { a.Host.LUKS.Enable, a.Host.Labels.LUKS, a.Passphrase = false, "", nil })
 		b.j.Done = []engine.Name{"partition", "format", "mount", "closure", "system"}
 		return b
 	}
-	notYet := func(t *testing.T) *begun {
+	notYet := func(t *testing.T) *interrupted {
 		b := begin(t)
 		b.j.Done = []engine.Name{"partition", "format", "mount"}
 		return b
 	}
-	claims := func(t *testing.T) *begun { // of a host that has none
+	claims := func(t *testing.T) *interrupted { // for a host without a container
 		b := plain(t)
 		b.j.Done = []engine.Name{"partition", "encrypt", "format", "mount"}
 		return b
 	}
-	for name, begin := range map[string]func(*testing.T) *begun{"not encrypted": plain, "not encrypted yet": notYet, "said to be encrypted": claims} {
+	for name, begin := range map[string]func(*testing.T) *interrupted{"not encrypted": plain, "not encrypted yet": notYet, "said to be encrypted": claims} {
 		t.Run(name, func(t *testing.T) {
 			b := begin(t)
 			b.put(journalNames[0], b.encoded(b.j))
@@ -202,14 +198,14 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 				t.Errorf("a system in use is looked for in %+v", p.Steps[1])
 			}
 
-			// Without --resume it is the same, but for what it says and looks for.
+			// Without --resume the plan is the same, except for its notes and the check that the system was never started.
 			b.a.WarnOfUnfinished(b.paths)
 			over, err := InstallPlan(b.a, b.paths)
 			if err != nil || !slices.Equal(over.Notes, p.Notes) || len(over.Steps) != len(p.Steps)-1 {
 				t.Errorf("%v, %q", err, over.Notes)
 			}
 
-			// What this boot has written is its own, whatever the disk says.
+			// A journal in memory is trusted, whatever the disk has.
 			if err := p.journal.note(b.paths, "partition"); err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +218,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 	}
 }
 
-// commandsOf are all command lines of a plan.
+// commandsOf returns all command lines of a plan.
 func commandsOf(p *Install) (words []string) {
 	for _, s := range p.Steps {
 		for _, a := range s.Actions {
@@ -232,8 +228,7 @@ func commandsOf(p *Install) (words []string) {
 	return words
 }
 
-// What is in memory counts before what is on the disk, if it is of this
-// install.
+// A journal in memory precedes one on the disk, if it is for this install.
 func TestUnfinishedInMemoryFirst(t *testing.T) {
 	b := begin(t)
 	b.put(journalNames[0], b.encoded(b.j))
@@ -244,8 +239,7 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 	if u := FindUnfinished(b.a, b.paths); u == nil || u.Done != 5 || u.FromDisk {
 		t.Errorf("%+v", u)
 	}
-	// What the target's store has may not have been written out: it is looked
-	// through once there can be something.
+	// The target's store may be incomplete, so it is verified once it may have content.
 	for done, mends := range map[engine.Name]bool{"partition": false, "mount": true, "closure": true} {
 		now := ram
 		now.Done = now.Done[:max(1, slices.Index(now.Done, done)+1)]
@@ -267,197 +261,4 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 	if u := FindUnfinished(b.a, b.paths); u == nil || u.Done != 4 || !u.FromDisk {
 		t.Errorf("%+v", u)
 	}
-}
-
-// The power may be cut while the journal is written: the older one is still
-// whole.
-func TestUnfinishedTornJournal(t *testing.T) {
-	b := begin(t)
-	newer := b.j
-	newer.Done, newer.Serial = append(slices.Clone(newer.Done), "repo"), newer.Serial+1
-	whole, newest := b.encoded(b.j), b.encoded(newer)
-	for _, c := range []struct {
-		name  string
-		files [2][]byte // nil: not there
-		done  int       // 0: none is found
-	}{
-		{"the second is newer", [2][]byte{whole, newest}, 5},
-		{"the first is newer", [2][]byte{newest, whole}, 5},
-		{"half of the second is written", [2][]byte{whole, newest[:len(newest)/2]}, 4},
-		{"none of the first is written", [2][]byte{{}, whole}, 4},
-		{"zeros", [2][]byte{make([]byte, 512), newest}, 5},
-		{"only the first", [2][]byte{whole, nil}, 4},
-		{"only the second", [2][]byte{nil, whole}, 4},
-		{"both damaged", [2][]byte{whole[:100], newest[:100]}, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := *b
-			b.t = t
-			b.mkfs()
-			for i, data := range c.files {
-				if data != nil {
-					b.put(journalNames[i], data)
-				}
-			}
-			u := FindUnfinished(b.a, b.paths)
-			if (u == nil) != (c.done == 0) || u != nil && u.Done != c.done {
-				t.Errorf("%+v", u)
-			}
-		})
-	}
-}
-
-// What is not this very install is not continued, and why is said.
-func TestUnfinishedOfAnother(t *testing.T) {
-	b := begin(t)
-	changed := func(change func(*journal)) []byte {
-		j := b.j
-		j.Partitions, j.Done = slices.Clone(j.Partitions), slices.Clone(j.Done)
-		change(&j)
-		return b.encoded(j)
-	}
-	whole := b.encoded(b.j)
-	otherDisk, otherHost, otherMode, otherSwap := b.a, b.a, b.a, b.a
-	otherDisk.Disk.identity.Serial = "S2"
-	otherHost.Host.TargetHost = "elsewhere"
-	otherMode.System, otherMode.Source, otherMode.Host.Prebuilt = "", "/iso/nix-config", false
-	otherSwap.Host.Swap.Enable, otherSwap.Host.Swap.Size, otherSwap.Host.Labels.Swap = true, "256M", "SWAP"
-	const guid = "00000000-0000-4000-8000-000000000000"
-	for _, c := range []struct {
-		name string
-		data []byte
-		a    Answers
-		why  string
-	}{
-		{"another host", whole, otherHost, "it was stygianlibrary (prebuilt)"},
-		{"another mode", whole, otherMode, "it was stygianlibrary (prebuilt)"},
-		{"a copy of the disk", whole, otherDisk, "serial number"},
-		{"another definition", whole, otherSwap, "definition has changed"},
-		{"another table", changed(func(j *journal) { j.GUIDs[0] = guid }), b.a, "of another partition table"},
-		{"another partition", changed(func(j *journal) { j.GUIDs[2], j.Partitions[1].GUID = guid, guid }), b.a, "of another partition table"},
-		{"another size", changed(func(j *journal) { j.Partitions[1].Size -= 512 }), b.a, "of another partition table"},
-		{"a newer program's", changed(func(j *journal) { j.Schema = "auto-installer/journal/2" }), b.a, "this program knows auto-installer/journal/1"},
-		{"truncated", whole[:len(whole)-20], b.a, "damaged"},
-		{"zeros", make([]byte, 4096), b.a, "damaged"},
-		{"empty", []byte{}, b.a, "damaged"},
-		{"too large", append(bytes.Repeat([]byte(" "), maxJournal), whole...), b.a, "too large"},
-		{"an unknown key", bytes.Replace(whole, []byte(`"mode"`), []byte(`"x": 1, "mode"`), 1), b.a, "damaged"},
-		{"something behind it", append(slices.Clone(whole), "{}"...), b.a, "damaged"},
-		{"nothing done", changed(func(j *journal) { j.Done = nil }), b.a, "no unfinished install"},
-		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "its host is none"},
-		{"a number that cannot be counted on", changed(func(j *journal) { j.Serial = math.MaxInt }), b.a, "damaged"},
-		{"never written", changed(func(j *journal) { j.Serial = 0 }), b.a, "damaged"},
-		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "a step is none"},
-		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1 steps, of which 4 are done"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := *b
-			b.t = t
-			b.put(journalNames[0], c.data)
-			if u := FindUnfinished(c.a, b.paths); u != nil {
-				t.Errorf("found %v", u)
-			}
-			_, err := ResumePlan(c.a, b.paths)
-			if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.why) {
-				t.Errorf("%+v", err)
-			}
-		})
-	}
-}
-
-// A disk without any of it is no trouble.
-func TestNothingUnfinished(t *testing.T) {
-	b := begin(t)
-	b.put(journalNames[0], b.encoded(b.j))
-	none := func(what string) {
-		t.Helper()
-		_, err := ResumePlan(b.a, b.paths)
-		if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || !strings.Contains(e.Cause, "no unfinished install") {
-			t.Errorf("%s: %+v", what, err)
-		}
-	}
-	f, err := os.OpenFile(b.image, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(make([]byte, 4096), partition.Align); err != nil { // as wipefs does
-		t.Fatal(err)
-	}
-	none("no file system")
-	if _, err := f.WriteAt(make([]byte, partition.Align), 0); err != nil {
-		t.Fatal(err)
-	}
-	none("half a table")
-	if err := errors.Join(f.Truncate(0), f.Truncate(b.a.Disk.Size)); err != nil {
-		t.Fatal(err)
-	}
-	none("blank")
-	b.a.Disk.Path = filepath.Join(t.TempDir(), "gone")
-	none("gone")
-}
-
-// What keep writes last is what is found, and what it wrote before is whole
-// meanwhile.
-func TestJournalIsKept(t *testing.T) {
-	b := begin(t)
-	esp := t.TempDir()
-	dir := filepath.Join(esp, journalDir)
-	read := func(name string) (journal, error) {
-		f, err := os.Open(filepath.Join(dir, name))
-		if err != nil {
-			return journal{}, err
-		}
-		defer f.Close()
-		return parseJournal(f)
-	}
-	for i, step := range []engine.Name{"repo", "closure", "system", "system"} {
-		if err := b.j.note(b.paths, step); err != nil {
-			t.Fatal(err)
-		}
-		before, older, _ := newestJournal(read)
-		if err := b.j.keep(esp); err != nil {
-			t.Fatal(err)
-		}
-		j, next, err := newestJournal(read)
-		if err != nil || !slices.Equal(j.Done, b.j.Done) || j.Serial != b.j.Serial || next == older {
-			t.Errorf("%+v, %v, next is %s", j, err, next)
-		}
-		if still, err := read(next); i > 0 && (err != nil || still.Serial != before.Serial) {
-			t.Errorf("%+v, %v", still, err)
-		}
-	}
-	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 2 {
-		t.Errorf("%q", names)
-	}
-	if err := b.j.keep(filepath.Join(dir, journalNames[0])); err == nil {
-		t.Error("kept in a file")
-	}
-}
-
-func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"schema": "auto-installer/journal/1", "host": "demo", "mode": "flake", "disk": {"path": "/dev/vda", "size": 4294967296, "logicalSector": 512, "devNo": "254:0"},` +
-		`"guids": ["00000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", ""],` +
-		`"partitions": [{"number": 1, "start": 1048576, "size": 1073741824, "type": "", "guid": "00000000-0000-4000-8000-000000000001", "name": "E"},` +
-		`{"number": 2, "start": 1074790400, "size": 3219128320, "type": "", "guid": "00000000-0000-4000-8000-000000000002", "name": "R"}],` +
-		`"steps": 11, "done": ["partition"], "time": "2026-05-04T21:30:00Z", "serial": 1}`))
-	f.Add([]byte(`{"schema": "auto-installer/journal/1"}`))
-	f.Add([]byte(`[]`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		j, err := parseJournal(bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		if err := j.sane(); err != nil {
-			t.Fatal(err)
-		}
-		again, err := j.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if k, err := parseJournal(bytes.NewReader(again)); err != nil || k.Host != j.Host || !slices.Equal(k.Done, j.Done) {
-			t.Fatalf("%v of\n%s", err, again)
-		}
-		_ = j.fits(Answers{Disk: nvme})
-	})
 }

@@ -12,17 +12,17 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// RunDir is where an engine keeps its state. It is in memory.
+// RunDir is where an engine keeps its files. It is in memory.
 const RunDir = "/run/auto-installer"
 
-// Paths are the files of one engine.
+// Paths names the files of one engine.
 type Paths struct {
 	Dir    string // lock, undo list, clone
 	Events string
 	Log    string
 }
 
-// DefaultPaths are those below RunDir.
+// DefaultPaths returns the paths of an install, below RunDir.
 func DefaultPaths() Paths {
 	return Paths{
 		Dir:    RunDir,
@@ -31,7 +31,7 @@ func DefaultPaths() Paths {
 	}
 }
 
-// Engine runs one plan. There is one a machine at a time.
+// Engine runs one plan. A machine runs one at a time.
 type Engine struct {
 	paths   Paths
 	lock    *os.File
@@ -39,15 +39,14 @@ type Engine struct {
 	machine *sys.Machine
 	began   time.Time
 
-	// LogProblem is why the log is not whole, if it is not; after Close.
+	// LogProblem is why the log is incomplete, or nil. Close sets it.
 	LogProblem error
 }
 
-// endTime bounds the ending of what a killed engine left running.
+// endTime bounds how long Cleared waits for the processes of a killed engine.
 const endTime = 10 * time.Second
 
-// Open takes the machine's lock and undoes what an engine that was killed
-// left behind.
+// Open takes the machine's lock and cleans up after a killed engine.
 func Open(ctx context.Context, p Paths) (*Engine, error) {
 	if err := makePrivate(p.Dir); err != nil {
 		return nil, NoFiles(err)
@@ -72,8 +71,8 @@ func (e *Engine) open(ctx context.Context) error {
 	return err
 }
 
-// Cleared is the machine after what an engine that was killed left running was
-// ended, and what it left mounted or mapped was undone. The lock is held.
+// Cleared ends the processes that a killed engine left, undoes its undo list, and
+// returns the machine. The caller holds the lock.
 func Cleared(ctx context.Context, p Paths, r sys.Reporter) (*sys.Machine, error) {
 	undos, err := sys.OpenUndoStack(filepath.Join(p.Dir, "undo.json"))
 	if err != nil {
@@ -81,12 +80,12 @@ func Cleared(ctx context.Context, p Paths, r sys.Reporter) (*sys.Machine, error)
 	}
 	m := &sys.Machine{Reporter: r, Undos: undos, Sessions: sys.Sessions(filepath.Join(p.Dir, "running"))}
 	if n := m.Sessions.End(endTime); n > 0 {
-		m.Log(fmt.Sprintf("an earlier run was killed: %d of its processes ended", n))
+		m.Log(fmt.Sprintf("cleaning up after an interrupted run: killed %d of its processes", n))
 	}
 	if undos.Len() > 0 {
-		m.Log("an earlier run was killed: undoing what it left")
-		// What is not there any more cannot be undone; whatever is really
-		// in the way is found when the disks are looked at.
+		m.Log("cleaning up after an interrupted run: unmounting and closing what it left open")
+		// An undo command fails on what is already gone. The survey of the disks
+		// finds what is really still in use.
 		if err := m.Unwind(ctx); err != nil {
 			logLines(m, err.Error())
 		}
@@ -101,11 +100,11 @@ func logLines(m *sys.Machine, text string) {
 	}
 }
 
-// Run executes a plan and returns an *Error if it fails. Whatever happens,
-// nothing stays mounted.
+// Run executes a plan and returns an *Error if it fails. Nothing stays mounted,
+// also after a failure.
 func (e *Engine) Run(ctx context.Context, job Job) error {
 	p := job.plan()
-	defer func() { _ = job.Close() }() // nothing of it is left to write
+	defer func() { _ = job.Close() }() // the steps have written and synced everything
 	e.sink.emit(Event{Kind: KindPlan, Plan: p, job: job})
 	for _, w := range p.Warnings {
 		e.Warn(w)
@@ -140,14 +139,13 @@ func (e *Engine) Run(ctx context.Context, job Job) error {
 // Log adds a line to the log.
 func (e *Engine) Log(line string) { e.sink.Log(line) }
 
-// Warn adds a line to the log that the operator must see at the end.
+// Warn adds a line to the log and to the warnings at the end.
 func (e *Engine) Warn(line string) { e.sink.Warn(line) }
 
-// Paths are the engine's files.
+// Paths returns the engine's files.
 func (e *Engine) Paths() Paths { return e.paths }
 
-// Mounts tells whether the plan has mounted something that the engine will
-// unmount.
+// Mounts returns whether something is mounted that the engine will unmount.
 func (e *Engine) Mounts() bool { return e.machine.Undos.Holds("umount") }
 
 func (e *Engine) fail(ctx context.Context, job Job, step Step, err error) error {
@@ -161,14 +159,13 @@ func (e *Engine) fail(ctx context.Context, job Job, step Step, err error) error 
 	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
 	job.Failed(e, step, failure.Code)
 	if err := e.machine.Unwind(ctx); err != nil {
-		e.Warn("some of it is still mounted or open; the next start tries again: " + err.Error())
+		e.Warn("something is still mounted or open; the next start retries: " + err.Error())
 	}
 	return failure
 }
 
-// Close tells how it ended, in the last event, and lets go of the lock. It
-// returns err as an *Error, or nil. A log that could not be written does not
-// make an install fail.
+// Close writes the last event and releases the lock. It returns err as an *Error,
+// or nil. A log that could not be written does not make an install fail.
 func (e *Engine) Close(err error) error {
 	var failure *Error
 	exit := sys.CodeOK

@@ -9,9 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +31,7 @@ func open(t *testing.T, p Paths) *Engine {
 	return e
 }
 
-// testPlan is a plan of these steps.
+// testPlan returns a task of these steps.
 func testPlan(_ *testing.T, steps ...Step) *Task { return NewTask("testing", steps...) }
 
 func doing(name Name, writes bool, run func(context.Context, sys.System) error) Step {
@@ -145,27 +143,6 @@ func TestOneEngineAMachine(t *testing.T) {
 	}
 }
 
-// An engine that was killed leaves its mounts to the next one, which takes
-// them back before it looks at anything.
-func TestUndoOfAKilledEngine(t *testing.T) {
-	p := newPaths(t)
-	marker := filepath.Join(t.TempDir(), "undone")
-	killed := open(t, p)
-	if err := killed.machine.Do(t.Context(), sh("true"), sh(`echo x >>"$1"`, marker)); err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.lock.Close(); err != nil { // as the kernel does
-		t.Fatal(err)
-	}
-	next := open(t, p)
-	if got, err := os.ReadFile(marker); err != nil || string(got) != "x\n" {
-		t.Errorf("%q, %v", got, err)
-	}
-	if err := errors.Join(next.Close(nil), killed.sink.close()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestFailure(t *testing.T) {
 	interrupt := Stopped{Signal: syscall.SIGINT}
 	for _, c := range []struct {
@@ -226,7 +203,7 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// What is in the folder is carried out, so nobody else may write there.
+// The engine runs commands from the folder, so no other user may write there.
 func TestFolderOfAnother(t *testing.T) {
 	for name, make := range map[string]func(dir string) error{
 		"open to all":       func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) },
@@ -240,14 +217,14 @@ func TestFolderOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Open(t.Context(), Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")})
-			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not this user's alone") {
+			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not private to this user") {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 }
 
-// A task that is stopped and cannot undo what it has written says so.
+// A stopped task that cannot undo its writes says so.
 func TestStoppedAfterWriting(t *testing.T) {
 	for _, c := range []struct {
 		err  func(stop error) error
@@ -271,22 +248,7 @@ func TestStoppedAfterWriting(t *testing.T) {
 	}
 }
 
-// What cannot be taken back is told.
-func TestUndoThatFails(t *testing.T) {
-	p := newPaths(t)
-	e := open(t, p)
-	err := e.Run(t.Context(), testPlan(t, doing("bad", true, func(ctx context.Context, s sys.System) error {
-		return errors.Join(s.Do(ctx, sh("true"), sh("echo busy >&2; exit 32")), errors.New("odd"))
-	})))
-	_ = e.Close(err)
-	if !slices.ContainsFunc(events(t, p), func(e Event) bool {
-		return e.Kind == KindWarning && strings.Contains(e.Line, "still mounted or open") && strings.Contains(e.Line, "busy")
-	}) {
-		t.Errorf("no warning in %q", kinds(events(t, p)))
-	}
-}
-
-// What goes wrong before there is a plan ends the events file as well.
+// An error before the plan ends the events file too.
 func TestFailureBeforeThePlan(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -300,213 +262,6 @@ func TestFailureBeforeThePlan(t *testing.T) {
 	}
 }
 
-// Not one line is lost, however many there are and whoever writes them.
-func TestLogIsComplete(t *testing.T) {
-	p := newPaths(t)
-	e := open(t, p)
-	const writers, lines = 8, 25_000
-	err := e.Run(t.Context(), testPlan(t, doing("talk", false, func(_ context.Context, s sys.System) error {
-		var wg sync.WaitGroup
-		for w := range writers {
-			wg.Go(func() {
-				for i := range lines {
-					s.Log(fmt.Sprintf("w%d %d", w, i))
-				}
-			})
-		}
-		wg.Wait()
-		return nil
-	})))
-	if err := e.Close(err); err != nil {
-		t.Fatal(err)
-	}
-	count := func(name string, text func(string) string) {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		next := map[int]int{}
-		total := 0
-		for s := bufio.NewScanner(f); s.Scan(); {
-			of, number, _ := strings.Cut(text(s.Text()), " ")
-			w, err := strconv.Atoi(strings.TrimPrefix(of, "w"))
-			i, err2 := strconv.Atoi(strings.TrimRight(number, `"}`))
-			if err != nil || err2 != nil {
-				continue
-			}
-			if i != next[w] {
-				t.Fatalf("%s: writer %d wrote %d when %d was next", name, w, i, next[w])
-			}
-			next[w]++
-			total++
-		}
-		if total != writers*lines {
-			t.Errorf("%s has %d lines, want %d", name, total, writers*lines)
-		}
-	}
-	count(p.Log, func(l string) string {
-		if f := strings.SplitN(l, " ", 3); len(f) == 3 {
-			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(f[2]), "talk"))
-		}
-		return ""
-	})
-	count(p.Events, func(l string) string {
-		_, line, _ := strings.Cut(l, `"line":"`)
-		return line
-	})
-}
-
-// Progress comes at most every 100 ms, and its last word always comes.
-func TestThrottleKeepsTheLast(t *testing.T) {
-	p := newPaths(t)
-	e := open(t, p)
-	const n = 5000
-	err := e.Run(t.Context(), testPlan(t,
-		doing("fast", false, func(_ context.Context, s sys.System) error {
-			for i := range n {
-				s.Progress(sys.Progress{Done: int64(i + 1), Total: n, Unit: "paths"})
-			}
-			return nil
-		}),
-		doing("next", false, func(_ context.Context, s sys.System) error {
-			s.Progress(sys.Progress{Done: 1, Total: 1, Unit: "builds"})
-			return errors.New("fails")
-		})))
-	if e.Close(err) == nil {
-		t.Fatal("no error")
-	}
-	last, count := map[string]sys.Progress{}, 0
-	for _, e := range events(t, p) {
-		if e.Kind == KindProgress {
-			last[string(e.Step)] = *e.Progress
-			count++
-		}
-	}
-	if last["fast"].Done != n || last["next"].Unit != "builds" {
-		t.Errorf("%+v", last)
-	}
-	if count > n/10 {
-		t.Errorf("%d progress events", count)
-	}
-}
-
-func TestFollow(t *testing.T) {
-	follow := func(p Paths) (chan []Event, chan error) {
-		out, errs := make(chan []Event, 1), make(chan error, 1)
-		go func() {
-			var es []Event
-			code, err := Follow(t.Context(), p.Events, func(e Event) { es = append(es, e) })
-			if err == nil && code != sys.CodeSource {
-				err = fmt.Errorf("exit code %d", code)
-			}
-			out <- es
-			errs <- err
-		}()
-		return out, errs
-	}
-	p := newPaths(t)
-	e := open(t, p)
-	running, running2 := make(chan bool), make(chan bool)
-	done := make(chan error, 1)
-	plan := testPlan(t, doing("one", false, func(_ context.Context, s sys.System) error {
-		s.Log("early")
-		close(running)
-		<-running2
-		s.Log("late")
-		return sys.Faultf(sys.CodeSource, "h", "no")
-	}))
-	go func() { done <- e.Run(t.Context(), plan) }()
-	<-running
-	out, errs := follow(p) // in the middle of it
-	close(running2)
-	if err := e.Close(<-done); err == nil {
-		t.Error("no error")
-	}
-	want := []string{"plan", "started", "log", "log", "failed", "ended"}
-	if got := kinds(<-out); !slices.Equal(got, want) {
-		t.Errorf("followed %q", got)
-	}
-	if err := <-errs; err != nil {
-		t.Error(err)
-	}
-	out, errs = follow(p) // after its end
-	if got := kinds(<-out); !slices.Equal(got, want) {
-		t.Errorf("followed %q", got)
-	}
-	if err := <-errs; err != nil {
-		t.Error(err)
-	}
-}
-
-// Whoever follows one install is not led into the next.
-func TestFollowOfAFileThatIsReplaced(t *testing.T) {
-	p := newPaths(t)
-	first := open(t, p)
-	first.sink.Log("first")
-	seen := make(chan string, 10)
-	code := make(chan Code, 1)
-	go func() {
-		c, err := Follow(t.Context(), p.Events, func(e Event) { seen <- e.Line })
-		if err != nil {
-			t.Error(err)
-		}
-		code <- c
-	}()
-	if got := <-seen; got != "first" {
-		t.Errorf("%q", got)
-	}
-	// Only now, while the follower has the old file open.
-	moved := p
-	moved.Dir += "2"
-	second := open(t, moved)
-	second.sink.Log("second")
-	first.sink.Log("still the first")
-	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {
-		t.Error("no error")
-	}
-	if got := <-seen; got != "still the first" {
-		t.Errorf("%q", got)
-	}
-	if c := <-code; c != 0 {
-		t.Errorf("exit code %d", c)
-	}
-}
-
-func TestFollowRefuses(t *testing.T) {
-	dir := t.TempDir()
-	file := func(content string) string {
-		name := filepath.Join(dir, "events")
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	for _, c := range []struct {
-		name, file, say string
-		code            Code
-	}{
-		{"nothing there", filepath.Join(dir, "gone"), "there is no install to follow", sys.CodeUsage},
-		{"not events", file("hello\n"), "events", sys.CodeUnexpected},
-	} {
-		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") })
-		if e := NewError("", err); e.Code != c.code || !strings.Contains(e.Cause, c.say) || e.Hint == "" {
-			t.Errorf("%s: %+v", c.name, e)
-		}
-	}
-	_, err := Follow(t.Context(), file(strings.Repeat("x", maxEvent+1)), func(Event) { t.Error("an event") })
-	if err == nil || !strings.Contains(err.Error(), "more than") {
-		t.Errorf("an endless line: %v", err)
-	}
-	// A follower that is stopped ends with the signal's own code.
-	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(Stopped{Signal: syscall.SIGINT}) })
-	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {})
-	if e := NewError("", err); e.Code != sys.CodeInterrupt {
-		t.Errorf("%+v", e)
-	}
-}
-
 func TestNewErrorKeepsTheNearest(t *testing.T) {
 	inner := &Error{Step: "a", Cause: "c", Hint: "h", Code: sys.CodeGate}
 	if got := NewError("b", fmt.Errorf("x: %w", inner)); got != inner {
@@ -517,35 +272,5 @@ func TestNewErrorKeepsTheNearest(t *testing.T) {
 	}
 	if s := Usage("h", "no %s", "disk").Error(); s != "no disk" {
 		t.Error(s)
-	}
-}
-
-// TestLesson08StartedAgain: what a killed install left in the way is undone
-// by the next start, which then comes to its end.
-func TestLesson08StartedAgain(t *testing.T) {
-	p := newPaths(t)
-	inTheWay := filepath.Join(t.TempDir(), "mounted")
-	plan := testPlan(t, doing("mount", true, func(ctx context.Context, s sys.System) error {
-		return s.Do(ctx, sh(`mkdir "$1"`, inTheWay), sh(`rmdir "$1"`, inTheWay)) // fails if it is there
-	}), doing("finish", true, func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }))
-	killed := open(t, p)
-	if err := plan.Steps[0].Run(t.Context(), killed.machine); err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.lock.Close(); err != nil { // as the kernel does
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(inTheWay); err != nil {
-		t.Fatal("nothing is in the way")
-	}
-	again := open(t, p)
-	if err := again.Close(again.Run(t.Context(), plan)); err != nil {
-		t.Errorf("the second start: %v", err)
-	}
-	if _, err := os.Stat(inTheWay); err == nil {
-		t.Error("something is left behind")
-	}
-	if err := killed.sink.close(); err != nil {
-		t.Error(err)
 	}
 }

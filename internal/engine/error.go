@@ -14,7 +14,7 @@ type Code = sys.Code
 // Codes lists every exit code with its meaning.
 var Codes = sys.Codes
 
-// Error is what the operator is told when something fails.
+// Error is what the operator sees when something fails.
 type Error struct {
 	Step  Name   `json:"step,omitempty"`
 	Cause string `json:"cause"`
@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 	return string(e.Step) + ": " + e.Cause
 }
 
-// NewError makes an Error of any error. A fault keeps its hint and code.
+// NewError turns any error into an Error. A Fault keeps its hint and code.
 func NewError(step Name, err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -44,26 +44,30 @@ func NewError(step Name, err error) *Error {
 	return e
 }
 
-// IsBusy tells whether an error is that another install runs.
-func IsBusy(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBusy }
-
-// IsUsage tells whether an error is that of a wrong answer.
-func IsUsage(err error) bool { return err != nil && NewError("", err).Code == sys.CodeUsage }
-
-// IsUnproven tells whether an error is that everything was written, and that not
-// all of it could be proven.
-func IsUnproven(err error) bool { return err != nil && NewError("", err).Code == sys.CodeBootProof }
-
-// IsStopped tells whether an error is that a signal stopped it.
-func IsStopped(err error) bool {
+// codeOf returns the exit code of an error, or CodeOK for nil.
+func codeOf(err error) Code {
 	if err == nil {
-		return false
+		return sys.CodeOK
 	}
-	code := NewError("", err).Code
+	return NewError("", err).Code
+}
+
+// IsBusy returns whether err says that another install is running.
+func IsBusy(err error) bool { return codeOf(err) == sys.CodeBusy }
+
+// IsUsage returns whether err is that of a wrong answer or flag.
+func IsUsage(err error) bool { return codeOf(err) == sys.CodeUsage }
+
+// IsUnproven returns whether err says that everything was written and a proof failed.
+func IsUnproven(err error) bool { return codeOf(err) == sys.CodeBootProof }
+
+// IsStopped returns whether a signal stopped the run.
+func IsStopped(err error) bool {
+	code := codeOf(err)
 	return code == sys.CodeInterrupt || code == sys.CodeTerminated
 }
 
-// Usage is an error of a flag or an answer.
+// Usage returns the error of a wrong flag or answer.
 func Usage(hint, format string, args ...any) *Error {
 	return &Error{Cause: fmt.Sprintf(format, args...), Hint: hint, Code: sys.CodeUsage}
 }

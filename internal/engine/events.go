@@ -13,23 +13,23 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Kind is what an event tells.
+// Kind is the kind of an event.
 type Kind string
 
-// The kinds of event, in the order in which a step makes them. An install's
-// last event is always KindEnded.
+// The kinds of event, in the order in which a step emits them. The last event of a
+// run is always KindEnded.
 const (
-	KindPlan     Kind = "plan"     // the plan, first
-	KindStarted  Kind = "started"  // a step began
-	KindCommand  Kind = "command"  // a command began
-	KindLog      Kind = "log"      // a line of it
+	KindPlan     Kind = "plan"     // the plan; the first event
+	KindStarted  Kind = "started"  // a step has started
+	KindCommand  Kind = "command"  // a command has started
+	KindLog      Kind = "log"      // a line for the log
 	KindProven   Kind = "proven"   // what a step has proven
-	KindWarning  Kind = "warning"  // a line to be seen at the end
+	KindWarning  Kind = "warning"  // a line that is shown again at the end
 	KindProgress Kind = "progress" // how far the step is
-	KindWaiting  Kind = "waiting"  // what is needed of the operator; without it: no more
-	KindFinished Kind = "finished" // a step is done
-	KindFailed   Kind = "failed"   // a step failed; undoing follows
-	KindEnded    Kind = "ended"    // the program is about to end
+	KindWaiting  Kind = "waiting"  // what the step needs from the operator; empty: it goes on
+	KindFinished Kind = "finished" // a step has finished
+	KindFailed   Kind = "failed"   // a step has failed; the undo list follows
+	KindEnded    Kind = "ended"    // the run has ended
 )
 
 // Event is one line of the events file.
@@ -41,16 +41,16 @@ type Event struct {
 	Action   *sys.Action   `json:"action,omitempty"`
 	Progress *sys.Progress `json:"progress,omitempty"`
 	Waiting  *sys.Waiting  `json:"waiting,omitempty"`
-	Seconds  float64       `json:"seconds,omitempty"` // duration: of the step, or of all
+	Seconds  float64       `json:"seconds,omitempty"` // how long the step took, or the run
 	Error    *Error        `json:"error,omitempty"`
 	Plan     *Plan         `json:"plan,omitempty"`
 	Exit     *Code         `json:"exit,omitempty"`
 
-	job  Job    // whose plan is written whole; a reader has what all plans have
-	line []byte // as it was read, if there may be more in it
+	job  Job    // the plan to write, with the fields of its kind
+	line []byte // the line as it was read, with fields that Plan does not have
 }
 
-// MarshalJSON keeps the plan of an install whole, which says more than others do.
+// MarshalJSON writes the plan with the fields of its kind, or the line as it was read.
 func (e Event) MarshalJSON() ([]byte, error) {
 	type event Event // without this method
 	switch {
@@ -65,8 +65,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(event(e))
 }
 
-// sink writes events to their file and every line to the log file. It never
-// blocks on a reader: both are files.
+// sink writes events to one file and log lines to another. Both are files, so no
+// reader blocks it.
 type sink struct {
 	mu       sync.Mutex
 	events   *os.File
@@ -74,13 +74,13 @@ type sink struct {
 	eventBuf *bufio.Writer
 	logBuf   *bufio.Writer
 	step     Name
-	progress time.Time     // of the last progress event
-	last     *sys.Progress // held back by the throttle
+	progress time.Time     // when the last progress event was written
+	last     *sys.Progress // not written yet: it came too soon
 	err      error
 	stop     chan struct{}
 }
 
-// flushEvery bounds how late a follower sees an event.
+// flushEvery bounds how long an event waits before a follower sees it.
 const flushEvery = 50 * time.Millisecond
 
 // progressEvery is the shortest time between two progress events of a step.
@@ -103,8 +103,8 @@ func newSink(events, log string) (*sink, error) {
 	return s, nil
 }
 
-// fresh makes a new file, so that whoever still follows the old one keeps it
-// whole.
+// fresh creates a file under another name and renames it over the old one. A
+// follower of the old file keeps it.
 func fresh(name string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (s *sink) emit(e Event) {
 	}
 }
 
-// put adds an event; the lock is held.
+// put adds an event. The caller holds the mutex.
 func (s *sink) put(e Event) {
 	e.Time = time.Now()
 	switch e.Kind {
@@ -184,7 +184,7 @@ func (s *sink) put(e Event) {
 	}
 }
 
-// logLine is what an event adds to the log file.
+// logLine returns the text that an event adds to the log file.
 func logLine(e Event) string {
 	switch e.Kind {
 	case KindLog:
@@ -220,7 +220,7 @@ func (s *sink) close() error {
 	return errors.Join(s.err, s.events.Close(), s.log.Close())
 }
 
-// The methods below make sink the sys.Reporter of the running step.
+// The methods below implement sys.Reporter for the running step.
 
 func (s *sink) Command(c sys.Cmd) {
 	a := c.Action()
@@ -241,7 +241,7 @@ func (s *sink) Waiting(w sys.Waiting) {
 	s.emit(e)
 }
 
-// Progress keeps only the newest of what comes too fast.
+// Progress drops all but the newest event of each progressEvery.
 func (s *sink) Progress(p sys.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// FuzzEventsFile: a file of events may be anyone's, and following it ends with
-// its last event or an error, whatever it says.
+// FuzzEventsFile: an events file is untrusted. Following it ends with its last event or
+// an error, whatever it holds.
 func FuzzEventsFile(f *testing.F) {
 	f.Add([]byte(`{"event":"plan","plan":{"title":"installing demo","warnings":[],"steps":[{"name":"gate"}]}}` + "\n" +
 		`{"event":"started","step":"gate"}` + "\n" + `{"event":"command","action":{"argv":["lsblk"]}}` + "\n" +
@@ -25,7 +25,7 @@ func FuzzEventsFile(f *testing.F) {
 		}
 		stop := errors.New("its end")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(stop) // what is there is read all the same
+		cancel(stop) // Follow still reads the whole file
 		text, task := &Text{W: io.Discard, Verbose: true}, &Text{W: io.Discard, Task: true, Live: true}
 		_, err := Follow(ctx, file, func(e Event) { text.Event(e); task.Event(e) })
 		if _, isFault := errors.AsType[*sys.Fault](err); err != nil && !errors.Is(err, stop) && !isFault {

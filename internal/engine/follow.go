@@ -17,36 +17,34 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// FollowEvery is how often a follower looks for more.
+// FollowEvery is how often a follower reads.
 const FollowEvery = 50 * time.Millisecond
 
 // maxEvent bounds one line of the events file, in bytes.
 const maxEvent = 1 << 20
 
-// Follow reads an events file from its start and gives each event to each,
-// until the last one or until ctx ends. It returns the exit code of the
-// install that it followed. A file that a new install replaced is followed to
-// its end.
+// Follow reads an events file from its start and calls each with every event, until
+// the last event or until ctx ends. It returns the exit code of the run. When a new
+// install replaces the file, Follow reads the old one to its end.
 func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
 	return FollowWhile(ctx, file, each, func() bool { return true })
 }
 
-// FollowWhile is Follow, and ends with ErrGone where there is no last event and
-// nothing runs any more that writes one.
+// FollowWhile is Follow for a run that may be killed: it returns ErrGone when the
+// file has no last event and running returns false.
 func FollowWhile(ctx context.Context, file string, each func(Event), running func() bool) (Code, error) {
-	// A pipe or a device is no events file; without O_NONBLOCK, opening a pipe
-	// waits for its writer (fifo(7)).
+	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, Usage("start one with `auto-installer install`", "there is no install to follow: %s is not there", file)
+		return 0, Usage("start one with `auto-installer install`", "no install to follow: %s does not exist", file)
 	}
 	if err != nil {
 		return 0, sys.WithHint(err, sys.CodeMachine, "run it as root", "following the install")
 	}
 	defer f.Close()
-	const hint = "name an events file with --events; an install writes its own to " + RunDir
+	const hint = "name an events file with --events; an install writes it to " + RunDir
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return 0, sys.Faultf(sys.CodeUnexpected, hint, "%s is not a file of events", file)
+		return 0, sys.Faultf(sys.CodeUnexpected, hint, "%s is not an events file", file)
 	}
 	r := bufio.NewReader(f)
 	var part []byte
@@ -64,7 +62,7 @@ func FollowWhile(ctx context.Context, file string, each func(Event), running fun
 			return 0, ErrGone
 		case errors.Is(err, io.EOF):
 			if gone = !running(); gone {
-				continue // what it wrote since the last read
+				continue // once more: it may have written since the last read
 			}
 			select {
 			case <-ctx.Done():
@@ -87,8 +85,8 @@ func FollowWhile(ctx context.Context, file string, each func(Event), running fun
 	}
 }
 
-// parseEvent reads a line of an events file. An event has what its kind speaks
-// of, and an exit code that a process can have.
+// parseEvent reads a line of an events file, and verifies that the event has the
+// fields of its kind and an exit code that a process can have.
 func parseEvent(line []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(line, &e); err != nil {
@@ -109,10 +107,10 @@ func parseEvent(line []byte) (Event, error) {
 		has = e.Exit != nil && *e.Exit >= 0 && *e.Exit <= 255
 	}
 	if !has {
-		return e, fmt.Errorf("an event %q without what it is about", e.Kind)
+		return e, fmt.Errorf("event %q lacks a field", e.Kind)
 	}
 	return e, nil
 }
 
-// ErrGone: the lock is free, and the events end without a last one.
+// ErrGone means that no process holds the lock and the events have no last one.
 var ErrGone = errors.New("the install was killed from outside")

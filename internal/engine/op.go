@@ -7,26 +7,26 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Op is one operation of a step: a command, or a function of this program. It
-// is told once: the dry run shows it, the engine runs it, and a resume leaves it
-// out or has it alone.
+// Op is one operation of a step: a command, or a function of this program. The dry
+// run shows it, the engine runs it, and on resume it is left out, run again, or run
+// for the first time (Once, OnResume).
 type Op struct {
-	actions []sys.Action // what the dry run shows; an operation may have several lines, or none
+	actions []sys.Action // what the dry run shows: any number of lines
 	run     func(context.Context, sys.System) error
-	doing   string            // what an error says was being done
-	fails   func(error) error // makes the error instead, or nil
+	doing   string            // what the operation was doing, for its error
+	fails   func(error) error // makes the error in place of doing, or nil
 	passes  func(sys.System, error) bool
 	when    when
 	always  bool
 }
 
-// when says in which kind of run an operation takes part.
+// when says in which kind of run an operation runs.
 type when int
 
 const (
 	everyTime when = iota
-	firstTime      // not when an earlier install has finished the step
-	onResume       // only then
+	firstTime      // not if an earlier install has finished the step
+	onResume       // only if an earlier install has finished the step
 )
 
 // Run runs a command.
@@ -37,16 +37,7 @@ func Run(c sys.Cmd) Op {
 	}
 }
 
-// RunAll runs commands in order.
-func RunAll(cmds ...sys.Cmd) []Op {
-	ops := make([]Op, len(cmds))
-	for i, c := range cmds {
-		ops[i] = Run(c)
-	}
-	return ops
-}
-
-// RunUndone runs a command, and registers what undoes it.
+// RunUndone runs a command and registers the one that undoes it.
 func RunUndone(c, undo sys.Cmd) Op {
 	return Op{
 		actions: sys.Actions(c), doing: "to " + c.Does,
@@ -54,8 +45,8 @@ func RunUndone(c, undo sys.Cmd) Op {
 	}
 }
 
-// Later runs a command of which a part is known only when it runs; shown has a
-// name in its place.
+// Later runs a command that is complete only when it runs. The dry run shows another
+// one, with a name in place of the part that is not known yet.
 func Later(shown sys.Cmd, actual func() (sys.Cmd, error)) Op {
 	o := Run(shown)
 	o.run = func(ctx context.Context, s sys.System) error {
@@ -68,7 +59,7 @@ func Later(shown sys.Cmd, actual func() (sys.Cmd, error)) Op {
 	return o
 }
 
-// Read runs a command and hands on what it prints.
+// Read runs a command and calls use with what it prints.
 func Read(c sys.Cmd, use func(s sys.System, out []byte) error) Op {
 	return Op{
 		actions: sys.Actions(c), doing: "to " + c.Does,
@@ -82,7 +73,7 @@ func Read(c sys.Cmd, use func(s sys.System, out []byte) error) Op {
 	}
 }
 
-// Do calls a function. Without words, the dry run does not show it.
+// Do calls a function. The dry run does not show it if does is empty.
 func Do(does string, f func(context.Context, sys.System) error) Op {
 	o := Op{run: f}
 	if does != "" {
@@ -91,55 +82,54 @@ func Do(does string, f func(context.Context, sys.System) error) Op {
 	return o
 }
 
-// Together calls one function for all that actions show.
+// Together calls one function for all of the actions.
 func Together(actions []sys.Action, f func(context.Context, sys.System) error) Op {
 	return Op{actions: actions, run: f}
 }
 
-// Whole is Together of a package that tells and does all of a step in two
-// functions.
+// Whole is Together for a package that has one function for the actions of a step and
+// one that does all of them.
 func Whole[O any](o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Op {
 	return Together(actions(o), func(ctx context.Context, s sys.System) error { return run(ctx, s, o) })
 }
 
-// Once leaves the operation out when an earlier install has finished the step.
+// Once leaves the operation out if an earlier install has finished the step.
 func (o Op) Once() Op {
 	o.when = firstTime
 	return o
 }
 
-// OnResume has the operation only when an earlier install has finished the step.
+// OnResume runs the operation only if an earlier install has finished the step.
 func (o Op) OnResume() Op {
 	o.when = onResume
 	return o
 }
 
-// Always runs the operation at the end of the step, whatever happened.
+// Always runs the operation at the end of the step, also after a failure.
 func (o Op) Always() Op {
 	o.always = true
 	return o
 }
 
-// Doing names in errors what the operation was about to do.
+// Doing says what the operation was doing, for its error.
 func (o Op) Doing(what string) Op {
 	o.doing = what
 	return o
 }
 
-// Hint says what the operator can do when the operation fails, and with which
-// code the program then ends.
+// Hint sets the hint and the exit code of a failure.
 func (o Op) Hint(code Code, hint string) Op {
 	doing := o.doing
 	return o.Fails(func(err error) error { return sys.WithHint(err, code, hint, doing) })
 }
 
-// Fails makes the error of a failure.
+// Fails sets the function that makes the error of a failure.
 func (o Op) Fails(says func(error) error) Op {
 	o.fails = says
 	return o
 }
 
-// Tolerates says which failures do not count. A stop always does.
+// Tolerates ignores the failures for which passes returns true, but never a stop.
 func (o Op) Tolerates(passes func(sys.System, error) bool) Op {
 	o.passes = passes
 	return o
@@ -154,8 +144,8 @@ func (o Op) try(ctx context.Context, s sys.System, p Phase) error {
 	return o.failed(err, p)
 }
 
-// failed makes the error of an operation. One that has its words already keeps
-// them; else, after the gate, the disk is incomplete.
+// failed makes the error of an operation. A Fault stays as it is. Any other error
+// after the gate means that the disk is incomplete.
 func (o Op) failed(err error, p Phase) error {
 	if _, ok := errors.AsType[*sys.Fault](err); err == nil || ok {
 		return err
@@ -169,7 +159,7 @@ func (o Op) failed(err error, p Phase) error {
 	return sys.Incomplete(err, o.doing)
 }
 
-// AtEnd is a command that runs when the plan has ended and its log is closed.
+// AtEnd shows a command that runs after the plan has ended and its log is closed.
 func AtEnd(c sys.Cmd) Op {
 	o := Run(c)
 	o.run = func(context.Context, sys.System) error { return nil }

@@ -2,22 +2,22 @@ package engine
 
 import "auto-installer/internal/sys"
 
-// Overall is how far an install is, as its events tell. A step counts by the
-// work that it is, and within a step its own progress counts. It never goes
-// back, and is whole only when the install has ended well.
+// Overall is how far an install is. It adds up the weights of the finished steps and
+// the progress of the running one. It never goes back, and reaches 1 only when the
+// install has succeeded.
 type Overall struct {
 	weights map[Name]float64
-	done    float64            // of the finished steps
-	total   float64            // of all
-	at      float64            // weight of the step that runs
-	units   map[string]float64 // of the step that runs: how far it is in each
+	done    float64            // weight of the finished steps
+	total   float64            // weight of all steps
+	at      float64            // weight of the running step
+	units   map[string]float64 // progress of the running step, in each of its units
 	shown   float64
 }
 
 const (
-	leastWeight = 1    // of a step, also of one that was finished before
-	mostShown   = .995 // before the end
-	mostUnits   = 8    // more than any step counts in
+	leastWeight = 1    // of a step, also of one that an earlier install has finished
+	mostShown   = .995 // until the install has succeeded
+	mostUnits   = 8    // more than any step has
 )
 
 func (s Step) weigh() float64 {
@@ -27,13 +27,13 @@ func (s Step) weigh() float64 {
 	return max(s.Weight, leastWeight)
 }
 
-// Part is how much is done, of 1.
+// Part returns how much is done, from 0 to 1.
 func (o *Overall) Part() float64 { return o.shown }
 
-// Percent is Part as a whole number: 100 at the end alone.
+// Percent is Part in percent. It is 100 only at the end.
 func (o *Overall) Percent() int { return int(o.shown * 100) }
 
-// Event takes an event of the install.
+// Event takes the next event of the install.
 func (o *Overall) Event(e Event) {
 	switch {
 	case e.Kind == KindPlan && e.Plan != nil:
@@ -66,8 +66,8 @@ func (o *Overall) progress(p sys.Progress) {
 	o.units[p.Unit] = max(o.units[p.Unit], of)
 }
 
-// part is how far the step that runs is: the mean over its units, since a step
-// that has fetched every path may still have all its builds before it.
+// part returns how far the running step is: the mean over its units, because a step
+// that has fetched every path may still have all of its builds to do.
 func (o *Overall) part() float64 {
 	if len(o.units) == 0 {
 		return 0

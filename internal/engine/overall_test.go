@@ -7,7 +7,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Within a step it goes by the step's own progress, and never back.
+// The progress of a step counts within the step, and never goes back.
 func TestOverallWithin(t *testing.T) {
 	p := &Plan{Steps: []Step{{Name: "closure", Weight: 50}, {Name: "finish"}}}
 	o := Overall{}
@@ -19,8 +19,8 @@ func TestOverallWithin(t *testing.T) {
 	}{
 		{sys.Progress{Done: 0, Total: 100, Unit: "paths"}, 0},
 		{sys.Progress{Done: 50, Total: 100, Unit: "paths"}, 49},
-		{sys.Progress{Done: 50, Total: 200, Unit: "paths"}, 49},  // more was found
-		{sys.Progress{Done: 0, Total: 10, Unit: "builds"}, 49},   // and something to build
+		{sys.Progress{Done: 50, Total: 200, Unit: "paths"}, 49},  // the total grows
+		{sys.Progress{Done: 0, Total: 10, Unit: "builds"}, 49},   // a second unit
 		{sys.Progress{Done: 150, Total: 200, Unit: "paths"}, 49}, // half of 75 % and 0 %
 		{sys.Progress{Done: 200, Total: 200, Unit: "paths"}, 49},
 		{sys.Progress{Done: 5, Total: 10, Unit: "builds"}, 73},
@@ -39,7 +39,7 @@ func TestOverallWithin(t *testing.T) {
 	if o.Percent() == 100 {
 		t.Error("a failed install is whole")
 	}
-	// Events without a plan, or of another version, do no harm.
+	// Events without a plan, or of another version, are ignored.
 	var none Overall
 	for _, k := range []Kind{KindPlan, KindStarted, KindProgress, KindFinished, KindFailed} {
 		none.Event(Event{Kind: k, Step: "x"})

@@ -7,29 +7,28 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Plan is what will be done, in order. Installs and tasks have it in common.
+// Plan is an ordered list of steps. Installs and tasks embed it.
 type Plan struct {
 	Title    string   `json:"title"` // "flashing a.iso to /dev/sdb"
 	Warnings []string `json:"warnings"`
-	// Notes are for before the run: nobody needs to read them at its end.
+	// Notes are shown before the run, and not again at its end.
 	Notes []string `json:"notes,omitempty"`
 	Steps []Step   `json:"steps"`
-	// Host is the host that the plan is about, and Target the disk that it writes
-	// to; each may be empty.
+	// Host is the host that is installed, and Target the disk that is written to.
+	// Each may be empty.
 	Host   string `json:"host,omitempty"`
 	Target string `json:"target,omitempty"`
 	// Resumed: an earlier install has written to the disk already.
 	Resumed bool `json:"resumed,omitempty"`
 }
 
-// Job is a plan with what belongs to its kind. Every type that embeds a Plan is
-// one; an install overrides what it needs.
+// Job is an install or a task. Every type that embeds a Plan implements it, and
+// overrides what differs.
 type Job interface {
 	plan() *Plan
-	// Head is what the plan is about, in lines.
+	// Head returns the lines that describe the plan.
 	Head() []string
-	// Gate is the line between the steps that check and those that write, or
-	// empty.
+	// Gate returns the line to show between checks and writes, or an empty string.
 	Gate() string
 	// BeforeWrite is called before the first step that writes, unless the plan is
 	// resumed.
@@ -38,8 +37,8 @@ type Job interface {
 	Wrote(e *Engine, s Step) error
 	// Failed is called after a step has failed, before anything is unmounted.
 	Failed(e *Engine, s Step, code Code)
-	// Stopped is the error of a step that failed with err after the operator's
-	// stop.
+	// Stopped chooses the error of a step that failed with err after the operator
+	// stopped it.
 	Stopped(err, stop error) error
 	// Done is called when every step has succeeded.
 	Done(e *Engine)
@@ -70,8 +69,8 @@ func (p *Plan) Done(*Engine) {}
 // Close implements Job.
 func (p *Plan) Close() error { return nil }
 
-// Stopped implements Job: a step that could not undo what it had written says
-// so, for that is what the operator must know then.
+// Stopped implements Job. A step that could not undo its writes returns a fault of
+// CodeWritten; the operator must see that one.
 func (p *Plan) Stopped(err, stop error) error {
 	if f, ok := errors.AsType[*sys.Fault](err); ok && f.Code == sys.CodeWritten && !errors.Is(err, stop) {
 		return err
@@ -82,13 +81,13 @@ func (p *Plan) Stopped(err, stop error) error {
 // Task is a plan of the build machine.
 type Task struct {
 	Plan
-	// Shared: several tasks of its name may run at once.
+	// Shared lets several tasks of the same name run at once.
 	Shared bool `json:"-"`
-	// Holds are closed when the task has ended: a lock, a disk.
+	// Holds are closed when the task ends: a lock, a disk.
 	Holds []io.Closer `json:"-"`
 }
 
-// NewTask makes a task of steps.
+// NewTask returns a task of these steps.
 func NewTask(title string, list ...Step) *Task {
 	return &Task{Plan: Plan{Title: title, Warnings: []string{}, Steps: list}}
 }

@@ -7,7 +7,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// An engine that cannot have its files says so, and what to do.
+// An engine that cannot create its files returns a fault with a hint.
 func TestFilesThatCannotBeHad(t *testing.T) {
 	dir := t.TempDir()
 	good := Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}

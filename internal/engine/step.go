@@ -6,13 +6,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Phase is what a step may do.
+// Phase says what a step may do.
 type Phase string
 
 // The phases.
 const (
-	Check Phase = "check" // looks and tries, and writes to no disk and no repo
-	Write Phase = "write" // changes what the plan is about
+	Check Phase = "check" // reads and tries; writes to no disk and no repo
+	Write Phase = "write" // changes the disk or the repo
 	Prove Phase = "prove" // reads back what was written
 )
 
@@ -25,19 +25,18 @@ type Step struct {
 	Does    string       `json:"does"` // one line for the operator
 	Phase   Phase        `json:"phase"`
 	Actions []sys.Action `json:"actions"`
-	// Weight is how long it takes on a usual machine, in seconds: what it counts in
-	// the progress of the whole. 0: about one.
+	// Weight is how many seconds the step takes on a usual machine: its share of the
+	// overall progress. 0 means about one.
 	Weight float64 `json:"weight,omitempty"`
-	// Again: an earlier install has finished the step, and this is what is left
-	// to do.
+	// Again: an earlier install has finished the step; the actions are what is left.
 	Again bool `json:"again,omitempty"`
 
-	all   []Op // of the first time and of a resume
+	all   []Op // of a first run and of a resume
 	ops   []Op // of this run
 	guard func(sys.System) (sys.System, error)
 }
 
-// NewStep makes a step of its operations.
+// NewStep makes a step from its operations.
 func NewStep(name Name, does string, phase Phase, ops ...Op) Step {
 	s := Step{Name: name, Does: does, Phase: phase, all: ops}
 	s.choose(onResume)
@@ -50,7 +49,7 @@ func (s Step) Weighing(seconds float64) Step {
 	return s
 }
 
-// choose takes all operations but those of one kind.
+// choose takes all operations except those of one kind.
 func (s *Step) choose(but when) {
 	s.ops, s.Actions = nil, nil
 	for _, o := range s.all {
@@ -61,8 +60,8 @@ func (s *Step) choose(but when) {
 	}
 }
 
-// Resumed is what is left of a step that an earlier install has finished. A step
-// none of whose operations differs then is run once more as it is.
+// Resumed returns the step for a resume whose earlier install has finished it. If all
+// of its operations are the same then, the step runs as if for the first time.
 func (s Step) Resumed() Step {
 	for _, o := range s.all {
 		if o.when != everyTime {
@@ -74,13 +73,13 @@ func (s Step) Resumed() Step {
 	return s
 }
 
-// Guarded makes the step ask guard for the System that it runs on.
+// Guarded makes the step run on the System that guard returns.
 func (s Step) Guarded(guard func(sys.System) (sys.System, error)) Step {
 	s.guard = guard
 	return s
 }
 
-// Run runs the operations up to the first that fails.
+// Run runs the operations up to the first failure, and then those that always run.
 func (s Step) Run(ctx context.Context, m sys.System) (err error) {
 	if s.guard != nil {
 		if m, err = s.guard(m); err != nil {

@@ -12,14 +12,11 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Everything but the install is a task: a plan of a few steps, run to its end
-// by the program that was asked for it.
-
-// TaskPaths are the files of a task, in a folder of this user's. They stay
-// afterwards, for the log's sake.
+// TaskPaths returns the files of a task, in a folder of this user's. They stay after
+// the task has ended, because of the log.
 func TaskPaths(name string) Paths {
 	dir := RunDir
-	// sudo and su may leave another user's in the environment.
+	// sudo and su may leave another user's folder in the environment.
 	if run := os.Getenv("XDG_RUNTIME_DIR"); run != "" && private(run) == nil && unix.Access(run, unix.W_OK) == nil {
 		dir = filepath.Join(run, "auto-installer")
 	} else if os.Geteuid() != 0 {
@@ -35,9 +32,9 @@ func taskPathsIn(dir string) Paths {
 // maxShared is how many shared tasks of a name can run at once.
 const maxShared = 32
 
-// openTask opens the engine of a task. A shared one takes the first folder that is
-// free: NAME, NAME-2, … So there are never more folders than there were tasks at
-// once, and the next task cleans up what a killed one left.
+// openTask opens the engine of a task. A shared task takes the first free folder of
+// NAME, NAME-2, … So there are only as many folders as there were tasks at once, and
+// the next task cleans up after a killed one.
 func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error) {
 	engine, err := Open(ctx, paths)
 	for n := 2; t.Shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
@@ -49,16 +46,15 @@ func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error)
 	return engine, paths, err
 }
 
-// RunTask runs a plan and gives its events to show, as they come. What its
-// steps registered to be undone is undone if one fails. The error is an
-// *Error, and has been shown.
+// RunTask runs a task and calls show with its events as they come. If a step fails,
+// the engine runs the undo list. The caller shows the returned *Error.
 func RunTask(ctx context.Context, t *Task, paths Paths, show func(Event)) error {
 	engine, paths, err := openTask(ctx, t, paths)
 	if err != nil {
-		_ = t.Close() // nothing of it was used
+		_ = t.Close() // it was not used
 		e := NewError("", err)
 		if e.Code == sys.CodeBusy {
-			e.Cause, e.Hint = "the same command is running on this machine", "wait until it has ended"
+			e.Cause, e.Hint = "the same command is already running on this machine", "wait until it ends"
 		}
 		return e
 	}
@@ -68,24 +64,24 @@ func RunTask(ctx context.Context, t *Task, paths Paths, show func(Event)) error 
 	if engine.LogProblem != nil {
 		show(Event{
 			Time: time.Now(), Kind: KindWarning, Step: "-",
-			Line: "what was shown of it is not all: " + engine.LogProblem.Error(),
+			Line: "the output is incomplete: " + engine.LogProblem.Error(),
 		})
 	}
 	return err
 }
 
-// showPatience is how long the last events may take to be shown.
+// showPatience is how long RunTask waits for the last events to be shown.
 const showPatience = 2 * time.Second
 
-// ShowEvents shows the events of a file as any follower would: a reader that
-// stalls holds up nothing. The returned function waits for the last one, and
-// tells whether it was shown in time.
+// ShowEvents follows an events file and calls show with each event, so a terminal that
+// stalls does not block the engine. The returned function waits for the last event and
+// returns whether it was shown in time.
 func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(done)
-		_, _ = Follow(ctx, file, show) // all of it is in the log
+		_, _ = Follow(ctx, file, show) // the log has the same lines
 	}()
 	return func() bool {
 		defer cancel()

@@ -19,7 +19,7 @@ func taskPaths(t *testing.T) Paths {
 	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}
 }
 
-// marking is a step that makes a file, which its undo command removes.
+// marking returns a step that makes a file, which its undo command removes.
 func marking(file string, keep bool, err error) Step {
 	return NewStep("mark", "make "+file, Check, Do("", func(ctx context.Context, s sys.System) error {
 		s.Log("making " + file)
@@ -48,7 +48,7 @@ func TestTaskKeeps(t *testing.T) {
 	}
 }
 
-// Whoever waits for what is shown is told if that stalls.
+// ShowEvents returns whether all was shown in time.
 func TestShownInTime(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
@@ -67,7 +67,7 @@ func TestShownInTime(t *testing.T) {
 	})
 }
 
-// Shared tasks of a name run beside each other, and use few folders; others wait.
+// Shared tasks of a name run at once, in few folders; other tasks are refused.
 func TestTasksAtOnce(t *testing.T) {
 	paths := taskPaths(t)
 	running := open(t, paths)
@@ -117,7 +117,7 @@ func TestTaskUndoes(t *testing.T) {
 	}
 }
 
-// Progress on a terminal is one line that is redrawn, and gone in the end.
+// Progress on a terminal is one line that is redrawn, and erased at the end.
 func TestTaskProgress(t *testing.T) {
 	var shown bytes.Buffer
 	text := &Text{W: &shown, Task: true, Live: true}

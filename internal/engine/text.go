@@ -15,14 +15,13 @@ type Text struct {
 	W io.Writer
 	// Verbose shows every log line and command, not only the steps.
 	Verbose bool
-	// Task is for plans of few steps: their log lines are the answer, and
-	// their steps go unmentioned.
+	// Task shows log lines in place of steps: they are the answer of a task.
 	Task bool
 	// Live redraws progress in one line: W is a terminal.
 	Live bool
 
 	total, at int
-	began     time.Time // of the step that runs
+	began     time.Time // when the running step started
 	open      bool      // a line of progress is being redrawn
 }
 
@@ -87,8 +86,7 @@ func (t *Text) ended(e Event) {
 	WriteError(t.W, e.Error)
 }
 
-// task shows an event of a task, if it is one that tasks show in a way of their
-// own.
+// task shows an event the way tasks do. It returns false for the others.
 func (t *Text) task(e Event) bool {
 	switch e.Kind {
 	case KindStarted:
@@ -103,15 +101,14 @@ func (t *Text) task(e Event) bool {
 		}
 	case KindCommand, KindFinished, KindFailed:
 	case KindEnded:
-		t.close() // the command itself tells of an error
+		t.close() // the command prints the error itself
 	default:
 		return false
 	}
 	return true
 }
 
-// redraw shows progress in the terminal's last line, with the rate and what is
-// left.
+// redraw shows progress in the terminal's last line, with the rate and the time left.
 func (t *Text) redraw(p sys.Progress, since time.Duration) {
 	count := fmt.Sprintf("%d of %d %s", p.Done, p.Total, p.Unit)
 	if p.Unit == "bytes" {
@@ -139,12 +136,12 @@ func (t *Text) close() {
 	}
 }
 
-// maxShown is how much of a log line is shown, in bytes. The log file has it all.
+// maxShown bounds how much of a log line is shown, in bytes. The log file has all of it.
 const maxShown = 2 << 10
 
 func (t *Text) line(format string, args ...any) {
 	t.close()
-	for i, a := range args { // of an event, a plan: a break in it is no new line
+	for i, a := range args { // a line break in a field must not look like a new line
 		switch a := a.(type) {
 		case string:
 			args[i] = sys.VisibleLine(a)
@@ -152,12 +149,11 @@ func (t *Text) line(format string, args ...any) {
 			args[i] = sys.VisibleLine(string(a))
 		}
 	}
-	// The reader may be gone; the install goes on, and all of it is in the log
-	// file.
+	// The reader may be gone. The install goes on, and the log file has the line.
 	_, _ = fmt.Fprintf(Shown{t.W}, format+"\n", args...)
 }
 
-// control moves the terminal, which only the program's own text may.
+// control writes escapes of the program's own to the terminal.
 func (t *Text) control(s string) {
 	w := t.W
 	if shown, ok := w.(Shown); ok {
@@ -166,13 +162,12 @@ func (t *Text) control(s string) {
 	_, _ = io.WriteString(w, s)
 }
 
-// Shown is the writer that all text for people goes through: what would move
-// the terminal, hide or reorder text comes out as its escape. JSON stays the
-// JSON that it was.
+// Shown is the writer for all text that people read. It escapes what would move the
+// terminal, hide text or reorder it. JSON keeps its meaning.
 type Shown struct{ W io.Writer }
 
 func (s Shown) Write(p []byte) (int, error) {
-	if !sys.Hides(p) { // a secret is not copied
+	if !sys.Hides(p) { // without a copy: it may be a secret
 		return s.W.Write(p)
 	}
 	if _, err := io.WriteString(s.W, sys.Visible(string(p))); err != nil {
@@ -181,7 +176,7 @@ func (s Shown) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteError writes an error and its hint, as every command ends.
+// WriteError writes an error and its hint, the last lines of a command.
 func WriteError(w io.Writer, e *Error) {
 	w = Shown{w}
 	_, _ = fmt.Fprintf(w, "error: %s\n", e.Error())

@@ -56,7 +56,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// A reader that has gone away stops nothing.
+// A reader that has gone away does not stop the run.
 func TestTextToNobody(t *testing.T) {
 	text := &Text{W: gone{}, Verbose: true}
 	text.Event(Event{Kind: KindLog, Line: "x"})
@@ -67,7 +67,7 @@ type gone struct{}
 
 func (gone) Write([]byte) (int, error) { return 0, errors.New("gone") }
 
-// The line of progress of a terminal has the program's own escapes alone.
+// The line of progress has no escapes but the program's own.
 func TestLiveProgressIsTame(t *testing.T) {
 	var out bytes.Buffer
 	text := &Text{W: Shown{&out}, Task: true, Live: true}
@@ -79,8 +79,8 @@ func TestLiveProgressIsTame(t *testing.T) {
 	}
 }
 
-// A break in a field of an event or of a plan passes for no line of the
-// program's own.
+// A line break in a field of an event or of a plan does not imitate a line of the
+// program.
 func TestTextForgesNoLine(t *testing.T) {
 	const odd = "x\n[ 9/9] FORGED\u2028\x1b[2K"
 	p := &Plan{

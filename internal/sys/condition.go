@@ -9,22 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Condition is something about the running system that an undo command takes
-// back.
+// Condition is a state of the running system that an undo command ends.
 type Condition string
 
 // Mounted holds while something is mounted at dir.
 func Mounted(dir string) Condition { return Condition("mounted " + dir) }
 
-// Exists holds while there is a file of that name, such as a mapper's node.
+// Exists holds while a file of that name exists, such as a mapper's node.
 func Exists(name string) Condition { return Condition("exists " + name) }
 
-// SwapOn holds while the device is swapped to and there. On one that was pulled
-// out nobody can take it back: swapoff(2) asks for its node.
+// SwapOn holds while the kernel swaps to the device and its node exists. swapoff(2)
+// needs the node, so swap on a device that was pulled out cannot be ended.
 func SwapOn(device string) Condition { return Condition("swapon " + device) }
 
-// Holds looks whether the condition holds now. What cannot be read counts as
-// holding: then the command is tried.
+// Holds returns whether the condition holds now. If that cannot be read, it returns
+// true, and the undo command is tried.
 func (c Condition) Holds() bool { return c.holds("/") }
 
 func (c Condition) holds(root string) bool {
@@ -71,7 +70,7 @@ func Mounts(root string) ([]*mountinfo.Info, error) {
 	return mountinfo.GetMountsFromReader(f, nil)
 }
 
-// MountPoints lists where something is mounted.
+// MountPoints lists all mount points.
 func MountPoints(root string) ([]string, error) {
 	mounts, err := Mounts(root)
 	var points []string
@@ -81,7 +80,7 @@ func MountPoints(root string) ([]string, error) {
 	return points, err
 }
 
-// Free is how many bytes may still be written to the file system of a folder
+// Free returns how many bytes can still be written to the file system of a folder
 // (statfs(2)).
 func Free(dir string) (int64, error) {
 	var st unix.Statfs_t

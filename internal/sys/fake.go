@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"testing"
 )
 
-// Fake is the System of unit tests. It is strict: a command that was not
-// expected, or not in this order, fails the test, and so does an expected one
-// that never came.
+// Fake is the System of unit tests. It is strict: the test fails on a command that is
+// unexpected or out of order, and on an expected one that does not run.
 type Fake struct {
-	t        testing.TB
+	t        reporter
 	expected []*Call
 	undo     []Cmd
 
@@ -29,8 +27,15 @@ type Call struct {
 	err    error
 }
 
+// reporter is the part of testing.TB that Fake uses. The program does not link testing.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Cleanup(f func())
+}
+
 // NewFake returns a Fake that expects nothing yet.
-func NewFake(t testing.TB) *Fake {
+func NewFake(t reporter) *Fake {
 	f := &Fake{t: t}
 	t.Cleanup(func() {
 		for _, c := range f.expected {
@@ -40,7 +45,7 @@ func NewFake(t testing.TB) *Fake {
 	return f
 }
 
-// Expect adds a command to the expected ones, which succeeds silently unless
+// Expect adds a command to the expected ones. It succeeds and prints nothing unless
 // the returned Call says otherwise.
 func (f *Fake) Expect(argv ...string) *Call {
 	c := &Call{argv: argv}
@@ -54,7 +59,7 @@ func (c *Call) Prints(stdout string) *Call { c.stdout = stdout; return c }
 // Says sets the command's lines of standard error.
 func (c *Call) Says(lines ...string) *Call { c.stderr = lines; return c }
 
-// Fails makes the command end with this exit code and last line.
+// Fails makes the command end with this exit code and this last line.
 func (c *Call) Fails(exit int, last string) *Call {
 	c.err = &ExitError{Argv: c.argv, Exit: exit, Tail: []string{last}}
 	return c

@@ -9,23 +9,23 @@ import (
 	"unicode/utf8"
 )
 
-// Fault is an error that says what failed and what to do now. Cause and Hint
-// start lower case and have no full stop at the end.
+// Fault is an error that says what failed and what to do now. Cause and Hint start in
+// lower case and have no full stop at the end.
 type Fault struct {
 	Cause string
 	Hint  string
 	Code  Code
-	Err   error // what lies below, for errors.Is; not printed
+	Err   error // the error below, for errors.Is; not printed
 }
 
 func (f *Fault) Error() string { return f.Cause }
 
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Code is the program's exit code. The table in the README is made from here.
+// Code is the program's exit code.
 type Code int
 
-// Exit codes. A code from CodeWritten on means that the disk was written to.
+// Exit codes. From CodeWritten on, the disk was written to.
 const (
 	CodeOK         Code = 0
 	CodeUnexpected Code = 1
@@ -49,29 +49,29 @@ var Codes = []struct {
 	Meaning string
 }{
 	{CodeOK, "done"},
-	{CodeUnexpected, "something unexpected failed; nothing was written to a disk"},
-	{CodeUsage, "a flag or an answer is wrong or missing, `--confirm yes` or the passphrase among them"},
+	{CodeUnexpected, "an unexpected error; nothing was written to a disk"},
+	{CodeUsage, "a flag or an answer is wrong or missing (also `--confirm yes`, or the passphrase)"},
 	{CodeHost, "the host is unknown or its host.toml is invalid"},
-	{CodeDisk, "no disk can be chosen without asking, or the named disk is refused"},
-	{CodeMachine, "the machine does not fit: no UEFI, not root, too little memory, disk too small, a command missing"},
-	{CodeSource, "the system to install cannot be had: no network, clone or evaluation failed, closure missing, image damaged"},
-	{CodeContract, "the host's own configuration does not fit what would be created, or its age identity does not open its secrets"},
+	{CodeDisk, "no disk was named and none is clearly the best, or the named disk is refused"},
+	{CodeMachine, "the machine is unsuitable: no UEFI, not root, too little memory, disk too small, a command missing"},
+	{CodeSource, "the system to install is not available: no network, clone or evaluation failed, closure missing, image damaged"},
+	{CodeContract, "the host's configuration does not match the layout, or its age identity does not decrypt its secrets"},
 	{CodeBusy, "another install is running on this machine, or `rekey` or `new-host` in the same repo"},
-	{CodeGate, "the disk is no longer the one that was confirmed, or is in use"},
-	{CodeWritten, "a step failed after the first write: the disk is incomplete, start again"},
-	{CodeBootProof, "everything was written, but the boot chain, or that the secrets open, could not be proven"},
-	{CodeInterrupt, "stopped by Ctrl+C (SIGINT); everything undone and unmounted, or a warning says what is not"},
-	{CodeTerminated, "stopped by SIGTERM; everything undone and unmounted, or a warning says what is not"},
+	{CodeGate, "the disk is no longer the confirmed one, or is in use"},
+	{CodeWritten, "a step failed after the first write: the disk is incomplete; run the install again"},
+	{CodeBootProof, "everything was written, but a proof failed: of the boot chain, or that the secrets decrypt"},
+	{CodeInterrupt, "stopped by Ctrl+C (SIGINT); everything is undone and unmounted, or a warning names what is not"},
+	{CodeTerminated, "stopped by SIGTERM; everything is undone and unmounted, or a warning names what is not"},
 }
 
-// Faultf makes a Fault with a formatted cause. A %w in it is unwrapped.
+// Faultf makes a Fault with a formatted cause. It unwraps to the error of a %w.
 func Faultf(code Code, hint, format string, args ...any) *Fault {
 	err := fmt.Errorf(format, args...)
 	return &Fault{Cause: err.Error(), Hint: hint, Code: code, Err: errors.Unwrap(err)}
 }
 
-// WithHint puts words and a hint before an error. A Fault below keeps its own
-// hint and code: whoever was nearest to the trouble knows best.
+// WithHint puts words and a hint before an error. A Fault below keeps its own hint and
+// code, because it is nearest to the fault.
 func WithHint(err error, code Code, hint, what string) *Fault {
 	f := &Fault{Cause: what + ": " + err.Error(), Hint: hint, Code: code, Err: err}
 	if below, ok := errors.AsType[*Fault](err); ok {
@@ -85,10 +85,10 @@ func WithHint(err error, code Code, hint, what string) *Fault {
 	return f
 }
 
-// Incomplete is WithHint for a failure after the first write that only a new
-// start mends.
+// Incomplete is WithHint for a failure after the first write. The operator has to run
+// the install again.
 func Incomplete(err error, what string) *Fault {
-	return WithHint(err, CodeWritten, "the log says why; mend that, then try again", what)
+	return WithHint(err, CodeWritten, "the log says why; fix it, then run the same command again", what)
 }
 
 // ExitError is a command that ran and failed.
@@ -97,7 +97,7 @@ type ExitError struct {
 	Exit   int      // exit code, or -1 if a signal ended it
 	Signal string   // the signal's name, or empty
 	Tail   []string // its last lines of output
-	As     string   // the user that it ran as, if that was not the program's own
+	As     string   // the user that it ran as, if it was another one
 }
 
 func (e *ExitError) Error() string {
@@ -115,11 +115,11 @@ func (e *ExitError) Error() string {
 	return s
 }
 
-// maxWhy is how much of a command's words an error shows, in bytes. The log has
-// all of them.
+// maxWhy bounds how much of a command's output an error shows, in bytes. The log has
+// all of it.
 const maxWhy = 600
 
-// Shorten cuts a text that has more than most bytes.
+// Shorten cuts a text to at most most bytes.
 func Shorten(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -131,10 +131,10 @@ func Shorten(text string, most int) string {
 	return text[:cut] + "…"
 }
 
-// why is the line that most likely says why a command failed: the last one with
-// "error" or git's "fatal" in it, after which advice may stand, or else the last
-// that is not blank. When git could not read from the remote, the other side or
-// ssh said why before.
+// why returns the line that most likely says why a command failed: the last one with
+// "error" or git's "fatal" in it (advice may follow it), or else the last one that is
+// not blank. When git could not read from the remote, ssh or the remote has said why
+// before.
 func why(lines []string) string {
 	last := ""
 	for i, l := range slices.Backward(lines) {

@@ -9,23 +9,23 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// maxLine is where a line without an end is broken, in bytes. One that a program
-// reads, of Lines, is of no use in pieces: it may have MaxMessage bytes, and
-// loses the rest.
+// maxLine is where a line without an end is cut, in bytes. Cmd.Lines is for lines that a
+// program reads, which are useless in pieces: such a line may have MaxMessage bytes,
+// and the rest is dropped.
 const (
 	maxLine    = 64 << 10
 	MaxMessage = 16 << 20
 )
 
-// lineWriter cuts a stream into lines. A carriage return ends a line too:
-// that is how programs redraw a progress line.
+// lineWriter cuts a stream into lines. A carriage return ends a line too, because
+// programs redraw a progress line with it.
 type lineWriter struct {
 	each func(string)
 	most int // bytes
 	cut  bool
 	buf  []byte
 
-	lost bool // the line has had most bytes; what comes is the rest of it
+	lost bool // the line had most bytes, and its rest is dropped
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -54,7 +54,7 @@ func (w *lineWriter) add(p []byte) {
 	}
 }
 
-// flush gives on what has come of a line. Empty lines are dropped.
+// flush passes on the line so far. Empty lines are dropped.
 func (w *lineWriter) flush() {
 	if len(w.buf) > 0 {
 		w.each(string(w.buf))
@@ -62,10 +62,10 @@ func (w *lineWriter) flush() {
 	}
 }
 
-// Clean is a line of a program's output without what that meant for a terminal:
-// no escape sequence, no control character, no line break of any kind, nothing
-// that reorders, valid UTF-8; a tab becomes a space. Names are not cleaned but
-// shown, by Visible.
+// Clean returns a line of a program's output without what controls a terminal: no
+// escape sequence, no control character, no line break of any kind, nothing that
+// reorders, valid UTF-8; a tab becomes a space. Names go through Visible instead,
+// which shows such characters.
 func Clean(s string) string {
 	s = ansi.Strip(strings.ToValidUTF8(s, string(utf8.RuneError)))
 	return strings.Map(func(r rune) rune {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Reporter receives what Machine has to tell. Its methods are called from
-// several goroutines.
+// Reporter receives the events of a Machine, from several goroutines.
 type Reporter interface {
 	Command(c Cmd)
 	Log(line string)
@@ -18,7 +17,7 @@ type Reporter interface {
 	Waiting(w Waiting)
 }
 
-// Silent is a Reporter that tells nobody.
+// Silent is a Reporter that ignores everything.
 type Silent struct{}
 
 // Command implements Reporter.
@@ -41,7 +40,7 @@ func (Silent) Waiting(Waiting) {}
 
 // Machine is the real System.
 type Machine struct {
-	Reporter Reporter
+	Reporter
 	Undos    *UndoStack
 	Sessions Sessions
 	// Grace is how long a command may take to end after SIGTERM, before it is
@@ -51,24 +50,8 @@ type Machine struct {
 
 var _ System = (*Machine)(nil)
 
-// Looking is a System for looking at the machine: it starts commands and reports
-// to no one.
+// Looking returns a System for reading the state of the machine. It reports nothing.
 func Looking() System { return &Machine{Reporter: Silent{}} }
-
-// Log implements System.
-func (m *Machine) Log(line string) { m.Reporter.Log(line) }
-
-// Warn implements System.
-func (m *Machine) Warn(line string) { m.Reporter.Warn(line) }
-
-// Proven implements System.
-func (m *Machine) Proven(what string) { m.Reporter.Proven(what) }
-
-// Progress implements System.
-func (m *Machine) Progress(p Progress) { m.Reporter.Progress(p) }
-
-// Waiting implements System.
-func (m *Machine) Waiting(w Waiting) { m.Reporter.Waiting(w) }
 
 // printed logs a line of a command, without its colours.
 func (m *Machine) printed(line string) { m.Log(Clean(line)) }
@@ -110,12 +93,12 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 	if failed || never {
 		return errors.Join(err, m.Undos.remove(undo))
 	}
-	return err // done, or stopped in the middle
+	return err // nil, or stopped in the middle: the undo command stays
 }
 
-// Unwind implements System. It is not to be cancelled: whoever stops an
-// install wants it let go of. What one command failed at does not keep the
-// next from being tried, and stays in the list for the next start.
+// Unwind implements System. Cancelling ctx does not stop it, because an operator who
+// stops an install wants the disk unmounted. After a failed undo command, the next one
+// is tried; the failed one stays in the list for the next start.
 func (m *Machine) Unwind(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
@@ -124,8 +107,8 @@ func (m *Machine) Unwind(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		if err := m.Undos.remove(c); err != nil { // done once more, it does no harm
-			m.Log("the list of what is to be undone cannot be kept: " + err.Error())
+		if err := m.Undos.remove(c); err != nil { // running it again does no harm
+			m.Log("cannot write the undo list: " + err.Error())
 		}
 	}
 	return errors.Join(errs...)
@@ -134,8 +117,8 @@ func (m *Machine) Unwind(ctx context.Context) error {
 // Keep implements System.
 func (m *Machine) Keep() error { return m.Undos.clear() }
 
-// undo runs an undo command. What became of it counts, not what it says: an
-// umount that took too long, with much to write, may have done it all the same.
+// undo runs an undo command. Its condition counts, not its exit code: an umount that
+// ran into the timeout, with much to write, may have succeeded.
 func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
@@ -150,18 +133,18 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 		if !c.While.Holds() {
 			return nil
 		}
-		if err == nil { // one of two, perhaps
+		if err == nil { // a second mount is below the first, perhaps
 			err = fmt.Errorf("after %s: still %s", c.Argv[0], c.While)
 		}
 		return err
 	})
 }
 
-// undoTime is how long an undo command may take, with all its tries.
+// undoTime bounds an undo command, with all its retries.
 const undoTime = 2 * time.Minute
 
-// Patiently tries something again that fails while others use a file system:
-// the children of a command that was stopped may take a moment to let go.
+// Patiently retries what fails while a file system is in use: the children of a stopped
+// command may take a moment to end.
 func Patiently(ctx context.Context, try func() error) error {
 	const tries, pause = 6, 500 * time.Millisecond
 	for n := 1; ; n++ {

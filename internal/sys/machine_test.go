@@ -1,22 +1,16 @@
 package sys
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
-// recorder is a Reporter that keeps what it is told.
+// recorder is a Reporter that records everything.
 type recorder struct {
 	mu       sync.Mutex
 	commands []string
@@ -47,7 +41,7 @@ func newMachine(t *testing.T) (*Machine, *recorder) {
 		t.Fatal(err)
 	}
 	r := &recorder{}
-	// A busy machine may take its time to read what a command has printed.
+	// A busy machine may be slow to read what a command has printed.
 	return &Machine{Reporter: r, Undos: undos, Grace: time.Minute}, r
 }
 
@@ -131,7 +125,7 @@ func TestQuietIsNotReported(t *testing.T) {
 	}
 }
 
-// What a mute command says on standard error is in its error alone.
+// Standard error of a mute command is only in its error.
 func TestMute(t *testing.T) {
 	m, r := newMachine(t)
 	c := sh("echo no such thing >&2; exit 1")
@@ -151,7 +145,7 @@ func TestStdinAndEnvReachTheCommand(t *testing.T) {
 	if err != nil || string(out) != string(in)+"more" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	// Without input there is an end of file at once, not the terminal.
+	// Without input, standard input ends at once; it is not the terminal.
 	if out, err := m.Output(t.Context(), Cmd{Argv: []string{"cat"}}); err != nil || len(out) != 0 {
 		t.Errorf("got %q, %v", out, err)
 	}
@@ -183,436 +177,8 @@ func TestLinesGetStandardErrorRaw(t *testing.T) {
 	}
 }
 
-func TestExitError(t *testing.T) {
-	m, _ := newMachine(t)
-	err := m.Run(t.Context(), sh(`i=0; while [ $i -lt 30 ]; do echo "line $i"; i=$((i+1)); done; exit 3`))
-	e, ok := errors.AsType[*ExitError](err)
-	if !ok || e.Exit != 3 || e.Signal != "" {
-		t.Fatalf("%#v", err)
-	}
-	if len(e.Tail) != tailLines || e.Tail[0] != "line 10" || e.Tail[tailLines-1] != "line 29" {
-		t.Errorf("tail %q", e.Tail)
-	}
-	if want := "sh failed (exit code 3): line 29"; e.Error() != want {
-		t.Errorf("%q, want %q", e.Error(), want)
-	}
-
-	err = m.Run(t.Context(), sh(`echo 'Error: it broke'; echo 'see the manual'; echo '  '; kill -KILL $$`))
-	e, ok = errors.AsType[*ExitError](err)
-	if !ok || e.Signal != "killed" || e.Exit != -1 {
-		t.Fatalf("%#v", err)
-	}
-	if want := "sh failed (killed): Error: it broke"; e.Error() != want {
-		t.Errorf("%q, want %q", e.Error(), want)
-	}
-}
-
-// The words of commands that say more than why they failed.
-func TestExitErrorSaysWhy(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		tail []string
-		want string
-	}{
-		{"nothing", nil, ""},
-		{"blank lines", []string{"why", " ", ""}, "why"},
-		{"nix: the innermost error stands last", []string{"error:", "… while calling", "error: attribute 'x' missing", "at /nix/store/f.nix:3"}, "error: attribute 'x' missing"},
-		{"git rev-parse", []string{"fatal: ambiguous argument 'HEAD': unknown revision", "Use '--' to separate paths", "'git <command> [<revision>...]'"}, "fatal: ambiguous argument 'HEAD': unknown revision"},
-		{"git by ssh", []string{"git@host: Permission denied (publickey).", "fatal: Could not read from remote repository.", "", "Please make sure you have the correct access rights", "and the repository exists."}, "git@host: Permission denied (publickey)."},
-		{"git by ssh, and a server that says more", []string{"remote:", "remote: ERROR: The project could not be found", "remote:", "fatal: Could not read from remote repository.", "and the repository exists."}, "remote: ERROR: The project could not be found"},
-		{"git by ssh, after a blank line", []string{"Host key verification failed.", "", "fatal: Could not read from remote repository."}, "Host key verification failed."},
-		{"git by ssh that says nothing", []string{"fatal: Could not read from remote repository.", "", "and the repository exists."}, "fatal: Could not read from remote repository."},
-	} {
-		if got := why(c.tail); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
-func TestCommandThatIsMissing(t *testing.T) {
-	m, _ := newMachine(t)
-	err := m.Run(t.Context(), Cmd{Argv: []string{"no-such-command-anywhere"}})
-	if err == nil || !strings.HasPrefix(err.Error(), "starting no-such-command-anywhere: ") {
-		t.Errorf("%v", err)
-	}
-	if _, ok := errors.AsType[*ExitError](err); ok {
-		t.Error("it did not run, so it cannot have exited")
-	}
-}
-
-// A daemon that a command leaves behind keeps its output open. The command
-// succeeded all the same.
-func TestSilentCommandIsEnded(t *testing.T) {
-	m, _ := newMachine(t)
-	c := Cmd{Argv: []string{"sh", "-c", "echo on; sleep 60"}, Silence: time.Second}
-	err := m.Run(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "sh has printed nothing for 1s") {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestSilenceIsCountedFromTheLastLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, heard, deaf := listen(t.Context(), Cmd{Argv: []string{"git"}, Silence: time.Minute})
-		defer deaf()
-		for range 3 {
-			time.Sleep(59 * time.Second)
-			if heard(); ctx.Err() != nil {
-				t.Fatal("it was not silent")
-			}
-		}
-		if time.Sleep(61 * time.Second); ctx.Err() == nil {
-			t.Error("it was silent")
-		}
-	})
-}
-
-func TestDaemonLeftBehind(t *testing.T) {
-	m, r := newMachine(t)
-	m.Grace = time.Second
-	if err := m.Run(t.Context(), sh(`sleep 30 & echo $!`)); err != nil {
-		t.Fatal(err)
-	}
-	if len(r.lines) != 2 || !strings.Contains(r.lines[1], "still holds its output") {
-		t.Fatalf("logged %q", r.lines)
-	}
-	pid, err := strconv.Atoi(r.lines[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Errorf("the daemon did not stay: %v", err)
-	}
-	// Output that may not be whole is not returned.
-	out, err := m.Output(t.Context(), sh(`sleep 10 & echo all`))
-	if err == nil || out != nil || !strings.Contains(err.Error(), "still holds its output") {
-		t.Errorf("%q, %v", out, err)
-	}
-}
-
-// gone waits until no process of the group is left but zombies.
-func gone(t *testing.T, pid int) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-	}
-	t.Errorf("process %d is still there", pid)
-}
-
-func TestCancelEndsTheWholeGroup(t *testing.T) {
-	why := errors.New("the operator's reason")
-	for _, c := range []struct{ name, script string }{
-		{"child in the foreground", `echo $$ >"$1.new"; mv "$1.new" "$1"; sleep 600; true`},
-		{"child in the background", `sleep 600 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
-		{"child with its own output", `sleep 600 >/dev/null 2>&1 & echo $! >"$1.new"; mv "$1.new" "$1"; wait`},
-		{"deaf to SIGTERM", `trap '' TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done`},
-		{"child deaf to SIGTERM", `sh -c 'trap "" TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done' sh "$1" & wait`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			m, _ := newMachine(t)
-			m.Grace = 300 * time.Millisecond
-			file := filepath.Join(t.TempDir(), "pid")
-			ctx, cancel := context.WithCancelCause(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- m.Run(ctx, sh(c.script, file)) }()
-			var pid int
-			for deadline := time.Now().Add(time.Minute); pid == 0; time.Sleep(5 * time.Millisecond) {
-				if data, err := os.ReadFile(file); err == nil {
-					pid, _ = strconv.Atoi(strings.TrimSpace(string(data)))
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("the command did not begin")
-				}
-			}
-			cancel(why)
-			select {
-			case err := <-done:
-				if !errors.Is(err, why) {
-					t.Errorf("error %v, want the context's cause", err)
-				}
-			case <-time.After(time.Minute): // by themselves they end after ten
-				t.Fatal("it does not end")
-			}
-			gone(t, pid)
-		})
-	}
-}
-
-func TestCancelledBeforeTheStart(t *testing.T) {
-	m, _ := newMachine(t)
-	why := errors.New("no")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	marker := filepath.Join(t.TempDir(), "ran")
-	if err := m.Do(ctx, Cmd{Argv: []string{"touch", marker}}, sh("exit 1")); !errors.Is(err, why) {
-		t.Errorf("%v", err)
-	}
-	if _, err := os.Stat(marker); err == nil {
-		t.Error("it ran")
-	}
-	if m.Undos.Len() != 0 {
-		t.Error("there is nothing to undo")
-	}
-}
-
-func TestUndoIsLastInFirstOut(t *testing.T) {
-	m, _ := newMachine(t)
-	file := filepath.Join(t.TempDir(), "order")
-	say := func(word string) Cmd { return sh(`echo "$1" >>"$2"`, word, file) }
-	for _, n := range []string{"1", "2", "3"} {
-		if err := m.Do(t.Context(), say("do "+n), say("undo "+n)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Do(t.Context(), sh("exit 7"), say("never")); err == nil {
-		t.Error("a command that fails is not reported")
-	}
-	if m.Undos.Len() != 3 {
-		t.Errorf("%d commands to undo, want 3", m.Undos.Len())
-	}
-	if err := m.Unwind(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "do 1\ndo 2\ndo 3\nundo 3\nundo 2\nundo 1\n"; string(got) != want {
-		t.Errorf("order:\n%swant:\n%s", got, want)
-	}
-	if m.Undos.Len() != 0 {
-		t.Error("the list is not empty")
-	}
-}
-
-func TestDoDropsTheUndoOfWhatNeverStarted(t *testing.T) {
-	m, _ := newMachine(t)
-	if err := m.Do(t.Context(), Cmd{Argv: []string{"no-such-command-anywhere"}}, sh("true")); err == nil {
-		t.Error("no error")
-	}
-	if m.Undos.Len() != 0 {
-		t.Error("its undo stays")
-	}
-}
-
-// heard is a Reporter that is called when a command has printed a line, and so
-// has started.
-type heard func()
-
-func (heard) Command(Cmd)       {}
-func (h heard) Log(string)      { h() }
-func (heard) Warn(string)       {}
-func (heard) Proven(string)     {}
-func (heard) Progress(Progress) {}
-func (heard) Waiting(Waiting)   {}
-
-// What is stopped in the middle may be half done: its undo must run.
-func TestDoKeepsTheUndoOfWhatWasStopped(t *testing.T) {
-	m, _ := newMachine(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	m.Reporter = heard(cancel)
-	if err := m.Do(ctx, sh("echo begun; sleep 60"), sh("true")); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-	if m.Undos.Len() != 1 {
-		t.Errorf("%d undo commands, want 1", m.Undos.Len())
-	}
-}
-
-// An undo that has done its work is done, whatever its command says.
-func TestUnwindLooksWhatBecameOfIt(t *testing.T) {
-	m, _ := newMachine(t)
-	file := filepath.Join(t.TempDir(), "there")
-	undo := sh(`rm "$1"; exit 9`, file)
-	undo.While = Exists(file)
-	if err := m.Do(t.Context(), sh(`touch "$1"`, file), undo); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Unwind(t.Context()); err != nil || m.Undos.Len() != 0 {
-		t.Errorf("%v, %d left", err, m.Undos.Len())
-	}
-}
-
-// An umount takes back one mount of two.
-func TestUnwindGoesOnUntilItIsUndone(t *testing.T) {
-	m, _ := newMachine(t)
-	file := filepath.Join(t.TempDir(), "mounts")
-	undo := sh(`[ -e "$1.1" ] || { touch "$1.1"; exit; }; rm "$1"`, file)
-	undo.While = Exists(file)
-	if err := m.Do(t.Context(), sh(`touch "$1"`, file), undo); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Unwind(t.Context()); err != nil || undo.While.Holds() || m.Undos.Len() != 0 {
-		t.Errorf("%v, %d left", err, m.Undos.Len())
-	}
-}
-
-// One undo that fails keeps no other from running, and is tried again first:
-// here it works at the third try.
-func TestUnwindGoesOnAfterAFailure(t *testing.T) {
-	m, _ := newMachine(t)
-	dir := t.TempDir()
-	for _, undo := range []Cmd{
-		sh(`touch "$1/first"`, dir),
-		sh(`echo x >>"$1/tries"; [ $(wc -l <"$1/tries") -ge 3 ]`, dir),
-	} {
-		if err := m.Do(t.Context(), sh("true"), undo); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Unwind(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := m.Do(t.Context(), sh("true"), sh(`touch "$1/last"`, dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Do(t.Context(), sh("true"), sh("exit 9")); err != nil {
-		t.Fatal(err)
-	}
-	err := m.Unwind(t.Context())
-	if e, ok := errors.AsType[*ExitError](err); !ok || e.Exit != 9 {
-		t.Errorf("%v", err)
-	}
-	for _, name := range []string{"first", "last"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// A program that is killed leaves its list behind, and the next one finds it.
-func TestUndoOutlivesTheProgram(t *testing.T) {
-	m, r := newMachine(t)
-	dir := t.TempDir()
-	do := Cmd{Argv: []string{"cat"}, Stdin: []byte("hunter2"), Secret: "passphrase"}
-	for _, n := range []string{"a", "b"} {
-		undo := sh(`echo "$1" >>"$2/order"`, n, dir)
-		undo.Stdin, undo.Secret, undo.Env = []byte("hunter3"), "passphrase", []string{"PASS=hunter4"}
-		if err := m.Do(t.Context(), do, undo); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(m.Undos.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(data), "hunter") || strings.Contains(string(data), "aHVudGVy") {
-		t.Errorf("the list holds input: %s", data)
-	}
-	if fi, err := os.Stat(m.Undos.file); err != nil || fi.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", fi.Mode(), err)
-	}
-
-	reopened, err := OpenUndoStack(m.Undos.file)
-	if err != nil || reopened.Len() != 2 {
-		t.Fatalf("%d commands, %v", reopened.Len(), err)
-	}
-	next := &Machine{Reporter: r, Undos: reopened}
-	if err := next.Unwind(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(filepath.Join(dir, "order")); string(got) != "b\na\n" {
-		t.Errorf("order %q", got)
-	}
-	if again, err := OpenUndoStack(m.Undos.file); err != nil || again.Len() != 0 {
-		t.Errorf("%d commands left, %v", again.Len(), err)
-	}
-}
-
-// A damaged list must not keep every later start from working.
-func TestDamagedUndoListIsPutAside(t *testing.T) {
-	for _, text := range []string{"[{", "[{}]", `[{"Argv":[]}]`, `[{"Argv":["umount","/mnt"]},{"Argv":[""]}]`, `{"Argv":["x"]}`, ""} {
-		file := filepath.Join(t.TempDir(), "undo.json")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		u, err := OpenUndoStack(file)
-		if err != nil || u.Len() != 0 || u.Holds("umount") {
-			t.Fatalf("%q: %d commands, %v", text, u.Len(), err)
-		}
-		if kept, err := os.ReadFile(file + ".damaged"); err != nil || string(kept) != text {
-			t.Errorf("%q, %v", kept, err)
-		}
-	}
-}
-
-func FuzzUndos(f *testing.F) {
-	f.Add([]byte(`[{"Does":"unmount","Argv":["umount","--recursive","/mnt"],"While":"mounted /mnt"}]`))
-	f.Add([]byte(`[{}]`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		cmds, err := parseUndos(data)
-		if err != nil && cmds != nil {
-			t.Fatalf("%v, and %v", cmds, err)
-		}
-		u := UndoStack{cmds: cmds}
-		u.Holds("umount")
-		for _, c := range u.newestFirst() {
-			c.While.Holds()
-			if err := u.remove(c); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if u.Len() != 0 {
-			t.Errorf("%d commands stay", u.Len())
-		}
-	})
-}
-
-func TestWriteFileIsAtomic(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "f")
-	long := []byte(strings.Repeat("b", 1<<20))
-	if err := WriteFile(file, long, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			got, err := os.ReadFile(file)
-			if err != nil || len(got) != len(long) && string(got) != "short" {
-				t.Errorf("a reader saw %d bytes, %v", len(got), err)
-				return
-			}
-		}
-	})
-	for range 50 {
-		if err := errors.Join(WriteFile(file, []byte("short"), 0o600), WriteFile(file, long, 0o640)); err != nil {
-			t.Error(err)
-		}
-	}
-	close(stop)
-	wg.Wait()
-	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o640 {
-		t.Errorf("%v, %v", fi, err)
-	}
-	// A file that cannot be replaced leaves no scraps.
-	if err := WriteFile(filepath.Join(dir, "gone", "f"), nil, 0o600); err == nil {
-		t.Error("no error for a folder that is not there")
-	}
-	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFile(filepath.Join(dir, "d"), nil, 0o600); err == nil {
-		t.Error("no error for a folder in the file's place")
-	}
-	names, _ := os.ReadDir(dir)
-	if len(names) != 2 {
-		t.Errorf("left behind: %v", names)
-	}
-}
-
-// What a command prints is logged without its colours; a step's own words are
-// the reporter's as they are, and shown by Visible.
+// The output of a command is logged without colours. A step's own lines go to the
+// reporter unchanged, and Visible shows them.
 func TestPrintedLinesAreClean(t *testing.T) {
 	m, r := newMachine(t)
 	if err := m.Run(t.Context(), Cmd{Argv: []string{"printf", `a\033[31mb\342\200\256\n`}}); err != nil {

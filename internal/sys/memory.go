@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MemAvailable is the memory that can be had without swapping, in bytes, below
-// the root of a machine (proc_meminfo(5)).
+// MemAvailable returns how much memory is available without swapping, in bytes. root
+// is the root of the machine (proc_meminfo(5)).
 func MemAvailable(root string) (int64, error) {
 	data, err := os.ReadFile(filepath.Join(root, "proc/meminfo"))
 	if err != nil {
@@ -21,5 +21,5 @@ func MemAvailable(root string) (int64, error) {
 			return kib << 10, nil
 		}
 	}
-	return 0, errors.New("the kernel does not tell how much memory is free")
+	return 0, errors.New("/proc/meminfo has no MemAvailable")
 }

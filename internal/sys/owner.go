@@ -12,11 +12,11 @@ import (
 	"syscall"
 )
 
-// asOwner makes a command of root's run as the owner of a folder. git runs what
-// a repo's own .git/config names, hooks and filters among it, and nix reads what
-// it may read: in the folder of a user neither is to have more than that user
-// has. It returns that user's name, or an empty one if the command runs as the
-// program does. The function is to be called after the command's end.
+// asOwner makes a command of root run as the owner of a folder. git runs the hooks and
+// filters that a repo's .git/config names, and nix reads whatever it may read: in the
+// folder of a user, neither may do more than that user. It returns the user's name, or
+// an empty string if the command runs as the program does. Call done after the command
+// has ended.
 func asOwner(cmd *exec.Cmd, folder string) (name string, done func(), err error) {
 	done = func() {}
 	if folder == "" || os.Geteuid() != 0 {
@@ -34,7 +34,7 @@ func asOwner(cmd *exec.Cmd, folder string) (name string, done func(), err error)
 		}
 	}
 	if at, _, err := owner(home); err != nil || at != uid {
-		// Of a user without a home, such as nobody: nix keeps a cache there.
+		// A user without a home, such as nobody, gets one: nix has a cache there.
 		if home, err = os.MkdirTemp("", "auto-installer-home-"); err != nil {
 			return "", done, err
 		}
@@ -47,7 +47,7 @@ func asOwner(cmd *exec.Cmd, folder string) (name string, done func(), err error)
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 		return strings.HasPrefix(v, "XDG_") || strings.HasPrefix(v, "SUDO_")
 	})
-	// The last of one name counts (exec.Cmd).
+	// The last value of a variable counts (exec.Cmd).
 	cmd.Env = append(cmd.Env, "HOME="+home, "USER="+name, "LOGNAME="+name)
 	return name, done, nil
 }
@@ -61,8 +61,8 @@ func owner(name string) (uid, gid int, err error) {
 	return int(st.Uid), int(st.Gid), nil
 }
 
-// GiveTree gives all that is in a folder of root's to the owner of another one,
-// so that commands can run there as that owner. Links are given, not followed.
+// GiveTree makes the owner of like own everything in a folder of root, so that commands
+// can run there as that owner. It does not follow links.
 func GiveTree(dir, like string) error {
 	uid, gid, err := owner(like)
 	if err != nil || os.Geteuid() != 0 || uid == 0 {
@@ -73,7 +73,7 @@ func GiveTree(dir, like string) error {
 		return err
 	}
 	defer root.Close()
-	// The folder itself comes last: until then it is root's alone.
+	// The folder itself comes last: no other user can enter it before.
 	err = fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || name == "." {
 			return err
@@ -86,8 +86,8 @@ func GiveTree(dir, like string) error {
 	return root.Lchown(".", uid, gid)
 }
 
-// OthersWrite tells whether users other than a file's owner, root and those of this
-// process's own group, which a umask of 002 lets write, may write to it.
+// OthersWrite returns whether other users may write to a file: other than its owner,
+// root, and those of this process's own group, which a umask of 002 lets write.
 func OthersWrite(info fs.FileInfo) bool {
 	others := info.Mode().Perm() & 0o022
 	if int(info.Sys().(*syscall.Stat_t).Gid) == os.Getegid() {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// foreign is a folder of another user, who can get at it, and that user's
-// number. Without root it is one's own: nobody else can be become.
+// foreign returns a folder that another user owns and can reach, and that user's id.
+// Without root it is this user's folder, because only root can change owners.
 func foreign(t *testing.T) (dir string, uid int) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "foreign-")
@@ -53,7 +53,7 @@ func TestRunsAsOwner(t *testing.T) {
 	if _, err := os.Stat(got[2]); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the home %s is left: %v", got[2], err)
 	}
-	// What is root's own runs as root; what is not there runs not at all.
+	// A folder of root runs the command as root; a missing folder does not run it.
 	own := t.TempDir()
 	if out, err := m.Output(t.Context(), Cmd{Owner: own, Argv: []string{"id", "-u"}}); err != nil || string(out) != "0\n" {
 		t.Errorf("%q, %v", out, err)
@@ -72,7 +72,7 @@ func TestRunsAsOwner(t *testing.T) {
 	}
 }
 
-// A tree is given away without what its links lead to.
+// GiveTree does not follow links.
 func TestGiveTree(t *testing.T) {
 	dir, uid := foreign(t)
 	tree, outside := t.TempDir(), t.TempDir()

@@ -11,17 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadRegular reads a plain file of at most limit bytes. A named pipe, a device
-// or a folder is refused at once: reading it might never end, and nothing could
-// stop that.
+// ReadRegular reads a plain file of at most limit bytes. It refuses a named pipe, a
+// device or a folder, because reading one may never end.
 func ReadRegular(name string, limit int64) ([]byte, error) {
 	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	return regular(f, err, name, limit)
 }
 
-// ReadIn is ReadRegular of a file below a folder that is untrusted input: a link
-// in it that leads out is an error.
+// ReadIn is ReadRegular for a file below an untrusted folder: a link that leads out of
+// it is an error.
 func ReadIn(dir, name string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -32,8 +31,8 @@ func ReadIn(dir, name string, limit int64) ([]byte, error) {
 	return regular(f, err, filepath.Join(dir, name), limit)
 }
 
-// HasIn tells whether there is a plain file below a folder that is untrusted
-// input, and no link on the way leads out.
+// HasIn returns whether a plain file is below an untrusted folder, without a link that
+// leads out of it.
 func HasIn(dir, name string) bool {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -59,8 +58,25 @@ func regular(f *os.File, err error, name string, limit int64) ([]byte, error) {
 	return atMost(f, name, limit)
 }
 
-// ReadAtMost reads a file, or a pipe that is named as one, of at most limit
-// bytes.
+// ReadSecret reads a secret to its end, into one buffer: it never grows, so it leaves no copy
+// behind.
+func ReadSecret(r io.Reader, limit int) ([]byte, error) {
+	buf := make([]byte, limit+1)
+	n, err := io.ReadFull(r, buf)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return buf[:n:n], nil
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("it is empty")
+	}
+	clear(buf)
+	if err == nil {
+		err = fmt.Errorf("more than %d bytes", limit)
+	}
+	return nil, err
+}
+
+// ReadAtMost reads a file, or a pipe that is named like one, of at most limit bytes.
 func ReadAtMost(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -10,13 +10,12 @@ import (
 	"time"
 )
 
-// Sessions names a file that tells which command runs now, so that the next
-// start can end what a killed program left running: it would hold the target
-// busy. Empty: nothing is noted.
+// Sessions names the file with the session of the running command. The next start ends
+// what a killed program left running, which would keep the target busy. With an empty
+// name, no session is noted.
 type Sessions string
 
-// add notes a command's session. What cannot be noted is only not ended after
-// a kill.
+// add notes a command's session. If that fails, the command only outlives a kill.
 func (s Sessions) add(pid int) {
 	if s == "" {
 		return
@@ -32,12 +31,12 @@ func (s Sessions) remove() {
 	}
 }
 
-// End kills every process of the noted session and waits until all are gone,
-// for at most the patience given. It returns how many there were.
+// End kills every process of the noted session and waits until all have ended, at most
+// for patience. It returns how many it killed.
 //
 // A session's number is not given to a new process while one of its processes
-// lives (kernel/pid.c), so a leader that started at another time means that
-// the noted session is long gone.
+// lives (kernel/pid.c), so a leader that started at another time means that the noted
+// session has ended.
 func (s Sessions) End(patience time.Duration) int {
 	data, err := os.ReadFile(string(s))
 	if s == "" || err != nil {
@@ -65,7 +64,7 @@ func (s Sessions) End(patience time.Duration) int {
 	}
 }
 
-// process is what /proc/PID/stat tells (proc_pid_stat(5)).
+// process is the part of /proc/PID/stat that is needed (proc_pid_stat(5)).
 type process struct {
 	state   byte
 	session int
@@ -77,8 +76,7 @@ func readProcess(proc string, pid int) (process, bool) {
 	if err != nil {
 		return process{}, false
 	}
-	// The name, field 2, may hold anything; what follows its last parenthesis
-	// begins with field 3.
+	// The name, field 2, may hold any character. Field 3 follows its last parenthesis.
 	f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
 	if len(f) < 20 {
 		return process{}, false
@@ -88,7 +86,7 @@ func readProcess(proc string, pid int) (process, bool) {
 	return process{f[0][0], session, start}, err1 == nil && err2 == nil
 }
 
-// members are the living processes of a session.
+// members returns the living processes of a session.
 func members(proc string, sid int) []int {
 	entries, _ := os.ReadDir(proc) // none: nothing to end
 	var pids []int

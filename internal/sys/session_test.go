@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What a killed program left running is ended at the next start, its
-// children's children too, and nothing else is.
+// The next start ends what a killed program left running, with its children's
+// children, and nothing else.
 func TestSessionsEndLeftovers(t *testing.T) {
 	file := Sessions(filepath.Join(t.TempDir(), "running"))
 	left := exec.Command("sh", "-c", "trap '' TERM; (sleep 600 & sleep 600) & sleep 600")
@@ -43,7 +43,7 @@ func TestSessionsEndLeftovers(t *testing.T) {
 	}
 }
 
-// A number that now belongs to another process is left alone.
+// A number that belongs to another process now is not killed.
 func TestSessionsSpareTheReused(t *testing.T) {
 	file := Sessions(filepath.Join(t.TempDir(), "running"))
 	c := exec.Command("sleep", "600")

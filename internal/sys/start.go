@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// tailLines is how many last lines an ExitError carries.
+// tailLines is how many of the last lines an ExitError has.
 const tailLines = 20
 
-// start runs c in a session of its own, so that cancelling ends its
-// children too. If stdout is nil, standard output is logged by line; standard
-// error goes to onErr by line, or to the log if that is nil.
+// start runs c in a session of its own, so that cancelling ends its children too. It
+// logs each line of standard output, or writes it to stdout. It passes each line of
+// standard error to onErr, or logs it.
 func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func(string)) error {
 	if !c.Quiet {
-		m.Reporter.Command(c)
+		m.Command(c)
 	}
 	ctx, heard, deaf := listen(ctx, c)
 	defer deaf()
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdin = bytes.NewReader(c.Stdin)
-	// A session of its own: signals reach all of it, no terminal can ask
-	// anything, and what a killed program left running can be found again.
+	// A session of its own: signals reach all of its processes, none can ask on the
+	// terminal, and the next start finds those that a killed program left.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	as, finished, err := asOwner(cmd, c.Owner)
 	defer finished()
@@ -43,7 +43,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	}
 
 	tail := &tail{}
-	var mu sync.Mutex // one line at a time, whichever stream it comes from
+	var mu sync.Mutex // one line at a time, from either stream
 	feed := func(to func(string)) *lineWriter {
 		return &lineWriter{most: maxLine, each: func(line string) {
 			mu.Lock()
@@ -79,16 +79,16 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	outLines.flush()
 	errLines.flush()
 	if cmd.Process != nil && ctx.Err() != nil {
-		// What did not end by itself within the grace period.
+		// Kill what is left of the session after the grace period.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 	if cmd.Process == nil {
 		return notStarted{exitError(ctx, c, err, nil)}
 	}
 	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
-		// It succeeded and left a daemon behind. What Output returns must be
-		// whole, though.
-		const held = "has ended, and something that it started still holds its output"
+		// It succeeded and left a daemon behind. That is an error only for Output,
+		// which must return everything.
+		const held = "has ended, but a process that it started still has its output open"
 		if stdout != nil {
 			return fmt.Errorf("%s %s", c.Argv[0], held)
 		}
@@ -102,27 +102,27 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 	return err
 }
 
-// listen ends a command that is silent for too long: heard is to be called at
-// each line, deaf at the end.
+// listen ends a command that prints nothing for too long. The caller calls heard at
+// each line and deaf at the end.
 func listen(ctx context.Context, c Cmd) (_ context.Context, heard, deaf func()) {
 	if c.Silence == 0 {
 		return ctx, func() {}, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(c.Silence, func() {
-		cancel(fmt.Errorf("%s has printed nothing for %v, and was ended", c.Argv[0], c.Silence))
+		cancel(fmt.Errorf("ended %s: it printed nothing for %v", c.Argv[0], c.Silence))
 	})
 	return ctx, func() { timer.Reset(c.Silence) }, func() { timer.Stop(); cancel(nil) }
 }
 
-// notStarted is the error of a command that never ran.
+// notStarted is the error of a command that did not start.
 type notStarted struct{ error }
 
 func (e notStarted) Unwrap() error { return e.error }
 
-// extra gives data to the command at descriptor 3. The returned function is to
-// be called after the start, with whether there was one. A pipe holds 4 KiB at
-// the least (pipe(7)), so writing less never waits.
+// extra passes data to the command on descriptor 3. Call the returned function after
+// the start, with whether it succeeded. A pipe holds at least 4 KiB (pipe(7)), so
+// writing less never blocks.
 func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
 	if data == nil {
 		return func(bool) {}, nil
@@ -137,7 +137,7 @@ func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
 	cmd.ExtraFiles = []*os.File{r}
 	return func(started bool) {
 		if started {
-			_, _ = w.Write(data) // a command that does not read it will say so
+			_, _ = w.Write(data) // a command that does not read it fails by itself
 		}
 		_ = errors.Join(w.Close(), r.Close())
 	}, nil
@@ -170,8 +170,8 @@ func (t *tail) add(line string) {
 	t.lines = append(t.lines, Clean(line[:min(len(line), maxLine)]))
 }
 
-// limited keeps at most max bytes and notes if there were more. The buffer is
-// not embedded: its ReadFrom would be taken instead of Write.
+// limited keeps at most max bytes and notes whether there were more. It does not embed
+// the buffer, because io.Copy would call its ReadFrom in place of Write.
 type limited struct {
 	buf  bytes.Buffer
 	max  int

@@ -1,6 +1,6 @@
-// Package sys is the only code that starts a command, and with it the only
-// code that mounts, partitions or formats. Steps get a System and know nothing
-// of how it reports or how it is faked.
+// Package sys is the only code that starts a command, and so the only code that
+// mounts, partitions or formats. Steps get a System; they do not know how it reports,
+// or whether it is a fake.
 package sys
 
 import (
@@ -9,85 +9,83 @@ import (
 	"time"
 )
 
-// System is what a step may do to the machine, and how it tells of it.
+// System is what a step may do to the machine, and how it reports.
 type System interface {
 	// Run starts a command and waits for it. Each line that it prints goes to
 	// the log. The error is an *ExitError if the command ran and failed.
 	Run(ctx context.Context, c Cmd) error
 
-	// Output is Run with standard output returned rather than logged. It is
-	// an error if that is more than MaxOutput bytes.
+	// Output is Run that returns standard output in place of logging it. More than
+	// MaxOutput bytes are an error.
 	Output(ctx context.Context, c Cmd) ([]byte, error)
 
-	// Lines is Run with every line of standard error given to each instead of
-	// the log, without its line end. Lines arrive in order, on one goroutine.
+	// Lines is Run that calls each with every line of standard error in place of
+	// logging it. Lines arrive in order, on one goroutine.
 	Lines(ctx context.Context, c Cmd, each func(line string)) error
 
 	// Log adds a line to the log.
 	Log(line string)
 
-	// Warn adds a line to the log that the operator must see at the end.
+	// Warn adds a line to the log and to the warnings at the end.
 	Warn(line string)
 
 	// Proven adds a line to the log that says what the step has proven.
 	Proven(what string)
 
-	// Progress tells how far the step is. Total is 0 where it is not known.
+	// Progress reports how far the step is. Total is 0 if it is not known.
 	Progress(p Progress)
 
-	// Waiting tells what the step needs of the operator before it can go on;
-	// the zero value tells that it goes on.
+	// Waiting reports what the step needs from the operator before it can go on. The
+	// zero value reports that it goes on.
 	Waiting(w Waiting)
 
-	// Do is Run for what must be taken back at the end. The undo command is
-	// registered before c runs, and dropped again if c fails. Undo commands
-	// run last in, first out: in Unwind, or after a failure, or at the next
-	// start if the program was killed.
+	// Do is Run for what must be undone at the end. It registers the undo command
+	// before c runs, and removes it if c fails. Undo commands run last in, first out:
+	// in Unwind, after a failure, or at the next start if the program was killed.
 	Do(ctx context.Context, c, undo Cmd) error
 
-	// Unwind runs all registered undo commands now and returns what failed.
+	// Unwind runs all registered undo commands now and returns their failures.
 	Unwind(ctx context.Context) error
 
-	// Keep forgets all registered undo commands: what was done is to stay.
+	// Keep removes all registered undo commands: what they would undo stays.
 	Keep() error
 }
 
-// MaxOutput bounds what Output keeps, in bytes.
+// MaxOutput bounds what Output returns, in bytes.
 const MaxOutput = 64 << 20
 
 // Cmd is a command to run.
 type Cmd struct {
-	Does  string   // what it is for, in a few words, for people
+	Does  string   // what it does, in a few words, for people
 	Argv  []string // Argv[0] is looked up in PATH
-	Stdin []byte   // what it reads, nothing if nil
-	// Extra can be read at descriptor 3, /dev/fd/3: a second secret.
+	Stdin []byte   // its standard input; nil means empty
+	// Extra is a second secret, which the command reads from descriptor 3 (/dev/fd/3).
 	Extra []byte
-	// Secret says in words what Stdin holds ("passphrase"); then neither the
-	// dry run nor the log shows the bytes.
+	// Secret names what Stdin holds, such as "passphrase". The dry run and the log
+	// show the name in place of the bytes.
 	Secret string
-	// Long says in words what the last argument is, if it is too long to be
-	// shown; then neither the dry run nor the log shows it.
+	// Long names the last argument if it is too long to show. The dry run and the log
+	// show the name in its place.
 	Long  string   `json:",omitempty"`
-	Env   []string // additions to the environment, NAME=value; no secrets
-	Quiet bool     // looking, not doing: not worth an event
-	// Mute keeps what it prints on standard error out of the log: that it fails
-	// is an answer too. An error has it all the same.
+	Env   []string // added to the environment, NAME=value; no secrets
+	Quiet bool     // it only reads: no event
+	// Mute keeps its standard error out of the log, for a command that may fail. The
+	// error of the command still quotes it.
 	Mute bool `json:",omitempty"`
-	// Owner is a folder. If root starts the command, it runs as the owner of that,
-	// in a session without root's rights. Empty: it runs as the program does.
+	// Owner is a folder. If root starts the command, it runs as the owner of that
+	// folder, without root's rights. Empty: it runs as the program does.
 	Owner string `json:",omitempty"`
-	// Silence is how long it may print nothing before it is ended: what it
-	// speaks with is gone. 0: it may be silent for as long as it likes.
+	// Silence is how long it may print nothing before it is ended, because the other
+	// end of its connection is gone. 0: for ever.
 	Silence time.Duration `json:",omitempty"`
-	// While says, of an undo command, what must be there for it to be needed:
-	// one of the conditions below. Empty: it always is.
+	// While is the condition under which an undo command is needed. Empty: always.
 	While Condition `json:",omitempty"`
 }
 
-// Action is one thing that a step does, as the dry run shows it.
+// Action is one line of a step in the dry run.
 type Action struct {
 	Does  string   `json:"does"`
-	Argv  []string `json:"argv,omitempty"`  // absent: done in process
+	Argv  []string `json:"argv,omitempty"`  // absent: a function of this program
 	Stdin string   `json:"stdin,omitempty"` // text, or <passphrase> and the like
 	Env   []string `json:"env,omitempty"`
 }
@@ -113,7 +111,7 @@ func Actions(cmds ...Cmd) []Action {
 	return as
 }
 
-// String is the command as one could type it in a shell, without its input.
+// String returns the command as one types it in a shell, without its input.
 func (c Cmd) String() string { return Quote(c.Argv) }
 
 // Progress is how far a step is.
@@ -121,13 +119,13 @@ type Progress struct {
 	Done  int64  `json:"done"`
 	Total int64  `json:"total,omitempty"` // 0: not known
 	Unit  string `json:"unit"`            // "bytes", "paths", "builds", "files"
-	Label string `json:"label,omitempty"` // what is being worked on now
-	// Bytes and BytesTotal are what was copied beside that, 0 if not known.
+	Label string `json:"label,omitempty"` // what the step works on now
+	// Bytes and BytesTotal count the same work in bytes, 0 if not known.
 	Bytes      int64 `json:"bytes,omitempty"`
 	BytesTotal int64 `json:"bytesTotal,omitempty"`
 }
 
-// Waiting is what a step needs of the operator, and how it can be given.
+// Waiting is what a step needs from the operator, and how to give it.
 type Waiting struct {
 	For string   `json:"for"`
 	How []string `json:"how"` // lines, some of them commands

@@ -130,7 +130,7 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// witness is a testing.TB that keeps complaints for itself.
+// witness is a testing.TB that records complaints.
 type witness struct {
 	testing.TB
 	complaints []string
@@ -143,7 +143,7 @@ func (w *witness) Errorf(format string, args ...any) {
 	w.complaints = append(w.complaints, fmt.Sprintf(format, args...))
 }
 
-// TestFakeIsStrict: a fake that overlooks something makes every test above it
+// TestFakeIsStrict: a fake that overlooks something would make all tests with it
 // worthless.
 func TestFakeIsStrict(t *testing.T) {
 	ctx := context.Background()

@@ -10,18 +10,17 @@ import (
 	"sync"
 )
 
-// UndoStack is the list of commands that take back what was done to the
-// running system (mounts, mappers, swap). It is kept in a file, so that the
-// next start can undo what a killed program left behind.
+// UndoStack is the list of commands that undo what was done to the running system
+// (mounts, mappers, swap). It is in a file, so that the next start can clean up after a
+// killed program. It holds argument vectors, never input.
 type UndoStack struct {
 	file string
 	mu   sync.Mutex
 	cmds []Cmd
 }
 
-// OpenUndoStack reads the stack that file holds; a missing file is an empty
-// one, and a damaged one is put aside. It holds argument vectors only, never
-// input.
+// OpenUndoStack reads the stack from a file. A missing file is an empty stack. A
+// damaged file is renamed to FILE.damaged, and the stack is empty.
 func OpenUndoStack(file string) (*UndoStack, error) {
 	u := &UndoStack{file: file}
 	data, err := os.ReadFile(file)
@@ -32,14 +31,14 @@ func OpenUndoStack(file string) (*UndoStack, error) {
 		return nil, err
 	}
 	if u.cmds, err = parseUndos(data); err != nil {
-		// It must not keep every later start from working. What is still
-		// mounted is found when the disks are looked at.
+		// It must not block every later start. The survey of the disks finds what is
+		// still mounted.
 		return u, os.Rename(file, file+".damaged")
 	}
 	return u, nil
 }
 
-// parseUndos reads the list of a stack. A command without a name is none.
+// parseUndos reads the list of a stack. A command without a name is an error.
 func parseUndos(data []byte) ([]Cmd, error) {
 	var cmds []Cmd
 	err := json.Unmarshal(data, &cmds)
@@ -52,14 +51,14 @@ func parseUndos(data []byte) ([]Cmd, error) {
 	return cmds, nil
 }
 
-// Len is the number of commands left to run.
+// Len returns the number of commands.
 func (u *UndoStack) Len() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return len(u.cmds)
 }
 
-// Holds tells whether a command that starts with this word is to be run.
+// Holds returns whether a command of this name is in the stack.
 func (u *UndoStack) Holds(name string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -81,7 +80,7 @@ func (u *UndoStack) newestFirst() []Cmd {
 	return cmds
 }
 
-// remove takes out the newest command that is the same as c.
+// remove removes the newest command with the same arguments as c.
 func (u *UndoStack) remove(c Cmd) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -94,7 +93,7 @@ func (u *UndoStack) remove(c Cmd) error {
 	return u.save()
 }
 
-// clear forgets every command.
+// clear removes every command.
 func (u *UndoStack) clear() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -103,7 +102,7 @@ func (u *UndoStack) clear() error {
 }
 
 func (u *UndoStack) save() error {
-	if u.file == "" { // of a program whose end nobody has to take care of
+	if u.file == "" { // of a program that leaves nothing to undo
 		return nil
 	}
 	data, err := json.Marshal(u.cmds)
@@ -126,4 +125,31 @@ func WriteFile(name string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	return os.Rename(tmp.Name(), name)
+}
+
+// WriteIn replaces a file below a folder atomically, with mode 600 and this owner (-1: this
+// process's). It removes the part that an interrupted run left.
+func WriteIn(root *os.Root, name string, data []byte, uid, gid int) error {
+	tmp := name + ".new"
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chown(uid, gid), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return root.Rename(tmp, name)
+}
+
+// SyncDir writes the entries of a folder out to its disk.
+func SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -8,9 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// hidden tells whether a rune can not be seen where it is shown: it moves the
-// terminal, reorders or joins what is beside it (UTR #36, UAX #9), looks like a
-// blank or like nothing at all.
+// hidden returns whether a rune is invisible where it is shown: it moves the terminal,
+// reorders or joins its neighbours (UTR #36, UAX #9), or looks like a blank or nothing.
 func hidden(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
@@ -18,7 +17,7 @@ func hidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Hides tells whether text has anything that Visible would change.
+// Hides returns whether Visible would change the text.
 func Hides(p []byte) bool {
 	for len(p) > 0 {
 		r, size := utf8.DecodeRune(p)
@@ -30,9 +29,9 @@ func Hides(p []byte) bool {
 	return false
 }
 
-// Visible is text as people are shown it: what would be hidden, or would move
-// the terminal, becomes its escape. Lines and tabs stay. In JSON the escapes
-// mean what they stand for, since JSON has no raw ESC.
+// Visible returns text as people see it: an escape in place of each rune that is hidden
+// or would move the terminal. Line breaks and tabs stay. JSON keeps its meaning, because
+// it has no raw control characters.
 func Visible(s string) string {
 	return escape(s, func(b *strings.Builder, r rune, raw string) {
 		switch {
@@ -53,14 +52,14 @@ func Visible(s string) string {
 	})
 }
 
-// VisibleLine is Visible for text that has one line: a break in it is shown,
-// too, lest it passes for a line of the program's own.
+// VisibleLine is Visible for text of one line: it escapes line breaks too, so that text
+// cannot imitate a line of the program.
 func VisibleLine(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(Visible(s), "\t", " "), "\n", `\n`)
 }
 
-// escape gives each hidden rune of s to write, or an invalid byte as
-// utf8.RuneError.
+// escape calls write for each hidden rune of s, and with utf8.RuneError for an invalid
+// byte.
 func escape(s string, write func(b *strings.Builder, r rune, raw string)) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -75,8 +74,8 @@ func escape(s string, write func(b *strings.Builder, r rune, raw string)) string
 	return b.String()
 }
 
-// Quote renders argv so that a shell reads the same words back. A word with
-// anything hidden is in $'…' (POSIX.1-2024, 2.2.4): what is shown is what runs.
+// Quote renders argv so that a shell reads the same words back. A word with a hidden
+// rune is in $'…' (POSIX.1-2024, 2.2.4), so what is shown is what runs.
 func Quote(argv []string) string {
 	words := make([]string, len(argv))
 	for i, w := range argv {
@@ -102,8 +101,8 @@ func quoteWord(w string) string {
 			b.WriteString(short)
 			return
 		}
-		// Three digits of octal for each byte: no digit that follows can be
-		// taken for one more, and no locale matters.
+		// Three octal digits a byte: no digit that follows can be part of it, and the
+		// locale does not matter.
 		for i := range len(raw) {
 			fmt.Fprintf(b, `\%03o`, raw[i])
 		}

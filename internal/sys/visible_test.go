@@ -39,8 +39,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-// What is reviewed is what runs: a shell reads the words back from what is
-// shown, whatever the locale.
+// What is shown is what runs: a shell reads the same words back, in every locale.
 func TestQuoteIsRead(t *testing.T) {
 	for _, word := range []string{
 		"", "plain", "it's", `back\slash`, "$HOME", "a\nb\n", "\x1b[2K\x1b[1Gecho ok", "\u202ecod.exe", "\x1b7", "\t", "\\\x1b'", "\xff1", "zero\u200b0", "x\u00a0y",
@@ -62,7 +61,7 @@ func TestQuoteIsRead(t *testing.T) {
 	}
 }
 
-// FuzzVisible shows anything, and JSON of anything as the same JSON.
+// FuzzVisible: Visible makes any text visible, and keeps the meaning of any JSON.
 func FuzzVisible(f *testing.F) {
 	f.Add("\x1b[2K\u202e\xff\U000e0041")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -82,7 +81,7 @@ func FuzzVisible(f *testing.F) {
 	})
 }
 
-// FuzzLines cuts any output into lines, as commands print it.
+// FuzzLines cuts any output into lines.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\rc\n\x1b[2Kd"), 3)
 	f.Fuzz(func(t *testing.T, data []byte, cut int) {

@@ -1,4 +1,4 @@
-// Package closure brings the system's closure into the target's store.
+// Package closure builds or copies the system into the target's store.
 package closure
 
 import (
@@ -12,23 +12,21 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says what to bring where.
+// Options says which system goes where.
 type Options struct {
 	// Installable is what nix builds: FLAKE#attribute, or the store path of a
 	// prebuilt toplevel.
 	Installable string
-	// Prebuilt takes everything from this machine's own store and asks no
-	// network.
+	// Prebuilt copies everything from this machine's own store and needs no network.
 	Prebuilt bool
 	Root     string // the target's mount point
-	OutLink  string // symbolic link to make to the toplevel
+	OutLink  string // the symbolic link to the toplevel that nix makes
 	Live     string // the live system's root, normally "/"
 	Env      []string
-	// Mend looks first at what an unfinished install has brought: nix' database
-	// outlives a power cut and a disk that fails to write, and may then call
-	// paths valid whose files were never written out (nix.conf(5),
-	// fsync-metadata and fsync-store-paths).
-	Mend bool
+	// Repair first verifies what an unfinished install has copied. nix' database may
+	// survive a power cut or a failing disk, and list paths as valid whose files were
+	// never written out (nix.conf(5), fsync-metadata and fsync-store-paths).
+	Repair bool
 }
 
 func (o Options) tmp() string { return filepath.Join(o.Root, ".auto-installer-build") }
@@ -37,11 +35,11 @@ func build(o Options) sys.Cmd {
 	argv := []string{
 		"nix", "--extra-experimental-features", "nix-command flakes", "build", o.Installable,
 		"--store", o.Root,
-		// The derivations that say allowSubstitutes = false are on the
-		// medium as well: do not build them again.
+		// The derivations with allowSubstitutes = false are on the medium too: copy them,
+		// do not build them.
 		"--option", "always-allow-substitutes", "true",
-		// Without a network nix turns substitution off, even from this
-		// machine's own store, unless it is told.
+		// Without this, nix does not substitute when it has no network, not even from
+		// this machine's own store.
 		"--option", "substitute", "true",
 	}
 	does := "build the system into the target's store"
@@ -55,10 +53,9 @@ func build(o Options) sys.Cmd {
 	return o.nix(does, argv...)
 }
 
-// mend hashes every path of the target's store, and copies those again that are
-// damaged. A path that was copied in half is not in the database: nix itself
-// starts it from scratch.
-func mend(o Options) sys.Cmd {
+// repair hashes every path of the target's store and copies damaged ones again. A path that
+// was copied in part is not in the database: nix copies it again anyway.
+func repair(o Options) sys.Cmd {
 	argv := []string{
 		"nix-store", "--store", o.Root, "--verify", "--check-contents", "--repair",
 		"--option", "substitute", "true",
@@ -68,28 +65,28 @@ func mend(o Options) sys.Cmd {
 	} else {
 		argv = append(argv, "--option", "extra-substituters", "auto?trusted=1")
 	}
-	return o.nix("verify the target's store, and repair it", argv...)
+	return o.nix("verify and repair the target's store", argv...)
 }
 
-// nix is a command of nix. Builds are larger than a live system's memory: they go
-// to the disk.
+// nix returns a command of nix. Builds may exceed the live system's memory, so their folder
+// is on the target.
 func (o Options) nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: argv, Env: append([]string{"TMPDIR=" + o.tmp()}, o.Env...)}
 }
 
-// Ops build or copy, with real progress.
+// Ops build or copy the system, and report progress.
 func Ops(o Options) []engine.Op {
 	ops := []engine.Op{
 		engine.Do("", o.makeTemp).Doing("making a folder for builds"),
 		engine.Do("", func(context.Context, sys.System) error { return os.RemoveAll(o.tmp()) }).Doing("removing the folder for builds").Always(),
-		// readlink -f of an out-link is empty where the live system has no store.
+		// readlink -f of an out-link is empty if the live system has no /nix/store.
 		engine.Do("", func(context.Context, sys.System) error {
 			return os.MkdirAll(filepath.Join(o.Live, "nix/store"), 0o755)
 		}).Doing("making /nix/store"),
 	}
-	if o.Mend {
-		ops = append(ops, engine.Run(mend(o)).Tolerates(o.forget).
-			Hint(sys.CodeWritten, "start over (--start-over): the store is then made again"))
+	if o.Repair {
+		ops = append(ops, engine.Run(repair(o)).Tolerates(o.dropDatabase).
+			Hint(sys.CodeWritten, "start over (--start-over): that creates a new store"))
 	}
 	b := build(o)
 	return append(ops, engine.Together(sys.Actions(b), func(ctx context.Context, s sys.System) error {
@@ -106,25 +103,25 @@ func Ops(o Options) []engine.Op {
 			s.Log("toplevel is " + toplevel)
 		}
 		return err
-	}).Doing("finding what nix built"))
+	}).Doing("reading the link to the system"))
 }
 
-// forget removes nix' database of the target, when its store cannot be repaired:
-// what nix does not know of, it copies again. It fails when that is there still.
-func (o Options) forget(s sys.System, why error) bool {
-	s.Log("the store cannot be repaired, so everything is copied again: " + why.Error())
+// dropDatabase removes nix' database of a target whose store cannot be repaired. Without it,
+// nix copies everything again. It returns false if the database cannot be removed.
+func (o Options) dropDatabase(s sys.System, why error) bool {
+	s.Log("cannot repair the store, so everything is copied again: " + why.Error())
 	root, err := os.OpenRoot(o.Root)
 	if err == nil {
 		err = errors.Join(root.RemoveAll("nix/var/nix/db"), root.Close())
 	}
 	if err != nil {
-		s.Log("removing its database: " + err.Error())
+		s.Log("removing the store's database: " + err.Error())
 	}
 	return err == nil
 }
 
-// makeTemp makes a new folder for builds: what has its name on a disk that was
-// written to before is not followed.
+// makeTemp creates the folder for builds. It removes whatever has that name on a disk that
+// was written to before, and follows no link.
 func (o Options) makeTemp(context.Context, sys.System) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {

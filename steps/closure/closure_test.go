@@ -20,7 +20,7 @@ func flake(t *testing.T) (Options, []string) {
 		Installable: "git+file:///run/r#x", Root: filepath.Join(dir, "mnt"), OutLink: filepath.Join(dir, "toplevel"),
 		Live: filepath.Join(dir, "live"), Env: []string{"GIT_SSH_COMMAND=ssh -i k"},
 	}
-	if err := errors.Join(os.Mkdir(o.Root, 0o755), os.Symlink(path, o.OutLink)); err != nil { // nix does the latter, in truth
+	if err := errors.Join(os.Mkdir(o.Root, 0o755), os.Symlink(path, o.OutLink)); err != nil { // as nix does
 		t.Fatal(err)
 	}
 	return o, []string{
@@ -46,31 +46,31 @@ func TestCommands(t *testing.T) {
 	})
 }
 
-// After a power cut, what nix takes for valid is looked at first.
+// After a power cut, the paths that nix lists as valid are verified first.
 func TestMend(t *testing.T) {
 	for _, prebuilt := range []bool{false, true} {
 		o, _ := flake(t)
-		o.Mend, o.Prebuilt = true, prebuilt
-		mends := []string{
+		o.Repair, o.Prebuilt = true, prebuilt
+		repairs := []string{
 			"nix-store", "--store", o.Root, "--verify", "--check-contents", "--repair", "--option", "substitute", "true",
 			"--option", "extra-substituters", "auto?trusted=1",
 		}
 		if prebuilt {
-			mends[len(mends)-2] = "substituters" // and no others: there is no network
+			repairs[len(repairs)-2] = "substituters" // only this one, because there is no network
 		}
 		f := sys.NewFake(t)
-		f.Expect(mends...)
+		f.Expect(repairs...)
 		f.Expect(build(o).Argv...)
 		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
-		// What cannot be mended is forgotten, and brought anew.
+		// A store that cannot be repaired is copied again.
 		db := filepath.Join(o.Root, "nix/var/nix/db")
 		if err := os.MkdirAll(db, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		f = sys.NewFake(t)
-		f.Expect(mends...).Fails(1, "no such table: ValidPaths")
+		f.Expect(repairs...).Fails(1, "no such table: ValidPaths")
 		f.Expect(build(o).Argv...)
 		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
@@ -156,8 +156,8 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// What is in the place of the folder for builds on a disk that was written to
-// before is removed, not followed.
+// What has the name of the folder for builds, on a disk that was written to before, is
+// removed and not followed.
 func TestTempFollowsNoLink(t *testing.T) {
 	o, _ := flake(t)
 	outside := t.TempDir()

@@ -1,7 +1,5 @@
-// Package encrypt makes the LUKS2 container and opens it.
-//
-// The four functions format, open, close and test are all that the installer
-// asks of LUKS. Each is one cryptsetup command.
+// Package encrypt creates the LUKS2 container and opens it. Each of its commands is one
+// cryptsetup command.
 package encrypt
 
 import (
@@ -11,13 +9,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says what to encrypt.
+// Options says what is encrypted, and with which keys.
 type Options struct {
 	Device     string // the partition
 	Label      string // LUKS2 label, at most 47 bytes
 	Mapper     string // device-mapper name, below /dev/mapper
 	Passphrase []byte // never in a plan, argv or a log
-	// RecoveryKey opens the container too, by a second keyslot; nil: none.
+	// RecoveryKey opens the container too, in a second keyslot; nil for none.
 	RecoveryKey []byte
 }
 
@@ -28,7 +26,7 @@ func stdin(c sys.Cmd, passphrase []byte) sys.Cmd {
 
 func formatCmd(o Options) sys.Cmd {
 	return stdin(sys.Cmd{
-		Does: "make the LUKS2 container",
+		Does: "create the LUKS2 container",
 		Argv: []string{
 			"cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--pbkdf", "argon2id",
 			"--label", o.Label, "--key-file", "-", o.Device,
@@ -38,7 +36,7 @@ func formatCmd(o Options) sys.Cmd {
 
 func openCmd(o Options) sys.Cmd {
 	return stdin(sys.Cmd{
-		Does: "open it",
+		Does: "open the LUKS2 container",
 		Argv: []string{
 			"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", o.Device, o.Mapper,
 		},
@@ -72,8 +70,8 @@ func testCmd(o Options, what string, secret []byte) sys.Cmd {
 	}, secret)
 }
 
-// Ops format the partition, try on what is now on the disk every key that will
-// open it, and open it. A resume only opens it.
+// Ops format the partition, try every key on the header that is now on the disk, and open the
+// container. A resume only opens it.
 func Ops(o Options) []engine.Op {
 	ops := []engine.Op{engine.Run(formatCmd(o)).Once()}
 	for i, c := range tests(o) {
@@ -85,7 +83,7 @@ func Ops(o Options) []engine.Op {
 	return append(ops, engine.RunUndone(openCmd(o), closeCmd(o)).Doing("opening the LUKS container"))
 }
 
-// tests try the passphrase, and the recovery key if there is one.
+// tests returns commands that try the passphrase, and the recovery key if there is one.
 func tests(o Options) []sys.Cmd {
 	cmds := []sys.Cmd{testCmd(o, "passphrase", o.Passphrase)}
 	if o.RecoveryKey != nil {
@@ -98,11 +96,11 @@ func tests(o Options) []sys.Cmd {
 // (cryptsetup(8), "Return codes").
 const noKey = 2
 
-const hintAnother = "start over (--start-over): the container is then made again"
+const hintAnother = "start over (--start-over): that creates a new container"
 
-// TryOps verify that the container is such as Ops make, and that it opens with
-// the keys: then only those who know one of them can have filled it. They write
-// nothing; a key that does not open it is a wrong answer.
+// TryOps verify that the container is like one of Ops, and that the keys open it: then only
+// someone with one of the keys can have filled it. They write nothing. A key that does not
+// open it is a wrong answer of the operator.
 func TryOps(o Options) []engine.Op {
 	ops := []engine.Op{engine.Read(dumpCmd(o), func(_ sys.System, out []byte) error {
 		if err := genuine(out); err != nil {
@@ -112,9 +110,9 @@ func TryOps(o Options) []engine.Op {
 	}).Hint(sys.CodeUnexpected, hintAnother)}
 	wrong := []*sys.Fault{
 		sys.Faultf(sys.CodeUsage, "give the passphrase of the unfinished install, or start over (--start-over)",
-			"the passphrase does not open %s, which the unfinished install has encrypted", o.Device),
-		sys.Faultf(sys.CodeUsage, "leave it out: the recovery key of the unfinished install stays; or start over (--start-over)",
-			"the recovery key does not open %s, which the unfinished install has encrypted", o.Device),
+			"the passphrase does not open %s, which the unfinished install encrypted", o.Device),
+		sys.Faultf(sys.CodeUsage, "leave the recovery key out: that of the unfinished install stays; or start over (--start-over)",
+			"the recovery key does not open %s, which the unfinished install encrypted", o.Device),
 	}
 	for i, c := range tests(o) {
 		ops = append(ops, engine.Run(c).Fails(func(err error) error {

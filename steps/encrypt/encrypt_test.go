@@ -77,16 +77,15 @@ func TestFailures(t *testing.T) {
 			if strings.Contains(fmt.Sprintf("%+v %#v", err, err), "horse") {
 				t.Errorf("the error holds the passphrase: %+v", err)
 			}
-			if err := f.Unwind(t.Context()); err != nil { // nothing was opened
+			if err := f.Unwind(t.Context()); err != nil { // no container was opened
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// The real cryptsetup takes the very commands, as far as they need no root:
-// the container is made in a file and its header opens with the passphrase,
-// with every byte of it and no other.
+// The real cryptsetup runs the same commands, as far as they need no root: it creates the
+// container in a file, and its header opens only with every byte of the passphrase.
 func TestRealHeader(t *testing.T) {
 	if _, err := exec.LookPath("cryptsetup"); err != nil {
 		t.Fatal("cryptsetup is needed: ./bootstrap installs it")
@@ -152,15 +151,14 @@ func (l *lines) Proven(line string)    { *l = append(*l, line) }
 func (l *lines) Waiting(sys.Waiting)   {}
 func (*lines) Progress(_ sys.Progress) {}
 
-// A key that does not open the container that is there is a wrong answer; any
-// other failure is not.
+// A key that does not open the container is a wrong answer; any other failure is not.
 func TestTry(t *testing.T) {
 	o := options()
 	o.RecoveryKey = []byte("cbdefghijklnrtuvcbdefghijklnrtuv")
 	argv := testCmd(o, "", nil).Argv
 	for _, c := range []struct {
 		name  string
-		exits []int // of the tests in turn
+		exits []int // of each test
 		code  sys.Code
 		say   string
 	}{

@@ -13,7 +13,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// header is what `cryptsetup luksDump --dump-json-metadata` prints, shortened.
+// header is the output of `cryptsetup luksDump --dump-json-metadata`, shortened.
 const header = `{"keyslots":{"0":{"type":"luks2","key_size":64,"af":{"type":"luks1","stripes":4000,"hash":"sha256"},
 "area":{"type":"raw","offset":"32768","size":"258048","encryption":"aes-xts-plain64","key_size":64},
 "kdf":{"type":"argon2id","time":4,"memory":1024,"cpus":2,"salt":"uvyP5nb4JmVI7CCftoZpk0n7s3zLYb2rDy05Qflb7Rs="}}},"tokens":{},
@@ -23,9 +23,9 @@ const header = `{"keyslots":{"0":{"type":"luks2","key_size":64,"af":{"type":"luk
 func TestGenuine(t *testing.T) {
 	for _, c := range []struct{ name, was, is, bad string }{
 		{name: "ours"},
-		{"a keyslot that any passphrase opens", `"258048","encryption":"aes-xts-plain64"`, `"258048","encryption":"cipher_null-ecb"`, "by cipher_null-ecb"},
+		{"a keyslot that any passphrase opens", `"258048","encryption":"aes-xts-plain64"`, `"258048","encryption":"cipher_null-ecb"`, "with cipher_null-ecb"},
 		{"the same in the kernel's words", `"258048","encryption":"aes-xts-plain64"`, `"258048","encryption":"capi:ecb(cipher_null)-plain"`, "keyslot 0 is"},
-		{"data in the clear", `"0","encryption":"aes-xts-plain64"`, `"0","encryption":"cipher_null-ecb"`, "its data is crypt by cipher_null-ecb"},
+		{"data in the clear", `"0","encryption":"aes-xts-plain64"`, `"0","encryption":"cipher_null-ecb"`, "its data is crypt with cipher_null-ecb"},
 		{"a linear segment", `"type":"crypt"`, `"type":"linear"`, "its data is linear"},
 		{"a weak key derivation", `"argon2id"`, `"pbkdf2"`, "(pbkdf2)"},
 		{"half encrypted", `"keyslots":{`, `"keyslots":{"1":{"type":"reencrypt","area":{"type":"checksum"}},`, "keyslot 1 is reencrypt"},
@@ -34,7 +34,7 @@ func TestGenuine(t *testing.T) {
 		{"requirements", `"config":{`, `"config":{"requirements":{"mandatory":["online-reencrypt"]},`, "features"},
 		{"escape sequences", `"argon2id"`, `"\u001b[2J"`, "keyslot 0"},
 		{"no keyslots", `"keyslots":{`, `"none":{`, "no keyslot"},
-		{"not JSON", `{"keyslots"`, `"keyslots"`, "not understood"},
+		{"not JSON", `{"keyslots"`, `"keyslots"`, "invalid header"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := genuine([]byte(strings.Replace(header, c.was, c.is, 1)))
@@ -55,8 +55,8 @@ func FuzzGenuine(f *testing.F) {
 	})
 }
 
-// A container that was made to open with any passphrase is refused, as the real
-// cryptsetup shows its header, and one that Run made is not.
+// A container that opens with any passphrase is refused, with the header that the real
+// cryptsetup prints. One that Ops created is not.
 func TestForgedContainer(t *testing.T) {
 	dir := t.TempDir()
 	undos, err := sys.OpenUndoStack(filepath.Join(dir, "undo.json"))
@@ -79,19 +79,19 @@ func TestForgedContainer(t *testing.T) {
 	}
 	forge(t, o.Device)
 	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), m, TryOps(o)...))
-	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Cause, "keyslot 0 is luks2 by cipher_null-ecb") || !strings.Contains(fault.Hint, "--start-over") {
+	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Cause, "keyslot 0 is luks2 with cipher_null-ecb") || !strings.Contains(fault.Hint, "--start-over") {
 		t.Errorf("%+v", fault)
 	}
 }
 
-// forge takes the encryption from the keyslot in both headers.
+// forge removes the encryption from the keyslot in both headers.
 func forge(t *testing.T, file string) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const size, text, checksum = 16 << 10, 4096, 448 // of a header, and where its parts begin
+	const size, text, checksum = 16 << 10, 4096, 448 // of a header, and where its parts start
 	for _, h := range [][]byte{b[:size], b[size : 2*size]} {
 		forged := bytes.Replace(bytes.TrimRight(h[text:], "\x00"), []byte(`"encryption":"`+cipher), []byte(`"encryption":"cipher_null-ecb`), 1)
 		clear(h[text:])

@@ -20,28 +20,26 @@ type Options struct {
 	ESP        string // the ESP's mount point
 	ESPDevice  string
 	Logs       []string
-	// Journal is the folder on the ESP in which the install's journal is, or
-	// empty.
+	// Journal is the journal's folder on the ESP, or empty.
 	Journal string
 }
 
-// Dir is where the logs are saved, below the target's root. It is on the root
-// file system, never on the ESP, which is not encrypted.
+// Dir is where the logs are saved, below the target's root. The ESP is not encrypted, so it
+// gets none.
 const Dir = "var/log/auto-installer"
 
-const hintUsed = "something still uses the target: leave it on every console; the next start unmounts it"
+const hintUsed = "a process still uses the target: leave it on every console; the next start unmounts it"
 
-// settle brings a file system to the disk and verifies that it got there.
+// settle writes a file system out to the disk and verifies that it succeeded.
 //
-// umount(2) does not report a write that failed, so everything is written before
-// it: the files by syncfs(2), and by the change to read-only what a file system
-// writes last, its journal and its superblock. fsync(2) of the device reports
-// what of that failed.
+// umount(2) does not report a failed write, so everything is written before it: syncfs(2)
+// writes the files, and the change to read-only writes what comes last, the journal and the
+// superblock. fsync(2) of the device then reports a failure.
 func settle(name, at, device string) []engine.Op {
 	readOnly := sys.Cmd{Does: "make " + name + " read-only", Argv: []string{"mount", "-o", "remount,ro", device, at}}
 	return []engine.Op{
 		engine.Run(sys.Cmd{Does: "write out " + name, Argv: []string{"sync", "--file-system", at}}),
-		// It stays writable as long as a file is open for writing (mount(2), EBUSY).
+		// mount fails with EBUSY while a file is open for writing (mount(2)).
 		engine.Together(sys.Actions(readOnly), func(ctx context.Context, s sys.System) error {
 			return sys.Patiently(ctx, func() error { return s.Run(ctx, readOnly) })
 		}).Doing("to "+readOnly.Does).Hint(sys.CodeWritten, hintUsed),
@@ -49,15 +47,15 @@ func settle(name, at, device string) []engine.Op {
 	}
 }
 
-// Ops save the logs, bring everything to the disk, and unmount and close it. A
-// file system that cannot be written out or unmounted is a failure.
+// Ops save the logs, write everything out to the disk, unmount it and close it. A file system
+// that cannot be written out or unmounted is a failure.
 func Ops(o Options) []engine.Op {
 	ops := []engine.Op{engine.Do(fmt.Sprintf("save the logs in %s/%s", o.Root, Dir),
 		func(context.Context, sys.System) error { return KeepLogs(o) }).Doing("saving the logs on the target")}
 	ops = append(ops, settle("the root", o.Root, o.RootDevice)...)
 	if o.Journal != "" {
-		// Only now: until everything is proven and on the disk, a start after a
-		// power cut goes on from the journal. What was proven is not touched.
+		// Only now: after a power cut before this, the install resumes from the journal.
+		// The files that were proven stay as they are.
 		ops = append(ops, engine.Do("remove the journal, "+o.Journal,
 			func(context.Context, sys.System) error { return forget(o.Journal) }).Doing("removing the journal"))
 	}
@@ -66,19 +64,15 @@ func Ops(o Options) []engine.Op {
 		func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }).Doing("unmounting").Hint(sys.CodeWritten, hintUsed))
 }
 
-// forget removes the journal, and brings that to the disk.
+// forget removes the journal from the disk.
 func forget(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	esp, err := os.Open(path.Dir(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(esp.Sync(), esp.Close())
+	return sys.SyncDir(path.Dir(dir))
 }
 
-// KeepLogs copies the logs to the target, readable by root alone.
+// KeepLogs copies the logs to the target, readable by root only.
 func KeepLogs(o Options) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {

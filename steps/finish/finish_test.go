@@ -22,7 +22,7 @@ func options(t *testing.T) Options {
 	return o
 }
 
-// expectSettled is what brings both file systems to the disk.
+// expectSettled expects the commands that write both file systems out.
 func expectSettled(f *sys.Fake, o Options) {
 	for _, argv := range enginetest.Commands(enginetest.Shown(Ops(o)...)) {
 		f.Expect(argv...)
@@ -38,7 +38,7 @@ func TestCommands(t *testing.T) {
 	}
 	expectSettled(f, o)
 	f.Expect("umount", "x")
-	for range 2 { // again, over the logs of before; nothing is left to unmount
+	for range 2 { // the second time over the logs of the first, with nothing to unmount
 		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestFailures(t *testing.T) {
 				f.Expect(c...)
 			}
 			tries := 1
-			if all[failing][0] == "mount" { // a file may be let go of in a moment
+			if all[failing][0] == "mount" { // a file may be closed in a moment
 				tries = 6
 			}
 			for range tries {
@@ -99,7 +99,7 @@ func TestFailures(t *testing.T) {
 		})
 	}
 
-	// One log that is gone keeps no other from being kept.
+	// A missing log does not keep the other from being saved.
 	o.Logs = append([]string{filepath.Join(t.TempDir(), "gone.log")}, o.Logs...)
 	isFault(enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...), "gone.log")
 	if _, err := os.Stat(filepath.Join(o.Root, Dir, "events.jsonl")); err != nil {
@@ -110,7 +110,7 @@ func TestFailures(t *testing.T) {
 	isFault(enginetest.Run(t.Context(), sys.NewFake(t), Ops(o)...), "saving the logs")
 }
 
-// The target is the installed system's, links and all.
+// The target may have any links, which are not followed.
 func TestLinksOutAreRefused(t *testing.T) {
 	for _, link := range []string{"var", "var/log", Dir, Dir + "/install.log"} {
 		t.Run(link, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 	}
 }
 
-// The journal goes when everything is on the disk, and not before.
+// The journal is removed only after everything is on the disk.
 func TestJournalIsForgotten(t *testing.T) {
 	o := options(t)
 	esp := filepath.Join(o.Root, "boot")
@@ -153,7 +153,7 @@ func TestJournalIsForgotten(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Errorf("forgotten too early: %v", err)
 	}
-	for range 2 { // also without one
+	for range 2 { // also without a journal
 		f = sys.NewFake(t)
 		expectSettled(f, o)
 		if err := enginetest.Run(t.Context(), f, Ops(o)...); err != nil {

@@ -56,7 +56,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// What could not be written before does not count.
+// An earlier failed write does not count.
 func TestStaleFailure(t *testing.T) {
 	c := cases[0]
 	f := sys.NewFake(t)
@@ -71,7 +71,7 @@ func TestStaleFailure(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	c := cases[1]
-	for failing := 1; failing < len(c.argvs); failing++ { // what failed before is none
+	for failing := 1; failing < len(c.argvs); failing++ { // an earlier failed write is ignored
 		t.Run(fmt.Sprint("command ", failing), func(t *testing.T) {
 			f := sys.NewFake(t)
 			for i, argv := range c.argvs[:failing+1] {
@@ -87,7 +87,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// What an earlier Run made is checked, and kept.
+// The file systems of an unfinished install are checked and kept.
 func TestAgain(t *testing.T) {
 	o := cases[1].o
 	stale, check := []string{"sync", o.ESP, o.Root}, []string{"fsck.fat", "-a", o.ESP}
@@ -127,8 +127,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// The tools themselves, on what a power cut leaves: the ESP's dirty flag,
-// clusters that no file has, and a root that was not unmounted.
+// The real tools repair what a power cut leaves: the ESP's dirty flag, clusters of no file,
+// and a root that was not unmounted.
 func TestAgainMends(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{ESP: filepath.Join(dir, "esp.img"), Root: filepath.Join(dir, "root.img")}
@@ -161,7 +161,7 @@ func TestAgainMends(t *testing.T) {
 	if sound("fsck.fat", "-n", o.ESP) {
 		t.Fatal("the ESP is not damaged")
 	}
-	for range 2 { // the second time there is nothing to mend
+	for range 2 { // the second time there is nothing to repair
 		if err := enginetest.Resume(t.Context(), m, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}

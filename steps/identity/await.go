@@ -18,47 +18,46 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// AwaitOptions says which identity is waited for, and how it may come.
+// AwaitOptions says which identity to wait for, and how it may arrive.
 type AwaitOptions struct {
 	Root string // the target's mount point
 	Host string
-	// Needed tells whether the host has secrets that it must open.
+	// Needed returns whether the host has secrets that the identity must decrypt.
 	Needed func() bool
-	// Fits tells what is wrong with a key that came, if anything is.
+	// Fits returns an error for a key that does not decrypt them.
 	Fits func(ctx context.Context, s sys.System, key []byte) error
-	// Addresses are this machine's, for the command that sends the key.
+	// Addresses returns this machine's addresses, for the command that sends the key.
 	Addresses func() []string
-	// HostKey is the public half of this machine's ssh host key, by which the
-	// sender knows it.
+	// HostKey is the file of this machine's public ssh host key, by which the sender
+	// verifies it.
 	HostKey string
-	// Skip is a file whose coming means: go on without.
+	// Skip is a file that the operator creates to continue without an identity.
 	Skip string
-	// Every is how often to look; 0 is 500 ms.
+	// Every is how often to look for the key; 0 is 500 ms.
 	Every time.Duration
 }
 
-// AwaitOps wait until the host's identity has been put into the target from
-// outside: over ssh, or at a shell. They have no time-out: the operator may have
-// to fetch it.
+// AwaitOps wait until the operator has put the host's identity into the target, over ssh or
+// from a shell. There is no timeout, because the operator may have to fetch it first.
 func AwaitOps(o AwaitOptions) []engine.Op {
 	return []engine.Op{engine.Do(
-		fmt.Sprintf("if the host has secrets: wait for %s/%s to be sent here, and verify that it opens them", o.Root, dir+"/"+o.Host+".agekey"),
-		o.await).Doing("taking the age identity that was sent")}
+		fmt.Sprintf("if the host has secrets: wait for %s/%s, and verify that it decrypts them", o.Root, dir+"/"+o.Host+".agekey"),
+		o.await).Doing("installing the age identity that was sent")}
 }
 
 func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 	if !o.Needed() {
-		s.Log(o.Host + " has no secrets that an age identity would open")
+		s.Log(o.Host + " has no secrets for an age identity to decrypt")
 		return nil
 	}
 	if o.Every == 0 {
 		o.Every = 500 * time.Millisecond
 	}
 	if err := os.Remove(o.Skip); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return sys.Incomplete(err, "forgetting an earlier wish to go on without")
+		return sys.Incomplete(err, "removing an earlier request to continue without an age identity")
 	}
 	if err := makeDir(o.Root); err != nil {
-		return sys.Incomplete(err, "making the folder of the age identity")
+		return sys.Incomplete(err, "creating the folder of the age identity")
 	}
 	s.Waiting(sys.Waiting{For: "the age identity of " + o.Host, How: o.how()})
 	defer s.Waiting(sys.Waiting{})
@@ -68,14 +67,14 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 			if err := o.options(nil).remove(); err != nil {
 				return err
 			}
-			s.Log("going on without an age identity, as the operator wishes")
+			s.Log("continuing without an age identity, as the operator asked")
 			return nil
 		}
 		key, err := arrived(o)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && bytes.Equal(key, refused):
 		case err != nil:
-			return sys.Incomplete(err, "reading the age identity that came")
+			return sys.Incomplete(err, "reading the age identity that was sent")
 		default:
 			done, err := o.take(ctx, s, key)
 			if done || err != nil {
@@ -94,30 +93,30 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 	}
 }
 
-// take puts a key in place if it is the right one. What is still coming in
-// looks like a wrong one at first, and is looked at again when it has grown.
+// take installs a key if it is the right one. A key that is still arriving is invalid at
+// first, and is read again when it has grown.
 func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done bool, err error) {
 	if bad := Check(key); bad != nil {
-		s.Log("what came so far is " + bad.Error())
-		return false, nil //nolint:nilerr // more of it, or another, may come
+		s.Log("the key so far is " + bad.Error())
+		return false, nil //nolint:nilerr // the rest of it, or another one, may arrive
 	}
 	if err := o.Fits(ctx, s, key); err != nil {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		s.Warn(fmt.Sprintf("the key that came is not taken: %v; send the right one", err))
+		s.Warn(fmt.Sprintf("the key that was sent is refused: %v; send the right one", err))
 		return false, o.refuse(key)
 	}
 	return true, o.options(key).put(s)
 }
 
-// refuse removes a key that does not fit: it must not stay on the target, not
-// even if the install ends here. What is being sent in its place stays.
+// refuse removes a key that does not fit, so that it does not stay on the target if the
+// install ends here. It does not remove a newer one that is arriving in its place.
 func (o AwaitOptions) refuse(key []byte) error {
 	now, err := arrived(o)
 	defer clear(now)
 	if err != nil || !bytes.Equal(now, key) {
-		return nil // the next look tells
+		return nil // the next round reads it
 	}
 	return o.options(nil).remove()
 }
@@ -126,10 +125,10 @@ func (o AwaitOptions) options(key []byte) Options {
 	return Options{Root: o.Root, Host: o.Host, Key: key}
 }
 
-// maxKey bounds what is read of a key, in bytes.
+// maxKey bounds how much of a key is read, in bytes.
 const maxKey = 64 << 10
 
-// arrived reads what has come so far; fs.ErrNotExist if nothing has.
+// arrived reads what has arrived so far. The error is fs.ErrNotExist if nothing has.
 func arrived(o AwaitOptions) ([]byte, error) {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -142,14 +141,14 @@ func arrived(o AwaitOptions) ([]byte, error) {
 	}
 	defer f.Close()
 	buf := make([]byte, maxKey)
-	n, _ := io.ReadFull(f, buf) // what cannot be read is still to come
+	n, _ := io.ReadFull(f, buf) // the rest is still to arrive
 	return buf[:n], nil
 }
 
-// how is what the operator can do, a line each.
+// how returns what the operator can do, one line each.
 func (o AwaitOptions) how() []string {
 	to := filepath.Join(o.Root, dir) + "/"
-	lines := []string{"Send it from the machine that has it:"}
+	lines := []string{"Send it from the machine that has the key:"}
 	addresses := o.Addresses()
 	for _, a := range addresses {
 		if strings.Contains(a, ":") {
@@ -158,18 +157,18 @@ func (o AwaitOptions) how() []string {
 		lines = append(lines, fmt.Sprintf("  scp %s.agekey root@%s:%s", o.Host, a, to))
 	}
 	if len(addresses) == 0 {
-		lines = append(lines, "  this machine has no network address yet: plug in a cable, or copy the file at a shell to", "  "+to+o.Host+".agekey")
+		lines = append(lines, "  this machine has no network address yet: plug in a cable, or use a shell to copy the file to", "  "+to+o.Host+".agekey")
 	}
 	if print := fingerprint(o.HostKey); print != "" && len(addresses) > 0 {
-		lines = append(lines, "This machine's ssh host key is", "  "+print)
+		lines = append(lines, "The ssh host key of this machine is", "  "+print)
 	}
 	if len(addresses) > 0 {
-		lines = append(lines, "Where it does not know your ssh key, give root a password with passwd at a shell here.")
+		lines = append(lines, "If this machine does not know your ssh key, set a root password here: run passwd in a shell.")
 	}
-	return append(lines, "It is taken as soon as it is there, if it is the right one.")
+	return append(lines, "The install continues as soon as the right key is there.")
 }
 
-// fingerprint is how ssh shows a host key, or empty.
+// fingerprint returns a host key as ssh shows it, or an empty string.
 func fingerprint(file string) string {
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -27,21 +27,21 @@ func newKey(t *testing.T) []byte {
 	return []byte("# a comment\n" + id.String() + "\n")
 }
 
-// told is a Fake whose notes can be read while a step runs.
-type told struct {
+// waiter is a Fake whose notes can be read while a step runs.
+type waiter struct {
 	*sys.Fake
 	mu sync.Mutex
 	c  chan string
 }
 
-func (w *told) Warn(line string) { w.c <- line }
-func (w *told) Waiting(x sys.Waiting) {
+func (w *waiter) Warn(line string) { w.c <- line }
+func (w *waiter) Waiting(x sys.Waiting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Fake.Waiting(x)
 }
 
-func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, chan error) {
+func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *waiter, chan error) {
 	t.Helper()
 	dir := t.TempDir()
 	pub, _, err := ed25519.GenerateKey(nil)
@@ -62,7 +62,7 @@ func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *told, c
 		Addresses: func() []string { return []string{"10.0.2.15", "fd00::1"} },
 		HostKey:   hostKey, Skip: filepath.Join(dir, "skip"), Every: time.Millisecond,
 	}
-	s := &told{Fake: sys.NewFake(t), c: make(chan string, 10)}
+	s := &waiter{Fake: sys.NewFake(t), c: make(chan string, 10)}
 	done := make(chan error, 1)
 	go func() { done <- enginetest.Run(t.Context(), s, AwaitOps(o)...) }()
 	return o, s, done
@@ -82,7 +82,7 @@ func ends(t *testing.T, done chan error) error {
 func send(t *testing.T, o AwaitOptions, data []byte) {
 	t.Helper()
 	file := filepath.Join(o.Root, "etc/age/demo.agekey")
-	for range 60_000 { // the folder is made first
+	for range 60_000 { // the step creates the folder first
 		if _, err := os.Stat(filepath.Dir(file)); err == nil {
 			break
 		}
@@ -93,7 +93,7 @@ func send(t *testing.T, o AwaitOptions, data []byte) {
 	}
 }
 
-// The key is taken when it fits, whatever came before it, and gets its modes.
+// The right key is installed, whatever was sent before it, and gets its modes.
 func TestAwait(t *testing.T) {
 	wrong, right := newKey(t), newKey(t)
 	o, s, done := awaiting(t, func(key []byte) error {
@@ -135,7 +135,7 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// left makes sure that no identity, and no part of one, is on the target.
+// left verifies that no identity, and no part of one, is on the target.
 func left(t *testing.T, o AwaitOptions) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -154,8 +154,8 @@ func left(t *testing.T, o AwaitOptions) {
 	}
 }
 
-// What was refused, came in half or is no identity is not on the target when
-// the install goes on without.
+// When the install continues without an identity, no refused, partial or invalid one stays on
+// the target.
 func TestAwaitSkippedLeavesNothing(t *testing.T) {
 	wrong := newKey(t)
 	for name, sent := range map[string][]byte{
@@ -178,7 +178,7 @@ func TestAwaitSkippedLeavesNothing(t *testing.T) {
 	}
 }
 
-// An install that ends while it waits leaves none that was refused either.
+// When the install ends while it waits, no refused one stays either.
 func TestAwaitStopsAfterRefusal(t *testing.T) {
 	dir, wrong := t.TempDir(), newKey(t)
 	file := filepath.Join(dir, "etc/age/demo.agekey")
@@ -191,7 +191,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 		Root: dir, Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
 		Fits: func(context.Context, sys.System, []byte) error { return errors.New("it is another host's") },
 	}
-	s := &told{Fake: sys.NewFake(t), c: make(chan string, 1)}
+	s := &waiter{Fake: sys.NewFake(t), c: make(chan string, 1)}
 	go func() { <-s.c; cancel(stop) }()
 	if err := enginetest.Run(ctx, s, AwaitOps(o)...); !errors.Is(err, stop) {
 		t.Error(err)
@@ -199,7 +199,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 	left(t, o)
 }
 
-// A resumed install that goes without has none of what was sent before.
+// A resumed install without an identity removes one that was sent earlier.
 func TestRemove(t *testing.T) {
 	o := Options{Root: t.TempDir(), Host: "demo"}
 	s := sys.NewFake(t)
@@ -224,13 +224,13 @@ func TestAwaitSkipped(t *testing.T) {
 	if err := os.WriteFile(o.Skip, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for { // one that was there before the wait does not count
+	for { // a file from before the wait does not count
 		select {
 		case err := <-done:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if last := s.Logged[len(s.Logged)-1]; !strings.Contains(last, "going on without") {
+			if last := s.Logged[len(s.Logged)-1]; !strings.Contains(last, "continuing without") {
 				t.Errorf("logged %q", last)
 			}
 			return

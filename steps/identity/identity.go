@@ -1,4 +1,4 @@
-// Package identity puts the host's age identity in place.
+// Package identity installs the host's age identity.
 package identity
 
 import (
@@ -16,7 +16,7 @@ import (
 	"auto-installer/secrets"
 )
 
-// Options says whose identity goes where.
+// Options says which identity goes where.
 type Options struct {
 	Root string // the target's mount point
 	Host string
@@ -27,8 +27,8 @@ const dir = "etc/age"
 
 func (o Options) path() string { return dir + "/" + o.Host + ".agekey" }
 
-// Check reports whether key is an age identity file with exactly one
-// identity. The error never quotes the key.
+// Check verifies that key is an age identity file with exactly one identity. The error never
+// quotes the key.
 func Check(key []byte) error {
 	ids, err := age.ParseIdentities(bytes.NewReader(key))
 	if err != nil || len(ids) != 1 {
@@ -40,7 +40,7 @@ func Check(key []byte) error {
 	return nil
 }
 
-// Ops write the identity, whole or not at all.
+// Ops write the identity atomically.
 func Ops(o Options) []engine.Op {
 	return []engine.Op{engine.Do(
 		fmt.Sprintf("write the age identity to %s/%s (600, root, in a folder of 700)", o.Root, o.path()),
@@ -55,8 +55,7 @@ func (o Options) put(s sys.System) error {
 	return nil
 }
 
-// write stays below the target's root even if a symbolic link there points
-// out of it.
+// write stays below the target's root, even if a symbolic link on the target leads out of it.
 func write(o Options) error {
 	if err := makeDir(o.Root); err != nil {
 		return err
@@ -66,25 +65,13 @@ func write(o Options) error {
 		return err
 	}
 	defer root.Close()
-	tmp := o.path() + ".new"
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(o.Key)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return root.Rename(tmp, o.path())
+	return sys.WriteIn(root, o.path(), o.Key, -1, -1)
 }
 
-// RemoveOps remove an identity that is not to be used, or a part of one.
+// RemoveOps remove an identity that the install does not use, and parts of one.
 func RemoveOps(o Options) []engine.Op {
-	return []engine.Op{engine.Do(fmt.Sprintf("remove %s/%s, if it is there", o.Root, o.path()),
-		func(context.Context, sys.System) error { return o.remove() }).Doing("removing an age identity that is not to be used")}
+	return []engine.Op{engine.Do(fmt.Sprintf("remove %s/%s if it exists", o.Root, o.path()),
+		func(context.Context, sys.System) error { return o.remove() }).Doing("removing an unused age identity")}
 }
 
 func (o Options) remove() error {
@@ -100,7 +87,7 @@ func (o Options) remove() error {
 	return errors.Join(err, root.Close())
 }
 
-// makeDir makes the folder of identities below the target's root, root's alone.
+// makeDir creates the folder of identities below the target's root, for root only.
 func makeDir(target string) error {
 	root, err := os.OpenRoot(target)
 	if err != nil {

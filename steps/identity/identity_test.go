@@ -66,7 +66,7 @@ func mode(t *testing.T, name string, want os.FileMode) {
 
 func TestRun(t *testing.T) {
 	o := Options{Root: t.TempDir(), Host: "demo", Key: key(t)}
-	// Of an earlier run: a half-written file, and a folder that is too open.
+	// Left by an earlier run: a partial file, and a folder that is too open.
 	if err := errors.Join(os.MkdirAll(filepath.Join(o.Root, dir), 0o755),
 		os.WriteFile(filepath.Join(o.Root, dir, "demo.agekey.new"), []byte("half"), 0o644)); err != nil {
 		t.Fatal(err)
@@ -85,17 +85,17 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(filepath.Join(o.Root, dir)); len(names) != 1 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
-		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "AGE-SECRET") {
-			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
+		shown, err := json.Marshal(enginetest.Shown(Ops(o)...))
+		if err != nil || strings.Contains(string(shown)+strings.Join(f.Logged, ""), "AGE-SECRET") {
+			t.Errorf("shown %s, logged %q, %v", shown, f.Logged, err)
 		}
-		if !strings.Contains(string(told), o.Root+"/etc/age/demo.agekey") {
-			t.Errorf("%s", told)
+		if !strings.Contains(string(shown), o.Root+"/etc/age/demo.agekey") {
+			t.Errorf("%s", shown)
 		}
 	}
 }
 
-// A link of the target's own may lead out of it.
+// A link on the target may lead out of it.
 func TestLinksOutAreRefused(t *testing.T) {
 	for _, link := range []string{"etc", "etc/age"} {
 		t.Run(link, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 			}
 		})
 	}
-	// The file itself: replaced, not followed.
+	// A link in place of the file is replaced, not followed.
 	outside := filepath.Join(t.TempDir(), "precious")
 	o := Options{Root: t.TempDir(), Host: "demo", Key: key(t)}
 	if err := errors.Join(os.WriteFile(outside, []byte("keep"), 0o600), os.MkdirAll(filepath.Join(o.Root, dir), 0o700),

@@ -29,7 +29,7 @@ var fullArgvs = [][]string{
 	{"sh", "-c", "echo 'a b' | cat"},
 }
 
-// undone are the commands that take back what the first n of fullArgvs did.
+// undone returns the commands that undo the first n of fullArgvs.
 func undone(n int) [][]string {
 	var argvs [][]string
 	if n > 5 {
@@ -71,7 +71,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Whichever command fails, what came before it is taken back.
+// After a failed command, the ones before it are undone.
 func TestFailures(t *testing.T) {
 	for failing := range fullArgvs {
 		t.Run(fmt.Sprint("command ", failing), func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A system that was started since it was installed is left alone.
+// A system that was started since it was installed is not changed.
 func TestAgain(t *testing.T) {
 	for _, started := range []bool{false, true} {
 		o := full
@@ -134,7 +134,7 @@ func TestAgain(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(o.At, "boot", "*", "*")); !started && (len(left) != 1 || filepath.Base(left[0]) != "journal.json") {
 			t.Errorf("on the ESP are %q", left)
 		}
-		if started { // and the root is not left mounted
+		if started { // and the root is unmounted
 			f.Expect("umount", "--recursive", o.At)
 			if err := f.Unwind(t.Context()); err != nil {
 				t.Error(err)
@@ -143,8 +143,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// Before --resume erases what nothing proves, a system that is in use by now is
-// found on the disk itself, without a mount.
+// Before --resume erases a root that nothing proves to be the installer's, it reads from the
+// disk, without a mount, whether the system is in use.
 func TestUnstarted(t *testing.T) {
 	undos, err := sys.OpenUndoStack(filepath.Join(t.TempDir(), "undo.json"))
 	if err != nil {

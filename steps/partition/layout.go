@@ -18,11 +18,11 @@ const (
 )
 
 const (
-	// Align is what every partition starts and ends on, in bytes.
+	// Align is the alignment of every partition's start and end, in bytes.
 	Align = 1 << 20
 	// ESPSize is the size of the EFI system partition, in bytes.
 	ESPSize = 1 << 30
-	// MinRoot is the smallest root that a system is installed to, in bytes.
+	// MinRoot is the smallest root for a system, in bytes.
 	MinRoot = 2 << 30
 	// gptEntries is the size of a table of 128 entries, in bytes.
 	gptEntries = 128 * 128
@@ -38,8 +38,8 @@ type Partition struct {
 	Name   string `json:"name"` // the label, at most 36 UTF-16 units
 }
 
-// Want is what the layout is made from. Root names the second partition: the
-// file system's label, or the LUKS container's. Swap 0 means none.
+// Want is the input of Layout. Root is the name of the second partition: the file system's
+// label, or the LUKS container's. A SwapSize of 0 means no swap.
 type Want struct {
 	DiskSize   int64 // bytes
 	SectorSize int64 // logical, bytes
@@ -47,25 +47,25 @@ type Want struct {
 	Root       string
 	Swap       string
 	SwapSize   int64     // bytes
-	GUIDs      [4]string // the disk's, then one for each partition
+	GUIDs      [4]string // of the disk, then of each partition
 }
 
-// MinDisk is the smallest disk for a layout with this much swap, in bytes.
+// MinDisk returns the smallest disk for a layout with this much swap, in bytes.
 func MinDisk(swap int64) int64 {
 	return Align + ESPSize + MinRoot + roundUp(swap) + Align
 }
 
-// Layout places the partitions: the ESP first, swap at the end, the root in
-// all that is between.
+// Layout places the partitions: the ESP first, the swap at the end, and the root between
+// them.
 func Layout(w Want) ([]Partition, error) {
 	if w.SectorSize < 512 || Align%w.SectorSize != 0 {
-		return nil, fmt.Errorf("a logical sector size of %d bytes is not supported", w.SectorSize)
+		return nil, fmt.Errorf("unsupported logical sector size: %d bytes", w.SectorSize)
 	}
 	if need := MinDisk(w.SwapSize); w.DiskSize < need {
 		return nil, sys.Faultf(sys.CodeMachine, "use a larger disk, or a smaller swap.size in the host's definition",
-			"the disk is too small: it has %s, the layout needs %s", block.FormatSize(w.DiskSize), block.FormatSize(need))
+			"the disk is too small: it has %s; the layout needs %s", block.FormatSize(w.DiskSize), block.FormatSize(need))
 	}
-	// The backup table and header fill the end (UEFI specification 5.3.1).
+	// The backup table and header are at the end (UEFI specification 5.3.1).
 	end := roundDown(w.DiskSize - roundTo(gptEntries, w.SectorSize) - w.SectorSize)
 	root := int64(Align + ESPSize)
 	rootEnd := end
@@ -84,7 +84,7 @@ func Layout(w Want) ([]Partition, error) {
 	return ps, nil
 }
 
-// script is the layout in sfdisk's own language, sfdisk(8) "Input formats".
+// script returns the layout in sfdisk's language (sfdisk(8), "Input formats").
 func script(o Options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "label: gpt\nlabel-id: %s\nunit: sectors\n\n", o.DiskGUID)

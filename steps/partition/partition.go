@@ -13,49 +13,47 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says what to write where.
+// Options says which table is written to which disk.
 type Options struct {
 	Disk       string // device path
 	SectorSize int64  // logical, bytes
 	DiskGUID   string
 	Partitions []Partition
-	Held       Held // the disk, as the gate left it
+	Held       Held // the disk, as the gate holds it
 }
 
 // Held is the disk that the gate has opened exclusively: *block.Held.
 type Held interface {
 	// Reread makes the kernel read the table.
 	Reread(ctx context.Context) error
-	// HandOver makes of the claim to the disk one to each partition, which
-	// the kernel must have exactly so.
+	// HandOver holds each partition in place of the whole disk. The kernel must know
+	// exactly these partitions.
 	HandOver(ctx context.Context, want []block.Extent) error
 }
 
-// Ops write the table and verify that two independent readers, sfdisk and
-// go-diskfs, see exactly what was asked for. A resume only verifies.
+// Ops write the table, and verify that two independent readers, sfdisk and go-diskfs, see
+// exactly that table. A resume only verifies.
 func Ops(o Options) []engine.Op {
 	return []engine.Op{
 		engine.Run(sys.Cmd{
 			Does: "write the partition table",
 			Argv: []string{
-				// The gate's descriptor claims and locks the disk: the kernel reads
-				// the table by that one alone.
+				// The gate's descriptor holds and locks the disk, so the kernel reads the
+				// table only through it.
 				"sfdisk", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", "--lock=no", o.Disk,
 			},
 			Stdin: []byte(script(o)),
-		}).Doing("writing the partition table").Hint(sys.CodeWritten, "the disk may be in use or failing; see the log above, then start again").Once(),
-		engine.Do("let the kernel read the table by the descriptor that holds the disk", o.reread).Once(),
-		engine.Do("claim each partition instead of the whole disk, and verify that nothing else uses them", o.handOver),
+		}).Doing("writing the partition table").Hint(sys.CodeWritten, "the disk may be in use or failing; see the log above, then run the install again").Once(),
+		engine.Do("make the kernel read the table through the descriptor that holds the disk", o.reread).Once(),
+		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them", o.handOver),
 		engine.Run(sys.Cmd{Does: "wait for the partitions to appear", Argv: []string{"udevadm", "settle"}}),
-		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, func(s sys.System, out []byte) error {
-			return o.verify(s, out)
-		}),
+		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, o.verify),
 	}
 }
 
 func (o Options) reread(ctx context.Context, _ sys.System) error {
 	if err := o.Held.Reread(ctx); err != nil {
-		return sys.WithHint(err, sys.CodeWritten, "restart the machine and start again", "after writing the partition table")
+		return sys.WithHint(err, sys.CodeWritten, "reboot the machine, then run the install again", "after writing the partition table")
 	}
 	return nil
 }
@@ -68,12 +66,11 @@ func (o Options) handOver(ctx context.Context, _ sys.System) error {
 	return o.Held.HandOver(ctx, want)
 }
 
-// verify compares what was written with what sfdisk printed, and with what is on
-// the disk.
+// verify compares the plan with what sfdisk prints, and with what is on the disk.
 func (o Options) verify(s sys.System, dump []byte) error {
 	seen, err := parseDump(dump)
 	if err == nil {
-		err = compare(o, seen, "sfdisk")
+		err = compare(o, seen, "the table that sfdisk prints")
 	}
 	if err != nil {
 		return mismatch(err)
@@ -94,7 +91,7 @@ func mismatch(err error) error {
 		"reading the partition table back")
 }
 
-// table is what a reader saw.
+// table is a partition table as a reader sees it.
 type table struct {
 	DiskGUID   string
 	Partitions []Partition
@@ -124,8 +121,8 @@ func readTable(o Options) (table, error) {
 	return seen, nil
 }
 
-// parseDump reads sfdisk --json (util-linux, disk-utils/sfdisk.c). Sizes in it
-// are sectors.
+// parseDump reads the output of sfdisk --json (util-linux, disk-utils/sfdisk.c). Its sizes
+// are in sectors.
 func parseDump(data []byte) (table, error) {
 	var d struct {
 		PartitionTable struct {
@@ -141,11 +138,11 @@ func parseDump(data []byte) (table, error) {
 		}
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
-		return table{}, fmt.Errorf("sfdisk's answer is not understood: %w", err)
+		return table{}, fmt.Errorf("invalid output of sfdisk: %w", err)
 	}
 	t := d.PartitionTable
 	if t.Label != "gpt" {
-		return table{}, fmt.Errorf("sfdisk sees a table of type %q, not gpt", t.Label)
+		return table{}, fmt.Errorf("sfdisk reports a table of type %q, not gpt", t.Label)
 	}
 	if t.SectorSize == 0 {
 		t.SectorSize = 512
@@ -162,14 +159,14 @@ func parseDump(data []byte) (table, error) {
 
 func compare(o Options, seen table, who string) error {
 	if !strings.EqualFold(seen.DiskGUID, o.DiskGUID) {
-		return fmt.Errorf("%s shows disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
+		return fmt.Errorf("mismatch: %s has the disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
 	}
 	if len(seen.Partitions) != len(o.Partitions) {
-		return fmt.Errorf("%s shows %d partitions, written were %d", who, len(seen.Partitions), len(o.Partitions))
+		return fmt.Errorf("mismatch: %s has %d partitions, written were %d", who, len(seen.Partitions), len(o.Partitions))
 	}
 	for i, want := range o.Partitions {
 		if seen.Partitions[i] != want {
-			return fmt.Errorf("%s shows partition %d as %+v, written was %+v", who, i+1, seen.Partitions[i], want)
+			return fmt.Errorf("mismatch: %s has partition %d as %+v, written was %+v", who, i+1, seen.Partitions[i], want)
 		}
 	}
 	return nil

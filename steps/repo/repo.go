@@ -1,4 +1,4 @@
-// Package repo puts the config repo where the host wants it.
+// Package repo copies the config repo to where the host wants it.
 package repo
 
 import (
@@ -19,9 +19,8 @@ type Options struct {
 	From string // the clone in RAM
 	Root string // the target's mount point
 	To   string // repoClonePath, below the target
-	// Home is the user's home directory below the target; a repo in it
-	// belongs to the user, and so does every directory on the way. Empty if
-	// there is no such user.
+	// Home is the user's home directory below the target, or empty without a user. A repo
+	// in it belongs to the user, and so does every directory on its path.
 	Home     string
 	UID, GID int
 }
@@ -30,16 +29,15 @@ func (o Options) inHome() bool {
 	return o.Home != "" && strings.HasPrefix(o.To, o.Home+"/")
 }
 
-// Ops copy the clone that was evaluated, so that the very same revision is on
-// the disk.
+// Ops copy the clone that was evaluated, so the target has the same revision.
 func Ops(o Options) []engine.Op {
-	ops := []engine.Op{engine.Do("", o.within).Doing("finding the place of the config repo on the target").
-		Hint(sys.CodeWritten, "start over with --start-over, which makes the file systems again")}
+	ops := []engine.Op{engine.Do("", o.within).Doing("checking the path of the config repo on the target").
+		Hint(sys.CodeWritten, "start over (--start-over): that creates new file systems")}
 	owner := fmt.Sprintf("%d:%d", o.UID, o.GID)
 	if o.inHome() {
-		// mkdir -p would leave directories of root's in the user's home.
+		// mkdir -p would create directories of root in the user's home.
 		ops = append(ops, engine.Run(sys.Cmd{
-			Does: "make the user's home",
+			Does: "create the user's home",
 			Argv: []string{"install", "-d", "-m", "0700", "-o", fmt.Sprint(o.UID), "-g", fmt.Sprint(o.GID), o.Home},
 		}))
 		if rest, err := filepath.Rel(o.Home, filepath.Dir(o.To)); err == nil && rest != "." {
@@ -49,23 +47,22 @@ func Ops(o Options) []engine.Op {
 				at = filepath.Join(at, part)
 				dirs = append(dirs, at)
 			}
-			ops = append(ops, engine.Run(sys.Cmd{Does: "make the directories on the way", Argv: dirs}))
+			ops = append(ops, engine.Run(sys.Cmd{Does: "create the directories on its path", Argv: dirs}))
 		}
 	} else {
-		ops = append(ops, engine.Run(sys.Cmd{Does: "make its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}}))
+		ops = append(ops, engine.Run(sys.Cmd{Does: "create its parent", Argv: []string{"mkdir", "-p", filepath.Dir(o.To)}}))
 	}
 	ops = append(ops,
-		// After an install that was stopped, half a clone may be there.
-		engine.Run(sys.Cmd{Does: "clear its place", Argv: []string{"rm", "--recursive", "--force", "--one-file-system", "--", o.To}}),
-		engine.Run(sys.Cmd{Does: "copy the clone, history and all", Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To}}))
+		// An interrupted install may have left a part of a clone.
+		engine.Run(sys.Cmd{Does: "remove an earlier copy", Argv: []string{"rm", "--recursive", "--force", "--one-file-system", "--", o.To}}),
+		engine.Run(sys.Cmd{Does: "copy the clone with its history", Argv: []string{"cp", "--archive", "--no-target-directory", o.From, o.To}}))
 	if o.inHome() {
 		ops = append(ops, engine.Run(sys.Cmd{Does: "give it to the user", Argv: []string{"chown", "--recursive", owner, o.To}}))
 	}
 	return ops
 }
 
-// within fails if a link on the target leads out of it: the commands would
-// follow that.
+// within fails if a link on the target leads out of it, which the commands would follow.
 func (o Options) within(context.Context, sys.System) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {

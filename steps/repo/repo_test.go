@@ -79,7 +79,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// The real commands, with the owner that everybody may give: oneself.
+// The real commands, with this user as the owner, which needs no rights.
 func TestRealCopy(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "clone")
@@ -93,7 +93,7 @@ func TestRealCopy(t *testing.T) {
 	}
 	o := Options{From: from, Root: filepath.Join(dir, "mnt"), To: filepath.Join(home, "src", "nix"), Home: home, UID: os.Getuid(), GID: os.Getgid()}
 	m := &sys.Machine{Reporter: sys.Silent{}}
-	for range 2 { // the second finds all of it there
+	for range 2 { // the second finds the result of the first
 		if err := enginetest.Run(t.Context(), m, Ops(o)...); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestRealCopy(t *testing.T) {
 	}
 }
 
-// A disk that was written to before may have a link where the clone is to go.
+// A disk that was written to before may have a link at the path of the clone.
 func TestLinkOutOfTheTarget(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	kept := filepath.Join(outside, "c", "kept")

@@ -8,15 +8,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// evaluates tells whether the host is evaluated: to build it, or to know what
-// its configuration expects.
+// evaluates returns whether the host is evaluated: to build it, or for its facts.
 func (o Options) evaluates() bool {
 	return o.System == "" || o.hasRepo() && o.Evaluated != nil
 }
 
-// evaluation evaluates the host once for everything that is asked of it, since
-// that is what takes long. A prebuilt system needs no network, so neither does
-// this.
+// evaluation evaluates the host once for everything, because that is what takes long. For a
+// prebuilt system it must not need a network.
 func (o Options) evaluation() sys.Cmd {
 	asks := ""
 	if o.System == "" {
@@ -27,7 +25,7 @@ func (o Options) evaluation() sys.Cmd {
 	}
 	argv := []string{
 		"nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json",
-		// What is not locked in the repo would differ at the next look.
+		// An input that is not locked could differ at the next evaluation.
 		"--no-update-lock-file",
 	}
 	if o.System != "" {
@@ -37,21 +35,21 @@ func (o Options) evaluation() sys.Cmd {
 		Does: "evaluate the host",
 		Argv: append(argv, fmt.Sprintf("git+file://%s#nixosConfigurations.%q.config", o.Dir, o.Host),
 			"--apply", "config: { "+asks+"}"),
-		Long: "a function for its toplevel and what it expects of the disk",
+		Long: "a function that returns its toplevel and its facts",
 		Env:  o.Env,
 	}
 }
 
-// evaluate warns where the sources of a prebuilt system are not on the medium; the
-// contract will then miss the facts.
+// evaluate only warns if the medium lacks the sources of a prebuilt system. The contract is
+// then checked without the facts.
 func (o Options) evaluate() engine.Op {
 	return engine.Read(o.evaluation(), o.evaluated).Tolerates(func(s sys.System, err error) bool {
 		if o.System != "" {
-			s.Warn("the host's configuration cannot be evaluated without network: " + err.Error())
+			s.Warn("cannot evaluate the host's configuration without a network: " + err.Error())
 		}
 		return o.System != ""
 	}).Doing("evaluating "+o.Host).Hint(sys.CodeSource,
-		fmt.Sprintf("try it on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host))
+		fmt.Sprintf("try on the build machine: nix eval .#nixosConfigurations.%s.config.system.build.toplevel.drvPath", o.Host))
 }
 
 func (o Options) evaluated(s sys.System, out []byte) error {
@@ -67,7 +65,7 @@ func (o Options) evaluated(s sys.System, out []byte) error {
 	}
 	if o.System == "" {
 		s.Log(o.Host + " evaluates to " + got.DrvPath)
-		s.Log(fmt.Sprintf("how much room it needs is not known before it is built; the root will have %d MiB", o.Room>>20))
+		s.Log(fmt.Sprintf("the size of the system is not known before the build; the root will have %d MiB", o.Room>>20))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// shell runs git and the like with nobody's configuration.
+// shell runs git and other commands without any user's git configuration.
 func shell(t *testing.T, dir, script string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-euc", script)
@@ -43,9 +43,9 @@ func real(t *testing.T, dir string) (*sys.Machine, *lines) {
 	return &sys.Machine{Reporter: said, Undos: undos}, said
 }
 
-// The files of a medium become a repo that a flake can be built from, and that
-// a later pull brings to where the remote is, with what the user has committed
-// and without what the remote has removed.
+// The files of a medium become a repo that a flake can be built from. A later pull brings it
+// to the state of the remote, with the commits of the user, and without files that the remote
+// has removed.
 func TestPlainFilesCanPull(t *testing.T) {
 	dir := t.TempDir()
 	m, _ := real(t, dir)
@@ -59,7 +59,7 @@ func TestPlainFilesCanPull(t *testing.T) {
 		Host: "demo", Local: filepath.Join(dir, "medium"), Plain: true,
 		Remote: filepath.Join(dir, "origin"), Dir: filepath.Join(dir, "clone"),
 	}
-	for range 2 { // the second replaces the first's
+	for range 2 { // the second replaces the result of the first
 		if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 			t.Fatal(err)
 		}
@@ -89,10 +89,10 @@ func TestPin(t *testing.T) {
 	if err := enginetest.Check(t.Context(), m, o.fetch()...); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(*said, "\n"), "config repo at revision "+first) {
-		t.Errorf("%q", *said)
+	if !strings.Contains(strings.Join(said.said, "\n"), "config repo at revision "+first) {
+		t.Errorf("%q", said.said)
 	}
-	// It stays on its branch, so that a pull goes on from there.
+	// It stays on its branch, so that a later pull works.
 	if got := shell(t, o.Dir, "git pull --quiet; git log --format=%s; git branch --show-current"); got != "2\n1\nmain" {
 		t.Errorf("after a pull: %q", got)
 	}
@@ -122,7 +122,7 @@ func TestEvaluated(t *testing.T) {
 	}
 }
 
-// A medium carries a prebuilt system, and not all that it was made of.
+// A medium carries a prebuilt system, but not all of its build inputs.
 func TestPrebuiltThatDoesNotEvaluate(t *testing.T) {
 	facts := []byte{}
 	o := Options{Host: "demo", Local: "/iso/x", Dir: t.TempDir() + "/clone", System: path, Facts: "c: c", Evaluated: &facts}
@@ -135,3 +135,14 @@ func TestPrebuiltThatDoesNotEvaluate(t *testing.T) {
 		t.Errorf("%s, %q", facts, f.Logged)
 	}
 }
+
+// lines is a Reporter that records lines.
+type lines struct {
+	sys.Silent
+	said []string
+}
+
+func (l *lines) Command(c sys.Cmd)  { l.Log(c.String()) }
+func (l *lines) Log(line string)    { l.said = append(l.said, line) }
+func (l *lines) Warn(line string)   { l.Log(line) }
+func (l *lines) Proven(line string) { l.Log(line) }

@@ -11,7 +11,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// inStore makes store paths below a root of its own.
+// inStore creates store paths below a temporary root.
 func inStore(t *testing.T, paths ...string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -33,8 +33,8 @@ func TestClosureThatIsNotWhole(t *testing.T) {
 		bad  string
 	}{
 		{name: "whole", o: Options{Live: inStore(t, path, part), Room: 4 << 20}},
-		{name: "a part is missing", o: Options{Live: inStore(t, path)}, code: sys.CodeSource, bad: "is not whole"},
-		{name: "all of it is missing", o: Options{Live: inStore(t)}, code: sys.CodeSource, bad: "is not whole"},
+		{name: "a part is missing", o: Options{Live: inStore(t, path)}, code: sys.CodeSource, bad: "is incomplete"},
+		{name: "all of it is missing", o: Options{Live: inStore(t)}, code: sys.CodeSource, bad: "is incomplete"},
 		{name: "too large", o: Options{Live: inStore(t, path, part), Room: 3 << 20}, code: sys.CodeMachine, bad: "the system needs 3 MiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Address is the host and port that a git URL is fetched from, as net.Dial
-// takes them, or empty for a path on this machine (gitprotocol URLs, git-clone(1)
-// "Git URLs").
+// Address returns the host and port of a git URL, in the form of net.Dial, or an empty string
+// for a path on this machine (git-clone(1), "Git URLs").
 func Address(remote string) string {
 	if remote == "" || strings.HasPrefix(remote, "/") || strings.HasPrefix(remote, "file:") {
 		return ""
@@ -27,8 +26,8 @@ func Address(remote string) string {
 		}
 		return net.JoinHostPort(u.Hostname(), port)
 	}
-	// user@host:path, where host may be [an IPv6 address]. A slash before the
-	// colon makes it a path.
+	// user@host:path, where host may be [an IPv6 address]. A slash before the colon makes
+	// it a path.
 	host, _, ok := strings.Cut(remote, ":")
 	if before, after, bracket := strings.Cut(remote, "["); bracket && !strings.ContainsAny(before, ":/") {
 		host, _, ok = strings.Cut(after, "]:")

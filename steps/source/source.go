@@ -1,5 +1,5 @@
-// Package source brings the config repo into memory and makes sure that there
-// is a system to install, before anything is written.
+// Package source gets the config repo into memory, and verifies that there is a system to
+// install.
 package source
 
 import (
@@ -19,38 +19,38 @@ import (
 // Options says where the system comes from.
 type Options struct {
 	Host string // name in nixosConfigurations
-	// Remote is the git URL of the config repo, Local a copy of the repo on
-	// this machine that is cloned instead if it is set; Remote stays the
-	// clone's origin. Both empty: no repo.
+	// Remote is the git URL of the config repo. Local is a copy of the repo on this
+	// machine: if set, it is cloned, and Remote becomes the origin of the clone. Without
+	// both there is no repo.
 	Remote, Local string
-	// Plain: Local is a folder of files without git's own, as a medium carries
-	// it; it becomes a repo of one commit, see plain.go.
+	// Plain: Local is a folder of files without .git, as on a medium. It becomes a repo
+	// with one commit; see plain.go.
 	Plain bool
 	Ref   string // branch, tag or commit to check out; empty: the remote's HEAD
-	// Pin is the commit to install if there is no Ref and no Local: that which
-	// the medium was built from. The clone stays on its branch.
+	// Pin is the commit to install if there is neither Ref nor Local: the commit that the
+	// medium was built from. The clone stays on its branch.
 	Pin    string
 	Dir    string // the clone, in RAM
 	System string // prebuilt toplevel, or empty to evaluate the flake
-	// Hashes gets the paths of the prebuilt system's closure, with the hashes
-	// of their contents, as this machine's own store has them.
+	// Hashes gets the hash of every path in the prebuilt system's closure, from this
+	// machine's own store.
 	Hashes *map[string]string
-	// Facts is a Nix function of the host's configuration. Its result goes to
-	// Evaluated, as JSON. nil: it is not asked for.
+	// Facts is a Nix function of the host's configuration. Its result, as JSON, goes to
+	// Evaluated, unless that is nil.
 	Facts     string
 	Evaluated *[]byte
-	// DeployKey is put into DeployKeyFile, in RAM, for as long as the install
-	// runs. Env tells git's ssh to use it.
+	// DeployKey is written to DeployKeyFile, in memory, until the install ends. Env makes
+	// git's ssh use it.
 	DeployKey     []byte
 	DeployKeyFile string
 	Env           []string
-	// Live is the root of the store that has the prebuilt system, normally "/".
+	// Live is the root of the store with the prebuilt system, normally "/".
 	Live string
-	// Room is what a prebuilt closure may take, in bytes; 0: not checked.
+	// Room is how much room a prebuilt closure has, in bytes; 0: not checked.
 	Room int64
 }
 
-// Installable is the flake attribute that is built.
+// Installable returns the flake attribute to build.
 func (o Options) Installable() string {
 	return fmt.Sprintf("git+file://%s#nixosConfigurations.%q.config.system.build.toplevel", o.Dir, o.Host)
 }
@@ -67,10 +67,10 @@ func clone(o Options) []sys.Cmd {
 	}
 	env := slices.Concat(git.Env, o.Env)
 	c := []sys.Cmd{{
-		Does: "clone the config repo into memory",
+		Does: "clone the config repo to memory",
 		Argv: []string{"git", "clone", "--progress", "--", from, o.Dir},
 		Env:  env,
-		// A connection that is dead tells nobody: git would wait for hours.
+		// git does not notice a dead connection, and would wait for hours.
 		Silence: 2 * time.Minute,
 	}}
 	if o.Ref != "" {
@@ -81,7 +81,7 @@ func clone(o Options) []sys.Cmd {
 	}
 	if o.Ref == "" && o.Local == "" && o.Pin != "" {
 		c = append(c, sys.Cmd{
-			Does: "go to revision " + o.Pin + ", which the medium was built from",
+			Does: "reset to revision " + o.Pin + ", which the medium was built from",
 			Argv: []string{"git", "-C", o.Dir, "reset", "--hard", "--quiet", o.Pin}, Env: git.Env,
 		})
 	}
@@ -94,7 +94,7 @@ func clone(o Options) []sys.Cmd {
 	return c
 }
 
-// Ops clone and evaluate, or find the prebuilt closure.
+// Ops clone and evaluate the config repo, or find the prebuilt closure.
 func Ops(o Options) []engine.Op {
 	var ops []engine.Op
 	if o.hasRepo() {
@@ -110,33 +110,33 @@ func Ops(o Options) []engine.Op {
 }
 
 func (o Options) fetch() []engine.Op {
-	// A clone of an earlier attempt would be in the way.
+	// git does not clone into a folder of an earlier run.
 	ops := []engine.Op{engine.Do("", func(context.Context, sys.System) error { return os.RemoveAll(o.Dir) })}
 	if o.DeployKey != nil {
 		ops = append(ops, engine.RunUndone(sys.Cmd{
-			Does:  "put the deploy key into memory for git",
+			Does:  "put the deploy key into memory, for git",
 			Argv:  []string{"install", "-m", "0600", "/dev/stdin", o.DeployKeyFile},
 			Stdin: o.DeployKey, Secret: "deploy key",
 		}, sys.Cmd{
 			Does: "remove the deploy key", Argv: []string{"rm", "-f", o.DeployKeyFile},
-		}).Hint(sys.CodeSource, "is there room in "+filepath.Dir(o.DeployKeyFile)+"?"))
+		}).Hint(sys.CodeSource, "make room in "+filepath.Dir(o.DeployKeyFile)))
 	}
 	for _, c := range clone(o) {
 		ops = append(ops, engine.Run(c).Hint(sys.CodeSource, hint(o, c)))
 	}
-	revision := sys.Cmd{Does: "note the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}, Env: git.Env}
+	revision := sys.Cmd{Does: "read the revision", Argv: []string{"git", "-C", o.Dir, "rev-parse", "HEAD"}, Env: git.Env}
 	return append(ops, engine.Read(revision, func(s sys.System, out []byte) error {
 		s.Log("config repo at revision " + strings.TrimSpace(string(out)))
 		return nil
-	}).Doing("reading the revision").Hint(sys.CodeSource, "the repo has no commit on that branch"))
+	}).Doing("reading the revision").Hint(sys.CodeSource, "verify that the repo has a commit on that branch"))
 }
 
 func hint(o Options, c sys.Cmd) string {
 	switch {
 	case o.Pin != "" && slices.Contains(c.Argv, o.Pin):
-		return "push that commit to the remote, or build the medium again, or name what to install instead with --ref"
+		return "push that commit to the remote, build a new medium, or name another commit or branch with --ref"
 	case o.Plain:
-		return "the medium may be damaged: build or write it again"
+		return "the medium may be damaged: write it again, or build a new one"
 	}
-	return "check the address, that the deploy key may read it, and that the branch or commit exists"
+	return "verify the address, that the deploy key can read the repo, and that the branch or commit exists"
 }

@@ -21,41 +21,6 @@ const (
 	secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n"
 )
 
-func TestAddress(t *testing.T) {
-	for remote, want := range map[string]string{
-		"":                                   "",
-		"/srv/git/x.git":                     "",
-		"file:///srv/git/x.git":              "",
-		"https://github.com/a/b.git":         "github.com:443",
-		"http://host/x":                      "host:80",
-		"https://host:8443/x":                "host:8443",
-		"git://10.0.2.100/nix-config.git":    "10.0.2.100:9418",
-		"ssh://git@host/x":                   "host:22",
-		"ssh://git@host:2222/x":              "host:2222",
-		"git+ssh://git@host/x":               "host:22",
-		"git+https://host/x":                 "host:443",
-		"https://[2001:db8::1]/x":            "[2001:db8::1]:443",
-		"ssh://git@[2001:db8::1]:2222/x":     "[2001:db8::1]:2222",
-		"git@github.com:a/b.git":             "github.com:22",
-		"host:a/b":                           "host:22",
-		"git@[2001:db8::1]:a/b":              "[2001:db8::1]:22",
-		"[2001:db8::1]:a/b":                  "[2001:db8::1]:22",
-		"git@host:path/[x]:y":                "host:22",
-		"relative/path":                      "",
-		"./odd:name":                         "",
-		"../odd:name":                        "",
-		"unknown://host/x":                   "",
-		"https:///nohost":                    "",
-		"https://bad host/x":                 "",
-		"git+file:///srv/git/x.git":          "",
-		"https://user:pass@example.com:99/x": "example.com:99",
-	} {
-		if got := Address(remote); got != want {
-			t.Errorf("Address(%q) = %q, want %q", remote, got, want)
-		}
-	}
-}
-
 type want struct {
 	name  string
 	o     Options
@@ -65,7 +30,7 @@ type want struct {
 }
 
 // said is the last line of an install that builds.
-const said = "how much room it needs is not known before it is built; the root will have 0 MiB"
+const said = "the size of the system is not known before the build; the root will have 0 MiB"
 
 func cases(dir string) []want {
 	clone := dir + "/repo"
@@ -175,7 +140,7 @@ func (w want) expect(f *sys.Fake, n int) (last *sys.Call) {
 func TestCommands(t *testing.T) {
 	for _, c := range cases(t.TempDir()) {
 		t.Run(c.name, func(t *testing.T) {
-			// An earlier try has left a clone behind.
+			// An earlier run has left a clone.
 			if err := errors.Join(os.MkdirAll(c.o.Dir, 0o700), os.WriteFile(c.o.Dir+"/old", nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
@@ -197,9 +162,9 @@ func TestCommands(t *testing.T) {
 			if err := f.Unwind(t.Context()); err != nil {
 				t.Error(err)
 			}
-			told, err := json.Marshal(enginetest.Shown(Ops(c.o)...))
-			if err != nil || strings.Contains(string(told), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
-				t.Errorf("the key is told, or %v", err)
+			shown, err := json.Marshal(enginetest.Shown(Ops(c.o)...))
+			if err != nil || strings.Contains(string(shown), "hunter2") || strings.Contains(strings.Join(f.Logged, "\n"), "hunter2") {
+				t.Errorf("the key is shown, or %v", err)
 			}
 		})
 	}
@@ -214,7 +179,7 @@ func TestFailures(t *testing.T) {
 			t.Run(fmt.Sprint(c.name, ", command ", failing), func(t *testing.T) {
 				f := sys.NewFake(t)
 				c.expect(f, failing+1).Fails(128, "fatal: no")
-				if failing > 0 { // what was done before is taken back
+				if failing > 0 { // what was done before is undone
 					for _, argv := range c.undos {
 						f.Expect(argv...)
 					}
@@ -245,7 +210,7 @@ func TestPrebuiltThatIsNotThere(t *testing.T) {
 	}
 }
 
-// Nobody answers what git or ssh would ask.
+// git and ssh must not ask questions.
 func TestGitAsksNothing(t *testing.T) {
 	for _, c := range cases("/d") {
 		for _, a := range enginetest.Shown(Ops(c.o)...) {
@@ -256,8 +221,8 @@ func TestGitAsksNothing(t *testing.T) {
 	}
 }
 
-// The real git and install: clone of a repo on this machine, at a tag, with a
-// key in a file of 600.
+// The real git and install: a clone of a repo on this machine, at a tag, with a key in a file
+// of mode 600.
 func TestRealClone(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("git is needed: ./bootstrap installs it")
@@ -298,11 +263,11 @@ func TestRealClone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !slices.Contains(*said, "config repo at revision "+first) {
-		t.Errorf("not at the tag: %q", *said)
+	if !slices.Contains(said.said, "config repo at revision "+first) {
+		t.Errorf("not at the tag: %q", said.said)
 	}
-	if strings.Contains(strings.Join(*said, "\n"), "hunter2") {
-		t.Errorf("the key is told: %q", *said)
+	if strings.Contains(strings.Join(said.said, "\n"), "hunter2") {
+		t.Errorf("the key is shown: %q", said.said)
 	}
 	out, err := exec.Command("git", "-C", o.Dir, "remote", "get-url", "origin").Output()
 	if err != nil || strings.TrimSpace(string(out)) != o.Remote {
@@ -326,12 +291,3 @@ func TestRealClone(t *testing.T) {
 		t.Errorf("%+v", fault)
 	}
 }
-
-type lines []string
-
-func (l *lines) Command(c sys.Cmd)     { *l = append(*l, c.String()) }
-func (l *lines) Log(line string)       { *l = append(*l, line) }
-func (l *lines) Warn(line string)      { *l = append(*l, line) }
-func (l *lines) Proven(line string)    { *l = append(*l, line) }
-func (l *lines) Waiting(sys.Waiting)   {}
-func (*lines) Progress(_ sys.Progress) {}

@@ -16,21 +16,21 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// KnownHosts are the files by which ssh knows a server on every system
-// (ssh_config(5), GlobalKnownHostsFile). NixOS writes the first one from
-// programs.ssh.knownHosts.
+// KnownHosts are the system-wide files with the host keys of servers (ssh_config(5),
+// GlobalKnownHostsFile). NixOS writes the first one from programs.ssh.knownHosts.
 var KnownHosts = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
 
-// whole is a commit's whole name. A branch or tag of that name does not stand in
-// for it: git takes it for the commit alone (gitrevisions(7)).
-var whole = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+// IsCommit returns whether a name is the full hash of a commit, SHA-1 or SHA-256. git never
+// takes a branch or tag of that name for it (gitrevisions(7)).
+func IsCommit(name string) bool { return fullHash.MatchString(name) }
 
-// Untrusted says why what is cloned may be the work of another than the
-// remote's, or is empty. A commit's name is a hash of all that it holds, so a
-// clone that is pinned to one is what it is, whoever sent it.
+var fullHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// Untrusted returns why the clone may be from an impostor, or an empty string. The hash of a
+// commit covers all of its files, so a pinned clone needs no trust in the server.
 func (o Options) Untrusted(knownHosts []string) string {
 	address := Address(o.Remote)
-	pinned := whole.MatchString(o.Ref) || o.Ref == "" && whole.MatchString(o.Pin)
+	pinned := IsCommit(o.Ref) || o.Ref == "" && IsCommit(o.Pin)
 	if o.Local != "" || address == "" || pinned {
 		return ""
 	}
@@ -41,14 +41,14 @@ func (o Options) Untrusted(knownHosts []string) string {
 	const pin = "pin a commit (repoRef, --ref)"
 	switch s := scheme(o.Remote); {
 	case s == "git" || s == "http":
-		return fmt.Sprintf("%s:// does not prove that %s sends the config repo, which becomes the system: use https or ssh, or %s", s, server, pin)
+		return fmt.Sprintf("%s:// does not authenticate %s, which sends the config repo: use https or ssh, or %s", s, server, pin)
 	case s == "ssh" && !known(address, knownHosts):
-		return fmt.Sprintf("no host key of %s is known, so any machine may answer for it, and what it sends becomes the system: set programs.ssh.knownHosts on the medium, or %s", server, pin)
+		return fmt.Sprintf("no host key of %s is known, so any machine could send the config repo in its place: set programs.ssh.knownHosts on the medium, or %s", server, pin)
 	}
 	return ""
 }
 
-// scheme is the transport of a remote that has an Address.
+// scheme returns the transport of a remote that has an Address.
 func scheme(remote string) string {
 	if !strings.Contains(remote, "://") {
 		return "ssh"
@@ -60,9 +60,8 @@ func scheme(remote string) string {
 	return u.Scheme
 }
 
-// known tells whether one of the files has a key for a server, given as
-// host:port (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). Files that cannot be read
-// and lines that cannot be understood have none, as for ssh.
+// known returns whether one of the files has a key of a server, given as host:port (sshd(8),
+// "SSH_KNOWN_HOSTS FILE FORMAT"). Like ssh, it ignores unreadable files and invalid lines.
 func known(address string, files []string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -90,8 +89,7 @@ func known(address string, files []string) bool {
 	return false
 }
 
-// matches tells whether a line's patterns are for a name: one of them fits, and
-// none that begins with ! does.
+// matches returns whether a line's patterns match a name: one does, and none with a ! does.
 func matches(patterns []string, name string) bool {
 	fits := false
 	for _, p := range patterns {
@@ -107,7 +105,7 @@ func matches(patterns []string, name string) bool {
 	return fits
 }
 
-// hashed tells whether |1|salt|hash is the name's (ssh-keygen(1), -H).
+// hashed returns whether |1|salt|hash is that of the name (ssh-keygen(1), -H).
 func hashed(pattern, name string) bool {
 	f := strings.Split(pattern, "|")
 	if len(f) != 4 || f[0] != "" || f[1] != "1" {

@@ -24,7 +24,7 @@ func TestUntrusted(t *testing.T) {
 	}
 	for _, c := range []struct {
 		o    Options
-		want string // a part of what is said, or empty
+		want string // a part of the warning, or empty
 	}{
 		{Options{Remote: "git@github.com:me/c"}, ""},
 		{Options{Remote: "git@GitHub.com:me/c"}, ""},
@@ -47,10 +47,10 @@ func TestUntrusted(t *testing.T) {
 		{Options{Remote: "git@gone.example:c"}, "no host key"},
 		{Options{Remote: "https://gitlab.com/me/c"}, ""},
 		{Options{Remote: "git+https://gitlab.com/me/c"}, ""},
-		{Options{Remote: "git://10.0.2.100/c"}, "git:// does not prove"},
+		{Options{Remote: "git://10.0.2.100/c"}, "git:// does not authenticate"},
 		{Options{Remote: "git://10.0.2.100/c", Ref: "v1"}, "10.0.2.100"},
 		{Options{Remote: "git://10.0.2.100/c", Pin: commit}, ""},
-		{Options{Remote: "http://host/c"}, "http:// does not prove"},
+		{Options{Remote: "http://host/c"}, "http:// does not authenticate"},
 		{Options{Remote: "/srv/git/c"}, ""},
 		{Options{Remote: "file:///srv/git/c"}, ""},
 		{Options{}, ""},
@@ -63,7 +63,7 @@ func TestUntrusted(t *testing.T) {
 	if got := (Options{Remote: "git@github.com:me/c"}).Untrusted(nil); got == "" {
 		t.Error("github.com is known without a file")
 	}
-	// As ssh-keygen hashes the names.
+	// Hashed names, as ssh-keygen writes them.
 	if err := os.WriteFile(file, []byte("github.com "+hostKey+"\n[git.example.org]:2222 "+hostKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,7 @@ func FuzzKnownHosts(f *testing.F) {
 	})
 }
 
-// FuzzAddress takes any remote: an address of it can be dialled, and whether it
-// is trusted can be said.
+// FuzzAddress takes any remote: its address can be dialled, and Untrusted does not fail.
 func FuzzAddress(f *testing.F) {
 	for _, remote := range []string{"git@[2001:db8::1]:a/b", "ssh://git@host:2222/x", "git://10.0.2.100/x", "https://h/x", "a:b"} {
 		f.Add(remote)

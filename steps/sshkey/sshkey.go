@@ -1,12 +1,11 @@
-// Package sshkey gives the deploy key to the target's user, so that the
-// installed machine can fetch its config repo again.
+// Package sshkey installs the deploy key for the target's user, so that the installed machine
+// can fetch its config repo.
 package sshkey
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 
@@ -14,13 +13,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says whose key goes where.
+// Options says which key goes where.
 type Options struct {
 	Root     string // the target's mount point
-	Home     string // of the user, below Root, relative
+	Home     string // of the user, relative to Root
 	UID, GID int
 	Key      []byte // OpenSSH private key file
-	GitHost  string // host that the key is for; empty: no ssh config
+	GitHost  string // the git server that the key is for; empty: no ssh config
 }
 
 func (o Options) dir() string { return path.Join(o.Home, ".ssh") }
@@ -28,7 +27,7 @@ func (o Options) dir() string { return path.Join(o.Home, ".ssh") }
 // keyName is the key's file name below ~/.ssh.
 const keyName = "id_deploy"
 
-// Ops write the key, and an ssh config that uses it for the repo's host alone.
+// Ops write the key, and an ssh config that uses it for the git server only.
 func Ops(o Options) []engine.Op {
 	does := fmt.Sprintf("write the deploy key to %s/%s/%s and its ssh config (600, owner %d:%d, in a folder of 700)",
 		o.Root, o.dir(), keyName, o.UID, o.GID)
@@ -41,8 +40,7 @@ func Ops(o Options) []engine.Op {
 	}).Doing("writing the deploy key")}
 }
 
-// write stays below the target's root even if a symbolic link there points
-// out of it.
+// write stays below the target's root, even if a symbolic link on the target leads out of it.
 func write(o Options) error {
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -57,37 +55,18 @@ func write(o Options) error {
 			return err
 		}
 	}
+	err = sys.WriteIn(root, path.Join(o.dir(), keyName), o.Key, o.UID, o.GID)
 	if o.GitHost == "" {
-		return file(root, path.Join(o.dir(), keyName), o.Key, o)
+		return err
 	}
 	config := fmt.Sprintf("Host %s\n  IdentityFile ~/.ssh/%s\n  IdentitiesOnly yes\n", o.GitHost, keyName)
-	return errors.Join(
-		file(root, path.Join(o.dir(), keyName), o.Key, o),
-		file(root, path.Join(o.dir(), "config"), []byte(config), o),
-	)
+	return errors.Join(err, sys.WriteIn(root, path.Join(o.dir(), "config"), []byte(config), o.UID, o.GID))
 }
 
-// own makes a directory of the user's, mode 700.
+// own creates a directory that belongs to the user, with mode 700.
 func own(root *os.Root, dir string, o Options) error {
 	if err := root.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	return errors.Join(root.Chmod(dir, 0o700), root.Lchown(dir, o.UID, o.GID))
-}
-
-// file writes a file, whole or not at all, over one of an earlier try.
-func file(root *os.Root, name string, data []byte, o Options) error {
-	tmp := name + ".new"
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chown(o.UID, o.GID), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return root.Rename(tmp, name)
 }

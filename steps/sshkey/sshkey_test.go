@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 	o := options(t)
 	ssh := filepath.Join(o.Root, "home/u/.ssh")
 	for try := range 3 {
-		if try == 2 { // a run that was cut short
+		if try == 2 { // after an interrupted run
 			if err := errors.Join(os.Remove(filepath.Join(ssh, "config")), os.WriteFile(filepath.Join(ssh, "config.new"), []byte("half"), 0o644),
 				os.WriteFile(filepath.Join(ssh, keyName), []byte("half"), 0o600)); err != nil {
 				t.Fatal(err)
@@ -53,18 +53,17 @@ func TestRun(t *testing.T) {
 		if names, _ := os.ReadDir(ssh); len(names) != 2 {
 			t.Errorf("left behind: %v", names)
 		}
-		told, err := json.Marshal(enginetest.Shown(Ops(o)...))
-		if err != nil || strings.Contains(string(told)+strings.Join(f.Logged, ""), "hunter2") {
-			t.Errorf("told %s, logged %q, %v", told, f.Logged, err)
+		shown, err := json.Marshal(enginetest.Shown(Ops(o)...))
+		if err != nil || strings.Contains(string(shown)+strings.Join(f.Logged, ""), "hunter2") {
+			t.Errorf("shown %s, logged %q, %v", shown, f.Logged, err)
 		}
-		if want := fmt.Sprintf("owner %d:%d", o.UID, o.GID); !strings.Contains(string(told), want) || !strings.Contains(string(told), ssh+"/id_deploy") {
-			t.Errorf("told %s", told)
+		if want := fmt.Sprintf("owner %d:%d", o.UID, o.GID); !strings.Contains(string(shown), want) || !strings.Contains(string(shown), ssh+"/id_deploy") {
+			t.Errorf("shown %s", shown)
 		}
 	}
 }
 
-// Everything of the user's belongs to the user; who may not give it away is
-// told so.
+// Everything belongs to the user. Without the right to change owners, the step fails.
 func TestOwner(t *testing.T) {
 	o := options(t)
 	o.UID, o.GID = 12345, 54321
@@ -111,7 +110,7 @@ func TestLinksOutAreRefused(t *testing.T) {
 			}
 		})
 	}
-	// A file is replaced, not followed.
+	// A link in place of a file is replaced, not followed.
 	outside := filepath.Join(t.TempDir(), "precious")
 	o := options(t)
 	if err := errors.Join(os.WriteFile(outside, []byte("keep"), 0o600), os.MkdirAll(filepath.Join(o.Root, o.dir()), 0o700),

@@ -1,5 +1,4 @@
-// Package system makes the closure the system of the target, boot loader and
-// all.
+// Package system activates the system on the target and installs its boot loader.
 package system
 
 import (
@@ -16,27 +15,26 @@ type Options struct {
 	Root     string // the target's mount point
 }
 
-// unknown stands in the plan for a path that is known only when the system is
-// built.
+// unknown is the placeholder in the plan for a path that is known only after the build.
 const unknown = "<toplevel>"
 
 func install(o Options, toplevel string) sys.Cmd {
 	return sys.Cmd{
-		Does: "make it the system, with its boot loader",
+		Does: "activate the system and install its boot loader",
 		Argv: []string{
 			"nixos-install", "--system", toplevel, "--root", o.Root,
 			"--no-root-passwd", "--no-channel-copy", "--cores", "0",
-			// The closure is there: ask no network for it again.
+			// The closure is in the store: use no network.
 			"--option", "substituters", "auto?trusted=1",
 		},
 	}
 }
 
-// Ops install. A boot loader that cannot be written is a failure.
+// Ops install the system. A boot loader that cannot be written is a failure.
 func Ops(o Options) []engine.Op {
 	shown := o.Toplevel
 	if !isStorePath(shown) {
-		shown = unknown // a link that is there now is of an earlier install
+		shown = unknown // a link that exists now is of an earlier install
 	}
 	return []engine.Op{engine.Later(install(o, shown), func() (sys.Cmd, error) {
 		toplevel, err := o.toplevel()
@@ -44,8 +42,8 @@ func Ops(o Options) []engine.Op {
 	}).Doing("nixos-install")}
 }
 
-// toplevel follows the out-link. A store path is taken as it is: it lives in
-// the target's store, not in this machine's.
+// toplevel follows the out-link. It returns a store path as it is, because that is in the
+// target's store, not in this machine's.
 func (o Options) toplevel() (string, error) {
 	if isStorePath(o.Toplevel) {
 		return o.Toplevel, nil

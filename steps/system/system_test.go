@@ -30,7 +30,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// What an earlier install has built says nothing of what this one will build.
+// The link of an earlier install does not show in the plan.
 func TestLinkIsFollowedWhenItIsThere(t *testing.T) {
 	o := Options{Toplevel: filepath.Join(t.TempDir(), "toplevel"), Root: "/mnt"}
 	for _, there := range []bool{false, true} {

@@ -1,4 +1,4 @@
-// Package gate is the last look before the first write.
+// Package gate makes the last checks before the first write.
 package gate
 
 import (
@@ -14,25 +14,23 @@ import (
 // Options says which disk was confirmed.
 type Options struct {
 	Disk block.Identity
-	// Refusal tells why a disk may not be written to now, or is empty.
+	// Refusal returns why a disk may not be written to, or an empty string.
 	Refusal func(inv *block.Inventory, path string) string
-	// Hold opens the disk exclusively, and tells what it says of itself. It is
-	// (*block.Held).Take but in tests.
+	// Hold opens the disk exclusively and returns what the device says of itself. It
+	// is (*block.Held).Take, except in tests.
 	Hold func(ctx context.Context, path string) (block.Facts, error)
-	// Read reads here and there of the disk that is held. It is
-	// (*block.Held).Sample but in tests.
+	// Read reads samples of the held disk. It is (*block.Held).Sample, except in tests.
 	Read func(ctx context.Context) error
 	Root string // where /proc, /sys and /dev are; empty is "/"
-	// RunDir must have MinRun bytes for the journal and the logs: the source
-	// has come there since that was looked at first. Empty: none are kept.
+	// RunDir must have MinRun bytes for the journal and the logs. Preflight checked
+	// that too, but the source has been stored there since. Empty: no check.
 	RunDir string
 	MinRun int64
 }
 
-// Ops open the disk exclusively, and identify it again by the open descriptor. If
-// it is not the very disk that was confirmed, or something uses it by now, the
-// plan stops here. They look while the disk is held, so nothing can change
-// between the look and the first write.
+// Ops open the disk exclusively and identify it again by the open descriptor. They fail
+// if it is not the confirmed disk, or if it is in use. The disk is held while they
+// check, so nothing can change between the check and the first write.
 func Ops(o Options) []engine.Op {
 	ops := []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
 	if o.RunDir != "" {
@@ -46,42 +44,42 @@ func (o Options) hold(ctx context.Context, s sys.System) error {
 	facts, notHeld := o.Hold(ctx, o.Disk.Path)
 	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
-		return stop("`lsblk` shows what is wrong; nothing was written", "the disks cannot be looked at again: %w", err)
+		return stop("see what `lsblk` reports; nothing was written", "cannot read the list of disks again: %w", err)
 	}
 	dev, err := inv.Find(o.Disk)
 	if err != nil {
-		return stop("look at the disks again, and confirm the disk once more", "the confirmed disk is not found again: %w", err)
+		return stop("look at the disks again, and confirm the disk once more", "cannot find the confirmed disk again: %w", err)
 	}
 	if dev.Path != o.Disk.Path {
 		return stop("look at the disks again, and confirm the disk once more", "%s is now %s", o.Disk.Path, dev.Path)
 	}
 	if why := o.Refusal(inv, dev.Path); why != "" {
-		return stop("unmount and close what is on the disk, and start over", "%s cannot be written to: %s", dev.Path, why)
+		return stop("unmount and close everything on the disk, then start over", "%s cannot be written to: %s", dev.Path, why)
 	}
-	// Only now: what the survey says of a disk in use says more.
+	// After the survey, which says more about a disk in use.
 	if notHeld != nil {
-		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "holding "+dev.Path)
+		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "opening "+dev.Path+" exclusively")
 	}
 	if why := facts.Differ(dev); why != "" {
 		return stop("look at the disks again, and confirm the disk once more", "%s", why)
 	}
 	if err := o.Read(ctx); err != nil {
-		return sys.WithHint(err, sys.CodeGate, "the disk is failing, or its cable: `dmesg` says more; take another disk", dev.Path+" cannot be read")
+		return sys.WithHint(err, sys.CodeGate, "the disk or its cable is failing: see `dmesg`, and use another disk", dev.Path+" cannot be read")
 	}
-	s.Log(fmt.Sprintf("%s (device %s) is the disk that was confirmed, nothing uses it, and it is held", o.Disk.Path, facts.DevNo))
+	s.Log(fmt.Sprintf("%s (device %s) is the confirmed disk; it is not in use, and is now held", o.Disk.Path, facts.DevNo))
 	return nil
 }
 
-// room looks for that of the journal and the logs. Without them, an install
-// would fail after the first write.
+// room verifies that the journal and the logs have room. Without it, the install would
+// fail after the first write.
 func (o Options) room() error {
 	free, err := sys.Free(o.RunDir)
 	if err != nil {
 		return sys.WithHint(err, sys.CodeMachine, "this needs a writable "+o.RunDir, o.RunDir)
 	}
 	if free < o.MinRun {
-		return sys.Faultf(sys.CodeMachine, "add memory, or remove what fills it",
-			"only %d MiB are left in %s, the journal and the logs need %d MiB", free>>20, o.RunDir, o.MinRun>>20)
+		return sys.Faultf(sys.CodeMachine, "add memory, or delete files there",
+			"%s has %d MiB left; the journal and the logs need %d MiB", o.RunDir, free>>20, o.MinRun>>20)
 	}
 	return nil
 }

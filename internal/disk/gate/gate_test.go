@@ -14,8 +14,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// lsblk is the inventory of one disk, whose path is that of a file: that opens
-// exclusively as a disk does that nothing uses.
+// lsblk is the inventory of one disk. Its path is that of a file, which opens
+// exclusively like a disk that is not in use.
 func lsblk(t *testing.T, path string, change map[string]any) string {
 	t.Helper()
 	disk := map[string]any{
@@ -48,7 +48,7 @@ func confirmed(path string) Options {
 	}
 }
 
-// opens makes the open disk tell something else than the survey.
+// opens makes the open disk differ from the survey.
 func opens(change func(*block.Facts)) func(*Options) {
 	return func(o *Options) {
 		hold := o.Hold
@@ -68,7 +68,7 @@ func TestGate(t *testing.T) {
 		bad     string
 	}{
 		{name: "the very disk"},
-		{name: "gone", change: map[string]any{"path": "/dev/other", "serial": "S2"}, bad: "is not found again"},
+		{name: "gone", change: map[string]any{"path": "/dev/other", "serial": "S2"}, bad: "cannot find the confirmed disk again"},
 		{name: "another disk at its path", change: map[string]any{"serial": "S2"}, bad: "serial number was S1 and is S2"},
 		{name: "another WWN", change: map[string]any{"wwn": "eui.2"}, bad: "WWN"},
 		{name: "another size", change: map[string]any{"size": 1 << 30}, bad: "size"},
@@ -106,7 +106,7 @@ func TestGate(t *testing.T) {
 			f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, c.change))
 			err := enginetest.Check(t.Context(), f, Ops(o)...)
 			if c.bad == "" {
-				if err != nil || asked != path || !strings.Contains(strings.Join(f.Logged, "\n"), path+" (device 259:7) is the disk that was confirmed") {
+				if err != nil || asked != path || !strings.Contains(strings.Join(f.Logged, "\n"), path+" (device 259:7) is the confirmed disk") {
 					t.Errorf("%v, asked for %q, logged %q", err, asked, f.Logged)
 				}
 			} else {
@@ -134,7 +134,7 @@ func TestDiskThatCannotBeOpened(t *testing.T) {
 	isShut(t, enginetest.Check(t.Context(), f, Ops(confirmed(path))...), "no such file")
 }
 
-// A gate that cannot look is shut.
+// A gate that cannot survey the disks stops the plan.
 func TestDisksThatCannotBeListed(t *testing.T) {
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Fails(1, "no sysfs")
@@ -151,7 +151,7 @@ func TestActionsNameTheDisk(t *testing.T) {
 	}
 }
 
-// What the source has left no room for fails here, and not after the write.
+// A source that left too little room fails here, before the first write.
 func TestNoRoomForTheJournal(t *testing.T) {
 	for _, c := range []struct {
 		dir string
@@ -159,7 +159,7 @@ func TestNoRoomForTheJournal(t *testing.T) {
 		bad string
 	}{
 		{t.TempDir(), 1, ""},
-		{t.TempDir(), 1 << 60, "MiB are left in"},
+		{t.TempDir(), 1 << 60, "MiB left"},
 		{filepath.Join(t.TempDir(), "gone"), 1, "no such file"},
 	} {
 		path := filepath.Join(t.TempDir(), "disk")
