@@ -76,8 +76,8 @@ func (b *builder) list(commands []string) []entry {
 		clone, build = 2, 50
 	}
 	return []entry{
-		{true, stepPreflight, check, 0, "check the machine", preflightOps(b.preflight(commands))},
-		{withVM, stepVM, check, 0, "verify that a virtual machine can be started", []engine.Op{engine.Whole(b.vm(), vm.ReadyActions, vm.Ready)}},
+		{true, stepPreflight, check, 0, "check the machine", preflight.Ops(b.preflight(commands))},
+		{withVM, stepVM, check, 0, "verify that a virtual machine can be started", vm.ReadyOps(b.vm())},
 		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container that an earlier install made", encrypt.TryOps(b.luks())},
 		{b.unstarted, stepUnstarted, check, 0, "verify that the system on the disk was never started", mount.UnstartedOps(b.part(2))},
 		{true, stepSource, check, clone, "bring the config repo to memory, and verify that there is a system to install", source.Ops(b.source())},
@@ -100,8 +100,8 @@ func (b *builder) list(commands []string) []entry {
 		{b.a.DeployKey != nil && b.h.TargetUser != "", stepSSHKey, write, 0, "give the deploy key to " + b.h.TargetUser, sshkey.Ops(b.sshKey())},
 
 		{true, stepOpened, prove, 0, "prove that the host's secrets open on the target", []engine.Op{engine.Whole(b.opened(), agecheck.InstalledActions, agecheck.Installed)}},
-		{true, stepBootProof, prove, 20, "prove what the firmware will start", []engine.Op{engine.Whole(b.proof(), bootproof.Actions, bootproof.Run)}},
-		{withVM, stepBootVM, prove, 60, "start the disk in a virtual machine that writes nothing to it", []engine.Op{engine.Whole(b.vm(), vm.Actions, vm.Run)}},
+		{true, stepBootProof, prove, 20, "prove what the firmware will start", bootproof.Ops(b.proof())},
+		{withVM, stepBootVM, prove, 60, "start the disk in a virtual machine that writes nothing to it", vm.Ops(b.vm())},
 		{true, stepFinish, write, 0, "save the logs and unmount", append(finish.Ops(b.finish()), b.powerOps()...)},
 	}
 }
@@ -144,10 +144,6 @@ func commands(list []engine.Step) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-func preflightOps(o preflight.Options) []engine.Op {
-	return []engine.Op{engine.Whole(o, preflight.Actions, preflight.Run)}
 }
 
 // outLink is the link that nix makes to the system that it built.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
@@ -119,9 +118,5 @@ func (p *proof) text(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if f.Size() > bls.MaxFile {
-		return "", fmt.Errorf("%s has %d bytes; the limit is %d", name, f.Size(), bls.MaxFile)
-	}
-	b, err := io.ReadAll(f)
-	return string(b), err
+	return readText(name, f)
 }

@@ -29,6 +29,6 @@ func Plan(r Request, paths engine.Paths) *engine.Task {
 		Dir: filepath.Join(paths.Dir, "vm"), Live: "/", Accel: r.Accel, Limit: r.Limit,
 	}
 	return engine.NewTask("starting "+r.Disk+" in a virtual machine",
-		engine.NewStep("vm", "verify that a virtual machine can be started", engine.Check, engine.Whole(o, vm.ReadyActions, vm.Ready)),
-		engine.NewStep("bootvm", "start the disk in a virtual machine that writes nothing to it", engine.Prove, engine.Whole(o, vm.Actions, vm.Run)))
+		engine.NewStep("vm", "verify that a virtual machine can be started", engine.Check, vm.ReadyOps(o)...),
+		engine.NewStep("bootvm", "start the disk in a virtual machine that writes nothing to it", engine.Prove, vm.Ops(o)...))
 }
