@@ -1,7 +1,6 @@
 package flash
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/sys"
 )
 
 // disk is an open block device. Reads and writes go past the page cache, so that
@@ -50,23 +48,6 @@ func openDisk(path string) (*disk, error) {
 }
 
 func (d *disk) fd() int { return int(d.Fd()) }
-
-// identify makes sure that the held disk is the confirmed one.
-func identify(ctx context.Context, s sys.System, h *block.Held, id block.Identity) error {
-	const hint = "look at the disks again and confirm again; nothing was written"
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
-		return err
-	}
-	found, err := inv.Find(id)
-	if err != nil {
-		return sys.Faultf(sys.CodeGate, hint, "%w", err)
-	}
-	if why := h.Facts().Differ(found); why != "" {
-		return sys.Faultf(sys.CodeGate, hint, "%s", why)
-	}
-	return nil
-}
 
 // sysfs is a file of the device in sysfs.
 func (d *disk) sysfs(name string) string {
