@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
@@ -108,12 +108,9 @@ type fsLine struct {
 	options          []string
 }
 
-// device matches what names a block device in fstab(5).
-var device = regexp.MustCompile(`^(/dev/|(PART)?(LABEL|UUID)=)`)
-
 // onDevice reports whether it needs a block device.
 func (l fsLine) onDevice() bool {
-	return device.MatchString(l.spec) && !slices.Contains(l.options, "bind")
+	return facts.Refer(l.spec).Kind != facts.NotDevice && !slices.Contains(l.options, "bind")
 }
 
 // optional reports whether the system starts without it (systemd.mount(5)).
@@ -152,23 +149,8 @@ func parseFstab(text string) []fsLine {
 	return lines
 }
 
-// Replacers for the octal escapes of fstab(5), and for those of udev's links.
-var (
-	unescape  = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	unescaped = strings.NewReplacer(`\x20`, " ", `\x2f`, "/", `\x5c`, `\`)
-)
-
-// tags are the ways to name a device by its contents (mount(8), udev's
-// 60-persistent-storage.rules).
-var tags = []struct {
-	tag, dir string
-	of       func(block.Device) string
-}{
-	{"LABEL=", "/dev/disk/by-label/", func(d block.Device) string { return d.Label }},
-	{"UUID=", "/dev/disk/by-uuid/", func(d block.Device) string { return d.UUID }},
-	{"PARTLABEL=", "/dev/disk/by-partlabel/", func(d block.Device) string { return d.PartLabel }},
-	{"PARTUUID=", "/dev/disk/by-partuuid/", func(d block.Device) string { return d.PartUUID }},
-}
+// unescape resolves the octal escapes of fstab(5).
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 // every lists each attached device once, partitions and mappers included. It
 // leaves out other paths to the disk that has the ESP.
@@ -194,20 +176,23 @@ func every(inv *block.Inventory, esp string) []block.Device {
 
 // find lists the devices that a spec of root= or fstab names.
 func find(devices []block.Device, spec string) []block.Device {
-	match := func(d block.Device) bool { return d.Is(spec) }
-	for _, t := range tags {
-		value, ok := strings.CutPrefix(spec, t.tag)
-		if link, isLink := strings.CutPrefix(spec, t.dir); isLink {
-			value, ok = unescaped.Replace(link), true
+	ref := facts.Refer(spec)
+	match := func(d block.Device) bool {
+		switch ref.Kind {
+		case facts.ByLabel:
+			return d.Label == ref.Name
+		case facts.ByPartLabel:
+			return d.PartLabel == ref.Name
+		case facts.ByUUID:
+			return strings.EqualFold(d.UUID, ref.Name)
+		case facts.ByPartUUID:
+			return strings.EqualFold(d.PartUUID, ref.Name)
 		}
-		if value = strings.Trim(value, `"`); ok && value != "" {
-			isID := t.tag == "UUID=" || t.tag == "PARTUUID="
-			match = func(d block.Device) bool { return t.of(d) == value || isID && strings.EqualFold(t.of(d), value) }
-		}
+		return d.Is(spec)
 	}
 	var found []block.Device
 	for _, d := range devices {
-		if match(d) {
+		if ref.Name != "" && match(d) {
 			found = append(found, d)
 		}
 	}
