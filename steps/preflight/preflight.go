@@ -144,28 +144,16 @@ func (o Options) commands(context.Context) (string, error) {
 	return fmt.Sprintf("all %d commands found", len(o.Commands)), nil
 }
 
-// memory reads MemTotal, in KiB (proc_meminfo(5)).
 func (o Options) memory(context.Context) (string, error) {
-	data, err := os.ReadFile(filepath.Join(o.FS, "proc/meminfo"))
+	total, err := sys.MemTotal(o.FS)
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(string(data)) {
-		rest, ok := strings.CutPrefix(line, "MemTotal:")
-		if !ok {
-			continue
-		}
-		kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-		if err != nil {
-			return "", err
-		}
-		if kib<<10 < o.MinMemory {
-			return "", unfit("add memory: it holds the clone and the evaluation",
-				"too little memory: %d MiB; the installer needs %d MiB", kib>>10, o.MinMemory>>20)
-		}
-		return fmt.Sprintf("%d MiB of memory", kib>>10), nil
+	if total < o.MinMemory {
+		return "", unfit("add memory: it holds the clone and the evaluation",
+			"too little memory: %d MiB; the installer needs %d MiB", total>>20, o.MinMemory>>20)
 	}
-	return "", errors.New("no MemTotal in /proc/meminfo")
+	return fmt.Sprintf("%d MiB of memory", total>>20), nil
 }
 
 func (o Options) size(context.Context) (string, error) {

@@ -2,7 +2,6 @@ package flash
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,22 +28,6 @@ func held(h *block.Held) (*disk, error) {
 		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT)
 	}
 	return &disk{File: f, size: h.Facts().Size, sector: h.Facts().LogicalSector}, err
-}
-
-// openDisk opens a disk for reading.
-func openDisk(path string) (*disk, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
-	if err != nil {
-		return nil, block.OpenFault(path, err)
-	}
-	d := &disk{File: f}
-	if d.size, err = f.Seek(0, io.SeekEnd); err == nil {
-		d.sector, err = unix.IoctlGetInt(d.fd(), unix.BLKSSZGET)
-	}
-	if err != nil {
-		return nil, errors.Join(block.OpenFault(path, err), f.Close())
-	}
-	return d, nil
 }
 
 func (d *disk) fd() int { return int(d.Fd()) }

@@ -324,7 +324,7 @@ func TestNothingWritten(t *testing.T) {
 		words string
 	}{
 		{"too large", pattern(9 << 20), id, "", sys.CodeMachine, "does not fit"},
-		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when unpacked"},
+		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "unpacked, it has more than"},
 		{"cut short", packed[:len(packed)-8], id, "", sys.CodeSource, "unexpected EOF"},
 		{"flipped", flipped, id, "", sys.CodeSource, "reading "},
 		{"wrong checksum", good, id, strings.Repeat("0", 64), sys.CodeSource, "the list says 0000"},

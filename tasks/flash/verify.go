@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,10 +35,12 @@ func (j *job) verifyOps() []engine.Op {
 func (j *job) verify(ctx context.Context, s sys.System) (err error) {
 	d, c, start := j.disk, j.content, time.Now()
 	if j.VerifyOnly {
-		if d, err = openDisk(j.id.Path); err != nil {
-			return err
+		f, err := os.OpenFile(j.id.Path, os.O_RDONLY|unix.O_DIRECT, 0)
+		if err != nil {
+			return block.OpenFault(j.id.Path, err)
 		}
-		defer d.Close()
+		defer f.Close()
+		d = &disk{File: f, size: j.id.Size, sector: j.id.LogicalSector}
 	}
 	if err = d.compare(ctx, s, c); err == nil && !j.VerifyOnly {
 		err = d.tailIsBlank(c.size)
