@@ -47,7 +47,7 @@ func (m *iwd) runs(ctx context.Context) bool {
 		if i.Kind != Wireless {
 			continue
 		}
-		if _, err := m.s.Output(ctx, iwctl("see if iwd runs", "station", i.Name, "show")); err == nil {
+		if _, err := m.s.Output(ctx, iwctl("check whether iwd runs", "station", i.Name, "show")); err == nil {
 			m.device = i.Name
 			return true
 		}
@@ -68,7 +68,7 @@ func (m *iwd) Scan(ctx context.Context) ([]AccessPoint, error) {
 		m.s.Log(err.Error())
 	}
 	for began := time.Now(); time.Since(began) < scanTime; {
-		out, err := m.s.Output(ctx, iwctl("see if the scan goes on", "station", m.device, "show"))
+		out, err := m.s.Output(ctx, iwctl("check whether the scan has ended", "station", m.device, "show"))
 		if err != nil || !scanning(string(out)) {
 			break
 		}

@@ -30,7 +30,7 @@ func nmcli(does string, args ...string) sys.Cmd {
 func (m *networkManager) Name() string { return "NetworkManager" }
 
 func (m *networkManager) runs(ctx context.Context) bool {
-	c := nmcli("see if NetworkManager runs", "--fields", "RUNNING", "general", "status")
+	c := nmcli("check whether NetworkManager runs", "--fields", "RUNNING", "general", "status")
 	c.Quiet = true
 	out, err := m.s.Output(ctx, c)
 	return err == nil && strings.TrimSpace(string(out)) == "running"

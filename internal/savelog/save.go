@@ -72,7 +72,7 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 			return "", saveFault(ctx, err, o.Place)
 		}
 	}
-	inside, err := copyAll(ctx, o, at, sizes)
+	inside, err := copyAll(o, at, sizes)
 	if err == nil {
 		// The files are synced already; this syncs the folders.
 		err = s.Run(ctx, sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", at}})
@@ -107,7 +107,7 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 		}
 	}()
 	for _, name := range o.Files {
-		n, found, err := inspectFile(ctx, name, all)
+		n, found, err := inspectFile(name, all)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -122,18 +122,18 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 	return sizes, nil
 }
 
-func inspectFile(ctx context.Context, name string, forms [][]byte) (size int64, found bool, err error) {
+func inspectFile(name string, forms [][]byte) (size int64, found bool, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, false, err
 	}
 	defer f.Close()
-	return scan(reader{ctx, f}, forms)
+	return scan(f, forms)
 }
 
 // copyAll makes the folder below at and copies the files into it. If that fails,
 // it removes the folder. os.Root keeps links on the place from leading outside.
-func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (inside string, err error) {
+func copyAll(o SaveOptions, at string, sizes []int64) (inside string, err error) {
 	root, err := os.OpenRoot(at)
 	if err != nil {
 		return "", err
@@ -147,7 +147,7 @@ func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (insi
 		return "", err
 	}
 	for i, name := range o.Files {
-		if err := copyFile(ctx, root, name, path.Join(inside, filepath.Base(name)), sizes[i]); err != nil {
+		if err := copyFile(root, name, path.Join(inside, filepath.Base(name)), sizes[i]); err != nil {
 			return "", errors.Join(err, root.RemoveAll(inside))
 		}
 	}
@@ -168,7 +168,7 @@ func fresh(root *os.Root, name string) (string, error) {
 	}
 }
 
-func copyFile(ctx context.Context, root *os.Root, from, to string, size int64) error {
+func copyFile(root *os.Root, from, to string, size int64) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -178,21 +178,8 @@ func copyFile(ctx context.Context, root *os.Root, from, to string, size int64) e
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(out, reader{ctx, in}, size)
+	_, err = io.CopyN(out, in, size)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-// reader stops when the context ends.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.Reader.Read(p)
 }
 
 func saveFault(ctx context.Context, err error, p Place) error {

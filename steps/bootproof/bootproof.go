@@ -27,13 +27,12 @@ type Options struct {
 	Firmware  string // where /sys is, for the firmware's boot menu; empty: ignore the menu
 	RootFS    string // device of the root file system, the mapper if encrypted
 	RootLabel string
-	// LUKS is the container's partition, empty if there is none.
-	LUKS       string
-	LUKSLabel  string
-	Mapper     string // the container's name in /dev/mapper
-	Passphrase []byte
-	// RecoveryKey is nil if there is none.
-	RecoveryKey []byte
+	// LUKS is the container's partition; empty: the disk is not encrypted.
+	LUKS        string
+	LUKSLabel   string
+	Mapper      string // the container's name in /dev/mapper
+	Passphrase  []byte
+	RecoveryKey []byte // may be nil
 	// Learned returns what the steps before this one found out.
 	Learned func() Learned
 	// DropCaches is the kernel's drop_caches file (proc_sys_vm(5)), so that

@@ -325,9 +325,9 @@ func TestShown(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		told, err := json.Marshal(actions)
-		if err != nil || strings.Contains(string(told), "horse") || !strings.Contains(string(told), "look at the boot entries") {
-			t.Errorf("%s, %v", told, err)
+		text, err := json.Marshal(actions)
+		if err != nil || strings.Contains(string(text), "horse") || !strings.Contains(string(text), "look at the boot entries") {
+			t.Errorf("%s, %v", text, err)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 // others names the other programs at the removable path.
 func (p *proof) others() string {
 	var names []string
-	found, _ := p.esp.ReadDir("EFI/BOOT") // an absent folder has none
+	found, _ := p.esp.ReadDir("EFI/BOOT") // without the folder, none
 	for _, f := range found {
 		names = append(names, sys.Clean(f.Name))
 	}

@@ -118,7 +118,7 @@ func (j *job) readOps() []engine.Op {
 		compare = "compare its SHA-256 with " + j.want.Sum + " (" + j.want.From + ")"
 	}
 	return []engine.Op{
-		engine.Do(read+" and see that it fits on the disk", func(ctx context.Context, s sys.System) (err error) {
+		engine.Do(read+" and check that it fits on the disk", func(ctx context.Context, s sys.System) (err error) {
 			j.content, err = j.Image.read(ctx, s, j.id.Size)
 			return err
 		}),

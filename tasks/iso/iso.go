@@ -25,10 +25,10 @@ type Options struct {
 	OutLink string // symbolic link to nix's output, absolute
 }
 
-// Attribute is the flake's output to build.
-func (o Options) Attribute() string { return o.Host + "InstallerIso" }
+func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Host + suffix }
 
-func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
+// suffix is what follows a host's name in the flake's output.
+const suffix = "InstallerIso"
 
 func (o Options) nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
@@ -73,7 +73,7 @@ func (o Options) run(ctx context.Context, s sys.System) error {
 func (o Options) next(ctx context.Context, s sys.System) error {
 	image, size, err := find(o.OutLink)
 	if err != nil {
-		return sys.Faultf(sys.CodeSource, fmt.Sprintf("set packages.%s to the output of mkInstallers for the host, or to config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
+		return sys.Faultf(sys.CodeSource, "set packages."+o.Host+suffix+" to the output of mkInstallers for the host, or to config.system.build.isoImage", "nix built no ISO: %w", err)
 	}
 	s.Log(fmt.Sprintf("%s (%s)", image, block.FormatSize(size)))
 	key, err := o.deployKey(ctx, s)

@@ -89,7 +89,7 @@ func (o Options) installers(ctx context.Context, s sys.System) []string {
 		return nil // the log has nix's reason
 	}
 	for _, name := range names {
-		if host, ok := strings.CutSuffix(name, "InstallerIso"); ok {
+		if host, ok := strings.CutSuffix(name, suffix); ok {
 			hosts = append(hosts, host)
 		}
 	}
