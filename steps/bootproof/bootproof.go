@@ -24,7 +24,7 @@ type Options struct {
 	ESP       string // device of the ESP
 	ESPLabel  string
 	ESPGUID   string // PARTUUID of the ESP
-	Firmware  string // where /sys is, for the firmware's boot menu; empty: ignore the menu
+	Firmware  string // where /sys is, for the firmware's boot menu
 	RootFS    string // device of the root file system, the mapper if encrypted
 	RootLabel string
 	// LUKS is the container's partition; empty: the disk is not encrypted.
@@ -60,14 +60,14 @@ type Learned struct {
 type check struct {
 	name string // in a few words: "the loader"
 	hint string // what to do if it fails
+	// ready reports whether the earlier checks found what this one needs. Nil: it
+	// needs nothing.
+	ready func() bool
 	// prove returns what it proved, in words, or why the link is broken. An
 	// empty text means that there was nothing to prove.
 	prove func(ctx context.Context, s sys.System) (saw string, err error)
 	runs  []sys.Cmd // for the dry run
 }
-
-// errSkipped: the check needs the result of an earlier one that failed.
-var errSkipped = errors.New("skipped")
 
 // Ops write everything to the disk and make every check on what it returns.
 func Ops(o Options) []engine.Op {
@@ -101,12 +101,14 @@ func prove(ctx context.Context, s sys.System, list []check) error {
 	}
 	for i, c := range list {
 		progress(i, c.name)
+		if c.ready != nil && !c.ready() {
+			s.Log("skipped, because an earlier check failed: " + c.name)
+			continue
+		}
 		saw, err := c.prove(ctx, s)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, errSkipped):
-			s.Log("skipped, because an earlier check failed: " + c.name)
 		case err != nil:
 			for line := range strings.SplitSeq(err.Error(), "\n") {
 				s.Log("not proven: " + c.name + ": " + line)

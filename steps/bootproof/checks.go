@@ -61,14 +61,15 @@ const (
 // checks are all links of the chain, in boot order.
 func (p *proof) checks() []check {
 	o := p.o
+	hasESP, hasEntry := func() bool { return p.esp != nil }, func() bool { return p.entry != nil }
 	list := []check{
 		{name: "the mount of the ESP", hint: "mount nothing else at /boot: see extraPostMountCommands", prove: p.espIsMounted},
 		{name: "the ESP itself", hint: hintDisk, prove: p.openESP},
-		{name: "the firmware's boot menu", hint: hintLoader, prove: p.firmware},
-		{name: "the loader", hint: hintLoader, prove: p.loader},
-		{name: "the boot entries", hint: hintLoader, prove: p.menu},
-		{name: "kernel and initrd", hint: hintLoader, prove: p.kernel},
-		{name: "init", hint: hintLoader, prove: p.init},
+		{name: "the firmware's boot menu", hint: hintLoader, ready: hasESP, prove: p.firmware},
+		{name: "the loader", hint: hintLoader, ready: hasESP, prove: p.loader},
+		{name: "the boot entries", hint: hintLoader, ready: hasESP, prove: p.menu},
+		{name: "kernel and initrd", hint: hintLoader, ready: hasEntry, prove: p.kernel},
+		{name: "init", hint: hintLoader, ready: hasEntry, prove: p.init},
 		labelCheck(o.ESP, "vfat", o.ESPLabel),
 		labelCheck(o.RootFS, "ext4", o.RootLabel),
 		{name: "where the system looks for its root", hint: hintLabels, prove: p.mounts},

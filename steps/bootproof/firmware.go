@@ -21,12 +21,6 @@ import (
 // name a good program. If another entry comes first, that is only a warning:
 // many firmwares keep an order of their own, and the operator can choose.
 func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
-	switch {
-	case p.o.Firmware == "":
-		return "", nil
-	case p.esp == nil:
-		return "", errSkipped
-	}
 	boot, err := efi.Read(p.o.Firmware)
 	if err != nil {
 		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
@@ -68,7 +62,7 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 // firmware.
 func (p *proof) arch() string {
 	size, _ := os.ReadFile(filepath.Join(p.o.Firmware, "sys/firmware/efi/fw_platform_size")) // without the file they are the same
-	if p.o.Firmware != "" && efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
+	if efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
 		return "386"
 	}
 	return efi.Arch
@@ -77,9 +71,6 @@ func (p *proof) arch() string {
 // loader checks the program at the removable path, which the firmware starts
 // without an entry. With an entry, the loader may be elsewhere.
 func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
-	if p.esp == nil {
-		return "", errSkipped
-	}
 	name := efi.Removable(p.arch())
 	i, err := p.program(name)
 	if errors.Is(err, fs.ErrNotExist) && p.byMenu != nil {

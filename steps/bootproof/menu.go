@@ -14,9 +14,6 @@ import (
 
 // menu finds the entry that starts if no key is pressed.
 func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
-	if p.esp == nil {
-		return "", errSkipped
-	}
 	if _, err := p.esp.ReadDir("loader"); errors.Is(err, fs.ErrNotExist) {
 		return p.otherMenu(s)
 	}

@@ -18,9 +18,6 @@ import (
 // init follows init= into the target's store: it must exist, and belong to the
 // installed system.
 func (p *proof) init(context.Context, sys.System) (string, error) {
-	if p.entry == nil {
-		return "", errSkipped
-	}
 	init := bls.Param(p.line, "init")
 	if init == "" {
 		return "", fmt.Errorf("entry %s has no init= on its command line", p.entry.File)
