@@ -32,15 +32,6 @@ func held(h *block.Held) (*disk, error) {
 
 func (d *disk) fd() int { return int(d.Fd()) }
 
-// sysfs is a file of the device in sysfs.
-func (d *disk) sysfs(name string) string {
-	var st unix.Stat_t
-	if err := unix.Fstat(d.fd(), &st); err != nil {
-		return ""
-	}
-	return filepath.Join("/sys/dev/block", block.MajorMinor(st.Rdev), name)
-}
-
 // Requests of ioctl(2) that x/sys does not have (linux/cdrom.h,
 // scsi/scsi_ioctl.h). Both work on every SCSI disk, including USB sticks.
 const (
@@ -53,14 +44,15 @@ const (
 //
 // A stick that is not marked removable ignores the second, and a desktop would
 // mount it as soon as it is released. So eject removes it from the bus, until it
-// is plugged in again.
-func (d *disk) eject() error {
+// is plugged in again. Number is its device number.
+func (d *disk) eject(number string) error {
+	sysfs := filepath.Join("/sys/dev/block", number)
 	_ = unix.IoctlSetInt(d.fd(), scsiDoorUnlock, 0) // not every device has a lock
 	err := unix.IoctlSetInt(d.fd(), cdromEject, 0)
-	if removable, _ := os.ReadFile(d.sysfs("removable")); string(removable) != "0\n" {
+	if removable, _ := os.ReadFile(filepath.Join(sysfs, "removable")); string(removable) != "0\n" {
 		return err
 	}
-	if e := os.WriteFile(d.sysfs("device/delete"), []byte("1"), 0o200); !errors.Is(e, fs.ErrNotExist) {
+	if e := os.WriteFile(filepath.Join(sysfs, "device/delete"), []byte("1"), 0o200); !errors.Is(e, fs.ErrNotExist) {
 		return e
 	}
 	return err // not a SCSI disk

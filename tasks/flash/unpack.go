@@ -43,7 +43,7 @@ func (i Image) open() (*source, error) {
 }
 
 func (s *source) close() {
-	s.ReadCloser.Close()
+	s.Close()
 	s.file.Close()
 }
 

@@ -62,7 +62,7 @@ func (j *job) verifyFault(err error) error {
 }
 
 func (j *job) eject(_ context.Context, s sys.System) error {
-	if err := j.disk.eject(); err != nil {
+	if err := j.disk.eject(j.held.Facts().DevNo); err != nil {
 		s.Log(fmt.Sprintf("%s cannot be ejected (%v)", j.id.Path, err))
 	}
 	s.Log(j.id.Path + " is done: pull it out")
