@@ -212,15 +212,14 @@ func (b *builder) proof() bootproof.Options {
 	o := bootproof.Options{
 		Root: Target, Toplevel: b.toplevel(), ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
-		OtherLoader: b.learned.contract.OtherLoader,
-	}
-	if b.a.System != "" {
-		o.Hashes = func() map[string]string { return b.learned.hashes }
+		Learned: func() bootproof.Learned {
+			host := &b.learned.contract
+			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.OtherLoader(), Hashes: b.learned.hashes}
+		},
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {
 		o.LUKS, o.LUKSLabel, o.Mapper = luks.Device, luks.Label, luks.Mapper
 		o.Passphrase, o.RecoveryKey = luks.Passphrase, luks.RecoveryKey
-		o.LUKSDevices = b.learned.contract.LUKSDevices
 	}
 	return o
 }

@@ -166,7 +166,7 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	m.mu.Lock()
 	target := m.disk
 	m.mu.Unlock()
-	return savelog.Places(ctx, m.sys, savelog.Options{Target: target})
+	return savelog.Places(ctx, m.sys, "/", target)
 }
 
 // Start is EngineProcess.Start and keeps the secrets until PutAway, so that SaveLog can

@@ -75,8 +75,8 @@ func (b *builder) list(commands []string) []entry {
 		clone, build = 2, 50
 	}
 	return []entry{
-		{true, stepPreflight, check, 0, "check the machine", []engine.Op{engine.Whole(b.preflight(commands), preflight.Actions, preflight.Run)}},
-		{withVM, stepVM, check, 0, "verify that a virtual machine can start", []engine.Op{engine.Whole(b.vm(), vm.ReadyActions, vm.Ready)}},
+		{true, stepPreflight, check, 0, "check the machine", preflight.Ops(b.preflight(commands))},
+		{withVM, stepVM, check, 0, "verify that a virtual machine can start", vm.ReadyOps(b.vm())},
 		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container of the unfinished install", encrypt.TryOps(b.luks())},
 		{b.unstarted, stepUnstarted, check, 0, "verify that the system on the disk was never started", mount.UnstartedOps(b.part(2))},
 		{true, stepSource, check, clone, "get the config repo, and verify that there is a system to install", source.Ops(b.source())},
@@ -99,8 +99,8 @@ func (b *builder) list(commands []string) []entry {
 		{b.a.DeployKey != nil && b.h.TargetUser != "", stepSSHKey, write, 0, "give the deploy key to " + b.h.TargetUser, sshkey.Ops(b.sshKey())},
 
 		{true, stepOpened, prove, 0, "prove that the host's secrets decrypt on the target", []engine.Op{engine.Whole(b.opened(), agecheck.InstalledActions, agecheck.Installed)}},
-		{true, stepBootProof, prove, 20, "prove that the firmware will boot the system", []engine.Op{engine.Whole(b.proof(), bootproof.Actions, bootproof.Run)}},
-		{withVM, stepBootVM, prove, 60, "boot the disk in a virtual machine, read-only", []engine.Op{engine.Whole(b.vm(), vm.Actions, vm.Run)}},
+		{true, stepBootProof, prove, 20, "prove that the firmware will boot the system", bootproof.Ops(b.proof())},
+		{withVM, stepBootVM, prove, 60, "boot the disk in a virtual machine, read-only", vm.Ops(b.vm())},
 		{true, stepFinish, write, 0, "save the logs and unmount", append(finish.Ops(b.finish()), b.powerOps()...)},
 	}
 }

@@ -100,7 +100,7 @@ func inTheWay(t *rapid.T, m *topology.Machine, root string, h hosts.Host) {
 	if h.LUKS.Enable {
 		o.Mapper = h.LUKS.MapperName
 	}
-	err := preflight.Run(context.Background(), m.System(m.Tops), o)
+	err := enginetest.Check(context.Background(), m.System(m.Tops), preflight.Ops(o)...)
 	for _, n := range m.All() {
 		if n.Mapper != "" && n.Mapper == o.Mapper && (err == nil || !strings.Contains(err.Error(), "a mapper is called "+o.Mapper)) {
 			t.Fatalf("%s is %s, and preflight says %v", n.Path, n.Name, err)

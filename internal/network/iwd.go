@@ -47,7 +47,7 @@ func (m *iwd) runs(ctx context.Context) bool {
 		if i.Kind != Wireless {
 			continue
 		}
-		if _, err := m.s.Output(ctx, iwctl("see if iwd runs", "station", i.Name, "show")); err == nil {
+		if _, err := m.s.Output(ctx, iwctl("check whether iwd runs", "station", i.Name, "show")); err == nil {
 			m.device = i.Name
 			return true
 		}
@@ -68,7 +68,7 @@ func (m *iwd) Scan(ctx context.Context) ([]AccessPoint, error) {
 		m.s.Log(err.Error())
 	}
 	for began := time.Now(); time.Since(began) < scanTime; {
-		out, err := m.s.Output(ctx, iwctl("see if the scan goes on", "station", m.device, "show"))
+		out, err := m.s.Output(ctx, iwctl("check whether the scan has ended", "station", m.device, "show"))
 		if err != nil || !scanning(string(out)) {
 			break
 		}
@@ -102,45 +102,31 @@ func scanning(out string) bool {
 // row is a line of iwctl's table (iwd: client/station.c,
 // ordered_networks_display): six columns for the margin and the mark of the
 // network in use, the name, blanks, its type, and the signal in hundredths of
-// dBm, or as one to four stars, some of them grey.
-var row = regexp.MustCompile(`^(?s)  (> |  )  (.+?) +(open|wep|psk|8021x|hotspot) +(-?[0-9]{1,6}|\*{1,4}) *$`)
+// dBm.
+var row = regexp.MustCompile(`^(?s)  (> |  )  (.+?) +(open|wep|psk|8021x|hotspot) +(-?[0-9]{1,6}) *$`)
 
 // parseIwctl reads the table of networks. It ignores other lines, and a name that
 // iwctl breaks over two lines.
 func parseIwctl(out string) []AccessPoint {
 	var all []AccessPoint
 	for line := range strings.SplitSeq(out, "\n") {
-		line = strings.TrimRight(line, "\r")
-		plain := colour.ReplaceAllString(line, "")
-		f := row.FindStringSubmatch(plain)
+		f := row.FindStringSubmatch(colour.ReplaceAllString(strings.TrimRight(line, "\r"), ""))
 		if f == nil {
 			continue
 		}
-		security := map[string]Security{"open": Open, "psk": WPA}
-		kind, ok := security[f[3]]
+		kind, ok := map[string]Security{"open": Open, "psk": WPA}[f[3]]
 		if !ok {
 			kind = Unsuitable
 		}
-		all = append(all, AccessPoint{SSID: f[2], InUse: f[1] == "> ", Security: kind, Signal: percent(f[4], line)})
+		hundredths, _ := strconv.Atoi(f[4]) // digits
+		all = append(all, AccessPoint{SSID: f[2], InUse: f[1] == "> ", Security: kind, Signal: percent(float64(hundredths) / 100)})
 	}
 	return merge(all)
 }
 
-// grey is how iwctl starts the stars that do not count.
-const grey = "\x1b[1;90m*"
-
-// percent turns a signal into percent: -50 dBm and more is 100, -100 dBm is 0.
-// Without rssi-dbms it is four stars; those before the grey ones count.
-func percent(signal, line string) int {
-	if hundredths, err := strconv.Atoi(signal); err == nil {
-		return int(math.Round(min(max(2*(float64(hundredths)/100+100), 0), 100)))
-	}
-	bright := line
-	if i := strings.LastIndex(line, grey); i >= 0 {
-		bright = line[:i]
-	}
-	bright = strings.TrimRight(colour.ReplaceAllString(bright, ""), " ")
-	return 25 * (len(bright) - len(strings.TrimRight(bright, "*")))
+// percent turns dBm into percent: -50 dBm and more is 100, -100 dBm is 0.
+func percent(dBm float64) int {
+	return int(math.Round(min(max(2*(dBm+100), 0), 100)))
 }
 
 // Connect implements Manager. The passphrase goes into iwd's own file, which only

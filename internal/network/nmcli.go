@@ -30,7 +30,7 @@ func nmcli(does string, args ...string) sys.Cmd {
 func (m *networkManager) Name() string { return "NetworkManager" }
 
 func (m *networkManager) runs(ctx context.Context) bool {
-	c := nmcli("see if NetworkManager runs", "--fields", "RUNNING", "general", "status")
+	c := nmcli("check whether NetworkManager runs", "--fields", "RUNNING", "general", "status")
 	c.Quiet = true
 	out, err := m.s.Output(ctx, c)
 	return err == nil && strings.TrimSpace(string(out)) == "running"
@@ -50,11 +50,12 @@ func (m *networkManager) Scan(ctx context.Context) ([]AccessPoint, error) {
 
 // parseNmcli reads IN-USE:SIGNAL:SECURITY:SSID-HEX (NetworkManager:
 // src/nmcli/devices.c, fill_output_access_point). The SSID comes in
-// hexadecimal because the readable form loses bytes. It ignores other lines.
+// hexadecimal because the readable form loses bytes. No value has a colon. It
+// ignores other lines.
 func parseNmcli(out string) []AccessPoint {
 	var all []AccessPoint
 	for line := range strings.Lines(out) {
-		f := fields(strings.TrimRight(line, "\r\n"))
+		f := strings.Split(strings.TrimRight(line, "\r\n"), ":")
 		if len(f) != 4 {
 			continue
 		}
@@ -87,26 +88,6 @@ func nmSecurity(s string) Security {
 		return Open
 	}
 	return Unsuitable
-}
-
-// fields splits a line of nmcli's terse output at colons. In a value, a backslash
-// precedes each colon and backslash.
-func fields(line string) []string {
-	var all []string
-	var value strings.Builder
-	for i := 0; i < len(line); i++ {
-		switch {
-		case line[i] == '\\' && i+1 < len(line):
-			i++
-			value.WriteByte(line[i])
-		case line[i] == ':':
-			all = append(all, value.String())
-			value.Reset()
-		default:
-			value.WriteByte(line[i])
-		}
-	}
-	return append(all, value.String())
 }
 
 // Connect implements Manager. The passphrase goes in on standard input, as a

@@ -47,67 +47,57 @@ func (r reacher) reach(ctx context.Context, hostport string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if f := r.nearby(); f != nil {
-		f.Err = err
-		return f
+	cause, hint := r.nearby()
+	if cause == "" {
+		cause, hint = remote(hostport, err)
 	}
-	return remote(hostport, err)
+	return &sys.Fault{Cause: cause, Hint: hint, Code: sys.CodeSource, Err: err}
 }
 
-// nearby says what is wrong with this machine's own network, or is nil.
-func (r reacher) nearby() *sys.Fault {
+// nearby says what is wrong with this machine's own network, or nothing.
+func (r reacher) nearby() (cause, hint string) {
 	all, err := r.state()
 	if err != nil {
-		return nil //nolint:nilerr // then the error of the attempt says it
+		return "", "" // then the error of the attempt says it
 	}
 	has := func(is func(Interface) bool) bool { return slices.ContainsFunc(all, is) }
 	switch {
 	case len(all) == 0:
-		return fault("no network interface was found",
-			"plug in a network adapter, or use a medium with a driver for this one")
+		return "no network interface was found", "plug in a network adapter, or use a medium with a driver for this one"
 	case !has(func(i Interface) bool { return i.Carrier }):
 		if has(func(i Interface) bool { return i.Kind == Wireless }) {
-			return fault("no network cable is connected and no Wi-Fi network is joined", "plug in a cable or join a Wi-Fi network")
+			return "no network cable is connected and no Wi-Fi network is joined", "plug in a cable or join a Wi-Fi network"
 		}
-		return fault("no network cable is connected", "plug in a cable, or try another port, cable or switch")
+		return "no network cable is connected", "plug in a cable, or try another port, cable or switch"
 	case !has(func(i Interface) bool { return len(i.Addresses) > 0 }):
-		return fault("this machine has no network address", "wait a moment; check that the router is on and assigns addresses (DHCP)")
+		return "this machine has no network address", "wait a moment; check that the router is on and assigns addresses (DHCP)"
 	case !r.route():
-		return fault("this machine has an address but no way out (no default route)",
-			"check that the router announces itself as the gateway, or set one: ip route add default via ADDRESS")
+		return "this machine has an address but no way out (no default route)",
+			"check that the router announces itself as the gateway, or set one: ip route add default via ADDRESS"
 	}
-	return nil
+	return "", ""
 }
 
 // remote says what is wrong on the way to the server.
-func remote(hostport string, err error) *sys.Fault {
+func remote(hostport string, err error) (cause, hint string) {
 	host, _, _ := net.SplitHostPort(hostport)
 	host, hostport = sys.Clean(host), sys.Clean(hostport)
-	of := func(cause, hint string) *sys.Fault {
-		f := fault(cause, hint)
-		f.Err = err
-		return f
-	}
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case isDNS && dns.IsNotFound:
-		return of("the name "+host+" is unknown", "check the spelling; in a private network, check its DNS server")
+		return "the name " + host + " is unknown", "check the spelling; in a private network, check its DNS server"
 	case isDNS:
-		return of("the name "+host+" could not be looked up: the DNS server does not answer",
-			"check /etc/resolv.conf and the router; a captive portal (a login page) has the same effect")
+		return "the name " + host + " could not be looked up: the DNS server does not answer",
+			"check /etc/resolv.conf and the router; a captive portal (a login page) has the same effect"
 	case errors.Is(err, unix.ECONNREFUSED):
-		return of(hostport+" refuses the connection", "the machine is there, but nothing listens on that port: check the server and the port")
+		return hostport + " refuses the connection", "the machine is there, but nothing listens on that port: check the server and the port"
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH):
-		return of("there is no way to "+hostport, "check the router's connection; the server may have IPv6 only, or be in another network")
+		return "there is no way to " + hostport, "check the router's connection; the server may have IPv6 only, or be in another network"
 	case errors.Is(err, unix.EACCES), errors.Is(err, fs.ErrPermission):
-		return of("a firewall of this machine forbids connecting to "+hostport, "check iptables or nftables on this machine")
+		return "a firewall of this machine forbids connecting to " + hostport, "check iptables or nftables on this machine"
 	case isNet && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return of(hostport+" does not answer", "the server may be down, or a firewall or a captive portal (a login page) may block it")
+		return hostport + " does not answer", "the server may be down, or a firewall or a captive portal (a login page) may block it"
 	}
-	return of("connecting to "+hostport+": "+sys.Clean(err.Error()), "inspect the network with `ip address` and `ip route`")
-}
-
-func fault(cause, hint string) *sys.Fault {
-	return &sys.Fault{Cause: cause, Hint: hint, Code: sys.CodeSource}
+	return "connecting to " + hostport + ": " + sys.Clean(err.Error()), "inspect the network with `ip address` and `ip route`"
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,6 +77,10 @@ func state(root string, addresses func(name string) []netip.Prefix) ([]Interface
 	return all, nil
 }
 
+// devType matches the driver's type of an interface that leads out although it is
+// none of this machine's devices, or is mobile broadband.
+var devType = regexp.MustCompile(`(?m)^DEVTYPE=(wwan|bond|vlan)$`)
+
 // kindOf is the kind of the interface in a folder of sysfs, or empty for others.
 func kindOf(at string) string {
 	has := func(name string) bool {
@@ -89,7 +94,7 @@ func kindOf(at string) string {
 		return "" // not an interface: bonding_masters is a file in the same folder
 	case has("phy80211"), has("wireless"):
 		return Wireless
-	case slices.Contains([]string{"wwan", "bond", "vlan"}, devType(at)):
+	case devType.MatchString(text(at, "uevent")):
 		return Other
 	case !has("device"):
 		return "" // virtual
@@ -97,16 +102,6 @@ func kindOf(at string) string {
 		return Wired
 	}
 	return Other
-}
-
-// devType is the driver's type: wlan, wwan, bridge, bond, vlan.
-func devType(at string) string {
-	for line := range strings.Lines(text(at, "uevent")) {
-		if t, ok := strings.CutPrefix(strings.TrimSpace(line), "DEVTYPE="); ok {
-			return t
-		}
-	}
-	return ""
 }
 
 func text(at, name string) string {

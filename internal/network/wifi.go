@@ -56,8 +56,8 @@ func (ap AccessPoint) Name() string { return sys.Clean(ap.SSID) }
 // forever.
 const probe = 3 * time.Second
 
-// WiFi finds the running manager: NetworkManager, or else iwd. It returns nil
-// without an error if there is none. Root is where /sys and /var/lib/iwd are.
+// WiFi finds the running manager: NetworkManager, or else iwd. If neither runs, it
+// returns nil without an error. Root is where /sys and /var/lib/iwd are.
 func WiFi(ctx context.Context, s sys.System, root string) (Manager, error) {
 	for _, m := range []interface {
 		Manager

@@ -86,7 +86,7 @@ rmdir "$7" && ln -s '`+b.stick+`' "$7"
 
 func (b *bench) options() SaveOptions {
 	return SaveOptions{
-		Place: Place{Device: "/dev/stick", FSType: "vfat"}, Files: b.logs, Name: "2026-01-02 03:04", Run: b.run,
+		Place: Place{Device: "/dev/stick", FSType: "vfat"}, Files: b.logs, Name: "2026-01-02-03-04", Run: b.run,
 		Secrets: [][]byte{[]byte("hunter2hunter2"), nil},
 	}
 }

@@ -5,6 +5,7 @@ package savelog
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,31 +31,22 @@ type Place struct {
 // Logs are not worth a risk to an NTFS that Windows left hibernated.
 var fsTypes = []string{"vfat", "exfat", "ext2", "ext3", "ext4", "btrfs", "xfs"}
 
-// Options says where to look.
-type Options struct {
-	Root string // where /proc, /sys and /dev are; empty: "/"
-	// Target is the target disk, which is never a place. Empty: not chosen yet.
-	Target string
-}
-
 // Places lists the places among all block devices: removable ones first, then
-// mounted ones, EFI system partitions last. It changes nothing.
-func Places(ctx context.Context, s sys.System, o Options) ([]Place, error) {
-	if o.Root == "" {
-		o.Root = "/"
-	}
-	inv, err := block.Survey(ctx, s, o.Root)
+// mounted ones, EFI system partitions last. It changes nothing. Root is where
+// /proc, /sys and /dev are. The target disk, which may be empty, is never a place.
+func Places(ctx context.Context, s sys.System, root, target string) ([]Place, error) {
+	inv, err := block.Survey(ctx, s, root)
 	if err != nil {
 		return nil, err
 	}
-	mounts, err := sys.Mounts(o.Root)
+	mounts, err := sys.Mounts(root)
 	if err != nil {
 		return nil, sys.WithHint(err, sys.CodeMachine, "mount /proc", "looking for a place for the logs")
 	}
-	if real, err := block.Resolve(o.Root, o.Target); err == nil {
-		o.Target = real
+	if real, err := block.Resolve(root, target); err == nil {
+		target = real
 	}
-	return places(inv, o.Target, writable(mounts)), nil
+	return places(inv, target, writable(mounts)), nil
 }
 
 func places(inv *block.Inventory, target string, writable map[string]bool) []Place {
@@ -98,18 +90,19 @@ func isImage(d block.Device) bool {
 	return slices.ContainsFunc(append([]block.Device{d}, d.Partitions...), func(b block.Device) bool { return b.FSType == "iso9660" })
 }
 
+// rank orders the places, the best first.
 func rank(p Place) int {
 	switch {
-	case p.Removable && !p.ESP:
-		return 0
-	case p.MountedAt != "" && !p.ESP:
-		return 1
-	case !p.ESP:
-		return 2
-	case p.Removable:
+	case p.ESP && p.Removable:
 		return 3
+	case p.ESP:
+		return 4
+	case p.Removable:
+		return 0
+	case p.MountedAt != "":
+		return 1
 	}
-	return 4
+	return 2
 }
 
 // use reports whether a device can be written to, and where it is mounted.
@@ -117,7 +110,7 @@ func use(d block.Device, writable map[string]bool) (at string, ok bool) {
 	switch {
 	case d.ReadOnly || d.Swap || d.Size <= 0:
 		return "", false
-	case slices.Contains([]string{"loop", "rom", block.TypeFile}, d.Type) || inMemory(d.Name):
+	case slices.Contains([]string{"loop", "rom", block.TypeFile}, d.Type) || notDisk.MatchString(d.Name):
 		return "", false
 	case len(d.Mountpoints) > 0:
 		i := slices.IndexFunc(d.Mountpoints, func(p string) bool { return writable[p] })
@@ -131,22 +124,17 @@ func use(d block.Device, writable map[string]bool) (at string, ok bool) {
 	return "", free && (d.Type == block.TypeDisk || d.Type == block.TypePart)
 }
 
-// inMemory reports whether a device is one that lsblk wrongly calls a disk.
-func inMemory(name string) bool {
-	return strings.HasPrefix(name, "ram") || strings.HasPrefix(name, "zram") || strings.HasPrefix(name, "nbd")
-}
+// notDisk matches devices that lsblk wrongly calls disks.
+var notDisk = regexp.MustCompile(`^(z?ram|nbd)`)
 
 // writable lists the mount points, and whether they can be written to. Both the
 // mount and the file system below it must be writable; of several mounts at one
 // point the last counts.
 func writable(mounts []*mountinfo.Info) map[string]bool {
+	rw := func(options string) bool { return slices.Contains(strings.Split(options, ","), "rw") }
 	points := map[string]bool{}
 	for _, m := range mounts {
-		points[m.Mountpoint] = has(m.Options, "rw") && has(m.VFSOptions, "rw")
+		points[m.Mountpoint] = rw(m.Options) && rw(m.VFSOptions)
 	}
 	return points
-}
-
-func has(options, option string) bool {
-	return slices.Contains(strings.Split(options, ","), option)
 }

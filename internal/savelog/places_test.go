@@ -37,7 +37,7 @@ func TestPlacesOnMachines(t *testing.T) {
 		}},
 	} {
 		fake, root := blocktest.Machine(t, c.machine)
-		got, err := Places(t.Context(), fake, Options{Root: root, Target: c.target})
+		got, err := Places(t.Context(), fake, root, c.target)
 		if err != nil || !slices.Equal(short(got), c.want) {
 			t.Errorf("%s, %s: %q, %v", c.machine, c.target, short(got), err)
 		}
@@ -46,7 +46,7 @@ func TestPlacesOnMachines(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, "proc/self/mountinfo")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Places(t.Context(), fake, Options{Root: root}); err == nil {
+	if _, err := Places(t.Context(), fake, root, ""); err == nil {
 		t.Error("no error without mountinfo")
 	}
 }

@@ -29,8 +29,7 @@ type SaveOptions struct {
 	// Secrets must not be in the files, or Save saves nothing. It does not look
 	// for secrets of fewer than 4 bytes.
 	Secrets [][]byte
-	// Run is the folder for the mount point; empty: /run/auto-installer.
-	Run string
+	Run     string // the folder for the mount point
 }
 
 // Save copies files to a place, and writes them out. It returns the folder: an
@@ -63,11 +62,17 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 				s.Log("unmounting " + o.Place.Device + ": " + e.Error())
 			}
 		}()
-		if err := s.Do(ctx, mountCmd(o.Place, at), umountCmd(at)); err != nil {
+		mount := sys.Cmd{
+			Does: "mount the place for the logs",
+			// With -w, mount fails on a write-protected device; with -o rw it would
+			// mount it read-only (mount(8)).
+			Argv: []string{"mount", "-w", "-t", o.Place.FSType, "-o", "nosuid,nodev,noexec", o.Place.Device, at},
+		}
+		if err := s.Do(ctx, mount, sys.Cmd{Does: "unmount the place for the logs", Argv: []string{"umount", at}}); err != nil {
 			return "", saveFault(ctx, err, o.Place)
 		}
 	}
-	inside, err := copyAll(ctx, o, at, sizes)
+	inside, err := copyAll(o, at, sizes)
 	if err == nil {
 		// The files are synced already; this syncs the folders.
 		err = s.Run(ctx, sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", at}})
@@ -83,26 +88,10 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 
 // mountPoint makes an empty folder that only root can enter.
 func mountPoint(run string) (string, error) {
-	if run == "" {
-		run = "/run/auto-installer"
-	}
 	if err := os.MkdirAll(run, 0o700); err != nil {
 		return "", err
 	}
 	return os.MkdirTemp(run, "save-*")
-}
-
-func mountCmd(p Place, at string) sys.Cmd {
-	// With -w, mount fails on a write-protected device; with -o rw it would mount
-	// it read-only (mount(8)).
-	return sys.Cmd{
-		Does: "mount the place for the logs",
-		Argv: []string{"mount", "-w", "-t", p.FSType, "-o", "nosuid,nodev,noexec", p.Device, at},
-	}
-}
-
-func umountCmd(at string) sys.Cmd {
-	return sys.Cmd{Does: "unmount the place for the logs", Argv: []string{"umount", at}}
 }
 
 // inspect looks for secrets in the files, and returns the sizes that it read: logs
@@ -118,12 +107,7 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 		}
 	}()
 	for _, name := range o.Files {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, sys.WithHint(err, sys.CodeUnexpected, "read the log in /run/auto-installer by hand", "reading the logs")
-		}
-		n, found, err := scan(reader{ctx, f}, all)
-		f.Close()
+		n, found, err := inspectFile(name, all)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -138,9 +122,18 @@ func inspect(ctx context.Context, o SaveOptions) (sizes []int64, err error) {
 	return sizes, nil
 }
 
+func inspectFile(name string, forms [][]byte) (size int64, found bool, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	return scan(f, forms)
+}
+
 // copyAll makes the folder below at and copies the files into it. If that fails,
 // it removes the folder. os.Root keeps links on the place from leading outside.
-func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (inside string, err error) {
+func copyAll(o SaveOptions, at string, sizes []int64) (inside string, err error) {
 	root, err := os.OpenRoot(at)
 	if err != nil {
 		return "", err
@@ -149,16 +142,12 @@ func copyAll(ctx context.Context, o SaveOptions, at string, sizes []int64) (insi
 	if err := root.Mkdir(Folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	inside, err = fresh(root, path.Join(Folder, plain(o.Name)))
+	inside, err = fresh(root, path.Join(Folder, o.Name))
 	if err != nil {
 		return "", err
 	}
 	for i, name := range o.Files {
-		to := path.Join(inside, plain(filepath.Base(name)))
-		if _, err := root.Lstat(to); err == nil { // a file of the same name, from another folder
-			to = path.Join(inside, fmt.Sprintf("%d-%s", i+1, plain(filepath.Base(name))))
-		}
-		if err := copyFile(ctx, root, name, to, sizes[i]); err != nil {
+		if err := copyFile(root, name, path.Join(inside, filepath.Base(name)), sizes[i]); err != nil {
 			return "", errors.Join(err, root.RemoveAll(inside))
 		}
 	}
@@ -179,7 +168,7 @@ func fresh(root *os.Root, name string) (string, error) {
 	}
 }
 
-func copyFile(ctx context.Context, root *os.Root, from, to string, size int64) error {
+func copyFile(root *os.Root, from, to string, size int64) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -189,52 +178,15 @@ func copyFile(ctx context.Context, root *os.Root, from, to string, size int64) e
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(out, reader{ctx, in}, size)
+	_, err = io.CopyN(out, in, size)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-// reader stops when the context ends.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.Reader.Read(p)
-}
-
-// plain makes a name that every file system accepts, vfat above all, and that
-// stays in its folder.
-func plain(name string) string {
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-_.", r):
-			return r
-		}
-		return '-'
-	}, name)
-	// vfat drops trailing dots.
-	if name = strings.Trim(name, "."); name == "" {
-		return "log"
-	}
-	return name[:min(len(name), 100)]
-}
-
-// protected reports whether mount failed because the device is write-protected,
-// according to its English message.
-func protected(err error) bool {
-	exit, ok := errors.AsType[*sys.ExitError](err)
-	return ok && strings.Contains(strings.Join(exit.Tail, " "), "write-protected")
 }
 
 func saveFault(ctx context.Context, err error, p Place) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if protected(err) {
+	if exit, ok := errors.AsType[*sys.ExitError](err); ok && strings.Contains(strings.Join(exit.Tail, " "), "write-protected") { // mount(8)
 		err = fmt.Errorf("mounting it: %w", unix.EROFS)
 	}
 	hint := "try another stick or disk"

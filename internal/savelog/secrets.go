@@ -20,14 +20,6 @@ func forms(secret []byte) [][]byte {
 		return nil
 	}
 	all := [][]byte{bytes.Clone(secret)}
-	add := func(b []byte) {
-		for _, have := range all {
-			if bytes.Equal(have, b) {
-				return
-			}
-		}
-		all = append(all, b)
-	}
 	// JSON with and without <, > and & escaped, without the quotes.
 	for _, html := range []bool{true, false} {
 		var quoted bytes.Buffer
@@ -35,14 +27,11 @@ func forms(secret []byte) [][]byte {
 		enc.SetEscapeHTML(html)
 		if enc.Encode(string(secret)) == nil {
 			b := bytes.TrimSpace(quoted.Bytes())
-			add(b[1 : len(b)-1])
+			all = append(all, b[1:len(b)-1])
 		}
 	}
 	// Without padding, which finds both kinds.
-	add(base64.RawStdEncoding.AppendEncode(nil, secret))
-	add(base64.RawURLEncoding.AppendEncode(nil, secret))
-	add(hex.AppendEncode(nil, secret))
-	return all
+	return append(all, base64.RawStdEncoding.AppendEncode(nil, secret), base64.RawURLEncoding.AppendEncode(nil, secret), hex.AppendEncode(nil, secret))
 }
 
 // scan reads all of r, counts its bytes, and reports whether one of the forms is

@@ -35,10 +35,7 @@ func Shell() []string {
 // thisProgram reports whether a path is the running program: on a kiosk it may be
 // the login shell.
 func thisProgram(path string) bool {
-	a, err := os.Stat(path)
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat("/proc/self/exe")
-	return err == nil && os.SameFile(a, b)
+	a, errA := os.Stat(path)
+	b, errB := os.Stat("/proc/self/exe")
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }

@@ -13,145 +13,125 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
 // Options says what the earlier steps installed where.
 type Options struct {
 	Root      string // the target's mount point
-	Toplevel  string // store path of the system, or the out-link to it
+	Toplevel  string // store path of a prebuilt system, or the out-link to a built one
 	ESP       string // device of the ESP
 	ESPLabel  string
 	ESPGUID   string // PARTUUID of the ESP
-	Firmware  string // where /sys is, for the firmware's boot menu; empty: ignore the menu
+	Firmware  string // where /sys is, for the firmware's boot menu
 	RootFS    string // device of the root file system, the mapper if encrypted
 	RootLabel string
-	// LUKS is the container's partition, empty if there is none.
-	LUKS       string
-	LUKSLabel  string
-	Mapper     string // the container's name in /dev/mapper
-	Passphrase []byte
-	// RecoveryKey is nil if there is none.
-	RecoveryKey []byte
-	// LUKSDevices returns the containers that the system's initrd opens: name
-	// to device (boot.initrd.luks.devices). If it is nil or returns nil, they
-	// are unknown.
-	LUKSDevices func() map[string]string
-
-	// OtherLoader reports whether the host uses a boot loader other than
-	// systemd-boot and GRUB, whose menu this package cannot read. Nil: no.
-	OtherLoader func() bool
-
+	// LUKS is the container's partition; empty: the disk is not encrypted.
+	LUKS        string
+	LUKSLabel   string
+	Mapper      string // the container's name in /dev/mapper
+	Passphrase  []byte
+	RecoveryKey []byte // may be nil
+	// Learned returns what the steps before this one found out.
+	Learned func() Learned
 	// DropCaches is the kernel's drop_caches file (proc_sys_vm(5)), so that
 	// store paths are read from the disk. Empty: leave the caches alone.
 	DropCaches string
-	// Hashes returns the hashes of the system's closure on the medium. The
-	// target's own database must match them before it is trusted. If it is nil
-	// or returns nil, the target's nix built the system and there is no other
-	// source of its hashes.
-	Hashes func() map[string]string
 	// SkipContents skips hashing the store paths.
 	SkipContents bool
 }
 
-// Check is one link of the chain.
-type Check struct {
-	Name string // in a few words: "the loader"
-	Hint string // what to do if it fails
-	// Does is what it runs, for the dry run; nil: it runs no command.
-	Does []sys.Action
-	// Prove returns what it proved, in words, or why the link is broken. An
+// Learned is what the steps before the proof found out.
+type Learned struct {
+	// LUKSDevices are the containers that the system's initrd opens: name to
+	// device (boot.initrd.luks.devices).
+	LUKSDevices map[string]string
+	// OtherLoader: the host uses a boot loader whose menu this package cannot
+	// read.
+	OtherLoader bool
+	// Hashes are those of the system's closure on the medium. The target's own
+	// database must match them before it is trusted. Nil: the target's nix
+	// built the system, and there is no other source of its hashes.
+	Hashes map[string]string
+}
+
+// check is one link of the chain.
+type check struct {
+	name string // in a few words: "the loader"
+	hint string // what to do if it fails
+	// ready reports whether the earlier checks found what this one needs. Nil: it
+	// needs nothing.
+	ready func() bool
+	// prove returns what it proved, in words, or why the link is broken. An
 	// empty text means that there was nothing to prove.
-	Prove func(ctx context.Context, s sys.System) (saw string, err error)
+	prove func(ctx context.Context, s sys.System) (saw string, err error)
+	runs  []sys.Cmd // for the dry run
 }
 
-// errSkipped: the check needs the result of an earlier one that failed.
-var errSkipped = errors.New("skipped")
-
-// flush writes everything to the disk, so that it can be read back from there.
-func flush(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "write everything out",
-		Argv: []string{"sync", "--file-system", o.Root, o.Root + "/boot"},
-	}
-}
-
-// Actions lists what Run will check.
-func Actions(o Options) []sys.Action {
-	as := []sys.Action{flush(o).Action()}
-	for _, c := range newProof(o).checks() {
-		if c.Does == nil {
-			c.Does = []sys.Action{{Does: "look at " + c.Name}}
+// Ops write everything to the disk and make every check on what it returns.
+func Ops(o Options) []engine.Op {
+	p := &proof{o: o}
+	list := p.checks()
+	var shown []sys.Action
+	for _, c := range list {
+		if c.runs == nil {
+			shown = append(shown, sys.Action{Does: "look at " + c.name})
 		}
-		as = append(as, c.Does...)
+		shown = append(shown, sys.Actions(c.runs...)...)
 	}
-	return as
-}
-
-// Run makes every check. It logs a line for each proof; the error reports every
-// check that failed.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := s.Run(ctx, flush(o)); err != nil {
-		return sys.Incomplete(err, "to "+flush(o).Does)
+	flush := sys.Cmd{Does: "write everything out", Argv: []string{"sync", "--file-system", o.Root, o.Root + "/boot"}}
+	return []engine.Op{
+		engine.Run(flush),
+		engine.Together(shown, func(ctx context.Context, s sys.System) error {
+			defer p.close()
+			p.open()
+			return prove(ctx, s, list)
+		}),
 	}
-	p := newProof(o)
-	defer p.close()
-	return prove(ctx, s, p.checks())
 }
 
-// failure is a check that failed.
-type failure struct {
-	Check
-	err error
-}
-
-func prove(ctx context.Context, s sys.System, checks []Check) error {
-	var failed []failure
-	for i, c := range checks {
-		s.Progress(sys.Progress{Done: int64(i), Total: int64(len(checks)), Unit: "checks", Label: c.Name})
-		saw, err := c.Prove(ctx, s)
+// prove makes every check. It logs a line for each proof; the error reports every
+// check that failed, each with its hint.
+func prove(ctx context.Context, s sys.System, list []check) error {
+	var causes, hints []string
+	var errs []error
+	progress := func(done int, label string) {
+		s.Progress(sys.Progress{Done: int64(done), Total: int64(len(list)), Unit: "checks", Label: label})
+	}
+	for i, c := range list {
+		progress(i, c.name)
+		if c.ready != nil && !c.ready() {
+			s.Log("skipped, because an earlier check failed: " + c.name)
+			continue
+		}
+		saw, err := c.prove(ctx, s)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, errSkipped):
-			s.Log("skipped, because an earlier check failed: " + c.Name)
 		case err != nil:
-			failed = append(failed, failure{c, err})
 			for line := range strings.SplitSeq(err.Error(), "\n") {
-				s.Log("not proven: " + c.Name + ": " + line)
+				s.Log("not proven: " + c.name + ": " + line)
+			}
+			fault := sys.WithHint(err, sys.CodeBootProof, c.hint, c.name)
+			causes, errs = append(causes, fault.Cause), append(errs, err)
+			if !slices.Contains(hints, fault.Hint) {
+				hints = append(hints, fault.Hint)
 			}
 		case saw != "":
 			s.Proven(saw)
 		}
 	}
-	s.Progress(sys.Progress{Done: int64(len(checks)), Total: int64(len(checks)), Unit: "checks"})
-	if failed == nil {
+	progress(len(list), "")
+	if errs == nil {
 		return nil
 	}
-	return report(failed, len(checks))
-}
-
-// report makes one fault of all failures, with a hint for each.
-func report(failed []failure, of int) *sys.Fault {
-	var causes, hints []string
-	var errs []error
-	for _, f := range failed {
-		causes = append(causes, f.Name+": "+f.err.Error())
-		hint := f.Hint
-		if below, ok := errors.AsType[*sys.Fault](f.err); ok && below.Hint != "" {
-			hint = below.Hint
-		}
-		if hint != "" && !slices.Contains(hints, hint) {
-			hints = append(hints, hint)
-		}
-		errs = append(errs, f.err)
-	}
-	if !slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(h, "start over") }) {
+	if !strings.Contains(strings.Join(hints, " "), "start over") {
 		hints = append(hints, "then try again from here (--resume)") // the disk keeps what was written
 	}
 	cause := "the machine might not start: " + causes[0]
-	if len(failed) > 1 {
-		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(failed), of, strings.Join(causes, "\n"))
+	if len(causes) > 1 {
+		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(causes), len(list), strings.Join(causes, "\n"))
 	}
 	return &sys.Fault{Cause: cause, Hint: strings.Join(hints, "; "), Code: sys.CodeBootProof, Err: errors.Join(errs...)}
 }

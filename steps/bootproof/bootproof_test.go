@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/boot/efi/efitest"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -65,7 +66,7 @@ func TestSound(t *testing.T) {
 		{"the firmware cannot be read", func() *target { g := sound(); g.vars = nil; return g }(), []string{"the firmware's boot menu cannot be read"}},
 		{"a boot loader of another kind", func() *target {
 			g := sound().with(noLoader)
-			g.options = func(o *Options) { o.OtherLoader = func() bool { return true } }
+			g.learned.OtherLoader = true
 			return g
 		}(), []string{"which kernel it starts is not proven", removable + " is "}},
 		{"only an entry in the firmware", sound().with(map[string]string{removable: ""}), []string{
@@ -115,9 +116,7 @@ func TestSound(t *testing.T) {
 		}), []string{"not proven: /data of the installed system is on LABEL=data, which is not attached"}},
 		{"what the initrd opens", func() *target {
 			g := sound()
-			g.options = func(o *Options) {
-				o.LUKSDevices, o.RecoveryKey = initrdOpens("c", "/dev/disk/by-partlabel/T-LUKS"), []byte("key")
-			}
+			g.options = func(o *Options) { o.RecoveryKey = []byte("key") }
 			return g
 		}(), []string{"the initrd opens /dev/x2 as c", "the recovery key opens /dev/x2"}},
 		{"a store that the medium has too", sound().claiming(`{"` + toplevel + `":{"narHash":"sha256-t="},"/nix/store/a-lib":{"narHash":"sha256-l="}}`), []string{
@@ -147,8 +146,8 @@ func TestSound(t *testing.T) {
 }
 
 // initrdOpens is a host with one container.
-func initrdOpens(name, device string) func() map[string]string {
-	return func() map[string]string { return map[string]string{name: device} }
+func initrdOpens(name, device string) Learned {
+	return Learned{LUKSDevices: map[string]string{name: device}}
 }
 
 // The proof finds and names each fault that keeps a machine from starting.
@@ -160,7 +159,7 @@ func TestBroken(t *testing.T) {
 		return g
 	}
 	disk := func(json string) *target { g := sound(); g.devices = "," + json; return g }
-	opt := func(f func(*Options)) *target { g := sound(); g.options = f; return g }
+	opens := func(name, device string) *target { g := sound(); g.learned = initrdOpens(name, device); return g }
 	arm := string(efitest.Program(other))
 	uki := func(sections ...efitest.Section) *target {
 		return sound().with(map[string]string{
@@ -234,8 +233,8 @@ func TestBroken(t *testing.T) {
 			g.luks = func(c *sys.Call) { c.Fails(2, "No key available with this passphrase.") }
 			return g
 		}(), "the passphrase: it does not open /dev/x2: cryptsetup failed (exit code 2): No key available"},
-		{"the initrd opens another name", opt(func(o *Options) { o.LUKSDevices = initrdOpens("cryptroot", "/dev/x2") }), `it opens ["cryptroot"]; the installer opened the container as c`},
-		{"the initrd opens another device", opt(func(o *Options) { o.LUKSDevices = initrdOpens("c", "/dev/disk/by-partlabel/ELSE") }), "c: no attached device is /dev/disk/by-partlabel/ELSE"},
+		{"the initrd opens another name", opens("cryptroot", "/dev/x2"), `it opens ["cryptroot"]; the installer opened the container as c`},
+		{"the initrd opens another device", opens("c", "/dev/disk/by-partlabel/ELSE"), "c: no attached device is /dev/disk/by-partlabel/ELSE"},
 		{"a store path was changed", func() *target {
 			g := sound()
 			g.nix = func(c *sys.Call) {
@@ -299,7 +298,7 @@ func TestEveryFailureIsReported(t *testing.T) {
 	}
 }
 
-func TestActionsAreWhatRunRuns(t *testing.T) {
+func TestShown(t *testing.T) {
 	for _, luks := range []bool{true, false} {
 		o := Options{
 			Root: "/mnt", Toplevel: "/run/toplevel", ESP: "/dev/x1", ESPLabel: "E", RootFS: "/dev/mapper/c", RootLabel: "R",
@@ -308,7 +307,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 		if !luks {
 			o.LUKS, o.LUKSLabel, o.Passphrase = "", "", nil
 		}
-		actions := Actions(o)
+		actions := enginetest.Shown(Ops(o)...)
 		want := [][]string{
 			{"sync", "--file-system", "/mnt", "/mnt/boot"},
 			{"blkid", "--probe", "--output", "export", "/dev/x1"},
@@ -322,18 +321,13 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 			"nix", "--extra-experimental-features", "nix-command", "store", "verify", "--store", "/mnt",
 			"--no-trust", "--recursive", "--log-format", "internal-json", "-v", "<toplevel>",
 		})
-		var got [][]string
-		for _, a := range actions {
-			if a.Argv != nil {
-				got = append(got, a.Argv)
-			}
-		}
+		got := enginetest.Commands(actions)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		told, err := json.Marshal(actions)
-		if err != nil || strings.Contains(string(told), "horse") || !strings.Contains(string(told), "look at the boot entries") {
-			t.Errorf("%s, %v", told, err)
+		text, err := json.Marshal(actions)
+		if err != nil || strings.Contains(string(text), "horse") || !strings.Contains(string(text), "look at the boot entries") {
+			t.Errorf("%s, %v", text, err)
 		}
 	}
 }
@@ -342,7 +336,7 @@ func TestActionsAreWhatRunRuns(t *testing.T) {
 func TestESPThatIsNotMounted(t *testing.T) {
 	root := t.TempDir()
 	tree(t, root, map[string]string{"boot/x": "x"})
-	p := newProof(Options{Root: root, ESP: "/dev/null"})
+	p := &proof{o: Options{Root: root, ESP: "/dev/null"}}
 	if _, err := p.espIsMounted(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "/dev/null is not mounted at "+root+"/boot") {
 		t.Errorf("%v", err)
 	}
@@ -359,10 +353,10 @@ func TestESPThatIsNotMounted(t *testing.T) {
 	if _, err := p.espIsMounted(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("%v", err)
 	}
-	// Run goes through it, and through the flush before.
+	// A failed flush ends the proof.
 	f := sys.NewFake(t)
 	f.Expect("sync", "--file-system", root, root+"/boot").Fails(1, "sync: error syncing: Input/output error")
-	err := Run(t.Context(), f, p.o)
+	err := enginetest.Run(t.Context(), f, Ops(p.o)...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeWritten || !strings.Contains(fault.Cause, "Input/output error") {
 		t.Errorf("%v", err)
 	}
@@ -421,11 +415,7 @@ func TestForeignStore(t *testing.T) {
 // medium.
 func (g *target) claiming(claims string) *target {
 	g.claims = claims
-	g.options = func(o *Options) {
-		o.Hashes = func() map[string]string {
-			return map[string]string{toplevel: "sha256-t=", "/nix/store/a-lib": "sha256-l="}
-		}
-	}
+	g.learned.Hashes = map[string]string{toplevel: "sha256-t=", "/nix/store/a-lib": "sha256-l="}
 	return g
 }
 

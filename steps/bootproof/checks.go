@@ -19,37 +19,33 @@ import (
 // proof is what the checks have found so far.
 type proof struct {
 	o        Options
+	learned  Learned
 	toplevel string // store path
 
-	esp    *fat.FS
-	boot   efi.Boot   // the firmware's menu
-	byMenu *efi.Entry // its entry that starts the new disk
-	entry  *bls.Entry // the loader's default entry
-	grub   bool       // entry is from GRUB's menu
-	line   string     // the kernel's command line
+	esp     *fat.FS
+	boot    efi.Boot       // the firmware's menu
+	byMenu  *efi.Entry     // its entry that starts the new disk
+	entry   *bls.Entry     // the loader's default entry
+	grub    bool           // entry is from GRUB's menu
+	line    string         // the kernel's command line
+	devices []block.Device // that are attached
 
-	open []io.Closer
+	closers []io.Closer
 }
 
-func newProof(o Options) *proof { return &proof{o: o, toplevel: installed(o)} }
-
-// installed follows the out-link. In a dry run the link may be of an earlier
-// install, so Actions shows a placeholder instead.
-func installed(o Options) string {
-	if isStorePath(o.Toplevel) {
-		return o.Toplevel
+// open takes what the earlier steps found out.
+func (p *proof) open() {
+	p.learned, p.toplevel = p.o.Learned(), p.o.Toplevel
+	if !p.prebuilt() {
+		p.toplevel, _ = os.Readlink(p.o.Toplevel) // an empty one fails the check of init
 	}
-	to, err := os.Readlink(o.Toplevel)
-	if err != nil {
-		return ""
-	}
-	return to
 }
 
-func isStorePath(name string) bool { return strings.HasPrefix(name, "/nix/store/") }
+// prebuilt reports whether the system came from the medium.
+func (p *proof) prebuilt() bool { return strings.HasPrefix(p.o.Toplevel, "/nix/store/") }
 
 func (p *proof) close() {
-	for _, c := range p.open {
+	for _, c := range p.closers {
 		_ = c.Close() // open for reading only
 	}
 }
@@ -63,30 +59,27 @@ const (
 )
 
 // checks are all links of the chain, in boot order.
-func (p *proof) checks() []Check {
+func (p *proof) checks() []check {
 	o := p.o
-	list := []Check{
-		{Name: "the mount of the ESP", Hint: "mount nothing else at /boot: see extraPostMountCommands", Prove: p.espIsMounted},
-		{Name: "the ESP itself", Hint: hintDisk, Prove: p.openESP},
-		{Name: "the firmware's boot menu", Hint: hintLoader, Prove: p.firmware},
-		{Name: "the loader", Hint: hintLoader, Prove: p.loader},
-		{Name: "the boot entries", Hint: hintLoader, Prove: p.menu},
-		{Name: "kernel and initrd", Hint: hintLoader, Prove: p.kernel},
-		{Name: "init", Hint: hintLoader, Prove: p.init},
+	hasESP, hasEntry := func() bool { return p.esp != nil }, func() bool { return p.entry != nil }
+	list := []check{
+		{name: "the mount of the ESP", hint: "mount nothing else at /boot: see extraPostMountCommands", prove: p.espIsMounted},
+		{name: "the ESP itself", hint: hintDisk, prove: p.openESP},
+		{name: "the firmware's boot menu", hint: hintLoader, ready: hasESP, prove: p.firmware},
+		{name: "the loader", hint: hintLoader, ready: hasESP, prove: p.loader},
+		{name: "the boot entries", hint: hintLoader, ready: hasESP, prove: p.menu},
+		{name: "kernel and initrd", hint: hintLoader, ready: hasEntry, prove: p.kernel},
+		{name: "init", hint: hintLoader, ready: hasEntry, prove: p.init},
 		labelCheck(o.ESP, "vfat", o.ESPLabel),
 		labelCheck(o.RootFS, "ext4", o.RootLabel),
-		{Name: "where the system looks for its root", Hint: hintLabels, Prove: p.mounts},
+		{name: "where the system looks for its root", hint: hintLabels, prove: p.mounts},
 	}
 	if o.LUKS != "" {
-		list = append(list,
-			labelCheck(o.LUKS, "crypto_LUKS", o.LUKSLabel),
-			try(o, "passphrase", o.Passphrase))
-	}
-	if o.RecoveryKey != nil {
-		list = append(list, try(o, "recovery key", o.RecoveryKey))
-	}
-	if o.LUKS != "" {
-		list = append(list, Check{Name: "what the initrd opens", Hint: hintHost, Prove: p.initrdOpens})
+		list = append(list, labelCheck(o.LUKS, "crypto_LUKS", o.LUKSLabel), tryKey(o, "passphrase", o.Passphrase))
+		if o.RecoveryKey != nil {
+			list = append(list, tryKey(o, "recovery key", o.RecoveryKey))
+		}
+		list = append(list, check{name: "what the initrd opens", hint: hintHost, prove: p.initrdOpens})
 	}
 	if !o.SkipContents {
 		list = append(list, p.contents())
@@ -97,16 +90,13 @@ func (p *proof) checks() []Check {
 // espIsMounted checks that /boot is the ESP. Into a plain folder of the root a
 // boot loader installs without an error.
 func (p *proof) espIsMounted(context.Context, sys.System) (string, error) {
-	var boot, parent, dev unix.Stat_t
-	for _, f := range []struct {
-		name string
-		st   *unix.Stat_t
-	}{{p.o.Root + "/boot", &boot}, {p.o.Root, &parent}, {p.o.ESP, &dev}} {
-		if err := unix.Stat(f.name, f.st); err != nil {
-			return "", fmt.Errorf("%s: %w", f.name, err)
+	var st [3]unix.Stat_t
+	for i, name := range []string{p.o.Root, p.o.Root + "/boot", p.o.ESP} {
+		if err := unix.Stat(name, &st[i]); err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if boot.Dev == parent.Dev || boot.Dev != dev.Rdev {
+	if boot := st[1].Dev; boot == st[0].Dev || boot != st[2].Rdev {
 		return "", fmt.Errorf("%s is not mounted at %s/boot", p.o.ESP, p.o.Root)
 	}
 	return "", nil // later checks prove its contents
@@ -117,7 +107,7 @@ func (p *proof) openESP(context.Context, sys.System) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.open = append(p.open, d)
+	p.closers = append(p.closers, d)
 	p.esp, err = fat.Open(d, d.Size())
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", p.o.ESP, err)
@@ -125,18 +115,16 @@ func (p *proof) openESP(context.Context, sys.System) (string, error) {
 	return "", nil // later checks prove its contents
 }
 
-// try tests a secret on the LUKS header on the disk.
-func try(o Options, what string, secret []byte) Check {
+// tryKey tests a secret on the LUKS header on the disk.
+func tryKey(o Options, what string, secret []byte) check {
 	c := sys.Cmd{
-		Does: "try the " + what + " on the header",
-		Argv: []string{
-			"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", o.LUKS,
-		},
+		Does:  "try the " + what + " on the header",
+		Argv:  []string{"cryptsetup", "open", "--type", "luks2", "--test-passphrase", "--key-file", "-", o.LUKS},
 		Stdin: secret, Secret: what,
 	}
-	return Check{
-		Name: "the " + what, Hint: "the LUKS header on the disk does not accept it: start over", Does: []sys.Action{c.Action()},
-		Prove: func(ctx context.Context, s sys.System) (string, error) {
+	return check{
+		name: "the " + what, hint: "the LUKS header on the disk does not accept it: start over", runs: []sys.Cmd{c},
+		prove: func(ctx context.Context, s sys.System) (string, error) {
 			if err := s.Run(ctx, c); err != nil {
 				return "", fmt.Errorf("it does not open %s: %w", o.LUKS, err)
 			}
@@ -146,23 +134,22 @@ func try(o Options, what string, secret []byte) Check {
 }
 
 // labelCheck checks what blkid's low-level probe finds on a device.
-func labelCheck(device, fs, want string) Check {
+func labelCheck(device, fs, want string) check {
 	c := sys.Cmd{
 		Does: "read the signature of " + device,
 		Argv: []string{"blkid", "--probe", "--output", "export", device},
 	}
-	return Check{
-		Name: "the signature of " + device, Hint: "something else wrote to the disk: start over", Does: []sys.Action{c.Action()},
-		Prove: func(ctx context.Context, s sys.System) (string, error) {
+	return check{
+		name: "the signature of " + device, hint: "something else wrote to the disk: start over", runs: []sys.Cmd{c},
+		prove: func(ctx context.Context, s sys.System) (string, error) {
 			out, err := s.Output(ctx, c)
 			if err != nil {
 				return "", err
 			}
 			seen := map[string]string{}
 			for line := range strings.Lines(string(out)) {
-				if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-					seen[k] = v
-				}
+				k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
+				seen[k] = v
 			}
 			if seen["TYPE"] != fs || seen["LABEL"] != want {
 				return "", fmt.Errorf("%s holds %q with label %q, not %s with label %s", device, seen["TYPE"], seen["LABEL"], fs, want)

@@ -12,15 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/fat"
 )
-
-// file is a file of the ESP or of the root.
-type file interface {
-	io.ReaderAt
-	Size() int64
-}
 
 // notOnESP names a file that is missing.
 type notOnESP string
@@ -38,35 +33,27 @@ func (p *proof) onESP(name string) (*io.SectionReader, error) {
 }
 
 // inRoot opens a file below the root as the installed system will see it.
-func (p *proof) inRoot(name string) (*io.SectionReader, error) {
-	f, info, err := p.openRoot(name)
-	if err != nil {
-		return nil, err
-	}
-	return io.NewSectionReader(f, 0, info.Size()), nil
-}
-
-func (p *proof) openRoot(name string) (*os.File, fs.FileInfo, error) {
+func (p *proof) inRoot(name string) (*io.SectionReader, fs.FileMode, error) {
 	at, err := resolve(p.o.Root, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
 	f, err := os.Open(at)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
-	p.open = append(p.open, f)
+	p.closers = append(p.closers, f)
 	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", name)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s is not a file", name)
+	if err != nil {
+		return nil, 0, err
 	}
 	// Drop its cached pages, so that it is read from the disk
 	// (posix_fadvise(2)). Pages that cannot be dropped were read from there.
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-	return f, info, nil
+	return io.NewSectionReader(f, 0, info.Size()), info.Mode(), nil
 }
 
 // resolve finds a file inside root, with symbolic links as the installed system
@@ -95,59 +82,55 @@ func (p *proof) storeHas(name string) (bool, error) {
 	return err == nil, err
 }
 
-// compare reads a file to its end and reports whether it begins with the
-// system's own. An initrd may continue with secrets.
-func (p *proof) compare(name string, f file, store string) (same bool, err error) {
+// compare reads a file to its end and reports whether it is the system's own. An
+// initrd may continue with secrets.
+func (p *proof) compare(name string, f *io.SectionReader, store string) (same bool, err error) {
 	has, err := p.storeHas(store)
 	if err != nil {
 		return false, err
 	}
-	var want digest
-	if has {
-		own := path.Join(p.toplevel, store)
-		f, err := p.inRoot(own)
-		if err != nil {
-			return false, err
-		}
-		if want, err = readAll(own, f, 0); err != nil {
-			return false, err
-		}
+	if !has {
+		_, err = readAll(name, f, f.Size())
+		return false, err
 	}
-	got, err := readAll(name, f, want.size)
+	own := path.Join(p.toplevel, store)
+	of, _, err := p.inRoot(own)
 	if err != nil {
 		return false, err
 	}
-	if store == "kernel" && got.size != want.size {
-		return false, nil
+	want, err := readAll(own, of, of.Size())
+	if err != nil {
+		return false, err
 	}
-	return has && got.sum == want.sum && got.size >= want.size, nil
-}
-
-// digest is the size and the hash of a file.
-type digest struct {
-	size int64
-	sum  [sha256.Size]byte
+	got, err := readAll(name, f, of.Size())
+	return got == want && (store == "initrd" || f.Size() == of.Size()), err
 }
 
 // readAll reads every byte of a file, because a file of the right size may
-// still be unreadable. The hash is of its first so many bytes; 0: of all.
-func readAll(name string, f file, first int64) (digest, error) {
-	var d digest
-	if d.size = f.Size(); d.size == 0 {
-		return d, fmt.Errorf("%s is empty", name)
-	}
-	if first == 0 || first > d.size {
-		first = d.size
+// still be unreadable. The hash is of its first so many bytes.
+func readAll(name string, f *io.SectionReader, first int64) (sum [sha256.Size]byte, err error) {
+	if f.Size() == 0 {
+		return sum, fmt.Errorf("%s is empty", name)
 	}
 	h := sha256.New()
-	r := io.NewSectionReader(f, 0, d.size)
-	_, err := io.CopyN(h, r, first)
+	r := io.NewSectionReader(f, 0, f.Size())
+	first = min(first, f.Size())
+	_, err = io.CopyN(h, r, first)
 	if err == nil {
-		_, err = io.CopyN(io.Discard, r, d.size-first)
+		_, err = io.CopyN(io.Discard, r, f.Size()-first)
 	}
 	if err != nil {
-		return d, fmt.Errorf("reading %s: %w", name, err)
+		return sum, fmt.Errorf("reading %s: %w", name, err)
 	}
-	h.Sum(d.sum[:0])
-	return d, nil
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// readText reads a short file.
+func readText(name string, f *io.SectionReader) (string, error) {
+	if f.Size() > bls.MaxFile {
+		return "", fmt.Errorf("%s has %d bytes; the limit is %d", name, f.Size(), bls.MaxFile)
+	}
+	b, err := io.ReadAll(f)
+	return string(b), err
 }

@@ -1,9 +1,11 @@
 package bootproof
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,12 +21,6 @@ import (
 // name a good program. If another entry comes first, that is only a warning:
 // many firmwares keep an order of their own, and the operator can choose.
 func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
-	switch {
-	case p.o.Firmware == "":
-		return "", nil
-	case p.esp == nil:
-		return "", errSkipped
-	}
 	boot, err := efi.Read(p.o.Firmware)
 	if err != nil {
 		s.Warn("the firmware's boot menu cannot be read: " + err.Error())
@@ -65,8 +61,8 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 // arch is the architecture of the firmware: a 64-bit processor may have 32-bit
 // firmware.
 func (p *proof) arch() string {
-	size, _ := os.ReadFile(filepath.Join(p.o.Firmware, "sys/firmware/efi/fw_platform_size")) // absent: the same
-	if p.o.Firmware != "" && efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
+	size, _ := os.ReadFile(filepath.Join(p.o.Firmware, "sys/firmware/efi/fw_platform_size")) // without the file they are the same
+	if efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
 		return "386"
 	}
 	return efi.Arch
@@ -75,9 +71,6 @@ func (p *proof) arch() string {
 // loader checks the program at the removable path, which the firmware starts
 // without an entry. With an entry, the loader may be elsewhere.
 func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
-	if p.esp == nil {
-		return "", errSkipped
-	}
 	name := efi.Removable(p.arch())
 	i, err := p.program(name)
 	if errors.Is(err, fs.ErrNotExist) && p.byMenu != nil {
@@ -91,12 +84,9 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	what := i.Loader
-	switch {
-	case what == "" && i.Unified():
+	what := cmp.Or(i.Loader, "a loader")
+	if i.Loader == "" && i.Unified() {
 		what = "a unified kernel"
-	case what == "":
-		what = "a loader"
 	}
 	if p.boot.SecureBoot != nil && *p.boot.SecureBoot {
 		if !i.Signed {
@@ -110,8 +100,8 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 
 // others names the other programs at the removable path.
 func (p *proof) others() string {
-	found, _ := p.esp.ReadDir("EFI/BOOT") // absent: none
 	var names []string
+	found, _ := p.esp.ReadDir("EFI/BOOT") // without the folder, none
 	for _, f := range found {
 		names = append(names, sys.Clean(f.Name))
 	}
@@ -128,13 +118,21 @@ func (p *proof) program(name string) (efi.Image, error) {
 	if err != nil {
 		return efi.Image{}, err
 	}
-	i, err := efi.ReadImage(f, f.Size())
-	if err != nil {
-		return i, fmt.Errorf("%s: %w", name, err)
+	i, err := readProgram(name, f, p.arch())
+	if err == nil {
+		_, err = readAll(name, f, 0)
 	}
-	if i.Arch != p.arch() {
-		return i, fmt.Errorf("%s is for %s, and this machine's firmware is %s", name, i.Arch, p.arch())
-	}
-	_, err = readAll(name, f, 0)
 	return i, err
+}
+
+// readProgram reads the headers of an EFI program for an architecture.
+func readProgram(name string, f *io.SectionReader, arch string) (efi.Image, error) {
+	i, err := efi.ReadImage(f, f.Size())
+	switch {
+	case err != nil:
+		return i, fmt.Errorf("%s: %w", name, err)
+	case i.Arch != arch:
+		return i, fmt.Errorf("%s is for %s; this machine needs %s", name, i.Arch, arch)
+	}
+	return i, nil
 }

@@ -12,18 +12,18 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// otherMenu is for an ESP without systemd-boot's files: it has GRUB, or a
-// unified kernel that the firmware starts itself.
+// otherMenu finds the kernel on an ESP without systemd-boot's files: GRUB starts
+// it, or the firmware starts a unified kernel itself.
 func (p *proof) otherMenu(s sys.System) (string, error) {
 	for _, name := range []string{"grub/grub.cfg", "EFI/BOOT/grub.cfg"} {
 		text, err := p.text(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return "", err
+		if err == nil {
+			return p.grubMenu(s, name, text)
 		}
-		return p.grubMenu(s, name, text)
+		return "", err
 	}
 	name := efi.Removable(p.arch())
 	if i, err := p.program(name); err == nil && i.Unified() {
@@ -31,7 +31,7 @@ func (p *proof) otherMenu(s sys.System) (string, error) {
 		p.entry = &bls.Entry{File: name, UKI: "/" + name, Unified: true, TriesLeft: -1}
 		return "the firmware starts the unified kernel " + name + " itself", nil
 	}
-	if p.o.OtherLoader != nil && p.o.OtherLoader() {
+	if p.learned.OtherLoader {
 		s.Warn("the installer cannot read the menu of the host's boot loader: which kernel it starts is not proven")
 		return "", nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -16,25 +17,30 @@ import (
 // kernel reads what the default entry starts to its end, and compares it with
 // the system's own files.
 func (p *proof) kernel(_ context.Context, s sys.System) (string, error) {
-	if p.entry == nil {
-		return "", errSkipped
-	}
 	e := p.entry
-	var names []string
-	var same bool
-	var err error
-	if e.Linux != "" {
-		names, same, err = p.parts()
-	} else {
-		names, same, err = p.image(s, e.UKI+e.EFI)
+	files, read := append([]string{e.Linux}, e.Initrds...), p.parts
+	if e.Linux == "" {
+		name := e.UKI + e.EFI
+		i, err := p.program(name)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("entry %s: %w", e.File, err)
+		case !i.Unified():
+			s.Warn(name + " is an EFI program of its own: what it starts is not proven")
+			return "", nil
+		case p.line == "":
+			p.line = i.CommandLine()
+		}
+		files, read = []string{name}, func() (bool, error) { return p.unified(name, i) }
 	}
-	switch {
-	case err != nil:
+	same, err := read()
+	if err != nil {
 		return "", fmt.Errorf("entry %s: %w", e.File, err)
-	case names == nil:
-		return "", nil
 	}
-	s.Log("read to the end: " + strings.Join(names, ", "))
+	for i, name := range files {
+		files[i] = path.Base(name)
+	}
+	s.Log("read to the end: " + strings.Join(files, ", "))
 	if same {
 		return "kernel and initrd on the ESP are the system's own, byte by byte", nil
 	}
@@ -46,44 +52,36 @@ var errOther = errors.New("the files differ from those in the store")
 
 // parts reads the kernel and the initrds of an entry that names each. One of
 // the initrds must be the system's.
-func (p *proof) parts() (names []string, same bool, err error) {
+func (p *proof) parts() (same bool, err error) {
 	e := p.entry
-	var errs []error
 	f, err := p.anywhere(e.Linux)
 	if err == nil {
 		same, err = p.checkKernel(e.Linux, f)
 	}
-	names, errs = append(names, path.Base(e.Linux)), append(errs, err)
-	initrd := false
+	errs, initrd := []error{err}, false
 	for _, name := range e.Initrds {
 		f, err := p.anywhere(name)
 		if err == nil {
-			var is bool
-			is, err = p.compare(name, f, "initrd")
-			initrd = initrd || is
+			var own bool
+			own, err = p.compare(name, f, "initrd")
+			initrd = initrd || own
 		}
-		names, errs = append(names, path.Base(name)), append(errs, err)
+		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, false, err
+		return false, err
 	}
 	if has, err := p.storeHas("initrd"); err != nil || has && !initrd {
-		return nil, false, fmt.Errorf("none of its initrds (%s) is the system's: %w", strings.Join(e.Initrds, ", "), errors.Join(err, errOther))
+		return false, fmt.Errorf("none of its initrds (%s) is the system's: %w", strings.Join(e.Initrds, ", "), errors.Join(err, errOther))
 	}
-	return names, same && initrd, nil
+	return same && initrd, nil
 }
 
 // checkKernel checks a kernel, which the firmware loads as an EFI program, and
 // reports whether it is the system's.
-func (p *proof) checkKernel(name string, f file) (same bool, err error) {
-	i, err := efi.ReadImage(f, f.Size())
-	switch {
-	case err != nil && f.Size() == 0:
-		return false, fmt.Errorf("%s is empty", name)
-	case err != nil:
-		return false, fmt.Errorf("%s: %w", name, err)
-	case i.Arch != efi.Arch:
-		return false, fmt.Errorf("%s is for %s, and this machine is %s", name, i.Arch, efi.Arch)
+func (p *proof) checkKernel(name string, f *io.SectionReader) (same bool, err error) {
+	if _, err := readProgram(name, f, efi.Arch); err != nil {
+		return false, err
 	}
 	same, err = p.compare(name, f, "kernel")
 	if err != nil || same {
@@ -96,38 +94,19 @@ func (p *proof) checkKernel(name string, f file) (same bool, err error) {
 }
 
 // anywhere opens a file of the ESP or, as only GRUB can, of the root.
-func (p *proof) anywhere(name string) (file, error) {
+func (p *proof) anywhere(name string) (*io.SectionReader, error) {
 	f, err := p.onESP(name)
 	if p.grub && errors.Is(err, fs.ErrNotExist) {
-		return p.inRoot("/" + fat.Path(name))
+		f, _, err = p.inRoot("/" + fat.Path(name))
 	}
 	return f, err
 }
 
-// image reads a unified kernel image, or another EFI program that the entry
-// starts. Names is nil if the program's own contents cannot be proven.
-func (p *proof) image(s sys.System, name string) (names []string, same bool, err error) {
-	i, err := p.program(name)
-	if err != nil {
-		return nil, false, err
-	}
-	if !i.Unified() {
-		s.Warn(name + " is an EFI program of its own: what it starts is not proven")
-		return nil, false, nil
-	}
-	if p.line == "" {
-		p.line = i.CommandLine()
-	}
-	check := p.thick
+// unified checks an image that contains kernel and initrd, or names them.
+func (p *proof) unified(name string, i efi.Image) (same bool, err error) {
 	if len(i.Text(".linuxh")) > 0 {
-		check = p.thin
+		return p.thin(i)
 	}
-	same, err = check(name, i)
-	return []string{path.Base(name)}, same, err
-}
-
-// thick checks a unified image that contains kernel and initrd.
-func (p *proof) thick(name string, i efi.Image) (same bool, err error) {
 	kernel, err := p.checkKernel(name+" (.linux)", i.Section(".linux"))
 	if err != nil {
 		return false, err
@@ -145,7 +124,7 @@ func (p *proof) thick(name string, i efi.Image) (same bool, err error) {
 
 // thin checks an image of Lanzaboote, which names kernel and initrd as files of
 // the ESP with their SHA-256.
-func (p *proof) thin(_ string, i efi.Image) (same bool, err error) {
+func (p *proof) thin(i efi.Image) (same bool, err error) {
 	same = true
 	for _, part := range []struct{ section, store string }{{".linux", "kernel"}, {".initrd", "initrd"}} {
 		name := strings.Trim(string(i.Text(part.section)), "\x00")
@@ -153,18 +132,18 @@ func (p *proof) thin(_ string, i efi.Image) (same bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		d, err := readAll(name, f, 0)
+		sum, err := readAll(name, f, f.Size())
 		if err != nil {
 			return false, err
 		}
-		if string(d.sum[:]) != string(i.Text(part.section+"h")) {
+		if string(sum[:]) != string(i.Text(part.section+"h")) {
 			return false, fmt.Errorf("%s is not the file that the image was made for: its hash differs", name)
 		}
-		is, err := p.compare(name, f, part.store)
+		own, err := p.compare(name, f, part.store)
 		if err != nil {
 			return false, err
 		}
-		same = same && is
+		same = same && own
 	}
 	return same, nil
 }

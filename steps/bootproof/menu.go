@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
@@ -15,9 +14,6 @@ import (
 
 // menu finds the entry that starts if no key is pressed.
 func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
-	if p.esp == nil {
-		return "", errSkipped
-	}
 	if _, err := p.esp.ReadDir("loader"); errors.Is(err, fs.ErrNotExist) {
 		return p.otherMenu(s)
 	}
@@ -119,9 +115,5 @@ func (p *proof) text(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if f.Size() > bls.MaxFile {
-		return "", fmt.Errorf("%s has %d bytes; the limit is %d", name, f.Size(), bls.MaxFile)
-	}
-	b, err := io.ReadAll(f)
-	return string(b), err
+	return readText(name, f)
 }

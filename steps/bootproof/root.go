@@ -4,25 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
+// survey lists the attached devices, once for all checks.
+func (p *proof) survey(ctx context.Context, s sys.System) error {
+	if p.devices != nil {
+		return nil
+	}
+	inv, err := block.Survey(ctx, s, "/")
+	if err == nil {
+		p.devices = every(inv, p.o.ESP)
+	}
+	return err
+}
+
 // mounts resolves root= and the system's fstab to devices: each must name
 // exactly one attached device, the right one.
 func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
+	if err := p.survey(ctx, s); err != nil {
 		return "", err
 	}
-	devices := every(inv, p.o.ESP)
 	fstab, known, err := p.fstab()
 	if err != nil {
 		return "", err
@@ -32,7 +42,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 	rootKnown := false
 	is := func(what, spec, want string) {
 		rootKnown = rootKnown || want == p.o.RootFS
-		if err := resolves(devices, spec, want); err != nil {
+		if err := resolves(p.devices, spec, want); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 			return
 		}
@@ -56,7 +66,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 			is(m.at, m.spec, p.o.ESP)
 		case !m.onDevice() || m.optional():
 		default:
-			if n := len(find(devices, m.spec)); n == 0 {
+			if n := len(find(p.devices, m.spec)); n == 0 {
 				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which is not attached", m.at, m.spec))
 			} else if n > 1 {
 				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d devices", m.at, m.spec, n))
@@ -72,33 +82,21 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 		}
 		is("/", "LABEL="+p.o.RootLabel, p.o.RootFS)
 	}
-	if errs != nil {
-		return "", errors.Join(errs...)
-	}
-	return "found on this disk alone: " + strings.Join(saw, ", "), nil
+	return "found on this disk alone: " + strings.Join(saw, ", "), errors.Join(errs...)
 }
 
 // initrdOpens compares the containers that the initrd will open with the
 // installed one.
 func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
-	var known map[string]string
-	if p.o.LUKSDevices != nil {
-		known = p.o.LUKSDevices()
-	}
-	if known == nil {
-		s.Log("the host's luks.devices are unknown and not compared")
-		return "", nil
-	}
-	spec, ok := known[p.o.Mapper]
+	spec, ok := p.learned.LUKSDevices[p.o.Mapper]
 	if !ok {
-		names := slices.Sorted(maps.Keys(known))
+		names := slices.Sorted(maps.Keys(p.learned.LUKSDevices))
 		return "", fmt.Errorf("it opens %q; the installer opened the container as %s", names, p.o.Mapper)
 	}
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
+	if err := p.survey(ctx, s); err != nil {
 		return "", err
 	}
-	if err := resolves(every(inv, p.o.ESP), spec, p.o.LUKS); err != nil {
+	if err := resolves(p.devices, spec, p.o.LUKS); err != nil {
 		return "", fmt.Errorf("%s: %w", p.o.Mapper, err)
 	}
 	return fmt.Sprintf("the initrd opens %s as %s", p.o.LUKS, p.o.Mapper), nil
@@ -112,7 +110,7 @@ type fsLine struct {
 
 // onDevice reports whether it needs a block device.
 func (l fsLine) onDevice() bool {
-	return (strings.HasPrefix(l.spec, "/dev/") || tagOf(l.spec) != "") && !slices.Contains(l.options, "bind")
+	return facts.Refer(l.spec).Kind != facts.NotDevice && !slices.Contains(l.options, "bind")
 }
 
 // optional reports whether the system starts without it (systemd.mount(5)).
@@ -127,15 +125,12 @@ func (p *proof) fstab() (lines []fsLine, known bool, err error) {
 	if has, err := p.storeHas("etc/fstab"); !has || err != nil {
 		return nil, false, err
 	}
-	f, err := p.inRoot(path.Join(p.toplevel, "etc/fstab"))
+	f, _, err := p.inRoot(path.Join(p.toplevel, "etc/fstab"))
 	if err != nil {
 		return nil, false, err
 	}
-	if f.Size() > bls.MaxFile {
-		return nil, false, fmt.Errorf("etc/fstab has %d bytes; the limit is %d", f.Size(), bls.MaxFile)
-	}
-	b, err := io.ReadAll(f)
-	return parseFstab(string(b)), true, err
+	text, err := readText("etc/fstab", f)
+	return parseFstab(text), true, err
 }
 
 func parseFstab(text string) []fsLine {
@@ -154,32 +149,8 @@ func parseFstab(text string) []fsLine {
 	return lines
 }
 
-// Replacers for the octal escapes of fstab(5), and for those of udev's links.
-var (
-	unescape  = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	unescaped = strings.NewReplacer(`\x20`, " ", `\x2f`, "/", `\x5c`, `\`)
-)
-
-// tags are the ways to name a device by its contents (mount(8), udev's
-// 60-persistent-storage.rules).
-var tags = []struct {
-	tag, dir string
-	of       func(block.Device) string
-}{
-	{"LABEL=", "/dev/disk/by-label/", func(d block.Device) string { return d.Label }},
-	{"UUID=", "/dev/disk/by-uuid/", func(d block.Device) string { return d.UUID }},
-	{"PARTLABEL=", "/dev/disk/by-partlabel/", func(d block.Device) string { return d.PartLabel }},
-	{"PARTUUID=", "/dev/disk/by-partuuid/", func(d block.Device) string { return d.PartUUID }},
-}
-
-func tagOf(spec string) string {
-	for _, t := range tags {
-		if strings.HasPrefix(spec, t.tag) {
-			return t.tag
-		}
-	}
-	return ""
-}
+// unescape resolves the octal escapes of fstab(5).
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 // every lists each attached device once, partitions and mappers included. It
 // leaves out other paths to the disk that has the ESP.
@@ -205,20 +176,23 @@ func every(inv *block.Inventory, esp string) []block.Device {
 
 // find lists the devices that a spec of root= or fstab names.
 func find(devices []block.Device, spec string) []block.Device {
-	match := func(d block.Device) bool { return d.Is(spec) }
-	for _, t := range tags {
-		value, ok := strings.CutPrefix(spec, t.tag)
-		if link, isLink := strings.CutPrefix(spec, t.dir); isLink {
-			value, ok = unescaped.Replace(link), true
+	ref := facts.Refer(spec)
+	match := func(d block.Device) bool {
+		switch ref.Kind {
+		case facts.ByLabel:
+			return d.Label == ref.Name
+		case facts.ByPartLabel:
+			return d.PartLabel == ref.Name
+		case facts.ByUUID:
+			return strings.EqualFold(d.UUID, ref.Name)
+		case facts.ByPartUUID:
+			return strings.EqualFold(d.PartUUID, ref.Name)
 		}
-		if value = strings.Trim(value, `"`); ok && value != "" {
-			isID := t.tag == "UUID=" || t.tag == "PARTUUID="
-			match = func(d block.Device) bool { return t.of(d) == value || isID && strings.EqualFold(t.of(d), value) }
-		}
+		return d.Is(spec)
 	}
 	var found []block.Device
 	for _, d := range devices {
-		if match(d) {
+		if ref.Name != "" && match(d) {
 			found = append(found, d)
 		}
 	}
@@ -233,17 +207,16 @@ func find(devices []block.Device, spec string) []block.Device {
 // resolves checks that a spec names one attached device, the wanted one.
 func resolves(devices []block.Device, spec, want string) error {
 	found := find(devices, spec)
-	if len(found) != 1 {
+	switch {
+	case len(found) == 0:
+		return fmt.Errorf("no attached device is %s", spec)
+	case len(found) > 1:
 		var paths []string
 		for _, d := range found {
 			paths = append(paths, d.Path)
 		}
-		if len(found) == 0 {
-			return fmt.Errorf("no attached device is %s", spec)
-		}
 		return fmt.Errorf("%s names %d devices, %s: the system may start from the wrong one", spec, len(found), strings.Join(paths, " and "))
-	}
-	if !found[0].Is(want) {
+	case !found[0].Is(want):
 		return fmt.Errorf("%s is %s, not %s", spec, found[0].Path, want)
 	}
 	return nil

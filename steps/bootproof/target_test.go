@@ -49,6 +49,7 @@ type target struct {
 	vars    map[string][]byte // EFI variables: name and vendor
 	devices string            // more of lsblk
 	options func(*Options)
+	learned Learned
 	blkid   map[string]string // instead of what is expected of a device
 	foreign bool              // its claims are not believed
 	claims  string            // of the target's database; empty: it is not asked
@@ -62,6 +63,7 @@ func entryText(kernel string) string {
 
 func sound() *target {
 	return &target{
+		learned: initrdOpens("c", "/dev/disk/by-partlabel/T-LUKS"),
 		esp: map[string]string{
 			removable:                                 sdBoot,
 			"EFI/systemd/systemd-boot.efi":            sdBoot,
@@ -175,6 +177,7 @@ func (g *target) prove(t *testing.T) result {
 	o := Options{
 		Root: root, Toplevel: toplevel, ESP: esp, ESPLabel: "T-EFI", ESPGUID: espGUID, Firmware: live,
 		RootFS: "/dev/mapper/c", RootLabel: "T-ROOT", LUKS: "/dev/x2", LUKSLabel: "T-LUKS", Mapper: "c", Passphrase: []byte(secret),
+		Learned: func() Learned { return g.learned },
 	}
 	if g.options != nil {
 		g.options(&o)
@@ -208,9 +211,6 @@ func (g *target) prove(t *testing.T) result {
 	if o.RecoveryKey != nil {
 		try()
 	}
-	if o.LUKSDevices != nil && o.LUKSDevices()[o.Mapper] != "" {
-		lsblk()
-	}
 	if g.claims != "" {
 		f.Expect(nixstore.Query(root, toplevel)...).Prints(g.claims)
 	}
@@ -222,11 +222,12 @@ func (g *target) prove(t *testing.T) result {
 			g.nix(call)
 		}
 	}
-	p := newProof(o)
+	p := &proof{o: o}
 	defer p.close()
 	checks := p.checks()
-	if checks[0].Name != "the mount of the ESP" {
-		t.Fatal(checks[0].Name)
+	p.open()
+	if checks[0].name != "the mount of the ESP" {
+		t.Fatal(checks[0].name)
 	}
 	err := prove(t.Context(), f, checks[1:])
 	r := result{log: strings.Join(f.Logged, "\n"), fake: f}

@@ -3,6 +3,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
 	"auto-installer/internal/sys"
 )
@@ -39,27 +41,27 @@ type Options struct {
 // check is one requirement. It returns what it saw, or a *sys.Fault.
 type check struct {
 	does string
-	run  func(context.Context, Options) (string, error)
+	run  func(context.Context) (saw string, err error)
 }
 
-func checks(o Options) []check {
+func (o Options) checks() []check {
 	c := []check{
-		{"running as root", root},
-		{"started by UEFI firmware", uefi},
-		{"the commands are there: " + strings.Join(o.Commands, " "), commands},
-		{fmt.Sprintf("at least %d MiB of memory", o.MinMemory>>20), memory},
-		{fmt.Sprintf("%s has at least %d MiB", o.Disk, o.MinDisk>>20), size},
-		{"on mains power, or enough battery", power},
-		{"nothing is mounted at " + o.Target, targetFree},
-		{fmt.Sprintf("at least %d MiB free in %s", o.MinRun>>20, o.RunDir), room},
+		{"running as root", o.root},
+		{"started by UEFI firmware", o.firmware},
+		{"the commands are there: " + strings.Join(o.Commands, " "), o.commands},
+		{fmt.Sprintf("at least %d MiB of memory", o.MinMemory>>20), o.memory},
+		{fmt.Sprintf("%s has at least %d MiB", o.Disk, o.MinDisk>>20), o.size},
+		{"on mains power, or enough battery", o.power},
+		{"nothing is mounted at " + o.Target, o.targetFree},
+		{fmt.Sprintf("at least %d MiB free in %s", o.MinRun>>20, o.RunDir), o.room},
 	}
 	if o.Mapper != "" {
-		c = append(c, check{"no mapper is called " + o.Mapper, mapperFree})
+		c = append(c, check{"no mapper is called " + o.Mapper, o.mapperFree})
 	}
 	if o.Network != "" {
 		c = append(c,
-			check{"the clock is plausible", clock},
-			check{o.Network + " can be reached", remote})
+			check{"the clock is plausible", o.clock},
+			check{o.Network + " can be reached", o.network})
 	}
 	return c
 }
@@ -67,70 +69,60 @@ func checks(o Options) []check {
 // Look makes a single check: firmware, memory, network, clock or power. It returns
 // what it saw; the error is a *sys.Fault.
 func Look(ctx context.Context, name string, o Options) (string, error) {
-	run, ok := map[string]func(context.Context, Options) (string, error){
-		"firmware": uefi, "memory": memory, "network": remote, "clock": clock, "power": power,
+	run, ok := map[string]func(context.Context) (string, error){
+		"firmware": o.firmware, "memory": o.memory, "network": o.network, "clock": o.clock, "power": o.power,
 	}[name]
 	if !ok {
 		return "", fmt.Errorf("there is no check %q", name)
 	}
-	return run(ctx, o)
+	return run(ctx)
 }
 
-// Actions lists what Run will check.
-func Actions(o Options) []sys.Action {
-	var as []sys.Action
-	for _, c := range checks(o) {
-		as = append(as, sys.Action{Does: c.does})
+// Ops make all checks, and report every fault together, with the code of the
+// first.
+func Ops(o Options) []engine.Op {
+	list := o.checks()
+	var shown []sys.Action
+	for _, c := range list {
+		shown = append(shown, sys.Action{Does: c.does})
 	}
-	return as
-}
-
-// Run makes all checks.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	var bad []*sys.Fault
-	for _, c := range checks(o) {
-		saw, err := c.run(ctx, o)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	return []engine.Op{engine.Together(shown, func(ctx context.Context, s sys.System) error {
+		var causes, hints []string
+		var first *sys.Fault
+		for _, c := range list {
+			saw, err := c.run(ctx)
+			f, unfit := errors.AsType[*sys.Fault](err)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case unfit:
+				s.Log("not fit: " + f.Cause)
+				causes, hints, first = append(causes, f.Cause), append(hints, f.Hint), cmp.Or(first, f)
+			case err != nil:
+				return err
+			default:
+				s.Log(saw)
+			}
 		}
-		if err == nil {
-			s.Log(saw)
-			continue
+		if first == nil {
+			return nil
 		}
-		f, ok := errors.AsType[*sys.Fault](err)
-		if !ok {
-			return err
-		}
-		s.Log("not fit: " + f.Cause)
-		bad = append(bad, f)
-	}
-	return together(bad)
-}
-
-// together makes one fault of all, with the code of the first.
-func together(bad []*sys.Fault) error {
-	if len(bad) == 0 {
-		return nil
-	}
-	var causes, hints []string
-	for _, f := range bad {
-		causes, hints = append(causes, f.Cause), append(hints, f.Hint)
-	}
-	return &sys.Fault{Cause: strings.Join(causes, "; "), Hint: strings.Join(hints, "; "), Code: bad[0].Code, Err: bad[0].Err}
+		return &sys.Fault{Cause: strings.Join(causes, "; "), Hint: strings.Join(hints, "; "), Code: first.Code, Err: first.Err}
+	})}
 }
 
 func unfit(hint, format string, args ...any) *sys.Fault {
 	return sys.Faultf(sys.CodeMachine, hint, format, args...)
 }
 
-func root(_ context.Context, o Options) (string, error) {
+func (o Options) root(context.Context) (string, error) {
 	if o.EUID != 0 {
 		return "", unfit("run it with sudo, or on the medium's own console", "not running as root")
 	}
 	return "running as root", nil
 }
 
-func uefi(_ context.Context, o Options) (string, error) {
+func (o Options) firmware(context.Context) (string, error) {
 	if _, err := os.Stat(filepath.Join(o.FS, "sys/firmware/efi")); err != nil {
 		return "", unfit("switch the firmware from legacy BIOS (CSM) to UEFI and boot the medium again",
 			"this machine was not started by UEFI firmware")
@@ -138,7 +130,7 @@ func uefi(_ context.Context, o Options) (string, error) {
 	return "started by UEFI firmware", nil
 }
 
-func commands(_ context.Context, o Options) (string, error) {
+func (o Options) commands(context.Context) (string, error) {
 	var missing []string
 	for _, c := range o.Commands {
 		if _, err := exec.LookPath(c); err != nil {
@@ -152,31 +144,19 @@ func commands(_ context.Context, o Options) (string, error) {
 	return fmt.Sprintf("all %d commands found", len(o.Commands)), nil
 }
 
-// memory reads MemTotal, in KiB (proc_meminfo(5)).
-func memory(_ context.Context, o Options) (string, error) {
-	data, err := os.ReadFile(filepath.Join(o.FS, "proc/meminfo"))
+func (o Options) memory(context.Context) (string, error) {
+	total, err := sys.MemTotal(o.FS)
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(string(data)) {
-		rest, ok := strings.CutPrefix(line, "MemTotal:")
-		if !ok {
-			continue
-		}
-		kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-		if err != nil {
-			return "", err
-		}
-		if kib<<10 < o.MinMemory {
-			return "", unfit("add memory: it holds the clone and the evaluation",
-				"too little memory: %d MiB; the installer needs %d MiB", kib>>10, o.MinMemory>>20)
-		}
-		return fmt.Sprintf("%d MiB of memory", kib>>10), nil
+	if total < o.MinMemory {
+		return "", unfit("add memory: it holds the clone and the evaluation",
+			"too little memory: %d MiB; the installer needs %d MiB", total>>20, o.MinMemory>>20)
 	}
-	return "", errors.New("no MemTotal in /proc/meminfo")
+	return fmt.Sprintf("%d MiB of memory", total>>20), nil
 }
 
-func size(_ context.Context, o Options) (string, error) {
+func (o Options) size(context.Context) (string, error) {
 	if o.DiskSize < o.MinDisk {
 		return "", unfit("use a larger disk, or a smaller swap.size in host.toml",
 			"%s is too small: %d MiB; the host needs %d MiB", o.Disk, o.DiskSize>>20, o.MinDisk>>20)
@@ -184,7 +164,7 @@ func size(_ context.Context, o Options) (string, error) {
 	return fmt.Sprintf("%s has %d MiB", o.Disk, o.DiskSize>>20), nil
 }
 
-func targetFree(_ context.Context, o Options) (string, error) {
+func (o Options) targetFree(context.Context) (string, error) {
 	points, err := sys.MountPoints(o.FS)
 	if err != nil {
 		return "", unfit("mount /proc", "the mounts cannot be read: %w", err)
@@ -197,7 +177,7 @@ func targetFree(_ context.Context, o Options) (string, error) {
 	return "nothing is mounted at " + o.Target, nil
 }
 
-func mapperFree(_ context.Context, o Options) (string, error) {
+func (o Options) mapperFree(context.Context) (string, error) {
 	if sys.Exists(filepath.Join(o.FS, "dev/mapper", o.Mapper)).Holds() {
 		return "", unfit("close it: cryptsetup close "+o.Mapper, "a mapper is called %s already", o.Mapper)
 	}
@@ -205,7 +185,7 @@ func mapperFree(_ context.Context, o Options) (string, error) {
 }
 
 // room checks the file system of the clone and the logs, which is in memory.
-func room(_ context.Context, o Options) (string, error) {
+func (o Options) room(context.Context) (string, error) {
 	free, err := sys.Free(o.RunDir)
 	if err != nil {
 		return "", unfit("make "+o.RunDir+" writable", "%s: %w", o.RunDir, err)
@@ -221,10 +201,10 @@ const lowBattery = 20
 
 // power reads /sys/class/power_supply (kernel
 // Documentation/ABI/testing/sysfs-class-power).
-func power(_ context.Context, o Options) (string, error) {
+func (o Options) power(context.Context) (string, error) {
 	dirs, _ := filepath.Glob(filepath.Join(o.FS, "sys/class/power_supply/*"))
 	read := func(dir, name string) string {
-		data, _ := os.ReadFile(filepath.Join(dir, name)) // absent: empty
+		data, _ := os.ReadFile(filepath.Join(dir, name)) // empty if there is no such file
 		return strings.TrimSpace(string(data))
 	}
 	battery := -1
@@ -256,7 +236,7 @@ func power(_ context.Context, o Options) (string, error) {
 // certificate.
 var notBefore = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func clock(_ context.Context, _ Options) (string, error) {
+func (Options) clock(context.Context) (string, error) {
 	now := time.Now()
 	if now.Before(notBefore) {
 		return "", unfit("set it: date --set '2026-01-31 12:00'", "the clock is wrong: it says %s", now.Format(time.DateTime))
@@ -264,9 +244,9 @@ func clock(_ context.Context, _ Options) (string, error) {
 	return "the clock says " + now.Format(time.DateTime), nil
 }
 
-// remote tries until it works or patience ends: right after booting, a medium may
+// network tries until it works or patience ends: right after booting, a medium may
 // still wait for its address.
-func remote(ctx context.Context, o Options) (string, error) {
+func (o Options) network(ctx context.Context) (string, error) {
 	deadline := time.Now().Add(o.Patience)
 	for {
 		err := network.Reach(ctx, o.Network)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -106,7 +107,7 @@ func TestChecks(t *testing.T) {
 				c.change(&o)
 			}
 			f := sys.NewFake(t)
-			err := Run(t.Context(), f, o)
+			err := enginetest.Check(t.Context(), f, Ops(o)...)
 			if !c.bad {
 				if err != nil || !strings.Contains("\n"+strings.Join(f.Logged, "\n")+"\n", "\n"+c.say+"\n") {
 					t.Errorf("%v, logged %q", err, f.Logged)
@@ -124,14 +125,14 @@ func TestChecks(t *testing.T) {
 func TestMeminfoThatCannotBeRead(t *testing.T) {
 	for name, content := range map[string]string{"no total": "MemFree: 1 kB\n", "no number": "MemTotal: many kB\n", "empty": ""} {
 		files := map[string]string{"sys/firmware/efi/x": "", "proc/meminfo": content}
-		if err := Run(t.Context(), sys.NewFake(t), options(t, files)); err == nil {
+		if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(options(t, files))...); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
 // Every fault is reported together.
-func TestAllThatIsWrongIsTold(t *testing.T) {
+func TestEveryFaultIsReported(t *testing.T) {
 	o := Options{
 		FS: machine(t, map[string]string{
 			"proc/meminfo": meminfo(1000), "sys/class/power_supply/B/type": "Battery", "sys/class/power_supply/B/capacity": "5",
@@ -140,7 +141,7 @@ func TestAllThatIsWrongIsTold(t *testing.T) {
 		EUID: 1, Commands: []string{"no-such-a"}, MinMemory: 1 << 30, Disk: "/dev/x", MinDisk: 1, Network: closedPort(t),
 	}
 	f := sys.NewFake(t)
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
 	if !ok || fault.Code != sys.CodeMachine {
 		t.Fatalf("%+v", fault)
 	}
@@ -151,22 +152,6 @@ func TestAllThatIsWrongIsTold(t *testing.T) {
 	}
 	if strings.Count(fault.Hint, "; ") < 6 {
 		t.Errorf("hints %q", fault.Hint)
-	}
-}
-
-func TestActionsAreWhatRunChecks(t *testing.T) {
-	o := options(t, good)
-	for _, network := range []string{"", "example.org:443"} {
-		o.Network = network
-		as, cs := Actions(o), checks(o)
-		if len(as) != len(cs) || network == "" && len(as) != 9 || network != "" && len(as) != 11 {
-			t.Fatalf("%d actions, %d checks", len(as), len(cs))
-		}
-		for i := range as {
-			if as[i].Does != cs[i].does || as[i].Argv != nil {
-				t.Errorf("%+v, %q", as[i], cs[i].does)
-			}
-		}
 	}
 }
 
@@ -190,12 +175,12 @@ func TestNetwork(t *testing.T) {
 	o := options(t, good)
 	o.Network = l.Addr().String()
 	f := sys.NewFake(t)
-	if err := Run(t.Context(), f, o); err != nil || f.Logged[len(f.Logged)-1] != o.Network+" can be reached" {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || f.Logged[len(f.Logged)-1] != o.Network+" can be reached" {
 		t.Errorf("%v, %q", err, f.Logged)
 	}
 
 	o.Network, o.Patience = closedPort(t), 10*time.Millisecond
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...))
 	if !ok || fault.Code != sys.CodeSource || fault.Hint == "" || !strings.Contains(fault.Cause, "no network: ") {
 		t.Errorf("%+v", fault)
 	}
@@ -210,7 +195,7 @@ func TestNetwork(t *testing.T) {
 		}
 		late <- l
 	})
-	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
 	if l := <-late; l != nil {
@@ -222,7 +207,7 @@ func TestNetwork(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
 	o.Network, o.Patience = closedPort(t), time.Hour
-	if err := Run(ctx, sys.NewFake(t), o); !errors.Is(err, why) {
+	if err := enginetest.Check(ctx, sys.NewFake(t), Ops(o)...); !errors.Is(err, why) {
 		t.Errorf("%v", err)
 	}
 }

@@ -30,18 +30,17 @@ func BenchmarkFlash(b *testing.B) {
 	if out, err := exec.Command("losetup", "--direct-io=on", dev).CombinedOutput(); err != nil {
 		b.Fatalf("the file system below %s has no O_DIRECT: %v: %s", os.TempDir(), err, out)
 	}
-	o := options(b, image, identity(b, dev))
+	j := jobFor(b, image, identity(b, dev))
 	var ours, theirs time.Duration
 	b.SetBytes(size)
 	for b.Loop() {
 		start := time.Now()
-		o.Job = &Job{}
-		if err := all(b.Context(), &report{}, o); err != nil {
+		if err := all(b.Context(), &report{}, j); err != nil {
 			b.Fatal(err)
 		}
 		ours += time.Since(start)
 		b.StopTimer()
-		theirs += ddAndCmp(b, o.Image.Path, dev, size)
+		theirs += ddAndCmp(b, j.Image.Path, dev, size)
 		b.StartTimer()
 	}
 	b.ReportMetric(ours.Seconds()/theirs.Seconds(), "x-dd+cmp")

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"io"
 
@@ -35,18 +34,12 @@ func (i Image) read(ctx context.Context, s sys.System, room int64) (*content, er
 	defer src.close()
 	c := &content{}
 	sum := sha256.New()
-	tooLarge := func(size string) error {
-		return sys.Faultf(sys.CodeMachine, "use a larger disk; nothing was written", "%s does not fit on the disk: it is %s, and the disk %s (%d bytes)",
-			i.Path, size, block.FormatSize(room), room)
-	}
-	if i.Size() > room {
-		return nil, tooLarge(fmt.Sprintf("%s (%d bytes)", block.FormatSize(i.Size()), i.Size()))
-	}
 	err = pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
 		sum.Write(b)
 		c.chunks = append(c.chunks, maphash.Bytes(seed, b))
 		if c.size += int64(len(b)); c.size > room {
-			return tooLarge("larger when unpacked")
+			return sys.Faultf(sys.CodeMachine, "use a larger disk; nothing was written",
+				"%s does not fit on the disk: unpacked, it has more than %s (%d bytes)", i.Path, block.FormatSize(room), room)
 		}
 		s.Progress(sys.Progress{Done: min(src.at(), i.FileSize), Total: i.FileSize, Unit: "bytes", Label: "reading the image"})
 		return nil

@@ -1,9 +1,7 @@
 package flash
 
 import (
-	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/sys"
 )
 
 // disk is an open block device. Reads and writes go past the page cache, so that
@@ -33,49 +30,7 @@ func held(h *block.Held) (*disk, error) {
 	return &disk{File: f, size: h.Facts().Size, sector: h.Facts().LogicalSector}, err
 }
 
-// openDisk opens a disk for reading.
-func openDisk(path string) (*disk, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
-	if err != nil {
-		return nil, block.OpenFault(path, err)
-	}
-	d := &disk{File: f}
-	if d.size, err = f.Seek(0, io.SeekEnd); err == nil {
-		d.sector, err = unix.IoctlGetInt(d.fd(), unix.BLKSSZGET)
-	}
-	if err != nil {
-		return nil, errors.Join(block.OpenFault(path, err), f.Close())
-	}
-	return d, nil
-}
-
 func (d *disk) fd() int { return int(d.Fd()) }
-
-// identify makes sure that the held disk is the confirmed one.
-func identify(ctx context.Context, s sys.System, h *block.Held, id block.Identity) error {
-	const hint = "look at the disks again and confirm again; nothing was written"
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
-		return err
-	}
-	found, err := inv.Find(id)
-	if err != nil {
-		return sys.Faultf(sys.CodeGate, hint, "%w", err)
-	}
-	if why := h.Facts().Differ(found); why != "" {
-		return sys.Faultf(sys.CodeGate, hint, "%s", why)
-	}
-	return nil
-}
-
-// sysfs is a file of the device in sysfs.
-func (d *disk) sysfs(name string) string {
-	var st unix.Stat_t
-	if err := unix.Fstat(d.fd(), &st); err != nil {
-		return ""
-	}
-	return filepath.Join("/sys/dev/block", block.MajorMinor(st.Rdev), name)
-}
 
 // Requests of ioctl(2) that x/sys does not have (linux/cdrom.h,
 // scsi/scsi_ioctl.h). Both work on every SCSI disk, including USB sticks.
@@ -89,14 +44,15 @@ const (
 //
 // A stick that is not marked removable ignores the second, and a desktop would
 // mount it as soon as it is released. So eject removes it from the bus, until it
-// is plugged in again.
-func (d *disk) eject() error {
+// is plugged in again. Number is its device number.
+func (d *disk) eject(number string) error {
+	sysfs := filepath.Join("/sys/dev/block", number)
 	_ = unix.IoctlSetInt(d.fd(), scsiDoorUnlock, 0) // not every device has a lock
 	err := unix.IoctlSetInt(d.fd(), cdromEject, 0)
-	if removable, _ := os.ReadFile(d.sysfs("removable")); string(removable) != "0\n" {
+	if removable, _ := os.ReadFile(filepath.Join(sysfs, "removable")); string(removable) != "0\n" {
 		return err
 	}
-	if e := os.WriteFile(d.sysfs("device/delete"), []byte("1"), 0o200); !errors.Is(e, fs.ErrNotExist) {
+	if e := os.WriteFile(filepath.Join(sysfs, "device/delete"), []byte("1"), 0o200); !errors.Is(e, fs.ErrNotExist) {
 		return e
 	}
 	return err // not a SCSI disk

@@ -8,97 +8,140 @@ package flash
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gate"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
-// Options says what to write where.
-type Options struct {
-	Image Image
-	Want  Checksum // of the image file, see Expect
-	Disk  block.Identity
-	Eject bool
-	// VerifyOnly compares the disk with the image and writes nothing.
+// Request is what to write where.
+type Request struct {
+	Image  Image
+	Stick  Stick
+	SHA256 string // that the image must have, in hex; empty: look beside the image
+	Eject  bool
+	// VerifyOnly compares the stick with the image and writes nothing.
 	VerifyOnly bool
-
-	// Job carries results from one step to the next. Each plan needs a new one.
-	Job *Job
-	// Held is the disk, from the gate to the end of Verify.
-	Held *block.Held
 }
 
-// Job is what one step passes to the next.
-type Job struct {
-	content *content // of the image, from Check
-	disk    *disk    // from Write
+// job is a request and what its steps leave for those after them.
+type job struct {
+	Request
+	id   block.Identity // of the stick
+	want Checksum       // of the image file
+
+	held    *block.Held // from the gate on
+	content *content    // of the image, from its check
+	disk    *disk       // from the write
 }
 
-// Unmount is the first step if a part of the disk is mounted.
-type Unmount struct {
-	Points []string // in the order to unmount them
-}
-
-// UnmountActions lists what RunUnmount will do.
-func UnmountActions(o Unmount) []sys.Action { return sys.Actions(o.commands()...) }
-
-func (o Unmount) commands() []sys.Cmd {
-	var cmds []sys.Cmd
-	for _, p := range o.Points {
-		cmds = append(cmds, sys.Cmd{Does: "unmount " + p, Argv: []string{"umount", p}})
+// Plan makes the plan of writing an image to a stick, or of comparing
+// them. The error is an *Error.
+func Plan(r Request) (*engine.Task, error) {
+	if r.Image.Size() > r.Stick.device.Size {
+		return nil, engine.NewError("", sys.Faultf(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
+			r.Image.Path, block.FormatSize(r.Image.Size()), r.Stick.Name))
 	}
-	return cmds
+	if err := r.onStick(); err != nil {
+		return nil, engine.NewError("", err)
+	}
+	want, err := Expect(r.Image.Path, r.SHA256)
+	if err != nil {
+		return nil, engine.NewError("", err)
+	}
+	j := &job{Request: r, id: block.IdentityOf(r.Stick.device), want: want, held: &block.Held{}}
+	name := filepath.Base(r.Image.Path)
+	title := fmt.Sprintf("flashing %s to %s", name, r.Stick.Name)
+	list := []engine.Step{engine.NewStep("image", "read the image to its end", engine.Check, j.readOps()...)}
+	if r.VerifyOnly {
+		title = fmt.Sprintf("comparing %s with %s", r.Stick.Name, name)
+	} else {
+		if len(r.Stick.Mounted) > 0 {
+			list = append(list, engine.NewStep("unmount", "unmount the stick", engine.Check, unmountOps(r.Stick.Mounted)...))
+		}
+		list = append(list,
+			engine.NewStep("gate", "verify that this is still the disk that was confirmed, and unused", engine.Check,
+				gate.Ops(gate.Options{Disk: j.id, Refusal: refusedStick, Hold: j.held.Take, Read: j.held.Sample})...),
+			engine.NewStep("write", "write the image", engine.Write, j.writeOps()...))
+	}
+	p := engine.NewTask(title, append(list, engine.NewStep("verify", "read the stick back", engine.Prove, j.verifyOps()...))...)
+	if want.Missing != "" {
+		p.Warnings = append(p.Warnings, want.Missing)
+	}
+	if !r.VerifyOnly {
+		p.Holds, p.Target = []io.Closer{j.held}, r.Stick.Path
+		if !r.Image.Hybrid {
+			p.Warnings = append(p.Warnings, "the image has no partition table: most machines do not start it from a stick")
+		}
+	}
+	return p, nil
 }
 
-// RunUnmount unmounts. Nothing mounts it again after a failure.
-func RunUnmount(ctx context.Context, s sys.System, o Unmount) error {
-	for _, c := range o.commands() {
-		if err := s.Run(ctx, c); err != nil {
-			return sys.WithHint(err, sys.CodeGate, "`fuser --verbose --mount` shows what uses it; nothing was written", "to "+c.Does)
-		}
-		s.Log(c.Does)
+// onStick refuses an image that lies on the stick itself.
+func (r Request) onStick() error {
+	var st unix.Stat_t
+	if err := unix.Stat(r.Image.Path, &st); err != nil {
+		return sys.Faultf(sys.CodeUsage, "name the image again", "%s: %w", r.Image.Path, err)
+	}
+	number := block.MajorMinor(st.Dev)
+	if !r.VerifyOnly && slices.ContainsFunc(r.Stick.device.Below(), func(d block.Device) bool { return d.DevNo == number }) {
+		return sys.Faultf(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", r.Image.Path, r.Stick.Path)
 	}
 	return nil
 }
 
-// CheckActions lists what Check will do.
-func CheckActions(o Options) []sys.Action {
-	read := "read all of " + o.Image.Path
-	if o.Image.Compression != "" {
+// unmountOps unmount the stick, in order. Nothing mounts it again after a failure.
+func unmountOps(points []string) (ops []engine.Op) {
+	for _, p := range points {
+		ops = append(ops, engine.Run(sys.Cmd{Does: "unmount " + p, Argv: []string{"umount", p}}).
+			Hint(sys.CodeGate, "`fuser --verbose --mount` shows what uses it; nothing was written"))
+	}
+	return ops
+}
+
+// readOps read the image to its end. The error has sys.CodeSource if the image is
+// damaged or does not match its checksum, and sys.CodeMachine if it is larger
+// than the disk.
+func (j *job) readOps() []engine.Op {
+	read := "read all of " + j.Image.Path
+	if j.Image.Compression != "" {
 		read += ", decompressed,"
 	}
 	compare := "note its SHA-256: there is no checksum to compare it with"
-	if o.Want.Sum != "" {
-		compare = "compare its SHA-256 with " + o.Want.Sum + " (" + o.Want.From + ")"
+	if j.want.Sum != "" {
+		compare = "compare its SHA-256 with " + j.want.Sum + " (" + j.want.From + ")"
 	}
-	return []sys.Action{{Does: read + " and see that it fits on the disk"}, {Does: compare}}
+	return []engine.Op{
+		engine.Do(read+" and check that it fits on the disk", func(ctx context.Context, s sys.System) (err error) {
+			j.content, err = j.Image.read(ctx, s, j.id.Size)
+			return err
+		}),
+		engine.Do(compare, j.compareSum),
+	}
 }
 
-// Check reads the image to its end. The error has sys.CodeSource if the image is
-// damaged or does not match its checksum, and sys.CodeMachine if it is larger
-// than the disk.
-func Check(ctx context.Context, s sys.System, o Options) error {
-	c, err := o.Image.read(ctx, s, o.Disk.Size)
-	if err != nil {
-		return err
-	}
-	name := filepath.Base(o.Image.Path)
+func (j *job) compareSum(_ context.Context, s sys.System) error {
+	name, c := filepath.Base(j.Image.Path), j.content
 	switch {
-	case o.Want.Missing != "":
+	case j.want.Missing != "":
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s", name, c.fileSum)) // the plan warns
-	case o.Want.Sum == "":
+	case j.want.Sum == "":
 		s.Log(fmt.Sprintf("%s has the SHA-256 %s; there is no %s.sha256 or SHA256SUMS beside it to compare it with", name, c.fileSum, name))
-	case o.Want.Sum != c.fileSum:
+	case j.want.Sum != c.fileSum:
 		return sys.Faultf(sys.CodeSource, "fetch the image again; nothing was written",
-			"%s is damaged or another image: its SHA-256 is %s; %s says %s", o.Image.Path, c.fileSum, o.Want.From, o.Want.Sum)
+			"%s is damaged or another image: its SHA-256 is %s; %s says %s", j.Image.Path, c.fileSum, j.want.From, j.want.Sum)
 	default:
-		s.Log(fmt.Sprintf("%s has the SHA-256 %s, as %s says", name, c.fileSum, o.Want.From))
+		s.Log(fmt.Sprintf("%s has the SHA-256 %s, as %s says", name, c.fileSum, j.want.From))
 	}
-	if o.Image.Compression != "" {
+	if j.Image.Compression != "" {
 		s.Log(fmt.Sprintf("unpacked it has %s, SHA-256 %s", block.FormatSize(c.size), c.sum))
 	}
-	o.Job.content = c
 	return nil
 }
 

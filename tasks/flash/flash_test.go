@@ -18,6 +18,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -121,8 +122,8 @@ func compress(t testing.TB, how string, data []byte) []byte {
 	return out.Bytes()
 }
 
-// options are those of an image with these bytes, for a disk.
-func options(t testing.TB, data []byte, disk block.Identity) Options {
+// jobFor writes an image with these bytes to a disk, and ejects it.
+func jobFor(t testing.TB, data []byte, disk block.Identity) *job {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.img")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -132,43 +133,43 @@ func options(t testing.TB, data []byte, disk block.Identity) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Image: image, Disk: disk, Eject: true, Job: &Job{}, Held: &block.Held{}}
+	return &job{Request: Request{Image: image, Eject: true}, id: disk, held: &block.Held{}}
 }
 
 // all runs the steps up to the first that fails.
-func all(ctx context.Context, r *report, o Options) error {
+func all(ctx context.Context, r *report, j *job) error {
 	s := &sys.Machine{Reporter: r}
-	if err := Check(ctx, s, o); err != nil {
+	if err := enginetest.Check(ctx, s, j.readOps()...); err != nil {
 		return err
 	}
-	if !o.VerifyOnly {
+	if !j.VerifyOnly {
 		// As the gate does.
-		if _, err := o.Held.Take(ctx, o.Disk.Path); err != nil {
+		if _, err := j.held.Take(ctx, j.id.Path); err != nil {
 			return err
 		}
-		defer o.Held.Close()
-		if err := Write(ctx, s, o); err != nil {
+		defer j.held.Close()
+		if err := enginetest.Run(ctx, s, j.writeOps()...); err != nil {
 			return err
 		}
 	}
-	return Verify(ctx, s, o)
+	return enginetest.Run(ctx, s, j.verifyOps()...)
 }
 
 // hold stands for the gate.
-func hold(t *testing.T, o Options) {
+func hold(t *testing.T, j *job) {
 	t.Helper()
-	if _, err := o.Held.Take(t.Context(), o.Disk.Path); err != nil {
+	if _, err := j.held.Take(t.Context(), j.id.Path); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { o.Held.Close() })
+	t.Cleanup(func() { j.held.Close() })
 }
 
-// Write does not write to a disk that the gate does not hold.
+// Nothing writes to a disk that the gate does not hold.
 func TestNotHeld(t *testing.T) {
 	dev, file := loop(t, 16<<20, 512)
-	o := options(t, pattern(chunkSize), identity(t, dev))
+	j := jobFor(t, pattern(chunkSize), identity(t, dev))
 	s := &sys.Machine{Reporter: &report{}}
-	wantCode(t, errors.Join(Check(t.Context(), s, o), Write(t.Context(), s, o)), sys.CodeGate, "is not held")
+	wantCode(t, errors.Join(enginetest.Check(t.Context(), s, j.readOps()...), enginetest.Run(t.Context(), s, j.writeOps()...)), sys.CodeGate, "is not held")
 	got, err := os.ReadFile(file)
 	if err != nil || len(bytes.Trim(got, "\xaa")) > 0 {
 		t.Errorf("something was written: %v", err)
@@ -204,9 +205,9 @@ func TestFlash(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dev, file := loop(t, diskSize, c.sector)
 			image := pattern(c.size)
-			o := options(t, compress(t, c.how, image), identity(t, dev))
+			j := jobFor(t, compress(t, c.how, image), identity(t, dev))
 			r := &report{}
-			if err := all(t.Context(), r, o); err != nil {
+			if err := all(t.Context(), r, j); err != nil {
 				t.Fatal(err)
 			}
 			want := bytes.Repeat([]byte{0xaa}, diskSize)
@@ -235,10 +236,10 @@ func TestFlash(t *testing.T) {
 // Without --eject the stick stays attached.
 func TestNoEject(t *testing.T) {
 	dev, _ := loop(t, 16<<20, 512)
-	o := options(t, pattern(chunkSize+1), identity(t, dev))
-	o.Eject = false
+	j := jobFor(t, pattern(chunkSize+1), identity(t, dev))
+	j.Eject = false
 	r := &report{}
-	if err := all(t.Context(), r, o); err != nil {
+	if err := all(t.Context(), r, j); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(strings.Join(r.lines, "\n"), "pull it out") {
@@ -268,7 +269,7 @@ func TestNoOldTable(t *testing.T) {
 	if before := signatures(); !strings.Contains(before, "0xfffe00") {
 		t.Fatalf("there is no backup GPT to begin with:\n%s", before)
 	}
-	if err := all(t.Context(), &report{}, options(t, pattern(5<<20), identity(t, dev))); err != nil {
+	if err := all(t.Context(), &report{}, jobFor(t, pattern(5<<20), identity(t, dev))); err != nil {
 		t.Fatal(err)
 	}
 	if after := signatures(); strings.Contains(after, "gpt") {
@@ -285,7 +286,7 @@ func TestStopped(t *testing.T) {
 			cancel(stop)
 		}
 	}}
-	if err := all(ctx, r, options(t, pattern(3*chunkSize), identity(t, dev))); !errors.Is(err, stop) {
+	if err := all(ctx, r, jobFor(t, pattern(3*chunkSize), identity(t, dev))); !errors.Is(err, stop) {
 		t.Fatalf("the error is %v", err)
 	}
 	r.says(t, "warning: "+dev+" is incomplete and unusable")
@@ -323,7 +324,7 @@ func TestNothingWritten(t *testing.T) {
 		words string
 	}{
 		{"too large", pattern(9 << 20), id, "", sys.CodeMachine, "does not fit"},
-		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "larger when unpacked"},
+		{"too large when decompressed", compress(t, "gzip", pattern(9<<20)), id, "", sys.CodeMachine, "unpacked, it has more than"},
 		{"cut short", packed[:len(packed)-8], id, "", sys.CodeSource, "unexpected EOF"},
 		{"flipped", flipped, id, "", sys.CodeSource, "reading "},
 		{"wrong checksum", good, id, strings.Repeat("0", 64), sys.CodeSource, "the list says 0000"},
@@ -334,9 +335,9 @@ func TestNothingWritten(t *testing.T) {
 		{"no device", good, other(func(i *block.Identity) { i.Path = filepath.Join(t.TempDir(), "gone") }), "", sys.CodeGate, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := options(t, c.data, c.disk)
-			o.Want = Checksum{Sum: c.want, From: "the list"}
-			wantCode(t, all(t.Context(), &report{}, o), c.code, c.words)
+			j := jobFor(t, c.data, c.disk)
+			j.want = Checksum{Sum: c.want, From: "the list"}
+			wantCode(t, all(t.Context(), &report{}, j), c.code, c.words)
 		})
 	}
 	t.Run("in use", func(t *testing.T) {
@@ -345,7 +346,7 @@ func TestNothingWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		wantCode(t, all(t.Context(), &report{}, options(t, good, id)), sys.CodeGate, "is in use")
+		wantCode(t, all(t.Context(), &report{}, jobFor(t, good, id)), sys.CodeGate, "is in use")
 	})
 	got, err := os.ReadFile(file)
 	if err != nil || len(bytes.Trim(got, "\xaa")) > 0 {
@@ -353,7 +354,7 @@ func TestNothingWritten(t *testing.T) {
 	}
 }
 
-// Write notices an image that was replaced after Check.
+// The write notices an image that was replaced after its check.
 func TestImageChanges(t *testing.T) {
 	dev, file := loop(t, 16<<20, 512)
 	image := pattern(2 * chunkSize)
@@ -363,17 +364,17 @@ func TestImageChanges(t *testing.T) {
 		"longer":       append(bytes.Clone(image), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options(t, image, identity(t, dev))
+			j := jobFor(t, image, identity(t, dev))
 			s := &sys.Machine{Reporter: &report{}}
-			if err := Check(t.Context(), s, o); err != nil {
+			if err := enginetest.Check(t.Context(), s, j.readOps()...); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(o.Image.Path, change, 0o600); err != nil {
+			if err := os.WriteFile(j.Image.Path, change, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			hold(t, o)
-			wantCode(t, Write(t.Context(), s, o), sys.CodeWritten, "has changed")
-			o.Held.Close()
+			hold(t, j)
+			wantCode(t, enginetest.Run(t.Context(), s, j.writeOps()...), sys.CodeWritten, "has changed")
+			j.held.Close()
 			got, err := os.ReadFile(file)
 			if err != nil || len(bytes.Trim(got[:chunkSize], "\x00")) > 0 {
 				t.Errorf("it looks as if it were whole: %v", err)
@@ -382,7 +383,7 @@ func TestImageChanges(t *testing.T) {
 	}
 }
 
-// Verify finds what the disk does not return as it was written, and where.
+// The verification finds what the disk does not return as it was written, and where.
 func TestVerify(t *testing.T) {
 	const size = 16 << 20
 	image := pattern(2*chunkSize + 512)
@@ -395,10 +396,10 @@ func TestVerify(t *testing.T) {
 		{size - 1, "its end was wiped and is not blank"},
 	} {
 		dev, file := loop(t, size, 512)
-		o := options(t, image, identity(t, dev))
+		j := jobFor(t, image, identity(t, dev))
 		s := &sys.Machine{Reporter: &report{}}
-		hold(t, o)
-		if err := errors.Join(Check(t.Context(), s, o), Write(t.Context(), s, o)); err != nil {
+		hold(t, j)
+		if err := errors.Join(enginetest.Check(t.Context(), s, j.readOps()...), enginetest.Run(t.Context(), s, j.writeOps()...)); err != nil {
 			t.Fatal(err)
 		}
 		f, err := os.OpenFile(file, os.O_WRONLY, 0)
@@ -410,7 +411,7 @@ func TestVerify(t *testing.T) {
 		}
 		f.Close()
 		r := &report{}
-		wantCode(t, Verify(t.Context(), &sys.Machine{Reporter: r}, o), sys.CodeWritten, c.words)
+		wantCode(t, enginetest.Run(t.Context(), &sys.Machine{Reporter: r}, j.verifyOps()...), sys.CodeWritten, c.words)
 		r.says(t, "is not proven")
 	}
 }
@@ -418,9 +419,9 @@ func TestVerify(t *testing.T) {
 func TestVerifyOnly(t *testing.T) {
 	dev, file := loop(t, 16<<20, 512)
 	image := pattern(2*chunkSize + 77)
-	o := options(t, compress(t, "zstd", image), identity(t, dev))
-	o.VerifyOnly = true
-	wantCode(t, all(t.Context(), &report{}, o), sys.CodeUnexpected, "from 0 B on")
+	j := jobFor(t, compress(t, "zstd", image), identity(t, dev))
+	j.VerifyOnly = true
+	wantCode(t, all(t.Context(), &report{}, j), sys.CodeUnexpected, "from 0 B on")
 	got, err := os.ReadFile(file)
 	if err != nil || len(bytes.Trim(got, "\xaa")) > 0 {
 		t.Fatalf("it has written: %v", err)
@@ -434,7 +435,7 @@ func TestVerifyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &report{}
-	if err := all(t.Context(), r, o); err != nil { // f is still open: verifying does not disturb
+	if err := all(t.Context(), r, j); err != nil { // f is still open: verifying does not disturb
 		t.Error(err)
 	}
 	r.says(t, "the SHA-256 is the image's")
@@ -447,6 +448,6 @@ func TestUnmount(t *testing.T) {
 	fake := sys.NewFake(t)
 	fake.Expect("umount", "/media/a/b")
 	fake.Expect("umount", "/media/a").Fails(32, "target is busy")
-	err := RunUnmount(t.Context(), fake, Unmount{Points: []string{"/media/a/b", "/media/a", "/media/c"}})
+	err := enginetest.Check(t.Context(), fake, unmountOps([]string{"/media/a/b", "/media/a", "/media/c"})...)
 	wantCode(t, err, sys.CodeGate, "unmount /media/a")
 }

@@ -88,23 +88,20 @@ func inspect(path string, window uint64) (Image, error) {
 		return i, sys.Faultf(sys.CodeUsage, "name a readable image", "%w", err)
 	}
 	defer f.Close()
-	head := make([]byte, 16)
-	n, _ := io.ReadFull(f, head) // recognize refuses a short file
-	name, unpack := formatOf(head[:n])
+	start := bufio.NewReader(f)
+	head, _ := start.Peek(16) // recognize refuses a short file
+	name, unpack := formatOf(head)
 	if unpack != "" {
 		return i, sys.Faultf(sys.CodeUsage, "unpack it first: "+unpack+" "+sys.Quote([]string{path}), "%s is %s, which cannot be written as it is", path, name)
 	}
 	i.Compression = name
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return i, err
-	}
-	r, stop, err := i.decompress(bufio.NewReader(f))
+	r, err := i.decompress(start)
 	if err != nil {
 		return i, unread(i, err)
 	}
-	defer stop()
+	defer r.Close()
 	head = make([]byte, sniffed)
-	n, err = fill(r, head)
+	n, err := fill(r, head)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return i, unread(i, err)
 	}

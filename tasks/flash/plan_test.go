@@ -99,7 +99,7 @@ func TestFlashPlanRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	itself := all["OLDISO"]
-	itself.numbers = append(slices.Clone(itself.numbers), block.MajorMinor(st.Dev))
+	itself.device.Partitions = append(slices.Clone(itself.device.Partitions), block.Device{DevNo: block.MajorMinor(st.Dev)})
 	for _, c := range []struct {
 		flash Request
 		code  engine.Code

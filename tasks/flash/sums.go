@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
@@ -87,9 +88,7 @@ func findSum(list []byte, name string, own bool) (string, error) {
 	mention := regexp.MustCompile(`(^|[\s*(/\\])` + regexp.QuoteMeta(name) + `($|[\s):])`)
 	var named, others []string
 	var odd error
-	number := 0
-	for line := range strings.SplitSeq(string(text), "\n") {
-		number++
+	for i, line := range strings.Split(string(text), "\n") {
 		line = strings.TrimSpace(line)
 		sum, of, ok := parseSum(line)
 		switch {
@@ -98,7 +97,7 @@ func findSum(list []byte, name string, own bool) (string, error) {
 		case ok:
 			others = append(others, strings.ToLower(sum))
 		case odd == nil && mention.MatchString(line) && line[0] != '#':
-			odd = fmt.Errorf("line %d names %s without a SHA-256, which has 64 hex digits", number, name)
+			odd = fmt.Errorf("line %d names %s without a SHA-256, which has 64 hex digits", i+1, name)
 		}
 	}
 	if len(named) == 0 && odd != nil {
@@ -107,15 +106,14 @@ func findSum(list []byte, name string, own bool) (string, error) {
 	if len(named) == 0 && own {
 		named = others
 	}
-	if len(named) == 0 {
+	slices.Sort(named)
+	switch named = slices.Compact(named); len(named) {
+	case 0:
 		return "", nil
+	case 1:
+		return named[0], nil
 	}
-	for _, s := range named[1:] {
-		if s != named[0] {
-			return "", fmt.Errorf("it has several checksums for %s", name)
-		}
-	}
-	return named[0], nil
+	return "", fmt.Errorf("it has several checksums for %s", name)
 }
 
 // parseSum reads a line of a list. Of is the file's name without its folder, or

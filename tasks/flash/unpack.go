@@ -18,11 +18,10 @@ import (
 
 // source reads an image unpacked, and knows its position in the file.
 type source struct {
-	io.Reader
+	io.ReadCloser
 	file *os.File
 	sum  hash.Hash // of the file, if it is compressed
 	rest io.Reader // the packed file
-	stop func()
 }
 
 func (i Image) open() (*source, error) {
@@ -30,13 +29,13 @@ func (i Image) open() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{Reader: f, file: f, rest: f, stop: func() {}}
+	s := &source{ReadCloser: io.NopCloser(f), file: f}
 	if i.Compression == "" {
 		return s, nil
 	}
 	s.sum = sha256.New()
 	s.rest = io.TeeReader(f, s.sum)
-	s.Reader, s.stop, err = i.decompress(bufio.NewReaderSize(s.rest, 1<<20))
+	s.ReadCloser, err = i.decompress(bufio.NewReaderSize(s.rest, 1<<20))
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -44,7 +43,7 @@ func (i Image) open() (*source, error) {
 }
 
 func (s *source) close() {
-	s.stop()
+	s.Close()
 	s.file.Close()
 }
 
@@ -70,22 +69,21 @@ func window() uint64 {
 	return uint64(max(minWindow, min(free/4*3, maxWindow)))
 }
 
-func (i Image) decompress(r io.Reader) (io.Reader, func(), error) {
+func (i Image) decompress(r io.Reader) (io.ReadCloser, error) {
 	switch i.Compression {
 	case "zstd":
 		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(i.window), zstd.WithDecoderLowmem(true))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return d, d.Close, nil
+		return d.IOReadCloser(), nil
 	case "gzip":
-		d, err := gzip.NewReader(r)
-		return d, func() {}, err
+		return gzip.NewReader(r)
 	case "xz":
 		d, err := xz.NewReader(r, uint32(i.window))
-		return d, func() {}, err
+		return io.NopCloser(d), err
 	}
-	return r, func() {}, nil
+	return io.NopCloser(r), nil
 }
 
 // unread says why an image cannot be read: it is cut short or damaged, or packed

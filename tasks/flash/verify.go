@@ -9,60 +9,69 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
-// VerifyActions lists what Verify will do.
-func VerifyActions(o Options) []sys.Action {
-	actions := []sys.Action{{Does: fmt.Sprintf("drop the kernel's cache of %s, read the image back from it, and compare the SHA-256", o.Disk.Path)}}
+// verifyOps compare the disk with the image, and then make it ready for use.
+func (j *job) verifyOps() []engine.Op {
+	ops := []engine.Op{engine.Do(
+		fmt.Sprintf("drop the kernel's cache of %s, read the image back from it, and compare the SHA-256", j.id.Path), j.verify).Fails(j.verifyFault)}
 	switch {
-	case o.VerifyOnly:
-	case o.Eject:
-		actions = append(actions, sys.Action{Does: "eject it"})
-	default:
-		actions = append(actions, sys.Action{Does: "let the kernel read its new partition table"})
+	case j.VerifyOnly:
+		return ops
+	case j.Eject:
+		return append(ops, engine.Do("eject it", j.eject))
 	}
-	return actions
+	return append(ops, engine.Do("let the kernel read its new partition table", j.reread))
 }
 
-// Verify compares the disk with the image, and releases the disk.
-func Verify(ctx context.Context, s sys.System, o Options) error {
-	d := o.Job.disk
-	if o.VerifyOnly {
-		var err error
-		if d, err = openDisk(o.Disk.Path); err != nil {
-			return err
+func (j *job) verify(ctx context.Context, s sys.System) (err error) {
+	d, c, start := j.disk, j.content, time.Now()
+	if j.VerifyOnly {
+		f, err := os.OpenFile(j.id.Path, os.O_RDONLY|unix.O_DIRECT, 0)
+		if err != nil {
+			return block.OpenFault(j.id.Path, err)
 		}
-		defer d.Close()
-	} else {
-		defer func() { _ = o.Held.Close() }() // everything is written and read back
+		defer f.Close()
+		d = &disk{File: f, size: j.id.Size, sector: j.id.LogicalSector}
 	}
-	start := time.Now()
-	c := o.Job.content
-	err := d.compare(ctx, s, c)
-	if err == nil && !o.VerifyOnly {
+	if err = d.compare(ctx, s, c); err == nil && !j.VerifyOnly {
 		err = d.tailIsBlank(c.size)
 	}
-	if err != nil {
-		return verifyFault(ctx, s, o, err)
-	}
-	s.Log(fmt.Sprintf("read %s back, %s: the SHA-256 is the image's", block.FormatSize(c.size), rate(c.size, time.Since(start))))
 	switch {
-	case o.VerifyOnly:
-	case !o.Eject:
-		if err := unix.IoctlSetInt(d.fd(), unix.BLKRRPART, 0); err != nil {
-			s.Log(fmt.Sprintf("the kernel shows its partitions only after it is plugged in again: %v", err))
-		}
-	default:
-		if err := d.eject(); err != nil {
-			s.Log(fmt.Sprintf("%s cannot be ejected (%v)", o.Disk.Path, err))
-		}
-		s.Log(o.Disk.Path + " is done: pull it out")
+	case err == nil:
+		s.Log(fmt.Sprintf("read %s back, %s: the SHA-256 is the image's", block.FormatSize(c.size), rate(c.size, time.Since(start))))
+	case !j.VerifyOnly:
+		s.Warn(j.id.Path + " is not proven: do not use it")
+	}
+	return err
+}
+
+func (j *job) verifyFault(err error) error {
+	if j.VerifyOnly {
+		return sys.WithHint(err, sys.CodeUnexpected, "flash it again; a stick also differs after it was mounted or booted", j.id.Path+" is not the image")
+	}
+	return sys.WithHint(err, sys.CodeWritten, "the stick is broken, or smaller than it claims (a fake): use another one", "reading "+j.id.Path+" back")
+}
+
+func (j *job) eject(_ context.Context, s sys.System) error {
+	if err := j.disk.eject(j.held.Facts().DevNo); err != nil {
+		s.Log(fmt.Sprintf("%s cannot be ejected (%v)", j.id.Path, err))
+	}
+	s.Log(j.id.Path + " is done: pull it out")
+	return nil
+}
+
+func (j *job) reread(_ context.Context, s sys.System) error {
+	if err := unix.IoctlSetInt(j.disk.fd(), unix.BLKRRPART, 0); err != nil {
+		s.Log(fmt.Sprintf("the kernel shows its partitions only after it is plugged in again: %v", err))
 	}
 	return nil
 }
@@ -115,7 +124,7 @@ func notEOF(err error) error {
 	return err
 }
 
-// tailIsBlank checks the end of the disk, which Write has wiped.
+// tailIsBlank checks the end of the disk, which was wiped.
 func (d *disk) tailIsBlank(imageSize int64) error {
 	from := max(d.size-tailSize, toSector(imageSize, d.sector))
 	if from >= d.size {
@@ -129,17 +138,4 @@ func (d *disk) tailIsBlank(imageSize int64) error {
 		return errors.New("its end was wiped and is not blank")
 	}
 	return nil
-}
-
-func verifyFault(ctx context.Context, s sys.System, o Options, err error) error {
-	if !o.VerifyOnly {
-		s.Warn(o.Disk.Path + " is not proven: do not use it")
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if o.VerifyOnly {
-		return sys.WithHint(err, sys.CodeUnexpected, "flash it again; a stick also differs after it was mounted or booted", o.Disk.Path+" is not the image")
-	}
-	return sys.WithHint(err, sys.CodeWritten, "the stick is broken, or smaller than it claims (a fake): use another one", "reading "+o.Disk.Path+" back")
 }

@@ -11,52 +11,68 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
-// tailSize is how much Write wipes at the end of the disk, in bytes. Otherwise old
+// tailSize is how many bytes at the end of the disk are wiped. Otherwise old
 // tables would survive there: the backup GPT (33 sectors, UEFI 2.10 §5.3), which
 // firmware uses if the primary one is not a GPT, RAID metadata and the last two
 // labels of ZFS (512 KiB).
 const tailSize = 1 << 20
 
-// WriteActions lists what Write will do.
-func WriteActions(o Options) []sys.Action {
-	return []sys.Action{
-		{Does: fmt.Sprintf("check again that the held disk is %s, the confirmed one", o.Disk.Path)},
-		{Does: "wipe its first 4 MiB and its last MiB, with every old table"},
-		{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
+// writeOps write the image to the disk that the gate holds. The disk stays held
+// until it is verified, so that nothing can mount it before.
+//
+// They write the first chunk, with the partition table, last. So an interrupted
+// stick never boots.
+func (j *job) writeOps() []engine.Op {
+	return []engine.Op{
+		engine.Do(fmt.Sprintf("check again that the held disk is %s, the confirmed one", j.id.Path), j.identify),
+		engine.Together([]sys.Action{
+			{Does: "wipe its first 4 MiB and its last MiB, with every old table"},
+			{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
+		}, j.write).Fails(j.writeFault),
 	}
 }
 
-// Write writes the image to the disk that the gate holds. The disk stays held
-// until it is verified, so that nothing can mount it before.
-//
-// Write writes the first chunk, with the partition table, last. So an interrupted
-// stick never boots.
-func Write(ctx context.Context, s sys.System, o Options) error {
-	if o.Held.File() == nil {
-		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", o.Disk.Path)
+// identify checks that the held disk is the confirmed one.
+func (j *job) identify(ctx context.Context, s sys.System) error {
+	const hint = "look at the disks again and confirm again; nothing was written"
+	if j.held.File() == nil {
+		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", j.id.Path)
 	}
-	if err := identify(ctx, s, o.Held, o.Disk); err != nil {
-		return err
-	}
-	d, err := held(o.Held)
+	inv, err := block.Survey(ctx, s, "/")
 	if err != nil {
 		return err
 	}
-	src, err := o.Image.open()
+	found, err := inv.Find(j.id)
 	if err != nil {
-		return unread(o.Image, err)
+		return sys.Faultf(sys.CodeGate, hint, "%w", err)
+	}
+	if why := j.held.Facts().Differ(found); why != "" {
+		return sys.Faultf(sys.CodeGate, hint, "%s", why)
+	}
+	return nil
+}
+
+func (j *job) write(ctx context.Context, s sys.System) error {
+	d, err := held(j.held)
+	if err != nil {
+		return err
+	}
+	src, err := j.Image.open()
+	if err != nil {
+		return unread(j.Image, err)
 	}
 	defer src.close()
 	start := time.Now()
-	if err := d.write(ctx, s, src, o.Job.content); err != nil {
-		s.Warn(o.Disk.Path + " is incomplete and unusable: flash it again")
-		return writeFault(ctx, o.Disk.Path, err)
+	if err := d.write(ctx, s, src, j.content); err != nil {
+		s.Warn(j.id.Path + " is incomplete and unusable: flash it again")
+		return err
 	}
-	s.Log(fmt.Sprintf("wrote %s, %s", block.FormatSize(o.Job.content.size), rate(o.Job.content.size, time.Since(start))))
-	o.Job.disk = d
+	s.Log(fmt.Sprintf("wrote %s, %s", block.FormatSize(j.content.size), rate(j.content.size, time.Since(start))))
+	j.disk = d
 	return nil
 }
 
@@ -65,13 +81,10 @@ func rate(n int64, took time.Duration) string {
 	return fmt.Sprintf("%s/s in %.1f s", block.FormatSize(perSecond), took.Seconds())
 }
 
-// errChanged: the image is not the one that Check read.
+// errChanged: the image is not the one that was checked.
 var errChanged = errors.New("the image has changed since it was checked")
 
-func writeFault(ctx context.Context, path string, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+func (j *job) writeFault(err error) error {
 	hint := "read the log and the kernel's messages, and try again or use another stick"
 	switch {
 	case errors.Is(err, errChanged):
@@ -81,15 +94,16 @@ func writeFault(ctx context.Context, path string, err error) error {
 	case errors.Is(err, unix.EIO):
 		hint = "it is broken, or was unplugged: start over with another one"
 	}
-	return sys.WithHint(err, sys.CodeWritten, hint, "writing to "+path)
+	return sys.WithHint(err, sys.CodeWritten, hint, "writing to "+j.id.Path)
 }
 
 func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *content) error {
-	spare := block.Aligned(chunkSize)
-	if err := d.wipe(spare, 0, min(chunkSize, d.size)); err != nil {
+	spare := block.Aligned(chunkSize) // zeros, and then the first chunk
+	if _, err := d.WriteAt(spare[:min(chunkSize, d.size)], 0); err != nil {
 		return err
 	}
-	if err := d.wipe(spare, max(d.size-tailSize, 0), d.size); err != nil {
+	tail := min(tailSize, d.size)
+	if _, err := d.WriteAt(spare[:tail], d.size-tail); err != nil {
 		return err
 	}
 	at, first := int64(0), 0
@@ -123,10 +137,4 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 		return err
 	}
 	return d.Sync()
-}
-
-// wipe writes zeros between two sector boundaries.
-func (d *disk) wipe(zeros []byte, from, to int64) error {
-	_, err := d.WriteAt(zeros[:to-from], from)
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/nix/flake"
 	"auto-installer/internal/nix/nixlog"
 	"auto-installer/internal/sys"
@@ -24,45 +25,58 @@ type Options struct {
 	OutLink string // symbolic link to nix's output, absolute
 }
 
-// Attribute is the flake's output to build.
-func (o Options) Attribute() string { return o.Host + "InstallerIso" }
+func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Host + suffix }
 
-func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Attribute() }
+// suffix is what follows a host's name in the flake's output.
+const suffix = "InstallerIso"
 
-func nix(o Options, does string, argv ...string) sys.Cmd {
+func (o Options) nix(does string, argv ...string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
 }
 
-func build(o Options) sys.Cmd {
-	return nix(o, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+func (o Options) build() sys.Cmd {
+	return o.nix("build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
 }
 
-func buildLog(o Options) sys.Cmd {
-	c := nix(o, "read the log of an earlier build", "log", o.installable())
+func (o Options) buildLog() sys.Cmd {
+	c := o.nix("read the log of an earlier build", "log", o.installable())
 	c.Quiet = true
 	return c
 }
 
-// Actions lists what Run will do.
-func Actions(o Options) []sys.Action { return sys.Actions(build(o)) }
+// Plan builds the installer ISO of a host of the flake that a folder lies in,
+// and links to it.
+func Plan(dir, host, outLink string) *engine.Task {
+	o := Options{Flake: flake.Find(dir), Host: host, OutLink: outLink}
+	t := engine.NewTask("building the installer ISO of "+host,
+		engine.NewStep("iso", "build it with nix, and say what is next", engine.Check, o.ops()...))
+	t.Shared = true
+	return t
+}
 
-// Run builds the ISO, and logs its path, its deploy key, and what to do next.
-func Run(ctx context.Context, s sys.System, o Options) error {
+// ops build the ISO, and log its path, its deploy key, and what to do next.
+func (o Options) ops() []engine.Op {
+	return []engine.Op{engine.Together(sys.Actions(o.build()), o.run), engine.Do("", o.next)}
+}
+
+func (o Options) run(ctx context.Context, s sys.System) error {
 	if _, err := os.Stat(filepath.Join(o.Flake, "flake.nix")); err != nil {
 		return sys.Faultf(sys.CodeUsage, "run this in the config repo, or name its folder with --flake", "%s is not a flake: %w", o.Flake, err)
 	}
-	if err := nixlog.Run(ctx, s, build(o)); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		return unbuilt(ctx, s, o, err)
+	err := nixlog.Run(ctx, s, o.build())
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
+	return o.unbuilt(ctx, s, err)
+}
+
+func (o Options) next(ctx context.Context, s sys.System) error {
 	image, size, err := find(o.OutLink)
 	if err != nil {
-		return sys.Faultf(sys.CodeSource, fmt.Sprintf("set packages.%s to the output of mkInstallers for the host, or to config.system.build.isoImage", o.Attribute()), "nix built no ISO: %w", err)
+		return sys.Faultf(sys.CodeSource, "set packages."+o.Host+suffix+" to the output of mkInstallers for the host, or to config.system.build.isoImage", "nix built no ISO: %w", err)
 	}
 	s.Log(fmt.Sprintf("%s (%s)", image, block.FormatSize(size)))
-	key, err := deployKey(ctx, s, o)
+	key, err := o.deployKey(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -98,7 +112,7 @@ const maxKey = 64 << 10
 
 // deployKey is the public half of the ISO's deploy key, from the host's folder or
 // else from the build's log, or empty.
-func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
+func (o Options) deployKey(ctx context.Context, s sys.System) (string, error) {
 	data, err := sys.ReadIn(o.Flake, filepath.Join("hosts", o.Host, "deploy.pub"), maxKey)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
@@ -106,7 +120,7 @@ func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", sys.WithHint(err, sys.CodeUsage, "put the public key there as a plain file", "the ISO is built, but its deploy key cannot be read")
 	}
-	log, err := s.Output(ctx, buildLog(o))
+	log, err := s.Output(ctx, o.buildLog())
 	if err != nil { // a substituted ISO has no log
 		return "", ctx.Err()
 	}
@@ -115,10 +129,7 @@ func deployKey(ctx context.Context, s sys.System, o Options) (string, error) {
 
 // printed finds the key in a build's log, below a line that announces it.
 func printed(log, host string) string {
-	_, rest, found := strings.Cut(log, "INSTALLER SSH PUBLIC KEY for "+host+":")
-	if !found {
-		return ""
-	}
+	_, rest, _ := strings.Cut(log, "INSTALLER SSH PUBLIC KEY for "+host+":")
 	for line := range strings.Lines(rest) {
 		if line = strings.TrimSpace(line); line != "" {
 			return line

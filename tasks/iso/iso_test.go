@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -42,16 +43,16 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := repo(t, "demo-installer.iso")
 			f := sys.NewFake(t)
-			f.Expect(build(o).Argv...).Says(`@nix {"action":"start","id":3,"type":103}`)
+			f.Expect(o.build().Argv...).Says(`@nix {"action":"start","id":3,"type":103}`)
 			if tt.file != "" {
 				file := filepath.Join(o.Flake, "hosts", "demo", "deploy.pub")
 				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(tt.file), 0o600)); err != nil {
 					t.Fatal(err)
 				}
-			} else if call := f.Expect(buildLog(o).Argv...).Prints(tt.log); tt.fails {
+			} else if call := f.Expect(o.buildLog().Argv...).Prints(tt.log); tt.fails {
 				call.Fails(1, "error: build log is not available")
 			}
-			if err := Run(t.Context(), f, o); err != nil {
+			if err := enginetest.Check(t.Context(), f, o.ops()...); err != nil {
 				t.Fatal(err)
 			}
 			said := strings.Join(f.Logged, "\n")
@@ -126,11 +127,11 @@ func TestHints(t *testing.T) {
 				}
 			}
 			f := sys.NewFake(t)
-			f.Expect(build(o).Argv...).Says(`@nix {"action":"msg","level":0,"msg":"error: `+tt.says+`","raw_msg":"`+tt.says+`"}`).Fails(1, "")
+			f.Expect(o.build().Argv...).Says(`@nix {"action":"msg","level":0,"msg":"error: `+tt.says+`","raw_msg":"`+tt.says+`"}`).Fails(1, "")
 			if tt.then != nil {
 				tt.then(f, o)
 			}
-			err := Run(t.Context(), f, o)
+			err := enginetest.Check(t.Context(), f, o.ops()...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if !ok || fault.Code != tt.code || !strings.Contains(fault.Hint, tt.hint) || strings.Contains(fault.Hint, "nix flake show") {
 				t.Errorf("%+v", err)
@@ -148,13 +149,13 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	t.Run("no flake", func(t *testing.T) {
-		fault(t, Run(t.Context(), sys.NewFake(t), Options{Flake: t.TempDir(), Host: "demo"}), sys.CodeUsage, "is not a flake")
+		fault(t, enginetest.Check(t.Context(), sys.NewFake(t), Options{Flake: t.TempDir(), Host: "demo"}.ops()...), sys.CodeUsage, "is not a flake")
 	})
 	for _, images := range [][]string{nil, {"a.iso", "b.iso"}} {
 		o := repo(t, images...)
 		f := sys.NewFake(t)
-		f.Expect(build(o).Argv...)
-		fault(t, Run(t.Context(), f, o), sys.CodeSource, "nix built no ISO")
+		f.Expect(o.build().Argv...)
+		fault(t, enginetest.Check(t.Context(), f, o.ops()...), sys.CodeSource, "nix built no ISO")
 	}
 }
 
@@ -166,7 +167,7 @@ func TestDeployKeyIsNoLinkOut(t *testing.T) {
 	if err := errors.Join(os.WriteFile(outside, []byte("root:secret"), 0o600), os.MkdirAll(dir, 0o700), os.Symlink(outside, filepath.Join(dir, "deploy.pub"))); err != nil {
 		t.Fatal(err)
 	}
-	if key, err := deployKey(t.Context(), sys.NewFake(t), o); err == nil || key != "" {
+	if key, err := o.deployKey(t.Context(), sys.NewFake(t)); err == nil || key != "" {
 		t.Errorf("%q, %v", key, err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages checks;` in flake.nix give every host with a host.toml its installer"
 
 // unbuilt says what to do about a failed build, by nix's output.
-func unbuilt(ctx context.Context, s sys.System, o Options, err error) error {
+func (o Options) unbuilt(ctx context.Context, s sys.System, err error) error {
 	hint, code := nixlog.Hint(err)
 	if hint == "" {
 		code = sys.CodeSource
@@ -80,7 +80,7 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 
 // installers lists the hosts with an installer in the flake.
 func (o Options) installers(ctx context.Context, s sys.System) []string {
-	c := nix(o, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
+	c := o.nix("see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
 		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
 	c.Quiet = true
 	out, err := s.Output(ctx, c)
@@ -89,7 +89,7 @@ func (o Options) installers(ctx context.Context, s sys.System) []string {
 		return nil // the log has nix's reason
 	}
 	for _, name := range names {
-		if host, ok := strings.CutSuffix(name, "InstallerIso"); ok {
+		if host, ok := strings.CutSuffix(name, suffix); ok {
 			hosts = append(hosts, host)
 		}
 	}

@@ -4,31 +4,21 @@ package provevm
 
 import (
 	"path/filepath"
-	"time"
 
 	"auto-installer/internal/boot/vm"
 	"auto-installer/internal/engine"
 )
 
-// Request is a disk to be started.
-type Request struct {
-	Disk       string        // or an image file of one
-	SectorSize int           // logical, in bytes
-	Passphrase []byte        // typed where the system asks for one, or nil
-	Accel      string        // "kvm" or "tcg"; empty: what there is
-	Limit      time.Duration // 0: the usual
-}
+// Request is a disk to start, and how. Plan sets Dir and Live.
+type Request = vm.Options
 
 // Plan makes the plan.
-func Plan(r Request, paths engine.Paths) *engine.Task {
-	if abs, err := filepath.Abs(r.Disk); err == nil {
-		r.Disk = abs // the overlay names it from another folder
+func Plan(o Request, paths engine.Paths) *engine.Task {
+	if abs, err := filepath.Abs(o.Disk); err == nil {
+		o.Disk = abs // the overlay names it from another folder
 	}
-	o := vm.Options{
-		Disk: r.Disk, SectorSize: r.SectorSize, Passphrase: r.Passphrase,
-		Dir: filepath.Join(paths.Dir, "vm"), Live: "/", Accel: r.Accel, Limit: r.Limit,
-	}
-	return engine.NewTask("starting "+r.Disk+" in a virtual machine",
-		engine.NewStep("vm", "verify that a virtual machine can be started", engine.Check, engine.Whole(o, vm.ReadyActions, vm.Ready)),
-		engine.NewStep("bootvm", "start the disk in a virtual machine that writes nothing to it", engine.Prove, engine.Whole(o, vm.Actions, vm.Run)))
+	o.Dir, o.Live = filepath.Join(paths.Dir, "vm"), "/"
+	return engine.NewTask("starting "+o.Disk+" in a virtual machine",
+		engine.NewStep("vm", "verify that a virtual machine can be started", engine.Check, vm.ReadyOps(o)...),
+		engine.NewStep("bootvm", "start the disk in a virtual machine that writes nothing to it", engine.Prove, vm.Ops(o)...))
 }

@@ -3,6 +3,7 @@
 package bls
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -61,50 +62,31 @@ func ParseEntry(file, text string) (Entry, error) {
 		return e, err
 	}
 	var options []string
+	single := map[string]*string{
+		"title": &e.Title, "version": &e.Version, "sort-key": &e.SortKey, "machine-id": &e.MachineID, "architecture": &e.Architecture,
+		"linux": &e.Linux, "efi": &e.EFI, "uki": &e.UKI, "devicetree": &e.DeviceTree,
+	}
 	for key, value := range fields(text) {
-		switch key {
-		case "title":
-			e.Title = value
-		case "version":
-			e.Version = value
-		case "sort-key":
-			e.SortKey = value
-		case "machine-id":
-			e.MachineID = value
-		case "architecture":
-			e.Architecture = value
-		case "linux":
-			e.Linux = value
-		case "efi":
-			e.EFI = value
-		case "uki":
-			e.UKI = value
-		case "initrd":
+		switch to := single[key]; {
+		case to != nil:
+			*to = value
+		case key == "initrd":
 			e.Initrds = append(e.Initrds, value)
-		case "devicetree":
-			e.DeviceTree = value
-		case "options":
+		case key == "options":
 			options = append(options, value)
-		default:
-			if !slices.Contains(known, key) {
-				e.Unknown = append(e.Unknown, key)
-			}
+		case !slices.Contains(known, key):
+			e.Unknown = append(e.Unknown, key)
 		}
 	}
 	e.Options = strings.Join(options, " ")
-	n := 0
-	for _, what := range []string{e.Linux, e.EFI, e.UKI} {
-		if what != "" {
-			n++
-		}
-	}
-	switch {
-	case n == 0:
+	starts := slices.DeleteFunc([]string{e.Linux, e.EFI, e.UKI}, func(what string) bool { return what == "" })
+	switch len(starts) {
+	case 0:
 		return e, errors.New("it names neither linux nor efi nor uki")
-	case n > 1:
-		return e, errors.New("it names more than one of linux, efi and uki")
+	case 1:
+		return e, nil
 	}
-	return e, nil
+	return e, errors.New("it names more than one of linux, efi and uki")
 }
 
 // ParseUnified makes the entry of a unified kernel image from its .osrel and
@@ -123,17 +105,9 @@ func ParseUnified(file, osrel, cmdline string) (Entry, error) {
 			rel[k] = strings.Trim(v, `"'`)
 		}
 	}
-	first := func(keys ...string) string {
-		for _, k := range keys {
-			if rel[k] != "" {
-				return rel[k]
-			}
-		}
-		return ""
-	}
-	e.Title = first("PRETTY_NAME", "IMAGE_ID", "NAME", "ID")
-	e.Version = first("IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID")
-	e.SortKey = first("IMAGE_ID", "ID")
+	e.Title = cmp.Or(rel["PRETTY_NAME"], rel["IMAGE_ID"], rel["NAME"], rel["ID"])
+	e.Version = cmp.Or(rel["IMAGE_VERSION"], rel["VERSION"], rel["VERSION_ID"], rel["BUILD_ID"])
+	e.SortKey = cmp.Or(rel["IMAGE_ID"], rel["ID"])
 	if e.Title == "" || e.Version == "" {
 		return e, errors.New("its .osrel section has no name or no version, so systemd-boot does not list it")
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +26,6 @@ var (
 	ErrNoUEFI = errors.New("this machine was not started in UEFI mode")
 	// ErrNoVars: UEFI firmware started the kernel, but its variables are not mounted.
 	ErrNoVars = errors.New("the EFI variables are not mounted at /sys/firmware/efi/efivars")
-)
-
-// Vendors of variables.
-const (
-	global  = "8be4df61-93ca-11d2-aa0d-00e098032b8c" // UEFI 2.10 §3.3
-	systemd = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" // systemd.io/BOOT_LOADER_INTERFACE
 )
 
 // maxVariable is the size limit of a variable, in bytes.
@@ -97,14 +92,13 @@ func Read(root string) (Boot, error) {
 		return b, err
 	}
 	for _, f := range files {
-		name, vendor, _ := strings.Cut(f.Name(), "-")
-		take := b.takerOf(name, strings.ToLower(vendor))
-		if take == nil {
+		name := known(f.Name())
+		if name == "" {
 			continue
 		}
 		data, err := variable(filepath.Join(dir, f.Name()))
 		if err == nil {
-			err = take(data)
+			err = b.take(name, data)
 		}
 		if err != nil {
 			b.Problems = append(b.Problems, fmt.Sprintf("EFI variable %s: %v", name, err))
@@ -134,73 +128,61 @@ func variable(path string) ([]byte, error) {
 	return b[4:], nil
 }
 
-// entryNumber parses Boot001A. BootOrder has no four digits.
-func entryNumber(name string) (uint16, bool) {
-	digits, ok := strings.CutPrefix(name, "Boot")
-	if !ok || len(digits) != 4 {
-		return 0, false
+// variables matches the file names of the variables that matter here: the
+// firmware's own (UEFI 2.10 §3.3) and systemd-boot's
+// (systemd.io/BOOT_LOADER_INTERFACE), by vendor.
+var variables = regexp.MustCompile(`^(?:(BootCurrent|BootOrder|SecureBoot|Boot[0-9A-Fa-f]{4})-(?i:8be4df61-93ca-11d2-aa0d-00e098032b8c)` +
+	`|(LoaderDevicePartUUID|LoaderEntryDefault|LoaderEntryOneShot)-(?i:4a67b082-0a4c-41cf-b6c7-440b29bb8c4f))$`)
+
+// known is the name of a variable that matters here, or empty.
+func known(file string) string {
+	m := variables.FindStringSubmatch(file)
+	if m == nil {
+		return ""
 	}
-	n, err := strconv.ParseUint(digits, 16, 16)
-	return uint16(n), err == nil
+	return m[1] + m[2]
 }
 
-// takerOf returns the function that adds a variable's data, or nil for a
-// variable that does not matter here.
-func (b *Boot) takerOf(name, vendor string) func(data []byte) error {
-	text := func(to *string) func([]byte) error {
-		return func(data []byte) error {
-			s, _, err := utf16z(data)
-			*to = strings.ToLower(sys.Clean(s))
+// take adds the data of a known variable.
+func (b *Boot) take(name string, data []byte) (err error) {
+	size := map[string]int{"BootCurrent": 2, "SecureBoot": 1}[name]
+	if size > 0 && len(data) != size {
+		return fmt.Errorf("%d bytes, not %d", len(data), size)
+	}
+	switch name {
+	case "BootCurrent":
+		b.Current = new(binary.LittleEndian.Uint16(data))
+	case "SecureBoot":
+		b.SecureBoot = new(data[0] == 1)
+	case "BootOrder":
+		if len(data)%2 != 0 {
+			return fmt.Errorf("odd number of bytes (%d)", len(data))
+		}
+		for ; len(data) > 0; data = data[2:] {
+			b.Order = append(b.Order, binary.LittleEndian.Uint16(data))
+		}
+	case "LoaderDevicePartUUID":
+		b.LoaderPartUUID, err = loaderText(data)
+	case "LoaderEntryDefault":
+		b.LoaderDefault, err = loaderText(data)
+	case "LoaderEntryOneShot":
+		b.LoaderOneShot, err = loaderText(data)
+	default:
+		e, err := ParseLoadOption(data)
+		if err != nil {
 			return err
 		}
+		number, err := strconv.ParseUint(name[len("Boot"):], 16, 16)
+		e.Number = uint16(number)
+		b.Entries = append(b.Entries, e)
+		return err
 	}
-	if vendor == systemd {
-		return map[string]func([]byte) error{
-			"LoaderDevicePartUUID": text(&b.LoaderPartUUID),
-			"LoaderEntryDefault":   text(&b.LoaderDefault),
-			"LoaderEntryOneShot":   text(&b.LoaderOneShot),
-		}[name]
-	}
-	number, isEntry := entryNumber(name)
-	switch {
-	case vendor != global:
-	case name == "BootCurrent":
-		return func(data []byte) error {
-			if len(data) != 2 {
-				return fmt.Errorf("%d bytes, not 2", len(data))
-			}
-			b.Current = new(binary.LittleEndian.Uint16(data))
-			return nil
-		}
-	case name == "BootOrder":
-		return func(data []byte) error {
-			if len(data)%2 != 0 {
-				return fmt.Errorf("odd number of bytes (%d)", len(data))
-			}
-			for ; len(data) > 0; data = data[2:] {
-				b.Order = append(b.Order, binary.LittleEndian.Uint16(data))
-			}
-			return nil
-		}
-	case name == "SecureBoot":
-		return func(data []byte) error {
-			if len(data) != 1 {
-				return fmt.Errorf("%d bytes, not 1", len(data))
-			}
-			b.SecureBoot = new(data[0] == 1)
-			return nil
-		}
-	case isEntry:
-		return func(data []byte) error {
-			e, err := ParseLoadOption(data)
-			if err == nil {
-				e.Number = number
-				b.Entries = append(b.Entries, e)
-			}
-			return err
-		}
-	}
-	return nil
+	return err
+}
+
+func loaderText(data []byte) (string, error) {
+	s, _, err := utf16z(data)
+	return strings.ToLower(sys.Clean(s)), err
 }
 
 // Room is how many bytes of variables the firmware still accepts, less the

@@ -39,19 +39,16 @@ func besideQEMU() firmware {
 	return firmware{filepath.Join(dir, "edk2-x86_64-code.fd"), filepath.Join(dir, "edk2-i386-vars.fd")}
 }
 
-// findFirmware finds the firmware of a system below root. If there is none, the
-// result is names for a dry run.
+// findFirmware finds the firmware of a system below root. Without one, it returns
+// names for a dry run.
 func findFirmware(root string) (f firmware, ok bool) {
 	for _, f := range append(slices.Clone(places), besideQEMU()) {
 		f := firmware{filepath.Join(root, f.code), filepath.Join(root, f.vars)}
-		if regular(f.code) && regular(f.vars) {
+		_, noCode := os.Stat(f.code)
+		_, noVars := os.Stat(f.vars)
+		if noCode == nil && noVars == nil {
 			return f, true
 		}
 	}
 	return firmware{"OVMF_CODE.fd", "OVMF_VARS.fd"}, false
-}
-
-func regular(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

@@ -83,10 +83,6 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 	}
 	defer serial.Close()
 
-	limit := o.Limit
-	if limit == 0 {
-		limit = limits[accel]
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -100,7 +96,7 @@ func try(ctx context.Context, s sys.System, o Options, accel string) (string, er
 	}
 	defer line.Close()
 
-	w := &watch{s: s, passphrase: o.Passphrase, began: time.Now(), limit: limit, line: line}
+	w := &watch{s: s, passphrase: o.Passphrase, began: time.Now(), limit: cmp.Or(o.Limit, limits[accel]), line: line}
 	how, err := w.follow(ctx)
 	if errors.Is(err, errEnded) {
 		time.AfterFunc(quitPatience, cancel) // QEMU ends by itself

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -21,8 +23,8 @@ type Options struct {
 	Disk       string // a block device, or an image file
 	SectorSize int    // logical, bytes
 	Passphrase []byte // for the prompt of an encrypted disk; may be nil
-	// Mounted are the disk's mount points. Run remounts them read-only, the last
-	// one first, so that the machine sees complete file systems.
+	// Mounted are the disk's mount points, which become read-only, the last one
+	// first, so that the machine sees complete file systems.
 	Mounted []string
 	Dir     string // for the overlay and the sockets: in memory
 	Live    string // where /proc, /dev and /usr are, "/" except in tests
@@ -52,13 +54,13 @@ const (
 	freeMemory = memory + 512
 )
 
-// ReadyActions lists what Ready will check.
-func ReadyActions(Options) []sys.Action {
-	return []sys.Action{{Does: fmt.Sprintf("look for OVMF, for KVM and for %d MiB of free memory", freeMemory)}}
+// ReadyOps verify, before the first write, that a machine can be started later.
+func ReadyOps(o Options) []engine.Op {
+	does := fmt.Sprintf("look for OVMF, for KVM and for %d MiB of free memory", freeMemory)
+	return []engine.Op{engine.Do(does, o.ready)}
 }
 
-// Ready checks, before the first write, that a machine can be started later.
-func Ready(_ context.Context, s sys.System, o Options) error {
+func (o Options) ready(_ context.Context, s sys.System) error {
 	const without = "install it on this system, or leave out --prove-boot"
 	if runtime.GOARCH != "amd64" {
 		return sys.Faultf(sys.CodeMachine, "leave out --prove-boot", "the installer cannot start virtual machines of this architecture, %s", runtime.GOARCH)
@@ -77,76 +79,54 @@ func Ready(_ context.Context, s sys.System, o Options) error {
 	return nil
 }
 
-// Actions lists what Run will do.
-func Actions(o Options) []sys.Action {
-	var as []sys.Action
-	for i := len(o.Mounted) - 1; i >= 0; i-- {
-		as = append(as, remount("ro", o.Mounted[i]).Action())
+// Ops boot the disk and fail if the system does not reach its init. Without a
+// console or a passphrase they cannot find out, and log what the system reached.
+func Ops(o Options) []engine.Op {
+	ops := []engine.Op{engine.Do("", o.makeDir)}
+	for _, at := range slices.Backward(o.Mounted) {
+		ops = append(ops, engine.Run(remount("ro", "make "+at+" read-only, so that the machine sees a complete file system", at)))
 	}
-	as = append(as, overlay(o).Action(), machine(o, o.accel()).Action())
+	ops = append(ops,
+		engine.Run(sys.Cmd{
+			Does: "make the overlay that the machine writes to",
+			Argv: []string{"qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", o.Disk, filepath.Join(o.Dir, "overlay.qcow2")},
+		}),
+		engine.Together(sys.Actions(machine(o, o.accel())), o.boot))
+	for i := range ops {
+		ops[i] = ops[i].Doing("starting the disk in a virtual machine").Hint(sys.CodeBootProof,
+			"read the machine's serial output in the log, correct the fault and try again (an install with --resume, or without --prove-boot)")
+	}
 	for _, at := range o.Mounted {
-		as = append(as, remount("rw", at).Action())
+		ops = append(ops, engine.Run(remount("rw", "make "+at+" writable again", at)).Always())
 	}
-	return as
+	return append(ops, engine.Do("", o.removeDir).Always())
 }
 
-func remount(how, at string) sys.Cmd {
-	does := "let the machine see " + at + " whole"
-	if how == "rw" {
-		does = "let " + at + " be written to again"
-	}
+func remount(how, does, at string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: []string{"mount", "-o", "remount," + how, at}}
 }
 
-func overlay(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "make the overlay that the machine writes to",
-		Argv: []string{"qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", o.Disk, filepath.Join(o.Dir, "overlay.qcow2")},
-	}
+func (o Options) removeDir(context.Context, sys.System) error { return os.RemoveAll(o.Dir) }
+
+// makeDir makes an empty folder: an interrupted run leaves a full one.
+func (o Options) makeDir(context.Context, sys.System) error {
+	return errors.Join(os.RemoveAll(o.Dir), os.MkdirAll(o.Dir, 0o700))
 }
 
-// Run boots the disk and fails if the system does not reach its init. Without a
-// console or a passphrase it cannot find out, and logs what the system reached.
-func Run(ctx context.Context, s sys.System, o Options) (err error) {
-	if err := errors.Join(os.RemoveAll(o.Dir), os.MkdirAll(o.Dir, 0o700)); err != nil { // of an interrupted run
-		return hint(err)
-	}
-	defer os.RemoveAll(o.Dir)
-	defer func() {
-		for _, at := range o.Mounted {
-			if again := s.Run(context.WithoutCancel(ctx), remount("rw", at)); again != nil && err == nil {
-				err = sys.Incomplete(again, "to "+remount("rw", at).Does)
-			}
-		}
-	}()
-	for i := len(o.Mounted) - 1; i >= 0; i-- {
-		if err := s.Run(ctx, remount("ro", o.Mounted[i])); err != nil {
-			return hint(err)
-		}
-	}
-	if err := s.Run(ctx, overlay(o)); err != nil {
-		return hint(err)
-	}
+func (o Options) boot(ctx context.Context, s sys.System) error {
 	accel := o.accel()
 	how, err := try(ctx, s, o, accel)
-	if _, hung := errors.AsType[inconclusive](err); hung && accel == "kvm" && o.Accel == "" {
+	if _, hung := errors.AsType[inconclusive](err); hung && accel == "kvm" && o.Accel == "" && ctx.Err() == nil {
 		s.Warn("with KVM " + err.Error() + ": trying again, emulated")
 		how, err = try(ctx, s, o, "tcg")
 	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
-		return hint(err)
+	case err == nil:
+		s.Proven(how)
 	}
-	s.Proven(how)
-	return nil
-}
-
-func hint(err error) error {
-	return sys.WithHint(err, sys.CodeBootProof,
-		"read the machine's serial output in the log, correct the fault and try again (an install with --resume, or without --prove-boot)",
-		"starting the disk in a virtual machine")
+	return err
 }
 
 // inconclusive: the machine's output does not say why it stopped.
