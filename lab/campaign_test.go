@@ -13,7 +13,7 @@ import (
 // there is.
 var stepNames = []string{
 	"preflight", "source", "contract", "secrets", "gate", "partition", "encrypt", "format", "mount", "repo",
-	"identity", "closure", "system", "sshkey", "opened", "bootproof", "finish",
+	"identity", "closure", "system", "sshkey", "secretsproof", "bootproof", "finish",
 }
 
 // The campaign: in the midst of every step something goes wrong. Whatever it

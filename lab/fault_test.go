@@ -62,7 +62,7 @@ var faults = []*fault{
 	{
 		name: "disk full", can: func(step string) bool { return step == "source" || after("repo")(step) }, signal: "STOP",
 		strike: (*rig).fill, mend: (*rig).empty,
-		spares: func(step string) bool { return step == "source" || after("opened")(step) }, // only the log is written then
+		spares: func(step string) bool { return step == "source" || after("secretsproof")(step) }, // only the log is written then
 	},
 	{
 		name: "disk unplugged", usb: true, can: everyStep, signal: "STOP",

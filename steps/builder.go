@@ -9,9 +9,9 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/agecheck"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/partition"
+	"auto-installer/steps/secrets"
 	"auto-installer/steps/source"
 )
 
@@ -39,7 +39,7 @@ type learned struct {
 	evaluated []byte            // by source: what the host's configuration says, as JSON
 	hashes    map[string]string // by source: the prebuilt closure's contents
 	contract  contract.Found    // by contract
-	secrets   agecheck.Found    // by secrets
+	secrets   secrets.Found     // by secrets
 }
 
 // resumed tells whether an earlier install has finished a step.

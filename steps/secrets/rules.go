@@ -1,4 +1,4 @@
-package agecheck
+package secrets
 
 import (
 	"context"
