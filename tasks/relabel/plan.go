@@ -36,7 +36,7 @@ func Plan(ctx context.Context, h hosts.Host, at string) (*Relabelling, error) {
 	}
 	o := Options{Find: find, Layout: found}
 	p := engine.NewTask("relabelling "+found.Disk.Path+" for "+h.TargetHost,
-		engine.NewStep("relabel", "give the disk the labels of the host's definition", engine.Write, engine.Whole(o, Actions, Run)))
+		engine.NewStep("relabel", "give the disk the labels of the host's definition", engine.Write, Ops(o)...))
 	p.Warnings = append(p.Warnings, found.Warnings...)
 	for _, a := range p.Steps[0].Actions {
 		if len(a.Argv) == 0 {
