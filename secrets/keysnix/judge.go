@@ -16,9 +16,6 @@ type Meaning struct {
 	Scope  any                 // what its let binds, or that of secrets.nix; nil if unknown
 	Rules  map[string][]string // the recipients of each file
 	Failed error               // why the keys cannot be evaluated
-	// Unread are the files whose rule cannot be evaluated, such as one that
-	// names the new host already.
-	Unread map[string]bool
 }
 
 // tops are the keys and the let, where they are sets.
@@ -55,9 +52,8 @@ func (m Meaning) Otherwise(after Meaning) []string {
 type Claim struct {
 	Host  string
 	Key   string
-	Old   string          // the key that Key replaces; empty for a new host
-	Known []string        // names that are certainly hosts
-	Named map[string]bool // files whose rule names the host: `keys.nas or [ ]`
+	Old   string   // the key that Key replaces; empty for a new host
+	Known []string // names that are certainly hosts
 }
 
 // Judge says what is wrong with an edit, or nil. Every old value must stay, the
@@ -191,9 +187,6 @@ func (c Claim) rules(h *holders, before, after Meaning) error {
 		if !there {
 			return fmt.Errorf("%s would have no rule", file)
 		}
-		if c.Named[file] && c.gains(was, is) {
-			continue
-		}
 		if err := c.same(h, file, was, is); err != nil {
 			return err
 		}
@@ -204,7 +197,7 @@ func (c Claim) rules(h *holders, before, after Meaning) error {
 		own = append(own, list...)
 	}
 	for _, file := range slices.Sorted(maps.Keys(after.Rules)) {
-		if _, there := before.Rules[file]; there || before.Unread[file] {
+		if _, there := before.Rules[file]; there {
 			continue
 		}
 		for _, key := range after.Rules[file] {

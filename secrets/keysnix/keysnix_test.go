@@ -256,7 +256,7 @@ func TestKeysByHand(t *testing.T) {
 		rules bool
 		hand  []string // each way's lines; the last one is always the rules
 	}{
-		"a set for each host": {"{\n  web = { system = \"@A\"; admin = \"@B\"; };\n}\n", false, []string{`new = { system = "@N"; };`}},
+		"a set for each host": {"{\n  web = { system = \"@A\"; admin = \"@B\"; };\n}\n", false, []string{`new = [ "@N" ];`}},
 		"a list of people": {
 			"let me = [ \"ssh-ed25519 a\" \"ssh-ed25519 b\" ]; one = \"@A\"; two = \"@B\"; in { users = me; hosts = [ one two ]; }", false,
 			[]string{`new = "@N";`, `new = [ "@N" ];`},
