@@ -23,7 +23,6 @@ import (
 type HostKey struct {
 	Name      string
 	Recipient string
-	Line      int // from 1
 }
 
 // ShapeError is a keys.nix that cannot be edited, or not for this host.
@@ -196,7 +195,7 @@ func Keys(src []byte) ([]HostKey, error) {
 	}
 	list := make([]HostKey, 0, len(k.keys))
 	for _, a := range k.keys {
-		list = append(list, HostKey{a.Last(), a.text(), lineOf(src, a.key.From)})
+		list = append(list, HostKey{a.Last(), a.text()})
 	}
 	return list, nil
 }
@@ -212,7 +211,7 @@ func KeyOf(src []byte, host string) (HostKey, error) {
 	if err != nil {
 		return HostKey{}, err
 	}
-	return HostKey{host, a.text(), lineOf(src, a.key.From)}, nil
+	return HostKey{host, a.text()}, nil
 }
 
 // entry is the binding of a host, beside its key, whose value refers to that

@@ -100,7 +100,6 @@ in
 }
 `, "\tnew = \"@N\";\n\tnew = [\n\t\thosts.\"new\"\n\t\t\"@P\"\n\t];"},
 	{"one line", `{ one = "@A"; two = "@B"; }`, `{ one = "@A"; two = "@B"; new = "@N"; }`},
-	{"aligned", "{\n  one      = \"@A\";\n  longname = \"@B\";\n}\n", "  new      = \"@N\";"},
 	{"let keys", `let
   one = "@A";
   two = "@B";

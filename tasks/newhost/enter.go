@@ -73,6 +73,9 @@ func (w *work) inRepo(err error) error {
 	}
 	of := *f
 	of.Cause, of.Hint = strings.ReplaceAll(f.Cause, w.copied, w.repo), strings.ReplaceAll(f.Hint, w.copied, w.repo)
+	if f.Code == sys.CodeSource {
+		of.Hint += "; a rule can name " + w.Host.TargetHost + " only once it is added"
+	}
 	return &of
 }
 

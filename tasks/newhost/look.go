@@ -32,7 +32,7 @@ func (w *work) lookOps() []engine.Op {
 		engine.Together(sys.Actions(w.status()), w.clean),
 		engine.Do("", w.plainPaths),
 		engine.Together(sys.Actions(w.ignored()), w.notIgnored),
-		engine.Do("see that "+w.Host.TargetHost+" does not exist yet", w.isNew),
+		engine.Do("verify that "+w.Host.TargetHost+" does not exist yet", w.isNew),
 	}
 }
 
@@ -150,7 +150,7 @@ func (w *work) committed(ctx context.Context, s sys.System) (bool, error) {
 		return out, nil
 	}
 	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
-	out, err := ask("see what of the host is committed", append(argv, paths...)...)
+	out, err := ask("find what of the host is committed", append(argv, paths...)...)
 	if err != nil {
 		return false, err
 	}
@@ -185,7 +185,7 @@ func (w *work) ignored() sys.Cmd {
 	for _, name := range files {
 		argv = append(argv, w.in(name))
 	}
-	c := w.git("see that git takes the new files", argv...)
+	c := w.git("verify that git takes the new files", argv...)
 	c.Quiet = true
 	return c
 }

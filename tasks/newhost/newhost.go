@@ -83,7 +83,7 @@ func Plan(r Request) (*engine.Task, error) {
 	}
 	w := r.work(root)
 	p := engine.NewTask(verb+r.Host.TargetHost+" to "+root,
-		engine.NewStep("look", "see that it can be added", engine.Check, w.lookOps()...),
+		engine.NewStep("look", "check that it can be added", engine.Check, w.lookOps()...),
 		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, w.keysOps()...),
 		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, w.proveOps()...),
 		engine.NewStep("write", "put the files in their places", engine.Write, w.writeOps()...),

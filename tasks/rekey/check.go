@@ -17,7 +17,7 @@ func (w *Work) checks() []engine.Op {
 	var there, bad, unknown int
 	ops := []engine.Op{engine.Do("", w.warnMissing)}
 	for _, f := range w.Files {
-		does := fmt.Sprintf("see that %s has a stanza for each of %s", f.File, recipients(len(f.Recipients)))
+		does := fmt.Sprintf("verify that %s has a stanza for each of %s", f.File, recipients(len(f.Recipients)))
 		ops = append(ops, engine.Do(does, func(_ context.Context, s sys.System) error {
 			if f.Missing {
 				return nil

@@ -22,7 +22,7 @@ type Request struct {
 	Dir   string // where the command was run: paths of the rules are relative to it
 	Rules string // agenix' secrets.nix, or JSON; empty: found in Dir, or by RULES
 	Held  []*secrets.Held
-	Check bool // only see that all can open what the rules give them
+	Check bool // only check that every recipient can open what the rules give it
 	// Looking: nothing is to be done after all.
 	Looking bool
 }
