@@ -67,7 +67,8 @@ func (w *work) clean(ctx context.Context, s sys.System) error {
 	}
 	dirty, err := s.Output(ctx, w.status())
 	if _, is := os.Lstat(filepath.Join(w.repo, ".git")); err != nil && is == nil {
-		return sys.Faultf(sys.CodeUsage, "see what "+sys.Quote([]string{"git", "-C", w.repo, "status"})+" says", "git cannot read %s: %w", w.repo, err)
+		return sys.Faultf(sys.CodeUsage, "see what "+sys.Quote([]string{"git", "-C", w.repo, "status"})+" says",
+			"git cannot read %s: %w", w.repo, err)
 	}
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "run `git init` there: flakes see what git knows", "%s is not a git repo: %w", w.repo, err)

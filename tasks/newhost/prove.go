@@ -35,11 +35,9 @@ func (w *work) proveOps() []engine.Op {
 	const hint = "nothing was changed; TMPDIR names another folder for it"
 	return []engine.Op{
 		engine.Together(sys.Actions(makeCopy("COPY")), w.makeCopy).
-			Fails(func(err error) error {
-				return sys.WithHint(err, sys.CodeUnexpected, hint, "making a folder for a copy of the repo")
-			}),
+			Doing("making a folder for a copy of the repo").Hint(sys.CodeUnexpected, hint),
 		engine.Do("copy the repo there, with the new files", w.fillCopy).
-			Fails(func(err error) error { return sys.WithHint(err, sys.CodeUnexpected, hint, "copying the repo") }),
+			Doing("copying the repo").Hint(sys.CodeUnexpected, hint),
 		engine.Do(enters, w.enter),
 		engine.Do(rekeys, w.rekey),
 		engine.Do("", w.forget),
@@ -106,9 +104,11 @@ func leftOut(root, file, base string, list []secrets.Rule) error {
 			switch {
 			case err != nil:
 			case info.Mode()&os.ModeSymlink != 0:
-				return engine.Usage("put in its place what it leads to; nothing was changed", "%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
+				return engine.Usage("put in its place what it leads to; nothing was changed",
+					"%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
 			default:
-				return engine.Usage("take the line that matches out of .gitignore; nothing was changed", "git ignores %s, and it is to be re-encrypted", r.File)
+				return engine.Usage("take the line that matches out of .gitignore; nothing was changed",
+					"git ignores %s, and it is to be re-encrypted", r.File)
 			}
 		}
 	}

@@ -44,7 +44,8 @@ func (w *Work) checks() []engine.Op {
 				"not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
 		}
 		if bad > 0 {
-			return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by every recipient of their rule", bad, there)
+			return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them",
+				"%d of %d files cannot be opened by every recipient of their rule", bad, there)
 		}
 		says := fmt.Sprintf("no file of %d lacks a recipient", there)
 		if missing := len(w.Files) - there; missing > 0 {

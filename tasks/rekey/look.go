@@ -169,7 +169,8 @@ func isPassphrase(err error) bool {
 }
 
 func noPassphrase(err error) error {
-	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key",
+		"opening the secrets")
 }
 
 // name names a key's holder, for the user.

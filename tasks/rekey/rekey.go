@@ -57,7 +57,8 @@ func (w *Work) open(ctx context.Context, s sys.System) error {
 		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
 			return nil
 		}
-		return sys.WithHint(missingPlugin(err), sys.CodeContract, "nothing was changed; check that the file is whole and that the plugin of its key is installed", f.File)
+		return sys.WithHint(missingPlugin(err), sys.CodeContract,
+			"nothing was changed; check that the file is whole and that the plugin of its key is installed", f.File)
 	})
 	var names []string
 	for _, f := range files {

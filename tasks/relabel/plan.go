@@ -43,7 +43,8 @@ func Plan(ctx context.Context, h hosts.Host, at string) (*Relabelling, error) {
 			continue
 		}
 		if _, err := exec.LookPath(a.Argv[0]); err != nil {
-			return nil, engine.NewError("", sys.Faultf(sys.CodeMachine, "install it; it is in every NixOS with such a disk, run by root", "%s is missing", a.Argv[0]))
+			return nil, engine.NewError("", sys.Faultf(sys.CodeMachine,
+				"install it; it is in every NixOS with such a disk, run by root", "%s is missing", a.Argv[0]))
 		}
 	}
 	return &Relabelling{Task: p, Table: found.Table(), Config: found.Config, Change: len(found.Changes()) > 0}, nil
