@@ -57,7 +57,7 @@ func (w *work) enter(ctx context.Context, s sys.System) error {
 		w.changed = before.Otherwise(found.After)
 		return writeIn(w.copied, file, found.Edit.Data)
 	}
-	w.leave(s, file, p.Why, found.Why)
+	w.leave(s, file, found.Why)
 	w.hand, w.handFile = found.Hand.ByHand, file
 	if bytes.Equal(found.Hand.Data, src) && c.Old == "" {
 		w.handFile = cmp.Or(w.rules, "the rules")
@@ -151,15 +151,13 @@ func (w *work) gains(s sys.System, file string, e *keysnix.KeysEdit) {
 }
 
 // leave says why the keys are not edited.
-func (w *work) leave(s sys.System, file string, why *keysnix.ShapeError, judged error) {
-	switch {
-	case why != nil && why.Line > 0:
-		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, why.Line, why.Why))
-	case why != nil:
-		s.Warn(file + " is not edited: " + why.Why)
-	case judged != nil:
-		s.Warn(file + " is not edited: with " + w.Host.TargetHost + " in it, " + sys.Clean(judged.Error()))
+func (w *work) leave(s sys.System, file string, why error) {
+	switch shape := misshapen(why); {
+	case shape == nil:
+		s.Warn(file + " is not edited: with " + w.Host.TargetHost + " in it, " + sys.Clean(why.Error()))
+	case shape.Line > 0:
+		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, shape.Line, shape.Why))
 	default:
-		s.Warn(file + " is not edited: no entry of a host can be copied")
+		s.Warn(file + " is not edited: " + shape.Why)
 	}
 }
