@@ -202,16 +202,16 @@ func Keys(src []byte) ([]HostKey, error) {
 
 // KeyOf is the public key of a host in a keys.nix. The error is ErrNoHost or a
 // *ShapeError.
-func KeyOf(src []byte, host string) (HostKey, error) {
+func KeyOf(src []byte, host string) (string, error) {
 	k, err := readKeys(src)
 	if err != nil {
-		return HostKey{}, err
+		return "", err
 	}
 	a, err := k.find(host)
 	if err != nil {
-		return HostKey{}, err
+		return "", err
 	}
-	return HostKey{host, a.text()}, nil
+	return a.text(), nil
 }
 
 // entry is the binding of a host, beside its key, whose value refers to that

@@ -150,7 +150,7 @@ func TestAddHost(t *testing.T) {
 				t.Errorf("added\n%s\nnot\n%s", got, want)
 			}
 			k, err := KeyOf(e.Data, "new")
-			if err != nil || k.Recipient != keyN {
+			if err != nil || k != keyN {
 				t.Errorf("its key is %v, %v", k, err)
 			}
 			if _, err := added(e.Data, "new", keyO); !errors.Is(err, ErrHostExists) {
@@ -297,7 +297,7 @@ func TestPersonsNameIsFree(t *testing.T) {
 		`{ hosts.josh = "` + one + `"; users.josh = "` + two + `"; }`:            one,
 	} {
 		got, err := KeyOf([]byte(src), "josh")
-		if got.Recipient != want || errors.Is(err, ErrNoHost) != (want == "") {
+		if got != want || errors.Is(err, ErrNoHost) != (want == "") {
 			t.Errorf("%s: %+v, %v", src, got, err)
 		}
 		if _, err := ReplaceHost([]byte(src), "josh", keyN); (err == nil) != (want != "") {

@@ -114,5 +114,5 @@ func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return secrets.ParseRecipient(key.Recipient)
+	return secrets.ParseRecipient(key)
 }

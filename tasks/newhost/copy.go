@@ -57,13 +57,8 @@ func (w *work) fillCopy(ctx context.Context, s sys.System) error {
 
 // list runs git ls-files.
 func (w *work) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
-	list := w.git("list the files", append([]string{"ls-files", "-z"}, which...)...)
-	list.Quiet = true
-	out, err := s.Output(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
+	out, err := w.quietly(ctx, s, "list the files", append([]string{"ls-files", "-z"}, which...)...)
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
 }
 
 // copyFile copies a file or a link. It skips what a flake does not see either: a

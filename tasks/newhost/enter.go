@@ -81,10 +81,8 @@ func (w *work) inRepo(err error) error {
 
 // entered reports whether the keys have the host's very recipient under its name.
 func (w *work) entered(src []byte, m keysnix.Meaning) bool {
-	if k, err := keysnix.KeyOf(src, w.Host.TargetHost); err == nil && k.Recipient == w.recipient {
-		return true
-	}
-	return m.Has(w.Host.TargetHost, w.recipient)
+	key, err := keysnix.KeyOf(src, w.Host.TargetHost)
+	return err == nil && key == w.recipient || m.Has(w.Host.TargetHost, w.recipient)
 }
 
 func (w *work) newKey() keysnix.NewKey {
@@ -94,14 +92,14 @@ func (w *work) newKey() keysnix.NewKey {
 // propose asks the editor: for the key in the place of the old one, or for a new
 // one.
 func (w *work) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, error) {
-	k, err := keysnix.KeyOf(src, w.Host.TargetHost)
+	old, err := keysnix.KeyOf(src, w.Host.TargetHost)
 	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !w.Replace {
 		return keysnix.AddHost(src, w.newKey())
 	}
 	line := keysnix.HandLine{Place: "the place of its old key", Text: `"` + w.recipient + `"`}
 	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{line}}}}
 	if err == nil {
-		c.Old, _ = byID(k.Recipient).(string)
+		c.Old, _ = byID(old).(string)
 		var e *keysnix.KeysEdit
 		if e, err = keysnix.ReplaceHost(src, w.Host.TargetHost, w.recipient); err == nil {
 			p.Edits = []*keysnix.KeysEdit{e}

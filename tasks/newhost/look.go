@@ -16,6 +16,17 @@ import (
 
 func (w *work) git(does string, argv ...string) sys.Cmd { return repogit.In(w.repo, does, argv...) }
 
+// quietly runs git, and its command is not shown.
+func (w *work) quietly(ctx context.Context, s sys.System, does string, argv ...string) ([]byte, error) {
+	c := w.git(does, argv...)
+	c.Quiet = true
+	out, err := s.Output(ctx, c)
+	if err != nil {
+		return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "to "+does)
+	}
+	return out, nil
+}
+
 func (w *work) status() sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}
 	for _, name := range []string{w.keysIn(), w.dir()} {
@@ -101,7 +112,7 @@ func (w *work) hasKey(s sys.System) (bool, error) {
 		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
 	}
 	has := err == nil
-	given := w.Identity != nil && key.Recipient == w.Identity.Recipient()
+	given := w.Identity != nil && key == w.Identity.Recipient()
 	if !has || given || w.Replace || w.own {
 		return has, nil
 	}
@@ -141,17 +152,8 @@ func (w *work) committed(ctx context.Context, s sys.System) (bool, error) {
 	if keys != "" {
 		paths = append(paths, keys)
 	}
-	ask := func(does string, argv ...string) ([]byte, error) {
-		c := w.git(does, argv...)
-		c.Quiet = true
-		out, err := s.Output(ctx, c)
-		if err != nil {
-			return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "git cannot say what is committed")
-		}
-		return out, nil
-	}
 	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
-	out, err := ask("find what of the host is committed", append(argv, paths...)...)
+	out, err := w.quietly(ctx, s, "find what of the host is committed", append(argv, paths...)...)
 	if err != nil {
 		return false, err
 	}
@@ -169,7 +171,7 @@ func (w *work) committed(ctx context.Context, s sys.System) (bool, error) {
 	if keys == "" || added[keys] {
 		return false, nil
 	}
-	if out, err = ask("read the keys that are committed", "show", "HEAD:"+keys); err != nil {
+	if out, err = w.quietly(ctx, s, "read the keys that are committed", "show", "HEAD:"+keys); err != nil {
 		return false, err
 	}
 	_, err = keysnix.KeyOf(out, w.Host.TargetHost)

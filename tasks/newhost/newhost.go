@@ -77,6 +77,14 @@ func Plan(r Request) (*engine.Task, error) {
 	if err != nil {
 		return nil, engine.Usage("name a folder that is there", "--repo: %v", err)
 	}
+	var holds []io.Closer
+	if !r.Looking {
+		lock, err := worktree.Lock(root)
+		if err != nil {
+			return nil, engine.NewError("", err)
+		}
+		holds = append(holds, lock)
+	}
 	verb := "adding "
 	if r.Replace {
 		verb = "new keys for "
@@ -88,14 +96,7 @@ func Plan(r Request) (*engine.Task, error) {
 		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, w.proveOps()...),
 		engine.NewStep("write", "put the files in their places", engine.Write, w.writeOps()...),
 	)
-	p.Shared = true
-	if !r.Looking {
-		lock, err := worktree.Lock(root)
-		if err != nil {
-			return nil, engine.NewError("", err)
-		}
-		p.Holds = []io.Closer{lock}
-	}
+	p.Shared, p.Holds = true, holds
 	return p, nil
 }
 
