@@ -12,7 +12,7 @@ import (
 // The steps of an install, in order: of a prebuilt host with every optional step.
 var stepNames = []string{
 	"preflight", "source", "contract", "secrets", "gate", "partition", "encrypt", "format", "mount", "repo",
-	"identity", "closure", "system", "sshkey", "opened", "bootproof", "finish",
+	"identity", "closure", "system", "sshkey", "secretsproof", "bootproof", "finish",
 }
 
 // TestCampaign injects faults into every step of an install. After each, nothing stays

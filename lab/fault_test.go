@@ -61,7 +61,7 @@ var faults = []*fault{
 	{
 		name: "disk full", can: func(step string) bool { return step == "source" || after("repo")(step) }, signal: "STOP",
 		strike: (*rig).fill, mend: (*rig).empty,
-		spares: func(step string) bool { return step == "source" || after("opened")(step) }, // these steps write only the log
+		spares: func(step string) bool { return step == "source" || after("secretsproof")(step) }, // these steps write only the log
 	},
 	{
 		name: "disk unplugged", usb: true, can: everyStep, signal: "STOP",

@@ -11,7 +11,6 @@ import (
 	"auto-installer/internal/network"
 	"auto-installer/internal/sys"
 	"auto-installer/modules"
-	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
@@ -23,6 +22,8 @@ import (
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
+	"auto-installer/steps/secrets"
+	"auto-installer/steps/secretsproof"
 	"auto-installer/steps/source"
 	"auto-installer/steps/sshkey"
 	"auto-installer/steps/system"
@@ -94,20 +95,20 @@ func (b *builder) contract() contract.Options {
 	return o
 }
 
-func (b *builder) secrets() agecheck.Options {
-	o := agecheck.Options{
+func (b *builder) secrets() secrets.Options {
+	o := secrets.Options{
 		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
 	}
 	if b.hasRepo() {
 		o.Repo = filepath.Join(b.paths.Dir, "repo")
 	}
 	facts := &b.learned.contract
-	o.Named = func() (list []agecheck.Secret, known bool) {
+	o.Named = func() (list []secrets.Secret, known bool) {
 		if facts.Facts.Secrets == nil {
 			return nil, false
 		}
 		for _, s := range facts.Facts.Secrets {
-			list = append(list, agecheck.Secret(s))
+			list = append(list, secrets.Secret(s))
 		}
 		return list, true
 	}
@@ -204,8 +205,8 @@ func (b *builder) sshKey() sshkey.Options {
 	}
 }
 
-func (b *builder) opened() agecheck.InstalledOptions {
-	return agecheck.InstalledOptions{Root: Target, Host: b.h.TargetHost, Found: &b.learned.secrets}
+func (b *builder) secretsProof() secretsproof.Options {
+	return secretsproof.Options{Root: Target, Host: b.h.TargetHost, Secrets: &b.learned.secrets}
 }
 
 func (b *builder) proof() bootproof.Options {

@@ -9,9 +9,9 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/agecheck"
 	"auto-installer/steps/contract"
 	"auto-installer/steps/partition"
+	"auto-installer/steps/secrets"
 	"auto-installer/steps/source"
 )
 
@@ -38,7 +38,7 @@ type learned struct {
 	evaluated []byte            // source: the host's facts, as JSON
 	hashes    map[string]string // source: hashes of the prebuilt closure's paths
 	contract  contract.Found    // contract
-	secrets   agecheck.Found    // secrets
+	secrets   secrets.Found     // secrets
 }
 
 // resumed returns whether an earlier install has finished a step.

@@ -7,7 +7,6 @@ import (
 	"auto-installer/internal/boot/vm"
 	"auto-installer/internal/disk/gate"
 	"auto-installer/internal/engine"
-	"auto-installer/steps/agecheck"
 	"auto-installer/steps/bootproof"
 	"auto-installer/steps/closure"
 	"auto-installer/steps/contract"
@@ -19,6 +18,8 @@ import (
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
 	"auto-installer/steps/repo"
+	"auto-installer/steps/secrets"
+	"auto-installer/steps/secretsproof"
 	"auto-installer/steps/source"
 	"auto-installer/steps/sshkey"
 	"auto-installer/steps/system"
@@ -26,27 +27,27 @@ import (
 
 // The names of the steps.
 const (
-	stepPreflight engine.Name = "preflight"
-	stepVM        engine.Name = "vm"
-	stepUnlock    engine.Name = "unlock"
-	stepUnstarted engine.Name = "unstarted"
-	stepSource    engine.Name = "source"
-	stepContract  engine.Name = "contract"
-	stepSecrets   engine.Name = "secrets"
-	stepGate      engine.Name = "gate"
-	stepPartition engine.Name = "partition"
-	stepEncrypt   engine.Name = "encrypt"
-	stepFormat    engine.Name = "format"
-	stepMount     engine.Name = "mount"
-	stepRepo      engine.Name = "repo"
-	stepIdentity  engine.Name = "identity"
-	stepClosure   engine.Name = "closure"
-	stepSystem    engine.Name = "system"
-	stepSSHKey    engine.Name = "sshkey"
-	stepOpened    engine.Name = "opened"
-	stepBootProof engine.Name = "bootproof"
-	stepBootVM    engine.Name = "bootvm"
-	stepFinish    engine.Name = "finish"
+	stepPreflight    engine.Name = "preflight"
+	stepVM           engine.Name = "vm"
+	stepUnlock       engine.Name = "unlock"
+	stepUnstarted    engine.Name = "unstarted"
+	stepSource       engine.Name = "source"
+	stepContract     engine.Name = "contract"
+	stepSecrets      engine.Name = "secrets"
+	stepGate         engine.Name = "gate"
+	stepPartition    engine.Name = "partition"
+	stepEncrypt      engine.Name = "encrypt"
+	stepFormat       engine.Name = "format"
+	stepMount        engine.Name = "mount"
+	stepRepo         engine.Name = "repo"
+	stepIdentity     engine.Name = "identity"
+	stepClosure      engine.Name = "closure"
+	stepSystem       engine.Name = "system"
+	stepSSHKey       engine.Name = "sshkey"
+	stepSecretsProof engine.Name = "secretsproof"
+	stepBootProof    engine.Name = "bootproof"
+	stepBootVM       engine.Name = "bootvm"
+	stepFinish       engine.Name = "finish"
 )
 
 // entry is a step of the list: when it is part of an install, and how many seconds it takes
@@ -80,8 +81,8 @@ func (b *builder) list(commands []string) []entry {
 		{b.resumed(stepEncrypt), stepUnlock, check, 4, "try the keys on the LUKS2 container of the unfinished install", encrypt.TryOps(b.luks())},
 		{b.unstarted, stepUnstarted, check, 0, "verify that the system on the disk was never started", mount.UnstartedOps(b.part(2))},
 		{true, stepSource, check, clone, "get the config repo, and verify that there is a system to install", source.Ops(b.source())},
-		{true, stepContract, check, 0, "compare the layout with the host's configuration, and its labels with the other disks", []engine.Op{engine.Whole(b.contract(), contract.Actions, contract.Run)}},
-		{true, stepSecrets, check, 0, "verify that the age identity decrypts the host's secrets", []engine.Op{engine.Whole(b.secrets(), agecheck.Actions, agecheck.Run)}},
+		{true, stepContract, check, 0, "compare the layout with the host's configuration, and its labels with the other disks", contract.Ops(b.contract())},
+		{true, stepSecrets, check, 0, "verify that the age identity decrypts the host's secrets", secrets.Ops(b.secrets())},
 		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", gate.Ops(b.gate())},
 
 		{true, stepPartition, write, 0, "write the partition table", partition.Ops(b.table())},
@@ -98,7 +99,7 @@ func (b *builder) list(commands []string) []entry {
 		{true, stepSystem, write, 10, "activate the system and install its boot loader", system.Ops(b.system())},
 		{b.a.DeployKey != nil && b.h.TargetUser != "", stepSSHKey, write, 0, "give the deploy key to " + b.h.TargetUser, sshkey.Ops(b.sshKey())},
 
-		{true, stepOpened, prove, 0, "prove that the host's secrets decrypt on the target", []engine.Op{engine.Whole(b.opened(), agecheck.InstalledActions, agecheck.Installed)}},
+		{true, stepSecretsProof, prove, 0, "prove that the host's secrets decrypt on the target", secretsproof.Ops(b.secretsProof())},
 		{true, stepBootProof, prove, 20, "prove that the firmware will boot the system", bootproof.Ops(b.proof())},
 		{withVM, stepBootVM, prove, 60, "boot the disk in a virtual machine, read-only", vm.Ops(b.vm())},
 		{true, stepFinish, write, 0, "save the logs and unmount", append(finish.Ops(b.finish()), b.powerOps()...)},

@@ -23,7 +23,7 @@ func TestLeftOnDisk(t *testing.T) {
 		{"closure", "closure", 9, "The disk is incomplete and will not start."},
 		{"bootproof", "bootproof", 10, "The disk is incomplete and will not start."}, // it was not written out
 		{"bootproof", "bootproof", 11, "Everything is written, but not proven to work."},
-		{"bootproof", "opened", 11, "Everything is written, but not proven to work."},
+		{"bootproof", "secretsproof", 11, "Everything is written, but not proven to work."},
 		{"finish", "a step of tomorrow", 11, "Everything is written, but not proven to work."},
 		{"closure", "closure", 130, "The install was stopped: the disk may be incomplete and not start."},
 		{"closure", "closure", 143, "The install was stopped: the disk may be incomplete and not start."},

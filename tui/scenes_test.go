@@ -195,7 +195,7 @@ func scenes() []scene {
 		{name: "failure-opened", play: func(p *pilot) {
 			p.fail("bootproof")
 			p.failure = &engine.Error{
-				Step: "opened", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
+				Step: "secretsproof", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
 			}
 		}},
@@ -221,7 +221,7 @@ func scenes() []scene {
 		{name: "failure-saved", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter", "enter") }},
 		{name: "done-counting", play: func(p *pilot) { p.finish() }},
 		{name: "done-secrets", play: func(p *pilot) {
-			p.finish(engine.Event{Kind: engine.KindProven, Step: "opened", Line: "/mnt/etc/age/stygianlibrary.agekey opens all 3 secrets of stygianlibrary"},
+			p.finish(engine.Event{Kind: engine.KindProven, Step: "secretsproof", Line: "/mnt/etc/age/stygianlibrary.agekey opens all 3 secrets of stygianlibrary"},
 				engine.Event{Kind: engine.KindLog, Step: "closure", Line: "proven: whatever a build prints"})
 		}},
 		{name: "done-held", play: func(p *pilot) { p.finish(); p.press("x") }},

@@ -50,32 +50,12 @@ func (k *keysFile) lineBefore(at int, place, text string) *KeysEdit {
 	return &KeysEdit{Data: nixtext.Before(k.Src, at, text), ByHand: []HandLine{{place, text}}}
 }
 
-// form is a key in the form that the other entries have: alone, in a list, or in
-// a set by a role that all of them have.
+// form is a key alone if another entry is one, and otherwise in a list.
 func (k *keysFile) form(quoted string) string {
-	roles := map[string]int{}
-	sets, lists, alone := 0, 0, 0
 	for _, a := range k.Attrs {
-		switch {
-		case a.InLet || isUserSet(a.Path[0]) || isHostSet(a.Path[0]):
-		case len(a.Path) == 2:
-			roles[a.Last()]++
-		case len(a.Path) > 2:
-		case a.Set:
-			sets++
-		case len(a.Value) == 1 && a.Value[0].Kind == nixtext.String:
-			alone++
-		default:
-			lists++
+		if !a.InLet && len(a.Path) == 1 && len(a.Value) == 1 && a.Value[0].Kind == nixtext.String {
+			return quoted
 		}
-	}
-	for _, role := range []string{"system", "host", "machine", "root"} {
-		if sets > 0 && roles[role] == sets {
-			return "{ " + role + " = " + quoted + "; }"
-		}
-	}
-	if alone > 0 && lists == 0 {
-		return quoted
 	}
 	return "[ " + quoted + " ]"
 }

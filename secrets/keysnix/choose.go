@@ -16,31 +16,30 @@ type Choice struct {
 // Choose takes the first proposal that the judge accepts. eval evaluates the keys
 // with a proposal.
 func (c Claim) Choose(p *Proposals, before Meaning, eval func(data []byte) (Meaning, error)) Choice {
-	if before.Failed != nil {
-		return Choice{Hand: p.ByHand[0], Why: fmt.Errorf("nix cannot evaluate it: %w", before.Failed)}
-	}
-	fits := func(e *KeysEdit) (Meaning, error) {
-		after, err := eval(e.Data)
-		if err == nil {
-			err = c.Judge(before, after)
-		}
-		return after, err
-	}
 	var why error
-	for _, e := range p.Edits {
-		after, err := fits(e)
-		if err == nil {
-			return Choice{Edit: e, After: after}
+	if p.Why != nil {
+		why = p.Why
+	}
+	if before.Failed != nil {
+		return Choice{Hand: p.ByHand[0], Why: cmp.Or(why, fmt.Errorf("nix cannot evaluate it: %w", before.Failed))}
+	}
+	first := func(list []*KeysEdit) (*KeysEdit, Meaning) {
+		for _, e := range list {
+			after, err := eval(e.Data)
+			if err == nil {
+				err = c.Judge(before, after)
+			}
+			if err == nil {
+				return e, after
+			}
+			why = cmp.Or(why, err)
 		}
-		why = cmp.Or(why, err)
+		return nil, Meaning{}
+	}
+	if e, after := first(p.Edits); e != nil {
+		return Choice{Edit: e, After: after}
 	}
 	last := len(p.ByHand) - 1
-	for _, e := range p.ByHand[:last] {
-		_, err := fits(e)
-		if err == nil {
-			return Choice{Hand: e, Why: why}
-		}
-		why = cmp.Or(why, err)
-	}
-	return Choice{Hand: p.ByHand[last], Why: why}
+	hand, _ := first(p.ByHand[:last])
+	return Choice{Hand: cmp.Or(hand, p.ByHand[last]), Why: why}
 }

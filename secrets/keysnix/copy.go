@@ -102,9 +102,7 @@ func (k *keysFile) lists(like nixtext.Attr, host string) []string {
 // copyOf inserts a copy of the binding a for another host, after another binding.
 func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
 	name := a.Names[len(a.Names)-1]
-	called := attrName(host, name.Kind == nixtext.String)
-	inside = append([]change{{name.From, name.To, called}}, inside...)
-	inside = append(inside, k.alignment(a, name, len(called))...)
+	inside = append([]change{{name.From, name.To, attrName(host, name.Kind == nixtext.String)}}, inside...)
 	inside = append(inside, k.comments(a)...)
 	text := string(splice(k.Src, a.From, a.To, inside))
 
@@ -121,27 +119,6 @@ func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) c
 		end--
 	}
 	return change{end, end, newline + indent + text}
-}
-
-// alignment keeps the = in its column, if the set has all of them in one.
-func (k *keysFile) alignment(a nixtext.Attr, name nixtext.Token, width int) []change {
-	equals := func(n nixtext.Token) int { return n.To + bytes.IndexByte(k.Src[n.To:], '=') }
-	column, padded := -1, false
-	for _, b := range k.Attrs {
-		if !b.Beside(a) || len(b.Names) != len(a.Names) {
-			continue
-		}
-		n := b.Names[len(b.Names)-1]
-		eq := equals(n)
-		if strings.Trim(string(k.Src[n.To:eq]), " ") != "" || column >= 0 && column != eq-n.From {
-			return nil
-		}
-		column, padded = eq-n.From, padded || eq-n.To > 1
-	}
-	if !padded {
-		return nil
-	}
-	return []change{{name.To, equals(name), strings.Repeat(" ", max(1, column-width))}}
 }
 
 // comments are the changes that leave out a binding's inner comments: they are

@@ -122,6 +122,7 @@ func (k *keysFile) inUse(host, recipient string) error {
 type pattern struct {
 	key   keyAttr
 	entry *nixtext.Attr // beside its key, or nil
+	shape string
 }
 
 // maxShapes bounds how many shapes are tried.
@@ -135,12 +136,10 @@ func (k *keysFile) patterns(n NewKey) ([]pattern, *ShapeError) {
 		return nil, err
 	}
 	var all []pattern
-	entries := false
-	for _, a := range keys {
-		p := pattern{a, k.entry(a)}
-		entries = entries || p.entry != nil
-		all = append(all, p)
+	for _, a := range slices.Backward(keys) { // of several alike the last one
+		all = append(all, pattern{key: a, entry: k.entry(a)})
 	}
+	entries := slices.ContainsFunc(all, func(p pattern) bool { return p.entry != nil })
 	all = slices.DeleteFunc(all, func(p pattern) bool {
 		bare := len(p.key.Path) == 1 && p.key.InLet
 		return p.entry == nil && (entries && !n.Rules || bare)
@@ -148,25 +147,19 @@ func (k *keysFile) patterns(n NewKey) ([]pattern, *ShapeError) {
 	if len(all) == 0 {
 		return nil, &ShapeError{Why: "it has no set of hosts, and no entry of a host to go by"}
 	}
-	slices.Reverse(all) // of several alike the last one
-	shapes, count := map[int]string{}, map[string]int{}
-	for i, p := range all {
+	count := map[string]int{}
+	for i := range all {
 		if n.Rules {
 			all[i].entry = nil // its entries are the rules
 		}
-		shapes[p.key.From] = shape(all[i])
-		count[shapes[p.key.From]]++
+		all[i].shape = shape(all[i])
+		count[all[i].shape]++
 	}
 	slices.SortStableFunc(all, func(a, b pattern) int {
-		return cmp.Or(count[shapes[b.key.From]]-count[shapes[a.key.From]], size(a)-size(b))
+		return cmp.Or(count[b.shape]-count[a.shape], size(a)-size(b), cmp.Compare(a.shape, b.shape))
 	})
-	seen := map[string]bool{}
-	return slices.DeleteFunc(all, func(p pattern) bool {
-		shape := shapes[p.key.From]
-		again := seen[shape] || len(seen) == maxShapes
-		seen[shape] = true
-		return again
-	}), nil
+	all = slices.CompactFunc(all, func(a, b pattern) bool { return a.shape == b.shape })
+	return all[:min(len(all), maxShapes)], nil
 }
 
 // siblings are the keys beside which a new host's belongs: those in the set of

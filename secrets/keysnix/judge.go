@@ -1,6 +1,8 @@
 package keysnix
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,9 +18,6 @@ type Meaning struct {
 	Scope  any                 // what its let binds, or that of secrets.nix; nil if unknown
 	Rules  map[string][]string // the recipients of each file
 	Failed error               // why the keys cannot be evaluated
-	// Unread are the files whose rule cannot be evaluated, such as one that
-	// names the new host already.
-	Unread map[string]bool
 }
 
 // tops are the keys and the let, where they are sets.
@@ -55,9 +54,8 @@ func (m Meaning) Otherwise(after Meaning) []string {
 type Claim struct {
 	Host  string
 	Key   string
-	Old   string          // the key that Key replaces; empty for a new host
-	Known []string        // names that are certainly hosts
-	Named map[string]bool // files whose rule names the host: `keys.nas or [ ]`
+	Old   string   // the key that Key replaces; empty for a new host
+	Known []string // names that are certainly hosts
 }
 
 // Judge says what is wrong with an edit, or nil. Every old value must stay, the
@@ -191,9 +189,6 @@ func (c Claim) rules(h *holders, before, after Meaning) error {
 		if !there {
 			return fmt.Errorf("%s would have no rule", file)
 		}
-		if c.Named[file] && c.gains(was, is) {
-			continue
-		}
 		if err := c.same(h, file, was, is); err != nil {
 			return err
 		}
@@ -204,7 +199,7 @@ func (c Claim) rules(h *holders, before, after Meaning) error {
 		own = append(own, list...)
 	}
 	for _, file := range slices.Sorted(maps.Keys(after.Rules)) {
-		if _, there := before.Rules[file]; there || before.Unread[file] {
+		if _, there := before.Rules[file]; there {
 			continue
 		}
 		for _, key := range after.Rules[file] {
@@ -217,69 +212,18 @@ func (c Claim) rules(h *holders, before, after Meaning) error {
 }
 
 // replaces wants the new key in some places of the old one, and nothing else
-// to change.
+// to change: with the old one put back, all is as it was.
 func (c Claim) replaces(before, after Meaning) error {
-	changed := 0
-	for _, v := range []struct {
-		what    string
-		was, is any
-	}{{"the value", before.Keys, after.Keys}, {"the let", before.Scope, after.Scope}} {
-		n, err := c.replaced(v.what, v.was, v.is)
-		if err != nil {
-			return err
-		}
-		changed += n
+	text := func(m Meaning) []byte {
+		data, _ := json.Marshal([]any{m.Keys, m.Scope, m.Rules}) // they come from JSON
+		return data
 	}
-	if changed == 0 {
+	back := bytes.ReplaceAll(text(after), fmt.Appendf(nil, "%q", c.Key), fmt.Appendf(nil, "%q", c.Old))
+	switch {
+	case !bytes.Equal(text(before), back):
+		return fmt.Errorf("more than the key of %s would change", c.Host)
+	case reflect.DeepEqual(before.Keys, after.Keys) && reflect.DeepEqual(before.Scope, after.Scope):
 		return errors.New("nothing would have the new key")
 	}
-	_, err := c.replaced("the rules", lists(before.Rules), lists(after.Rules))
-	return err
-}
-
-// lists are rules as a value.
-func lists(rules map[string][]string) any {
-	set := map[string]any{}
-	for file, keys := range rules {
-		list := []any{}
-		for _, key := range keys {
-			list = append(list, key)
-		}
-		set[file] = list
-	}
-	return set
-}
-
-// replaced counts the places in which the old key becomes the new one.
-func (c Claim) replaced(what string, was, is any) (changed int, err error) {
-	each := func(name string, was, is any) {
-		n, bad := c.replaced(name, was, is)
-		changed, err = changed+n, errors.Join(err, bad)
-	}
-	switch was := was.(type) {
-	case map[string]any:
-		now, _ := is.(map[string]any)
-		if !slices.Equal(slices.Sorted(maps.Keys(was)), slices.Sorted(maps.Keys(now))) {
-			return 0, errors.New(what + " would have other names")
-		}
-		for _, name := range slices.Sorted(maps.Keys(was)) {
-			each(name, was[name], now[name])
-		}
-		return changed, err
-	case []any:
-		if now, ok := is.([]any); ok && len(now) == len(was) {
-			for i := range was {
-				each(what, was[i], now[i])
-			}
-			return changed, err
-		}
-	case string:
-		if was == c.Old && is == c.Key {
-			return 1, nil
-		}
-	}
-	if reflect.DeepEqual(was, is) {
-		return 0, nil
-	}
-	return 0, errors.New(what + " would change")
+	return nil
 }

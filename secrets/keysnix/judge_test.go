@@ -150,11 +150,11 @@ func TestJudgeReplaced(t *testing.T) {
 		"everywhere": {`{"a": ["A", "P"], "all": ["A", "B"]}`, `{"a": ["N", "P"], "all": ["N", "B"]}`, `{"x": ["A", "P"]}`, `{"x": ["N", "P"]}`, ""},
 		"but one":    {`{"a": ["A", "P"], "all": ["A", "B"]}`, `{"a": ["N", "P"], "all": ["A", "B"]}`, `{"x": ["A", "P"]}`, `{"x": ["A", "P"]}`, ""},
 		"nowhere":    {`{"a": "A"}`, `{"a": "A"}`, "", "", "nothing would have the new key"},
-		"another's":  {`{"a": "A", "b": "B"}`, `{"a": "N", "b": "N"}`, "", "", "b would change"},
-		"one more":   {`{"a": "A"}`, `{"a": "N", "b": "N"}`, "", "", "other names"},
-		"in a list":  {`{"a": ["A"]}`, `{"a": ["N", "A"]}`, "", "", "a would change"},
-		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "x would change"},
-		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "the rules would have other names"},
+		"another's":  {`{"a": "A", "b": "B"}`, `{"a": "N", "b": "N"}`, "", "", "more than the key"},
+		"one more":   {`{"a": "A"}`, `{"a": "N", "b": "N"}`, "", "", "more than the key"},
+		"in a list":  {`{"a": ["A"]}`, `{"a": ["N", "A"]}`, "", "", "more than the key"},
+		"in a rule":  {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"x": ["N"]}`, "more than the key"},
+		"a rule":     {`{"a": "A"}`, `{"a": "N"}`, `{"x": ["B"]}`, `{"y": ["B"]}`, "more than the key"},
 	} {
 		before := Meaning{Keys: value(t, tt.keys), Rules: recipients(t, tt.rules)}
 		after := Meaning{Keys: value(t, tt.keysAfter), Rules: recipients(t, tt.rulesAfter)}

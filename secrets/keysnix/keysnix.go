@@ -23,7 +23,6 @@ import (
 type HostKey struct {
 	Name      string
 	Recipient string
-	Line      int // from 1
 }
 
 // ShapeError is a keys.nix that cannot be edited, or not for this host.
@@ -196,23 +195,23 @@ func Keys(src []byte) ([]HostKey, error) {
 	}
 	list := make([]HostKey, 0, len(k.keys))
 	for _, a := range k.keys {
-		list = append(list, HostKey{a.Last(), a.text(), lineOf(src, a.key.From)})
+		list = append(list, HostKey{a.Last(), a.text()})
 	}
 	return list, nil
 }
 
 // KeyOf is the public key of a host in a keys.nix. The error is ErrNoHost or a
 // *ShapeError.
-func KeyOf(src []byte, host string) (HostKey, error) {
+func KeyOf(src []byte, host string) (string, error) {
 	k, err := readKeys(src)
 	if err != nil {
-		return HostKey{}, err
+		return "", err
 	}
 	a, err := k.find(host)
 	if err != nil {
-		return HostKey{}, err
+		return "", err
 	}
-	return HostKey{host, a.text(), lineOf(src, a.key.From)}, nil
+	return a.text(), nil
 }
 
 // entry is the binding of a host, beside its key, whose value refers to that

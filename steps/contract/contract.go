@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,7 +12,9 @@ import (
 	"strings"
 
 	"auto-installer/hosts/facts"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -29,13 +32,13 @@ type Options struct {
 	Evaluated *[]byte
 	// Carriers finds the other disks that carry one of the labels.
 	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
-	// Sys is where /sys is, normally "/". If empty, Run does not check the
-	// firmware and the disk's drivers.
+	// Sys is where /sys is, normally "/". If empty, the firmware and the disk's
+	// drivers are not checked.
 	Sys string
 	// Typed is what the operator types at the boot prompt: passphrase and
 	// recovery key.
 	Typed []Typed
-	// Found is what Run fills.
+	// Found is filled by the first check.
 	Found *Found
 }
 
@@ -48,14 +51,14 @@ type Carrier struct {
 
 // Found is what the steps after this one need.
 type Found struct {
-	// Facts is what the host's configuration says; nil before Run.
+	// Facts is what the host's configuration says; nil before the check.
 	Facts *facts.Facts
 	made  Made
 }
 
 // LUKSDevices are the containers that the host's initrd opens, name to device.
-// The one that the installer makes has the installer's name for it: Run refused
-// a host that needs another one.
+// The one that the installer makes has the installer's name for it: the check
+// refuses a host that needs another one.
 func (f *Found) LUKSDevices() map[string]string {
 	devices, opened := map[string]string{}, f.Facts.Opens(f.made)
 	for name, d := range f.Facts.LUKSDevices {
@@ -71,52 +74,48 @@ func (f *Found) LUKSDevices() map[string]string {
 // program does not know.
 func (f *Found) OtherLoader() bool { return f.Facts.Loader.Other() }
 
-// Actions is what Run checks.
-func Actions(o Options) []sys.Action {
-	from := "what the config repo evaluates to"
-	if o.Medium != "" {
-		from = o.Medium
-	}
-	as := []sys.Action{
-		{Does: "compare the host's own file systems, swap, LUKS, boot loader, keymap and user with what will be made: " + from},
-		{Does: "look for the labels " + strings.Join(o.Labels, ", ") + " on every other disk"},
-	}
-	if o.Sys != "" {
-		as = append(as,
-			sys.Action{Does: "see whether the host's initrd has the drivers of " + o.Disk.Path},
-			sys.Action{Does: "see that the firmware will start the host's boot loader: Secure Boot, and room for its variables"})
-	}
-	for _, t := range o.Typed {
-		as = append(as, sys.Action{Does: "see that the " + t.Name + " can be typed with the keymap " + o.Made.Keymap})
-	}
-	return as
+// checks is what the checks share. Each adds its mismatches and notes, so that the
+// last one reports all of them together.
+type checks struct {
+	Options
+	*facts.Comparison
+	inv  *block.Inventory
+	keys *keymap.Table // nil if the keymap cannot be read
 }
 
-// Run compares. Its error is a *sys.Fault that names every mismatch.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	f, err := read(o)
-	if err != nil {
-		return err
+// Ops compare. The error of a mismatch is a *sys.Fault that names every one.
+func Ops(o Options) []engine.Op {
+	c := &checks{Options: o}
+	ops := []engine.Op{
+		engine.Do("compare the host's own file systems, swap, LUKS, boot loader, keymap and user with what will be made: "+
+			cmp.Or(o.Medium, "what the config repo evaluates to"), c.compare),
+		engine.Do("look for the labels "+strings.Join(o.Labels, ", ")+" on every other disk", c.carriers),
 	}
-	o.Found.Facts, o.Found.made = f, o.Made
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
-		return err
-	}
-	c := facts.Compare(o.Made, f, finder(inv, o.Disk))
 	if o.Sys != "" {
-		if err := checkMachine(c, f, o, inv); err != nil {
-			return err
-		}
+		ops = append(ops,
+			engine.Do("see whether the host's initrd has the drivers of "+o.Disk.Path, c.drivers),
+			engine.Do("see that the firmware will start the host's boot loader: Secure Boot, and room for its variables", c.firmware))
 	}
-	checkCarriers(c, o.Carriers(inv, o.Disk, o.Labels), s)
-	if err := checkTyped(ctx, s, c, o.Made.Keymap, o.Typed); err != nil {
+	if len(o.Typed) > 0 {
+		ops = append(ops, engine.Do("", c.readKeymap))
+	}
+	for _, t := range o.Typed {
+		ops = append(ops, engine.Do("see that the "+t.Name+" can be typed with the keymap "+o.Made.Keymap, c.typed(t)))
+	}
+	return append(ops, engine.Do("", c.verdict))
+}
+
+func (c *checks) compare(ctx context.Context, s sys.System) error {
+	f, err := read(c.Options)
+	if err != nil {
 		return err
 	}
-	for _, n := range c.Notes {
-		s.Warn(n)
+	c.Found.Facts, c.Found.made = f, c.Made
+	if c.inv, err = block.Survey(ctx, s, "/"); err != nil {
+		return err
 	}
-	return verdict(c, s)
+	c.Comparison = facts.Compare(c.Made, f, finder(c.inv, c.Disk))
+	return nil
 }
 
 // read reads the facts. Without them the host is not installed: it could start
@@ -149,9 +148,10 @@ func unreadable(err error, from string) error {
 	return sys.WithHint(err, sys.CodeContract, "build the medium again with this version of auto-installer", from)
 }
 
-// checkCarriers refuses other disks with a label by which the host finds its
-// own. Other labels are notes.
-func checkCarriers(c *facts.Comparison, found []Carrier, s sys.System) {
+// carriers refuses other disks with a label by which the host finds its own. Other
+// labels are notes.
+func (c *checks) carriers(_ context.Context, s sys.System) error {
+	found := c.Carriers(c.inv, c.Disk, c.Labels)
 	for _, f := range found {
 		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
 		if f.Partition {
@@ -167,10 +167,14 @@ func checkCarriers(c *facts.Comparison, found []Carrier, s sys.System) {
 	if len(found) == 0 {
 		s.Log("no other disk carries one of the labels")
 	}
+	return nil
 }
 
 // verdict is one fault with every mismatch.
-func verdict(c *facts.Comparison, s sys.System) error {
+func (c *checks) verdict(_ context.Context, s sys.System) error {
+	for _, n := range c.Notes {
+		s.Warn(n)
+	}
 	var problems, fixes []string
 	for _, m := range c.Mismatches {
 		s.Log("mismatch: " + m.Problem)

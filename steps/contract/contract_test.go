@@ -10,6 +10,7 @@ import (
 
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -69,11 +70,11 @@ func run(t *testing.T, o Options, calls ...func(*sys.Fake)) (string, error) {
 	for _, c := range calls {
 		c(f)
 	}
-	err := Run(t.Context(), f, o)
+	err := enginetest.Check(t.Context(), f, Ops(o)...)
 	return strings.Join(f.Logged, "\n"), err
 }
 
-func TestRunFits(t *testing.T) {
+func TestFits(t *testing.T) {
 	o := options(t, fitting())
 	said, err := run(t, o)
 	if err != nil {
@@ -89,8 +90,8 @@ func TestRunFits(t *testing.T) {
 	}
 }
 
-// Run reports all mismatches together.
-func TestRunReportsAll(t *testing.T) {
+// All mismatches are reported together.
+func TestReportsAll(t *testing.T) {
 	f := fitting()
 	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
 	f.Keymap, f.Loader = "us", facts.Loader{}
@@ -198,7 +199,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 				}
 				return
 			}
-			err := Run(t.Context(), sys.NewFake(t), o)
+			err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if !ok || fault.Code != sys.CodeContract || fault.Hint == "" || !strings.Contains(fault.Cause, c.words) {
 				t.Errorf("%+v", err)
@@ -207,7 +208,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 	}
 	o := options(t, nil)
 	o.Medium = filepath.Join(t.TempDir(), "gone")
-	if err := Run(t.Context(), sys.NewFake(t), o); err == nil {
+	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err == nil {
 		t.Error("a missing contract.json is no error")
 	}
 }
@@ -215,7 +216,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 func TestWithoutFacts(t *testing.T) {
 	o := options(t, nil)
 	o.Evaluated = &[]byte{} // the evaluation has failed
-	err := Run(t.Context(), sys.NewFake(t), o)
+	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "is unknown") {
 		t.Errorf("%v", err)
 	}
@@ -247,11 +248,11 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-func TestActionsSayWhatIsChecked(t *testing.T) {
+func TestShown(t *testing.T) {
 	o := options(t, fitting())
 	o.Typed = []Typed{{"passphrase", nil}}
 	var said []string
-	for _, a := range Actions(o) {
+	for _, a := range enginetest.Shown(Ops(o)...) {
 		if a.Argv != nil {
 			t.Errorf("%+v", a)
 		}
@@ -263,8 +264,8 @@ func TestActionsSayWhatIsChecked(t *testing.T) {
 		}
 	}
 	o.Medium = "/etc/contract.json"
-	if !strings.Contains(Actions(o)[0].Does, "/etc/contract.json") {
-		t.Errorf("%q", Actions(o)[0].Does)
+	if as := enginetest.Shown(Ops(o)...); !strings.Contains(as[0].Does, "/etc/contract.json") {
+		t.Errorf("%q", as[0].Does)
 	}
 }
 
@@ -272,7 +273,7 @@ func TestDisksThatCannotBeListed(t *testing.T) {
 	o := options(t, fitting())
 	f := sys.NewFake(t)
 	f.Expect(block.Lsblk.Argv...).Fails(1, "no sysfs")
-	if err := Run(t.Context(), f, o); err == nil || !strings.Contains(err.Error(), "no sysfs") {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err == nil || !strings.Contains(err.Error(), "no sysfs") {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,18 +1,20 @@
 package contract
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"auto-installer/hosts/facts"
+	"auto-installer/internal/sys"
 )
 
-// drivers are the kernel modules through which the machine reaches a block
+// modulesOf are the kernel modules through which the machine reaches a block
 // device, from itself up to its bus (kernel:
 // Documentation/driver-api/driver-model). Built-in drivers have no module.
-func drivers(root, name string) []string {
+func modulesOf(root, name string) []string {
 	top := filepath.Join(root, "sys/devices")
 	at, err := filepath.EvalSymlinks(filepath.Join(root, "sys/class/block", strings.ReplaceAll(name, "/", "!")))
 	var modules []string
@@ -24,16 +26,22 @@ func drivers(root, name string) []string {
 	return modules
 }
 
-// checkDrivers notes what the initrd lacks. It refuses nothing: a module may
-// come with another, or be built into the host's own kernel.
-func checkDrivers(c *facts.Comparison, has facts.Initrd, needs []string, disk string) {
-	all := slices.Concat(has.Available, has.Loaded)
-	if len(all) == 0 { // the host does without NixOS's own list, so its modules are unknown
-		return
+// drivers notes what the initrd lacks. It refuses nothing: a module may come with
+// another, or be built into the host's own kernel.
+func (c *checks) drivers(context.Context, sys.System) error {
+	if target, err := c.inv.Find(c.Disk); err == nil { // else the gate refuses the disk
+		lacks(c.Comparison, c.Found.Facts.Initrd, modulesOf(c.Sys, target.Name), target.Path)
 	}
+	return nil
+}
+
+func lacks(c *facts.Comparison, has facts.Initrd, needs []string, disk string) {
 	inside := map[string]bool{}
-	for _, m := range all {
+	for _, m := range slices.Concat(has.Available, has.Loaded) {
 		inside[moduleName(m)] = true
+	}
+	if len(inside) == 0 { // the host does without NixOS's own list, so its modules are unknown
+		return
 	}
 	for _, m := range needs {
 		if !inside[moduleName(m)] {

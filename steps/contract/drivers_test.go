@@ -29,10 +29,10 @@ func TestDrivers(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	if got := drivers(root, "nvme0n1"); !slices.Equal(got, []string{"nvme", "vmd"}) {
+	if got := modulesOf(root, "nvme0n1"); !slices.Equal(got, []string{"nvme", "vmd"}) {
 		t.Errorf("%q", got)
 	}
-	if got := drivers(root, "gone"); got != nil {
+	if got := modulesOf(root, "gone"); got != nil {
 		t.Errorf("%q", got)
 	}
 }
@@ -47,7 +47,7 @@ func TestDriversThatTheInitrdLacks(t *testing.T) {
 		{facts.Initrd{Available: []string{"nvme", "virtio-pci"}, Loaded: []string{"vmd"}}, nil},
 	} {
 		got := &facts.Comparison{}
-		checkDrivers(got, c.has, []string{"nvme", "virtio_pci", "vmd"}, "/dev/nvme0n1")
+		lacks(got, c.has, []string{"nvme", "virtio_pci", "vmd"}, "/dev/nvme0n1")
 		if len(got.Mismatches) > 0 || len(got.Notes) != len(c.lacks) {
 			t.Fatalf("%+v: %v, %q", c.has, got.Mismatches, got.Notes)
 		}

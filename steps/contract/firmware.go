@@ -1,11 +1,11 @@
 package contract
 
 import (
+	"context"
 	"errors"
 
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/efi"
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
@@ -20,16 +20,14 @@ type firmware struct {
 	room       int64 // for more of them, in bytes; -1: unknown
 }
 
-// checkMachine checks what a boot loader and the initrd need of this machine.
-func checkMachine(c *facts.Comparison, f *facts.Facts, o Options, inv *block.Inventory) error {
-	fw, err := readFirmware(o.Sys)
+// firmware checks that the firmware will let the loader be installed and start it.
+// What it refuses would otherwise show at the very end, with the disk written.
+func (c *checks) firmware(context.Context, sys.System) error {
+	fw, err := readFirmware(c.Sys)
 	if err != nil {
 		return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "reading the firmware's variables")
 	}
-	checkFirmware(c, f.Loader, fw)
-	if target, err := inv.Find(o.Disk); err == nil { // else the gate refuses the disk
-		checkDrivers(c, f.Initrd, drivers(o.Sys, target.Name), target.Path)
-	}
+	judgeFirmware(c.Comparison, c.Found.Facts.Loader, fw)
 	return nil
 }
 
@@ -50,10 +48,7 @@ func readFirmware(root string) (firmware, error) {
 	}, nil
 }
 
-// checkFirmware sees that the firmware will let the loader be installed and
-// start it. What it refuses would otherwise show at the very end, with the disk
-// written.
-func checkFirmware(c *facts.Comparison, l facts.Loader, f firmware) {
+func judgeFirmware(c *facts.Comparison, l facts.Loader, f firmware) {
 	name := ""
 	switch {
 	case l.SystemdBoot:

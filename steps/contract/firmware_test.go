@@ -36,7 +36,7 @@ func TestStarts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := &facts.Comparison{}
-			checkFirmware(got, c.l, c.f)
+			judgeFirmware(got, c.l, c.f)
 			said := ""
 			for _, m := range got.Mismatches {
 				said += m.Problem

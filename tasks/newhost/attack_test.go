@@ -48,11 +48,12 @@ func TestRepoRunsNothingAsRoot(t *testing.T) {
 		git config filter.evil.clean ../clean
 		echo '*.nix filter=evil' >.gitattributes
 		echo '{  }' >flake.nix`)
-	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft(), AllowDirty: true}
-	if _, err := machine().Output(t.Context(), status(o)); err != nil {
+	w := Request{Host: hosts.Host{TargetHost: "vega"}, AllowDirty: true}.work(repo)
+	if _, err := machine().Output(t.Context(), w.status()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.copyTo(t.Context(), machine(), t.TempDir()); err != nil {
+	w.copied = t.TempDir()
+	if err := w.fillCopy(t.Context(), machine()); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(marks, "fsmonitor")); err == nil {
@@ -77,10 +78,11 @@ func TestCopyFollowsNoLinkOut(t *testing.T) {
 		mkdir dir deep; touch dir/secret deep/x; git add .; rm -r dir; ln -s `+outside+` dir
 		ln -s `+outside+`/secret file; ln -s flake.nix within; ln -s ../flake.nix deep/up; ln -s ../../marks deep/out
 		ln -s gone dangling; ln -s . here; ln -s here/../../marks around; git add -A -- file within deep dangling here around`)
-	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
-	o.Draft.files["hosts/vega/host.toml"] = draftFile{data: []byte("x")}
+	w := Request{Host: hosts.Host{TargetHost: "vega"}}.work(repo)
+	w.files["hosts/vega/host.toml"] = draftFile{data: []byte("x")}
 	to := t.TempDir()
-	if _, err := o.copyTo(t.Context(), machine(), to); err != nil {
+	w.copied = to
+	if err := w.fillCopy(t.Context(), machine()); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeIn(to, "later/keys.nix", []byte("{ }")); err != nil {

@@ -22,48 +22,43 @@ func dropCopy(dir string) sys.Cmd {
 	return sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", dir}, Quiet: true}
 }
 
-// copyTo copies the repo as it is in the work tree, without ignored files, and
-// writes the draft over it. It returns the files that git does not know.
-func (o Options) copyTo(ctx context.Context, s sys.System, dir string) (unknown []string, err error) {
-	known, err := o.list(ctx, s, "--cached")
+// fillCopy copies the repo as it is in the work tree, without ignored files, and
+// writes the draft over it.
+func (w *work) fillCopy(ctx context.Context, s sys.System) error {
+	known, err := w.list(ctx, s, "--cached")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if unknown, err = o.list(ctx, s, "--others", "--exclude-standard"); err != nil {
-		return nil, err
+	if w.unknown, err = w.list(ctx, s, "--others", "--exclude-standard"); err != nil {
+		return err
 	}
-	from, err := os.OpenRoot(o.Repo)
+	from, err := os.OpenRoot(w.repo)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer from.Close()
-	to, err := os.OpenRoot(dir)
+	to, err := os.OpenRoot(w.copied)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer to.Close()
-	for _, name := range slices.Concat(known, unknown) {
+	for _, name := range slices.Concat(known, w.unknown) {
 		if err := copyFile(from, to, name); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	// nix may read the work tree of a file that it evaluates: agenix.Evaluate
 	// finds that by its .git.
 	if err := to.Mkdir(".git", 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	return unknown, errors.Join(o.Draft.writeTo(dir), sys.GiveTree(dir, o.Repo))
+	return errors.Join(w.writeTo(w.copied), sys.GiveTree(w.copied, w.repo))
 }
 
 // list runs git ls-files.
-func (o Options) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
-	list := git(o, "list the files", append([]string{"ls-files", "-z"}, which...)...)
-	list.Quiet = true
-	out, err := s.Output(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
+func (w *work) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
+	out, err := w.quietly(ctx, s, "list the files", append([]string{"ls-files", "-z"}, which...)...)
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
 }
 
 // copyFile copies a file or a link. It skips what a flake does not see either: a
@@ -106,34 +101,34 @@ func copyFile(from, to *os.Root, name string) error {
 }
 
 // forget removes from the copy the files that the flake does not see: those that
-// git does not know once the draft is added. It returns them.
-func (o Options) forget(dir string, unknown []string) ([]string, error) {
-	root, err := os.OpenRoot(dir)
+// git does not know once the draft is added.
+func (w *work) forget(context.Context, sys.System) error {
+	root, err := os.OpenRoot(w.copied)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer root.Close()
 	if err := root.Remove(".git"); err != nil {
-		return nil, err
+		return err
 	}
-	unknown = slices.DeleteFunc(unknown, func(name string) bool {
-		_, drafted := o.Draft.files[name]
+	w.unknown = slices.DeleteFunc(w.unknown, func(name string) bool {
+		_, drafted := w.files[name]
 		return drafted
 	})
-	for _, name := range unknown {
+	for _, name := range w.unknown {
 		if err := root.RemoveAll(name); err != nil {
-			return nil, err
+			return err
 		}
 		for up := filepath.Dir(name); up != "." && root.Remove(up) == nil; up = filepath.Dir(up) {
 			continue // until a folder is not empty
 		}
 	}
-	return unknown, nil
+	return nil
 }
 
 // writeTo writes the draft into a copy of the repo.
-func (d *Draft) writeTo(dir string) error {
-	for name, f := range d.files {
+func (w *work) writeTo(dir string) error {
+	for name, f := range w.files {
 		if err := writeIn(dir, name, f.data); err != nil {
 			return err
 		}

@@ -483,15 +483,15 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 	v := &variants{t: t, dir: t.TempDir(), byID: map[string]int{}}
 	type job struct {
 		madeUp
-		o         Options
+		w         *work
 		proposals *keysnix.Proposals
 		before    int
 	}
 	jobs := make([]job, 500)
 	for i := range jobs {
 		m := a.repo()
-		o := Options{Repo: v.dir, Host: hosts.Host{TargetHost: m.host}, Draft: NewDraft()}
-		o.Draft.before["flake.nix"] = []byte(m.flake)
+		w := Request{Host: hosts.Host{TargetHost: m.host}}.work(v.dir)
+		w.before["flake.nix"] = []byte(m.flake)
 		src := []byte(m.keys)
 		if m.keys == "" {
 			src = []byte(m.rules)
@@ -500,12 +500,12 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d: %v\n%s", i, err, src)
 		}
-		j := job{m, o, p, v.add(m, "", nil)}
+		j := job{m, w, p, v.add(m, "", nil)}
 		for _, e := range slices.Concat(p.Edits, p.ByHand) {
 			v.add(m, "keys", e.Data)
 		}
 		if m.shape == shapeDefinitions {
-			edits := o.flakeEdits([]byte(m.flake))
+			edits := w.flakeEdits([]byte(m.flake))
 			v.add(m, "flake", applied([]byte(m.flake), edits))
 			edits[1].at = 0
 			v.add(m, "flake", applied([]byte(m.flake), edits))
@@ -560,9 +560,9 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			}
 			continue
 		case shapeNone:
-			hand = j.o.callMkInstallers()
+			hand = j.w.callMkInstallers()
 		case shapeDefinitions:
-			edits := j.o.flakeEdits(src)
+			edits := j.w.flakeEdits(src)
 			_, why := chooseFlake(j.host, src, edits, names(before), func(data []byte) ([]string, error) {
 				e, ok := values[v.add(j.madeUp, "flake", data)]
 				if !ok {
@@ -574,8 +574,8 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 				t.Errorf("%d: nixosHostDefinitions is not added to: %v\n%s", i, why, j.flake)
 			}
 			flake = applied(src, edits)
-			j.o.draftFlake(sys.NewFake(t), src, edits)
-			hand = j.o.Draft.flakeHand
+			j.w.draftFlake(sys.NewFake(t), src, edits)
+			hand = j.w.flakeHand
 		}
 		if got := shapeOf(src); got != j.shape {
 			t.Errorf("%d: its shape is %v, not %v:\n%s", i, got, j.shape, j.flake)
@@ -624,10 +624,18 @@ func person(flake []byte, lines []keysnix.HandLine) []byte {
 			before("# images", l.Text)
 		case "inputs":
 			before("# inputs", l.Text)
-		case "the start of the arguments of outputs":
+		case "the arguments of outputs, unless they are there,":
 			head, tail, _ := strings.Cut(text, "outputs = ")
-			tail = strings.Replace(tail, "{ ", "{ "+l.Text+" ", 1)
-			text = head + "outputs = " + tail
+			args, body, _ := strings.Cut(tail, ":")
+			if !strings.Contains(args, "{ ") { // only its name, inputs
+				args += "@{ ... }"
+			}
+			for word := range strings.FieldsSeq(l.Text) {
+				if !strings.Contains(args, " "+strings.TrimSuffix(word, ",")) {
+					args = strings.Replace(args, "{ ", "{ "+word+" ", 1)
+				}
+			}
+			text = head + "outputs = " + args + ":" + body
 		case "the end of nixosConfigurations":
 			before("/* systems */", l.Text)
 		case "the end of packages.x86_64-linux":

@@ -18,89 +18,90 @@ import (
 )
 
 // enter drafts the file of the keys with the host's recipient, if nix says that
-// an edit means the right thing. Otherwise it drafts lines for the user to add. It
-// returns the secrets whose recipients change.
-func (o Options) enter(ctx context.Context, s sys.System, dir string) (changed []string, err error) {
-	before, err := o.meant(ctx, s, dir)
+// an edit means the right thing. Otherwise it drafts lines for the user to add.
+func (w *work) enter(ctx context.Context, s sys.System) error {
+	before, err := w.means(ctx, s)
 	if errors.Is(err, exec.ErrNotFound) {
 		before.Failed = errors.New("nix is not installed")
 	} else if err != nil {
-		return nil, o.inRepo(err, dir)
+		return w.inRepo(err)
 	}
-	host, file := o.Host.TargetHost, o.keysIn()
+	host, file := w.Host.TargetHost, w.keysIn()
 	if file == "" {
-		if o.Rules != "" {
-			o.Draft.hand, o.Draft.handFile = o.newKey().Left(nil).ByHand, o.Rules
+		if w.rules != "" {
+			w.hand, w.handFile = w.newKey().Left(nil).ByHand, w.rules
 		}
-		return nil, nil
+		return nil
 	}
-	src := o.Draft.before[file]
-	if o.entered(src, before) {
+	src := w.before[file]
+	if w.entered(src, before) {
 		s.Log(file + " has the recipient of " + host + " already")
-		return nil, nil
+		return nil
 	}
-	c := keysnix.Claim{Host: host, Key: o.Draft.recipient, Known: o.knownHosts(), Named: o.naming(dir)}
-	p, err := o.propose(src, &c)
+	c := keysnix.Claim{Host: host, Key: w.recipient, Known: w.knownHosts()}
+	p, err := w.propose(src, &c)
 	if err != nil {
-		return nil, sys.Faultf(sys.CodeUsage, "choose another name, or remove the old one", "%s: %w", file, err)
+		return sys.Faultf(sys.CodeUsage, "choose another name, or remove the old one", "%s: %w", file, err)
 	}
 	found := c.Choose(p, before, func(data []byte) (keysnix.Meaning, error) {
-		if err := writeIn(dir, file, data); err != nil {
+		if err := writeIn(w.copied, file, data); err != nil {
 			return keysnix.Meaning{}, err
 		}
-		return o.means(ctx, s, dir)
+		return w.means(ctx, s)
 	})
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if found.Edit != nil {
-		o.gains(s, file, found.Edit)
-		return before.Otherwise(found.After), writeIn(dir, file, found.Edit.Data)
+		w.gains(s, file, found.Edit)
+		w.changed = before.Otherwise(found.After)
+		return writeIn(w.copied, file, found.Edit.Data)
 	}
-	o.leave(s, file, p.Why, found.Why)
-	o.Draft.hand, o.Draft.handFile = found.Hand.ByHand, file
+	w.leave(s, file, found.Why)
+	w.hand, w.handFile = found.Hand.ByHand, file
 	if bytes.Equal(found.Hand.Data, src) && c.Old == "" {
-		o.Draft.handFile = cmp.Or(o.Rules, "the rules")
+		w.handFile = cmp.Or(w.rules, "the rules")
 	}
-	return nil, writeIn(dir, file, src)
+	return writeIn(w.copied, file, src)
 }
 
 // inRepo is an error that names the files of the repo, not those of its copy.
-func (o Options) inRepo(err error, dir string) error {
+func (w *work) inRepo(err error) error {
 	f, ok := errors.AsType[*sys.Fault](err)
 	if !ok {
 		return err
 	}
 	of := *f
-	of.Cause, of.Hint = strings.ReplaceAll(f.Cause, dir, o.Repo), strings.ReplaceAll(f.Hint, dir, o.Repo)
+	of.Cause, of.Hint = strings.ReplaceAll(f.Cause, w.copied, w.repo), strings.ReplaceAll(f.Hint, w.copied, w.repo)
+	if f.Code == sys.CodeSource {
+		of.Hint += "; a rule can name " + w.Host.TargetHost + " only once it is added"
+	}
 	return &of
 }
 
 // entered reports whether the keys have the host's very recipient under its name.
-func (o Options) entered(src []byte, m keysnix.Meaning) bool {
-	if k, err := keysnix.KeyOf(src, o.Host.TargetHost); err == nil && k.Recipient == o.Draft.recipient {
-		return true
-	}
-	return m.Has(o.Host.TargetHost, o.Draft.recipient)
+func (w *work) entered(src []byte, m keysnix.Meaning) bool {
+	key, err := keysnix.KeyOf(src, w.Host.TargetHost)
+	return err == nil && key == w.recipient || m.Has(w.Host.TargetHost, w.recipient)
 }
 
-func (o Options) newKey() keysnix.NewKey {
-	return keysnix.NewKey{Host: o.Host.TargetHost, Recipient: o.Draft.recipient, Known: o.knownHosts(), Rules: o.Keys == ""}
+func (w *work) newKey() keysnix.NewKey {
+	return keysnix.NewKey{Host: w.Host.TargetHost, Recipient: w.recipient, Known: w.knownHosts(), Rules: w.keys == ""}
 }
 
 // propose asks the editor: for the key in the place of the old one, or for a new
 // one.
-func (o Options) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, error) {
-	k, err := keysnix.KeyOf(src, o.Host.TargetHost)
-	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !o.Replace {
-		return keysnix.AddHost(src, o.newKey())
+func (w *work) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, error) {
+	old, err := keysnix.KeyOf(src, w.Host.TargetHost)
+	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !w.Replace {
+		return keysnix.AddHost(src, w.newKey())
 	}
-	line := keysnix.HandLine{Place: "the place of its old key", Text: `"` + o.Draft.recipient + `"`}
+	line := keysnix.HandLine{Place: "the place of its old key", Text: `"` + w.recipient + `"`}
 	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{line}}}}
 	if err == nil {
-		c.Old, _ = byID(k.Recipient).(string)
+		c.Old, _ = byID(old).(string)
 		var e *keysnix.KeysEdit
-		if e, err = keysnix.ReplaceHost(src, o.Host.TargetHost, o.Draft.recipient); err == nil {
+		if e, err = keysnix.ReplaceHost(src, w.Host.TargetHost, w.recipient); err == nil {
 			p.Edits = []*keysnix.KeysEdit{e}
 			return p, nil
 		}
@@ -114,27 +115,27 @@ func (o Options) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, erro
 
 // knownHosts are names that are certainly hosts: of folders, and in sets that
 // flake.nix lists.
-func (o Options) knownHosts() []string {
+func (w *work) knownHosts() []string {
 	var names []string
-	dirs, _ := os.ReadDir(filepath.Join(o.Repo, o.hosts()))
+	dirs, _ := os.ReadDir(filepath.Join(w.repo, w.HostsDir))
 	for _, d := range dirs {
 		for _, file := range []string{"host.toml", "installer.nix", "configuration.nix", "default.nix"} {
-			if _, err := os.Stat(filepath.Join(o.Repo, o.hosts(), d.Name(), file)); err == nil {
+			if _, err := os.Stat(filepath.Join(w.repo, w.HostsDir, d.Name(), file)); err == nil {
 				names = append(names, d.Name())
 				break
 			}
 		}
 	}
-	if f, err := nixtext.Parse(o.Draft.before["flake.nix"]); err == nil {
+	if f, err := nixtext.Parse(w.before["flake.nix"]); err == nil {
 		for _, set := range slices.Concat(setsIn(f, "nixosHostDefinitions"), setsIn(f, systemsIn)) {
 			names = append(names, members(f, set)...)
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == o.Host.TargetHost || strings.HasSuffix(name, "-installer") })
+	return slices.DeleteFunc(names, func(name string) bool { return name == w.Host.TargetHost || strings.HasSuffix(name, "-installer") })
 }
 
 // gains drafts an edit of the keys.
-func (o Options) gains(s sys.System, file string, e *keysnix.KeysEdit) {
+func (w *work) gains(s sys.System, file string, e *keysnix.KeysEdit) {
 	for _, line := range e.Removed {
 		s.Log(file + " loses  " + strings.TrimSpace(line))
 	}
@@ -144,19 +145,17 @@ func (o Options) gains(s sys.System, file string, e *keysnix.KeysEdit) {
 	for _, note := range e.Notes {
 		s.Warn(file + ": " + note)
 	}
-	o.Draft.files[file] = draftFile{data: e.Data}
+	w.files[file] = draftFile{data: e.Data}
 }
 
 // leave says why the keys are not edited.
-func (o Options) leave(s sys.System, file string, why *keysnix.ShapeError, judged error) {
-	switch {
-	case why != nil && why.Line > 0:
-		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, why.Line, why.Why))
-	case why != nil:
-		s.Warn(file + " is not edited: " + why.Why)
-	case judged != nil:
-		s.Warn(file + " is not edited: with " + o.Host.TargetHost + " in it, " + sys.Clean(judged.Error()))
+func (w *work) leave(s sys.System, file string, why error) {
+	switch shape := misshapen(why); {
+	case shape == nil:
+		s.Warn(file + " is not edited: with " + w.Host.TargetHost + " in it, " + sys.Clean(why.Error()))
+	case shape.Line > 0:
+		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, shape.Line, shape.Why))
 	default:
-		s.Warn(file + " is not edited: no entry of a host can be copied")
+		s.Warn(file + " is not edited: " + shape.Why)
 	}
 }

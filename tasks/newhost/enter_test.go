@@ -21,23 +21,24 @@ const (
 )
 
 // entering is a copy of a repo, for the key of the host nas.
-func entering(t *testing.T, keys, rules string) (Options, string) {
+func entering(t *testing.T, keys, rules string) *work {
 	t.Helper()
 	dir := t.TempDir()
-	o := Options{Repo: dir, Host: hosts.Host{TargetHost: "nas"}, Draft: NewDraft()}
-	o.Draft.recipient = newKey
+	w := Request{Host: hosts.Host{TargetHost: "nas"}}.work(dir)
+	w.copied = dir
+	w.recipient = newKey
 	for _, f := range []struct {
 		name, text string
 		is         *string
-	}{{"keys.nix", keys, &o.Keys}, {"secrets.nix", rules, &o.Rules}} {
+	}{{"keys.nix", keys, &w.keys}, {"secrets.nix", rules, &w.rules}} {
 		if f.text != "" {
 			put(t, dir, f.name, f.text)
 			*f.is = f.name
-			o.Draft.before[f.name] = []byte(f.text)
+			w.before[f.name] = []byte(f.text)
 		}
 	}
 	put(t, dir, ".git/HEAD", "")
-	return o, dir
+	return w
 }
 
 // Each case says which secrets change, and what is edited or left to the user.
@@ -54,46 +55,43 @@ func TestEnter(t *testing.T) {
 		hand        string
 	}{
 		"rules of others":        {someFew, head + "}", true, nil, ""},
-		"rules name it already":  {someFew, head + `"nas ${x}.age".publicKeys = keys.nas; "nas.age".publicKeys = keys.nas; }`, true, []string{"nas.age"}, ""},
-		"a rule names it, if":    {someFew, head + `"nas.age".publicKeys = keys.one ++ (keys.nas or [ ]); }`, true, []string{"nas.age"}, ""},
-		"a rule has its name":    {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "nas.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
+		"a rule has its name":    {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "nas.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = ["},
 		"rules for all":          {strings.Replace(someFew, "in {", "in { all = builtins.attrValues hosts;", 1), head + `"all.age".publicKeys = keys.all; }`, true, []string{"all.age"}, ""},
-		"named by hand, no edit": {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "web.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = { system"},
+		"named by hand, no edit": {"{ web = { system = \"" + someKey + "\"; }; }", `let keys = import ./keys.nix; in { "web.age".publicKeys = builtins.attrValues keys.web; }`, false, nil, "nas = ["},
 		"no rules":               {someFew, "", true, nil, ""},
 		"JSON rules":             {"", "", false, nil, ""},
 		"computed":               {"let f = x: x; in f { one = [ \"" + someKey + "\" ]; }", head + "}", false, nil, "// { nas"},
 		"not to be evaluated":    {"import ./nowhere.nix", "", false, nil, "// { nas"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, dir := entering(t, tt.keys, strings.ReplaceAll(tt.rules, "nas ${x}", `nas \${x}`))
-			changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
+			w := entering(t, tt.keys, tt.rules)
+			err := w.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			changed = slices.DeleteFunc(changed, func(file string) bool { return strings.Contains(file, "$") })
-			if _, edited := o.Draft.files["keys.nix"]; edited != tt.edited || !slices.Equal(changed, tt.changed) {
-				t.Errorf("edited: %v, changed: %v", edited, changed)
+			if _, edited := w.files["keys.nix"]; edited != tt.edited || !slices.Equal(w.changed, tt.changed) {
+				t.Errorf("edited: %v, changed: %v", edited, w.changed)
 			}
-			if said := fmt.Sprint(o.Draft.hand); !strings.Contains(said, tt.hand) || (tt.hand == "") != (len(o.Draft.hand) == 0) {
+			if said := fmt.Sprint(w.hand); !strings.Contains(said, tt.hand) || (tt.hand == "") != (len(w.hand) == 0) {
 				t.Errorf("by hand: %s", said)
 			}
-			now, _ := os.ReadFile(filepath.Join(dir, "keys.nix"))
+			now, _ := os.ReadFile(filepath.Join(w.repo, "keys.nix"))
 			if !tt.edited && string(now) != tt.keys {
 				t.Errorf("the copy has\n%s", now)
 			}
-			if _, err := os.Stat(filepath.Join(dir, letFile)); err == nil {
+			if _, err := os.Stat(filepath.Join(w.repo, letFile)); err == nil {
 				t.Error("the file of the let is left")
 			}
 		})
 	}
-	o, _ := entering(t, someFew, "{ a = nothing; }")
-	dir := t.TempDir() // the user does not know the copy
-	for name, text := range o.Draft.before {
-		put(t, dir, name, string(text))
+	w := entering(t, someFew, "{ a = nothing; }")
+	w.copied = t.TempDir() // the user does not know the copy
+	for name, text := range w.before {
+		put(t, w.copied, name, string(text))
 	}
-	put(t, dir, ".git/HEAD", "")
-	_, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
-	if f, ok := errors.AsType[*sys.Fault](err); !ok || strings.Contains(f.Cause+f.Hint, dir) || !strings.Contains(f.Hint, o.Repo) {
+	put(t, w.copied, ".git/HEAD", "")
+	err := w.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}})
+	if f, ok := errors.AsType[*sys.Fault](err); !ok || strings.Contains(f.Cause+f.Hint, w.copied) || !strings.Contains(f.Hint, w.repo) {
 		t.Errorf("rules that are wrong: %v, %+v", err, f)
 	}
 }
@@ -108,28 +106,29 @@ func TestNext(t *testing.T) {
 	}{
 		"nothing": {nil, "secrets.nix", 0}, "by hand": {line, "secrets.nix", 1}, "no rules": {line, "", 0},
 	} {
-		o := Options{Host: hosts.Host{TargetHost: "nas"}, Keys: "keys.nix", Rules: tt.rules, Draft: NewDraft()}
-		o.Draft.hand, o.Draft.handFile = tt.hand, "keys.nix"
+		w := Request{Host: hosts.Host{TargetHost: "nas"}}.work(t.TempDir())
+		w.keys, w.rules = "keys.nix", tt.rules
+		w.hand, w.handFile = tt.hand, "keys.nix"
 		f := sys.NewFake(t)
-		o.next(f)
+		w.next(f)
 		said := strings.Join(f.Logged, "\n")
 		if strings.Count(said, "rekey") != tt.want || !strings.Contains(said, "make the public key above a deploy key of") {
 			t.Errorf("%s: it says\n%s", name, said)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	o, dir := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
-	if _, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir); err != nil || len(o.Draft.hand) > 0 {
-		t.Errorf("nothing is to be added: %v, %v", err, o.Draft.hand)
+	w := entering(t, strings.Replace(someFew, "in {", "in { nas = [ \""+newKey+"\" ];", 1), "{ }")
+	if err := w.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}); err != nil || len(w.hand) > 0 {
+		t.Errorf("nothing is to be added: %v, %v", err, w.hand)
 	}
 }
 
 // Without nix the keys are left to the user: nothing else says what they mean.
 func TestEnterWithoutNix(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	o, dir := entering(t, someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }")
-	changed, err := o.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}}, dir)
-	if err != nil || len(o.Draft.files) > 0 || len(changed) > 0 || len(o.Draft.hand) != 2 {
-		t.Errorf("%v, changed: %v, %v", err, changed, o.Draft.hand)
+	w := entering(t, someFew, "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; }")
+	err := w.enter(t.Context(), &sys.Machine{Reporter: sys.Silent{}})
+	if err != nil || len(w.files) > 0 || len(w.changed) > 0 || len(w.hand) != 2 {
+		t.Errorf("%v, changed: %v, %v", err, w.changed, w.hand)
 	}
 }

@@ -61,56 +61,58 @@ func names(ctx context.Context, s sys.System, dir string) (all []string, err err
 	return all, nil
 }
 
-// flake adds the host's installer to a flake.nix that lists each, and sees that
-// nix can evaluate it. Lines that do not fit are left to the user.
-func (o Options) flake(ctx context.Context, s sys.System, dir string, unknown []string) error {
-	src := o.Draft.before["flake.nix"]
+// flake drafts the host's installer in a flake.nix that lists each. Without nix to
+// judge the result, lines that have no place are left to the user.
+func (w *work) flake(_ context.Context, s sys.System) error {
+	src := w.before["flake.nix"]
 	how := shapeOf(src)
-	var edits []flakeEdit
-	if how == shapeDefinitions {
-		edits = o.flakeEdits(src)
-	}
 	switch {
-	case o.Evaluate:
-		return o.evaluate(ctx, s, dir, unknown, how, edits)
-	case !o.defines():
+	case w.Evaluate, !w.defines():
 	case how == shapeNone:
-		o.Draft.flakeHand = o.callMkInstallers()
-	case how == shapeFolders && o.hostsArgument() != "":
-		o.Draft.flakeHand = []keysnix.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(o.hostsArgument())}}
-	default:
-		o.draftFlake(s, src, edits)
+		w.flakeHand = w.callMkInstallers()
+	case how == shapeFolders && w.hostsArgument() != "":
+		w.flakeHand = []keysnix.HandLine{{Place: "the call of mkInstallers", Text: strings.TrimSpace(w.hostsArgument())}}
+	case how == shapeDefinitions:
+		w.draftFlake(s, src, w.flakeEdits(src))
 	}
 	return nil
 }
 
-// evaluate sees that the flake has the host's installer, with the edits if it
+// evaluate verifies that the flake has the host's installer, with the edits if it
 // lacks it, and that nix can evaluate that.
-func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown []string, how shape, edits []flakeEdit) error {
+func (w *work) evaluate(ctx context.Context, s sys.System) error {
+	if !w.Evaluate {
+		return nil
+	}
 	hint := "correct the flake; or leave the evaluation for later with --no-eval"
-	if len(unknown) > 0 {
-		hint = "a flake sees only what git knows, and so not " + sys.Clean(unknown[0])
-		if n := len(unknown) - 1; n > 0 {
+	if len(w.unknown) > 0 {
+		hint = "a flake sees only what git knows, and so not " + sys.Clean(w.unknown[0])
+		if n := len(w.unknown) - 1; n > 0 {
 			hint += fmt.Sprintf(" and %d more", n)
 		}
 		hint += ": `git add` what is needed. Else correct the flake; or leave the evaluation for later with --no-eval"
 	}
-	host := o.Host.TargetHost
+	host := w.Host.TargetHost
 	installer, image := host+"-installer", host+"InstallerIso"
-	now, err := names(ctx, s, dir)
+	now, err := names(ctx, s, w.copied)
 	if err != nil {
 		return sys.Faultf(sys.CodeSource, hint, "the flake cannot be evaluated: %w", err)
 	}
-	switch missing := !slices.Contains(now, systemsIn+"."+installer); {
-	case missing && how == shapeFolders:
-		return sys.Faultf(sys.CodeSource,
-			"give mkInstallers the folder that the hosts are in: `hosts = ./"+o.hosts()+";`, or name that with --hosts-dir; or "+hint,
-			"the flake makes no installer of %s: nixosConfigurations.%s is missing", o.dir(), nixtext.Name(installer))
-	case missing && len(edits) == 0:
-		o.Draft.flakeHand = o.callMkInstallers()
-	case missing:
-		if now, err = o.tryFlake(ctx, s, dir, now, edits); err != nil {
-			return err
+	if !slices.Contains(now, systemsIn+"."+installer) {
+		src := w.before["flake.nix"]
+		how := shapeOf(src)
+		edits := w.flakeEdits(src)
+		switch {
+		case how == shapeFolders:
+			return sys.Faultf(sys.CodeSource,
+				"give mkInstallers the folder that the hosts are in: `hosts = ./"+w.HostsDir+";`, or name that with --hosts-dir; or "+hint,
+				"the flake makes no installer of %s: nixosConfigurations.%s is missing", w.dir(), nixtext.Name(installer))
+		case how == shapeNone || len(edits) == 0:
+			w.flakeHand = w.callMkInstallers()
+		default:
+			if now, err = w.tryFlake(ctx, s, now, edits); err != nil {
+				return err
+			}
 		}
 	}
 	if !slices.Contains(now, systemsIn+"."+host) {
@@ -124,7 +126,7 @@ func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown
 	case !slices.Contains(now, imagesIn+"."+image):
 		attr = fmt.Sprintf("nixosConfigurations.%q.config.system.build.isoImage", installer)
 	}
-	if err := nixlog.Run(ctx, s, drvPath(dir, attr)); err != nil {
+	if err := nixlog.Run(ctx, s, drvPath(w.copied, attr)); err != nil {
 		return sys.Faultf(sys.CodeSource, hint, "the installer of %s cannot be evaluated: %w", host, err)
 	}
 	s.Log("the installer of " + host + " evaluates")
@@ -133,13 +135,13 @@ func (o Options) evaluate(ctx context.Context, s sys.System, dir string, unknown
 
 // tryFlake drafts the edits that change nothing else in the flake. It returns the
 // names that the flake has then.
-func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before []string, edits []flakeEdit) ([]string, error) {
-	src := o.Draft.before["flake.nix"]
-	now, why := chooseFlake(o.Host.TargetHost, src, edits, before, func(data []byte) ([]string, error) {
-		if err := writeIn(dir, "flake.nix", data); err != nil {
+func (w *work) tryFlake(ctx context.Context, s sys.System, before []string, edits []flakeEdit) ([]string, error) {
+	src := w.before["flake.nix"]
+	now, why := chooseFlake(w.Host.TargetHost, src, edits, before, func(data []byte) ([]string, error) {
+		if err := writeIn(w.copied, "flake.nix", data); err != nil {
 			return nil, err
 		}
-		return names(ctx, s, dir)
+		return names(ctx, s, w.copied)
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -147,8 +149,8 @@ func (o Options) tryFlake(ctx context.Context, s sys.System, dir string, before 
 	if why != nil {
 		s.Warn("flake.nix is not edited so: " + sys.Clean(why.Error()))
 	}
-	o.draftFlake(s, src, edits)
-	return now, writeIn(dir, "flake.nix", applied(src, edits))
+	w.draftFlake(s, src, edits)
+	return now, writeIn(w.copied, "flake.nix", applied(src, edits))
 }
 
 // chooseFlake tries all edits, then one less, and takes their place from those

@@ -49,14 +49,14 @@ type flakeEdit struct {
 }
 
 // flakeEdits are the host's installer and its image, unless they are there.
-func (o Options) flakeEdits(src []byte) []flakeEdit {
-	host := o.Host.TargetHost
+func (w *work) flakeEdits(src []byte) []flakeEdit {
+	host := w.Host.TargetHost
 	installer, image := host+"-installer", host+"InstallerIso"
 	edits := []flakeEdit{
 		{set: "nixosHostDefinitions", name: installer, lines: []string{
 			nixtext.Name(installer) + " = {",
 			`  system = "x86_64-linux";`,
-			"  modules = [ ./" + o.in("installer.nix") + " ];",
+			"  modules = [ ./" + w.in("installer.nix") + " ];",
 			"};",
 		}},
 		{set: imagesIn, name: image, lines: []string{
@@ -114,10 +114,10 @@ func applied(src []byte, edits []flakeEdit) []byte {
 }
 
 // draftFlake drafts the edits that have a place, and leaves the others to the user.
-func (o Options) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
+func (w *work) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
 	for _, e := range edits {
 		if e.at == 0 {
-			o.Draft.flakeHand = append(o.Draft.flakeHand, keysnix.HandLine{Place: e.set, Text: strings.Join(e.lines, "\n")})
+			w.flakeHand = append(w.flakeHand, keysnix.HandLine{Place: e.set, Text: strings.Join(e.lines, "\n")})
 			continue
 		}
 		for _, line := range e.lines {
@@ -125,17 +125,17 @@ func (o Options) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
 		}
 	}
 	if now := applied(src, edits); !bytes.Equal(now, src) {
-		o.Draft.files["flake.nix"] = draftFile{data: now}
+		w.files["flake.nix"] = draftFile{data: now}
 	}
 }
 
 // installer is the host's installer.nix. A flake that lists each installer has
 // the module in its own tree, and the file imports that; mkInstallers adds it.
-func (o Options) installer(s shape) []byte {
-	name := o.Host.TargetHost
+func (w *work) installer(s shape) []byte {
+	name := w.Host.TargetHost
 	const module = "modules/installer.nix"
-	_, err := os.Stat(filepath.Join(o.Repo, module))
-	if up, bad := filepath.Rel(o.dir(), module); s == shapeDefinitions && err == nil && bad == nil {
+	_, err := os.Stat(filepath.Join(w.repo, module))
+	if up, bad := filepath.Rel(w.dir(), module); s == shapeDefinitions && err == nil && bad == nil {
 		return fmt.Appendf(nil, `# The installer of %s; host.toml says what it makes.
 { lib, ... }:
 {

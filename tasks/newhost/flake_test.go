@@ -35,23 +35,23 @@ const listed = `{
 }
 `
 
-func drafted(t *testing.T, flake string) (Options, string) {
+func drafted(t *testing.T, flake string) (*work, string) {
 	t.Helper()
-	o := Options{Repo: t.TempDir(), Host: hosts.Host{TargetHost: "vega"}, Draft: NewDraft()}
-	o.Draft.before["flake.nix"] = []byte(flake)
-	if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
+	w := Request{Host: hosts.Host{TargetHost: "vega"}}.work(t.TempDir())
+	w.before["flake.nix"] = []byte(flake)
+	if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	for _, line := range o.Draft.flakeHand {
+	for _, line := range w.flakeHand {
 		said.WriteString(line.Place + ": " + line.Text + "\n")
 	}
-	return o, said.String()
+	return w, said.String()
 }
 
 func TestFlakeByHand(t *testing.T) {
 	for what, newline := range map[string]string{"": "\n", "windows": "\r\n"} {
-		o, said := drafted(t, strings.ReplaceAll(listed, "\n", newline))
+		w, said := drafted(t, strings.ReplaceAll(listed, "\n", newline))
 		want := strings.Replace(listed, "        };\n      };\n    in", `        };
         vega-installer = {
           system = "x86_64-linux";
@@ -60,7 +60,7 @@ func TestFlakeByHand(t *testing.T) {
       };
     in`, 1)
 		want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
-		if got := string(o.Draft.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
+		if got := string(w.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
 			t.Errorf("%s: it is\n%s\nand says %s", what, got, said)
 		}
 	}
@@ -72,14 +72,14 @@ func TestFlakeNames(t *testing.T) {
 	for host, also := range map[string]string{
 		"3com": "", "nas": "bignas-installer = { };", "web": "# todo: web-installer\n", "auto": "x.auto-installer = { };", "in": "",
 	} {
-		o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: host}, Draft: NewDraft()}
+		w := Request{HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: host}}.work(t.TempDir())
 		src := strings.Replace(listed, "ultraviolet = {", also+"ultraviolet = {", 1)
 		src = strings.Replace(src, "outputs = { self, ", "inputs.auto-installer.url = \"x\";\n  outputs = { self, auto-installer, ", 1)
-		o.Draft.before["flake.nix"] = []byte(src)
-		if err := o.flake(t.Context(), sys.NewFake(t), t.TempDir(), nil); err != nil {
+		w.before["flake.nix"] = []byte(src)
+		if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
 			t.Fatal(err)
 		}
-		got := string(o.Draft.files["flake.nix"].data)
+		got := string(w.files["flake.nix"].data)
 		installer := nixtext.Name(host + "-installer")
 		for _, want := range []string{
 			"\n        " + installer + " = {\n", "./nixos/hosts/" + host + "/installer.nix ]",
@@ -117,8 +117,8 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 		"a comment has none":  {listed + "/* ", false, made},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, said := drafted(t, tt.flake)
-			if f, changed := o.Draft.files["flake.nix"]; changed != tt.changed {
+			w, said := drafted(t, tt.flake)
+			if f, changed := w.files["flake.nix"]; changed != tt.changed {
 				t.Errorf("changed to\n%s", f.data)
 			}
 			if !strings.Contains(said, tt.says) || (tt.says == "") != (said == "") {
@@ -128,54 +128,14 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 	}
 }
 
-// The printed lines fit a flake's arguments and its bindings of systems and packages.
-func TestCallMkInstallers(t *testing.T) {
-	const (
-		call   = "(auto-installer.lib.mkInstallers { inherit self; })"
-		inputs = "(inputs.auto-installer.lib.mkInstallers { self = inputs.self; })"
-		start  = "the start of the arguments of outputs: "
-	)
-	for flake, want := range map[string][]string{
-		"outputs = inputs: { nixosConfigurations = { }; packages.x86_64-linux = { }; };": {
-			"the end of nixosConfigurations: // " + inputs + ".nixosConfigurations", "the end of packages.x86_64-linux: // " + inputs + ".packages.x86_64-linux",
-		},
-		"outputs = { self, ... }@inputs: { nixosConfigurations.a = 1; packages.x86_64-linux.b = 2; };": {
-			start + "auto-installer,",
-			"where nixosConfigurations has its members: nixosConfigurations.nas-installer = " + call + ".nixosConfigurations.nas-installer;",
-			"where packages.x86_64-linux has its members: packages.x86_64-linux.nasInstallerIso = " + call + ".packages.x86_64-linux.nasInstallerIso;",
-		},
-		"outputs = inputs@{ nixpkgs, ... }: { nixosConfigurations = f { }; packages = all (s: { }); };": {
-			start + "self, auto-installer,", "the end of nixosConfigurations: // " + call + ".nixosConfigurations",
-		},
-		"outputs = { self, auto-installer }: { };": {
-			"the set that outputs makes: nixosConfigurations = " + call + ".nixosConfigurations;",
-			"the set that outputs makes: packages.x86_64-linux = " + call + ".packages.x86_64-linux;",
-		},
-		"outputs = inputs: mkFlake { } { flake.nixosConfigurations.a = 1; };": {
-			"where flake.nixosConfigurations has its members: flake.nixosConfigurations.nas-installer = " + inputs + ".nixosConfigurations.nas-installer;",
-			"the module of mkFlake: flake.packages.x86_64-linux = " + inputs + ".packages.x86_64-linux;",
-		},
-	} {
-		o := Options{Host: hosts.Host{TargetHost: "nas"}, Draft: NewDraft()}
-		o.Draft.before["flake.nix"] = []byte("{ inputs.auto-installer.url = \"x\"; " + flake + " }")
-		var got []string
-		for _, l := range o.callMkInstallers() {
-			got = append(got, l.Place+": "+l.Text)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: it says\n%s", flake, strings.Join(got, "\n"))
-		}
-	}
-}
-
 // The shape of the flake decides what installer.nix holds.
 func TestInstallerFile(t *testing.T) {
-	o := Options{Repo: t.TempDir(), HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}
-	put(t, o.Repo, "modules/installer.nix", "{ }")
+	w := Request{HostsDir: "nixos/hosts", Host: hosts.Host{TargetHost: "vega"}}.work(t.TempDir())
+	put(t, w.repo, "modules/installer.nix", "{ }")
 	for how, want := range map[shape]string{
 		shapeFolders: "{ ... }:\n{\n}", shapeNone: "{ ... }:\n{\n}", shapeDefinitions: "imports = [ ../../../modules/installer.nix ]",
 	} {
-		if got := string(o.installer(how)); !strings.Contains(got, want) {
+		if got := string(w.installer(how)); !strings.Contains(got, want) {
 			t.Errorf("%v: it is\n%s", how, got)
 		}
 	}
@@ -186,8 +146,8 @@ func FuzzFlake(f *testing.F) {
 	f.Add([]byte(`"${"}"}"`))
 	f.Add([]byte("{nixosHostDefinitions={};packages={x86_64-linux=rec{};};}"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		o := Options{Host: hosts.Host{TargetHost: "vega"}}
-		edits := o.flakeEdits(src)
+		w := Request{Host: hosts.Host{TargetHost: "vega"}}.work("/nonexistent")
+		edits := w.flakeEdits(src)
 		if got := applied(src, edits); bytes.Equal(got, src) != !slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.at > 0 }) {
 			t.Errorf("%q became %q", src, got)
 		}

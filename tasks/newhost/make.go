@@ -11,56 +11,63 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
 
-// Make makes the keys, and the files of the host's folder. It seals the private keys
-// and wipes them.
-func Make(_ context.Context, s sys.System, o Options) error {
-	d := o.Draft
-	id := o.Identity
+// keysOps make the keys and the files of the host's folder, in memory.
+func (w *work) keysOps() []engine.Op {
+	makes := "make an age identity and an ssh-ed25519 deploy key"
+	if w.Identity != nil {
+		makes = "make an ssh-ed25519 deploy key; the age identity is the given one"
+	}
+	defines := []sys.Action{}
+	if w.defines() {
+		defines = []sys.Action{{Does: "write " + w.in("host.toml")}, {Does: "write " + w.in("installer.nix")}}
+	}
+	return []engine.Op{
+		engine.Together([]sys.Action{{Does: makes}, {Does: "seal both in " + w.in("bundle.age")}}, w.seal),
+		engine.Do("write "+w.in("deploy.pub"), func(context.Context, sys.System) error {
+			return w.put("deploy.pub", []byte(w.deployKey+"\n"))
+		}),
+		engine.Together(defines, w.definition),
+	}
+}
+
+// seal makes the private keys, seals them and wipes them.
+func (w *work) seal(_ context.Context, s sys.System) error {
+	id := w.Identity
 	if id == nil {
 		var err error
 		if id, err = secrets.NewIdentity(); err != nil {
 			return err
 		}
 	}
-	deploy, err := d.deploy(o.Host.TargetHost)
+	defer id.Wipe()
+	deploy, err := w.deploy()
 	if err != nil {
-		id.Wipe()
 		return err
 	}
-	b := &secrets.Bundle{Host: o.Host.TargetHost, Identity: id, DeployKey: deploy}
+	b := &secrets.Bundle{Host: w.Host.TargetHost, Identity: id, DeployKey: deploy}
 	defer b.Wipe()
-	d.recipient = id.Recipient()
-	sealed, err := secrets.Seal(b, o.Passphrase, o.Recipients...)
+	w.recipient = id.Recipient()
+	sealed, err := secrets.Seal(b, w.Passphrase, w.Recipients...)
 	if err != nil {
 		return fmt.Errorf("sealing the keys: %w", err)
 	}
-	if err := o.put("bundle.age", sealed); err != nil {
-		return err
-	}
-	if err := o.put("deploy.pub", []byte(d.deployKey+"\n")); err != nil {
-		return err
-	}
-	if o.defines() {
-		if err := o.definition(); err != nil {
-			return err
-		}
-	}
-	s.Log("the recipient of " + o.Host.TargetHost + " is " + d.recipient)
-	return nil
+	s.Log("the recipient of " + w.Host.TargetHost + " is " + w.recipient)
+	return w.put("bundle.age", sealed)
 }
 
 // deploy makes a deploy key: an ed25519 key pair in OpenSSH's format.
-func (d *Draft) deploy(host string) (*secrets.Buffer, error) {
+func (w *work) deploy() (*secrets.Buffer, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(private)
-	comment := host + "-installer"
+	comment := w.Host.TargetHost + "-installer"
 	block, err := ssh.MarshalPrivateKey(private, comment)
 	if err != nil {
 		return nil, err
@@ -70,32 +77,35 @@ func (d *Draft) deploy(host string) (*secrets.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.deployKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " " + comment
+	w.deployKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " " + comment
 	return secrets.NewBuffer(pem.EncodeToMemory(block))
 }
 
 // put drafts a file of the host's folder, new or changed.
-func (o Options) put(name string, data []byte) error {
-	full := o.in(name)
-	_, err := os.Lstat(filepath.Join(o.Repo, full))
+func (w *work) put(name string, data []byte) error {
+	full := w.in(name)
+	_, err := os.Lstat(filepath.Join(w.repo, full))
 	if err == nil {
-		if _, err := o.read(full); err != nil {
+		if _, err := w.read(full); err != nil {
 			return err
 		}
 	}
-	o.Draft.files[full] = draftFile{data: data, isNew: err != nil}
+	w.files[full] = draftFile{data: data, isNew: err != nil}
 	return nil
 }
 
 // definition drafts host.toml and installer.nix.
-func (o Options) definition() error {
-	toml, err := o.Host.TOML()
+func (w *work) definition(context.Context, sys.System) error {
+	if !w.defines() {
+		return nil
+	}
+	toml, err := w.Host.TOML()
 	if err != nil {
 		return sys.Faultf(sys.CodeHost, "correct the flags", "invalid definition: %w", err)
 	}
 	intro := "# What the installer makes of the machine. `auto-installer hosts` and auto-installer's\n# README list all keys.\n"
-	if err := o.put("host.toml", append([]byte(intro), toml...)); err != nil {
+	if err := w.put("host.toml", append([]byte(intro), toml...)); err != nil {
 		return err
 	}
-	return o.put("installer.nix", o.installer(shapeOf(o.Draft.before["flake.nix"])))
+	return w.put("installer.nix", w.installer(shapeOf(w.before["flake.nix"])))
 }

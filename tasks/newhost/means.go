@@ -49,11 +49,11 @@ func letOf(src []byte) []byte {
 }
 
 // keysIn is the file with the keys: keys.nix, or the rules themselves; or empty.
-func (o Options) keysIn() string {
-	if o.Keys == "" && strings.HasSuffix(o.Rules, ".nix") {
-		return o.Rules
+func (w *work) keysIn() string {
+	if w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
+		return w.rules
 	}
-	return o.Keys
+	return w.keys
 }
 
 // ask evaluates a file. The log gets no errors of nix: that something has no
@@ -74,14 +74,14 @@ func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
 
 // means evaluates the keys and the rules of a copy of the repo. The error is
 // exec.ErrNotFound without nix.
-func (o Options) means(ctx context.Context, s sys.System, dir string) (m keysnix.Meaning, err error) {
-	if file := o.keysIn(); file != "" {
-		full := filepath.Join(dir, file)
+func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err error) {
+	if file := w.keysIn(); file != "" {
+		full := filepath.Join(w.copied, file)
 		src, err := os.ReadFile(full)
 		if err != nil {
 			return m, err
 		}
-		if o.Keys != "" {
+		if w.keys != "" {
 			if m.Keys, m.Failed = valueOf(ctx, s, full); errors.Is(m.Failed, exec.ErrNotFound) {
 				return m, m.Failed
 			}
@@ -97,10 +97,10 @@ func (o Options) means(ctx context.Context, s sys.System, dir string) (m keysnix
 			}
 		}
 	}
-	if o.Rules == "" {
+	if w.rules == "" {
 		return m, nil
 	}
-	list, err := agenix.Read(ctx, mute{s}, filepath.Join(dir, o.Rules))
+	list, err := agenix.Read(ctx, mute{s}, filepath.Join(w.copied, w.rules))
 	if err == nil {
 		m.Rules = recipientsOf(list)
 	}
@@ -146,60 +146,4 @@ func recipientsOf(list []secrets.Rule) map[string][]string {
 		}
 	}
 	return m
-}
-
-// meant is means before the edit. A rule that names the host already cannot be
-// evaluated then, so the rules are evaluated one by one.
-func (o Options) meant(ctx context.Context, s sys.System, dir string) (keysnix.Meaning, error) {
-	m, err := o.means(ctx, s, dir)
-	if err == nil || !strings.HasSuffix(o.Rules, ".nix") || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
-		return m, err
-	}
-	file := filepath.Join(dir, o.Rules)
-	out, bad := ask(ctx, s, "ask the rules which files there are", file, "builtins.attrNames")
-	var names []string
-	if bad != nil || json.Unmarshal(out, &names) != nil {
-		return m, err
-	}
-	m.Rules, m.Unread = map[string][]string{}, map[string]bool{}
-	for _, name := range names {
-		word, _ := json.Marshal(name) // a JSON string is one of Nix, but for ${
-		quoted := strings.ReplaceAll(string(word), "${", `\${`)
-		out, bad := ask(ctx, s, "ask the rules for whom "+name+" is", file,
-			fmt.Sprintf("rules: (%s) { %s = rules.%s; }", secrets.RulesExpression, quoted, quoted))
-		if bad != nil {
-			m.Unread[filepath.Clean(name)] = true
-			continue
-		}
-		list, bad := secrets.ParseRules(out)
-		if bad != nil {
-			return m, err
-		}
-		for file, to := range recipientsOf(list) {
-			m.Rules[file] = to
-		}
-	}
-	return m, nil
-}
-
-// naming are the files whose rule names the host as a member of a set:
-// `keys.nas or [ ]`.
-func (o Options) naming(dir string) map[string]bool {
-	src, err := os.ReadFile(filepath.Join(dir, o.Rules))
-	if err != nil {
-		return nil // a repo without rules
-	}
-	f, err := nixtext.Parse(src)
-	if err != nil {
-		return nil
-	}
-	named := map[string]bool{}
-	for _, a := range f.Attrs {
-		for i, t := range a.Value {
-			if !a.InLet && !a.Inner && i > 0 && (a.Value[i-1].Is(".") || a.Value[i-1].Is("?")) && isNamed(t, o.Host.TargetHost) {
-				named[filepath.Clean(a.Path[0])] = true
-			}
-		}
-	}
-	return named
 }

@@ -8,45 +8,41 @@ package newhost
 
 import (
 	"cmp"
-	"context"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/sys"
+	"auto-installer/internal/engine"
+	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
 	"auto-installer/secrets/keysnix"
 )
 
-// Options says which host to add to which repo.
-type Options struct {
-	Repo string // top folder of the git work tree, absolute
-	Host hosts.Host
-	// HostsDir is the folder of the hosts, below Repo. The default is hosts.
-	HostsDir string
-	// Identity is the host's own, if it has one. Make wipes it.
+// Request says which host to add to which repo.
+type Request struct {
+	Dir      string // in the config repo
+	Host     hosts.Host
+	HostsDir string // of all hosts, below the repo; the default is hosts
+	// Identity is the host's own, if it has one. The task wipes it.
 	Identity *secrets.Identity
-	// Keys and Rules are keys.nix and agenix' secrets.nix, below Repo, or empty.
-	Keys, Rules string
 	// Passphrase and Recipients open the sealed keys.
 	Passphrase []byte
 	Recipients []*secrets.Recipient
-	// Replace gives an existing host new keys, and leaves its definition.
-	Replace bool
-	// AllowDirty accepts uncommitted changes.
-	AllowDirty bool
-	// Evaluate has nix evaluate the result before anything is written.
-	Evaluate bool
-	// Rekey re-encrypts files by the rules in a copy of the repo. It returns the new
-	// content, by path in it.
-	Rekey func(ctx context.Context, s sys.System, dir string, files []string) (map[string][]byte, error)
-
-	Draft *Draft
+	Held       []*secrets.Held // keys that open the secrets
+	Replace    bool            // give an existing host new keys, and leave its definition
+	AllowDirty bool            // accept uncommitted changes
+	Evaluate   bool            // have nix evaluate the result before anything is written
+	Looking    bool            // show the plan only
 }
 
-// Draft collects the work of the steps.
-type Draft struct {
+// work is a request, and what its operations leave for those after them.
+type work struct {
+	Request
+	repo        string // top folder of the git work tree, absolute
+	keys, rules string // keys.nix and agenix' secrets.nix, below repo, or empty
+
 	before    map[string][]byte    // files that are edited, by path below the repo
 	files     map[string]draftFile // files to write
 	deployKey string               // the public half
@@ -54,6 +50,10 @@ type Draft struct {
 	// again: an earlier run was killed while it wrote the host's files. own: all of
 	// them are that run's, and this one writes them again.
 	again, own bool
+
+	copied  string   // a copy of the repo
+	unknown []string // files in it that git does not know
+	changed []string // secrets whose recipients change
 	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
 	hand, flakeHand []keysnix.HandLine
 	handFile        string
@@ -64,69 +64,53 @@ type draftFile struct {
 	isNew bool
 }
 
-// NewDraft is an empty one.
-func NewDraft() *Draft {
-	return &Draft{before: map[string][]byte{}, files: map[string]draftFile{}}
+func (r Request) work(root string) *work {
+	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
+	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string]draftFile{}}
+	w.keys = keysFile(root, w.rules)
+	return w
+}
+
+// Plan adds a host to a config repo. The error is an *Error.
+func Plan(r Request) (*engine.Task, error) {
+	root, err := worktree.Root(r.Dir)
+	if err != nil {
+		return nil, engine.Usage("name a folder that is there", "--repo: %v", err)
+	}
+	var holds []io.Closer
+	if !r.Looking {
+		lock, err := worktree.Lock(root)
+		if err != nil {
+			return nil, engine.NewError("", err)
+		}
+		holds = append(holds, lock)
+	}
+	verb := "adding "
+	if r.Replace {
+		verb = "new keys for "
+	}
+	w := r.work(root)
+	p := engine.NewTask(verb+r.Host.TargetHost+" to "+root,
+		engine.NewStep("look", "check that it can be added", engine.Check, w.lookOps()...),
+		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, w.keysOps()...),
+		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, w.proveOps()...),
+		engine.NewStep("write", "put the files in their places", engine.Write, w.writeOps()...),
+	)
+	p.Shared, p.Holds = true, holds
+	return p, nil
 }
 
 // dir is the host's folder, below the repo.
-func (o Options) dir() string { return path.Join(o.hosts(), o.Host.TargetHost) }
+func (w *work) dir() string { return path.Join(w.HostsDir, w.Host.TargetHost) }
 
-func (o Options) hosts() string { return cmp.Or(o.HostsDir, "hosts") }
-
-func (o Options) in(name string) string { return path.Join(o.dir(), name) }
+func (w *work) in(name string) string { return path.Join(w.dir(), name) }
 
 // defines reports whether the host gets a definition. One that exists stays, unless
 // a killed run made it.
-func (o Options) defines() bool {
-	if o.Draft.own {
+func (w *work) defines() bool {
+	if w.own {
 		return true
 	}
-	_, err := os.Lstat(filepath.Join(o.Repo, o.in("host.toml")))
+	_, err := os.Lstat(filepath.Join(w.repo, w.in("host.toml")))
 	return err != nil
-}
-
-// LookActions is what Look will do.
-func LookActions(o Options) []sys.Action {
-	return append(sys.Actions(status(o), ignored(o)), sys.Action{Does: "see that " + o.Host.TargetHost + " does not exist yet"})
-}
-
-// MakeActions is what Make will do.
-func MakeActions(o Options) []sys.Action {
-	makes := "make an age identity and an ssh-ed25519 deploy key"
-	if o.Identity != nil {
-		makes = "make an ssh-ed25519 deploy key; the age identity is the given one"
-	}
-	as := []sys.Action{
-		{Does: makes},
-		{Does: "seal both in " + o.in("bundle.age")},
-		{Does: "write " + o.in("deploy.pub")},
-	}
-	if o.defines() {
-		as = append(as, sys.Action{Does: "write " + o.in("host.toml")}, sys.Action{Does: "write " + o.in("installer.nix")})
-	}
-	return as
-}
-
-// ProveActions is what Prove will do.
-func ProveActions(o Options) []sys.Action {
-	as := []sys.Action{makeCopy("COPY").Action(), {Does: "copy the repo there, with the new files"}}
-	if file := o.keysIn(); file != "" {
-		as = append(as, sys.Action{Does: "put the recipient into " + file + " and keep every other byte, if nix says that nothing else changes"})
-	}
-	if o.Rules != "" {
-		as = append(as, sys.Action{Does: "evaluate " + o.Rules + ", and re-encrypt the secrets whose recipients change"})
-	}
-	if o.defines() {
-		as = append(as, sys.Action{Does: "add its installer to flake.nix, if that lists each"})
-	}
-	if o.Evaluate {
-		as = append(as, sys.Actions(systems("COPY"), drvPath("COPY", o.Host.TargetHost+"InstallerIso"))...)
-	}
-	return as
-}
-
-// WriteActions is what Write will do.
-func WriteActions(o Options) []sys.Action {
-	return []sys.Action{{Does: "put the files in their places, each as a whole"}, add(o, []string{"…"}).Action()}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -29,9 +30,9 @@ func TestDraftStaysInCopy(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"wifi.age", "hosts/wifi.age", "hosts/vega/bundle.age", "../escaped"} {
-		d := NewDraft()
-		d.files[name] = draftFile{data: []byte("changed")}
-		if err := d.writeTo(copied); err == nil {
+		w := Request{}.work(t.TempDir())
+		w.files[name] = draftFile{data: []byte("changed")}
+		if err := w.writeTo(copied); err == nil {
 			t.Errorf("%s is written", name)
 		}
 	}
@@ -41,9 +42,9 @@ func TestDraftStaysInCopy(t *testing.T) {
 	if list, err := os.ReadDir(outside); err != nil || len(list) != 1 {
 		t.Errorf("outside are %v, %v", list, err)
 	}
-	d := NewDraft()
-	d.files["hosts.d/vega/bundle.age"] = draftFile{data: []byte("sealed")}
-	if err := d.writeTo(copied); err != nil {
+	w := Request{}.work(t.TempDir())
+	w.files["hosts.d/vega/bundle.age"] = draftFile{data: []byte("sealed")}
+	if err := w.writeTo(copied); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,16 +112,16 @@ func TestProvesWhatGitKnows(t *testing.T) {
 	if err := os.Remove(filepath.Join(repo, "gone.nix")); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Repo: repo, Host: hosts.Host{TargetHost: "vega"}, Evaluate: true, Draft: NewDraft(), Rules: "secrets.nix"}
-	o.Draft.files["hosts/vega/host.toml"] = draftFile{}
-	o.Draft.files["keys.nix"] = draftFile{data: []byte("{ vega = 1; }")}
-	o.Draft.recipient = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
+	w := Request{Host: hosts.Host{TargetHost: "vega"}, Evaluate: true}.work(repo)
+	w.files["hosts/vega/host.toml"] = draftFile{}
+	w.files["keys.nix"] = draftFile{data: []byte("{ vega = 1; }")}
+	w.recipient = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
 	n := &nixLooks{Machine: &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}}
 	n.evaluates = func(file string) error {
 		_, err := os.Stat(filepath.Join(filepath.Dir(file), "hosts/left/over/x.nix")) // agenix sees all
 		return err
 	}
-	if err := Prove(t.Context(), n, o); err != nil {
+	if err := enginetest.Check(t.Context(), n, w.proveOps()...); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{".gitignore", "flake.nix", "hosts", "hosts/sun", "hosts/sun/default.nix", "hosts/vega", "hosts/vega/host.toml", "keys.nix"}
@@ -131,7 +132,7 @@ func TestProvesWhatGitKnows(t *testing.T) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 	n.fails = errors.New("hosts/sun/new.nix does not exist")
-	err := Prove(t.Context(), n, o)
+	err := enginetest.Check(t.Context(), n, w.proveOps()...)
 	f, ok := errors.AsType[*sys.Fault](err)
 	if !ok || !strings.Contains(f.Hint, "not hosts/left/over/x.nix and 2 more: `git add`") {
 		t.Errorf("%+v", err)

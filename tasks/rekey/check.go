@@ -6,54 +6,54 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
 
-// CheckActions is what Check will do.
-func CheckActions(w *Work) []sys.Action {
-	as := []sys.Action{}
-	for _, f := range w.Files {
-		as = append(as, sys.Action{Does: fmt.Sprintf("see that %s has a stanza for each of %s", f.File, recipients(len(f.Recipients)))})
-	}
-	return as
-}
-
-// Check reports files that a recipient of their rule cannot open, as far as that
+// checks report files that a recipient of their rule cannot open, as far as that
 // shows. The error counts them.
-func Check(_ context.Context, s sys.System, w *Work) error {
-	missing := w.warnMissing(s)
-	bad, unknown := 0, 0
+func (w *Work) checks() []engine.Op {
+	var there, bad, unknown int
+	ops := []engine.Op{engine.Do("", w.warnMissing)}
 	for _, f := range w.Files {
-		if f.Missing {
-			continue
+		does := fmt.Sprintf("verify that %s has a stanza for each of %s", f.File, recipients(len(f.Recipients)))
+		ops = append(ops, engine.Do(does, func(_ context.Context, s sys.System) error {
+			if f.Missing {
+				return nil
+			}
+			there++
+			says, certain := w.lacks(f)
+			if says != "" {
+				s.Log(f.File + ": " + says)
+				bad++
+				return nil
+			}
+			if !certain {
+				unknown++
+			}
+			if f.header.IsFor(f.Recipients, w.o.Held...) == secrets.No {
+				s.Warn(f.File + " has a recipient that the rules do not name")
+			}
+			return nil
+		}))
+	}
+	return append(ops, engine.Do("", func(_ context.Context, s sys.System) error {
+		if unknown > 0 {
+			s.Log(fmt.Sprintf(
+				"not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
 		}
-		switch says, certain := w.lacks(f); {
-		case says != "":
-			s.Log(f.File + ": " + says)
-			bad++
-			continue
-		case !certain:
-			unknown++
+		if bad > 0 {
+			return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them",
+				"%d of %d files cannot be opened by every recipient of their rule", bad, there)
 		}
-		if f.header.IsFor(f.Recipients, w.o.Held...) == secrets.No {
-			s.Warn(f.File + " has a recipient that the rules do not name")
+		says := fmt.Sprintf("no file of %d lacks a recipient", there)
+		if missing := len(w.Files) - there; missing > 0 {
+			says += fmt.Sprintf("; missing: %d", missing)
 		}
-	}
-	there := len(w.Files) - missing
-	if unknown > 0 {
-		s.Log(fmt.Sprintf(
-			"not certain of %d: they have as many stanzas for age1… keys as the rules want, but only the private keys show which", unknown))
-	}
-	if bad > 0 {
-		return sys.Faultf(sys.CodeContract, "run `auto-installer rekey` with a key that opens them", "%d of %d files cannot be opened by every recipient of their rule", bad, there)
-	}
-	says := fmt.Sprintf("no file of %d lacks a recipient", there)
-	if missing > 0 {
-		says += fmt.Sprintf("; missing: %d", missing)
-	}
-	s.Log(says)
-	return nil
+		s.Log(says)
+		return nil
+	}))
 }
 
 // lacks says who cannot open a file, or nothing. certain: every recipient was

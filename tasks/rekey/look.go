@@ -5,6 +5,7 @@ package rekey
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,12 +34,12 @@ type Options struct {
 	Record string
 }
 
-// Work is what Look finds, and what the steps make of it.
+// Work is what Look finds, and what the operations make of it.
 type Work struct {
 	o      Options
 	Files  []*File
 	record record
-	tx     *worktree.Tx // from Open to Write
+	tx     *worktree.Tx // from open to write
 }
 
 // File is a file of the rules.
@@ -50,7 +51,7 @@ type File struct {
 	name    string // below the work tree
 	header  *secrets.Header
 	sum     string // hash of the file
-	before  []byte // the file when Open read it
+	before  []byte // the file when it was decrypted
 	content []byte // decrypted; wiped once it is encrypted
 	closed  bool   // none of the keys opens it
 	after   []byte
@@ -75,11 +76,6 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 		w.Files = append(w.Files, &File{Rule: r, name: name})
 	}
 	return w, w.each(ctx, w.Files, func(int) {}, w.judge)
-}
-
-// None reports whether the rules name files, and none of them exists.
-func (w *Work) None() bool {
-	return len(w.Files) > 0 && !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing })
 }
 
 // maxFile bounds a secret, in bytes: it is decrypted in memory.
@@ -131,13 +127,10 @@ func (w *Work) Replaceable() error {
 	}
 	var all *sys.Fault
 	add := func(f *sys.Fault) {
-		if all == nil {
-			all = f
-			return
+		if all != nil {
+			f.Cause, f.Hint, f.Code = all.Cause+"\n"+f.Cause, all.Hint, all.Code
 		}
-		both := *all
-		both.Cause += "\n" + f.Cause
-		all = &both
+		all = f
 	}
 	for _, f := range w.changed() {
 		if err := tx.Check(f.name); err != nil {
@@ -160,9 +153,9 @@ func NoPlugin(program string) *sys.Fault {
 	return sys.Faultf(sys.CodeMachine, "install "+program+" in a folder of PATH", "it needs %s, which is not installed", program)
 }
 
-// Unlock asks for the passphrases that Open needs: while it runs, the screen shows
-// its progress.
-func Unlock(w *Work) error {
+// unlock asks for the passphrases that open needs, which shows progress on the
+// screen.
+func (w *Work) unlock() error {
 	for _, f := range w.changed() {
 		if err := f.header.CanOpen(secrets.Identities(w.o.Held)...); isPassphrase(err) {
 			return noPassphrase(err)
@@ -176,7 +169,8 @@ func isPassphrase(err error) bool {
 }
 
 func noPassphrase(err error) error {
-	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key", "opening the secrets")
+	return sys.WithHint(err, sys.CodeUsage, "nothing was changed; run it on a terminal and type the passphrase of the key",
+		"opening the secrets")
 }
 
 // name names a key's holder, for the user.
@@ -202,38 +196,29 @@ func (w *Work) each(ctx context.Context, files []*File, done func(n int), do fun
 		workers = 1 // a plugin may ask for a touch
 	}
 	errs := make([]error, len(files))
-	next := make(chan int)
+	slots := make(chan struct{}, workers)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	n := 0
-	for range min(workers, len(files)) {
-		group.Go(func() {
-			for i := range next {
-				errs[i] = do(files[i])
-				mu.Lock()
-				n++
-				done(n)
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range files {
+	for i, f := range files {
+		slots <- struct{}{}
 		if ctx.Err() != nil {
 			break
 		}
-		next <- i
+		group.Go(func() {
+			errs[i] = do(f)
+			mu.Lock()
+			n++
+			done(n)
+			mu.Unlock()
+			<-slots
+		})
 	}
-	close(next)
 	group.Wait()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(errs...)
 }
 
 // progress reports how many of the files are done.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"auto-installer/internal/agenix"
@@ -21,7 +22,7 @@ type Request struct {
 	Dir   string // where the command was run: paths of the rules are relative to it
 	Rules string // agenix' secrets.nix, or JSON; empty: found in Dir, or by RULES
 	Held  []*secrets.Held
-	Check bool // only see that all can open what the rules give them
+	Check bool // only check that every recipient can open what the rules give it
 	// Looking: nothing is to be done after all.
 	Looking bool
 }
@@ -81,25 +82,25 @@ func (r Request) work(ctx context.Context, places []string, o Options) (*engine.
 	if err != nil {
 		return nil, err
 	}
-	if w.None() {
+	if !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing }) && len(w.Files) > 0 {
 		return nil, sys.Faultf(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
 			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(places, ", "))
 	}
 	if r.Check {
 		return engine.NewTask(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
-			engine.NewStep("check", "compare their stanzas with the rules", engine.Check, engine.Whole(w, CheckActions, Check))), nil
+			engine.NewStep("check", "compare their stanzas with the rules", engine.Check, w.checks()...)), nil
 	}
 	if err := w.Replaceable(); err != nil {
 		return nil, err
 	}
 	if !r.Looking {
-		if err := Unlock(w); err != nil {
+		if err := w.unlock(); err != nil {
 			return nil, err
 		}
 	}
 	return engine.NewTask(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
-		engine.NewStep("open", "decrypt those that are to change", engine.Check, engine.Whole(w, OpenActions, Open)),
-		engine.NewStep("write", "encrypt and replace them", engine.Check, engine.Whole(w, WriteActions, Write))), nil
+		engine.NewStep("open", "decrypt those that are to change", engine.Check, w.opens()...),
+		engine.NewStep("write", "encrypt and replace them", engine.Check, w.writes()...)), nil
 }
 
 // NeedPlugin makes sure that what encrypts to a recipient is installed. The error

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +29,10 @@ const (
 // (XDG Base Directory Specification). It is empty if that folder is another user's:
 // sudo may leave it in the environment.
 func RecordFile() string {
+	isMine := func(dir string) bool {
+		info, err := os.Stat(dir)
+		return err == nil && mine(info)
+	}
 	state := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) {
 		home, err := os.UserHomeDir()
@@ -44,9 +47,13 @@ func RecordFile() string {
 	return filepath.Join(state, "auto-installer", "rekeyed.json")
 }
 
-func isMine(dir string) bool {
-	info, err := os.Stat(dir)
-	return err == nil && mine(info)
+// own refuses a file or a folder that another user can have written, and a link.
+func own(name string) error {
+	info, err := os.Lstat(name)
+	if err == nil && (info.Mode()&fs.ModeSymlink != 0 || !mine(info)) {
+		err = fmt.Errorf("%s is not of this user alone", name)
+	}
+	return err
 }
 
 // mine reports whether only this user can have written a file.
@@ -57,7 +64,10 @@ func mine(info fs.FileInfo) bool {
 // readRecord reads a record. It ignores one that is damaged, another user's, or
 // behind a link.
 func readRecord(file string) record {
-	data, err := readOwn(file)
+	if file == "" || own(filepath.Dir(file)) != nil || own(file) != nil {
+		return record{}
+	}
+	data, err := sys.ReadRegular(file, maxRecordSize)
 	if err != nil {
 		return record{}
 	}
@@ -70,38 +80,6 @@ func parseRecord(data []byte) record {
 		return record{}
 	}
 	return r
-}
-
-func readOwn(file string) ([]byte, error) {
-	if file == "" {
-		return nil, fs.ErrNotExist
-	}
-	if err := ownFolder(filepath.Dir(file)); err != nil {
-		return nil, err
-	}
-	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || !mine(info)) {
-		err = fmt.Errorf("%s is not a file of this user alone", file)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(f, maxRecordSize))
-}
-
-// ownFolder refuses a folder that another user can write, and a link.
-func ownFolder(dir string) error {
-	info, err := os.Lstat(dir)
-	if err == nil && (!info.IsDir() || !mine(info)) {
-		err = fmt.Errorf("%s is not a folder of this user alone", dir)
-	}
-	return err
 }
 
 // has reports whether this program encrypted a file to its recipients.
@@ -138,7 +116,7 @@ func (w *Work) note() error {
 		return err
 	}
 	dir := filepath.Dir(w.o.Record)
-	if err := errors.Join(os.MkdirAll(dir, 0o700), ownFolder(dir)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o700), own(dir)); err != nil {
 		return err
 	}
 	return sys.WriteFile(w.o.Record, data, 0o600)

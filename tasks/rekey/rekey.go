@@ -6,39 +6,35 @@ import (
 	"fmt"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
 )
 
-// OpenActions is what Open will do.
-func OpenActions(w *Work) []sys.Action {
+// opens decrypt the files to re-encrypt. The error names every file that none of
+// the keys opens.
+func (w *Work) opens() []engine.Op {
 	as := []sys.Action{}
 	for _, f := range w.changed() {
 		as = append(as, sys.Action{Does: "decrypt " + f.File + " in memory"})
 	}
-	return as
+	return []engine.Op{engine.Do("", w.warnMissing), engine.Together(as, func(ctx context.Context, s sys.System) error {
+		err := w.open(ctx, s)
+		if err != nil {
+			w.Wipe()
+		}
+		return err
+	})}
 }
 
-// Open decrypts the files to re-encrypt. It fails if it cannot open one, with the
-// names of all of those.
-func Open(ctx context.Context, s sys.System, w *Work) error {
-	w.warnMissing(s)
-	err := w.open(ctx, s)
-	if err != nil {
-		w.Wipe()
-	}
-	return err
-}
-
-func (w *Work) warnMissing(s sys.System) (n int) {
+func (w *Work) warnMissing(_ context.Context, s sys.System) error {
 	for _, f := range w.Files {
 		if f.Missing {
 			s.Warn(f.File + " is missing, though the rules name it")
-			n++
 		}
 	}
-	return n
+	return nil
 }
 
 func (w *Work) open(ctx context.Context, s sys.System) error {
@@ -61,7 +57,8 @@ func (w *Work) open(ctx context.Context, s sys.System) error {
 		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
 			return nil
 		}
-		return sys.WithHint(missingPlugin(err), sys.CodeContract, "nothing was changed; check that the file is whole and that the plugin of its key is installed", f.File)
+		return sys.WithHint(missingPlugin(err), sys.CodeContract,
+			"nothing was changed; check that the file is whole and that the plugin of its key is installed", f.File)
 	})
 	var names []string
 	for _, f := range files {
@@ -87,19 +84,21 @@ func missingPlugin(err error) error {
 	return err
 }
 
-// WriteActions is what Write will do.
-func WriteActions(w *Work) []sys.Action {
+// writes encrypt the files and replace them.
+func (w *Work) writes() []engine.Op {
 	as := []sys.Action{}
 	for _, f := range w.changed() {
 		as = append(as, sys.Action{Does: fmt.Sprintf("encrypt %s to %s: %s", f.File, recipients(len(f.Recipients)), f.Why)})
 	}
 	if len(as) == 0 {
-		return []sys.Action{{Does: "nothing: each file is for exactly the recipients that its rule names"}}
+		as = append(as, sys.Action{Does: "nothing: each file is for exactly the recipients that its rule names"})
+	} else {
+		as = append(as, sys.Action{Does: "replace them, each as a whole"})
 	}
-	return append(as, sys.Action{Does: "replace them, each as a whole"})
+	return []engine.Op{engine.Together(as, w.write)}
 }
 
-// seal encrypts what Open has decrypted.
+// seal encrypts what open has decrypted.
 func (w *Work) seal(ctx context.Context, s sys.System) error {
 	defer w.Wipe()
 	files := w.changed()
@@ -114,8 +113,7 @@ func (w *Work) seal(ctx context.Context, s sys.System) error {
 	})
 }
 
-// Write encrypts the files and replaces them.
-func Write(ctx context.Context, s sys.System, w *Work) error {
+func (w *Work) write(ctx context.Context, s sys.System) error {
 	if err := w.seal(ctx, s); err != nil {
 		return err
 	}
@@ -165,7 +163,7 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if err := Open(ctx, s, w); err != nil {
+	if err := engine.NewStep("open", "", engine.Check, w.opens()...).Run(ctx, s); err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.tx.Rollback() }() // nothing is written here

@@ -15,6 +15,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -90,10 +91,10 @@ func (f *flake) options() Options {
 func (f *flake) run(s sys.System) error {
 	w, err := Look(f.t.Context(), f.options())
 	if err == nil {
-		err = Open(f.t.Context(), s, w)
+		err = enginetest.Check(f.t.Context(), s, w.opens()...)
 	}
 	if err == nil {
-		err = Write(f.t.Context(), s, w)
+		err = enginetest.Run(f.t.Context(), s, w.writes()...)
 	}
 	return err
 }
@@ -253,7 +254,7 @@ func TestChangedWhileItRan(t *testing.T) {
 	s := sys.NewFake(t)
 	w, err := Look(t.Context(), f.options())
 	if err == nil {
-		err = Open(t.Context(), s, w)
+		err = enginetest.Check(t.Context(), s, w.opens()...)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +263,7 @@ func TestChangedWhileItRan(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(f.dir, "b.age"), []byte("someone's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = Write(t.Context(), s, w)
+	err = enginetest.Run(t.Context(), s, w.writes()...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || !strings.Contains(fault.Cause, "b.age was changed") {
 		t.Errorf("%v", err)
 	}
@@ -287,7 +288,7 @@ func TestStopped(t *testing.T) {
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
-	if err := Open(ctx, sys.NewFake(t), w); !errors.Is(err, stopped) {
+	if err := enginetest.Check(ctx, sys.NewFake(t), w.opens()...); !errors.Is(err, stopped) {
 		t.Error(err)
 	}
 }
@@ -324,7 +325,7 @@ func TestCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := sys.NewFake(t)
-		err = Check(t.Context(), s, w)
+		err = enginetest.Check(t.Context(), s, w.checks()...)
 		return s.Logged, err
 	}
 	wants := func(err error, said []string, bad int, lines ...string) {
@@ -400,7 +401,7 @@ func TestRecordOfAnotherUser(t *testing.T) {
 				t.Errorf("it would not be re-encrypted: %v", err)
 			}
 			s := sys.NewFake(t)
-			err = Check(t.Context(), s, w)
+			err = enginetest.Check(t.Context(), s, w.checks()...)
 			if said := strings.Join(s.Logged, "\n"); err != nil || !strings.Contains(said, "not certain of 1") {
 				t.Errorf("check is fooled: %v\n%s", err, said)
 			}
@@ -482,7 +483,7 @@ func TestToldBeforeDecrypting(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s := sys.NewFake(t)
-	if err := Open(t.Context(), s, w); err == nil || len(s.Reports) > 0 {
+	if err := enginetest.Check(t.Context(), s, w.opens()...); err == nil || len(s.Reports) > 0 {
 		t.Errorf("something was decrypted: %v, %v", err, s.Reports)
 	}
 }
@@ -518,7 +519,7 @@ func TestMissingPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w, err = Look(t.Context(), o); err == nil {
-		err = Open(t.Context(), sys.NewFake(t), w)
+		err = enginetest.Check(t.Context(), sys.NewFake(t), w.opens()...)
 	}
 	fault, ok = errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeMachine || !strings.Contains(fault.Hint, "install age-plugin-nosuch") {

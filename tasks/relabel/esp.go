@@ -64,7 +64,8 @@ func (f *finder) mountedOnce(d block.Device) error {
 			f.l.Mount.Auto = true
 		}
 		if strings.HasPrefix(m.Point, f.l.Mount.Point+"/") {
-			return sys.Faultf(sys.CodeGate, "unmount "+m.Point, "%s must be unmounted for its label, and %s is mounted below it", f.l.Mount.Point, m.Point)
+			return sys.Faultf(sys.CodeGate, "unmount "+m.Point,
+				"%s must be unmounted for its label, and %s is mounted below it", f.l.Mount.Point, m.Point)
 		}
 	}
 	if len(at) > 1 {

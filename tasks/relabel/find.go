@@ -67,16 +67,9 @@ type finder struct {
 
 	rootDev block.Device
 	disk    block.Device // of the root
-	parts   []part
-	own     []string // kernel names of the devices with the labels
+	named   []Label      // partitions that get a name
+	own     []string     // kernel names of the devices with the labels
 	l       *Layout
-}
-
-// part is a partition that gets a name.
-type part struct {
-	name string // ESP, root, LUKS or swap
-	d    block.Device
-	to   string
 }
 
 // Run finds the root, ESP, LUKS container and swap of the host that is mounted at
@@ -108,8 +101,8 @@ func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
 }
 
 // partition adds a partition that gets a name, see names.
-func (f *finder) partition(name string, d block.Device, to string) {
-	f.parts = append(f.parts, part{name, d, to})
+func (f *finder) partition(part string, d block.Device, to string) {
+	f.named = append(f.named, Label{Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Number: d.Number, To: to})
 	f.own = append(f.own, d.Name)
 }
 

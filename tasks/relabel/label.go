@@ -84,7 +84,8 @@ func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error
 func partitionName(fs, disk string, number int) (string, error) {
 	table, _, err := gpt.ReadFile(filepath.Join(fs, disk))
 	if err != nil {
-		return "", sys.WithHint(err, sys.CodeContract, "only GPT disks have partition names; mend the table with gdisk", "reading the partition table of "+disk)
+		return "", sys.WithHint(err, sys.CodeContract, "only GPT disks have partition names; mend the table with gdisk",
+			"reading the partition table of "+disk)
 	}
 	for _, p := range table.Partitions {
 		if p.Number == number {

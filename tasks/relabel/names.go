@@ -13,20 +13,17 @@ import (
 )
 
 // names adds the partitions' own names, which equal the labels in them.
-func (f *finder) names(context.Context) error {
-	for _, p := range f.parts {
-		disk, ok := f.diskOf[p.d.Name]
+func (f *finder) names(context.Context) (err error) {
+	for _, l := range f.named {
+		disk, ok := f.diskOf[filepath.Base(l.Node)]
 		if !ok {
-			return misfit(byHand, "%s is not a partition", p.d.Path)
+			return misfit(byHand, "%s is not a partition", l.Device)
 		}
-		now, err := partitionName(f.o.FS, "/dev/"+disk.Name, p.d.Number)
-		if err != nil {
+		l.Disk = disk.Path
+		if l.From, err = partitionName(f.o.FS, "/dev/"+disk.Name, l.Number); err != nil {
 			return err
 		}
-		f.l.Labels = append(f.l.Labels, Label{
-			Part: p.name, Kind: Name, Device: p.d.Path, Node: "/dev/" + p.d.Name, From: now, To: p.to,
-			Disk: disk.Path, Number: p.d.Number,
-		})
+		f.l.Labels = append(f.l.Labels, l)
 	}
 	return nil
 }

@@ -36,14 +36,15 @@ func Plan(ctx context.Context, h hosts.Host, at string) (*Relabelling, error) {
 	}
 	o := Options{Find: find, Layout: found}
 	p := engine.NewTask("relabelling "+found.Disk.Path+" for "+h.TargetHost,
-		engine.NewStep("relabel", "give the disk the labels of the host's definition", engine.Write, engine.Whole(o, Actions, Run)))
+		engine.NewStep("relabel", "give the disk the labels of the host's definition", engine.Write, Ops(o)...))
 	p.Warnings = append(p.Warnings, found.Warnings...)
 	for _, a := range p.Steps[0].Actions {
 		if len(a.Argv) == 0 {
 			continue
 		}
 		if _, err := exec.LookPath(a.Argv[0]); err != nil {
-			return nil, engine.NewError("", sys.Faultf(sys.CodeMachine, "install it; it is in every NixOS with such a disk, run by root", "%s is missing", a.Argv[0]))
+			return nil, engine.NewError("", sys.Faultf(sys.CodeMachine,
+				"install it; it is in every NixOS with such a disk, run by root", "%s is missing", a.Argv[0]))
 		}
 	}
 	return &Relabelling{Task: p, Table: found.Table(), Config: found.Config, Change: len(found.Changes()) > 0}, nil

@@ -17,37 +17,84 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
-// Options is what the user saw. Run looks again, and stops if it differs.
+// Options is what the user saw. The task looks again, and stops if it differs.
 type Options struct {
 	Find   Find
 	Layout *Layout
 }
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
-	changes := o.Layout.Changes()
-	if len(changes) == 0 {
-		return []sys.Action{{Does: "nothing: every label is correct"}}
+// Ops set the labels that differ, and prove each of them. If one fails, or the
+// operator stops it, they restore the old labels.
+func Ops(o Options) []engine.Op {
+	set, after := o.Layout.steps(o.Find.FS)
+	return []engine.Op{engine.Together(slices.Concat(set.Actions, after.Actions), o.run)}
+}
+
+func (o Options) run(ctx context.Context, s sys.System) error {
+	l, err := o.Find.Run(ctx, s)
+	if err == nil {
+		err = same(o.Layout, l)
 	}
-	var as []sys.Action
-	held := holds(o.Layout)
-	for _, h := range held {
-		as = append(as, h.release.Action())
+	if err != nil {
+		return err
 	}
-	for _, l := range changes {
-		as = append(as, l.set(l.To).Action())
+	set, after := l.steps(o.Find.FS)
+	s = whole{s}
+	if err := set.Run(ctx, s); err != nil {
+		return restore(ctx, s, o.Find.FS, l.Changes(), err)
 	}
-	as = append(as, trigger(changes).Action(), settle.Action(),
-		sys.Action{Does: "read every label back from the disk, and follow udev's links to it"})
-	for _, h := range held {
-		if h.again != nil {
-			as = append(as, h.again.Action())
+	if err := s.Keep(); err != nil {
+		return err
+	}
+	return after.Run(ctx, s)
+}
+
+// whole interrupts no command: half a label is worse than either.
+type whole struct{ sys.System }
+
+func (w whole) Run(ctx context.Context, c sys.Cmd) error {
+	return w.System.Run(context.WithoutCancel(ctx), c)
+}
+
+func (w whole) Do(ctx context.Context, c, undo sys.Cmd) error {
+	return w.System.Do(context.WithoutCancel(ctx), c, undo)
+}
+
+func (w whole) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
+	return w.System.Output(context.WithoutCancel(ctx), c)
+}
+
+// steps set the labels, and then restore the uses of the devices.
+func (l *Layout) steps(fs string) (set, after engine.Step) {
+	release, resume := l.uses()
+	changes := l.Changes()
+	ops := []engine.Op{engine.Do("nothing: every label is correct", func(_ context.Context, s sys.System) error {
+		s.Log("every label is correct")
+		return nil
+	})}
+	if len(changes) > 0 {
+		refresh := trigger(changes)
+		// This is undone last: udev looks again once the old labels are restored.
+		ops = []engine.Op{engine.Do("", func(ctx context.Context, s sys.System) error { return s.Do(ctx, settle, refresh) })}
+		ops = append(ops, release...)
+		for _, c := range changes {
+			ops = append(ops, engine.Do("", func(context.Context, sys.System) error { return unused(c, fs) }))
 		}
+		for _, c := range changes {
+			ops = append(ops, engine.Do("", func(ctx context.Context, s sys.System) error {
+				s.Log(c.String())
+				return context.Cause(ctx) // a stop comes between two labels
+			}), engine.RunUndone(c.set(c.To), c.set(c.From)).Hint(sys.CodeWritten, ""))
+		}
+		ops = append(ops, engine.Run(refresh), engine.Run(settle),
+			engine.Do("read every label back from the disk, and follow udev's links to it",
+				func(ctx context.Context, s sys.System) error { return prove(ctx, s, fs, l.Labels) }))
 	}
-	return as
+	return engine.NewStep("set", "", engine.Write, ops...), engine.NewStep("resume", "", engine.Write, resume...)
 }
 
 // trigger makes udev look at the devices again: it may miss a label that changes in
@@ -63,31 +110,6 @@ func trigger(labels []Label) sys.Cmd {
 }
 
 var settle = sys.Cmd{Does: "wait for the labels to be known", Argv: []string{"udevadm", "settle"}}
-
-// Run sets the labels that differ, and proves each of them. If one fails, or ctx
-// ends, it restores the old labels. ctx interrupts no command: half a label is
-// worse than either.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	l, err := o.Find.Run(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := same(o.Layout, l); err != nil {
-		return err
-	}
-	changes := l.Changes()
-	if len(changes) == 0 {
-		s.Log("every label is correct")
-		return nil
-	}
-	if err := apply(ctx, s, o.Find.FS, l); err != nil {
-		return restore(ctx, s, o.Find.FS, changes, err)
-	}
-	if err := s.Keep(); err != nil {
-		return err
-	}
-	return resume(context.WithoutCancel(ctx), s, l)
-}
 
 // same compares what the user saw with the machine, without the labels' values: an
 // interrupted run may have restored them since.
@@ -107,40 +129,6 @@ func same(shown, now *Layout) error {
 		return sys.Faultf(sys.CodeGate, "run the command again", "the disk has changed since it was shown: %s", why)
 	}
 	return nil
-}
-
-func apply(ctx context.Context, s sys.System, fs string, l *Layout) error {
-	changes := l.Changes()
-	whole := context.WithoutCancel(ctx)
-	// This is undone last: udev looks again once the old labels are restored.
-	if err := s.Do(whole, settle, trigger(changes)); err != nil {
-		return err
-	}
-	for _, h := range holds(l) {
-		if err := h.end(whole, s); err != nil {
-			return err
-		}
-	}
-	for _, c := range changes {
-		if err := unused(c, fs); err != nil {
-			return err
-		}
-	}
-	for _, c := range changes {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		s.Log(c.String())
-		if err := s.Do(whole, c.set(c.To), c.set(c.From)); err != nil {
-			return sys.WithHint(err, sys.CodeWritten, "", "to "+c.set(c.To).Does)
-		}
-	}
-	for _, c := range []sys.Cmd{trigger(changes), settle} {
-		if err := s.Run(whole, c); err != nil {
-			return sys.Incomplete(err, "to "+c.Does)
-		}
-	}
-	return prove(whole, s, fs, l.Labels)
 }
 
 // prove reads every label back from the disk and follows udev's links.
@@ -164,7 +152,7 @@ func prove(ctx context.Context, s sys.System, fs string, labels []Label) error {
 // restore restores the old labels after a failure, and verifies them.
 func restore(ctx context.Context, s sys.System, fs string, changes []Label, why error) error {
 	stopped := ctx.Err() != nil
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx) // undo all the same
 	s.Log("restoring the old labels")
 	err := errors.Join(s.Unwind(ctx), s.Run(ctx, settle))
 	var wrong []string

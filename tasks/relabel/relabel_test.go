@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
@@ -148,14 +149,12 @@ func TestRun(t *testing.T) {
 	h := newHost(t, plain(), &o)
 	h.labels["/dev/nvme0n1p3"] = ""
 	opts := found(t, h, o)
-	if err := Run(t.Context(), h, opts); err != nil {
+	if err := enginetest.Run(t.Context(), h, Ops(opts)...); err != nil {
 		t.Fatal(err)
 	}
 	var said []string
-	for _, a := range Actions(opts) {
-		if len(a.Argv) > 0 {
-			said = append(said, sys.Quote(a.Argv))
-		}
+	for _, argv := range enginetest.Commands(enginetest.Shown(Ops(opts)...)) {
+		said = append(said, sys.Quote(argv))
 	}
 	if ran := h.commands()[1:]; !slices.Equal(said, ran) { // the first only registers the undo
 		t.Errorf("said\n%s\nran\n%s", strings.Join(said, "\n"), strings.Join(ran, "\n"))
@@ -166,11 +165,11 @@ func TestRun(t *testing.T) {
 	}
 	// A second run has nothing to do.
 	again := found(t, h, o)
-	if len(again.Layout.Changes()) != 0 || len(Actions(again)) != 1 {
+	if len(again.Layout.Changes()) != 0 || len(enginetest.Shown(Ops(again)...)) != 1 {
 		t.Errorf("%+v", again.Layout.Changes())
 	}
 	h.ran = nil
-	if err := Run(t.Context(), h, again); err != nil || len(h.commands()) != 0 {
+	if err := enginetest.Run(t.Context(), h, Ops(again)...); err != nil || len(h.commands()) != 0 {
 		t.Errorf("%v, %q", err, h.ran)
 	}
 }
@@ -188,7 +187,7 @@ func TestFailures(t *testing.T) {
 			h := newHost(t, plain(), &o)
 			opts := found(t, h, o)
 			h.fails = fails
-			err := Run(t.Context(), h, opts)
+			err := enginetest.Run(t.Context(), h, Ops(opts)...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if !ok || fault.Code != code || fault.Hint == "" || !strings.HasPrefix(fault.Cause, "nothing was changed: ") || !strings.Contains(fault.Cause, "it does not work") {
 				t.Errorf("%+v", err)
@@ -218,7 +217,7 @@ func TestStopped(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	signal := errors.New("stopped")
 	s := &stopping{h, "e2label", func() { cancel(signal) }}
-	if err := Run(ctx, s, opts); !errors.Is(err, signal) {
+	if err := enginetest.Run(ctx, s, Ops(opts)...); !errors.Is(err, signal) {
 		t.Errorf("%v", err)
 	}
 	if ran := strings.Join(h.commands(), "\n"); strings.Contains(ran, "swaplabel") || strings.Count(ran, "e2label") != 2 {
@@ -249,7 +248,7 @@ func TestNotRestored(t *testing.T) {
 	opts := found(t, h, o)
 	h.fails = "swaplabel"
 	s := &stopping{h, "swaplabel", func() { h.undos = h.undos[:0] }}
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), s, opts))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Run(t.Context(), s, Ops(opts)...))
 	if !ok || !strings.Contains(fault.Hint, "e2label /dev/nvme0n1p2 OLD-ROOT") || !strings.Contains(fault.Cause, "not every old label") {
 		t.Errorf("%+v", fault)
 	}
@@ -262,7 +261,7 @@ func TestWrongLink(t *testing.T) {
 	h := newHost(t, plain(), &o)
 	opts := found(t, h, o)
 	s := &misleading{h}
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), s, opts))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Run(t.Context(), s, Ops(opts)...))
 	if !ok || !strings.Contains(fault.Cause, "by-label/T-ROOT leads to /dev/sda1 and not to /dev/nvme0n1p2") {
 		t.Errorf("%+v", fault)
 	}
@@ -288,7 +287,7 @@ func TestAnotherDisk(t *testing.T) {
 	h := newHost(t, plain(), &o)
 	opts := found(t, h, o)
 	h.lsblk = strings.Replace(h.lsblk, `"ptuuid":"x"`, `"ptuuid":"y"`, 1)
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), h, opts))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Run(t.Context(), h, Ops(opts)...))
 	if !ok || fault.Code != sys.CodeGate || len(h.ran) != 0 {
 		t.Errorf("%+v, %q", fault, h.ran)
 	}

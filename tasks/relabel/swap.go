@@ -24,7 +24,8 @@ func (f *finder) swap(ctx context.Context) error {
 		}
 		return nil
 	case f.o.LUKS == "" && len(random) > 0:
-		return misfit("use it without randomEncryption, or label it by hand", "the swap on %s is encrypted, and the host's is not", random[0].Path)
+		return misfit("use it without randomEncryption, or label it by hand",
+			"the swap on %s is encrypted, and the host's is not", random[0].Path)
 	case f.o.LUKS != "" && len(plain) > 0:
 		return misfit("use it with randomEncryption, as the README says, and run the command again",
 			"the swap on %s is not encrypted, and the host's is encrypted at each boot", plain[0].Path)

@@ -1,4 +1,4 @@
-package agecheck
+package secrets
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -96,7 +97,7 @@ func TestAllOpen(t *testing.T) {
 	seal(t, o.Repo, "secrets/deep/vpn.age", true, host)
 	o.Key = host.File()
 	f := sys.NewFake(t)
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Contains(f.Logged, "the age identity opens all 2 secrets of demo") || !o.Found.NeedsIdentity() {
@@ -115,7 +116,7 @@ func TestFilesThatDoNotOpen(t *testing.T) {
 	put(t, o.Repo+"/d.age", nil, 0o644)
 	o.Key = host.File()
 	f := sys.NewFake(t)
-	err := Run(t.Context(), f, o)
+	err := enginetest.Check(t.Context(), f, Ops(o)...)
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Hint, "rekey") {
 		t.Fatalf("%+v", err)
@@ -143,7 +144,7 @@ func TestWhereSecretsAre(t *testing.T) {
 	seal(t, filepath.Dir(o.Repo), "out.age", false, host)
 	o.Key = host.File()
 	f := sys.NewFake(t)
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(o.Found.Files, []File{{"x.age", elsewhere}}) || !slices.Equal(o.Found.Unread, []string{"g.age", "../out.age", "relative"}) {
@@ -158,7 +159,7 @@ func TestWithoutIdentity(t *testing.T) {
 	o := options(t, Secret{"a", "", "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	f := sys.NewFake(t)
-	if err := Run(t.Context(), f, o); err != nil || !o.Found.NeedsIdentity() {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !o.Found.NeedsIdentity() {
 		t.Errorf("%v, %+v", err, o.Found)
 	}
 	if said := strings.Join(f.Logged, "\n"); !strings.Contains(said, "demo has 1 secrets, and no age identity to open them") {
@@ -166,16 +167,16 @@ func TestWithoutIdentity(t *testing.T) {
 	}
 }
 
-func TestNobodyCanSendIt(t *testing.T) {
+func TestUnattendedNeedsIdentity(t *testing.T) {
 	o := options(t, Secret{"a", "", "a.age"})
 	o.Must = true
 	seal(t, o.Repo, "a.age", false, identity(t))
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), sys.NewFake(t), o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...))
 	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
 		t.Errorf("%+v", fault)
 	}
 	o.Named = func() ([]Secret, bool) { return nil, true } // it needs none
-	if err := Run(t.Context(), sys.NewFake(t), o); err != nil {
+	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
 }
@@ -185,7 +186,7 @@ func TestNoSecrets(t *testing.T) {
 	o.Named = func() ([]Secret, bool) { return nil, true }
 	seal(t, o.Repo, "secrets/secrets.nix", false, identity(t)) // not looked at
 	f := sys.NewFake(t)
-	if err := Run(t.Context(), f, o); err != nil || o.Found.NeedsIdentity() {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || o.Found.NeedsIdentity() {
 		t.Errorf("%v, %+v", err, o.Found)
 	}
 	if !slices.Contains(f.Logged, "demo has no secrets, so it needs no age identity") {
@@ -212,7 +213,7 @@ func TestIdentityPaths(t *testing.T) {
 		o.Paths, o.Without = func() []string { return c.paths }, c.without
 		for _, key := range [][]byte{host.File(), nil} { // one that comes later is put there too
 			o.Key = key
-			err := Run(t.Context(), sys.NewFake(t), o)
+			err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			if (err != nil) != c.refused || c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Hint, `add "/etc/age/demo.agekey" to age.identityPaths`)) {
 				t.Errorf("%q: %+v", c.paths, err)
@@ -221,11 +222,11 @@ func TestIdentityPaths(t *testing.T) {
 	}
 }
 
-func TestIdentityThatIsNone(t *testing.T) {
+func TestInvalidIdentity(t *testing.T) {
 	o := options(t, Secret{"a", "", "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	o.Key = []byte("AGE-SECRET-KEY-1NOTONE\n")
-	err := Run(t.Context(), sys.NewFake(t), o)
+	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || strings.Contains(fmt.Sprintf("%#v", err), "NOTONE") {
 		t.Errorf("%+v", err)
 	}
@@ -268,7 +269,7 @@ func TestByRules(t *testing.T) {
 			if c.ask {
 				f.Expect(evaluate(file).Argv...).Prints(rules)
 			}
-			if err := Run(t.Context(), f, o); err != nil {
+			if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(names(o.Found), c.want) || !strings.Contains(strings.Join(f.Logged, "\n"), c.says) {
@@ -285,7 +286,7 @@ func TestRulesOfAnother(t *testing.T) {
 	o.Key = other.File()
 	put(t, o.Repo+"/secrets.nix", nil, 0o644)
 	put(t, o.Repo+"/keys.nix", []byte(keysNix(host, other)), 0o644)
-	err := Run(t.Context(), sys.NewFake(t), o)
+	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
 	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "is not that of demo") {
 		t.Errorf("%v", err)
 	}
@@ -300,7 +301,7 @@ func TestRulesThatNameFromTheTop(t *testing.T) {
 	seal(t, o.Repo+"/secrets", "hosts/mine.age", false, host)
 	f := sys.NewFake(t)
 	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
-	if err := Run(t.Context(), f, o); err != nil {
+	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(names(o.Found), []string{"secrets/hosts/mine.age"}) {
@@ -317,7 +318,7 @@ func TestRulesThatWereNotFollowed(t *testing.T) {
 	seal(t, o.Repo, "a.age", false, other)
 	f := sys.NewFake(t)
 	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
-	fault, ok := errors.AsType[*sys.Fault](Run(t.Context(), f, o))
+	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
 	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "a.age") {
 		t.Errorf("%+v", fault)
 	}
@@ -330,86 +331,9 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 		f := sys.NewFake(t)
 		f.Expect(evaluate(file).Argv...).Prints(printed)
-		if err := Run(t.Context(), f, o); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
+		if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
 			t.Errorf("%v, %q", err, f.Logged)
 		}
-	}
-}
-
-func TestInstalled(t *testing.T) {
-	host, other := identity(t), identity(t)
-	mine := seal(t, t.TempDir(), "a.age", false, host)
-	for _, c := range []struct {
-		name    string
-		make    func(t *testing.T, root string)
-		problem string
-		says    string
-	}{
-		{"good", func(*testing.T, string) {}, "", "opens all 1 secrets"},
-		{"gone", func(t *testing.T, root string) { must(t, os.Remove(root+"/etc/age/demo.agekey")) }, "", "cannot open its secrets until"},
-		{"readable by others", func(t *testing.T, root string) { must(t, os.Chmod(root+"/etc/age/demo.agekey", 0o640)) }, "-rw-r-----", ""},
-		{"an open folder", func(t *testing.T, root string) { must(t, os.Chmod(root+"/etc/age", 0o755)) }, "drwxr-xr-x", ""},
-		{"a link", func(t *testing.T, root string) {
-			must(t, os.Remove(root+"/etc/age/demo.agekey"))
-			must(t, os.Symlink("/etc/passwd", root+"/etc/age/demo.agekey"))
-		}, "is L", ""},
-		{"another's", func(t *testing.T, root string) {
-			must(t, os.WriteFile(root+"/etc/age/demo.agekey", other.File(), 0o600))
-		}, "it does not open a.age", ""},
-		{"cut off", func(t *testing.T, root string) {
-			must(t, os.Truncate(root+"/etc/age/demo.agekey", 20))
-		}, "invalid age identity file", ""},
-		{"empty", func(t *testing.T, root string) { must(t, os.Truncate(root+"/etc/age/demo.agekey", 0)) }, "invalid age identity file", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := InstalledOptions{Root: t.TempDir(), Host: "demo", Owner: os.Getuid(), Found: &Found{Files: []File{{"a.age", mine}}}}
-			put(t, o.Root+"/etc/age/demo.agekey", host.File(), 0o600)
-			must(t, os.Chmod(o.Root+"/etc/age", 0o700))
-			c.make(t, o.Root)
-			f := sys.NewFake(t)
-			err := Installed(t.Context(), f, o)
-			if c.problem == "" {
-				if err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), c.says) {
-					t.Errorf("%v, %q", err, f.Logged)
-				}
-				return
-			}
-			fault, ok := errors.AsType[*sys.Fault](err)
-			if !ok || fault.Code != sys.CodeBootProof || fault.Hint == "" || !strings.Contains(fault.Cause, c.problem) {
-				t.Errorf("%+v", err)
-			}
-		})
-	}
-	// Another user's.
-	o := InstalledOptions{Root: t.TempDir(), Host: "demo", Owner: os.Getuid() + 1, Found: &Found{Files: []File{{"a.age", mine}}}}
-	put(t, o.Root+"/etc/age/demo.agekey", host.File(), 0o600)
-	must(t, os.Chmod(o.Root+"/etc/age", 0o700))
-	if err := Installed(t.Context(), sys.NewFake(t), o); err == nil || !strings.Contains(err.Error(), "of user") {
-		t.Errorf("%v", err)
-	}
-	// Without secrets the identity is not read.
-	f := sys.NewFake(t)
-	if err := Installed(t.Context(), f, InstalledOptions{Root: "/nonexistent", Host: "demo", Found: &Found{}}); err != nil {
-		t.Error(err)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestActions(t *testing.T) {
-	for _, key := range [][]byte{nil, []byte("x")} {
-		as := Actions(Options{Host: "demo", Key: key})
-		if len(as) != 1 || as[0].Argv != nil || !strings.Contains(as[0].Does, "age identity") {
-			t.Errorf("%+v", as)
-		}
-	}
-	if as := InstalledActions(InstalledOptions{Root: "/mnt", Host: "demo"}); !strings.Contains(as[0].Does, "/mnt/etc/age/demo.agekey") {
-		t.Errorf("%+v", as)
 	}
 }
 
@@ -420,7 +344,7 @@ func TestLinkOutOfTheRepo(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(o.Repo, "wifi.age")); err != nil {
 		t.Fatal(err)
 	}
-	if err := find(t.Context(), sys.NewFake(t), o); err != nil {
+	if err := o.find(t.Context(), sys.NewFake(t)); err != nil {
 		t.Fatal(err)
 	}
 	if len(o.Found.Files) != 0 || len(o.Found.Unread) != 2 {

@@ -1,7 +1,6 @@
-// Package agecheck tries the host's age identity on the host's secrets: before the
-// gate, and again from its place on the target disk. It unwraps the key of each
-// file and decrypts no content.
-package agecheck
+// Package secrets tries the host's age identity on the host's secrets. It unwraps
+// the key of each file and decrypts no content.
+package secrets
 
 import (
 	"context"
@@ -13,6 +12,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -39,7 +39,7 @@ type Secret struct {
 	InSource string // its path in the config repo, or empty
 }
 
-// Found is what the host must open. Run fills it.
+// Found is what the host must open. The check fills it.
 type Found struct {
 	Files  []File
 	Unread []string // secrets of the host that are not on this machine
@@ -54,22 +54,22 @@ type File struct {
 // NeedsIdentity reports whether the host has secrets.
 func (f *Found) NeedsIdentity() bool { return f.count() > 0 }
 
+// Readable is how many of them are on this machine.
+func (f *Found) Readable() int { return len(f.Files) }
+
 func (f *Found) count() int { return len(f.Files) + len(f.Unread) }
 
-// Actions is what Run will do.
-func Actions(o Options) []sys.Action {
+// Ops find the host's secrets, and try the identity on each. The error is a
+// *sys.Fault that names every file that the identity does not open.
+func Ops(o Options) []engine.Op {
+	does := "see that the age identity opens every secret of the host"
 	if o.Key == nil {
-		return []sys.Action{{Does: "see whether the host has secrets that need an age identity"}}
+		does = "see whether the host has secrets that need an age identity"
 	}
-	return []sys.Action{{Does: "see that the age identity opens every secret of the host"}}
+	return []engine.Op{engine.Do("", o.find), engine.Do(does, o.try)}
 }
 
-// Run finds the host's secrets, and tries the identity on each. The error is a
-// *sys.Fault that names every file that the identity does not open.
-func Run(ctx context.Context, s sys.System, o Options) error {
-	if err := find(ctx, s, o); err != nil {
-		return err
-	}
+func (o Options) try(_ context.Context, s sys.System) error {
 	if !o.Found.NeedsIdentity() {
 		s.Log(o.Host + " has no secrets, so it needs no age identity")
 		return nil
@@ -84,11 +84,11 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 			fmt.Sprintf("add %q to age.identityPaths in the host's configuration, or go without: --no-age-identity", at),
 			"age.identityPaths are %s: the install puts the identity at %s, where the host does not look for it", strings.Join(ps, ", "), at)
 	}
-	if o.Key == nil && o.Must {
+	switch {
+	case o.Key == nil && o.Must:
 		return sys.Faultf(sys.CodeUsage, "give it with --age-identity or the host's sealed keys, or go without: --no-age-identity",
 			"%s has %d secrets, and an unattended install cannot wait for its age identity", o.Host, o.Found.count())
-	}
-	if o.Key == nil {
+	case o.Key == nil:
 		s.Log(fmt.Sprintf("%s has %d secrets, and no age identity to open them", o.Host, o.Found.count()))
 		return nil
 	}
@@ -96,20 +96,20 @@ func Run(ctx context.Context, s sys.System, o Options) error {
 	if err != nil {
 		return sys.Faultf(sys.CodeContract, "make one with age-keygen, or name the right file", "the age identity cannot be used: %w", err)
 	}
-	if why != nil {
-		for _, w := range why {
-			s.Log("not opened: " + w)
-		}
+	for _, w := range why {
+		s.Log("not opened: " + w)
+	}
+	if len(why) > 0 {
 		return sys.Faultf(sys.CodeContract,
 			fmt.Sprintf("give the identity that keys.nix has for %s, or rekey the secrets for this one, commit and push", o.Host),
 			"the age identity does not open %s", strings.Join(why, "; "))
 	}
-	s.Log(fmt.Sprintf("the age identity opens all %d secrets of %s", len(o.Found.Files), o.Host))
+	s.Log(fmt.Sprintf("the age identity opens all %d secrets of %s", o.Found.Readable(), o.Host))
 	return nil
 }
 
 // find fills Found, in the order of names.
-func find(ctx context.Context, s sys.System, o Options) error {
+func (o Options) find(ctx context.Context, s sys.System) error {
 	*o.Found = Found{}
 	named, known := o.Named()
 	if !known {

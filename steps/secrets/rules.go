@@ -1,4 +1,4 @@
-package agecheck
+package secrets
 
 import (
 	"context"
@@ -87,7 +87,8 @@ func (o Options) recipient(dir string) (*secrets.Recipient, error) {
 	defer id.Wipe()
 	given, err := secrets.ParseRecipient(id.Recipient())
 	if err == nil && entered != nil && strings.HasPrefix(entered.ID(), "age1") && entered.ID() != given.ID() {
-		return nil, sys.Faultf(sys.CodeContract, "give the identity of "+o.Host+", or enter this one's recipient in keys.nix, rekey, commit and push",
+		return nil, sys.Faultf(sys.CodeContract,
+			"give the identity of "+o.Host+", or enter this one's recipient in keys.nix, rekey, commit and push",
 			"%w of %s: its recipient is %s, and keys.nix has %s", errAnother, o.Host, given.ID(), entered.ID())
 	}
 	return given, err
@@ -113,5 +114,5 @@ func (o Options) entered(dir string) (*secrets.Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return secrets.ParseRecipient(key.Recipient)
+	return secrets.ParseRecipient(key)
 }
