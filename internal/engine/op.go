@@ -87,12 +87,6 @@ func Together(actions []sys.Action, f func(context.Context, sys.System) error) O
 	return Op{actions: actions, run: f}
 }
 
-// Whole is Together for a package that has one function for the actions of a step and
-// one that does all of them.
-func Whole[O any](o O, actions func(O) []sys.Action, run func(context.Context, sys.System, O) error) Op {
-	return Together(actions(o), func(ctx context.Context, s sys.System) error { return run(ctx, s, o) })
-}
-
 // Once leaves the operation out if an earlier install has finished the step.
 func (o Op) Once() Op {
 	o.when = firstTime
