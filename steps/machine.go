@@ -19,7 +19,6 @@ import (
 	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/disk/uevent"
 	"auto-installer/internal/engine"
-	"auto-installer/internal/network"
 	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/preflight"
@@ -32,7 +31,6 @@ type Machine struct {
 	fill func(*Answers) // adds the answers of the flags and the medium
 
 	mu      sync.Mutex // for the fields below; the screens call from several goroutines
-	wifi    network.Manager
 	secrets [][]byte
 	disk    string // the target disk, where its own log is never saved
 }

@@ -63,7 +63,7 @@ func TestFoundKeymapIsTaken(t *testing.T) {
 // TestRescanWhileAsking: a passphrase goes to the network that it was typed for.
 func TestRescanWhileAsking(t *testing.T) {
 	f := newFake(t)
-	f.noNetwork("iwd")
+	f.noNetwork(true)
 	p := fly(t, f, "ultraviolet")
 	walk(stateNetwork)(p)
 	n := p.screens[stateNetwork].(*network)
@@ -102,7 +102,7 @@ func TestOtherHostsKeymap(t *testing.T) {
 // network, and is not shown where none is needed.
 func TestNetworkGoesOn(t *testing.T) {
 	f := newFake(t)
-	f.noNetwork("")
+	f.noNetwork(false)
 	p := fly(t, f, "ultraviolet")
 	walk(stateNetwork)(p)
 	p.at(stateNetwork)

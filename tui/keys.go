@@ -136,7 +136,7 @@ func (n *network) keys() []binding {
 		return []binding{keyJoin, keyShow, keyErase, keyBack.explained("choose another network")}
 	}
 	ks := []binding{keyLookAgain, keyAnyway, keyBack}
-	if n.network.WiFi != "" {
+	if n.network.WiFi {
 		ks = slices.Concat([]binding{keyJoin, keyMove, keyEnds, keyScan}, ks)
 	}
 	return ks

@@ -59,7 +59,7 @@ func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state)
 		n.went = true
 		return nil, next
 	}
-	if state.WiFi != "" && !n.scanned {
+	if state.WiFi && !n.scanned {
 		n.scanned = true
 		return n.scan(), stay
 	}
@@ -126,7 +126,7 @@ func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
 		return nil, next
 	case keyLookAgain.is(msg):
 		return n.look(), stay
-	case keyScan.is(msg) && n.network.WiFi != "":
+	case keyScan.is(msg) && n.network.WiFi:
 		return n.scan(), stay
 	case keyJoin.is(msg) && n.at < len(n.aps):
 		if !n.aps[n.at].Secured {
@@ -207,8 +207,8 @@ func (n *network) viewState(p *page) {
 
 func (n *network) viewWiFi(p *page) *tea.Cursor {
 	c := p.c
-	if n.network.WiFi == "" {
-		p.para(c.text, "No Wi-Fi: the machine has no adapter, or neither NetworkManager nor iwd runs.")
+	if !n.network.WiFi {
+		p.para(c.text, "No Wi-Fi: the machine has no adapter, or NetworkManager does not run.")
 		return nil
 	}
 	from, to := window(n.at, len(n.aps), max(2, p.left()-6))

@@ -49,15 +49,15 @@ func scenes() []scene {
 		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
 		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
 		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
-		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.networkOf = "" }, fake: func(f *fake) { f.noNetwork("") }},
-		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
-		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
-		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork("NetworkManager") }, play: func(p *pilot) {
+		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.networkOf = "" }, fake: func(f *fake) { f.noNetwork(false) }},
+		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork(false) }},
+		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork(true) }},
+		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork(true) }, play: func(p *pilot) {
 			offline(p)
 			p.press("enter")
 			p.enterText("hunter2!")
 		}},
-		{name: "network-error", hosts: flake, fake: func(f *fake) { f.noNetwork("iwd"); f.fails = errors.New("the passphrase was refused") }, play: func(p *pilot) {
+		{name: "network-error", hosts: flake, fake: func(f *fake) { f.noNetwork(true); f.fails = errors.New("the passphrase was refused") }, play: func(p *pilot) {
 			offline(p)
 			p.press("enter")
 			p.enterText("hunter2!")
@@ -289,7 +289,7 @@ func (s scene) open(t tester) *pilot {
 }
 
 // noNetwork is a machine without one.
-func (f *fake) noNetwork(wifi string) {
+func (f *fake) noNetwork(wifi bool) {
 	f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached"}
 	f.network = steps.NetworkState{
 		WiFi: wifi, Problem: "github.com:443 cannot be reached: dial tcp: lookup github.com: no such host",
