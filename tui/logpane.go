@@ -82,15 +82,6 @@ func (l *logPane) add(line string) {
 	}
 }
 
-// skip counts lines that the feed dropped. They follow the lines that the pane has,
-// so those lines' places move.
-func (l *logPane) skip(n int) {
-	if n > 0 {
-		l.total += n
-		l.top = max(0, l.top-n)
-	}
-}
-
 // key handles a key.
 func (l *logPane) key(msg tea.KeyPressMsg) {
 	if l.searching {

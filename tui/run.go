@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -56,11 +55,6 @@ const (
 // apply takes one event.
 func (r *run) apply(e engine.Event) {
 	r.now = e.Time
-	switch {
-	case e.Kind == engine.KindPlan && e.Plan == nil, e.Kind == engine.KindProgress && e.Progress == nil,
-		e.Kind == engine.KindFailed && e.Error == nil, e.Kind == engine.KindCommand && e.Action == nil:
-		return // the engine is of another version
-	}
 	switch e.Kind {
 	case engine.KindPlan:
 		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log, written: e.Plan.Resumed, kept: e.Plan.Resumed}
@@ -133,70 +127,27 @@ func (r *run) finish(e engine.Event, state stepState) {
 	}
 }
 
-// feed carries events from the follower to the screens. The follower never
-// blocks: the feed keeps what comes faster than the screens read, and of log lines
-// as many as the log pane keeps.
+// feed carries events from the follower to the screens. The engine writes them to a
+// file, so a follower that waits for the screens keeps nobody waiting.
 type feed struct {
-	mu     sync.Mutex
-	events []engine.Event
-	logs   int // log events among them
-	missed int // log lines that were dropped
-	done   bool
-	err    error
-	wake   chan struct{}
+	events chan engine.Event // closed after the last one
+	err    error             // of following, once events is closed
 }
 
-func newFeed() *feed { return &feed{wake: make(chan struct{}, 1)} }
-
-func (f *feed) put(e engine.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e.Kind == engine.KindLog {
-		e.Line = short(e.Line)
-		if f.logs++; f.logs > 2*maxLines {
-			f.shed()
-		}
-	}
-	f.events = append(f.events, e)
-	f.signal()
-}
-
-// shed drops all but the newest maxLines log lines; other events stay.
-func (f *feed) shed() {
-	kept := f.events[:0]
-	drop := f.logs - maxLines
-	for _, e := range f.events {
-		if e.Kind == engine.KindLog && drop > 0 {
-			drop--
-			f.logs--
-			f.missed++
-			continue
-		}
-		kept = append(kept, e)
-	}
-	clear(f.events[len(kept):]) // frees their lines
-	f.events = kept
-}
-
-func (f *feed) signal() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (f *feed) end(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.done, f.err = true, err
-	f.signal()
+// follow passes on the engine's events, from the first one.
+func follow(b Backend) tea.Cmd {
+	f := &feed{events: make(chan engine.Event, maxLines)}
+	go func() {
+		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		close(f.events)
+	}()
+	return f.await()
 }
 
 // eventsMsg is a batch of events for Update.
 type eventsMsg struct {
 	feed   *feed
 	events []engine.Event
-	missed int
 	done   bool
 	err    error
 }
@@ -207,26 +158,29 @@ const batchEvery = 100 * time.Millisecond
 // await waits for the next batch.
 func (f *feed) await() tea.Cmd {
 	return func() tea.Msg {
-		<-f.wake
-		time.Sleep(batchEvery)
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		msg := eventsMsg{f, f.events, f.missed, f.done, f.err}
-		f.events, f.logs, f.missed = nil, 0, 0
+		msg := eventsMsg{feed: f}
+		var enough <-chan time.Time
+		for len(msg.events) < maxLines {
+			select {
+			case e, ok := <-f.events:
+				if !ok {
+					msg.done, msg.err = true, f.err
+					return msg
+				}
+				if enough == nil {
+					enough = time.After(batchEvery)
+				}
+				msg.events = append(msg.events, e)
+			case <-enough:
+				return msg
+			}
+		}
 		return msg
 	}
 }
 
-// follow passes on the engine's events, from the first one.
-func follow(b Backend) tea.Cmd {
-	f := newFeed()
-	go func() { f.end(b.Follow(context.Background(), f.put)) }()
-	return f.await()
-}
-
 // events takes a batch, and goes to the last screens when the install has ended.
 func (m *model) events(msg eventsMsg) tea.Cmd {
-	m.run.log.skip(msg.missed)
 	for _, e := range msg.events {
 		m.run.apply(e)
 	}
