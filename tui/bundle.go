@@ -17,7 +17,12 @@ type bundle struct {
 	problem string
 }
 
-func (b *bundle) typing() bool { return !b.opened() && !b.opening }
+func (b *bundle) input() *field {
+	if b.opened() || b.opening {
+		return nil
+	}
+	return &b.pass
+}
 
 func (b *bundle) skip() bool { return b.chosen && b.answers.Bundle == nil }
 
@@ -30,33 +35,27 @@ func (b *bundle) enter() tea.Cmd {
 	return nil
 }
 
-func (b *bundle) paste(text string) {
-	if b.typing() {
-		b.pass.insert(text)
-		b.problem = ""
-	}
+func (b *bundle) edited() tea.Cmd {
+	b.problem = ""
+	return nil
 }
 
-func (b *bundle) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (b *bundle) keys() []binding {
 	switch {
-	case keyBack.is(msg):
-		return nil, back
 	case b.opened():
-		if keyNext.is(msg) {
-			return nil, next
-		}
+		return []binding{keyNext, keyBack}
 	case b.opening:
-	case keyLater.is(msg):
-		b.pass.wipe()
-		return nil, next
-	case keyShow.is(msg):
-		b.show = !b.show
-	case keyOpen.is(msg):
-		return b.open(), stay
-	case b.pass.key(msg):
-		b.problem = ""
+		return []binding{keyBack}
 	}
-	return nil, stay
+	return []binding{
+		bind("Enter", "open", "enter").explained("open the sealed keys").runs(b.open), shows(&b.show), keyErase,
+		bind("F3", "without", "f3", "ctrl+n").explained("go on without; the install later waits for the age identity; also Ctrl+N").
+			does(func() (tea.Cmd, state) {
+				b.pass.wipe()
+				return nil, next
+			}),
+		keyBack,
+	}
 }
 
 // open passes a copy of the passphrase on; both are wiped.

@@ -18,7 +18,15 @@ type confirm struct {
 
 const word = "yes"
 
-func (f *confirm) typing() bool { return true }
+func (f *confirm) input() *field { return &f.typed }
+
+func (f *confirm) edited() tea.Cmd {
+	f.hint = ""
+	if f.typed.pasted {
+		f.hint = "a pasted word does not count: type it"
+	}
+	return nil
+}
 
 func (f *confirm) enter() tea.Cmd {
 	f.typed.wipe()
@@ -26,24 +34,20 @@ func (f *confirm) enter() tea.Cmd {
 	return f.listDisks()
 }
 
-func (f *confirm) paste(string) { f.hint = "a pasted word does not count: type it" }
-
-func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	f.hint = ""
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg):
-		typed := f.typed.text()
-		f.typed.wipe()
-		if typed == word {
-			return nil, stateInstall
-		}
-		f.hint = "type the word yes, or press Esc"
-	case len([]rune(msg.Text)) > 1: // some terminals send a paste as one key
-	case f.typed.n < 12 || msg.Text == "":
-		f.typed.key(msg)
+func (f *confirm) keys() []binding {
+	return []binding{
+		bind("yes Enter", "install", "enter").explained("type yes and press Enter to start the install").does(f.submit),
+		keyErase, keyBack,
 	}
+}
+
+func (f *confirm) submit() (tea.Cmd, state) {
+	typed := f.typed.text()
+	f.typed.wipe()
+	if typed == word {
+		return nil, stateInstall
+	}
+	f.hint = "type the word yes, or press Esc"
 	return nil, stay
 }
 

@@ -212,7 +212,7 @@ func quits(cmd tea.Cmd) bool {
 func TestKioskShell(t *testing.T) {
 	for vt, want := range map[bool]string{true: "to rescue", false: "shell"} {
 		for _, at := range []func(p *pilot){
-			func(p *pilot) { p.press("ctrl+c"); p.run(p.answerQuit(keyMsg("c"))) },
+			func(p *pilot) { p.press("ctrl+c"); p.run(p.key(keyMsg("c"))) },
 			func(p *pilot) {
 				p.fail("closure")
 				f := p.screens[stateFailure].(*failure)

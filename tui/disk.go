@@ -31,22 +31,18 @@ func (d *diskScreen) at() int {
 	return 0
 }
 
-func (d *diskScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, d.at(), len(d.disks)); len(d.disks) > 0 && to != d.at() {
-		d.looking = false
-		d.diskAt = d.disks[to].Device.Path
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		d.notice, d.looking = "", false
-		return nil, back
-	case keyDetails.is(msg):
-		d.details = !d.details
-	case keyNext.is(msg):
-		return d.choose(), stay
-	}
-	return nil, stay
+func (d *diskScreen) keys() []binding {
+	return append(
+		moves(d.at(), len(d.disks), func(to int) tea.Cmd {
+			d.looking, d.diskAt = false, d.disks[to].Device.Path
+			return nil
+		}),
+		keyNext.explained("choose this disk; nothing is written yet").runs(d.choose),
+		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").sets(func() { d.details = !d.details }),
+		keyBack.does(func() (tea.Cmd, state) {
+			d.notice, d.looking = "", false
+			return nil, back
+		}))
 }
 
 // choose takes the disk under the cursor, and goes on when it knows whether an

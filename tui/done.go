@@ -49,14 +49,18 @@ func (d *done) tick() tea.Cmd {
 	return d.power()
 }
 
-func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if keyPower.is(msg) && !d.off {
-		return d.power(), stay
+func (d *done) keys() []binding {
+	power := bind("Enter", powerVerb(d.reboots())+" now", "enter").runs(d.power)
+	if d.held {
+		return []binding{power}
 	}
-	return nil, stay
+	return []binding{bind("any key", "hold").explained("stop the countdown"), power}
 }
 
 func (d *done) power() tea.Cmd {
+	if d.off {
+		return nil
+	}
 	d.off = true
 	b, reboot := d.backend, d.reboots()
 	return ask(d, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {

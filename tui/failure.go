@@ -20,10 +20,11 @@ type failure struct {
 	leaving bool // to start over
 }
 
-func (f *failure) typing() bool { return f.log && f.run.log.searching }
+func (f *failure) input() *field { return f.run.log.input() }
 
 func (f *failure) enter() tea.Cmd {
 	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, note{}
+	f.run.log.search(false)
 	return nil
 }
 
@@ -52,32 +53,25 @@ func (f *failure) choices() []choice {
 	)
 }
 
-func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if f.log {
-		if !f.run.log.searching && keyBack.is(msg) {
-			f.log = false
-		} else {
-			f.run.log.key(msg)
-		}
-		return nil, stay
-	}
-	n := len(f.choices())
-	if f.asking {
-		n = len(f.places)
-	}
-	if to := moved(msg, f.at, n); to != f.at {
-		f.at = to
-		return nil, stay
-	}
+func (f *failure) keys() []binding {
+	log := &f.run.log
 	switch {
-	case f.asking && keyBack.is(msg):
-		f.asking, f.at = false, 0
-	case keyNext.is(msg) && f.asking:
-		return f.save(f.places[f.at]), stay
-	case keyNext.is(msg):
-		return f.choices()[f.at].do()
+	case log.searching:
+		return log.keys()
+	case f.log:
+		return append(log.keys(), keyBack.explained("back to the choices").sets(func() { f.log = false }))
+	case f.asking:
+		return append(moves(f.at, len(f.places), f.move),
+			bind("Enter", "save", "enter").explained("save the log there").runs(func() tea.Cmd { return f.save(f.places[f.at]) }),
+			keyBack.explained("save no log").sets(func() { f.asking, f.at = false, 0 }))
 	}
-	return nil, stay
+	cs := f.choices()
+	return append(moves(f.at, len(cs), f.move), bind("Enter", "do it", "enter").explained("do what is chosen").does(cs[f.at].do))
+}
+
+func (f *failure) move(to int) tea.Cmd {
+	f.at = to
+	return nil
 }
 
 func (f *failure) retry(again bool) (tea.Cmd, state) {

@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -95,6 +94,8 @@ func TestFlood(t *testing.T) {
 
 func (p *pilot) run2() *run { return &p.session.run }
 
+func (l *logPane) press(key string) { press(l.keys(), keyMsg(key)) }
+
 // TestLogPane: a reader who has scrolled back sees the same lines while others
 // come, until the pane drops them.
 func TestLogPane(t *testing.T) {
@@ -108,7 +109,7 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(90) {
 		t.Fatalf("following: %q", got)
 	}
-	l.key(keyMsg("pgup"))
+	l.press("pgup")
 	if got := top(); got != line(81) || l.follow {
 		t.Fatalf("a page up: %q", got)
 	}
@@ -125,28 +126,28 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(82) {
 		t.Fatalf("the oldest line is %q", got)
 	}
-	l.key(keyMsg("f"))
+	l.press("f")
 	if got := top(); got != line(maxLines+72) || !l.follow {
 		t.Fatalf("following again: %q", got)
 	}
 	search := func(q string) {
-		l.key(keyMsg("/"))
+		l.press("/")
 		for _, r := range q {
-			l.key(keyMsg(string(r)))
+			l.query.key(keyMsg(string(r)))
 		}
-		l.key(keyMsg("enter"))
+		l.press("enter")
 	}
 	search("LINE 777")
 	at := func() string { return l.at(l.hit - l.gone()) }
 	var found []string
 	for range 3 {
 		found = append(found, at())
-		l.key(keyMsg("n"))
+		l.press("n")
 	}
 	if got := strings.Join(found, ","); got != "line 7779,line 7778,line 7777" {
 		t.Errorf("found %s", got)
 	}
-	l.key(keyMsg("N"))
+	l.press("N")
 	if at() != "line 7777" {
 		t.Errorf("N finds %s", at())
 	}
@@ -156,8 +157,8 @@ func TestLogPane(t *testing.T) {
 	if search("nowhere"); l.found {
 		t.Error("found nowhere")
 	}
-	l.key(keyMsg("w"))
-	l.key(keyMsg("f"))
+	l.press("w")
+	l.press("f")
 	l.add(strings.Repeat("0123456789", 10))
 	if got := l.view(c, 40, 10)[7:]; len(got[0]) != 40 || len(got[2]) != 20 {
 		t.Errorf("wrapped: %q", got)
@@ -213,22 +214,23 @@ func TestLogPaneWrapped(t *testing.T) {
 	}
 	shown := func() string { return strings.Join(l.view(c, 40, 10), "\n") }
 	shown()
-	l.key(keyMsg("w"))
+	l.press("w")
 	if got := shown(); !strings.Contains(got, "word39") {
 		t.Errorf("following:\n%s", got)
 	}
 	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.match = regexp.MustCompile(fmt.Sprintf("word%d", n))
+		l.search(false)
+		l.query.insert(fmt.Sprintf("word%d\n", n))
 		l.find(-1)
 		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
 	}
-	l.match = nil
+	l.search(false)
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
-		l.key(keyMsg("down"))
+		l.press("down")
 	}
 }

@@ -43,6 +43,8 @@ type help struct {
 	scroll scroll
 }
 
+func (m *model) openHelp() { m.help = help{open: true, scroll: newScroll()} }
+
 // key scrolls if there is something to scroll to; other keys close.
 func (h *help) key(msg tea.KeyPressMsg) {
 	if fits := h.scroll.pane.AtTop() && h.scroll.pane.AtBottom(); fits || !keyScroll.is(msg) {
@@ -82,6 +84,16 @@ func newScroll() scroll {
 	v := viewport.New()
 	v.KeyMap = viewport.KeyMap{Up: keyUp.Binding, Down: keyDown.Binding}
 	return scroll{v}
+}
+
+func (s *scroll) keys() []binding {
+	lines, ends := keyScroll, keyEnds
+	lines.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+		s.key(msg)
+		return nil, stay
+	}
+	ends.do = lines.do
+	return []binding{lines, ends}
 }
 
 func (s *scroll) key(msg tea.KeyPressMsg) {

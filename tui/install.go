@@ -19,7 +19,7 @@ type install struct {
 	note    string
 }
 
-func (i *install) typing() bool { return i.run.log.searching }
+func (i *install) input() *field { return i.run.log.input() }
 
 // awaits reports whether the engine waits for the operator.
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
@@ -61,29 +61,31 @@ func (i *install) started(err error) (tea.Cmd, state) {
 	return follow(i.backend), stay
 }
 
-func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (i *install) keys() []binding {
+	full := bind("Enter", "full log", "enter", "z").explained("show the log on the whole screen, and back; also z").
+		sets(func() { i.full = !i.full })
 	switch {
 	case i.run.log.searching:
+		return i.run.log.keys()
 	case i.awaits() && i.without:
-		i.without = !keySure.is(msg) && !keyBack.is(msg)
-		if keySure.is(msg) {
-			return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
-				if err != nil {
-					i.note = "The installer could not be reached: " + clean(err.Error())
-				}
-				return nil, stay
-			}), stay
+		return []binding{
+			bind("y", "go without it", "y").explained("go on without it; a warning is shown at the end").runs(i.goWithout),
+			keyBack.explained("go on waiting").sets(func() { i.without = false }),
+		}
+	case i.awaits():
+		return []binding{bind("n", "go without", "n").explained("go on without it; asks first").sets(func() { i.without = true }), full}
+	}
+	return append([]binding{full}, i.run.log.keys()...)
+}
+
+func (i *install) goWithout() tea.Cmd {
+	i.without = false
+	return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
+		if err != nil {
+			i.note = "The installer could not be reached: " + clean(err.Error())
 		}
 		return nil, stay
-	case i.awaits() && keyWithout.is(msg):
-		i.without = true
-		return nil, stay
-	case keyFull.is(msg):
-		i.full = !i.full
-		return nil, stay
-	}
-	i.run.log.key(msg)
-	return nil, stay
+	})
 }
 
 // stop asks the engine to stop.

@@ -28,7 +28,12 @@ type keyboard struct {
 	err     error
 }
 
-func (k *keyboard) typing() bool { return true }
+func (k *keyboard) input() *field {
+	if k.trying {
+		return &k.tried
+	}
+	return &k.filter
+}
 
 func (k *keyboard) enter() tea.Cmd {
 	k.trying, k.going, k.failed = false, false, false
@@ -95,40 +100,41 @@ func (k *keyboard) place() {
 	k.at = slices.Index(k.matches(), name)
 }
 
-func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case k.trying && keyTry.is(msg):
-		k.trying = false
-	case k.trying && keyNext.is(msg):
-		return nil, next
-	case k.trying:
-		k.tried.key(msg)
-	case keyTry.is(msg):
-		k.trying = true
-		return k.take(), stay
-	case keyNext.is(msg):
-		if cmd := k.take(); cmd != nil || k.loading {
-			k.going = true
-			return cmd, stay
-		}
-		return nil, next
-	case keyKeymaps.is(msg):
-		list := k.matches()
-		if to := moved(msg, k.at, len(list)); to != k.at && len(list) > 0 {
-			k.at, k.chose, k.failed = to, true, false
-			return k.load(list[to]), stay
-		}
-	case k.filter.key(msg):
-		return k.find(), stay
+func (k *keyboard) keys() []binding {
+	on := keyNext.explained("go on with this keymap")
+	try := bind("Tab", "try it", "tab", "shift+tab").explained("go to the line for trying the keys, and back to the list")
+	if k.trying {
+		list := bind("Tab", "list", try.Keys()...).explained("go back to the list").sets(func() { k.trying = false })
+		return []binding{on, list, keyErase, keyBack}
 	}
-	return nil, stay
+	list := k.matches()
+	choose := bind("↑↓", "choose", "up", "down", "home", "end").explained("load the keymap at once; also Home, End")
+	choose.do = moving(k.at, len(list), func(to int) tea.Cmd {
+		k.at, k.chose, k.failed = to, true, false
+		return k.load(list[to])
+	})
+	return []binding{
+		on.does(func() (tea.Cmd, state) {
+			cmd := k.take()
+			if k.going = cmd != nil || k.loading; k.going {
+				return cmd, stay
+			}
+			return nil, next
+		}),
+		try.runs(func() tea.Cmd {
+			k.trying = true
+			return k.take()
+		}),
+		choose, bind("letters", "find").explained("type a part of a keymap's name"), keyErase, keyBack,
+	}
 }
 
-// find puts the cursor on the match that is meant: the one of that name, else
+// edited puts the cursor on the match that is meant: the one of that name, else
 // the first that begins so, else the first. A single match is loaded.
-func (k *keyboard) find() tea.Cmd {
+func (k *keyboard) edited() tea.Cmd {
+	if k.trying {
+		return nil
+	}
 	list, name := k.matches(), strings.ToLower(k.filter.text())
 	k.failed = false
 	if name == "" {

@@ -25,7 +25,6 @@ type logPane struct {
 
 	searching bool
 	query     field
-	match     *regexp.Regexp // finds query, whatever its case; nil without one
 	found     bool
 	hit       int // the newest match, counted from the first line ever added
 }
@@ -82,34 +81,52 @@ func (l *logPane) add(line string) {
 	}
 }
 
-// key handles a key.
-func (l *logPane) key(msg tea.KeyPressMsg) {
+func (l *logPane) input() *field {
 	if l.searching {
-		l.searchKey(msg)
-		return
+		return &l.query
 	}
-	switch {
-	case keyUp.is(msg):
-		l.scroll(-1)
-	case keyDown.is(msg):
-		l.scroll(1)
-	case keyPageUp.is(msg):
-		l.scroll(-max(1, l.rows-1))
-	case keyPageDn.is(msg):
-		l.scroll(max(1, l.rows-1))
-	case keyFirst.is(msg):
-		l.scroll(-maxLines)
-	case keyLast.is(msg), keyFollow.is(msg):
-		l.follow, l.hit = true, -1
-	case keyWrap.is(msg):
-		l.wrap = !l.wrap
-	case keySearch.is(msg):
-		l.searching, l.match = true, nil
-		l.query.wipe()
-	case keyOlder.is(msg) && l.match != nil:
-		l.find(-1)
-	case keyNewer.is(msg) && l.match != nil:
-		l.find(1)
+	return nil
+}
+
+func (l *logPane) keys() []binding {
+	if l.searching {
+		return []binding{
+			bind("Enter", "search", "enter").sets(func() {
+				l.searching = false
+				l.find(-1)
+			}), keyErase,
+			bind("Esc", "leave", "esc").explained("leave the search").sets(func() { l.search(false) }),
+		}
+	}
+	lines, ends := keyScroll, keyEnds
+	lines.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+		by := 1
+		if keyUp.is(msg) {
+			by = -1
+		}
+		l.scroll(by)
+		return nil, stay
+	}
+	follow := func() { l.follow, l.hit = true, -1 }
+	ends.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+		if keyFirst.is(msg) {
+			l.scroll(-maxLines)
+		} else {
+			follow()
+		}
+		return nil, stay
+	}
+	page := max(1, l.rows-1)
+	return []binding{
+		lines,
+		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").sets(func() { l.scroll(-page) }),
+		bind("f", "follow", "f").explained("follow the newest line").sets(follow),
+		bind("/", "search", "/").explained("search upwards from here").sets(func() { l.search(true) }),
+		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").sets(func() { l.wrap = !l.wrap }),
+		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().sets(func() { l.scroll(page) }),
+		ends,
+		bind("n", "older match", "n").explained("go to the next match, further up").hidden().sets(func() { l.find(-1) }),
+		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().sets(func() { l.find(1) }),
 	}
 }
 
@@ -161,8 +178,10 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, l.rowsOf(i, w)...)
 	}
 	out = out[:min(len(out), max(0, h))]
-	for i, line := range out {
-		out[i] = l.mark(c, line)
+	if match := l.pattern(); match != nil {
+		for i, line := range out {
+			out[i] = match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
+		}
 	}
 	for len(out) < h {
 		out = append(out, "")
@@ -183,9 +202,9 @@ func (p *page) log(l *logPane) {
 func (l *logPane) title(c canvas, w int) string {
 	how := "following"
 	switch {
-	case l.match != nil && l.found && l.hit >= 0:
+	case l.found && l.hit >= 0:
 		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
-	case l.match != nil && !l.searching && !l.found:
+	case !l.query.empty() && !l.searching && !l.found:
 		how = "not found: " + l.query.text()
 	case !l.follow:
 		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
@@ -210,34 +229,26 @@ func (l *logPane) rowsOf(i, w int) []string {
 	return []string{cut(line, w)}
 }
 
-// mark highlights the matches in a line.
-func (l *logPane) mark(c canvas, line string) string {
-	if l.match == nil {
-		return line
-	}
-	return l.match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
+// search begins or leaves a search.
+func (l *logPane) search(yes bool) {
+	l.searching, l.found = yes, false
+	l.query.wipe()
 }
 
-func (l *logPane) searchKey(msg tea.KeyPressMsg) {
-	switch {
-	case keyNoMatch.is(msg):
-		l.searching = false
-		l.query.wipe()
-	case keyDoFind.is(msg):
-		l.searching = false
-	default:
-		l.query.key(msg)
+// pattern finds the query, whatever its case; nil without one.
+func (l *logPane) pattern() *regexp.Regexp {
+	if l.query.empty() {
+		return nil
 	}
-	if l.match = nil; !l.query.empty() {
-		l.match = regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
-	}
-	if keyDoFind.is(msg) && l.match != nil {
-		l.find(-1)
-	}
+	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
 }
 
 // find goes to the next line with the query, upwards or downwards.
 func (l *logPane) find(dir int) {
+	match := l.pattern()
+	if match == nil {
+		return
+	}
 	from := l.top
 	switch {
 	case l.hit >= l.gone():
@@ -248,7 +259,7 @@ func (l *logPane) find(dir int) {
 		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
 	}
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if l.match.MatchString(l.at(i)) {
+		if match.MatchString(l.at(i)) {
 			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
 			return
 		}

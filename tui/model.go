@@ -65,8 +65,8 @@ func newModel(b Backend, o Options) *model {
 		stateUnfinished: &unfinished{session: s},
 		statePlan:       &planScreen{session: s, scroll: newScroll()},
 		statePassphrase: &passphrase{session: s},
-		stateRecovery:   &recovery{session: s, fresh: steps.NewRecoveryKey},
-		stateConfirm:    &confirm{session: s},
+		stateRecovery:   &recovery{session: s, typed: field{byHand: true}, fresh: steps.NewRecoveryKey},
+		stateConfirm:    &confirm{session: s, typed: field{byHand: true}},
 		stateInstall:    &install{session: s},
 		stateFailure:    &failure{session: s},
 		stateDone:       &done{session: s, now: time.Now},
@@ -81,10 +81,15 @@ func newModel(b Backend, o Options) *model {
 // shown is the screen that is shown.
 func (m *model) shown() screen { return m.screens[m.state] }
 
-func (m *model) typing() bool {
-	t, ok := m.shown().(typist)
-	return ok && t.typing()
+// input is the field that the screen types into, or nil.
+func (m *model) input() *field {
+	if t, ok := m.shown().(typist); ok {
+		return t.input()
+	}
+	return nil
 }
+
+func (m *model) typing() bool { return m.input() != nil }
 
 // tickEvery is the pace of spinners, countdowns and clocks.
 const tickEvery = 250 * time.Millisecond
@@ -130,8 +135,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	case tea.PasteMsg:
-		if p, ok := m.shown().(paster); ok && !m.help.open && !m.quit.open {
-			p.paste(msg.Content)
+		if f := m.input(); f != nil && !m.help.open && !m.quit.open {
+			f.insert(msg.Content)
+			return m, m.edited()
 		}
 	}
 	return m, nil
@@ -145,29 +151,30 @@ func (m *model) tick() tea.Cmd {
 	return nil
 }
 
-// key handles the keys that mean the same everywhere, and passes the others on
-// to the screen.
+// key does what a key is bound to. Others are typed, or close the help.
 func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	if d, ok := m.shown().(*done); ok {
 		d.held = true // by any key, also one that the screen does not list
 	}
-	switch {
-	case keyRedraw.is(msg):
-		return tea.ClearScreen
+	cmd, to, bound := press(m.keys(), msg)
+	switch f := m.input(); {
+	case bound:
+		return tea.Batch(cmd, m.turn(to))
 	case m.quit.open:
-		return m.answerQuit(msg)
-	case keyQuit.is(msg):
-		m.help, m.quit = help{}, quit{open: true}
-		return nil
 	case m.help.open:
 		m.help.key(msg)
-		return nil
-	case keyHelp.is(msg) && (!m.typing() || keyHelpTyping.is(msg)):
-		m.help = help{open: true, scroll: newScroll()}
-		return nil
+	case f != nil && f.key(msg):
+		return m.edited()
 	}
-	cmd, to := m.shown().key(msg)
-	return tea.Batch(cmd, m.turn(to))
+	return nil
+}
+
+// edited lets the screen know that its field was edited.
+func (m *model) edited() tea.Cmd {
+	if e, ok := m.shown().(editor); ok {
+		return e.edited()
+	}
+	return nil
 }
 
 // View implements tea.Model.
@@ -182,18 +189,15 @@ func (m *model) View() tea.View {
 	inner := c.body()
 	p := newPage(inner)
 	var cursor *tea.Cursor
-	keys := append(m.shown().keys(), m.everywhere()...)
 	switch {
 	case m.quit.open:
-		keys = m.quitKeys()
 		m.quitView(p)
 	case m.help.open:
-		m.help.view(p, keys)
-		keys = helpKeys
+		m.help.view(p, m.screenKeys())
 	default:
 		cursor = m.shown().view(p)
 	}
-	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, keys))
+	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, m.keys()))
 	if cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}

@@ -26,7 +26,12 @@ type network struct {
 	note    note
 }
 
-func (n *network) typing() bool { return n.asking }
+func (n *network) input() *field {
+	if n.asking {
+		return &n.pass
+	}
+	return nil
+}
 
 func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.online()) }
 
@@ -105,58 +110,45 @@ func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
 	return nil, stay
 }
 
-func (n *network) paste(text string) {
+func (n *network) keys() []binding {
+	join := bind("Enter", "join", "enter").explained("join this network")
 	if n.asking {
-		n.pass.insert(text)
-	}
-}
-
-func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if n.asking {
-		return n.passKey(msg), stay
-	}
-	if to := moved(msg, n.at, len(n.aps)); to != n.at {
-		n.at = to
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyAnyway.is(msg):
-		return nil, next
-	case keyLookAgain.is(msg):
-		return n.look(), stay
-	case keyScan.is(msg) && n.network.WiFi:
-		return n.scan(), stay
-	case keyJoin.is(msg) && n.at < len(n.aps):
-		if !n.aps[n.at].Secured {
-			return n.join(nil), stay
+		return []binding{
+			join.runs(n.join), shows(&n.show), keyErase,
+			keyBack.explained("choose another network").sets(func() {
+				n.asking = false
+				n.pass.wipe()
+			}),
 		}
-		n.asking, n.show, n.note = true, false, note{}
-		n.pass.wipe()
 	}
-	return nil, stay
+	var wifi []binding
+	if n.network.WiFi {
+		wifi = slices.Concat([]binding{join.runs(n.choose)}, moves(n.at, len(n.aps), func(to int) tea.Cmd { n.at = to; return nil }),
+			[]binding{bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks").runs(n.scan)})
+	}
+	return append(wifi,
+		bind("r", "look again", "r").explained("look for a network now; the screen also looks by itself").runs(n.look),
+		bind("c", "go on anyway", "c").explained("go on without; the install stops before the first write if it has no network").goes(next),
+		keyBack)
 }
 
-func (n *network) passKey(msg tea.KeyPressMsg) tea.Cmd {
+// choose joins the network under the cursor, or asks for its passphrase first.
+func (n *network) choose() tea.Cmd {
+	n.pass.wipe()
 	switch {
-	case keyBack.is(msg):
-		n.asking = false
-		n.pass.wipe()
-	case keyJoin.is(msg):
-		n.asking = false
-		return n.join(n.pass.bytes())
-	case keyShow.is(msg):
-		n.show = !n.show
-	default:
-		n.pass.key(msg)
+	case n.at >= len(n.aps):
+		return nil
+	case !n.aps[n.at].Secured:
+		return n.join()
 	}
+	n.asking, n.show, n.note = true, false, note{}
 	return nil
 }
 
 // join copies the passphrase; both copies are wiped.
-func (n *network) join(pass []byte) tea.Cmd {
-	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(pass)
+func (n *network) join() tea.Cmd {
+	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(n.pass.bytes())
+	n.asking = false
 	n.pass.wipe()
 	n.note.set(nil, "joining "+ap.Name())
 	return ask(n, func() error {

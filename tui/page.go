@@ -178,20 +178,3 @@ func window(at, n, room int) (from, to int) {
 	from = max(0, min(at-room/2, n-room))
 	return from, from + room
 }
-
-// moved returns the new place of a cursor in a list of n, or the old one.
-func moved(msg tea.KeyPressMsg, at, n int) int {
-	switch {
-	case n == 0:
-		return 0
-	case keyUp.is(msg):
-		return (at + n - 1) % n
-	case keyDown.is(msg):
-		return (at + 1) % n
-	case keyFirst.is(msg):
-		return 0
-	case keyLast.is(msg):
-		return n - 1
-	}
-	return at
-}

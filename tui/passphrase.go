@@ -24,7 +24,12 @@ type passphrase struct {
 	tries         int  // how often a passphrase was tried on the container
 }
 
-func (p *passphrase) typing() bool { return true }
+func (p *passphrase) input() *field {
+	if p.trying {
+		return nil
+	}
+	return p.field()
+}
 
 func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
 
@@ -53,33 +58,26 @@ func (p *passphrase) field() *field {
 	return &p.second
 }
 
-func (p *passphrase) paste(text string) {
-	if p.reopens() && p.trying {
-		return
-	}
-	p.field().insert(text)
+func (p *passphrase) edited() tea.Cmd {
 	p.problem, p.doubt = "", ""
+	return nil
 }
 
-func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (p *passphrase) keys() []binding {
+	on, show := keyNext.does(p.submit), shows(&p.show)
+	other := bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("go to the other field; also ↑ and ↓").
+		sets(func() { p.at = 1 - p.at })
 	switch {
-	case keyBack.is(msg):
-		return nil, back
 	case p.trying:
-	case p.doubt != "" && keyRetype.is(msg):
-		return p.loadBootKeymap(), stay
-	case keyShow.is(msg):
-		p.show = !p.show
-	case keyField.is(msg):
-		if !p.reopens() {
-			p.at = 1 - p.at
-		}
-	case keyNext.is(msg):
-		return p.submit()
-	case p.field().key(msg):
-		p.problem, p.doubt = "", ""
+		return []binding{keyBack}
+	case p.doubt != "":
+		retype := bind("F3", "retype", "f3", "ctrl+r").
+			explained("load the boot prompt's keymap and type the passphrase again; also Ctrl+R").runs(p.loadBootKeymap)
+		return []binding{on.explained("go on with this passphrase"), retype, other, show, keyErase, keyBack}
+	case p.reopens():
+		return []binding{on, show, keyErase, keyBack}
 	}
-	return nil, stay
+	return []binding{on, other, show, keyErase, keyBack}
 }
 
 // submit goes on if both fields agree, and the boot prompt's keymap has their

@@ -37,25 +37,28 @@ func (s *planScreen) made(disk string, p *steps.Install, err error) {
 	}
 }
 
-func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (s *planScreen) keys() []binding {
 	b, a, p := s.backend, s.answers, s.plan
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg) && p != nil && s.err == nil:
-		return nil, next
-	case keyCommand.is(msg):
-		return ask(s, func() string { return b.CommandLine(a) }, s.say), stay
-	case keySave.is(msg) && p != nil:
-		return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, state) {
-			if err != nil {
-				return s.say("the plan is not saved: " + err.Error())
-			}
-			return s.say("the plan is saved as " + where)
-		}), stay
+	on := keyNext
+	if p == nil || s.err != nil {
+		on = on.goes(stay)
 	}
-	s.scroll.key(msg)
-	return nil, stay
+	return append([]binding{
+		on.explained("go on; nothing is written yet"), keyBack,
+		bind("c", "command", "c").explained("show the command that does the same without questions").
+			runs(func() tea.Cmd { return ask(s, func() string { return b.CommandLine(a) }, s.say) }),
+		bind("w", "save", "w").explained("save the plan as a file").runs(func() tea.Cmd {
+			if p == nil {
+				return nil
+			}
+			return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, state) {
+				if err != nil {
+					return s.say("the plan is not saved: " + err.Error())
+				}
+				return s.say("the plan is saved as " + where)
+			})
+		}),
+	}, s.scroll.keys()...)
 }
 
 func (s *planScreen) say(note string) (tea.Cmd, state) {

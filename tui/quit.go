@@ -22,6 +22,9 @@ func (m *model) quitView(p *page) {
 	m.viewConsequence(p)
 	p.add("")
 	for _, k := range m.quitKeys() {
+		if k.hide {
+			continue
+		}
 		p.add(c.key(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
 	}
 	p.note(m.quit.note)
@@ -61,27 +64,33 @@ func (m *model) viewConsequence(p *page) {
 	}
 }
 
-func (m *model) answerQuit(msg tea.KeyPressMsg) tea.Cmd {
-	kiosk, running := m.opts.Kiosk, m.running()
-	switch {
-	case keyStop.is(msg) && running:
-		m.quit = quit{}
-		return m.screens[stateInstall].(*install).stop()
-	case keyStay.is(msg):
-		m.quit = quit{}
-	case kiosk && keyShell.is(msg):
+// quitKeys are the answers to the quit question.
+func (m *model) quitKeys() []binding {
+	shell := bind("c", "shell", "c").explained("rescue shell, " + m.shellBack()).runs(func() tea.Cmd {
 		return m.shell(nil, func(err error) {
 			m.quit.note.set(err, "")
 			m.quit.open = m.quit.open && err != nil
 		})
-	case kiosk && !running && keyPowerOff.is(msg):
-		return m.power(false)
-	case kiosk && !running && keyRestart.is(msg):
-		return m.power(true)
-	case !kiosk && keyLeave.is(msg):
-		return tea.Quit
+	})
+	staying := bind("Esc", "stay", "esc", "enter", "n").explained("stay here").sets(func() { m.quit = quit{} })
+	stop := bind("s", "stop", "s").explained("stop the install").runs(func() tea.Cmd {
+		m.quit = quit{}
+		return m.screens[stateInstall].(*install).stop()
+	})
+	leave := bind("q", "quit", "q").runs(func() tea.Cmd { return tea.Quit })
+	switch {
+	case m.opts.Kiosk && m.running():
+		return []binding{stop, shell, staying, keyRedraw}
+	case m.opts.Kiosk:
+		return []binding{
+			bind("p", "power off", "p").runs(func() tea.Cmd { return m.power(false) }),
+			bind("r", "restart", "r").runs(func() tea.Cmd { return m.power(true) }), shell, staying, keyRedraw,
+		}
+	case m.running():
+		leave.SetHelp("q", "leave")
+		return []binding{stop, leave.explained("leave; the install goes on by itself"), staying, keyRedraw}
 	}
-	return nil
+	return []binding{leave, staying, keyRedraw}
 }
 
 func (m *model) power(reboot bool) tea.Cmd {

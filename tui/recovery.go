@@ -30,7 +30,17 @@ const (
 	recoveryConfirm
 )
 
-func (r *recovery) typing() bool { return r.stage == recoveryConfirm }
+func (r *recovery) input() *field {
+	if r.stage == recoveryConfirm {
+		return &r.typed
+	}
+	return nil
+}
+
+func (r *recovery) edited() tea.Cmd {
+	r.wrong = false
+	return nil
+}
 
 func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
 
@@ -40,41 +50,41 @@ func (r *recovery) enter() tea.Cmd {
 	return nil
 }
 
-func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	switch r.stage {
-	case recoveryOffer:
-		return nil, r.offer(msg)
-	case recoveryShow:
-		switch {
-		case keyWritten.is(msg):
-			r.stage = recoveryConfirm
-			r.typed.wipe()
-		case keyBack.is(msg):
-			r.forget()
-			r.stage = recoveryOffer
+func (r *recovery) keys() []binding {
+	offer := func() { r.forget(); r.stage = recoveryOffer }
+	written := func() { r.typed.wipe(); r.stage = recoveryConfirm }
+	again := func() { r.stage = recoveryShow }
+	switch {
+	case r.stage == recoveryShow:
+		return []binding{bind("Enter", "I have written it down", "enter").sets(written), keyBack.explained("drop this recovery key").sets(offer)}
+	case r.stage == recoveryConfirm:
+		return []binding{
+			bind("Enter", "check", "enter").explained("check what you typed").does(r.check), keyErase,
+			keyBack.explained("show the recovery key again").sets(again),
 		}
-	case recoveryConfirm:
-		return nil, r.confirm(msg)
+	case r.answers.RecoveryKey != nil:
+		return []binding{
+			bind("Enter", "keep it", "enter").explained("go on with this recovery key").goes(next),
+			bind("m", "make another", "m").explained("drop this recovery key and make another").sets(r.make),
+			bind("x", "go without", "x").explained("drop this recovery key and go on without").does(func() (tea.Cmd, state) {
+				r.forget()
+				return nil, next
+			}),
+			keyBack,
+		}
 	}
-	return nil, stay
+	return []binding{
+		bind("m", "make one", "m").explained("make one; it is shown once, as text and as a QR code").sets(r.make),
+		bind("Enter", "go on without", "enter").explained("go on without a recovery key").goes(next),
+		keyBack,
+	}
 }
 
-func (r *recovery) offer(msg tea.KeyPressMsg) state {
-	switch {
-	case keyBack.is(msg):
-		return back
-	case keyNext.is(msg):
-		return next
-	case keyDrop.is(msg) && r.answers.RecoveryKey != nil:
-		r.forget()
-		return next
-	case keyMake.is(msg):
-		r.forget()
-		r.shown = r.fresh()
-		r.qr = steps.QR(r.shown)
-		r.stage = recoveryShow
-	}
-	return stay
+func (r *recovery) make() {
+	r.forget()
+	r.shown = r.fresh()
+	r.qr = steps.QR(r.shown)
+	r.stage = recoveryShow
 }
 
 // groupLen is how many letters of the key are shown together.
@@ -92,23 +102,15 @@ func keyGroups(key []byte) string {
 	return strings.Join(groups, " ")
 }
 
-func (r *recovery) confirm(msg tea.KeyPressMsg) state {
-	switch {
-	case keyBack.is(msg):
-		r.stage = recoveryShow
-	case keyCheck.is(msg):
-		if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
-			r.wrong = true
-			r.typed.wipe()
-			return stay
-		}
-		r.answers.RecoveryKey = slices.Clone(r.shown)
-		r.hide()
-		return next
-	case r.typed.key(msg):
-		r.wrong = false
+// check takes the key, if its end was typed.
+func (r *recovery) check() (tea.Cmd, state) {
+	if r.wrong = !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)); r.wrong {
+		r.typed.wipe()
+		return nil, stay
 	}
-	return stay
+	r.answers.RecoveryKey = slices.Clone(r.shown)
+	r.hide()
+	return nil, next
 }
 
 // hide wipes what was shown and typed.

@@ -39,20 +39,18 @@ func (s state) String() string {
 type screen interface {
 	// enter is called each time that the screen is shown.
 	enter() tea.Cmd
-	// keys lists what the keys do now, for the help.
+	// keys lists what the keys do now.
 	keys() []binding
-	// key handles a key, and says where to go.
-	key(msg tea.KeyPressMsg) (tea.Cmd, state)
 	// view draws the body, and returns the cursor's place on the page or nil.
 	view(p *page) *tea.Cursor
 }
 
 // What only some screens do.
 type (
-	typist  interface{ typing() bool }      // takes text, in which ? is a character
-	skipper interface{ skip() bool }        // is not always needed
-	paster  interface{ paste(text string) } // takes pasted text
-	ticker  interface{ tick() tea.Cmd }     // changes with time
+	typist  interface{ input() *field }   // the field that the keys type into, or nil
+	editor  interface{ edited() tea.Cmd } // is called when that field was edited
+	skipper interface{ skip() bool }      // is not always needed
+	ticker  interface{ tick() tea.Cmd }   // changes with time
 )
 
 // What a screen may want instead of a certain other one.

@@ -37,19 +37,12 @@ func (u *unfinished) skip() bool { return u.interrupted == nil }
 
 func (u *unfinished) enter() tea.Cmd { return nil }
 
-func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, u.at, len(u.choices())); to != u.at {
-		u.at = to
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg):
-		u.resume(u.choice() == resumes)
-		return nil, next
-	}
-	return nil, stay
+func (u *unfinished) keys() []binding {
+	return append(moves(u.at, len(u.choices()), func(to int) tea.Cmd { u.at = to; return nil }),
+		keyNext.explained("do what is chosen; nothing is written yet").does(func() (tea.Cmd, state) {
+			u.resume(u.choice() == resumes)
+			return nil, next
+		}), keyBack)
 }
 
 func (u *unfinished) view(p *page) *tea.Cursor {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -54,20 +55,25 @@ func (w *welcome) check(names ...string) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, w.at, len(w.hosts)); to != w.at {
-		w.at = to
-		return w.check(hostCheck), stay
+func (w *welcome) keys() []binding {
+	ks := []binding{
+		keyNext.explained("start; nothing is written until you confirm").does(func() (tea.Cmd, state) {
+			w.setHost(w.hosts[w.at])
+			return nil, next
+		}),
+		bind("r", "check again", "r").explained("repeat the checks").runs(func() tea.Cmd { return w.check(checkNames...) }),
 	}
-	switch {
-	case len(w.hosts) == 0:
-	case keyAgain.is(msg):
-		return w.check(checkNames...), stay
-	case keyNext.is(msg):
-		w.setHost(w.hosts[w.at])
-		return nil, next
+	switch n := len(w.hosts); n {
+	case 0:
+		return nil
+	case 1:
+		return ks
+	default:
+		return slices.Insert(ks, 1, moves(w.at, n, func(to int) tea.Cmd {
+			w.at = to
+			return w.check(hostCheck)
+		})...)
 	}
-	return nil, stay
 }
 
 func (w *welcome) view(p *page) *tea.Cursor {
