@@ -14,7 +14,6 @@ type bundle struct {
 	pass    field
 	show    bool
 	opening bool
-	problem string
 }
 
 func (b *bundle) input() *field {
@@ -30,13 +29,8 @@ func (b *bundle) skip() bool { return b.chosen && b.answers.Bundle == nil }
 func (b *bundle) opened() bool { return b.answers.AgeIdentity != nil }
 
 func (b *bundle) enter() tea.Cmd {
-	b.show, b.problem = false, ""
+	b.show = false
 	b.pass.wipe()
-	return nil
-}
-
-func (b *bundle) edited() tea.Cmd {
-	b.problem = ""
 	return nil
 }
 
@@ -61,12 +55,12 @@ func (b *bundle) keys() []binding {
 // open passes a copy of the passphrase on; both are wiped.
 func (b *bundle) open() tea.Cmd {
 	if b.pass.empty() {
-		b.problem = "the passphrase is empty"
+		b.note.refuse("the passphrase is empty")
 		return nil
 	}
 	backend, host, sealed, pass := b.backend, b.host().TargetHost, b.answers.Bundle, slices.Clone(b.pass.bytes())
 	b.pass.wipe()
-	b.opening, b.problem = true, ""
+	b.opening, b.note = true, note{}
 	return askTwo(b, func() (steps.Keys, error) {
 		defer clear(pass)
 		return backend.OpenBundle(host, sealed, pass)
@@ -76,7 +70,7 @@ func (b *bundle) open() tea.Cmd {
 		case host != b.host().TargetHost || b.opened():
 			keys.Wipe() // another host is chosen, or the keys are open already
 		case err != nil:
-			b.problem = inWords(err)
+			b.note.set(err, "")
 		default:
 			b.answers.TakeKeys(keys)
 			return nil, next
@@ -102,8 +96,6 @@ func (b *bundle) view(p *page) *tea.Cursor {
 	p.gap()
 	p.keymap(b.keymap, false)
 	p.gap()
-	if b.problem != "" {
-		p.marked("!", c.bad, cut(clean(b.problem), 3*c.w))
-	}
+	p.refused(b.note)
 	return cursor
 }

@@ -13,7 +13,6 @@ import (
 type confirm struct {
 	*session
 	typed field
-	hint  string
 }
 
 const word = "yes"
@@ -21,16 +20,14 @@ const word = "yes"
 func (f *confirm) input() *field { return &f.typed }
 
 func (f *confirm) edited() tea.Cmd {
-	f.hint = ""
 	if f.typed.pasted {
-		f.hint = "a pasted word does not count: type it"
+		f.note.refuse("a pasted word does not count: type it")
 	}
 	return nil
 }
 
 func (f *confirm) enter() tea.Cmd {
 	f.typed.wipe()
-	f.hint = ""
 	return f.listDisks()
 }
 
@@ -47,7 +44,7 @@ func (f *confirm) submit() (tea.Cmd, state) {
 	if typed == word {
 		return nil, stateInstall
 	}
-	f.hint = "type the word yes, or press Esc"
+	f.note.refuse("type the word yes, or press Esc")
 	return nil, stay
 }
 
@@ -123,8 +120,8 @@ func (f *confirm) view(p *page) *tea.Cursor {
 	typed := clean(f.typed.text())
 	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
 	p.add(c.title(prompt) + c.accent(typed))
-	if f.hint != "" {
-		p.add(c.warn(cut(f.hint, c.w)))
+	if f.note.text != "" {
+		p.add(c.warn(cut(clean(f.note.text), c.w)))
 	}
 	return cursor
 }

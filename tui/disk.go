@@ -32,9 +32,10 @@ func (d *diskScreen) at() int {
 }
 
 func (d *diskScreen) keys() []binding {
+	at := d.at()
 	return append(
-		moves(d.at(), len(d.disks), func(to int) tea.Cmd {
-			d.looking, d.diskAt = false, d.disks[to].Device.Path
+		moves(&at, len(d.disks), func() tea.Cmd {
+			d.looking, d.diskAt = false, d.disks[at].Device.Path
 			return nil
 		}),
 		keyNext.explained("choose this disk; nothing is written yet").runs(d.choose),

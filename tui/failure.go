@@ -15,15 +15,14 @@ type failure struct {
 	at      int
 	places  []steps.Place // where the log can be saved
 	asking  bool          // the list of places is shown
-	note    note
-	log     bool // the log fills the screen
-	leaving bool // to start over
+	log     bool          // the log fills the screen
+	leaving bool          // to start over
 }
 
 func (f *failure) input() *field { return f.run.log.input() }
 
 func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, note{}
+	f.at, f.asking, f.log, f.leaving = 0, false, false, false
 	f.run.log.search(false)
 	return nil
 }
@@ -61,17 +60,12 @@ func (f *failure) keys() []binding {
 	case f.log:
 		return append(log.keys(), keyBack.explained("back to the choices").sets(func() { f.log = false }))
 	case f.asking:
-		return append(moves(f.at, len(f.places), f.move),
+		return append(moves(&f.at, len(f.places), nil),
 			bind("Enter", "save", "enter").explained("save the log there").runs(func() tea.Cmd { return f.save(f.places[f.at]) }),
 			keyBack.explained("save no log").sets(func() { f.asking, f.at = false, 0 }))
 	}
 	cs := f.choices()
-	return append(moves(f.at, len(cs), f.move), bind("Enter", "do it", "enter").explained("do what is chosen").does(cs[f.at].do))
-}
-
-func (f *failure) move(to int) tea.Cmd {
-	f.at = to
-	return nil
+	return append(moves(&f.at, len(cs), nil), bind("Enter", "do it", "enter").explained("do what is chosen").does(cs[f.at].do))
 }
 
 func (f *failure) retry(again bool) (tea.Cmd, state) {

@@ -16,7 +16,6 @@ type install struct {
 	*session
 	full    bool // the log fills the screen
 	without bool // the screen asks whether to go on without what the engine waits for
-	note    string
 }
 
 func (i *install) input() *field { return i.run.log.input() }
@@ -25,7 +24,7 @@ func (i *install) input() *field { return i.run.log.input() }
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
 
 func (i *install) enter() tea.Cmd {
-	i.note, i.without = "", false
+	i.without = false
 	i.run = run{log: newLogPane(), began: time.Now(), now: time.Now()}
 	if i.reattached {
 		return follow(i.backend)
@@ -82,7 +81,7 @@ func (i *install) goWithout() tea.Cmd {
 	i.without = false
 	return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
 		if err != nil {
-			i.note = "The installer could not be reached: " + clean(err.Error())
+			i.note.refuse("The installer could not be reached: " + err.Error())
 		}
 		return nil, stay
 	})
@@ -91,9 +90,9 @@ func (i *install) goWithout() tea.Cmd {
 // stop asks the engine to stop.
 func (i *install) stop() tea.Cmd {
 	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, state) {
-		i.note = "Stopping: unmounting and closing what the install opened"
+		i.note.set(nil, "Stopping: unmounting and closing what the install opened")
 		if err != nil {
-			i.note = "The install cannot be stopped: " + clean(err.Error())
+			i.note.refuse("The install cannot be stopped: " + err.Error())
 		}
 		return nil, stay
 	})
@@ -131,7 +130,7 @@ func (i *install) viewOverall(p *page) {
 	if i.run.plan != nil {
 		title += " to " + clean(i.run.plan.Target)
 	}
-	title = or(i.note, title)
+	title = or(clean(i.note.text), title)
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
 	p.add(c.title(pad(title, c.w-len(clock)-1)) + " " + c.dim(clock))

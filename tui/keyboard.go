@@ -109,9 +109,9 @@ func (k *keyboard) keys() []binding {
 	}
 	list := k.matches()
 	choose := bind("↑↓", "choose", "up", "down", "home", "end").explained("load the keymap at once; also Home, End")
-	choose.do = moving(k.at, len(list), func(to int) tea.Cmd {
-		k.at, k.chose, k.failed = to, true, false
-		return k.load(list[to])
+	choose.do = moving(&k.at, len(list), func() tea.Cmd {
+		k.chose, k.failed = true, false
+		return k.load(list[k.at])
 	})
 	return []binding{
 		on.does(func() (tea.Cmd, state) {

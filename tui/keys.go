@@ -85,38 +85,34 @@ var (
 			runs(func() tea.Cmd { return tea.ClearScreen })
 )
 
-// moves lists the keys that move the cursor in a list of n from at.
-func moves(at, n int, to func(int) tea.Cmd) []binding {
-	do := moving(at, n, to)
+// moves lists the keys that move the cursor of a list of n. Then, which may be nil,
+// is what follows.
+func moves(at *int, n int, then func() tea.Cmd) []binding {
 	move, ends := keyMove, keyEnds
-	move.do, ends.do = do, do
+	move.do = moving(at, n, then)
+	ends.do = move.do
 	return []binding{move, ends}
 }
 
-func moving(at, n int, to func(int) tea.Cmd) action {
+func moving(at *int, n int, then func() tea.Cmd) action {
 	return func(msg tea.KeyPressMsg) (tea.Cmd, state) {
-		if now := moved(msg, at, n); now != at {
-			return to(now), stay
+		was := *at
+		switch {
+		case n == 0:
+		case keyUp.is(msg):
+			*at = (was + n - 1) % n
+		case keyDown.is(msg):
+			*at = (was + 1) % n
+		case keyFirst.is(msg):
+			*at = 0
+		case keyLast.is(msg):
+			*at = n - 1
 		}
-		return nil, stay
+		if *at == was || then == nil {
+			return nil, stay
+		}
+		return then(), stay
 	}
-}
-
-// moved returns the new place of a cursor in a list of n, or the old one.
-func moved(msg tea.KeyPressMsg, at, n int) int {
-	switch {
-	case n == 0:
-		return at
-	case keyUp.is(msg):
-		return (at + n - 1) % n
-	case keyDown.is(msg):
-		return (at + 1) % n
-	case keyFirst.is(msg):
-		return 0
-	case keyLast.is(msg):
-		return n - 1
-	}
-	return at
 }
 
 // shows is the key that shows what is typed in a field of dots.

@@ -169,8 +169,9 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// edited lets the screen know that its field was edited.
+// edited is called when the screen's field was edited.
 func (m *model) edited() tea.Cmd {
+	m.note = note{}
 	if e, ok := m.shown().(editor); ok {
 		return e.edited()
 	}

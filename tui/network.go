@@ -23,7 +23,6 @@ type network struct {
 	asking  bool // for the passphrase of the access point under the cursor
 	pass    field
 	show    bool
-	note    note
 }
 
 func (n *network) input() *field {
@@ -39,7 +38,7 @@ func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.onlin
 func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
 
 func (n *network) enter() tea.Cmd {
-	n.went, n.asking, n.note = false, false, note{}
+	n.went, n.asking = false, false
 	return n.look()
 }
 
@@ -123,7 +122,7 @@ func (n *network) keys() []binding {
 	}
 	var wifi []binding
 	if n.network.WiFi {
-		wifi = slices.Concat([]binding{join.runs(n.choose)}, moves(n.at, len(n.aps), func(to int) tea.Cmd { n.at = to; return nil }),
+		wifi = slices.Concat([]binding{join.runs(n.choose)}, moves(&n.at, len(n.aps), nil),
 			[]binding{bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks").runs(n.scan)})
 	}
 	return append(wifi,

@@ -63,7 +63,8 @@ func (c canvas) fact(name, value string) string {
 	return c.dim(pad(name, 9)) + cut(value, c.w-9)
 }
 
-// note is what became of something that the operator asked for.
+// note is what became of something that the operator asked for, or why it cannot be.
+// It is gone when the operator edits a field, or another screen is shown.
 type note struct {
 	text string
 	bad  bool
@@ -73,6 +74,16 @@ type note struct {
 func (n *note) set(err error, text string) {
 	if n.text, n.bad = text, err != nil; n.bad {
 		n.text = inWords(err)
+	}
+}
+
+// refuse says why something cannot be.
+func (n *note) refuse(why string) { *n = note{why, true} }
+
+// refused appends why an answer was refused.
+func (p *page) refused(n note) {
+	if n.text != "" {
+		p.marked("!", p.c.bad, cut(clean(n.text), 3*p.c.w))
 	}
 }
 

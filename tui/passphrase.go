@@ -16,7 +16,6 @@ type passphrase struct {
 	first, second field
 	at            int // 0, 1: which field
 	show          bool
-	problem       string // why the passphrase is refused
 	doubt         string // what speaks against it; Enter takes it anyway
 	caps          bool
 	capsAsked     bool
@@ -34,7 +33,7 @@ func (p *passphrase) input() *field {
 func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
 
 func (p *passphrase) enter() tea.Cmd {
-	p.at, p.problem, p.show, p.trying, p.doubt = 0, "", false, false, ""
+	p.at, p.show, p.trying, p.doubt = 0, false, false, ""
 	return p.lookAtCaps()
 }
 
@@ -59,7 +58,7 @@ func (p *passphrase) field() *field {
 }
 
 func (p *passphrase) edited() tea.Cmd {
-	p.problem, p.doubt = "", ""
+	p.doubt = ""
 	return nil
 }
 
@@ -85,15 +84,16 @@ func (p *passphrase) keys() []binding {
 func (p *passphrase) submit() (tea.Cmd, state) {
 	switch {
 	case p.first.empty():
-		p.problem, p.at = "the passphrase is empty", 0
+		p.at = 0
+		p.note.refuse("the passphrase is empty")
 	case p.reopens():
 		return p.tryContainer(), stay
 	case p.at == 0:
 		p.at = 1
 	case p.second.empty():
-		p.problem = "type the passphrase a second time"
+		p.note.refuse("type the passphrase a second time")
 	case !bytes.Equal(p.first.bytes(), p.second.bytes()):
-		p.problem = mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again"
+		p.note.refuse(mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again")
 		p.second.wipe()
 	case p.doubt != "" || p.keymap == p.host().Keymap:
 		return nil, p.take()
@@ -155,9 +155,7 @@ func (p *passphrase) view(pg *page) *tea.Cursor {
 	if p.doubt != "" {
 		pg.marked("!", c.warn, p.doubt)
 	}
-	if p.problem != "" {
-		pg.marked("!", c.bad, cut(clean(p.problem), 3*c.w))
-	}
+	pg.refused(p.note)
 	return cursor
 }
 

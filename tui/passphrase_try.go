@@ -35,7 +35,7 @@ func (p *passphrase) compared(got steps.Typing, err error) state {
 	boot := clean(p.host().Keymap)
 	switch {
 	case err == nil && got.Missing > 0:
-		p.problem = missingKeys(got, boot) + "; choose another passphrase"
+		p.note.refuse(missingKeys(got, boot) + "; choose another passphrase")
 	case err == nil && got.Moved > 0:
 		p.doubt = movedKeys(got, boot) + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
 	default:
@@ -64,10 +64,10 @@ func (p *passphrase) loadBootKeymap() tea.Cmd {
 	b, name := p.backend, p.host().Keymap
 	return ask(p, func() error { return b.SetKeymap(context.Background(), name) }, func(err error) (tea.Cmd, state) {
 		if err != nil {
-			p.problem = engine.NewError("", err).Cause
+			p.note.refuse(engine.NewError("", err).Cause)
 			return nil, stay
 		}
-		p.keymap, p.doubt, p.problem, p.at = name, "", "", 0
+		p.keymap, p.doubt, p.note, p.at = name, "", note{}, 0
 		p.wipe()
 		return nil, stay
 	})
@@ -76,7 +76,7 @@ func (p *passphrase) loadBootKeymap() tea.Cmd {
 // tryContainer tries the passphrase on the container of an unfinished install. It
 // passes on a copy, which is wiped.
 func (p *passphrase) tryContainer() tea.Cmd {
-	p.trying, p.problem = true, ""
+	p.trying, p.note = true, note{}
 	p.tries++
 	b, a, try := p.backend, p.answers, p.tries
 	a.Passphrase, a.RecoveryKey = bytes.Clone(p.first.bytes()), nil
@@ -91,9 +91,9 @@ func (p *passphrase) tryContainer() tea.Cmd {
 		if err == nil {
 			return nil, p.take()
 		}
-		p.problem = engine.NewError("", err).Cause
+		p.note.refuse(engine.NewError("", err).Cause)
 		if engine.IsUsage(err) {
-			p.problem = "the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over"
+			p.note.refuse("the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over")
 		}
 		p.wipe()
 		return nil, stay

@@ -16,12 +16,11 @@ import (
 type planScreen struct {
 	*session
 	err    error
-	note   string
 	scroll scroll
 }
 
 func (s *planScreen) enter() tea.Cmd {
-	s.plan, s.err, s.note = nil, nil, ""
+	s.plan, s.err = nil, nil
 	s.scroll.pane.GotoTop()
 	b, a := s.backend, s.answers
 	return askTwo(s, func() (*steps.Install, error) { return b.Plan(a) }, func(p *steps.Install, err error) (tea.Cmd, state) {
@@ -61,8 +60,8 @@ func (s *planScreen) keys() []binding {
 	}, s.scroll.keys()...)
 }
 
-func (s *planScreen) say(note string) (tea.Cmd, state) {
-	s.note = clean(note)
+func (s *planScreen) say(text string) (tea.Cmd, state) {
+	s.note.set(nil, text)
 	return nil, stay
 }
 
@@ -82,8 +81,8 @@ func (s *planScreen) view(p *page) *tea.Cursor {
 		return nil
 	}
 	var foot []string
-	if s.note != "" {
-		foot = wrap(s.note, c.w)
+	if s.note.text != "" {
+		foot = wrap(s.note.text, c.w)
 		foot = foot[:min(len(foot), p.left()/2)]
 	}
 	lines, _, below := s.scroll.lines(s.lines(c), c.w, p.left()-len(foot))

@@ -18,7 +18,6 @@ type recovery struct {
 	shown []byte // the key, while it is on the screen
 	qr    []string
 	typed field
-	wrong bool
 	fresh func() []byte // makes a key
 }
 
@@ -37,22 +36,17 @@ func (r *recovery) input() *field {
 	return nil
 }
 
-func (r *recovery) edited() tea.Cmd {
-	r.wrong = false
-	return nil
-}
-
 func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
 
 func (r *recovery) enter() tea.Cmd {
 	r.hide()
-	r.stage, r.wrong = recoveryOffer, false
+	r.stage = recoveryOffer
 	return nil
 }
 
 func (r *recovery) keys() []binding {
 	offer := func() { r.forget(); r.stage = recoveryOffer }
-	written := func() { r.typed.wipe(); r.stage = recoveryConfirm }
+	written := func() { r.typed.wipe(); r.stage, r.note = recoveryConfirm, note{} }
 	again := func() { r.stage = recoveryShow }
 	switch {
 	case r.stage == recoveryShow:
@@ -104,8 +98,9 @@ func keyGroups(key []byte) string {
 
 // check takes the key, if its end was typed.
 func (r *recovery) check() (tea.Cmd, state) {
-	if r.wrong = !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)); r.wrong {
+	if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
 		r.typed.wipe()
+		r.note.refuse("these are not the last eight letters; Esc shows the key again")
 		return nil, stay
 	}
 	r.answers.RecoveryKey = slices.Clone(r.shown)
@@ -136,10 +131,10 @@ func (r *recovery) view(p *page) *tea.Cursor {
 	case recoveryConfirm:
 		p.head("Type the last eight letters of the key", "This proves that you wrote it down. The key is not shown again.")
 		cursor := p.field("last eight", &r.typed, true, true)
-		if r.wrong {
+		if r.note.text != "" {
 			p.gap()
-			p.marked("!", c.bad, "these are not the last eight letters; Esc shows the key again")
 		}
+		p.refused(r.note)
 		return cursor
 	}
 	p.head("Make a recovery key?",

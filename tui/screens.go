@@ -70,7 +70,7 @@ func (m *model) turn(to state) tea.Cmd {
 	case back:
 		to = m.before(m.state)
 	}
-	m.state, m.help, m.quit = to, help{}, quit{}
+	m.state, m.note, m.help, m.quit = to, note{}, help{}, quit{}
 	return m.shown().enter()
 }
 

@@ -33,6 +33,7 @@ type session struct {
 	interrupted *steps.Unfinished // the unfinished install on the chosen disk, or nil
 
 	keymap string // the one that is loaded
+	note   note   // of this screen
 
 	network   steps.NetworkState
 	networkOf string // name of the host that network is about

@@ -38,7 +38,7 @@ func (u *unfinished) skip() bool { return u.interrupted == nil }
 func (u *unfinished) enter() tea.Cmd { return nil }
 
 func (u *unfinished) keys() []binding {
-	return append(moves(u.at, len(u.choices()), func(to int) tea.Cmd { u.at = to; return nil }),
+	return append(moves(&u.at, len(u.choices()), nil),
 		keyNext.explained("do what is chosen; nothing is written yet").does(func() (tea.Cmd, state) {
 			u.resume(u.choice() == resumes)
 			return nil, next

@@ -22,15 +22,15 @@ func TestContinue(t *testing.T) {
 	p.enterText("correct donkey")
 	p.press("enter")
 	p.at(statePassphrase)
-	if s := p.screens[statePassphrase].(*passphrase); !s.first.empty() || !strings.Contains(s.problem, "does not open") {
-		t.Errorf("%q", s.problem)
+	if s := p.screens[statePassphrase].(*passphrase); !s.first.empty() || !strings.Contains(p.note.text, "does not open") {
+		t.Errorf("%q", p.note.text)
 	}
 	f.fails = errors.New("cryptsetup failed (exit code 4)")
 	p.enterText("correct horse battery")
 	p.press("enter")
 	p.at(statePassphrase)
-	if s := p.screens[statePassphrase].(*passphrase); !strings.Contains(s.problem, "exit code 4") {
-		t.Errorf("%q", s.problem)
+	if !strings.Contains(p.note.text, "exit code 4") {
+		t.Errorf("%q", p.note.text)
 	}
 	f.fails = nil
 	p.enterText("correct horse battery")

@@ -69,10 +69,7 @@ func (w *welcome) keys() []binding {
 	case 1:
 		return ks
 	default:
-		return slices.Insert(ks, 1, moves(w.at, n, func(to int) tea.Cmd {
-			w.at = to
-			return w.check(hostCheck)
-		})...)
+		return slices.Insert(ks, 1, moves(&w.at, n, func() tea.Cmd { return w.check(hostCheck) })...)
 	}
 }
 
