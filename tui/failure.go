@@ -45,7 +45,7 @@ func (f *failure) choices() []choice {
 	}
 	return append(cs,
 		choice{"Start over", "from the first question", f.startOver},
-		choice{"Read the log", "its newest " + count(f.run.log.len(), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
+		choice{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
 		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
 		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, state) { return f.shell(f, func(err error) { f.note.set(err, "") }), stay }},
 		choice{"Power off", "", f.off},
@@ -188,12 +188,12 @@ func (f *failure) rows() int {
 // viewLast is the last lines of the log, as many as fit.
 func (f *failure) viewLast(p *page) {
 	l := &f.run.log
-	n := min(10, l.len(), p.left()-f.rows()-3)
+	n := min(10, len(l.lines), p.left()-f.rows()-3)
 	if f.asking || n < 2 {
 		return
 	}
 	var lines []string
-	for i := l.len() - n; i < l.len(); i++ {
+	for i := len(l.lines) - n; i < len(l.lines); i++ {
 		lines = append(lines, p.c.dim(l.rowsOf(i, p.c.w-4)[0]))
 	}
 	p.add(p.c.box("last lines", p.c.w, lines...)...)

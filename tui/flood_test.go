@@ -83,8 +83,8 @@ func TestFlood(t *testing.T) {
 	if got, want := r.log.total-before, lines+lines/every+1; got != want {
 		t.Errorf("%d lines are counted, not %d", got, want)
 	}
-	if len(r.log.lines) > maxLines || len(r.log.at(r.log.len()-1)) != maxLine {
-		t.Errorf("%d lines are kept, and %d bytes of a long one", len(r.log.lines), len(r.log.at(r.log.len()-1)))
+	if len(r.log.lines) > maxLines*5/4 || len(r.log.lines[len(r.log.lines)-1]) != maxLine {
+		t.Errorf("%d lines are kept, and %d bytes of a long one", len(r.log.lines), len(r.log.lines[len(r.log.lines)-1]))
 	}
 	t.Logf("%d batches, at most %d MiB of heap", batches, most>>20)
 	if most > limit {
@@ -113,7 +113,7 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(81) || l.follow {
 		t.Fatalf("a page up: %q", got)
 	}
-	for i := 100; i < maxLines+81; i++ {
+	for i := 100; i < maxLines*5/4-1; i++ {
 		l.add(line(i))
 		if i%997 == 0 && top() != line(81) {
 			t.Fatalf("at line %d the reader sees %q", i, top())
@@ -122,12 +122,12 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(81) {
 		t.Fatalf("the reader sees %q", got)
 	}
-	l.add(line(maxLines + 81))
-	if got := top(); got != line(82) {
+	l.add(line(maxLines*5/4 - 1))
+	if got := top(); got != line(maxLines/4) {
 		t.Fatalf("the oldest line is %q", got)
 	}
 	l.press("f")
-	if got := top(); got != line(maxLines+72) || !l.follow {
+	if got := top(); got != line(maxLines*5/4-10) || !l.follow {
 		t.Fatalf("following again: %q", got)
 	}
 	search := func(q string) {
@@ -138,7 +138,7 @@ func TestLogPane(t *testing.T) {
 		l.press("enter")
 	}
 	search("LINE 777")
-	at := func() string { return l.at(l.hit - l.gone()) }
+	at := func() string { return l.lines[l.hit-l.gone()] }
 	var found []string
 	for range 3 {
 		found = append(found, at())

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,13 +11,12 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// logPane shows the newest lines of the log, and scrolls back over the last
-// maxLines; the whole log is in its file. bubbles' viewport would copy and measure
+// logPane shows the newest lines of the log, and scrolls back over at least the
+// last maxLines; the whole log is in its file. bubbles' viewport would copy and measure
 // all lines for each batch; the pane adds one at a time, and measures what it shows.
 type logPane struct {
-	lines  []string // ring
-	start  int      // index of the oldest in lines
-	total  int      // lines ever added
+	lines  []string
+	total  int // lines ever added
 	follow bool
 	top    int // first shown line, counted from the oldest kept
 	wrap   bool
@@ -38,18 +38,8 @@ const (
 
 func newLogPane() logPane { return logPane{follow: true, hit: -1} }
 
-func (l *logPane) len() int { return len(l.lines) }
-
 // gone is how many older lines were dropped.
 func (l *logPane) gone() int { return l.total - len(l.lines) }
-
-// at is line i, counted from the oldest that is kept.
-func (l *logPane) at(i int) string {
-	if i += l.start; i >= len(l.lines) {
-		i -= len(l.lines)
-	}
-	return l.lines[i]
-}
 
 // short is the part of a line that is kept; it frees the rest.
 func short(line string) string {
@@ -63,21 +53,14 @@ func short(line string) string {
 	return strings.Clone(line[:n])
 }
 
-// add appends a line, and drops the oldest if there are too many. A reader who has
-// scrolled back sees the same lines until those are dropped.
+// add appends a line. A reader who has scrolled back sees the same lines until those
+// are dropped.
 func (l *logPane) add(line string) {
 	l.total++
-	line = short(line)
-	if len(l.lines) < maxLines {
-		l.lines = append(l.lines, line)
-		return
-	}
-	l.lines[l.start] = line
-	if l.start++; l.start == maxLines {
-		l.start = 0
-	}
-	if !l.follow && l.top > 0 {
-		l.top--
+	l.lines = append(l.lines, short(line))
+	if len(l.lines) == maxLines+maxLines/4 { // many at once, because the others move
+		l.lines = slices.Delete(l.lines, 0, maxLines/4)
+		l.top = max(0, l.top-maxLines/4)
 	}
 }
 
@@ -219,7 +202,7 @@ var storeHash = regexp.MustCompile(`/nix/store/[0-9a-z]{32}-`)
 
 // rowsOf is line i as it is drawn, in one row or more.
 func (l *logPane) rowsOf(i, w int) []string {
-	line := clean(l.at(i))
+	line := clean(l.lines[i])
 	if l.wrap {
 		return strings.Split(ansi.Hardwrap(line, w, true), "\n")
 	}
@@ -259,7 +242,7 @@ func (l *logPane) find(dir int) {
 		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
 	}
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if match.MatchString(l.at(i)) {
+		if match.MatchString(l.lines[i]) {
 			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
 			return
 		}
