@@ -27,11 +27,6 @@ func (f *failure) enter() tea.Cmd {
 	return nil
 }
 
-type choice struct {
-	label, about string
-	do           func() (tea.Cmd, state)
-}
-
 // choices are what can be done now.
 func (f *failure) choices() []choice {
 	var cs []choice
@@ -211,6 +206,5 @@ func (f *failure) viewChoices(p *page) {
 		return
 	}
 	// On the lowest screens not all choices fit at once.
-	cs := f.choices()
-	p.list(f.at, len(cs), max(1, p.left()), func(i int) (string, string) { return pad(cs[i].label, label), cs[i].about })
+	p.choices(f.choices(), f.at, label, max(1, p.left()))
 }

@@ -116,6 +116,17 @@ func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	}
 }
 
+// choice is one of the things that can be done now.
+type choice struct {
+	label, about string
+	do           func() (tea.Cmd, state)
+}
+
+// choices appends a list of them, their labels w columns wide.
+func (p *page) choices(all []choice, at, w, room int) {
+	p.list(at, len(all), room, func(i int) (label, about string) { return pad(all[i].label, w), all[i].about })
+}
+
 // option appends a row of a list, and on wide screens what it is about.
 func (p *page) option(here bool, label, about string) {
 	mark, style := "  ", p.c.text

@@ -32,24 +32,30 @@ func (p *passphrase) compared(got steps.Typing, err error) state {
 		return stay
 	}
 	p.trying = false
-	boot := clean(p.host().Keymap)
+	missing, moved := atBoot(got, err, p.host().Keymap)
 	switch {
-	case err == nil && got.Missing > 0:
-		p.note.refuse(missingKeys(got, boot) + "; choose another passphrase")
-	case err == nil && got.Moved > 0:
-		p.doubt = movedKeys(got, boot) + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
+	case missing != "":
+		p.note.refuse(missing + "; choose another passphrase")
+	case moved != "":
+		p.doubt = moved + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
 	default:
 		return p.take()
 	}
 	return stay
 }
 
-func missingKeys(t steps.Typing, boot string) string {
-	return fmt.Sprintf("%s on no key at the boot prompt, whose keymap is %s", characters(t.Missing), boot)
-}
-
-func movedKeys(t steps.Typing, boot string) string {
-	return fmt.Sprintf("%s on other keys at the boot prompt, whose keymap is %s", characters(t.Moved), boot)
+// atBoot says which characters of a passphrase no key gives at the boot prompt, or
+// another key.
+func atBoot(t steps.Typing, unknown error, boot string) (missing, moved string) {
+	where := "at the boot prompt, whose keymap is " + clean(boot)
+	switch {
+	case unknown != nil: // the engine warns of it
+	case t.Missing > 0:
+		missing = characters(t.Missing) + " on no key " + where
+	case t.Moved > 0:
+		moved = characters(t.Moved) + " on other keys " + where
+	}
+	return missing, moved
 }
 
 func characters(n int) string {

@@ -94,17 +94,20 @@ func (p *Plain) yes(question, otherwise string) (bool, error) {
 	return text == "y" || otherwise == "y" && text != "n", err
 }
 
-// pick asks for a number from 1 to n.
-func (p *Plain) pick(question string, n int) (int, error) {
+// pick lists what there is, and asks for its number.
+func (p *Plain) pick(question string, all ...string) (int, error) {
+	for i, what := range all {
+		p.say("%d. %s", i+1, what)
+	}
 	for {
 		text, err := p.line(question, "")
 		if err != nil {
 			return 0, err
 		}
-		if i, err := strconv.Atoi(text); err == nil && i >= 1 && i <= n {
+		if i, err := strconv.Atoi(text); err == nil && i >= 1 && i <= len(all) {
 			return i - 1, nil
 		}
-		p.say("Type a number from 1 to %d.", n)
+		p.say("Type a number from 1 to %d.", len(all))
 	}
 }
 

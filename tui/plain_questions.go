@@ -3,6 +3,7 @@ package tui
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 
 	"auto-installer/internal/engine"
@@ -19,12 +20,12 @@ func (p *Plain) askHost(context.Context) error {
 		return engine.Usage("name one with --host", "this medium defines no host")
 	case 1:
 	default:
-		p.say("Hosts:")
-		for i, h := range p.hosts {
-			p.say("%d. %s", i+1, h.TargetHost)
+		var names []string
+		for _, h := range p.hosts {
+			names = append(names, h.TargetHost)
 		}
 		var err error
-		if at, err = p.pick("Which host", len(p.hosts)); err != nil {
+		if at, err = p.pick("Which host", names...); err != nil {
 			return err
 		}
 	}
@@ -72,29 +73,29 @@ func (p *Plain) askBundle(context.Context) error {
 	return nil
 }
 
-func (p *Plain) askDisk(ctx context.Context) error {
-	all, err := p.backend.Disks(ctx)
-	if err != nil {
+func (p *Plain) askDisk(ctx context.Context) (err error) {
+	if p.disks, err = p.backend.Disks(ctx); err != nil {
 		return err
 	}
 	var free []steps.Verdict
-	for _, v := range all {
+	var offers []string
+	for _, v := range p.disks {
 		about := strings.Join([]string{v.Device.Path, steps.CleanText(v.Device.Model), steps.Size(v.Device.Size), summary(v)}, ", ")
 		if v.Refused != "" {
 			p.say("Not offered: %s.", about)
 			continue
 		}
 		free = append(free, v)
-		p.say("%d. %s. Serial %s. %s", len(free), about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", "))
+		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", ")))
 	}
 	if len(free) == 0 {
 		return engine.Usage("plug one in", "this machine has no disk to install to")
 	}
-	i, err := p.pick("Which disk", len(free))
+	i, err := p.pick("Which disk", offers...)
 	if err != nil {
 		return err
 	}
-	p.disks, p.answers.Disk = all, steps.DiskOf(free[i])
+	p.answers.Disk = steps.DiskOf(free[i])
 	return nil
 }
 
@@ -109,31 +110,29 @@ func (p *Plain) askUnfinished(context.Context) error {
 		p.resume(false)
 		return nil
 	}
-	for {
-		text, err := p.line("Resume it, r, or start over, s", "r")
-		if err != nil {
-			return err
-		}
-		if text == "r" || text == "s" {
-			p.resume(text == "r")
-			return nil
-		}
+	var offers []string
+	for _, o := range p.offers() {
+		offers = append(offers, o.label+": "+o.about)
 	}
-}
-
-func (p *Plain) showPlan(context.Context) error {
-	plan, err := p.backend.Plan(p.answers)
+	at, err := p.pick("Which", offers...)
 	if err != nil {
 		return err
 	}
-	p.plan = plan
-	for _, w := range plan.Warnings {
+	_, _ = p.offers()[at].do()
+	return nil
+}
+
+func (p *Plain) showPlan(context.Context) (err error) {
+	if p.plan, err = p.backend.Plan(p.answers); err != nil {
+		return err
+	}
+	for _, w := range p.plan.Warnings {
 		p.say("Warning: %s.", w)
 	}
-	for _, n := range plan.Notes {
+	for _, n := range p.plan.Notes {
 		p.say("Note: %s.", n)
 	}
-	for _, part := range plan.Partitions {
+	for _, part := range p.plan.Partitions {
 		p.say("Partition %d: %s, %s.", part.Number, part.Name, steps.Size(part.Size))
 	}
 	p.say("The same without questions: %s", p.backend.CommandLine(p.answers))
@@ -214,24 +213,22 @@ func (p *Plain) compareKeymaps(ctx context.Context, passphrase []byte) (take boo
 	if p.keymap == boot {
 		return true, nil
 	}
-	got, unknown := p.backend.Typing(ctx, passphrase, p.keymap, boot)
-	if unknown != nil {
-		got = steps.Typing{} // the engine warns of it
-	}
+	got, err := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	missing, moved := atBoot(got, err, boot)
 	switch {
-	case got.Missing > 0:
-		p.say("Choose another passphrase: %s.", missingKeys(got, steps.CleanText(boot)))
-		return false, nil
-	case got.Moved > 0:
-		p.say("Warning: %s.", movedKeys(got, steps.CleanText(boot)))
+	case missing != "":
+		p.say("Choose another passphrase: %s.", missing)
+	case moved == "":
+		return true, nil
+	default:
+		p.say("Warning: %s.", moved)
 		again, err := p.yes("Load that keymap and type the passphrase again", "y")
 		if err != nil || !again {
 			return err == nil, err
 		}
 		p.setKeymap(ctx, boot)
-		return false, nil
 	}
-	return true, nil
+	return false, nil
 }
 
 func (p *Plain) askRecovery(context.Context) error {

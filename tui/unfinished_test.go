@@ -149,7 +149,7 @@ func TestLateAnswers(t *testing.T) {
 func TestPlainContinues(t *testing.T) {
 	f := newFake(t)
 	interrupted(f)
-	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "", "yes"}, []string{"correct donkey", "correct horse battery"})
+	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "1", "yes"}, []string{"correct donkey", "correct horse battery"})
 	for _, want := range []string{"5 of 12 steps are done", "does not open", "will be resumed", "--resume"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in\n%s", want, said)
@@ -163,7 +163,7 @@ func TestPlainContinues(t *testing.T) {
 	}
 	f = newFake(t)
 	interrupted(f)
-	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "s", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
+	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "2", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
 	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "will be written") {
 		t.Errorf("%+v\n%s", f.started, said)
 	}
