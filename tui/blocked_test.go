@@ -85,8 +85,9 @@ func TestNeverBlocks(t *testing.T) {
 				_, _ = p.Update(tickMsg{})
 				_ = p.View()
 			}
-			for i := range states {
-				p.turn(i)
+			for i := stateWelcome; i < states; i++ {
+				p.goTo(i)
+				_ = p.settle()
 				_ = p.View()
 				_, _ = p.Update(keyMsg("enter"))
 				_, _ = p.Update(tea.PasteMsg{Content: "x"})

@@ -28,10 +28,9 @@ func (b *bundle) skip() bool { return b.chosen && b.answers.Bundle == nil }
 // opened reports whether the host's age identity is known.
 func (b *bundle) opened() bool { return b.answers.AgeIdentity != nil }
 
-func (b *bundle) enter() tea.Cmd {
+func (b *bundle) enter() {
 	b.show = false
 	b.pass.wipe()
-	return nil
 }
 
 func (b *bundle) keys() []binding {
@@ -42,29 +41,26 @@ func (b *bundle) keys() []binding {
 		return []binding{keyBack}
 	}
 	return []binding{
-		bind("Enter", "open", "enter").explained("open the sealed keys").runs(b.open), shows(&b.show), keyErase,
+		bind("Enter", "open", "enter").explained("open the sealed keys").does(b.open), shows(&b.show), keyErase,
 		bind("F3", "without", "f3", "ctrl+n").explained("go on without; the install later waits for the age identity; also Ctrl+N").
-			does(func() (tea.Cmd, state) {
-				b.pass.wipe()
-				return nil, next
-			}),
+			does(b.pass.wipe).goes(next),
 		keyBack,
 	}
 }
 
 // open passes a copy of the passphrase on; both are wiped.
-func (b *bundle) open() tea.Cmd {
+func (b *bundle) open() {
 	if b.pass.empty() {
 		b.note.refuse("the passphrase is empty")
-		return nil
+		return
 	}
-	backend, host, sealed, pass := b.backend, b.host().TargetHost, b.answers.Bundle, slices.Clone(b.pass.bytes())
+	host, sealed, pass := b.host().TargetHost, b.answers.Bundle, slices.Clone(b.pass.bytes())
 	b.pass.wipe()
 	b.opening, b.note = true, note{}
-	return askTwo(b, func() (steps.Keys, error) {
+	askTwo(b, func() (steps.Keys, error) {
 		defer clear(pass)
-		return backend.OpenBundle(host, sealed, pass)
-	}, func(keys steps.Keys, err error) (tea.Cmd, state) {
+		return b.backend.OpenBundle(host, sealed, pass)
+	}, func(keys steps.Keys, err error) {
 		b.opening = false
 		switch {
 		case host != b.host().TargetHost || b.opened():
@@ -73,9 +69,8 @@ func (b *bundle) open() tea.Cmd {
 			b.note.set(err, "")
 		default:
 			b.answers.TakeKeys(keys)
-			return nil, next
+			b.goTo(next)
 		}
-		return nil, stay
 	})
 }
 

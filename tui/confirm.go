@@ -19,16 +19,15 @@ const word = "yes"
 
 func (f *confirm) input() *field { return &f.typed }
 
-func (f *confirm) edited() tea.Cmd {
+func (f *confirm) edited() {
 	if f.typed.pasted {
 		f.note.refuse("a pasted word does not count: type it")
 	}
-	return nil
 }
 
-func (f *confirm) enter() tea.Cmd {
+func (f *confirm) enter() {
 	f.typed.wipe()
-	return f.listDisks()
+	f.listDisks()
 }
 
 func (f *confirm) keys() []binding {
@@ -38,14 +37,14 @@ func (f *confirm) keys() []binding {
 	}
 }
 
-func (f *confirm) submit() (tea.Cmd, state) {
+func (f *confirm) submit() {
 	typed := f.typed.text()
 	f.typed.wipe()
 	if typed == word {
-		return nil, stateInstall
+		f.goTo(stateInstall)
+		return
 	}
 	f.note.refuse("type the word yes, or press Esc")
-	return nil, stay
 }
 
 // effect says what the install does to the disk: as a title, and as the title of

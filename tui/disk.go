@@ -17,9 +17,9 @@ type diskScreen struct {
 	looking bool // for an unfinished install on the chosen disk
 }
 
-func (d *diskScreen) enter() tea.Cmd {
+func (d *diskScreen) enter() {
 	d.looking = false
-	return d.listDisks()
+	d.listDisks()
 }
 
 func (d *diskScreen) at() int {
@@ -34,46 +34,39 @@ func (d *diskScreen) at() int {
 func (d *diskScreen) keys() []binding {
 	at := d.at()
 	return append(
-		moves(&at, len(d.disks), func() tea.Cmd {
-			d.looking, d.diskAt = false, d.disks[at].Device.Path
-			return nil
-		}),
-		keyNext.explained("choose this disk; nothing is written yet").runs(d.choose),
-		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").sets(func() { d.details = !d.details }),
-		keyBack.does(func() (tea.Cmd, state) {
-			d.notice, d.looking = "", false
-			return nil, back
-		}))
+		moves(&at, len(d.disks), func() { d.looking, d.diskAt = false, d.disks[at].Device.Path }),
+		keyNext.explained("choose this disk; nothing is written yet").does(d.choose),
+		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").does(func() { d.details = !d.details }),
+		keyBack.does(func() { d.notice, d.looking = "", false }).goes(back))
 }
 
 // choose takes the disk under the cursor, and goes on when it knows whether an
 // unfinished install is on it.
-func (d *diskScreen) choose() tea.Cmd {
+func (d *diskScreen) choose() {
 	v, ok := d.verdict(d.diskAt)
 	if !ok {
-		return nil
+		return
 	}
 	if v.Refused != "" {
 		why, _, _ := strings.Cut(clean(v.Refused), ";") // the box has all of it
 		d.notice = v.Device.Path + " cannot be used: " + why
-		return nil
+		return
 	}
 	d.notice, d.interrupted = "", nil
 	d.answers.Disk = steps.DiskOf(v)
 	d.resume(false)
 	d.looking = true
-	b, a := d.backend, d.answers
-	return ask(d, func() *steps.Unfinished { return b.Unfinished(a) },
-		func(interrupted *steps.Unfinished) (tea.Cmd, state) { return nil, d.looked(a.Disk.Path, interrupted) })
+	a := d.answers
+	ask(d, func() *steps.Unfinished { return d.backend.Unfinished(a) },
+		func(interrupted *steps.Unfinished) { d.looked(a.Disk.Path, interrupted) })
 }
 
 // looked goes on, unless another disk was chosen in the meantime.
-func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) state {
-	if !d.looking || disk != d.answers.Disk.Path {
-		return stay
+func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) {
+	if d.looking && disk == d.answers.Disk.Path {
+		d.interrupted, d.looking = interrupted, false
+		d.goTo(next)
 	}
-	d.interrupted, d.looking = interrupted, false
-	return next
 }
 
 func (d *diskScreen) view(p *page) *tea.Cursor {

@@ -25,10 +25,9 @@ type done struct {
 // countdown is long enough to read the screen and remove the stick.
 const countdown = 30 * time.Second
 
-func (d *done) enter() tea.Cmd {
+func (d *done) enter() {
 	// Another console's install may be held there.
 	d.until, d.held, d.off, d.err = d.now().Add(countdown), d.elsewhere, false, nil
-	return nil
 }
 
 // reboots reports whether the host is to be restarted. Screens that joined later
@@ -42,32 +41,30 @@ func (d *done) reboots() bool {
 	return false
 }
 
-func (d *done) tick() tea.Cmd {
-	if d.held || d.off || d.now().Before(d.until) {
-		return nil
+func (d *done) tick() {
+	if !d.held && !d.now().Before(d.until) {
+		d.power()
 	}
-	return d.power()
 }
 
 func (d *done) keys() []binding {
-	power := bind("Enter", powerVerb(d.reboots())+" now", "enter").runs(d.power)
+	power := bind("Enter", powerVerb(d.reboots())+" now", "enter").does(d.power)
 	if d.held {
 		return []binding{power}
 	}
 	return []binding{bind("any key", "hold").explained("stop the countdown"), power}
 }
 
-func (d *done) power() tea.Cmd {
+func (d *done) power() {
 	if d.off {
-		return nil
+		return
 	}
 	d.off = true
-	b, reboot := d.backend, d.reboots()
-	return ask(d, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {
+	reboot := d.reboots()
+	ask(d, func() error { return d.backend.Power(context.Background(), reboot) }, func(err error) {
 		if d.err = err; err != nil {
 			d.off, d.held = false, true
 		}
-		return nil, stay
 	})
 }
 

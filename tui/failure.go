@@ -21,10 +21,9 @@ type failure struct {
 
 func (f *failure) input() *field { return f.run.log.input() }
 
-func (f *failure) enter() tea.Cmd {
+func (f *failure) enter() {
 	f.at, f.asking, f.log, f.leaving = 0, false, false, false
 	f.run.log.search(false)
-	return nil
 }
 
 // choices are what can be done now.
@@ -33,16 +32,16 @@ func (f *failure) choices() []choice {
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() (tea.Cmd, state) { return f.retry(true) }})
+			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, choice{"Try again", "with the same answers", func() (tea.Cmd, state) { return f.retry(false) }})
+			cs = append(cs, choice{"Try again", "with the same answers", func() { f.retry(false) }})
 		}
 	}
 	return append(cs,
 		choice{"Start over", "from the first question", f.startOver},
-		choice{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
+		choice{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() { f.log = true }},
 		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
-		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, state) { return f.shell(f, func(err error) { f.note.set(err, "") }), stay }},
+		choice{"Rescue shell", f.shellBack(), func() { f.shell(f, func(err error) { f.note.set(err, "") }) }},
 		choice{"Power off", "", f.off},
 	)
 }
@@ -53,68 +52,57 @@ func (f *failure) keys() []binding {
 	case log.searching:
 		return log.keys()
 	case f.log:
-		return append(log.keys(), keyBack.explained("back to the choices").sets(func() { f.log = false }))
+		return append(log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
 	case f.asking:
 		return append(moves(&f.at, len(f.places), nil),
-			bind("Enter", "save", "enter").explained("save the log there").runs(func() tea.Cmd { return f.save(f.places[f.at]) }),
-			keyBack.explained("save no log").sets(func() { f.asking, f.at = false, 0 }))
+			bind("Enter", "save", "enter").explained("save the log there").does(func() { f.save(f.places[f.at]) }),
+			keyBack.explained("save no log").does(func() { f.asking, f.at = false, 0 }))
 	}
 	cs := f.choices()
 	return append(moves(&f.at, len(cs), nil), bind("Enter", "do it", "enter").explained("do what is chosen").does(cs[f.at].do))
 }
 
-func (f *failure) retry(again bool) (tea.Cmd, state) {
+func (f *failure) retry(again bool) {
 	f.reattached, f.elsewhere, f.again = false, false, again
-	return nil, stateInstall
+	f.goTo(stateInstall)
 }
 
 // startOver cleans up after the failed install first: the disks are then listed
 // as they are.
-func (f *failure) startOver() (tea.Cmd, state) {
+func (f *failure) startOver() {
 	if f.leaving {
-		return nil, stay
+		return
 	}
 	f.leaving = true
 	f.note.set(nil, "Unmounting and closing what the install left open")
-	return ask(f, f.backend.PutAway, func(err error) (tea.Cmd, state) {
+	ask(f, f.backend.PutAway, func(err error) {
 		f.leaving = false
-		f.note.set(err, "")
-		if err != nil {
-			return nil, stay
+		if f.note.set(err, ""); err == nil {
+			f.reattached, f.elsewhere, f.failure = false, false, nil
+			f.goTo(stateWelcome)
 		}
-		f.reattached, f.elsewhere, f.failure = false, false, nil
-		return nil, stateWelcome
-	}), stay
-}
-
-func (f *failure) findPlaces() (tea.Cmd, state) {
-	b := f.backend
-	return askTwo(f, func() ([]steps.Place, error) { return b.Places(context.Background()) },
-		func(places []steps.Place, err error) (tea.Cmd, state) {
-			f.places, f.at = places, 0
-			if f.asking = err == nil && len(places) > 0; !f.asking {
-				f.note.set(err, "No writable file system was found: plug in a stick and try again.")
-			}
-			return nil, stay
-		}), stay
-}
-
-func (f *failure) save(p steps.Place) tea.Cmd {
-	b := f.backend
-	f.note.set(nil, "Saving the log")
-	return askTwo(f, func() (string, error) { return b.SaveLog(context.Background(), p) }, func(where string, err error) (tea.Cmd, state) {
-		f.asking, f.at = false, 0
-		f.note.set(err, "The log is saved as "+where)
-		return nil, stay
 	})
 }
 
-func (f *failure) off() (tea.Cmd, state) {
-	b := f.backend
-	return ask(f, func() error { return b.Power(context.Background(), false) }, func(err error) (tea.Cmd, state) {
-		f.note.set(err, "Powering off")
-		return nil, stay
-	}), stay
+func (f *failure) findPlaces() {
+	askTwo(f, func() ([]steps.Place, error) { return f.backend.Places(context.Background()) }, func(places []steps.Place, err error) {
+		f.places, f.at = places, 0
+		if f.asking = err == nil && len(places) > 0; !f.asking {
+			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
+		}
+	})
+}
+
+func (f *failure) save(p steps.Place) {
+	f.note.set(nil, "Saving the log")
+	askTwo(f, func() (string, error) { return f.backend.SaveLog(context.Background(), p) }, func(where string, err error) {
+		f.asking, f.at = false, 0
+		f.note.set(err, "The log is saved as "+where)
+	})
+}
+
+func (f *failure) off() {
+	ask(f, func() error { return f.backend.Power(context.Background(), false) }, func(err error) { f.note.set(err, "Powering off") })
 }
 
 func (f *failure) view(p *page) *tea.Cursor {

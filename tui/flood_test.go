@@ -46,9 +46,11 @@ func TestFlood(t *testing.T) {
 	const lines, every, limit = 600_000, 1000, 13 << 20
 	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	before := p.run2().log.total
-	next, last, most, batches := follow(flooding{lines: lines, every: every}), -1, uint64(0), 0
+	p.backend = flooding{lines: lines, every: every}
+	p.follow()
+	last, most, batches := -1, uint64(0), 0
 	for done := false; !done; batches++ {
-		msg := next().(eventsMsg)
+		msg := p.settle()().(eventsMsg)
 		for _, e := range msg.events {
 			var i int
 			if _, err := fmt.Sscanf(e.Line, "%d", &i); err == nil && e.Kind == engine.KindLog {
@@ -65,7 +67,7 @@ func TestFlood(t *testing.T) {
 			most = max(most, m.HeapAlloc)
 		}
 		done, msg.done = msg.done, false
-		next = p.events(msg)
+		p.model.events(msg)
 		p.View()
 	}
 	r := p.run2()
@@ -94,7 +96,13 @@ func TestFlood(t *testing.T) {
 
 func (p *pilot) run2() *run { return &p.session.run }
 
-func (l *logPane) press(key string) { press(l.keys(), keyMsg(key)) }
+func (l *logPane) press(key string) {
+	for _, b := range l.keys() {
+		if b.is(keyMsg(key)) {
+			b.do(keyMsg(key))
+		}
+	}
+}
 
 // TestLogPane: a reader who has scrolled back sees the same lines while others
 // come, until the pane drops them.

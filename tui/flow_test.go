@@ -73,12 +73,12 @@ func TestRescanWhileAsking(t *testing.T) {
 	// In another order, the cursor stays on it.
 	turned := slices.Clone(n.aps)
 	slices.Reverse(turned)
-	_, _ = n.heard(turned, nil)
+	n.heard(turned, nil)
 	if got := n.aps[n.at].Name(); got != want {
 		t.Errorf("the cursor is on %s, and was on %s", got, want)
 	}
 	p.press("enter")
-	_, _ = n.heard(nil, errors.New("the adapter is gone"))
+	n.heard(nil, errors.New("the adapter is gone"))
 	p.enterText("correct horse")
 	p.press("enter")
 	if f.joined != want+" correct horse" {

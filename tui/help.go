@@ -88,11 +88,7 @@ func newScroll() scroll {
 
 func (s *scroll) keys() []binding {
 	lines, ends := keyScroll, keyEnds
-	lines.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
-		s.key(msg)
-		return nil, stay
-	}
-	ends.do = lines.do
+	lines.do, ends.do = s.key, s.key
 	return []binding{lines, ends}
 }
 

@@ -23,17 +23,18 @@ func (i *install) input() *field { return i.run.log.input() }
 // awaits reports whether the engine waits for the operator.
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
 
-func (i *install) enter() tea.Cmd {
+func (i *install) enter() {
 	i.without = false
 	i.run = run{log: newLogPane(), began: time.Now(), now: time.Now()}
 	if i.reattached {
-		return follow(i.backend)
+		i.follow()
+		return
 	}
-	b, a, again := i.backend, i.copyAnswers(), i.again
+	a, again := i.copyAnswers(), i.again
 	i.again = false
-	return ask(i, func() error {
+	ask(i, func() error {
 		defer a.Wipe()
-		return b.Start(a, again)
+		return i.backend.Start(a, again)
 	}, i.started)
 }
 
@@ -47,7 +48,7 @@ func (i *install) copyAnswers() steps.Answers {
 	return a
 }
 
-func (i *install) started(err error) (tea.Cmd, state) {
+func (i *install) started(err error) {
 	if engine.IsBusy(err) { // another console was faster
 		i.join()
 		err = nil
@@ -55,46 +56,45 @@ func (i *install) started(err error) (tea.Cmd, state) {
 	if err != nil {
 		i.failure = engine.NewError("", err)
 		i.run.ended = true
-		return nil, stateFailure
+		i.goTo(stateFailure)
+		return
 	}
-	return follow(i.backend), stay
+	i.follow()
 }
 
 func (i *install) keys() []binding {
 	full := bind("Enter", "full log", "enter", "z").explained("show the log on the whole screen, and back; also z").
-		sets(func() { i.full = !i.full })
+		does(func() { i.full = !i.full })
 	switch {
 	case i.run.log.searching:
 		return i.run.log.keys()
 	case i.awaits() && i.without:
 		return []binding{
-			bind("y", "go without it", "y").explained("go on without it; a warning is shown at the end").runs(i.goWithout),
-			keyBack.explained("go on waiting").sets(func() { i.without = false }),
+			bind("y", "go without it", "y").explained("go on without it; a warning is shown at the end").does(i.goWithout),
+			keyBack.explained("go on waiting").does(func() { i.without = false }),
 		}
 	case i.awaits():
-		return []binding{bind("n", "go without", "n").explained("go on without it; asks first").sets(func() { i.without = true }), full}
+		return []binding{bind("n", "go without", "n").explained("go on without it; asks first").does(func() { i.without = true }), full}
 	}
 	return append([]binding{full}, i.run.log.keys()...)
 }
 
-func (i *install) goWithout() tea.Cmd {
+func (i *install) goWithout() {
 	i.without = false
-	return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
+	ask(i, i.backend.GoWithout, func(err error) {
 		if err != nil {
 			i.note.refuse("The installer could not be reached: " + err.Error())
 		}
-		return nil, stay
 	})
 }
 
 // stop asks the engine to stop.
-func (i *install) stop() tea.Cmd {
-	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, state) {
+func (i *install) stop() {
+	ask(i, i.backend.Stop, func(err error) {
 		i.note.set(nil, "Stopping: unmounting and closing what the install opened")
 		if err != nil {
 			i.note.refuse("The install cannot be stopped: " + err.Error())
 		}
-		return nil, stay
 	})
 }
 

@@ -35,48 +35,45 @@ func (k *keyboard) input() *field {
 	return &k.filter
 }
 
-func (k *keyboard) enter() tea.Cmd {
+func (k *keyboard) enter() {
 	k.trying, k.going, k.failed = false, false, false
 	k.tried.wipe()
-	cmds := []tea.Cmd{ask(k, k.backend.Keymaps, func(all []string) (tea.Cmd, state) {
+	ask(k, k.backend.Keymaps, func(all []string) {
 		k.all, k.listed = all, true
 		k.place()
-		return nil, stay
-	})}
+	})
 	if own := k.host().Keymap; own != "" && own != k.keymap && !k.chose {
-		cmds = append(cmds, k.load(own))
+		k.load(own)
 	}
-	return tea.Batch(cmds...)
 }
 
 // load loads a keymap. Only one loads at a time; the last wanted one stays.
-func (k *keyboard) load(name string) tea.Cmd {
+func (k *keyboard) load(name string) {
 	k.wanted = name
 	if k.loading {
-		return nil
+		return
 	}
 	k.loading = true
-	b := k.backend
-	return ask(k, func() error { return b.SetKeymap(context.Background(), name) },
-		func(err error) (tea.Cmd, state) { return k.loaded(name, err) })
+	ask(k, func() error { return k.backend.SetKeymap(context.Background(), name) }, func(err error) { k.loaded(name, err) })
 }
 
-func (k *keyboard) loaded(name string, err error) (tea.Cmd, state) {
+func (k *keyboard) loaded(name string, err error) {
 	k.loading = false
 	if k.err = err; err == nil {
 		k.keymap = name
 	}
-	if k.wanted != name {
-		return k.load(k.wanted), stay
-	}
-	if k.going && err == nil {
-		return nil, next
+	switch {
+	case k.wanted != name:
+		k.load(k.wanted)
+		return
+	case k.going && err == nil:
+		k.goTo(next)
+		return
 	}
 	k.going, k.failed = false, err != nil
 	if !k.chose {
 		k.place()
 	}
-	return nil, stay
 }
 
 // matches are the keymaps whose names contain the filter.
@@ -104,26 +101,25 @@ func (k *keyboard) keys() []binding {
 	on := keyNext.explained("go on with this keymap")
 	try := bind("Tab", "try it", "tab", "shift+tab").explained("go to the line for trying the keys, and back to the list")
 	if k.trying {
-		list := bind("Tab", "list", try.Keys()...).explained("go back to the list").sets(func() { k.trying = false })
+		list := bind("Tab", "list", try.Keys()...).explained("go back to the list").does(func() { k.trying = false })
 		return []binding{on, list, keyErase, keyBack}
 	}
 	list := k.matches()
 	choose := bind("↑↓", "choose", "up", "down", "home", "end").explained("load the keymap at once; also Home, End")
-	choose.do = moving(&k.at, len(list), func() tea.Cmd {
+	choose.do = moving(&k.at, len(list), func() {
 		k.chose, k.failed = true, false
-		return k.load(list[k.at])
+		k.load(list[k.at])
 	})
 	return []binding{
-		on.does(func() (tea.Cmd, state) {
-			cmd := k.take()
-			if k.going = cmd != nil || k.loading; k.going {
-				return cmd, stay
+		on.does(func() {
+			k.take()
+			if k.going = k.loading; !k.going {
+				k.goTo(next)
 			}
-			return nil, next
 		}),
-		try.runs(func() tea.Cmd {
+		try.does(func() {
 			k.trying = true
-			return k.take()
+			k.take()
 		}),
 		choose, bind("letters", "find").explained("type a part of a keymap's name"), keyErase, keyBack,
 	}
@@ -131,33 +127,32 @@ func (k *keyboard) keys() []binding {
 
 // edited puts the cursor on the match that is meant: the one of that name, else
 // the first that begins so, else the first. A single match is loaded.
-func (k *keyboard) edited() tea.Cmd {
+func (k *keyboard) edited() {
 	if k.trying {
-		return nil
+		return
 	}
 	list, name := k.matches(), strings.ToLower(k.filter.text())
 	k.failed = false
 	if name == "" {
 		k.place()
-		return nil
+		return
 	}
 	if k.at = slices.Index(list, name); k.at < 0 {
 		k.at = max(0, slices.IndexFunc(list, func(s string) bool { return strings.HasPrefix(s, name) }))
 	}
 	if len(list) == 1 {
-		return k.take()
+		k.take()
 	}
-	return nil
 }
 
 // take loads the keymap under the cursor, unless it is loaded or cannot be.
-func (k *keyboard) take() tea.Cmd {
+func (k *keyboard) take() {
 	list := k.matches()
 	if k.failed || k.at < 0 || k.at >= len(list) || list[k.at] == k.keymap && !k.loading {
-		return nil
+		return
 	}
 	k.chose = true
-	return k.load(list[k.at])
+	k.load(list[k.at])
 }
 
 func (k *keyboard) view(p *page) *tea.Cursor {

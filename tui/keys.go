@@ -14,11 +14,9 @@ type binding struct {
 	key.Binding        // the keys, and one or two words for the help line
 	long        string // a sentence for the help screen; empty: the words of the help line
 	hide        bool   // on the help screen only
-	do          action // nil: the kernel or the field with the keys does it
+	do          func(tea.KeyPressMsg)
+	to          state // where to go, before do decides otherwise
 }
-
-// action is what a key does. It returns a command, and where to go.
-type action func(tea.KeyPressMsg) (tea.Cmd, state)
 
 // bind makes a binding. Without keys it only explains something; it then gets
 // its own name as a key, as bubbles' help leaves out what has none.
@@ -33,37 +31,30 @@ func (b binding) explained(long string) binding { b.long = long; return b }
 
 func (b binding) hidden() binding { b.hide = true; return b }
 
-func (b binding) does(do func() (tea.Cmd, state)) binding {
-	b.do = func(tea.KeyPressMsg) (tea.Cmd, state) { return do() }
+func (b binding) goes(to state) binding { b.to = to; return b }
+
+// does makes the binding do that, on the same screen.
+func (b binding) does(do func()) binding {
+	b.do, b.to = func(tea.KeyPressMsg) { do() }, stay
 	return b
-}
-
-func (b binding) goes(to state) binding {
-	return b.does(func() (tea.Cmd, state) { return nil, to })
-}
-
-// runs makes the binding run a command on the same screen.
-func (b binding) runs(do func() tea.Cmd) binding {
-	return b.does(func() (tea.Cmd, state) { return do(), stay })
-}
-
-// sets makes the binding change the screen.
-func (b binding) sets(do func()) binding {
-	return b.does(func() (tea.Cmd, state) { do(); return nil, stay })
 }
 
 // is reports whether a key press is the binding's.
 func (b binding) is(msg tea.KeyPressMsg) bool { return key.Matches(msg, b.Binding) }
 
-// press does what a key is bound to, and reports whether it is bound.
-func press(keys []binding, msg tea.KeyPressMsg) (cmd tea.Cmd, to state, bound bool) {
-	for _, b := range keys {
-		if b.do != nil && b.is(msg) {
-			cmd, to = b.do(msg)
-			return cmd, to, true
+// press does what a key is bound to, and reports whether it is bound. The kernel or
+// the field with the keys handles bindings that do nothing.
+func (m *model) press(msg tea.KeyPressMsg) bool {
+	for _, b := range m.keys() {
+		if b.is(msg) && (b.do != nil || b.to != stay) {
+			m.to = b.to
+			if b.do != nil {
+				b.do(msg)
+			}
+			return true
 		}
 	}
-	return nil, stay, false
+	return false
 }
 
 var (
@@ -79,23 +70,21 @@ var (
 	keyEnds   = bind("Home End", "ends", slices.Concat(keyFirst.Keys(), keyLast.Keys())...).
 			explained("go to the first or the last; also g and G").hidden()
 
-	keyErase  = bind("Ctrl+U", "erase", "ctrl+u").explained("erase the field").hidden() // every field does that
-	keyHelp   = bind("?", "help", "?", "f1").explained("show all keys of this screen; also F1")
-	keyRedraw = bind("Ctrl+L", "redraw", "ctrl+l").explained("redraw the screen, if something wrote over it").hidden().
-			runs(func() tea.Cmd { return tea.ClearScreen })
+	keyErase = bind("Ctrl+U", "erase", "ctrl+u").explained("erase the field").hidden() // every field does that
+	keyHelp  = bind("?", "help", "?", "f1").explained("show all keys of this screen; also F1")
 )
 
 // moves lists the keys that move the cursor of a list of n. Then, which may be nil,
 // is what follows.
-func moves(at *int, n int, then func() tea.Cmd) []binding {
+func moves(at *int, n int, then func()) []binding {
 	move, ends := keyMove, keyEnds
 	move.do = moving(at, n, then)
 	ends.do = move.do
 	return []binding{move, ends}
 }
 
-func moving(at *int, n int, then func() tea.Cmd) action {
-	return func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func moving(at *int, n int, then func()) func(tea.KeyPressMsg) {
+	return func(msg tea.KeyPressMsg) {
 		was := *at
 		switch {
 		case n == 0:
@@ -108,16 +97,15 @@ func moving(at *int, n int, then func() tea.Cmd) action {
 		case keyLast.is(msg):
 			*at = n - 1
 		}
-		if *at == was || then == nil {
-			return nil, stay
+		if *at != was && then != nil {
+			then()
 		}
-		return then(), stay
 	}
 }
 
 // shows is the key that shows what is typed in a field of dots.
 func shows(show *bool) binding {
-	return bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T").sets(func() { *show = !*show })
+	return bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T").does(func() { *show = !*show })
 }
 
 // keys are what the keys do now.
@@ -126,7 +114,7 @@ func (m *model) keys() []binding {
 	case m.quit.open:
 		return m.quitKeys()
 	case m.help.open:
-		return []binding{bind("any key", "close"), keyRedraw, m.keyQuit()}
+		return []binding{bind("any key", "close"), m.keyRedraw(), m.keyQuit()}
 	}
 	return m.screenKeys()
 }
@@ -137,7 +125,7 @@ func (m *model) screenKeys() []binding {
 	if m.typing() { // where ? is a character
 		help = bind("F1", help.Help().Desc, "f1").explained("show all keys of this screen")
 	}
-	ks := append(m.shown().keys(), help.sets(m.openHelp), keyRedraw, m.keyQuit())
+	ks := append(m.shown().keys(), help.does(m.openHelp), m.keyRedraw(), m.keyQuit())
 	if m.opts.Kiosk && m.opts.Console { // the kernel handles these
 		ks = append(ks, bind("Alt+F2", "rescue shell").explained("go to the rescue shell; Alt+F1 comes back").hidden(),
 			bind("Alt+F3", "log").explained("go to the whole log of the install").hidden())
@@ -145,10 +133,15 @@ func (m *model) screenKeys() []binding {
 	return ks
 }
 
+func (m *model) keyRedraw() binding {
+	return bind("Ctrl+L", "redraw", "ctrl+l").explained("redraw the screen, if something wrote over it").hidden().
+		does(func() { m.start(tea.ClearScreen) })
+}
+
 func (m *model) keyQuit() binding {
 	k := bind("Ctrl+C", "quit", "ctrl+c").explained("quit; asks first")
 	if m.opts.Kiosk {
 		k = bind("Ctrl+C", "leave", "ctrl+c").explained("power off, restart, or open a rescue shell; asks first")
 	}
-	return k.hidden().sets(func() { m.help, m.quit = help{}, quit{open: true} })
+	return k.hidden().does(func() { m.help, m.quit = help{}, quit{open: true} })
 }

@@ -74,42 +74,40 @@ func (l *logPane) input() *field {
 func (l *logPane) keys() []binding {
 	if l.searching {
 		return []binding{
-			bind("Enter", "search", "enter").sets(func() {
+			bind("Enter", "search", "enter").does(func() {
 				l.searching = false
 				l.find(-1)
 			}), keyErase,
-			bind("Esc", "leave", "esc").explained("leave the search").sets(func() { l.search(false) }),
+			bind("Esc", "leave", "esc").explained("leave the search").does(func() { l.search(false) }),
 		}
 	}
 	lines, ends := keyScroll, keyEnds
-	lines.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+	lines.do = func(msg tea.KeyPressMsg) {
 		by := 1
 		if keyUp.is(msg) {
 			by = -1
 		}
 		l.scroll(by)
-		return nil, stay
 	}
 	follow := func() { l.follow, l.hit = true, -1 }
-	ends.do = func(msg tea.KeyPressMsg) (tea.Cmd, state) {
+	ends.do = func(msg tea.KeyPressMsg) {
 		if keyFirst.is(msg) {
-			l.scroll(-maxLines)
+			l.scroll(-len(l.lines))
 		} else {
 			follow()
 		}
-		return nil, stay
 	}
 	page := max(1, l.rows-1)
 	return []binding{
 		lines,
-		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").sets(func() { l.scroll(-page) }),
-		bind("f", "follow", "f").explained("follow the newest line").sets(follow),
-		bind("/", "search", "/").explained("search upwards from here").sets(func() { l.search(true) }),
-		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").sets(func() { l.wrap = !l.wrap }),
-		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().sets(func() { l.scroll(page) }),
+		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").does(func() { l.scroll(-page) }),
+		bind("f", "follow", "f").explained("follow the newest line").does(follow),
+		bind("/", "search", "/").explained("search upwards from here").does(func() { l.search(true) }),
+		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").does(func() { l.wrap = !l.wrap }),
+		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().does(func() { l.scroll(page) }),
 		ends,
-		bind("n", "older match", "n").explained("go to the next match, further up").hidden().sets(func() { l.find(-1) }),
-		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().sets(func() { l.find(1) }),
+		bind("n", "older match", "n").explained("go to the next match, further up").hidden().does(func() { l.find(-1) }),
+		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().does(func() { l.find(1) }),
 	}
 }
 

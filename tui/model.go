@@ -54,7 +54,7 @@ func newModel(b Backend, o Options) *model {
 	if o.Fill == nil {
 		o.Fill = func(*steps.Answers) {}
 	}
-	s := &session{backend: b, opts: o, hosts: o.Hosts, run: run{log: newLogPane()}}
+	s := &session{backend: b, opts: o, state: stateWelcome, hosts: o.Hosts, run: run{log: newLogPane()}}
 	m := &model{session: s, styles: newStyles(o.Colour), w: 80, h: 24}
 	m.screens = [states]screen{
 		stateWelcome:    &welcome{session: s, checks: map[string]steps.Checked{}},
@@ -102,14 +102,17 @@ func ticking() tea.Cmd {
 
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
-	attached := ask(nil, m.backend.Attached, func(yes bool) (tea.Cmd, state) {
-		if !yes {
-			return nil, stay
+	ask(m.session, m.backend.Attached, func(yes bool) {
+		if yes {
+			m.reattached = true
+			m.goTo(stateInstall)
 		}
-		m.reattached = true
-		return nil, stateInstall
 	})
-	return tea.Batch(attached, ticking(), m.listDisks(), m.watchDisks(), m.shown().enter())
+	m.start(ticking())
+	m.listDisks()
+	m.watchDisks()
+	m.shown().enter()
+	return m.settle()
 }
 
 // Update implements tea.Model.
@@ -123,59 +126,54 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tickMsg:
 		m.ticks++
-		return m, tea.Batch(ticking(), m.look(), m.tick())
+		m.start(ticking())
+		m.look()
+		m.tick()
 	case answer:
-		cmd, to := msg.then()
-		if msg.asker == nil || msg.asker == m.shown() {
-			cmd = tea.Batch(cmd, m.turn(to))
+		msg.then()
+		if by, ok := msg.by.(screen); ok && by != m.shown() {
+			m.to = stay
 		}
-		return m, cmd
 	case eventsMsg:
-		return m, m.events(msg)
+		m.events(msg)
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		m.key(msg)
 	case tea.PasteMsg:
 		if f := m.input(); f != nil && !m.help.open && !m.quit.open {
 			f.insert(msg.Content)
-			return m, m.edited()
+			m.edited()
 		}
 	}
-	return m, nil
+	return m, m.settle()
 }
 
-func (m *model) tick() tea.Cmd {
+func (m *model) tick() {
 	m.run.tick()
 	if t, ok := m.shown().(ticker); ok {
-		return t.tick()
+		t.tick()
 	}
-	return nil
 }
 
 // key does what a key is bound to. Others are typed, or close the help.
-func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
+func (m *model) key(msg tea.KeyPressMsg) {
 	if d, ok := m.shown().(*done); ok {
 		d.held = true // by any key, also one that the screen does not list
 	}
-	cmd, to, bound := press(m.keys(), msg)
 	switch f := m.input(); {
-	case bound:
-		return tea.Batch(cmd, m.turn(to))
-	case m.quit.open:
+	case m.press(msg), m.quit.open:
 	case m.help.open:
 		m.help.key(msg)
 	case f != nil && f.key(msg):
-		return m.edited()
+		m.edited()
 	}
-	return nil
 }
 
 // edited is called when the screen's field was edited.
-func (m *model) edited() tea.Cmd {
+func (m *model) edited() {
 	m.note = note{}
 	if e, ok := m.shown().(editor); ok {
-		return e.edited()
+		e.edited()
 	}
-	return nil
 }
 
 // View implements tea.Model.

@@ -37,61 +37,59 @@ func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.onlin
 // looked reports whether the state of the network is that of this host.
 func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
 
-func (n *network) enter() tea.Cmd {
+func (n *network) enter() {
 	n.went, n.asking = false, false
-	return n.look()
+	n.look()
 }
 
-func (n *network) look() tea.Cmd {
+func (n *network) look() {
 	if n.looking {
-		return nil
+		return
 	}
 	n.looking = true
-	b, h := n.backend, n.host()
-	return ask(n, func() steps.NetworkState { return b.Network(context.Background(), h) },
-		func(state steps.NetworkState) (tea.Cmd, state) { return n.found(h, state) })
+	h := n.host()
+	ask(n, func() steps.NetworkState { return n.backend.Network(context.Background(), h) },
+		func(state steps.NetworkState) { n.found(h, state) })
 }
 
 // found goes on by itself if the network is there.
-func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state) {
+func (n *network) found(h hosts.Host, state steps.NetworkState) {
 	n.looking = false
 	if h.TargetHost != n.host().TargetHost {
-		return n.look(), stay
+		n.look()
+		return
 	}
 	n.network, n.networkOf = state, h.TargetHost
-	if state.Reachable && !n.went {
+	switch {
+	case state.Reachable && !n.went:
 		n.went = true
-		return nil, next
-	}
-	if state.WiFi && !n.scanned {
+		n.goTo(next)
+	case state.WiFi && !n.scanned:
 		n.scanned = true
-		return n.scan(), stay
+		n.scan()
 	}
-	return nil, stay
 }
 
 // networkEvery is how many ticks pass between two looks: a cable may be plugged in
 // at any time.
 const networkEvery = 8
 
-func (n *network) tick() tea.Cmd {
-	if n.ticks++; n.ticks%networkEvery != 0 || !n.looked() || n.network.Reachable {
-		return nil
+func (n *network) tick() {
+	if n.ticks++; n.ticks%networkEvery == 0 && n.looked() && !n.network.Reachable {
+		n.look()
 	}
-	return n.look()
 }
 
-func (n *network) scan() tea.Cmd {
+func (n *network) scan() {
 	n.note.set(nil, "looking for Wi-Fi networks")
-	b := n.backend
-	return askTwo(n, func() ([]steps.AccessPoint, error) { return b.ScanWiFi(context.Background()) }, n.heard)
+	askTwo(n, func() ([]steps.AccessPoint, error) { return n.backend.ScanWiFi(context.Background()) }, n.heard)
 }
 
 // heard takes the access points of a scan. They are in the order of their
 // signals, which changes; the cursor stays on its network.
-func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
+func (n *network) heard(aps []steps.AccessPoint, err error) {
 	if n.asking { // the passphrase belongs to the network under the cursor
-		return nil, stay
+		return
 	}
 	on := ""
 	if n.at < len(n.aps) {
@@ -106,15 +104,14 @@ func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
 	if err == nil && len(aps) == 0 {
 		n.note.set(nil, "no Wi-Fi network found")
 	}
-	return nil, stay
 }
 
 func (n *network) keys() []binding {
 	join := bind("Enter", "join", "enter").explained("join this network")
 	if n.asking {
 		return []binding{
-			join.runs(n.join), shows(&n.show), keyErase,
-			keyBack.explained("choose another network").sets(func() {
+			join.does(n.join), shows(&n.show), keyErase,
+			keyBack.explained("choose another network").does(func() {
 				n.asking = false
 				n.pass.wipe()
 			}),
@@ -122,42 +119,40 @@ func (n *network) keys() []binding {
 	}
 	var wifi []binding
 	if n.network.WiFi {
-		wifi = slices.Concat([]binding{join.runs(n.choose)}, moves(&n.at, len(n.aps), nil),
-			[]binding{bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks").runs(n.scan)})
+		wifi = slices.Concat([]binding{join.does(n.choose)}, moves(&n.at, len(n.aps), nil),
+			[]binding{bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks").does(n.scan)})
 	}
 	return append(wifi,
-		bind("r", "look again", "r").explained("look for a network now; the screen also looks by itself").runs(n.look),
+		bind("r", "look again", "r").explained("look for a network now; the screen also looks by itself").does(n.look),
 		bind("c", "go on anyway", "c").explained("go on without; the install stops before the first write if it has no network").goes(next),
 		keyBack)
 }
 
 // choose joins the network under the cursor, or asks for its passphrase first.
-func (n *network) choose() tea.Cmd {
+func (n *network) choose() {
 	n.pass.wipe()
 	switch {
 	case n.at >= len(n.aps):
-		return nil
-	case !n.aps[n.at].Secured:
-		return n.join()
+	case n.aps[n.at].Secured:
+		n.asking, n.show, n.note = true, false, note{}
+	default:
+		n.join()
 	}
-	n.asking, n.show, n.note = true, false, note{}
-	return nil
 }
 
 // join copies the passphrase; both copies are wiped.
-func (n *network) join() tea.Cmd {
-	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(n.pass.bytes())
+func (n *network) join() {
+	ap, pass := n.aps[n.at], slices.Clone(n.pass.bytes())
 	n.asking = false
 	n.pass.wipe()
 	n.note.set(nil, "joining "+ap.Name())
-	return ask(n, func() error {
+	ask(n, func() error {
 		defer clear(pass)
-		return b.JoinWiFi(context.Background(), ap, pass)
-	}, func(err error) (tea.Cmd, state) {
-		if n.note.set(err, "joined "+ap.Name()); err != nil {
-			return nil, stay
+		return n.backend.JoinWiFi(context.Background(), ap, pass)
+	}, func(err error) {
+		if n.note.set(err, "joined "+ap.Name()); err == nil {
+			n.look()
 		}
-		return n.look(), stay
 	})
 }
 

@@ -119,7 +119,7 @@ func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 // choice is one of the things that can be done now.
 type choice struct {
 	label, about string
-	do           func() (tea.Cmd, state)
+	do           func()
 }
 
 // choices appends a list of them, their labels w columns wide.

@@ -32,22 +32,18 @@ func (p *passphrase) input() *field {
 
 func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
 
-func (p *passphrase) enter() tea.Cmd {
+func (p *passphrase) enter() {
 	p.at, p.show, p.trying, p.doubt = 0, false, false, ""
-	return p.lookAtCaps()
+	p.tick()
 }
 
-func (p *passphrase) tick() tea.Cmd { return p.lookAtCaps() }
-
-func (p *passphrase) lookAtCaps() tea.Cmd {
+// tick looks at Caps Lock.
+func (p *passphrase) tick() {
 	if p.capsAsked {
-		return nil
+		return
 	}
 	p.capsAsked = true
-	return askTwo(p, p.backend.CapsLock, func(on, known bool) (tea.Cmd, state) {
-		p.caps, p.capsAsked = on && known, false
-		return nil, stay
-	})
+	askTwo(p, p.backend.CapsLock, func(on, known bool) { p.caps, p.capsAsked = on && known, false })
 }
 
 func (p *passphrase) field() *field {
@@ -57,21 +53,18 @@ func (p *passphrase) field() *field {
 	return &p.second
 }
 
-func (p *passphrase) edited() tea.Cmd {
-	p.doubt = ""
-	return nil
-}
+func (p *passphrase) edited() { p.doubt = "" }
 
 func (p *passphrase) keys() []binding {
 	on, show := keyNext.does(p.submit), shows(&p.show)
 	other := bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("go to the other field; also ↑ and ↓").
-		sets(func() { p.at = 1 - p.at })
+		does(func() { p.at = 1 - p.at })
 	switch {
 	case p.trying:
 		return []binding{keyBack}
 	case p.doubt != "":
 		retype := bind("F3", "retype", "f3", "ctrl+r").
-			explained("load the boot prompt's keymap and type the passphrase again; also Ctrl+R").runs(p.loadBootKeymap)
+			explained("load the boot prompt's keymap and type the passphrase again; also Ctrl+R").does(p.loadBootKeymap)
 		return []binding{on.explained("go on with this passphrase"), retype, other, show, keyErase, keyBack}
 	case p.reopens():
 		return []binding{on, show, keyErase, keyBack}
@@ -81,13 +74,13 @@ func (p *passphrase) keys() []binding {
 
 // submit goes on if both fields agree, and the boot prompt's keymap has their
 // characters on the same keys.
-func (p *passphrase) submit() (tea.Cmd, state) {
+func (p *passphrase) submit() {
 	switch {
 	case p.first.empty():
 		p.at = 0
 		p.note.refuse("the passphrase is empty")
 	case p.reopens():
-		return p.tryContainer(), stay
+		p.tryContainer()
 	case p.at == 0:
 		p.at = 1
 	case p.second.empty():
@@ -96,17 +89,16 @@ func (p *passphrase) submit() (tea.Cmd, state) {
 		p.note.refuse(mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again")
 		p.second.wipe()
 	case p.doubt != "" || p.keymap == p.host().Keymap:
-		return nil, p.take()
+		p.take()
 	default:
-		return p.tryKeymaps(), stay
+		p.tryKeymaps()
 	}
-	return nil, stay
 }
 
-func (p *passphrase) take() state {
+func (p *passphrase) take() {
 	clear(p.answers.Passphrase)
 	p.answers.Passphrase = slices.Clone(p.first.bytes())
-	return next
+	p.goTo(next)
 }
 
 // mismatch says how two passphrases differ, without showing them.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -16,20 +14,20 @@ import (
 // characters then.
 
 // tryKeymaps compares the keys of the passphrase under both keymaps.
-func (p *passphrase) tryKeymaps() tea.Cmd {
+func (p *passphrase) tryKeymaps() {
 	p.trying = true
-	b, text, typed, boot := p.backend, bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
-	return askTwo(p, func() (steps.Typing, error) {
+	text, typed, boot := bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
+	askTwo(p, func() (steps.Typing, error) {
 		defer clear(text)
-		return b.Typing(context.Background(), text, typed, boot)
-	}, func(got steps.Typing, err error) (tea.Cmd, state) { return nil, p.compared(got, err) })
+		return p.backend.Typing(context.Background(), text, typed, boot)
+	}, p.compared)
 }
 
 // compared goes on if the keys are the same. A keymap that cannot be read does not
 // stop it: the engine warns of that.
-func (p *passphrase) compared(got steps.Typing, err error) state {
+func (p *passphrase) compared(got steps.Typing, err error) {
 	if !p.trying { // the operator has left the screen since
-		return stay
+		return
 	}
 	p.trying = false
 	missing, moved := atBoot(got, err, p.host().Keymap)
@@ -39,9 +37,8 @@ func (p *passphrase) compared(got steps.Typing, err error) state {
 	case moved != "":
 		p.doubt = moved + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
 	default:
-		return p.take()
+		p.take()
 	}
-	return stay
 }
 
 // atBoot says which characters of a passphrase no key gives at the boot prompt, or
@@ -66,42 +63,41 @@ func characters(n int) string {
 }
 
 // loadBootKeymap loads the boot prompt's keymap; the passphrase is typed again.
-func (p *passphrase) loadBootKeymap() tea.Cmd {
-	b, name := p.backend, p.host().Keymap
-	return ask(p, func() error { return b.SetKeymap(context.Background(), name) }, func(err error) (tea.Cmd, state) {
+func (p *passphrase) loadBootKeymap() {
+	name := p.host().Keymap
+	ask(p, func() error { return p.backend.SetKeymap(context.Background(), name) }, func(err error) {
 		if err != nil {
 			p.note.refuse(engine.NewError("", err).Cause)
-			return nil, stay
+			return
 		}
 		p.keymap, p.doubt, p.note, p.at = name, "", note{}, 0
 		p.wipe()
-		return nil, stay
 	})
 }
 
 // tryContainer tries the passphrase on the container of an unfinished install. It
 // passes on a copy, which is wiped.
-func (p *passphrase) tryContainer() tea.Cmd {
+func (p *passphrase) tryContainer() {
 	p.trying, p.note = true, note{}
 	p.tries++
-	b, a, try := p.backend, p.answers, p.tries
+	a, try := p.answers, p.tries
 	a.Passphrase, a.RecoveryKey = bytes.Clone(p.first.bytes()), nil
-	return ask(p, func() error {
+	ask(p, func() error {
 		defer clear(a.Passphrase)
-		return b.TryPassphrase(context.Background(), a)
-	}, func(err error) (tea.Cmd, state) {
+		return p.backend.TryPassphrase(context.Background(), a)
+	}, func(err error) {
 		if !p.trying || try != p.tries || !p.reopens() { // the operator has left the screen since
-			return nil, stay
+			return
 		}
 		p.trying = false
 		if err == nil {
-			return nil, p.take()
+			p.take()
+			return
 		}
 		p.note.refuse(engine.NewError("", err).Cause)
 		if engine.IsUsage(err) {
 			p.note.refuse("the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over")
 		}
 		p.wipe()
-		return nil, stay
 	})
 }

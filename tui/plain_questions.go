@@ -118,7 +118,7 @@ func (p *Plain) askUnfinished(context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = p.offers()[at].do()
+	p.offers()[at].do()
 	return nil
 }
 

@@ -19,50 +19,40 @@ type planScreen struct {
 	scroll scroll
 }
 
-func (s *planScreen) enter() tea.Cmd {
+func (s *planScreen) enter() {
 	s.plan, s.err = nil, nil
 	s.scroll.pane.GotoTop()
-	b, a := s.backend, s.answers
-	return askTwo(s, func() (*steps.Install, error) { return b.Plan(a) }, func(p *steps.Install, err error) (tea.Cmd, state) {
-		s.made(a.Disk.Path, p, err)
-		return nil, stay
+	a := s.answers
+	askTwo(s, func() (*steps.Install, error) { return s.backend.Plan(a) }, func(p *steps.Install, err error) {
+		if a.Disk.Path == s.answers.Disk.Path { // no other disk was chosen in the meantime
+			s.plan, s.err = p, err
+		}
 	})
 }
 
-// made takes a plan, unless another disk was chosen in the meantime.
-func (s *planScreen) made(disk string, p *steps.Install, err error) {
-	if disk == s.answers.Disk.Path {
-		s.plan, s.err = p, err
-	}
-}
-
 func (s *planScreen) keys() []binding {
-	b, a, p := s.backend, s.answers, s.plan
-	on := keyNext
-	if p == nil || s.err != nil {
-		on = on.goes(stay)
+	on := keyNext.explained("go on; nothing is written yet")
+	if s.plan == nil || s.err != nil {
+		on.to = stay
 	}
 	return append([]binding{
-		on.explained("go on; nothing is written yet"), keyBack,
-		bind("c", "command", "c").explained("show the command that does the same without questions").
-			runs(func() tea.Cmd { return ask(s, func() string { return b.CommandLine(a) }, s.say) }),
-		bind("w", "save", "w").explained("save the plan as a file").runs(func() tea.Cmd {
-			if p == nil {
-				return nil
-			}
-			return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, state) {
-				if err != nil {
-					return s.say("the plan is not saved: " + err.Error())
-				}
-				return s.say("the plan is saved as " + where)
-			})
+		on, keyBack,
+		bind("c", "command", "c").explained("show the command that does the same without questions").does(func() {
+			a := s.answers
+			ask(s, func() string { return s.backend.CommandLine(a) }, func(line string) { s.note.set(nil, line) })
 		}),
+		bind("w", "save", "w").explained("save the plan as a file").does(s.save),
 	}, s.scroll.keys()...)
 }
 
-func (s *planScreen) say(text string) (tea.Cmd, state) {
-	s.note.set(nil, text)
-	return nil, stay
+func (s *planScreen) save() {
+	if p := s.plan; p != nil {
+		askTwo(s, func() (string, error) { return s.backend.SavePlan(p) }, func(where string, err error) {
+			if s.note.set(nil, "the plan is saved as "+where); err != nil {
+				s.note.set(nil, "the plan is not saved: "+err.Error())
+			}
+		})
+	}
 }
 
 func (s *planScreen) view(p *page) *tea.Cursor {

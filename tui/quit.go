@@ -66,39 +66,35 @@ func (m *model) viewConsequence(p *page) {
 
 // quitKeys are the answers to the quit question.
 func (m *model) quitKeys() []binding {
-	shell := bind("c", "shell", "c").explained("rescue shell, " + m.shellBack()).runs(func() tea.Cmd {
-		return m.shell(nil, func(err error) {
+	shell := bind("c", "shell", "c").explained("rescue shell, " + m.shellBack()).does(func() {
+		m.shell(m.session, func(err error) {
 			m.quit.note.set(err, "")
 			m.quit.open = m.quit.open && err != nil
 		})
 	})
-	staying := bind("Esc", "stay", "esc", "enter", "n").explained("stay here").sets(func() { m.quit = quit{} })
-	stop := bind("s", "stop", "s").explained("stop the install").runs(func() tea.Cmd {
+	staying := bind("Esc", "stay", "esc", "enter", "n").explained("stay here").does(func() { m.quit = quit{} })
+	stop := bind("s", "stop", "s").explained("stop the install").does(func() {
 		m.quit = quit{}
-		return m.screens[stateInstall].(*install).stop()
+		m.screens[stateInstall].(*install).stop()
 	})
-	leave := bind("q", "quit", "q").runs(func() tea.Cmd { return tea.Quit })
+	leave := bind("q", "quit", "q").does(func() { m.start(tea.Quit) })
 	switch {
 	case m.opts.Kiosk && m.running():
-		return []binding{stop, shell, staying, keyRedraw}
+		return []binding{stop, shell, staying, m.keyRedraw()}
 	case m.opts.Kiosk:
 		return []binding{
-			bind("p", "power off", "p").runs(func() tea.Cmd { return m.power(false) }),
-			bind("r", "restart", "r").runs(func() tea.Cmd { return m.power(true) }), shell, staying, keyRedraw,
+			bind("p", "power off", "p").does(func() { m.power(false) }),
+			bind("r", "restart", "r").does(func() { m.power(true) }), shell, staying, m.keyRedraw(),
 		}
 	case m.running():
 		leave.SetHelp("q", "leave")
-		return []binding{stop, leave.explained("leave; the install goes on by itself"), staying, keyRedraw}
+		return []binding{stop, leave.explained("leave; the install goes on by itself"), staying, m.keyRedraw()}
 	}
-	return []binding{leave, staying, keyRedraw}
+	return []binding{leave, staying, m.keyRedraw()}
 }
 
-func (m *model) power(reboot bool) tea.Cmd {
-	b := m.backend
+func (m *model) power(reboot bool) {
 	does := "The machine will " + powerVerb(reboot) + " now."
 	m.quit.note.set(nil, does)
-	return ask(nil, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {
-		m.quit.note.set(err, does)
-		return nil, stay
-	})
+	ask(m.session, func() error { return m.backend.Power(context.Background(), reboot) }, func(err error) { m.quit.note.set(err, does) })
 }

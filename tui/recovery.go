@@ -38,10 +38,9 @@ func (r *recovery) input() *field {
 
 func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
 
-func (r *recovery) enter() tea.Cmd {
+func (r *recovery) enter() {
 	r.hide()
 	r.stage = recoveryOffer
-	return nil
 }
 
 func (r *recovery) keys() []binding {
@@ -50,25 +49,22 @@ func (r *recovery) keys() []binding {
 	again := func() { r.stage = recoveryShow }
 	switch {
 	case r.stage == recoveryShow:
-		return []binding{bind("Enter", "I have written it down", "enter").sets(written), keyBack.explained("drop this recovery key").sets(offer)}
+		return []binding{bind("Enter", "I have written it down", "enter").does(written), keyBack.explained("drop this recovery key").does(offer)}
 	case r.stage == recoveryConfirm:
 		return []binding{
 			bind("Enter", "check", "enter").explained("check what you typed").does(r.check), keyErase,
-			keyBack.explained("show the recovery key again").sets(again),
+			keyBack.explained("show the recovery key again").does(again),
 		}
 	case r.answers.RecoveryKey != nil:
 		return []binding{
 			bind("Enter", "keep it", "enter").explained("go on with this recovery key").goes(next),
-			bind("m", "make another", "m").explained("drop this recovery key and make another").sets(r.make),
-			bind("x", "go without", "x").explained("drop this recovery key and go on without").does(func() (tea.Cmd, state) {
-				r.forget()
-				return nil, next
-			}),
+			bind("m", "make another", "m").explained("drop this recovery key and make another").does(r.make),
+			bind("x", "go without", "x").explained("drop this recovery key and go on without").does(r.forget).goes(next),
 			keyBack,
 		}
 	}
 	return []binding{
-		bind("m", "make one", "m").explained("make one; it is shown once, as text and as a QR code").sets(r.make),
+		bind("m", "make one", "m").explained("make one; it is shown once, as text and as a QR code").does(r.make),
 		bind("Enter", "go on without", "enter").explained("go on without a recovery key").goes(next),
 		keyBack,
 	}
@@ -97,15 +93,15 @@ func keyGroups(key []byte) string {
 }
 
 // check takes the key, if its end was typed.
-func (r *recovery) check() (tea.Cmd, state) {
+func (r *recovery) check() {
 	if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
 		r.typed.wipe()
 		r.note.refuse("these are not the last eight letters; Esc shows the key again")
-		return nil, stay
+		return
 	}
 	r.answers.RecoveryKey = slices.Clone(r.shown)
 	r.hide()
-	return nil, next
+	r.goTo(next)
 }
 
 // hide wipes what was shown and typed.

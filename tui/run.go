@@ -135,13 +135,13 @@ type feed struct {
 }
 
 // follow passes on the engine's events, from the first one.
-func follow(b Backend) tea.Cmd {
+func (s *session) follow() {
 	f := &feed{events: make(chan engine.Event, maxLines)}
 	go func() {
-		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		f.err = s.backend.Follow(context.Background(), func(e engine.Event) { f.events <- e })
 		close(f.events)
 	}()
-	return f.await()
+	s.start(f.await)
 }
 
 // eventsMsg is a batch of events for Update.
@@ -156,46 +156,44 @@ type eventsMsg struct {
 const batchEvery = 100 * time.Millisecond
 
 // await waits for the next batch.
-func (f *feed) await() tea.Cmd {
-	return func() tea.Msg {
-		msg := eventsMsg{feed: f}
-		var enough <-chan time.Time
-		for len(msg.events) < maxLines {
-			select {
-			case e, ok := <-f.events:
-				if !ok {
-					msg.done, msg.err = true, f.err
-					return msg
-				}
-				if enough == nil {
-					enough = time.After(batchEvery)
-				}
-				msg.events = append(msg.events, e)
-			case <-enough:
+func (f *feed) await() tea.Msg {
+	msg := eventsMsg{feed: f}
+	var enough <-chan time.Time
+	for len(msg.events) < maxLines {
+		select {
+		case e, ok := <-f.events:
+			if !ok {
+				msg.done, msg.err = true, f.err
 				return msg
 			}
+			if enough == nil {
+				enough = time.After(batchEvery)
+			}
+			msg.events = append(msg.events, e)
+		case <-enough:
+			return msg
 		}
-		return msg
 	}
+	return msg
 }
 
 // events takes a batch, and goes to the last screens when the install has ended.
-func (m *model) events(msg eventsMsg) tea.Cmd {
+func (m *model) events(msg eventsMsg) {
 	for _, e := range msg.events {
 		m.run.apply(e)
 	}
 	if !msg.done {
-		return msg.feed.await()
+		m.start(msg.feed.await)
+		return
 	}
-	switch {
-	case msg.err != nil && m.run.failed == nil:
+	if msg.err != nil && m.run.failed == nil {
 		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
-		fallthrough
-	case m.run.failed != nil:
-		m.failure = m.run.failed
-		m.run.ended = true
-		return m.turn(stateFailure)
+	}
+	if m.run.failed != nil {
+		m.failure, m.run.ended = m.run.failed, true
+		m.goTo(stateFailure)
+		return
 	}
 	m.wipe()
-	return m.turn(stateDone)
+	m.goTo(stateDone)
 }

@@ -70,7 +70,7 @@ func scenes() []scene {
 		{name: "disk-none", fake: func(f *fake) { f.disks = nil }, play: walk(stateDisk)},
 		{name: "disk-error", play: func(p *pilot) {
 			walk(stateDisk)(p)
-			_, _ = p.foundDisks(nil, errors.New("lsblk: cannot open /sys/block: no such file or directory"))
+			p.foundDisks(nil, errors.New("lsblk: cannot open /sys/block: no such file or directory"))
 		}},
 		{name: "disk-looking", play: func(p *pilot) { walk(stateDisk)(p); p.screens[stateDisk].(*diskScreen).looking = true }},
 		{name: "unfinished", fake: interrupted, play: walk(stateUnfinished)},
@@ -103,7 +103,7 @@ func scenes() []scene {
 		{name: "plan-escapes", play: func(p *pilot) {
 			walk(statePlan)(p)
 			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
-			p.screens[statePlan].(*planScreen).say("auto-installer install --host " + steps.Quote([]string{"\x1b[2Kdemo"}))
+			p.note.set(nil, "auto-installer install --host "+steps.Quote([]string{"\x1b[2Kdemo"}))
 		}},
 		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},

@@ -19,7 +19,9 @@ type session struct {
 	opts    Options
 	forget  func() // wipes the screens' secrets; nil in plain mode
 
-	state   state // the screen that is shown
+	state   state     // the screen that is shown
+	to      state     // where it wants to go
+	cmds    []tea.Cmd // to be started
 	hosts   []hosts.Host
 	answers steps.Answers
 	chosen  bool // a host has been chosen
@@ -44,6 +46,11 @@ type session struct {
 	run        run
 	failure    *engine.Error
 }
+
+// start starts a command.
+func (s *session) start(cmd tea.Cmd) { s.cmds = append(s.cmds, cmd) }
+
+func (s *session) goTo(to state) { s.to = to }
 
 func (s *session) host() hosts.Host { return s.answers.Host }
 
@@ -111,37 +118,34 @@ func (s *session) verdict(path string) (steps.Verdict, bool) {
 	return steps.Verdict{}, false
 }
 
-func (s *session) listDisks() tea.Cmd {
-	b := s.backend
-	return askTwo(nil, func() ([]steps.Verdict, error) { return b.Disks(context.Background()) }, s.foundDisks)
+func (s *session) listDisks() {
+	askTwo(s, func() ([]steps.Verdict, error) { return s.backend.Disks(context.Background()) }, s.foundDisks)
 }
 
 // watchDisks lists the disks again whenever one comes or goes.
-func (s *session) watchDisks() tea.Cmd {
-	b := s.backend
-	return askTwo(nil, func() (<-chan struct{}, error) { return b.WatchDisks(context.Background()) },
-		func(changes <-chan struct{}, err error) (tea.Cmd, state) {
-			if err != nil {
-				return nil, stay // the disk screen still lists them at each visit
+func (s *session) watchDisks() {
+	askTwo(s, func() (<-chan struct{}, error) { return s.backend.WatchDisks(context.Background()) },
+		func(changes <-chan struct{}, err error) {
+			if err == nil { // else the disk screen still lists them at each visit
+				s.awaitDisks(changes)
 			}
-			return s.awaitDisks(changes), stay
 		})
 }
 
-func (s *session) awaitDisks(changes <-chan struct{}) tea.Cmd {
-	return ask(nil, func() bool { _, ok := <-changes; return ok }, func(ok bool) (tea.Cmd, state) {
-		if !ok {
-			return nil, stay
+func (s *session) awaitDisks(changes <-chan struct{}) {
+	ask(s, func() bool { _, ok := <-changes; return ok }, func(ok bool) {
+		if ok {
+			s.listDisks()
+			s.awaitDisks(changes)
 		}
-		return tea.Batch(s.listDisks(), s.awaitDisks(changes)), stay
 	})
 }
 
 // foundDisks takes a new list. If the chosen disk is gone, replaced or now
 // refused, the screens go back to the choice and say why.
-func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) {
+func (s *session) foundDisks(disks []steps.Verdict, err error) {
 	if s.disksErr = err; err != nil {
-		return nil, stay
+		return
 	}
 	s.disks, s.listed = disks, true
 	if _, ok := s.verdict(s.diskAt); !ok && len(disks) > 0 {
@@ -149,7 +153,7 @@ func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) 
 	}
 	chosen := s.answers.Disk.Path
 	if chosen == "" || s.state <= stateDisk || s.state >= stateInstall {
-		return nil, stay
+		return
 	}
 	switch v, ok := s.verdict(chosen); {
 	case !ok:
@@ -159,35 +163,34 @@ func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) 
 	case !s.answers.Disk.Same(v):
 		s.notice = chosen + " is a different disk now"
 	default:
-		return nil, stay
+		return
 	}
 	s.answers.Disk, s.plan = steps.Disk{}, nil
-	return nil, stateDisk
+	s.goTo(stateDisk)
 }
 
 // shell opens a rescue shell, and calls back when it has ended. On a kiosk's
 // virtual console the shell is on another console: this one never shows a prompt.
-func (s *session) shell(asker screen, back func(error)) tea.Cmd {
-	b, kiosk := s.backend, s.opts.Kiosk
+func (s *session) shell(by asker, back func(error)) {
 	open := func() (*exec.Cmd, error) {
-		if kiosk {
-			if shown, err := b.ToRescue(); shown || err != nil {
+		if s.opts.Kiosk {
+			if shown, err := s.backend.ToRescue(); shown || err != nil {
 				return nil, err
 			}
 		}
-		return b.Shell(), nil
+		return s.backend.Shell(), nil
 	}
-	return askTwo(asker, open, func(shell *exec.Cmd, err error) (tea.Cmd, state) {
+	askTwo(by, open, func(shell *exec.Cmd, err error) {
 		if shell == nil {
 			back(err)
-			return nil, stay
+			return
 		}
-		return tea.ExecProcess(shell, func(err error) tea.Msg {
+		s.start(tea.ExecProcess(shell, func(err error) tea.Msg {
 			if _, ok := errors.AsType[*exec.ExitError](err); ok {
 				err = nil // the exit code is that of the operator's last command
 			}
-			return answer{asker, func() (tea.Cmd, state) { back(err); return nil, stay }}
-		}), stay
+			return answer{by, func() { back(err) }}
+		}))
 	})
 }
 

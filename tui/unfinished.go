@@ -18,29 +18,20 @@ type unfinished struct {
 
 // offers are what can be done with an unfinished install, the proposed one first.
 func (s *session) offers() []choice {
-	decide := func(resume bool) func() (tea.Cmd, state) {
-		return func() (tea.Cmd, state) {
-			s.resume(resume)
-			return nil, next
-		}
-	}
-	over := choice{"Start over", "erases the disk and installs again", decide(false)}
+	over := choice{"Start over", "erases the disk and installs again", func() { s.resume(false) }}
 	if s.interrupted == nil || !s.interrupted.Proven() {
 		return []choice{over}
 	}
-	return []choice{{"Resume", "keeps what is done, does the rest, proves everything", decide(true)}, over}
+	return []choice{{"Resume", "keeps what is done, does the rest, proves everything", func() { s.resume(true) }}, over}
 }
 
 func (u *unfinished) skip() bool { return u.interrupted == nil }
 
-func (u *unfinished) enter() tea.Cmd {
-	u.at = min(u.at, len(u.offers())-1)
-	return nil
-}
+func (u *unfinished) enter() { u.at = min(u.at, len(u.offers())-1) }
 
 func (u *unfinished) keys() []binding {
 	all := u.offers()
-	return append(moves(&u.at, len(all), nil), keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do), keyBack)
+	return append(moves(&u.at, len(all), nil), keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do).goes(next), keyBack)
 }
 
 func (u *unfinished) view(p *page) *tea.Cursor {

@@ -129,7 +129,7 @@ func TestLateAnswers(t *testing.T) {
 	p.at(stateDisk)
 	disk := p.answers.Disk.Path
 	p.press("up") // to another disk
-	if turn := p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); turn != stay || p.interrupted != nil {
+	if p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); p.to != stay || p.interrupted != nil {
 		t.Error("a late answer counts")
 	}
 	interrupted(f)

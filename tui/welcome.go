@@ -27,41 +27,33 @@ var checkNames = []string{"firmware", "memory", hostCheck, "clock", "power"}
 // hostCheck is the one whose result depends on the host.
 const hostCheck = "network"
 
-func (w *welcome) enter() tea.Cmd {
+func (w *welcome) enter() {
 	if len(w.hosts) > 0 && w.checked != w.focused().TargetHost {
-		return w.check(checkNames...)
+		w.check(checkNames...)
 	}
-	return nil
 }
 
 // check starts checks; each is ticked off when it is done.
-func (w *welcome) check(names ...string) tea.Cmd {
-	b, h := w.backend, w.focused()
+func (w *welcome) check(names ...string) {
+	h := w.focused()
 	w.checked = h.TargetHost
-	var cmds []tea.Cmd
 	for _, name := range names {
 		delete(w.checks, name)
-		cmds = append(cmds, ask(w, func() steps.Checked { return b.Check(context.Background(), name, h) },
-			func(got steps.Checked) (tea.Cmd, state) {
-				if name != hostCheck || h.TargetHost == w.checked {
-					w.checks[name] = got
-				}
-				if name == hostCheck && got.State == steps.CheckGood {
-					w.networkOf, w.network.Reachable = h.TargetHost, true
-				}
-				return nil, stay
-			}))
+		ask(w, func() steps.Checked { return w.backend.Check(context.Background(), name, h) }, func(got steps.Checked) {
+			if name != hostCheck || h.TargetHost == w.checked {
+				w.checks[name] = got
+			}
+			if name == hostCheck && got.State == steps.CheckGood {
+				w.networkOf, w.network.Reachable = h.TargetHost, true
+			}
+		})
 	}
-	return tea.Batch(cmds...)
 }
 
 func (w *welcome) keys() []binding {
 	ks := []binding{
-		keyNext.explained("start; nothing is written until you confirm").does(func() (tea.Cmd, state) {
-			w.setHost(w.hosts[w.at])
-			return nil, next
-		}),
-		bind("r", "check again", "r").explained("repeat the checks").runs(func() tea.Cmd { return w.check(checkNames...) }),
+		keyNext.explained("start; nothing is written until you confirm").does(func() { w.setHost(w.hosts[w.at]) }).goes(next),
+		bind("r", "check again", "r").explained("repeat the checks").does(func() { w.check(checkNames...) }),
 	}
 	switch n := len(w.hosts); n {
 	case 0:
@@ -69,7 +61,7 @@ func (w *welcome) keys() []binding {
 	case 1:
 		return ks
 	default:
-		return slices.Insert(ks, 1, moves(&w.at, n, func() tea.Cmd { return w.check(hostCheck) })...)
+		return slices.Insert(ks, 1, moves(&w.at, n, func() { w.check(hostCheck) })...)
 	}
 }
 
