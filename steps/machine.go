@@ -89,8 +89,8 @@ func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 	return console.Load(ctx, m.sys, name)
 }
 
-// CapsLock returns whether Caps Lock is on, and whether that is known.
-func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin) }
+// CapsLock reports whether Caps Lock is known to be on.
+func (m *Machine) CapsLock() bool { return console.CapsLock(os.Stdin) }
 
 // OpenBundle calls OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
@@ -103,13 +103,6 @@ type Typing = keymap.Typing
 // Typing returns how a passphrase that was typed with one keymap is typed with the keymap
 // of the boot prompt. An empty first keymap is unknown.
 func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
-	if typed == "" {
-		table, err := keymap.Read(ctx, m.sys, boot)
-		if err != nil {
-			return Typing{}, err
-		}
-		return table.Of(passphrase), nil
-	}
 	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 

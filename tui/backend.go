@@ -25,7 +25,7 @@ type Backend interface {
 
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
-	CapsLock() (on, known bool)
+	CapsLock() bool
 	// Typing compares the keys of a passphrase under the keymap that it was typed
 	// with and under the boot prompt's. An empty keymap is an unknown one.
 	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)

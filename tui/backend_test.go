@@ -103,7 +103,7 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 	return nil
 }
 
-func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
+func (f *fake) CapsLock() bool { return f.caps }
 
 func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
 	if typed == boot {

@@ -25,7 +25,7 @@ func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 }
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
-func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) CapsLock() bool                          { return forever[bool]() }
 func (stuck) Typing(context.Context, []byte, string, string) (steps.Typing, error) {
 	return forever[steps.Typing](), nil
 }

@@ -43,7 +43,7 @@ func (p *passphrase) tick() {
 		return
 	}
 	p.capsAsked = true
-	askTwo(p, p.backend.CapsLock, func(on, known bool) { p.caps, p.capsAsked = on && known, false })
+	ask(p, p.backend.CapsLock, func(on bool) { p.caps, p.capsAsked = on, false })
 }
 
 func (p *passphrase) field() *field {

@@ -136,7 +136,7 @@ type feed struct {
 
 // follow passes on the engine's events, from the first one.
 func (s *session) follow() {
-	f := &feed{events: make(chan engine.Event, maxLines)}
+	f := &feed{events: make(chan engine.Event, 1024)}
 	go func() {
 		f.err = s.backend.Follow(context.Background(), func(e engine.Event) { f.events <- e })
 		close(f.events)
