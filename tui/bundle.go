@@ -3,8 +3,6 @@ package tui
 import (
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -74,7 +72,7 @@ func (b *bundle) open() {
 	})
 }
 
-func (b *bundle) view(p *page) *tea.Cursor {
+func (b *bundle) view(p *page) {
 	c := p.c
 	host := clean(b.host().TargetHost)
 	p.head("Open the keys of "+host,
@@ -82,15 +80,14 @@ func (b *bundle) view(p *page) *tea.Cursor {
 	switch {
 	case b.opened():
 		p.marked(glyphDone, c.good, "The keys are open.")
-		return nil
+		return
 	case b.opening:
 		p.wait("opening the keys")
-		return nil
+		return
 	}
-	cursor := p.field("passphrase", &b.pass, b.show, true)
+	p.field("passphrase", &b.pass, b.show, true)
 	p.gap()
 	p.keymap(b.keymap, false)
 	p.gap()
 	p.refused(b.note)
-	return cursor
 }

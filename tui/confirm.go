@@ -87,7 +87,7 @@ func (s *session) question() string {
 	return "Type yes to install " + s.host().TargetHost
 }
 
-func (f *confirm) view(p *page) *tea.Cursor {
+func (f *confirm) view(p *page) {
 	c := p.c
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
@@ -117,10 +117,9 @@ func (f *confirm) view(p *page) *tea.Cursor {
 	}
 	prompt += ": "
 	typed := clean(f.typed.text())
-	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
+	p.cursor = tea.NewCursor(width(prompt)+width(typed), p.row())
 	p.add(c.title(prompt) + c.accent(typed))
 	if f.note.text != "" {
 		p.add(c.warn(cut(clean(f.note.text), c.w)))
 	}
-	return cursor
 }

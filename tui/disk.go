@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -69,7 +67,7 @@ func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) {
 	}
 }
 
-func (d *diskScreen) view(p *page) *tea.Cursor {
+func (d *diskScreen) view(p *page) {
 	c := p.c
 	p.head("Which disk?", "Nothing is written to a disk until you confirm.")
 	if d.notice != "" {
@@ -91,7 +89,6 @@ func (d *diskScreen) view(p *page) *tea.Cursor {
 	default:
 		d.list(p)
 	}
-	return nil
 }
 
 // list draws the rows and, below, what is on the disk under the cursor. bubbles'
@@ -130,12 +127,10 @@ func (d *diskScreen) list(p *page) {
 // row is one disk: path, size, bus, model, serial, and what is on it.
 func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	dev := v.Device
-	mark, style := "  ", c.text
-	if v.Refused != "" {
+	here := dev.Path == d.diskAt
+	mark, style := c.row(here)
+	if v.Refused != "" && !here {
 		mark, style = glyphBad+" ", c.dim
-	}
-	if dev.Path == d.diskAt {
-		mark, style = glyphCursor+" ", c.selected
 	}
 	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
 		clean(dev.Transport), clean(dev.Model), tail(clean(dev.Serial), 8), clean(summary(v))))

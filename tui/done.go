@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 )
@@ -68,7 +66,7 @@ func (d *done) power() {
 	})
 }
 
-func (d *done) view(p *page) *tea.Cursor {
+func (d *done) view(p *page) {
 	c := p.c
 	p.gap()
 	p.add(c.good(glyphDone+" "+d.installing()+" is installed") + c.dim(" in "+span(d.run.seconds)))
@@ -100,7 +98,6 @@ func (d *done) view(p *page) *tea.Cursor {
 		p.gap()
 	}
 	d.viewEnd(p)
-	return nil
 }
 
 // clip shortens a list to n lines, and marks that it did.

@@ -3,8 +3,6 @@ package tui
 import (
 	"context"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -105,11 +103,11 @@ func (f *failure) off() {
 	ask(f, func() error { return f.backend.Power(context.Background(), false) }, func(err error) { f.note.set(err, "Powering off") })
 }
 
-func (f *failure) view(p *page) *tea.Cursor {
+func (f *failure) view(p *page) {
 	c := p.c
 	if f.log {
 		p.log(&f.run.log)
-		return nil
+		return
 	}
 	p.gap()
 	what := "The install failed"
@@ -134,7 +132,6 @@ func (f *failure) view(p *page) *tea.Cursor {
 	f.viewLast(p)
 	f.viewChoices(p)
 	p.note(f.note)
-	return nil
 }
 
 // viewCause is the error and its hint, as far as the choices leave room.

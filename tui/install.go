@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -98,11 +96,11 @@ func (i *install) stop() {
 	})
 }
 
-func (i *install) view(p *page) *tea.Cursor {
+func (i *install) view(p *page) {
 	c := p.c
 	if i.full {
 		p.log(&i.run.log)
-		return nil
+		return
 	}
 	i.viewOverall(p)
 	switch {
@@ -114,7 +112,6 @@ func (i *install) view(p *page) *tea.Cursor {
 		p.add(i.list(c, c.w, 3)...)
 		p.log(&i.run.log)
 	}
-	return nil
 }
 
 // viewOverall is the top: the host and disk, the time, and how far the install is.
@@ -147,7 +144,7 @@ func (i *install) viewProgress(c canvas) string {
 	pr := i.run.progress
 	if pr.Total == 0 {
 		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
-			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
+			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].Does), c.w))
 		}
 		return ""
 	}
@@ -227,7 +224,7 @@ func (i *install) list(c canvas, w, room int) []string {
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style(mark+" "+pad(clean(string(s.name)), w-10))+c.dim(padLeft(took, 7)))
+		out = append(out, style(mark+" "+pad(clean(string(s.Name)), w-10))+c.dim(padLeft(took, 7)))
 	}
 	return out
 }

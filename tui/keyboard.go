@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/internal/engine"
 )
 
@@ -155,7 +153,7 @@ func (k *keyboard) take() {
 	k.load(list[k.at])
 }
 
-func (k *keyboard) view(p *page) *tea.Cursor {
+func (k *keyboard) view(p *page) {
 	c := p.c
 	title := "Which keyboard?"
 	if c.low() {
@@ -168,27 +166,22 @@ func (k *keyboard) view(p *page) *tea.Cursor {
 	}
 	k.viewList(p, max(1, p.left()-foot))
 	p.gap()
-	cursor := p.field("find", &k.filter, true, !k.trying)
+	p.field("find", &k.filter, true, !k.trying)
 	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
 		p.lines[len(p.lines)-1] = c.warn(cut("! "+clean(engine.NewError("", k.err).Cause), c.w))
 	}
-	if at := p.field("try", &k.tried, true, k.trying); at != nil {
-		cursor = at
-	}
-	return cursor
+	p.field("try", &k.tried, true, k.trying)
 }
 
 func (k *keyboard) viewList(p *page, room int) {
 	c, list := p.c, k.matches()
 	from, to := window(max(k.at, 0), len(list), room)
 	for i := from; i < to; i++ {
-		mark, style, note := "  ", c.text, ""
-		switch {
-		case i == k.at && k.failed && k.chose:
+		mark, style := c.row(i == k.at)
+		if i == k.at && k.failed && k.chose {
 			mark, style = glyphBad+" ", c.warn
-		case i == k.at:
-			mark, style = glyphCursor+" ", c.selected
 		}
+		note := ""
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}

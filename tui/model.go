@@ -187,17 +187,16 @@ func (m *model) View() tea.View {
 	}
 	inner := c.body()
 	p := newPage(inner)
-	var cursor *tea.Cursor
 	switch {
 	case m.quit.open:
 		m.quitView(p)
 	case m.help.open:
 		m.help.view(p, m.screenKeys())
 	default:
-		cursor = m.shown().view(p)
+		m.shown().view(p)
 	}
 	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, m.keys()))
-	if cursor != nil && cursor.Y < inner.h {
+	if cursor := p.cursor; cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}
 	return v

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/hosts"
 	"auto-installer/steps"
 )
@@ -156,20 +154,19 @@ func (n *network) join() {
 	})
 }
 
-func (n *network) view(p *page) *tea.Cursor {
+func (n *network) view(p *page) {
 	c := p.c
 	p.head("This machine has no network", "To build "+n.host().TargetHost+
 		", the installer must fetch its flake. Plug in a cable or join a Wi-Fi network; the installer then goes on.")
 	if !n.looked() {
 		p.wait("looking for a network")
-		return nil
+		return
 	}
 	if !n.asking || !c.low() {
 		n.viewState(p)
 	}
-	cursor := n.viewWiFi(p)
+	n.viewWiFi(p)
 	p.note(n.note)
-	return cursor
 }
 
 func (n *network) viewState(p *page) {
@@ -191,20 +188,18 @@ func (n *network) viewState(p *page) {
 	p.gap()
 }
 
-func (n *network) viewWiFi(p *page) *tea.Cursor {
+func (n *network) viewWiFi(p *page) {
 	c := p.c
 	if !n.network.WiFi {
 		p.para(c.text, "No Wi-Fi: the machine has no adapter, or NetworkManager does not run.")
-		return nil
+		return
 	}
 	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
 	name := max(10, min(34, c.w-18))
 	for i := from; i < to; i++ {
 		ap := n.aps[i]
-		mark, style, lock := "  ", c.text, "open"
-		if i == n.at {
-			mark, style = glyphCursor+" ", c.selected
-		}
+		mark, style := c.row(i == n.at)
+		lock := "open"
 		switch {
 		case ap.InUse:
 			lock = "joined"
@@ -214,9 +209,8 @@ func (n *network) viewWiFi(p *page) *tea.Cursor {
 		p.add(style(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
 			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim(lock))
 	}
-	if !n.asking {
-		return nil
+	if n.asking {
+		p.gap()
+		p.field("passphrase", &n.pass, n.show, true)
 	}
-	p.gap()
-	return p.field("passphrase", &n.pass, n.show, true)
 }

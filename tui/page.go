@@ -9,8 +9,9 @@ import (
 
 // page builds a body line by line.
 type page struct {
-	c     canvas
-	lines []string
+	c      canvas
+	lines  []string
+	cursor *tea.Cursor // its place on the page; nil: hidden
 }
 
 func newPage(c canvas) *page { return &page{c: c, lines: make([]string, 0, c.h+8)} }
@@ -107,12 +108,18 @@ func (p *page) note(n note) {
 	}
 }
 
-// list appends the rows of a list that fit, those around the cursor.
+// list appends the rows of a list that fit, those around the cursor, and on wide
+// screens what they are about.
 func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	from, to := window(at, n, room)
 	for i := from; i < to; i++ {
 		label, about := row(i)
-		p.option(i == at, label, about)
+		mark, style := p.c.row(i == at)
+		if p.c.w < 60 {
+			about = ""
+		}
+		label = cut(mark+label, p.c.w)
+		p.add(style(label) + p.c.dim(cut(about, p.c.w-width(label))))
 	}
 }
 
@@ -127,32 +134,35 @@ func (p *page) choices(all []choice, at, w, room int) {
 	p.list(at, len(all), room, func(i int) (label, about string) { return pad(all[i].label, w), all[i].about })
 }
 
-// option appends a row of a list, and on wide screens what it is about.
-func (p *page) option(here bool, label, about string) {
-	mark, style := "  ", p.c.text
+// row is the mark and the style of a row of a list, with the cursor or without.
+func (c canvas) row(here bool) (mark string, style ink) {
 	if here {
-		mark, style = glyphCursor+" ", p.c.selected
+		return glyphCursor + " ", c.selected
 	}
-	if p.c.w < 60 {
-		about = ""
-	}
-	label = cut(mark+label, p.c.w)
-	p.add(style(label) + p.c.dim(cut(about, p.c.w-width(label))))
+	return "  ", c.text
 }
 
-// field appends a labelled field with its rule. If it has the keys, the cursor's
-// place is returned, else nil.
-func (p *page) field(label string, f *field, show, here bool) (cursor *tea.Cursor) {
+// field appends a labelled field with its rule. If it has the keys, it has the
+// cursor.
+func (p *page) field(label string, f *field, show, here bool) {
 	const left = 14
 	room := min(48, p.c.w-left-2)
 	text, at := f.view(room, show)
 	style, mark := p.c.dim, "  "
 	if here {
 		style, mark = p.c.accent, glyphCursor+" "
-		cursor = tea.NewCursor(left+at, p.row())
+		p.cursor = tea.NewCursor(left+at, p.row())
 	}
 	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.c.rule(strings.Repeat(glyphLine, room)))
-	return cursor
+}
+
+// keys appends keys and what they do. The keys have w columns.
+func (p *page) keys(all []binding, w int) {
+	for _, k := range all {
+		if !k.hide {
+			p.add(p.c.key(pad(k.Help().Key, w)) + cut(or(k.long, k.Help().Desc), p.c.w-w))
+		}
+	}
 }
 
 // keymap appends the keymap with which a passphrase is typed.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -117,19 +115,16 @@ func (p *passphrase) wipe() {
 	p.second.wipe()
 }
 
-func (p *passphrase) view(pg *page) *tea.Cursor {
+func (p *passphrase) view(pg *page) {
 	c := pg.c
-	var cursor *tea.Cursor
 	if p.reopens() {
 		pg.head("Passphrase of the disk", "The unfinished install encrypted the disk with it. The install resumes only if it opens the disk.")
-		cursor = pg.field("passphrase", &p.first, p.show, true)
+		pg.field("passphrase", &p.first, p.show, true)
 		pg.gap()
 	} else {
 		pg.head("Passphrase for the disk", "Every start asks for it. Without it, or a recovery key, the data on the disk cannot be read.")
 		for i, f := range []*field{&p.first, &p.second} {
-			if at := pg.field([]string{"passphrase", "once more"}[i], f, p.show, p.at == i); at != nil {
-				cursor = at
-			}
+			pg.field([]string{"passphrase", "once more"}[i], f, p.show, p.at == i)
 		}
 		pg.gap()
 	}
@@ -148,7 +143,6 @@ func (p *passphrase) view(pg *page) *tea.Cursor {
 		pg.marked("!", c.warn, p.doubt)
 	}
 	pg.refused(p.note)
-	return cursor
 }
 
 // viewStrength advises; it never refuses.

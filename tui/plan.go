@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
 	"auto-installer/internal/engine"
@@ -55,7 +54,7 @@ func (s *planScreen) save() {
 	}
 }
 
-func (s *planScreen) view(p *page) *tea.Cursor {
+func (s *planScreen) view(p *page) {
 	c := p.c
 	p.head("What the install does", "")
 	switch {
@@ -65,10 +64,10 @@ func (s *planScreen) view(p *page) *tea.Cursor {
 		if e.Hint != "" {
 			p.marked(glyphRight, c.text, e.Hint)
 		}
-		return nil
+		return
 	case s.plan == nil:
 		p.wait("making the plan")
-		return nil
+		return
 	}
 	var foot []string
 	if s.note.text != "" {
@@ -83,7 +82,6 @@ func (s *planScreen) view(p *page) *tea.Cursor {
 	for _, l := range foot {
 		p.add(c.accent(l))
 	}
-	return nil
 }
 
 // lines are the warnings, the disk before and after, and the steps. On low screens

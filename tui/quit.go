@@ -18,15 +18,9 @@ func (m *model) running() bool { return m.state == stateInstall && !m.run.ended 
 
 // quitView asks, and says what leaving or stopping means now.
 func (m *model) quitView(p *page) {
-	c := p.c
 	m.viewConsequence(p)
 	p.add("")
-	for _, k := range m.quitKeys() {
-		if k.hide {
-			continue
-		}
-		p.add(c.key(pad(k.Help().Key, 5)) + cut(or(k.long, k.Help().Desc), c.w-5))
-	}
+	p.keys(m.quitKeys(), 5)
 	p.note(m.quit.note)
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
 	"auto-installer/steps"
@@ -118,33 +117,26 @@ func (r *recovery) forget() {
 	r.answers.RecoveryKey = nil
 }
 
-func (r *recovery) view(p *page) *tea.Cursor {
-	c := p.c
+func (r *recovery) view(p *page) {
 	switch r.stage {
 	case recoveryShow:
 		r.viewKey(p)
-		return nil
+		return
 	case recoveryConfirm:
 		p.head("Type the last eight letters of the key", "This proves that you wrote it down. The key is not shown again.")
-		cursor := p.field("last eight", &r.typed, true, true)
-		if r.note.text != "" {
-			p.gap()
-		}
+		p.field("last eight", &r.typed, true, true)
+		p.gap()
 		p.refused(r.note)
-		return cursor
+		return
 	}
 	p.head("Make a recovery key?",
 		"A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
-		p.marked(glyphDone, c.good, "a recovery key will be added to the disk")
+		p.marked(glyphDone, p.c.good, "a recovery key will be added to the disk")
 		p.add("")
 	}
-	for _, k := range r.keys() {
-		if h := k.Help(); h.Key != keyBack.Help().Key {
-			p.add(c.key(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
-		}
-	}
-	return nil
+	keys := r.keys()
+	p.keys(keys[:len(keys)-1], 7) // without Esc
 }
 
 // viewKey shows the key, with its QR code beside it if there is room.

@@ -35,9 +35,7 @@ type run struct {
 }
 
 type stepRow struct {
-	name    engine.Name
-	does    string
-	phase   engine.Phase
+	engine.Step
 	state   stepState
 	began   time.Time
 	seconds float64
@@ -59,14 +57,14 @@ func (r *run) apply(e engine.Event) {
 	case engine.KindPlan:
 		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log, written: e.Plan.Resumed, kept: e.Plan.Resumed}
 		for _, s := range e.Plan.Steps {
-			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, phase: s.Phase})
+			r.steps = append(r.steps, stepRow{Step: s})
 		}
 	case engine.KindStarted:
-		r.start(e)
+		r.mark(e, stepRunning)
 	case engine.KindFinished:
-		r.finish(e, stepDone)
+		r.mark(e, stepDone)
 	case engine.KindFailed:
-		r.finish(e, stepFailed)
+		r.mark(e, stepFailed)
 		r.failed = e.Error
 		r.log.add("error: " + clean(e.Error.Cause))
 	case engine.KindProgress:
@@ -108,23 +106,26 @@ func (r *run) tick() {
 
 // proving reports whether everything is written, and the engine proves it.
 func (r *run) proving() bool {
-	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].phase == engine.Prove
+	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].Phase == engine.Prove
 }
 
-func (r *run) start(e engine.Event) {
-	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
-		r.at, r.progress = i, sys.Progress{}
-		r.steps[i].state, r.steps[i].began = stepRunning, e.Time
-		r.written = r.written || r.steps[i].phase != engine.Check
-	}
-}
-
-func (r *run) finish(e engine.Event, state stepState) {
+// mark notes how far a step is.
+func (r *run) mark(e engine.Event, to stepState) {
 	r.waiting = sys.Waiting{}
-	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
-		r.steps[i].state, r.steps[i].seconds = state, e.Time.Sub(r.steps[i].began).Seconds()
-		r.kept = r.kept || state == stepDone && r.steps[i].phase != engine.Check
+	i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.Name == e.Step })
+	if i < 0 {
+		return
 	}
+	s := &r.steps[i]
+	s.state = to
+	writes := s.Phase != engine.Check
+	if to == stepRunning {
+		r.at, r.progress, s.began = i, sys.Progress{}, e.Time
+		r.written = r.written || writes
+		return
+	}
+	s.seconds = e.Time.Sub(s.began).Seconds()
+	r.kept = r.kept || to == stepDone && writes
 }
 
 // feed carries events from the follower to the screens. The engine writes them to a

@@ -44,8 +44,8 @@ type screen interface {
 	enter()
 	// keys lists what the keys do now.
 	keys() []binding
-	// view draws the body, and returns the cursor's place on the page or nil.
-	view(p *page) *tea.Cursor
+	// view draws the body.
+	view(p *page)
 }
 
 // What only some screens do.

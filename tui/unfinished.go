@@ -3,8 +3,6 @@ package tui
 import (
 	"strconv"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -34,11 +32,11 @@ func (u *unfinished) keys() []binding {
 	return append(moves(&u.at, len(all), nil), keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do).goes(next), keyBack)
 }
 
-func (u *unfinished) view(p *page) *tea.Cursor {
+func (u *unfinished) view(p *page) {
 	c := p.c
 	b := u.interrupted
 	if b == nil {
-		return nil
+		return
 	}
 	under := "It was interrupted. Resuming keeps what it has done."
 	if !b.Proven() {
@@ -57,5 +55,4 @@ func (u *unfinished) view(p *page) *tea.Cursor {
 	case b.Encrypted && u.at == 0:
 		p.para(c.dim, "You type the passphrase of the unfinished install once.")
 	}
-	return nil
 }

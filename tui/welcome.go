@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/hosts"
@@ -65,7 +64,7 @@ func (w *welcome) keys() []binding {
 	}
 }
 
-func (w *welcome) view(p *page) *tea.Cursor {
+func (w *welcome) view(p *page) {
 	c := p.c
 	need := 13 // rows below the art
 	if len(w.hosts) > 1 {
@@ -95,7 +94,6 @@ func (w *welcome) view(p *page) *tea.Cursor {
 	if room := p.left(); room > 0 {
 		p.add(strings.Repeat("\n", room-1) + c.dim(cut(w.version(" "+glyphSmall+" "), c.w)))
 	}
-	return nil
 }
 
 // focused is the host under the cursor.
