@@ -58,7 +58,7 @@ func TestResumePlan(t *testing.T) {
 	}
 	for _, s := range again.Steps {
 		for _, act := range s.Actions {
-			line := Quote(act.Argv)
+			line := sys.Quote(act.Argv)
 			for _, never := range []string{"luksFormat", "luksAddKey", "mkfs", "mkswap", "sfdisk --wipe"} {
 				if strings.Contains(line, never) {
 					t.Errorf("%s: %s", s.Name, line)

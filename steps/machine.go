@@ -16,7 +16,6 @@ import (
 	"auto-installer/internal/console"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/disk/uevent"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/savelog"
@@ -227,15 +226,6 @@ func (m *Machine) Power(ctx context.Context, reboot bool) error {
 	return nil
 }
 
-// Size formats bytes in binary units.
-func Size(bytes int64) string { return block.FormatSize(bytes) }
-
-// CleanText turns untrusted text into one line that is safe for a terminal.
-func CleanText(s string) string { return sys.VisibleLine(s) }
-
-// Quote renders a command line so that a shell reads the same words back.
-func Quote(argv []string) string { return sys.Quote(argv) }
-
 // DiskOf returns the disk of a verdict.
 func DiskOf(v Verdict) Disk { return diskOf(v.Device) }
 
@@ -244,6 +234,3 @@ func (d Disk) Same(v Verdict) bool {
 	same, _ := d.identity.Same(block.IdentityOf(v.Device))
 	return same
 }
-
-// GuessSystem guesses the operating system on a disk, or returns an empty string.
-func GuessSystem(v Verdict) string { return choice.GuessSystem(v) }

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/steps"
 )
 
@@ -94,7 +95,7 @@ func (f *confirm) view(p *page) {
 	title, list := f.effect(v)
 	p.head(title, f.consequence(v))
 	lines := []string{
-		c.fact("disk", c.strong(clean(d.Path)+"  "+steps.Size(d.Size))),
+		c.fact("disk", c.strong(clean(d.Path)+"  "+block.FormatSize(d.Size))),
 		c.fact("model", or(clean(d.Model), "unknown")),
 		c.fact("serial", or(clean(d.Serial), "none")),
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/steps"
 )
 
@@ -132,7 +134,7 @@ func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	if v.Refused != "" && !here {
 		mark, style = glyphBad+" ", c.dim
 	}
-	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
+	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), block.FormatSize(dev.Size),
 		clean(dev.Transport), clean(dev.Model), tail(clean(dev.Serial), 8), clean(summary(v))))
 }
 
@@ -156,7 +158,7 @@ func summary(v steps.Verdict) string {
 	case v.ByNameOnly:
 		return "removable"
 	}
-	if sys := steps.GuessSystem(v); sys != "" {
+	if sys := choice.GuessSystem(v); sys != "" {
 		return sys
 	}
 	if n := len(v.Device.Partitions); n > 0 {

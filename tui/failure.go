@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -25,22 +26,22 @@ func (f *failure) enter() {
 }
 
 // choices are what can be done now.
-func (f *failure) choices() []choice {
-	var cs []choice
+func (f *failure) choices() []offer {
+	var cs []offer
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
+			cs = append(cs, offer{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, choice{"Try again", "with the same answers", func() { f.retry(false) }})
+			cs = append(cs, offer{"Try again", "with the same answers", func() { f.retry(false) }})
 		}
 	}
 	return append(cs,
-		choice{"Start over", "from the first question", f.startOver},
-		choice{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() { f.log = true }},
-		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
-		choice{"Rescue shell", f.shellBack(), func() { f.shell(f, func(err error) { f.note.set(err, "") }) }},
-		choice{"Power off", "", f.off},
+		offer{"Start over", "from the first question", f.startOver},
+		offer{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() { f.log = true }},
+		offer{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
+		offer{"Rescue shell", f.shellBack(), func() { f.shell(f, func(err error) { f.note.set(err, "") }) }},
+		offer{"Power off", "", f.off},
 	)
 }
 
@@ -186,7 +187,7 @@ func (f *failure) viewChoices(p *page) {
 		p.add(p.c.title("Save the log where?"))
 		p.list(f.at, len(f.places), max(1, p.left()-3), func(i int) (string, string) {
 			pl := f.places[i]
-			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + steps.Size(pl.Size) + " " + pl.Disk)
+			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + block.FormatSize(pl.Size) + " " + pl.Disk)
 		})
 		return
 	}

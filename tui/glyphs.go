@@ -8,7 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"auto-installer/steps"
+	"auto-installer/internal/sys"
 )
 
 // The glyphs of the screens. The kernel's 8×16 console font has all of them; it
@@ -80,7 +80,7 @@ func shown(s string, console bool) string {
 func clean(s string) string {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
-			return steps.CleanText(strings.ReplaceAll(s, "\n", " "))
+			return sys.VisibleLine(strings.ReplaceAll(s, "\n", " "))
 		}
 	}
 	return s

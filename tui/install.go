@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -151,9 +152,9 @@ func (i *install) viewProgress(c canvas) string {
 	count := fmt.Sprintf("%d of %d %s", pr.Done, pr.Total, pr.Unit)
 	switch {
 	case pr.Unit == "bytes":
-		count = steps.Size(pr.Done) + " of " + steps.Size(pr.Total)
+		count = block.FormatSize(pr.Done) + " of " + block.FormatSize(pr.Total)
 	case pr.BytesTotal > 0:
-		count += ", " + steps.Size(pr.Bytes)
+		count += ", " + block.FormatSize(pr.Bytes)
 	}
 	return bar(c.good, ratio(pr.Done, pr.Total), 20) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
 }

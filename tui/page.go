@@ -123,14 +123,14 @@ func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	}
 }
 
-// choice is one of the things that can be done now.
-type choice struct {
+// offer is one of the things that can be done now.
+type offer struct {
 	label, about string
 	do           func()
 }
 
 // choices appends a list of them, their labels w columns wide.
-func (p *page) choices(all []choice, at, w, room int) {
+func (p *page) choices(all []offer, at, w, room int) {
 	p.list(at, len(all), room, func(i int) (label, about string) { return pad(all[i].label, w), all[i].about })
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -70,13 +71,13 @@ func (p *plain) askDisk(ctx context.Context) {
 	var free []steps.Verdict
 	var offers []string
 	for _, v := range p.disks {
-		about := strings.Join([]string{v.Device.Path, steps.CleanText(v.Device.Model), steps.Size(v.Device.Size), summary(v)}, ", ")
+		about := strings.Join([]string{v.Device.Path, clean(v.Device.Model), block.FormatSize(v.Device.Size), summary(v)}, ", ")
 		if v.Refused != "" {
 			p.say("Not offered: %s.", about)
 			continue
 		}
 		free = append(free, v)
-		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", ")))
+		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, or(clean(v.Device.Serial), "none"), strings.Join(v.Holds, ", ")))
 	}
 	if len(free) == 0 {
 		p.err = engine.Usage("plug one in", "this machine has no disk to install to")
@@ -115,7 +116,7 @@ func (p *plain) showPlan(context.Context) {
 		p.say("Note: %s.", n)
 	}
 	for _, part := range p.plan.Partitions {
-		p.say("Partition %d: %s, %s.", part.Number, part.Name, steps.Size(part.Size))
+		p.say("Partition %d: %s, %s.", part.Number, part.Name, block.FormatSize(part.Size))
 	}
 	p.say("The same without questions: %s", p.backend.CommandLine(p.answers))
 }
@@ -212,8 +213,8 @@ func (p *plain) askConfirm(context.Context) {
 	if v.Blank {
 		holds = "nothing"
 	}
-	p.say("%s: %s, %s, serial %s, %s. On it: %s.", title, d.Path, or(steps.CleanText(d.Model), "no model"),
-		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), steps.CleanText(holds))
+	p.say("%s: %s, %s, serial %s, %s. On it: %s.", title, d.Path, or(clean(d.Model), "no model"),
+		or(clean(d.Serial), "none"), block.FormatSize(d.Size), clean(holds))
 	p.say("%s", p.consequence(v))
 	for p.line(p.question(), "") != word && p.err == nil {
 		p.say("Nothing was done. Type the word yes, or q to leave.")

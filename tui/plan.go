@@ -7,6 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -140,7 +141,7 @@ func after(p *steps.Install, a steps.Answers) []string {
 		if part.Number == 2 && a.Host.LUKS.Enable {
 			kind = "LUKS2"
 		}
-		lines = append(lines, pad(steps.Size(part.Size), 10)+pad(kind, 6)+part.Name)
+		lines = append(lines, pad(block.FormatSize(part.Size), 10)+pad(kind, 6)+part.Name)
 		switch {
 		case kind == "LUKS2":
 			lines = append(lines, pad("", 10)+pad("root", 6)+a.Host.Labels.Root)

@@ -9,7 +9,6 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps"
 )
 
 // run is the install, as its events describe it.
@@ -82,7 +81,7 @@ func (r *run) apply(e engine.Event) {
 		r.warnings = append(r.warnings, e.Line)
 		r.log.add("warning: " + e.Line)
 	case engine.KindCommand:
-		r.log.add("$ " + steps.Quote(e.Action.Argv))
+		r.log.add("$ " + sys.Quote(e.Action.Argv))
 	case engine.KindLog:
 		r.log.add(e.Line)
 	case engine.KindProven:

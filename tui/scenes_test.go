@@ -103,7 +103,7 @@ func scenes() []scene {
 		{name: "plan-escapes", play: func(p *pilot) {
 			walk(statePlan)(p)
 			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
-			p.note.set(nil, "auto-installer install --host "+steps.Quote([]string{"\x1b[2Kdemo"}))
+			p.note.set(nil, "auto-installer install --host "+sys.Quote([]string{"\x1b[2Kdemo"}))
 		}},
 		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},

@@ -15,12 +15,12 @@ type unfinished struct {
 }
 
 // offers are what can be done with an unfinished install, the proposed one first.
-func (s *session) offers() []choice {
-	over := choice{"Start over", "erases the disk and installs again", func() { s.resume(false) }}
+func (s *session) offers() []offer {
+	over := offer{"Start over", "erases the disk and installs again", func() { s.resume(false) }}
 	if s.interrupted == nil || !s.interrupted.Proven() {
-		return []choice{over}
+		return []offer{over}
 	}
-	return []choice{{"Resume", "keeps what is done, does the rest, proves everything", func() { s.resume(true) }}, over}
+	return []offer{{"Resume", "keeps what is done, does the rest, proves everything", func() { s.resume(true) }}, over}
 }
 
 func (u *unfinished) skip() bool { return u.interrupted == nil }
