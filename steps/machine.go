@@ -148,9 +148,6 @@ func (m *Machine) SavePlan(p *Install) (string, error) {
 	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
 }
 
-// CommandLine calls Answers.CommandLine.
-func (m *Machine) CommandLine(a Answers) string { return a.CommandLine() }
-
 // Places lists the file systems that a log can be saved to.
 func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	m.mu.Lock()

@@ -51,8 +51,6 @@ type Backend interface {
 	Plan(a steps.Answers) (*steps.Install, error)
 	// SavePlan writes the plan as JSON and returns the file's name.
 	SavePlan(p *steps.Install) (string, error)
-	// CommandLine returns the headless command for the same install.
-	CommandLine(a steps.Answers) string
 
 	// Start starts the engine, a process that outlives the screens. It wipes the
 	// secrets of a before it returns.

@@ -186,8 +186,6 @@ func (f *fake) SavePlan(*steps.Install) (string, error) {
 	return "/run/auto-installer/plan.json", f.call("save plan")
 }
 
-func (f *fake) CommandLine(a steps.Answers) string { return a.CommandLine() }
-
 func (f *fake) Start(a steps.Answers, resume bool) error {
 	f.started = append(f.started, a)
 	f.seen = string(a.Passphrase)

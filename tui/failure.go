@@ -27,16 +27,23 @@ func (f *failure) enter() {
 
 // choices are what can be done now.
 func (f *failure) choices() []offer {
-	var cs []offer
+	var all []offer
+	if f.asking {
+		for _, p := range f.places {
+			about := p.FSType + " " + block.FormatSize(p.Size) + " " + p.Disk
+			all = append(all, offer{clean(p.Device + " " + p.Label), clean(about), func() { f.save(p) }})
+		}
+		return all
+	}
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, offer{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
+			all = append(all, offer{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, offer{"Try again", "with the same answers", func() { f.retry(false) }})
+			all = append(all, offer{"Try again", "with the same answers", func() { f.retry(false) }})
 		}
 	}
-	return append(cs,
+	return append(all,
 		offer{"Start over", "from the first question", f.startOver},
 		offer{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() { f.log = true }},
 		offer{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
@@ -52,13 +59,14 @@ func (f *failure) keys() []binding {
 		return log.keys()
 	case f.log:
 		return append(log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
-	case f.asking:
-		return append(moves(&f.at, len(f.places), nil),
-			bind("Enter", "save", "enter").explained("save the log there").does(func() { f.save(f.places[f.at]) }),
+	}
+	all := f.choices()
+	ks, does := moves(&f.at, len(all), nil), all[f.at].do
+	if f.asking {
+		return append(ks, bind("Enter", "save", "enter").explained("save the log there").does(does),
 			keyBack.explained("save no log").does(func() { f.asking, f.at = false, 0 }))
 	}
-	cs := f.choices()
-	return append(moves(&f.at, len(cs), nil), bind("Enter", "do it", "enter").explained("do what is chosen").does(cs[f.at].do))
+	return append(ks, bind("Enter", "do it", "enter").explained("do what is chosen").does(does))
 }
 
 func (f *failure) retry(again bool) {
@@ -158,7 +166,7 @@ func (f *failure) viewCause(p *page) {
 func (f *failure) rows() int {
 	n := len(f.choices())
 	if f.asking {
-		n = 1 + min(len(f.places), 5)
+		n = 1 + min(n, 5)
 	}
 	if f.note.text != "" {
 		n += 2
@@ -182,15 +190,10 @@ func (f *failure) viewLast(p *page) {
 }
 
 func (f *failure) viewChoices(p *page) {
-	const label = 26
+	room := p.left() // on the lowest screens not all choices fit at once
 	if f.asking {
 		p.add(p.c.title("Save the log where?"))
-		p.list(f.at, len(f.places), max(1, p.left()-3), func(i int) (string, string) {
-			pl := f.places[i]
-			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + block.FormatSize(pl.Size) + " " + pl.Disk)
-		})
-		return
+		room -= 4
 	}
-	// On the lowest screens not all choices fit at once.
-	p.choices(f.choices(), f.at, label, max(1, p.left()))
+	p.choices(f.choices(), f.at, 26, max(1, room))
 }

@@ -118,7 +118,7 @@ func (p *plain) showPlan(context.Context) {
 	for _, part := range p.plan.Partitions {
 		p.say("Partition %d: %s, %s.", part.Number, part.Name, block.FormatSize(part.Size))
 	}
-	p.say("The same without questions: %s", p.backend.CommandLine(p.answers))
+	p.say("The same without questions: %s", p.answers.CommandLine())
 }
 
 func (p *plain) askPassphrase(ctx context.Context) {

@@ -37,10 +37,8 @@ func (s *planScreen) keys() []binding {
 	}
 	return append([]binding{
 		on, keyBack,
-		bind("c", "command", "c").explained("show the command that does the same without questions").does(func() {
-			a := s.answers
-			ask(s, func() string { return s.backend.CommandLine(a) }, func(line string) { s.note.set(nil, line) })
-		}),
+		bind("c", "command", "c").explained("show the command that does the same without questions").
+			does(func() { s.note.set(nil, s.answers.CommandLine()) }),
 		bind("w", "save", "w").explained("save the plan as a file").does(s.save),
 	}, s.scroll.keys()...)
 }

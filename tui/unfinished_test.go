@@ -16,7 +16,7 @@ func TestContinue(t *testing.T) {
 	interrupted(f)
 	p := fly(t, f, "stygianlibrary")
 	walk(statePassphrase)(p)
-	if !p.answers.Resume || !strings.Contains(f.CommandLine(p.answers), "--resume") {
+	if !p.answers.Resume || !strings.Contains(p.answers.CommandLine(), "--resume") {
 		t.Error("continuing is not what is offered first")
 	}
 	p.enterText("correct donkey")
@@ -52,7 +52,7 @@ func TestStartOver(t *testing.T) {
 	p.press("down", "enter")
 	walk(stateRecovery)(p)
 	p.at(stateRecovery)
-	if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume || strings.Contains(f.CommandLine(f.started[0]), "--resume") {
+	if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume || strings.Contains(f.started[0].CommandLine(), "--resume") {
 		t.Errorf("started %+v", f.started)
 	}
 }
