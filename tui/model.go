@@ -2,9 +2,9 @@
 // headless install. The screens fill in the answers; every check of the answers
 // is the plan's.
 //
-// screens.go has the order of the screens, model.go the root, keys.go every key,
-// styles.go every colour, glyphs.go every glyph; each screen has a file of its
-// name. run.go follows the engine; plain.go asks the same questions as prompts.
+// screens.go has the order of the screens, model.go the root, keys.go what keys are,
+// styles.go every colour, glyphs.go every glyph; each screen has a file of its name,
+// with its keys. run.go follows the engine; plain.go asks the same questions as prompts.
 package tui
 
 import (
