@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"auto-installer/internal/disk/block"
@@ -117,10 +116,7 @@ func (d *diskScreen) list(p *page) {
 	}
 	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
 		p.gap()
-		lines := c.contents(v, d.details)
-		if most := max(1, p.left()-2); len(lines) > most {
-			lines = append(lines[:most-1], c.dim("and more"))
-		}
+		lines := few(c.contents(v, d.details), max(1, p.left()-2), func(int) string { return c.dim("and more") })
 		title := clean(strings.TrimPrefix(or(v.Device.ByID, v.Device.Path), "/dev/disk/by-id/"))
 		p.add(c.box(title, c.w, lines...)...)
 	}
@@ -208,13 +204,10 @@ func (c canvas) holds(v steps.Verdict, mark string, style ink, room int) []strin
 	case len(v.Holds) == 0:
 		lines = append(lines, c.warn(unknownContents))
 	}
-	for i, h := range v.Holds {
-		if more := len(v.Holds) - i; i == max(1, room)-1 && more > 1 {
-			return append(lines, style("and "+strconv.Itoa(more)+" more"))
-		}
+	for _, h := range v.Holds {
 		lines = append(lines, style(mark+" "+clean(h)))
 	}
-	return lines
+	return few(lines, max(1, room), func(n int) string { return style(andMore(n)) })
 }
 
 // unknownContents is what the screens say of a disk without known content: it is

@@ -78,6 +78,7 @@ func (d *done) view(p *page) {
 	if !c.low() {
 		room -= 2
 	}
+	more := func(int) string { return c.dim("  and more, in the log on the disk") }
 	warnings := newPage(c)
 	for _, w := range d.run.warnings[:min(len(d.run.warnings), c.h)] {
 		warnings.marked("!", c.warn, clean(w))
@@ -89,23 +90,15 @@ func (d *done) view(p *page) {
 	}
 	if len(proven.lines) > 0 {
 		p.add(c.title("Proven"))
-		p.add(clip(c, proven.lines, room-1-most)...)
+		p.add(few(proven.lines, room-1-most, more)...)
 		most = room - 1 - min(len(proven.lines), room-1-most)
 		p.gap()
 	}
 	if len(warnings.lines) > 0 {
-		p.add(clip(c, warnings.lines, most)...)
+		p.add(few(warnings.lines, most, more)...)
 		p.gap()
 	}
 	d.viewEnd(p)
-}
-
-// clip shortens a list to n lines, and marks that it did.
-func clip(c canvas, lines []string, n int) []string {
-	if len(lines) <= n || n < 1 {
-		return lines[:max(0, min(n, len(lines)))]
-	}
-	return append(lines[:n-1:n-1], c.dim("  and more, in the log on the disk"))
 }
 
 // viewEnd is what the operator and the machine do next.

@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"auto-installer/hosts"
 	"auto-installer/steps"
@@ -175,13 +174,11 @@ func (n *network) viewState(p *page) {
 	if c.low() {
 		most = 2
 	}
-	for i, f := range n.network.Interfaces {
-		if more := len(n.network.Interfaces) - i; i == most-1 && more > 1 {
-			p.add(c.dim("and " + strconv.Itoa(more) + " more"))
-			break
-		}
-		p.add(c.dim(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
+	var lines []string
+	for _, f := range n.network.Interfaces {
+		lines = append(lines, c.dim(pad(clean(f.Name), 12))+cut(clean(f.About), c.w-12))
 	}
+	p.add(few(lines, most, func(n int) string { return c.dim(andMore(n)) })...)
 	if problem := clean(n.network.Problem); problem != "" {
 		p.marked("!", c.warn, cut(problem, 2*c.w-24))
 	}

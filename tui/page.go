@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -155,6 +156,16 @@ func (p *page) field(label string, f *field, show, here bool) {
 	}
 	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.c.rule(strings.Repeat(glyphLine, room)))
 }
+
+// few shortens lines to n. The last one then says how many are missing.
+func few(lines []string, n int, more func(missing int) string) []string {
+	if len(lines) <= n || n < 1 {
+		return lines[:max(0, min(n, len(lines)))]
+	}
+	return append(lines[:n-1:n-1], more(len(lines)-n+1))
+}
+
+func andMore(missing int) string { return fmt.Sprintf("and %d more", missing) }
 
 // keys appends keys and what they do. The keys have w columns.
 func (p *page) keys(all []binding, w int) {
