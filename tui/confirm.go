@@ -80,7 +80,6 @@ func (s *session) consequence(v steps.Verdict) string {
 	return text
 }
 
-// question asks for the word.
 func (s *session) question() string {
 	if s.answers.Resume {
 		return "Type yes to resume installing " + s.host().TargetHost

@@ -21,14 +21,7 @@ func (d *diskScreen) enter() {
 	d.listDisks()
 }
 
-func (d *diskScreen) at() int {
-	for i, v := range d.disks {
-		if v.Device.Path == d.diskAt {
-			return i
-		}
-	}
-	return 0
-}
+func (d *diskScreen) at() int { return max(0, d.diskIndex(d.diskAt)) }
 
 func (d *diskScreen) keys() []binding {
 	at := d.at()
@@ -122,7 +115,6 @@ func (d *diskScreen) list(p *page) {
 	}
 }
 
-// row is one disk: path, size, bus, model, serial, and what is on it.
 func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	dev := v.Device
 	here := dev.Path == d.diskAt

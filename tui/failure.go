@@ -25,7 +25,6 @@ func (f *failure) enter() {
 	f.run.log.search(false)
 }
 
-// choices are what can be done now.
 func (f *failure) choices() []offer {
 	var all []offer
 	if f.asking {

@@ -86,7 +86,6 @@ func clean(s string) string {
 	return s
 }
 
-// width is the number of columns that a line fills.
 func width(s string) int { return ansi.StringWidth(s) }
 
 // cut shortens text to w columns, and marks that it did.
@@ -107,12 +106,8 @@ func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
 
 // pad fills text with blanks to w columns, or cuts it.
 func pad(s string, w int) string {
-	n := width(s)
-	if n > w {
-		s = cut(s, w)
-		n = width(s)
-	}
-	return s + blanks(w-n)
+	s = cut(s, w)
+	return s + blanks(w-width(s))
 }
 
 // padLeft is pad with the blanks before the text.

@@ -87,7 +87,6 @@ func (i *install) goWithout() {
 	})
 }
 
-// stop asks the engine to stop.
 func (i *install) stop() {
 	ask(i, i.backend.Stop, func(err error) {
 		i.note.set(nil, "Stopping: unmounting and closing what the install opened")
@@ -159,8 +158,7 @@ func (i *install) viewProgress(c canvas) string {
 	return bar(c.good, ratio(pr.Done, pr.Total), 20) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
 }
 
-// listWidth is that of the list of steps beside the log.
-const listWidth = 22
+const listWidth = 22 // of the list of steps beside the log
 
 func (i *install) viewBeside(p *page) {
 	c := p.c

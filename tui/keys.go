@@ -39,7 +39,6 @@ func (b binding) does(do func()) binding {
 	return b
 }
 
-// is reports whether a key press is the binding's.
 func (b binding) is(msg tea.KeyPressMsg) bool { return key.Matches(msg, b.Binding) }
 
 // press does what a key is bound to, and reports whether it is bound. The kernel or
@@ -108,7 +107,6 @@ func shows(show *bool) binding {
 	return bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T").does(func() { *show = !*show })
 }
 
-// keys are what the keys do now.
 func (m *model) keys() []binding {
 	switch {
 	case m.quit.open:

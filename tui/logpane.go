@@ -128,7 +128,6 @@ func (l *logPane) above(i, rows int) int {
 	return i
 }
 
-// height is how many rows line i takes.
 func (l *logPane) height(i int) int {
 	if i >= len(l.lines) {
 		return 0

@@ -78,7 +78,6 @@ func newModel(b Backend, o Options) *model {
 	return m
 }
 
-// shown is the screen that is shown.
 func (m *model) shown() screen { return m.screens[m.state] }
 
 // input is the field that the screen types into, or nil.
@@ -208,7 +207,6 @@ func (m *model) wipe() {
 	m.wipeScreens()
 }
 
-// wipeScreens overwrites the secrets that the screens hold.
 func (m *model) wipeScreens() {
 	m.screens[stateNetwork].(*network).pass.wipe()
 	m.screens[stateBundle].(*bundle).pass.wipe()

@@ -17,7 +17,6 @@ type page struct {
 
 func newPage(c canvas) *page { return &page{c: c, lines: make([]string, 0, c.h+8)} }
 
-// add appends lines as they are.
 func (p *page) add(lines ...string) { p.lines = append(p.lines, lines...) }
 
 // gap appends an empty line if there is room for it.
@@ -57,7 +56,6 @@ func (p *page) marked(mark string, style ink, s string) {
 // wait appends what the screen waits for.
 func (p *page) wait(what string) { p.add(p.c.dim(p.c.spin() + " " + what)) }
 
-// fact appends a name and its value.
 func (p *page) fact(name, value string) { p.add(p.c.fact(name, value)) }
 
 // fact is a name and its value, such as a disk and its model.
@@ -79,7 +77,6 @@ func (n *note) set(err error, text string) {
 	}
 }
 
-// refuse says why something cannot be.
 func (n *note) refuse(why string) { *n = note{why, true} }
 
 // refused appends why an answer was refused.

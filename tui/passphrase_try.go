@@ -13,7 +13,6 @@ import (
 // the host's own, and if another one is loaded now, the same keys may give other
 // characters then.
 
-// tryKeymaps compares the keys of the passphrase under both keymaps.
 func (p *passphrase) tryKeymaps() {
 	p.trying = true
 	text, typed, boot := bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap

@@ -49,7 +49,6 @@ const (
 	stepFailed
 )
 
-// apply takes one event.
 func (r *run) apply(e engine.Event) {
 	r.now = e.Time
 	switch e.Kind {

@@ -42,9 +42,7 @@ func (s state) String() string {
 type screen interface {
 	// enter is called each time that the screen is shown.
 	enter()
-	// keys lists what the keys do now.
 	keys() []binding
-	// view draws the body.
 	view(p *page)
 }
 
@@ -74,7 +72,6 @@ func (m *model) settle() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// skips reports whether a screen is not needed.
 func (m *model) skips(s state) bool {
 	k, ok := m.screens[s].(skipper)
 	return ok && k.skip()
@@ -116,7 +113,6 @@ func (m *model) where() string {
 	return fmt.Sprintf("%s %d/%d", name, at, n)
 }
 
-// headed is the host that the header names.
 func (m *model) headed() string {
 	if m.state >= stateInstall {
 		return m.installing()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -47,7 +48,6 @@ type session struct {
 	failure    *engine.Error
 }
 
-// start starts a command.
 func (s *session) start(cmd tea.Cmd) { s.cmds = append(s.cmds, cmd) }
 
 func (s *session) goTo(to state) { s.to = to }
@@ -108,12 +108,14 @@ func (s *session) installing() string {
 	return s.host().TargetHost
 }
 
+func (s *session) diskIndex(path string) int {
+	return slices.IndexFunc(s.disks, func(v steps.Verdict) bool { return v.Device.Path == path })
+}
+
 // verdict finds a disk in the newest list.
 func (s *session) verdict(path string) (steps.Verdict, bool) {
-	for _, v := range s.disks {
-		if v.Device.Path == path {
-			return v, true
-		}
+	if i := s.diskIndex(path); i >= 0 {
+		return s.disks[i], true
 	}
 	return steps.Verdict{}, false
 }
