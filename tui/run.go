@@ -135,9 +135,9 @@ type feed struct {
 
 // follow passes on the engine's events, from the first one.
 func (s *session) follow() {
-	f := &feed{events: make(chan engine.Event, 1024)}
+	b, f := s.backend, &feed{events: make(chan engine.Event, 1024)}
 	go func() {
-		f.err = s.backend.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
 		close(f.events)
 	}()
 	s.start(f.await)

@@ -65,7 +65,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// What cannot be typed at all is not taken.
-	p, s = at(steps.Typing{Moved: 1, Missing: 1})
+	p, _ = at(steps.Typing{Moved: 1, Missing: 1})
 	p.press("enter")
 	if p.at(statePassphrase); !strings.Contains(p.note.text, "1 of its characters is on no key at the boot prompt") || p.answers.Passphrase != nil {
 		t.Errorf("%q", p.note.text)

@@ -120,7 +120,9 @@ func TestSaveFails(t *testing.T) {
 		"bad device":   {func(_ *testing.T, _ *bench, o *SaveOptions) { o.Place.Device = "/dev/other" }, "mount: bad device"},
 		"not there":    {func(_ *testing.T, b *bench, o *SaveOptions) { o.Place.MountedAt = b.stick + "/gone" }, "no such file"},
 		"a file there": {func(t *testing.T, b *bench, _ *SaveOptions) { write(t, filepath.Join(b.stick, "auto-installer-logs")) }, "not a directory"},
-		"a link away":  {func(t *testing.T, b *bench, _ *SaveOptions) { link(t, t.TempDir(), filepath.Join(b.stick, "auto-installer-logs")) }, "escapes"},
+		"a link away": {func(t *testing.T, b *bench, _ *SaveOptions) {
+			link(t, t.TempDir(), filepath.Join(b.stick, "auto-installer-logs"))
+		}, "escapes"},
 		"no mount point": {func(t *testing.T, b *bench, o *SaveOptions) {
 			o.Run = filepath.Join(b.stick, "file")
 			write(t, o.Run)
