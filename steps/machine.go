@@ -158,7 +158,7 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 
 // Start is EngineProcess.Start and keeps the secrets until PutAway, so that SaveLog can
 // refuse a log with a secret.
-func (m *Machine) Start(a Answers, resume bool) error {
+func (m *Machine) Start(a Answers) error {
 	m.mu.Lock()
 	for _, s := range a.secrets() {
 		if *s.value != nil {
@@ -166,7 +166,7 @@ func (m *Machine) Start(a Answers, resume bool) error {
 		}
 	}
 	m.mu.Unlock()
-	return m.EngineProcess.Start(a, resume)
+	return m.EngineProcess.Start(a)
 }
 
 // PutAway is EngineProcess.PutAway and wipes the secrets.

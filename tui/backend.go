@@ -54,7 +54,7 @@ type Backend interface {
 
 	// Start starts the engine, a process that outlives the screens. It wipes the
 	// secrets of a before it returns.
-	Start(a steps.Answers, resume bool) error
+	Start(a steps.Answers) error
 	// Follow passes on the engine's events, from the first to the last. It fails
 	// if the engine died without a last event.
 	Follow(ctx context.Context, each func(engine.Event)) error

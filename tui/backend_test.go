@@ -186,12 +186,9 @@ func (f *fake) SavePlan(*steps.Install) (string, error) {
 	return "/run/auto-installer/plan.json", f.call("save plan")
 }
 
-func (f *fake) Start(a steps.Answers, resume bool) error {
+func (f *fake) Start(a steps.Answers) error {
 	f.started = append(f.started, a)
 	f.seen = string(a.Passphrase)
-	if resume {
-		f.calls = append(f.calls, "resume")
-	}
 	return f.startErr
 }
 

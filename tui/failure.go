@@ -68,8 +68,8 @@ func (f *failure) keys() []binding {
 	return append(ks, bind("Enter", "do it", "enter").explained("do what is chosen").does(does))
 }
 
-func (f *failure) retry(again bool) {
-	f.reattached, f.elsewhere, f.again = false, false, again
+func (f *failure) retry(resume bool) {
+	f.reattached, f.elsewhere, f.answers.Resume = false, false, f.answers.Resume || resume
 	f.goTo(stateInstall)
 }
 

@@ -29,11 +29,10 @@ func (i *install) enter() {
 		i.follow()
 		return
 	}
-	a, again := i.copyAnswers(), i.again
-	i.again = false
+	a := i.copyAnswers()
 	ask(i, func() error {
 		defer a.Wipe()
-		return i.backend.Start(a, again)
+		return i.backend.Start(a)
 	}, i.started)
 }
 

@@ -76,13 +76,8 @@ func (k *keyboard) loaded(name string, err error) {
 
 // matches are the keymaps whose names contain the filter.
 func (k *keyboard) matches() []string {
-	var out []string
-	for _, name := range k.all {
-		if strings.Contains(name, strings.ToLower(k.filter.text())) {
-			out = append(out, name)
-		}
-	}
-	return out
+	part := strings.ToLower(k.filter.text())
+	return slices.DeleteFunc(slices.Clone(k.all), func(name string) bool { return !strings.Contains(name, part) })
 }
 
 // place puts the cursor on the keymap that is loaded or being loaded, else on
@@ -155,11 +150,11 @@ func (k *keyboard) take() {
 
 func (k *keyboard) view(p *page) {
 	c := p.c
-	title := "Which keyboard?"
+	title, now := "Which keyboard?", " Now: "+or(k.keymap, "the console's own")
 	if c.low() {
-		title += " Now: " + or(k.keymap, "the console's own")
+		title += now
 	}
-	p.head(title, "You type the passphrase with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
+	p.head(title, "You type the passphrase with it, now and at every start."+now)
 	foot := 4
 	if !c.low() {
 		foot = 6

@@ -59,7 +59,7 @@ func (p *plain) ask(ctx context.Context) error {
 			return p.err
 		}
 	}
-	if err := p.backend.Start(p.answers, false); err != nil {
+	if err := p.backend.Start(p.answers); err != nil {
 		return err
 	}
 	return p.follow(ctx)

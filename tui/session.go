@@ -43,7 +43,6 @@ type session struct {
 
 	reattached bool // other screens started the install
 	elsewhere  bool // another console started it, while these were shown
-	again      bool // the next engine resumes the install that failed
 	run        run
 	failure    *engine.Error
 }

@@ -168,3 +168,15 @@ func TestPlainContinues(t *testing.T) {
 		t.Errorf("%+v\n%s", f.started, said)
 	}
 }
+
+// TestTriesAgain: another try resumes only what the failed install has kept.
+func TestTriesAgain(t *testing.T) {
+	for step, resumes := range map[string]bool{"contract": false, "closure": true} {
+		p := scene{}.open(t)
+		p.fail(step)
+		p.press("enter")
+		if a := p.f.started; len(a) != 1 || a[0].Resume != resumes {
+			t.Errorf("%s: started %+v", step, a)
+		}
+	}
+}
