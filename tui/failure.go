@@ -84,7 +84,7 @@ func (f *failure) startOver() {
 	ask(f, f.backend.PutAway, func(err error) {
 		f.leaving = false
 		if f.note.set(err, ""); err == nil {
-			f.reattached, f.elsewhere, f.failure = false, false, nil
+			f.reattached, f.elsewhere = false, false
 			f.goTo(stateWelcome)
 		}
 	})
@@ -119,8 +119,8 @@ func (f *failure) view(p *page) {
 	}
 	p.gap()
 	what := "The install failed"
-	if f.failure != nil && f.failure.Step != "" {
-		what += " at " + clean(string(f.failure.Step))
+	if f.run.failed != nil && f.run.failed.Step != "" {
+		what += " at " + clean(string(f.run.failed.Step))
 	}
 	p.add(c.bad(cut(what, c.w)))
 	if !c.low() {
@@ -144,14 +144,14 @@ func (f *failure) view(p *page) {
 
 // viewCause is the error and its hint, as far as the choices leave room.
 func (f *failure) viewCause(p *page) {
-	if f.failure == nil {
+	if f.run.failed == nil {
 		return
 	}
 	c := p.c
 	e := newPage(c)
-	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.failure).Cause, ""))
-	if f.failure.Hint != "" {
-		e.marked(glyphRight, c.accent, clean(f.failure.Hint))
+	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
+	if f.run.failed.Hint != "" {
+		e.marked(glyphRight, c.accent, clean(f.run.failed.Hint))
 	}
 	room := p.left() - f.rows()
 	if !c.low() {

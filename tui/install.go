@@ -52,8 +52,7 @@ func (i *install) started(err error) {
 		err = nil
 	}
 	if err != nil {
-		i.failure = engine.NewError("", err)
-		i.run.ended = true
+		i.run.failed, i.run.ended = engine.NewError("", err), true
 		i.goTo(stateFailure)
 		return
 	}

@@ -189,7 +189,7 @@ func (m *model) events(msg eventsMsg) {
 		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
 	}
 	if m.run.failed != nil {
-		m.failure, m.run.ended = m.run.failed, true
+		m.run.ended = true
 		m.goTo(stateFailure)
 		return
 	}

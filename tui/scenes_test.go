@@ -194,14 +194,14 @@ func scenes() []scene {
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
 		{name: "failure-opened", play: func(p *pilot) {
 			p.fail("bootproof")
-			p.failure = &engine.Error{
+			p.session.run.failed = &engine.Error{
 				Step: "secretsproof", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
 			}
 		}},
 		{name: "failure-stopped", play: func(p *pilot) {
 			p.fail("closure")
-			p.failure = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
+			p.session.run.failed = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
 		}},
 		{name: "failure-killed", play: func(p *pilot) {
 			p.install(copying)

@@ -145,8 +145,8 @@ func TestRetry(t *testing.T) {
 	// An engine that cannot be started is a failure too.
 	p.f.startErr = errors.New("no memory")
 	p.press("enter")
-	if p.at(stateFailure); p.failure.Cause != "no memory" {
-		t.Errorf("%v", p.failure)
+	if p.at(stateFailure); p.session.run.failed.Cause != "no memory" {
+		t.Errorf("%v", p.session.run.failed)
 	}
 	p.press("down", "enter") // start over
 	p.at(stateWelcome)

@@ -44,7 +44,6 @@ type session struct {
 	reattached bool // other screens started the install
 	elsewhere  bool // another console started it, while these were shown
 	run        run
-	failure    *engine.Error
 }
 
 func (s *session) start(cmd tea.Cmd) { s.cmds = append(s.cmds, cmd) }
@@ -69,7 +68,7 @@ func (s *session) join() {
 	s.wipeAnswers()
 	s.answers.Disk = steps.Disk{} // these screens cannot start that install again
 	s.chosen = false              // the next setHost fills in flags and medium again
-	s.reattached, s.elsewhere, s.failure = true, true, nil
+	s.reattached, s.elsewhere = true, true
 }
 
 func (s *session) wipeAnswers() {
@@ -206,8 +205,8 @@ func (s *session) shellBack() string {
 // left says what a failed install has left on the disk.
 func (s *session) left() string {
 	var err error
-	if s.failure != nil {
-		err = s.failure
+	if s.run.failed != nil {
+		err = s.run.failed
 	}
 	stopped := s.run.killed || engine.IsStopped(err)
 	switch {

@@ -78,8 +78,8 @@ func (p *pilot) taint() {
 		r.warnings = append(r.warnings, long)
 	}
 	r.progress = sys.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
-	if p.failure != nil {
-		p.failure = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
+	if p.session.run.failed != nil {
+		p.session.run.failed = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
 	for range 40 {
