@@ -73,13 +73,12 @@ func (b *bundle) open() {
 }
 
 func (b *bundle) view(p *page) {
-	c := p.c
 	host := clean(b.host().TargetHost)
 	p.head("Open the keys of "+host,
 		"This medium carries the age identity of "+host+" and the deploy key of its config repo, sealed with a passphrase.")
 	switch {
 	case b.opened():
-		p.marked(glyphDone, c.good, "The keys are open.")
+		p.marked(glyphDone, p.good, "The keys are open.")
 		return
 	case b.opening:
 		p.wait("opening the keys")

@@ -88,38 +88,37 @@ func (s *session) question() string {
 }
 
 func (f *confirm) view(p *page) {
-	c := p.c
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
 	title, list := f.effect(v)
 	p.head(title, f.consequence(v))
 	lines := []string{
-		c.fact("disk", c.strong(clean(d.Path)+"  "+block.FormatSize(d.Size))),
-		c.fact("model", or(clean(d.Model), "unknown")),
-		c.fact("serial", or(clean(d.Serial), "none")),
+		p.canvas.fact("disk", p.strong(clean(d.Path)+"  "+block.FormatSize(d.Size))),
+		p.canvas.fact("model", or(clean(d.Model), "unknown")),
+		p.canvas.fact("serial", or(clean(d.Serial), "none")),
 	}
-	if !c.low() {
+	if !p.low() {
 		lines = append(lines, "")
 	}
-	mark, style := glyphBad, c.warn
+	mark, style := glyphBad, p.warn
 	if f.answers.Resume {
-		mark, style = glyphSmall, c.dim
+		mark, style = glyphSmall, p.dim
 	}
-	if c.low() && len(v.Holds) > 0 {
+	if p.low() && len(v.Holds) > 0 {
 		v.Holds = []string{strings.Join(v.Holds, ", ")}
 	}
-	lines = append(lines, c.holds(v, mark, style, p.left()-len(lines)-6)...)
-	p.add(c.box(list, c.w, lines...)...)
+	lines = append(lines, p.holds(v, mark, style, p.left()-len(lines)-6)...)
+	p.add(p.box(list, p.w, lines...)...)
 	p.gap()
 	prompt := f.question()
-	if width(prompt) > c.w-15 {
+	if width(prompt) > p.w-15 {
 		prompt = strings.TrimSuffix(prompt, " "+f.host().TargetHost)
 	}
 	prompt += ": "
 	typed := clean(f.typed.text())
 	p.cursor = tea.NewCursor(width(prompt)+width(typed), p.row())
-	p.add(c.title(prompt) + c.accent(typed))
+	p.add(p.title(prompt) + p.accent(typed))
 	if f.note.text != "" {
-		p.add(c.warn(cut(clean(f.note.text), c.w)))
+		p.add(p.warn(cut(clean(f.note.text), p.w)))
 	}
 }

@@ -62,10 +62,9 @@ func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) {
 }
 
 func (d *diskScreen) view(p *page) {
-	c := p.c
 	p.head("Which disk?", "Nothing is written to a disk until you confirm.")
 	if d.notice != "" {
-		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
+		p.marked("!", p.warn, cut(d.notice, 2*p.w-10))
 		p.gap()
 	}
 	if d.looking {
@@ -74,12 +73,12 @@ func (d *diskScreen) view(p *page) {
 	}
 	switch {
 	case d.disksErr != nil:
-		p.para(c.bad, "The disks cannot be listed: "+clean(d.disksErr.Error()))
+		p.para(p.bad, "The disks cannot be listed: "+clean(d.disksErr.Error()))
 	case !d.listed:
 		p.wait("looking for disks")
 	case len(d.disks) == 0:
-		p.para(c.warn, "This machine has no disk. Plug one in: it appears here by itself.")
-		p.para(c.text, "A disk that is missing here may need a driver, or another mode of its controller in the firmware's setup.")
+		p.para(p.warn, "This machine has no disk. Plug one in: it appears here by itself.")
+		p.para(p.text, "A disk that is missing here may need a driver, or another mode of its controller in the firmware's setup.")
 	default:
 		d.list(p)
 	}
@@ -89,36 +88,35 @@ func (d *diskScreen) view(p *page) {
 // table cuts with an ellipsis, which the console's font lacks, and has one style
 // for all rows, where refused disks are grey.
 func (d *diskScreen) list(p *page) {
-	c := p.c
 	info := 7
 	if d.details {
 		info = min(14, p.left()-4)
 	}
-	if !c.low() {
-		p.add(c.dim(c.columns("  disk", "size", "bus", "model", "serial", "what it is")))
+	if !p.low() {
+		p.add(p.dim(p.columns("  disk", "size", "bus", "model", "serial", "what it is")))
 	} else {
 		info = 5
 	}
 	room := max(3, p.left()-info)
 	from, to := window(d.at(), len(d.disks), room)
 	for i := from; i < to; i++ {
-		p.add(d.row(c, d.disks[i]))
+		p.add(d.row(p.canvas, d.disks[i]))
 	}
-	if to-from < len(d.disks) && !c.low() {
-		p.add(c.dim(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
+	if to-from < len(d.disks) && !p.low() {
+		p.add(p.dim(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
 	}
 	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
 		p.gap()
-		lines := few(c.contents(v, d.details), max(1, p.left()-2), func(int) string { return c.dim("and more") })
+		lines := few(p.contents(v, d.details), max(1, p.left()-2), func(int) string { return p.dim("and more") })
 		title := clean(strings.TrimPrefix(or(v.Device.ByID, v.Device.Path), "/dev/disk/by-id/"))
-		p.add(c.box(title, c.w, lines...)...)
+		p.add(p.box(title, p.w, lines...)...)
 	}
 }
 
 func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	dev := v.Device
 	here := dev.Path == d.diskAt
-	mark, style := c.row(here)
+	mark, style := c.mark(here)
 	if v.Refused != "" && !here {
 		mark, style = glyphBad+" ", c.dim
 	}

@@ -67,29 +67,28 @@ func (d *done) power() {
 }
 
 func (d *done) view(p *page) {
-	c := p.c
 	p.gap()
-	p.add(c.good(glyphDone+" "+d.installing()+" is installed") + c.dim(" in "+span(d.run.seconds)))
+	p.add(p.good(glyphDone+" "+d.installing()+" is installed") + p.dim(" in "+span(d.run.seconds)))
 	p.gap()
 	room := p.left() - 2 // without the last two lines
 	if d.err != nil {
 		room--
 	}
-	if !c.low() {
+	if !p.low() {
 		room -= 2
 	}
-	more := func(int) string { return c.dim("  and more, in the log on the disk") }
-	warnings := newPage(c)
-	for _, w := range d.run.warnings[:min(len(d.run.warnings), c.h)] {
-		warnings.marked("!", c.warn, clean(w))
+	more := func(int) string { return p.dim("  and more, in the log on the disk") }
+	warnings := newPage(p.canvas)
+	for _, w := range d.run.warnings[:min(len(d.run.warnings), p.h)] {
+		warnings.marked("!", p.warn, clean(w))
 	}
 	most := min(len(warnings.lines), max(1, room/2))
-	proven := newPage(c)
+	proven := newPage(p.canvas)
 	for _, s := range d.run.proven {
-		proven.marked(glyphDone, c.good, storeHash.ReplaceAllString(clean(s), ""))
+		proven.marked(glyphDone, p.good, storeHash.ReplaceAllString(clean(s), ""))
 	}
 	if len(proven.lines) > 0 {
-		p.add(c.title("Proven"))
+		p.add(p.title("Proven"))
 		p.add(few(proven.lines, room-1-most, more)...)
 		most = room - 1 - min(len(proven.lines), room-1-most)
 		p.gap()
@@ -103,18 +102,18 @@ func (d *done) view(p *page) {
 
 // viewEnd is what the operator and the machine do next.
 func (d *done) viewEnd(p *page) {
-	c, verb := p.c, powerVerb(d.reboots())
-	p.add(c.title("Now remove the stick."))
+	verb := powerVerb(d.reboots())
+	p.add(p.title("Now remove the stick."))
 	switch {
 	case d.err != nil:
-		p.para(c.bad, cut("The machine does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*c.w-20))
+		p.para(p.bad, cut("The machine does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*p.w-20))
 	case d.off:
-		p.add(c.accent("The machine will " + verb + " now."))
+		p.add(p.accent("The machine will " + verb + " now."))
 	case d.held:
 		p.add("The countdown is stopped. Press Enter to " + verb + ".")
 	default:
 		left := max(0, d.until.Sub(d.now()))
 		p.add(fmt.Sprintf("It will %s in %2d s  ", verb, int(left/time.Second)) +
-			bar(c.accent, ratio(int64(left), int64(countdown)), min(20, c.w-32)))
+			bar(p.accent, ratio(int64(left), int64(countdown)), min(20, p.w-32)))
 	}
 }

@@ -112,7 +112,6 @@ func (f *failure) off() {
 }
 
 func (f *failure) view(p *page) {
-	c := p.c
 	if f.log {
 		p.log(&f.run.log)
 		return
@@ -122,8 +121,8 @@ func (f *failure) view(p *page) {
 	if f.run.failed != nil && f.run.failed.Step != "" {
 		what += " at " + clean(string(f.run.failed.Step))
 	}
-	p.add(c.bad(cut(what, c.w)))
-	if !c.low() {
+	p.add(p.bad(cut(what, p.w)))
+	if !p.low() {
 		left := f.left()
 		switch {
 		case f.run.killed && f.run.written:
@@ -131,10 +130,10 @@ func (f *failure) view(p *page) {
 		case f.run.written:
 			left += " Everything is unmounted."
 		}
-		p.para(c.text, left)
+		p.para(p.text, left)
 	}
 	p.gap()
-	if !f.asking || !c.low() {
+	if !f.asking || !p.low() {
 		f.viewCause(p)
 	}
 	f.viewLast(p)
@@ -147,14 +146,13 @@ func (f *failure) viewCause(p *page) {
 	if f.run.failed == nil {
 		return
 	}
-	c := p.c
-	e := newPage(c)
-	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
+	e := newPage(p.canvas)
+	e.para(p.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
 	if f.run.failed.Hint != "" {
-		e.marked(glyphRight, c.accent, clean(f.run.failed.Hint))
+		e.marked(glyphRight, p.accent, clean(f.run.failed.Hint))
 	}
 	room := p.left() - f.rows()
-	if !c.low() {
+	if !p.low() {
 		room -= 2
 	}
 	p.add(e.lines[:max(1, min(len(e.lines), room))]...)
@@ -182,16 +180,16 @@ func (f *failure) viewLast(p *page) {
 	}
 	var lines []string
 	for i := len(l.lines) - n; i < len(l.lines); i++ {
-		lines = append(lines, p.c.dim(l.rowsOf(i, p.c.w-4)[0]))
+		lines = append(lines, p.dim(l.rowsOf(i, p.w-4)[0]))
 	}
-	p.add(p.c.box("last lines", p.c.w, lines...)...)
+	p.add(p.box("last lines", p.w, lines...)...)
 	p.gap()
 }
 
 func (f *failure) viewChoices(p *page) {
 	room := p.left() // on the lowest screens not all choices fit at once
 	if f.asking {
-		p.add(p.c.title("Save the log where?"))
+		p.add(p.title("Save the log where?"))
 		room -= 4
 	}
 	p.choices(f.choices(), f.at, 26, max(1, room))

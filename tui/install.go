@@ -95,7 +95,6 @@ func (i *install) stop() {
 }
 
 func (i *install) view(p *page) {
-	c := p.c
 	if i.full {
 		p.log(&i.run.log)
 		return
@@ -104,17 +103,16 @@ func (i *install) view(p *page) {
 	switch {
 	case i.awaits():
 		i.viewWaiting(p)
-	case c.w >= 76 && c.h >= 18:
+	case p.w >= 76 && p.h >= 18:
 		i.viewBeside(p)
 	default:
-		p.add(i.list(c, c.w, 3)...)
+		p.add(i.list(p.canvas, p.w, 3)...)
 		p.log(&i.run.log)
 	}
 }
 
 // viewOverall is the top: the host and disk, the time, and how far the install is.
 func (i *install) viewOverall(p *page) {
-	c := p.c
 	done := 0
 	for _, s := range i.run.steps {
 		if s.state == stepDone {
@@ -128,12 +126,12 @@ func (i *install) viewOverall(p *page) {
 	title = or(clean(i.note.text), title)
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
-	p.add(c.title(pad(title, c.w-len(clock)-1)) + " " + c.dim(clock))
+	p.add(p.title(pad(title, p.w-len(clock)-1)) + " " + p.dim(clock))
 	n := len(i.run.steps)
 	const beside = 18 // columns of the figures
 	figures := fmt.Sprintf("%d %%  step %d/%d", i.run.overall.Percent(), min(done+1, n), n)
-	p.add(bar(c.accent, i.run.overall.Part(), c.w-beside) + c.dim(padLeft(figures, beside)))
-	p.add(i.viewProgress(c))
+	p.add(bar(p.accent, i.run.overall.Part(), p.w-beside) + p.dim(padLeft(figures, beside)))
+	p.add(i.viewProgress(p.canvas))
 	p.gap()
 }
 
@@ -159,46 +157,44 @@ func (i *install) viewProgress(c canvas) string {
 const listWidth = 22 // of the list of steps beside the log
 
 func (i *install) viewBeside(p *page) {
-	c := p.c
-	list := i.list(c, listWidth, p.left())
+	list := i.list(p.canvas, listWidth, p.left())
 	h := p.left() - 1
-	log := i.run.log.view(c, c.w-listWidth-3, h)
+	log := i.run.log.view(p.canvas, p.w-listWidth-3, h)
 	for n := range p.left() {
 		left := ""
 		if n < len(list) {
 			left = list[n]
 		}
 		if n == 0 {
-			p.add(pad(left, listWidth) + c.rule("├") + i.run.log.title(c, c.w-listWidth-1))
+			p.add(pad(left, listWidth) + p.rule("├") + i.run.log.title(p.canvas, p.w-listWidth-1))
 			continue
 		}
-		p.add(pad(left, listWidth) + c.rule("│ ") + log[n-1])
+		p.add(pad(left, listWidth) + p.rule("│ ") + log[n-1])
 	}
 }
 
 // viewWaiting is what the engine needs of the operator, in the place of the log.
 func (i *install) viewWaiting(p *page) {
-	c := p.c
-	p.marked("!", c.warn, "The install waits for "+clean(i.run.waiting.For))
+	p.marked("!", p.warn, "The install waits for "+clean(i.run.waiting.For))
 	p.gap()
 	if i.without {
-		p.para(c.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
+		p.para(p.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
 		p.gap()
-		p.add("Press " + c.key("y") + " to go on without it, " + c.key("Esc") + " to go on waiting.")
+		p.add("Press " + p.key("y") + " to go on without it, " + p.key("Esc") + " to go on waiting.")
 		return
 	}
 	// The engine warns of what it received and refused.
 	if n := len(i.run.warnings); n > i.run.before {
-		p.marked("!", c.bad, clean(i.run.warnings[n-1]))
+		p.marked("!", p.bad, clean(i.run.warnings[n-1]))
 		p.gap()
 	}
 	for _, line := range i.run.waiting.How {
 		line = clean(line)
-		style := c.text
+		style := p.text
 		if len(line) > 0 && line[0] == ' ' {
-			style = c.accent // a command, or what the operator compares
+			style = p.accent // a command, or what the operator compares
 		}
-		if width(line) <= c.w {
+		if width(line) <= p.w {
 			p.add(style(line))
 			continue
 		}

@@ -149,45 +149,44 @@ func (k *keyboard) take() {
 }
 
 func (k *keyboard) view(p *page) {
-	c := p.c
 	title, now := "Which keyboard?", " Now: "+or(k.keymap, "the console's own")
-	if c.low() {
+	if p.low() {
 		title += now
 	}
 	p.head(title, "You type the passphrase with it, now and at every start."+now)
 	foot := 4
-	if !c.low() {
+	if !p.low() {
 		foot = 6
 	}
 	k.viewList(p, max(1, p.left()-foot))
 	p.gap()
 	p.field("find", &k.filter, true, !k.trying)
 	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
-		p.lines[len(p.lines)-1] = c.warn(cut("! "+clean(engine.NewError("", k.err).Cause), c.w))
+		p.lines[len(p.lines)-1] = p.warn(cut("! "+clean(engine.NewError("", k.err).Cause), p.w))
 	}
 	p.field("try", &k.tried, true, k.trying)
 }
 
 func (k *keyboard) viewList(p *page, room int) {
-	c, list := p.c, k.matches()
+	list := k.matches()
 	from, to := window(max(k.at, 0), len(list), room)
 	for i := from; i < to; i++ {
-		mark, style := c.row(i == k.at)
+		mark, style := p.mark(i == k.at)
 		if i == k.at && k.failed && k.chose {
-			mark, style = glyphBad+" ", c.warn
+			mark, style = glyphBad+" ", p.warn
 		}
 		note := ""
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}
-		p.add(style(mark+cut(clean(list[i]), c.w-20)) + c.dim(note))
+		p.add(style(mark+cut(clean(list[i]), p.w-20)) + p.dim(note))
 	}
 	switch {
 	case !k.listed:
 		p.wait("looking for keymaps")
 	case len(k.all) == 0:
-		p.add(c.dim(cut("this system has no keymaps; the loaded one stays", c.w)))
+		p.add(p.dim(cut("this system has no keymaps; the loaded one stays", p.w)))
 	case len(list) == 0:
-		p.add(c.dim(cut("no keymap has that in its name", c.w)))
+		p.add(p.dim(cut("no keymap has that in its name", p.w)))
 	}
 }

@@ -174,8 +174,8 @@ func (l *logPane) view(c canvas, w, h int) []string {
 
 // log fills the rest of the page with the log.
 func (p *page) log(l *logPane) {
-	p.add(l.title(p.c, p.c.w))
-	p.add(l.view(p.c, p.c.w, p.left())...)
+	p.add(l.title(p.canvas, p.w))
+	p.add(l.view(p.canvas, p.w, p.left())...)
 }
 
 // title is the line above the pane: which part of the log it shows.

@@ -154,14 +154,13 @@ func (n *network) join() {
 }
 
 func (n *network) view(p *page) {
-	c := p.c
 	p.head("This machine has no network", "To build "+n.host().TargetHost+
 		", the installer must fetch its flake. Plug in a cable or join a Wi-Fi network; the installer then goes on.")
 	if !n.looked() {
 		p.wait("looking for a network")
 		return
 	}
-	if !n.asking || !c.low() {
+	if !n.asking || !p.low() {
 		n.viewState(p)
 	}
 	n.viewWiFi(p)
@@ -169,33 +168,31 @@ func (n *network) view(p *page) {
 }
 
 func (n *network) viewState(p *page) {
-	c := p.c
 	most := max(2, p.left()/2)
-	if c.low() {
+	if p.low() {
 		most = 2
 	}
 	var lines []string
 	for _, f := range n.network.Interfaces {
-		lines = append(lines, c.dim(pad(clean(f.Name), 12))+cut(clean(f.About), c.w-12))
+		lines = append(lines, p.dim(pad(clean(f.Name), 12))+cut(clean(f.About), p.w-12))
 	}
-	p.add(few(lines, most, func(n int) string { return c.dim(andMore(n)) })...)
+	p.add(few(lines, most, func(n int) string { return p.dim(andMore(n)) })...)
 	if problem := clean(n.network.Problem); problem != "" {
-		p.marked("!", c.warn, cut(problem, 2*c.w-24))
+		p.marked("!", p.warn, cut(problem, 2*p.w-24))
 	}
 	p.gap()
 }
 
 func (n *network) viewWiFi(p *page) {
-	c := p.c
 	if !n.network.WiFi {
-		p.para(c.text, "No Wi-Fi: the machine has no adapter, or NetworkManager does not run.")
+		p.para(p.text, "No Wi-Fi: the machine has no adapter, or NetworkManager does not run.")
 		return
 	}
 	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
-	name := max(10, min(34, c.w-18))
+	name := max(10, min(34, p.w-18))
 	for i := from; i < to; i++ {
 		ap := n.aps[i]
-		mark, style := c.row(i == n.at)
+		mark, style := p.mark(i == n.at)
 		lock := "open"
 		switch {
 		case ap.InUse:
@@ -204,7 +201,7 @@ func (n *network) viewWiFi(p *page) {
 			lock = "secured"
 		}
 		p.add(style(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
-			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim(lock))
+			bar(p.good, ratio(int64(ap.Signal), 100), 5) + " " + p.dim(lock))
 	}
 	if n.asking {
 		p.gap()

@@ -10,18 +10,18 @@ import (
 
 // page builds a body line by line.
 type page struct {
-	c      canvas
+	canvas
 	lines  []string
 	cursor *tea.Cursor // its place on the page; nil: hidden
 }
 
-func newPage(c canvas) *page { return &page{c: c, lines: make([]string, 0, c.h+8)} }
+func newPage(c canvas) *page { return &page{canvas: c, lines: make([]string, 0, c.h+8)} }
 
 func (p *page) add(lines ...string) { p.lines = append(p.lines, lines...) }
 
 // gap appends an empty line if there is room for it.
 func (p *page) gap() {
-	if p.c.h >= 16 {
+	if p.h >= 16 {
 		p.lines = append(p.lines, "")
 	}
 }
@@ -29,23 +29,23 @@ func (p *page) gap() {
 // head appends the screen's question and, if there is room, an explanation.
 func (p *page) head(title, under string) {
 	p.gap()
-	p.add(p.c.title(cut(clean(title), p.c.w)))
-	if under != "" && !p.c.low() {
-		p.para(p.c.text, under) // grey is too dark to read on a console
+	p.add(p.title(cut(clean(title), p.w)))
+	if under != "" && !p.low() {
+		p.para(p.text, under) // grey is too dark to read on a console
 	}
 	p.gap()
 }
 
 // para appends text, wrapped.
 func (p *page) para(style ink, s string) {
-	for _, l := range wrap(s, p.c.w) {
+	for _, l := range wrap(s, p.w) {
 		p.add(style(l))
 	}
 }
 
 // marked appends text, wrapped, behind a mark of one column.
 func (p *page) marked(mark string, style ink, s string) {
-	for n, l := range wrap(s, p.c.w-2) {
+	for n, l := range wrap(s, p.w-2) {
 		if n > 0 {
 			mark = " "
 		}
@@ -54,9 +54,9 @@ func (p *page) marked(mark string, style ink, s string) {
 }
 
 // wait appends what the screen waits for.
-func (p *page) wait(what string) { p.add(p.c.dim(p.c.spin() + " " + what)) }
+func (p *page) wait(what string) { p.add(p.dim(p.spin() + " " + what)) }
 
-func (p *page) fact(name, value string) { p.add(p.c.fact(name, value)) }
+func (p *page) fact(name, value string) { p.add(p.canvas.fact(name, value)) }
 
 // fact is a name and its value, such as a disk and its model.
 func (c canvas) fact(name, value string) string {
@@ -82,7 +82,7 @@ func (n *note) refuse(why string) { *n = note{why, true} }
 // refused appends why an answer was refused.
 func (p *page) refused(n note) {
 	if n.text != "" {
-		p.marked("!", p.c.bad, cut(clean(n.text), 3*p.c.w))
+		p.marked("!", p.bad, cut(clean(n.text), 3*p.w))
 	}
 }
 
@@ -91,16 +91,16 @@ func (p *page) note(n note) {
 	if n.text == "" {
 		return
 	}
-	style := p.c.accent
+	style := p.accent
 	if n.bad {
-		style = p.c.bad
+		style = p.bad
 	}
 	p.gap()
 	if p.left() < 2 {
-		p.add(style(cut(clean(n.text), p.c.w)))
+		p.add(style(cut(clean(n.text), p.w)))
 		return
 	}
-	lines := wrap(clean(n.text), p.c.w)
+	lines := wrap(clean(n.text), p.w)
 	for _, l := range lines[:min(len(lines), p.left())] {
 		p.add(style(l))
 	}
@@ -112,12 +112,12 @@ func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	from, to := window(at, n, room)
 	for i := from; i < to; i++ {
 		label, about := row(i)
-		mark, style := p.c.row(i == at)
-		if p.c.w < 60 {
+		mark, style := p.mark(i == at)
+		if p.w < 60 {
 			about = ""
 		}
-		label = cut(mark+label, p.c.w)
-		p.add(style(label) + p.c.dim(cut(about, p.c.w-width(label))))
+		label = cut(mark+label, p.w)
+		p.add(style(label) + p.dim(cut(about, p.w-width(label))))
 	}
 }
 
@@ -132,8 +132,8 @@ func (p *page) choices(all []offer, at, w, room int) {
 	p.list(at, len(all), room, func(i int) (label, about string) { return pad(all[i].label, w), all[i].about })
 }
 
-// row is the mark and the style of a row of a list, with the cursor or without.
-func (c canvas) row(here bool) (mark string, style ink) {
+// mark is the mark and the style of a row of a list, with the cursor or without.
+func (c canvas) mark(here bool) (mark string, style ink) {
 	if here {
 		return glyphCursor + " ", c.selected
 	}
@@ -144,14 +144,14 @@ func (c canvas) row(here bool) (mark string, style ink) {
 // cursor.
 func (p *page) field(label string, f *field, show, here bool) {
 	const left = 14
-	room := min(48, p.c.w-left-2)
+	room := min(48, p.w-left-2)
 	text, at := f.view(room, show)
-	style, mark := p.c.dim, "  "
+	style, mark := p.dim, "  "
 	if here {
-		style, mark = p.c.accent, glyphCursor+" "
+		style, mark = p.accent, glyphCursor+" "
 		p.cursor = tea.NewCursor(left+at, p.row())
 	}
-	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.c.rule(strings.Repeat(glyphLine, room)))
+	p.add(style(mark+pad(label, left-2))+text, blanks(left)+p.rule(strings.Repeat(glyphLine, room)))
 }
 
 // few shortens lines to n. The last one then says how many are missing.
@@ -168,16 +168,16 @@ func andMore(missing int) string { return fmt.Sprintf("and %d more", missing) }
 func (p *page) keys(all []binding, w int) {
 	for _, k := range all {
 		if !k.hide {
-			p.add(p.c.key(pad(k.Help().Key, w)) + cut(or(k.long, k.Help().Desc), p.c.w-w))
+			p.add(p.key(pad(k.Help().Key, w)) + cut(or(k.long, k.Help().Desc), p.w-w))
 		}
 	}
 }
 
 // keymap appends the keymap with which a passphrase is typed.
 func (p *page) keymap(name string, capsLock bool) {
-	line := p.c.dim("  "+pad("keyboard", 12)) + or(clean(name), "the console's own")
+	line := p.dim("  "+pad("keyboard", 12)) + or(clean(name), "the console's own")
 	if capsLock {
-		line += p.c.warn("  ! Caps Lock is on")
+		line += p.warn("  ! Caps Lock is on")
 	}
 	p.add(line)
 }
@@ -186,7 +186,7 @@ func (p *page) keymap(name string, capsLock bool) {
 func (p *page) row() int { return len(p.lines) }
 
 // left is how many more lines fit.
-func (p *page) left() int { return p.c.h - len(p.lines) }
+func (p *page) left() int { return p.h - len(p.lines) }
 
 func (p *page) String() string { return strings.Join(p.lines, "\n") }
 

@@ -116,7 +116,6 @@ func (p *passphrase) wipe() {
 }
 
 func (p *passphrase) view(pg *page) {
-	c := pg.c
 	if p.reopens() {
 		pg.head("Passphrase of the disk", "The unfinished install encrypted the disk with it. The install resumes only if it opens the disk.")
 		pg.field("passphrase", &p.first, p.show, true)
@@ -137,27 +136,26 @@ func (p *passphrase) view(pg *page) {
 		pg.wait("trying the passphrase on the disk")
 	}
 	if p.field().full {
-		pg.marked("!", c.warn, "the field is full: the boot prompt takes 512 bytes")
+		pg.marked("!", pg.warn, "the field is full: the boot prompt takes 512 bytes")
 	}
 	if p.doubt != "" {
-		pg.marked("!", c.warn, p.doubt)
+		pg.marked("!", pg.warn, p.doubt)
 	}
 	pg.refused(p.note)
 }
 
 // viewStrength advises; it never refuses.
 func (p *passphrase) viewStrength(pg *page) {
-	c := pg.c
 	if p.first.empty() {
-		pg.marked(" ", c.dim, "Four or more unrelated words are strong and easy to type.")
+		pg.marked(" ", pg.dim, "Four or more unrelated words are strong and easy to type.")
 		return
 	}
 	s := steps.PassphraseStrength(p.first.bytes())
-	style := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
+	style := [...]ink{pg.bad, pg.bad, pg.warn, pg.good, pg.good}[s.Score]
 	line := "  "
-	if c.w >= 60 {
-		line += c.dim(pad("strength", 12))
+	if pg.w >= 60 {
+		line += pg.dim(pad("strength", 12))
 	}
 	line += bar(style, ratio(int64(s.Score), 4), 8) + " "
-	pg.add(line + cut(s.Advice, c.w-width(line)))
+	pg.add(line + cut(s.Advice, pg.w-width(line)))
 }

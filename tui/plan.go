@@ -54,14 +54,13 @@ func (s *planScreen) save() {
 }
 
 func (s *planScreen) view(p *page) {
-	c := p.c
 	p.head("What the install does", "")
 	switch {
 	case s.err != nil:
 		e := engine.NewError("", s.err)
-		p.para(c.bad, e.Cause)
+		p.para(p.bad, e.Cause)
 		if e.Hint != "" {
-			p.marked(glyphRight, c.text, e.Hint)
+			p.marked(glyphRight, p.text, e.Hint)
 		}
 		return
 	case s.plan == nil:
@@ -70,16 +69,16 @@ func (s *planScreen) view(p *page) {
 	}
 	var foot []string
 	if s.note.text != "" {
-		foot = wrap(s.note.text, c.w)
+		foot = wrap(s.note.text, p.w)
 		foot = foot[:min(len(foot), p.left()/2)]
 	}
-	lines, _, below := s.scroll.lines(s.lines(c), c.w, p.left()-len(foot))
+	lines, _, below := s.scroll.lines(s.lines(p.canvas), p.w, p.left()-len(foot))
 	if below > 0 {
-		lines[len(lines)-1] = c.key(glyphDown) + c.dim(" "+count(below+1, "more line"))
+		lines[len(lines)-1] = p.key(glyphDown) + p.dim(" "+count(below+1, "more line"))
 	}
 	p.add(lines...)
 	for _, l := range foot {
-		p.add(c.accent(l))
+		p.add(p.accent(l))
 	}
 }
 
@@ -87,7 +86,7 @@ func (s *planScreen) view(p *page) {
 // the warnings come after the disk.
 func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
-	warned := page{c: c}
+	warned := page{canvas: c}
 	all := slices.Concat(s.plan.Warnings, s.twins(), s.plan.Notes)
 	for _, w := range all {
 		warned.marked("!", c.warn, clean(w))

@@ -29,13 +29,13 @@ func (m *model) viewConsequence(p *page) {
 		p.head("Stop the install?", "")
 		switch {
 		case m.run.proving():
-			p.para(p.c.warn, "Everything is written. If you stop now, nothing has proven that the disk will start. "+
+			p.para(p.warn, "Everything is written. If you stop now, nothing has proven that the disk will start. "+
 				"The installer unmounts it; you can resume at once.")
 		case m.run.written:
-			p.para(p.c.warn, "The installer writes to the disk. If you stop now, the disk is incomplete and will not start. "+
+			p.para(p.warn, "The installer writes to the disk. If you stop now, the disk is incomplete and will not start. "+
 				"The installer unmounts it; you can start again at once.")
 		default:
-			p.para(p.c.text, "Nothing has been written to any disk yet. If you stop now, every disk stays as it is.")
+			p.para(p.text, "Nothing has been written to any disk yet. If you stop now, every disk stays as it is.")
 		}
 		return
 	}
@@ -46,15 +46,15 @@ func (m *model) viewConsequence(p *page) {
 	p.head(head, "")
 	switch {
 	case m.state < stateInstall || m.state == stateFailure && !m.run.written:
-		p.para(p.c.text, "Nothing has been written to any disk. The installer forgets your answers.")
+		p.para(p.text, "Nothing has been written to any disk. The installer forgets your answers.")
 	case m.state == stateDone:
 		about := "The install is complete."
 		if !m.opts.Kiosk {
 			about += " The machine stays on."
 		}
-		p.para(p.c.text, about)
+		p.para(p.text, about)
 	default:
-		p.para(p.c.warn, m.left()+" The log is kept until the machine is switched off.")
+		p.para(p.warn, m.left()+" The log is kept until the machine is switched off.")
 	}
 }
 

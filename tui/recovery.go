@@ -132,7 +132,7 @@ func (r *recovery) view(p *page) {
 	p.head("Make a recovery key?",
 		"A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
-		p.marked(glyphDone, p.c.good, "a recovery key will be added to the disk")
+		p.marked(glyphDone, p.good, "a recovery key will be added to the disk")
 		p.add("")
 	}
 	keys := r.keys()
@@ -145,27 +145,27 @@ func (r *recovery) viewKey(p *page) {
 		"Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
 	var text []string
 	for half := range slices.Chunk(r.shown, len(r.shown)/2) {
-		text = append(text, p.c.strong(keyGroups(half)))
+		text = append(text, p.strong(keyGroups(half)))
 	}
 	wide := 0
 	if len(r.qr) > 0 {
 		wide = width(r.qr[0])
 	}
-	if wide == 0 || len(r.qr) > p.left() || p.c.w < wide+24 {
+	if wide == 0 || len(r.qr) > p.left() || p.w < wide+24 {
 		p.add(text...)
-		if p.c.low() {
+		if p.low() {
 			p.add("")
-			p.para(p.c.dim, "Type it without the blanks. It opens the disk; the installer keeps no copy.")
+			p.para(p.dim, "Type it without the blanks. It opens the disk; the installer keeps no copy.")
 		}
 		return
 	}
 	// White on the console's black: a scanner reads the white as paper.
 	qr := make([]string, len(r.qr))
 	for i, l := range r.qr {
-		qr[i] = p.c.strong(l)
+		qr[i] = p.strong(l)
 	}
 	for i, l := range text {
-		text[i] = pad(l, min(p.c.w-wide-2, 36))
+		text[i] = pad(l, min(p.w-wide-2, 36))
 	}
 	p.add(beside(lipgloss.Center, text, qr)...)
 }

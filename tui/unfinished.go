@@ -33,7 +33,6 @@ func (u *unfinished) keys() []binding {
 }
 
 func (u *unfinished) view(p *page) {
-	c := p.c
 	b := u.interrupted
 	if b == nil {
 		return
@@ -51,8 +50,8 @@ func (u *unfinished) view(p *page) {
 	p.gap()
 	switch {
 	case !b.Proven():
-		p.para(c.dim, "The reason: "+steps.Unproven+".")
+		p.para(p.dim, "The reason: "+steps.Unproven+".")
 	case b.Encrypted && u.at == 0:
-		p.para(c.dim, "You type the passphrase of the unfinished install once.")
+		p.para(p.dim, "You type the passphrase of the unfinished install once.")
 	}
 }

@@ -65,7 +65,6 @@ func (w *welcome) keys() []binding {
 }
 
 func (w *welcome) view(p *page) {
-	c := p.c
 	need := 13 // rows below the art
 	if len(w.hosts) > 1 {
 		need += 2 + min(len(w.hosts), 5)
@@ -74,25 +73,25 @@ func (w *welcome) view(p *page) {
 		p.gap()
 	}
 	if len(w.hosts) == 0 {
-		p.para(c.bad, "This medium defines no host.")
-		p.para(c.text, "Make one with `auto-installer new-host`, or name one with --host.")
+		p.para(p.bad, "This medium defines no host.")
+		p.para(p.text, "Make one with `auto-installer new-host`, or name one with --host.")
 	}
 	if len(w.hosts) > 1 {
 		room := 3
-		if !c.low() {
+		if !p.low() {
 			room = max(3, p.left()-14)
 		}
-		p.add(c.title("Which host?"))
+		p.add(p.title("Which host?"))
 		p.list(w.at, len(w.hosts), room, func(i int) (label, about string) { return w.hosts[i].TargetHost, "" })
 		p.gap()
 	}
-	if len(w.hosts) == 1 || len(w.hosts) > 1 && !c.low() {
+	if len(w.hosts) == 1 || len(w.hosts) > 1 && !p.low() {
 		p.host(w.focused())
 	}
 	p.gap()
 	w.viewChecks(p)
 	if room := p.left(); room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim(cut(w.version(" "+glyphSmall+" "), c.w)))
+		p.add(strings.Repeat("\n", room-1) + p.dim(cut(w.version(" "+glyphSmall+" "), p.w)))
 	}
 }
 
@@ -116,13 +115,13 @@ func (p *page) banner(art string, need int) bool {
 			wide = max(wide, width(lines[i]))
 		}
 	}
-	if wide -= margin; wide <= 0 || len(lines) > p.c.h-need {
+	if wide -= margin; wide <= 0 || len(lines) > p.h-need {
 		return false
 	}
 	p.gap()
-	left := blanks((p.c.w - wide) / 2)
+	left := blanks((p.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent(ansi.Truncate(l[min(margin, len(l)):], p.c.w, "")))
+		p.add(left + p.accent(ansi.Truncate(l[min(margin, len(l)):], p.w, "")))
 	}
 	p.gap()
 	return true
@@ -130,7 +129,7 @@ func (p *page) banner(art string, need int) bool {
 
 // host appends what the install of a host does, a line each.
 func (p *page) host(h hosts.Host) {
-	p.fact("host", p.c.strong(h.TargetHost))
+	p.fact("host", p.strong(h.TargetHost))
 	from := "built from " + h.RepoRemote
 	if h.Prebuilt {
 		from = "prebuilt, on this medium; needs no network"
@@ -159,17 +158,17 @@ func (w *welcome) viewChecks(p *page) {
 	}
 	for _, name := range checkNames {
 		got, ok := w.checks[name]
-		mark, style := p.c.dim(p.c.spin()), p.c.dim
+		mark, style := p.dim(p.spin()), p.dim
 		switch {
 		case !ok:
 			got.Saw = "checking"
 		case got.State == steps.CheckGood:
-			mark, style = p.c.good(glyphDone), p.c.text
+			mark, style = p.good(glyphDone), p.text
 		case got.State == steps.CheckWarn:
-			mark, style = p.c.warn("!"), p.c.warn
+			mark, style = p.warn("!"), p.warn
 		default:
-			mark, style = p.c.bad(glyphBad), p.c.bad
+			mark, style = p.bad(glyphBad), p.bad
 		}
-		p.add(mark + " " + p.c.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.c.w-12)))
+		p.add(mark + " " + p.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.w-12)))
 	}
 }
