@@ -28,7 +28,8 @@ func (d *diskScreen) keys() []binding {
 	return append(
 		moves(&at, len(d.disks), func() { d.looking, d.diskAt = false, d.disks[at].Device.Path }),
 		keyNext.explained("choose this disk; nothing is written yet").does(d.choose),
-		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").does(func() { d.details = !d.details }),
+		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").
+			does(func() { d.details = !d.details }),
 		keyBack.does(func() { d.notice, d.looking = "", false }).goes(back))
 }
 

@@ -91,7 +91,8 @@ func (f *failure) startOver() {
 }
 
 func (f *failure) findPlaces() {
-	askTwo(f, func() ([]steps.Place, error) { return f.backend.Places(context.Background()) }, func(places []steps.Place, err error) {
+	find := func() ([]steps.Place, error) { return f.backend.Places(context.Background()) }
+	askTwo(f, find, func(places []steps.Place, err error) {
 		f.places, f.at = places, 0
 		if f.asking = err == nil && len(places) > 0; !f.asking {
 			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
@@ -101,14 +102,16 @@ func (f *failure) findPlaces() {
 
 func (f *failure) save(p steps.Place) {
 	f.note.set(nil, "Saving the log")
-	askTwo(f, func() (string, error) { return f.backend.SaveLog(context.Background(), p) }, func(where string, err error) {
+	save := func() (string, error) { return f.backend.SaveLog(context.Background(), p) }
+	askTwo(f, save, func(where string, err error) {
 		f.asking, f.at = false, 0
 		f.note.set(err, "The log is saved as "+where)
 	})
 }
 
 func (f *failure) off() {
-	ask(f, func() error { return f.backend.Power(context.Background(), false) }, func(err error) { f.note.set(err, "Powering off") })
+	ask(f, func() error { return f.backend.Power(context.Background(), false) },
+		func(err error) { f.note.set(err, "Powering off") })
 }
 
 func (f *failure) view(p *page) {

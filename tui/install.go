@@ -71,7 +71,8 @@ func (i *install) keys() []binding {
 			keyBack.explained("go on waiting").does(func() { i.without = false }),
 		}
 	case i.awaits():
-		return []binding{bind("n", "go without", "n").explained("go on without it; asks first").does(func() { i.without = true }), full}
+		without := bind("n", "go without", "n").explained("go on without it; asks first").does(func() { i.without = true })
+		return []binding{without, full}
 	}
 	return append([]binding{full}, i.run.log.keys()...)
 }

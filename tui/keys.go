@@ -64,7 +64,8 @@ var (
 	keyNext  = bind("Enter", "go on", "enter").goes(next)
 	keyBack  = bind("Esc", "back", "esc").explained("go back; your answers are kept").goes(back)
 
-	keyMove   = bind("↑↓", "move", slices.Concat(keyUp.Keys(), keyDown.Keys())...).explained("move; also k and j, Shift+Tab and Tab")
+	keyMove   = bind("↑↓", "move", slices.Concat(keyUp.Keys(), keyDown.Keys())...).
+			explained("move; also k and j, Shift+Tab and Tab")
 	keyScroll = bind("↑↓", "scroll", keyMove.Keys()...).explained("scroll; also k and j, Shift+Tab and Tab")
 	keyEnds   = bind("Home End", "ends", slices.Concat(keyFirst.Keys(), keyLast.Keys())...).
 			explained("go to the first or the last; also g and G").hidden()
@@ -104,7 +105,8 @@ func moving(at *int, n int, then func()) func(tea.KeyPressMsg) {
 
 // shows is the key that shows what is typed in a field of dots.
 func shows(show *bool) binding {
-	return bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T").does(func() { *show = !*show })
+	return bind("F2", "show", "f2", "ctrl+t").explained("show or hide what you type; also Ctrl+T").
+		does(func() { *show = !*show })
 }
 
 func (m *model) keys() []binding {

@@ -102,12 +102,16 @@ func (l *logPane) keys() []binding {
 		lines,
 		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").does(func() { l.scroll(-page) }),
 		bind("f", "follow", "f").explained("follow the newest line").does(follow),
-		bind("/", "search", "/").explained("search upwards from here").does(func() { l.search(true) }),
+		bind("/", "search", "/").explained("search upwards from here").
+			does(func() { l.search(true) }),
 		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").does(func() { l.wrap = !l.wrap }),
-		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().does(func() { l.scroll(page) }),
+		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().
+			does(func() { l.scroll(page) }),
 		ends,
-		bind("n", "older match", "n").explained("go to the next match, further up").hidden().does(func() { l.find(-1) }),
-		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().does(func() { l.find(1) }),
+		bind("n", "older match", "n").explained("go to the next match, further up").hidden().
+			does(func() { l.find(-1) }),
+		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().
+			does(func() { l.find(1) }),
 	}
 }
 

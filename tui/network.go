@@ -121,7 +121,8 @@ func (n *network) keys() []binding {
 	}
 	return append(wifi,
 		bind("r", "look again", "r").explained("look for a network now; the screen also looks by itself").does(n.look),
-		bind("c", "go on anyway", "c").explained("go on without; the install stops before the first write if it has no network").goes(next),
+		bind("c", "go on anyway", "c").goes(next).
+			explained("go on without; the install stops before the first write if it has no network"),
 		keyBack)
 }
 

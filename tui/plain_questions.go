@@ -77,7 +77,8 @@ func (p *plain) askDisk(ctx context.Context) {
 			continue
 		}
 		free = append(free, v)
-		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, or(clean(v.Device.Serial), "none"), strings.Join(v.Holds, ", ")))
+		serial := or(clean(v.Device.Serial), "none")
+		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, serial, strings.Join(v.Holds, ", ")))
 	}
 	if len(free) == 0 {
 		p.err = engine.Usage("plug one in", "this machine has no disk to install to")

@@ -90,5 +90,6 @@ func (m *model) quitKeys() []binding {
 func (m *model) power(reboot bool) {
 	does := "The machine will " + powerVerb(reboot) + " now."
 	m.quit.note.set(nil, does)
-	ask(m.session, func() error { return m.backend.Power(context.Background(), reboot) }, func(err error) { m.quit.note.set(err, does) })
+	ask(m.session, func() error { return m.backend.Power(context.Background(), reboot) },
+		func(err error) { m.quit.note.set(err, does) })
 }

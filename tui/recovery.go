@@ -43,16 +43,22 @@ func (r *recovery) enter() {
 }
 
 func (r *recovery) keys() []binding {
-	offer := func() { r.forget(); r.stage = recoveryOffer }
-	written := func() { r.typed.wipe(); r.stage, r.note = recoveryConfirm, note{} }
-	again := func() { r.stage = recoveryShow }
 	switch {
 	case r.stage == recoveryShow:
-		return []binding{bind("Enter", "I have written it down", "enter").does(written), keyBack.explained("drop this recovery key").does(offer)}
+		return []binding{
+			bind("Enter", "I have written it down", "enter").does(func() {
+				r.typed.wipe()
+				r.stage, r.note = recoveryConfirm, note{}
+			}),
+			keyBack.explained("drop this recovery key").does(func() {
+				r.forget()
+				r.stage = recoveryOffer
+			}),
+		}
 	case r.stage == recoveryConfirm:
 		return []binding{
 			bind("Enter", "check", "enter").explained("check what you typed").does(r.check), keyErase,
-			keyBack.explained("show the recovery key again").does(again),
+			keyBack.explained("show the recovery key again").does(func() { r.stage = recoveryShow }),
 		}
 	case r.answers.RecoveryKey != nil:
 		return []binding{

@@ -29,7 +29,8 @@ func (u *unfinished) enter() { u.at = min(u.at, len(u.offers())-1) }
 
 func (u *unfinished) keys() []binding {
 	all := u.offers()
-	return append(moves(&u.at, len(all), nil), keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do).goes(next), keyBack)
+	return append(moves(&u.at, len(all), nil),
+		keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do).goes(next), keyBack)
 }
 
 func (u *unfinished) view(p *page) {
