@@ -64,8 +64,8 @@ var (
 	keyNext  = bind("Enter", "go on", "enter").goes(next)
 	keyBack  = bind("Esc", "back", "esc").explained("go back; your answers are kept").goes(back)
 
-	keyMove   = bind("↑↓", "move", slices.Concat(keyUp.Keys(), keyDown.Keys())...).
-			explained("move; also k and j, Shift+Tab and Tab")
+	keyMove = bind("↑↓", "move", slices.Concat(keyUp.Keys(), keyDown.Keys())...).
+		explained("move; also k and j, Shift+Tab and Tab")
 	keyScroll = bind("↑↓", "scroll", keyMove.Keys()...).explained("scroll; also k and j, Shift+Tab and Tab")
 	keyEnds   = bind("Home End", "ends", slices.Concat(keyFirst.Keys(), keyLast.Keys())...).
 			explained("go to the first or the last; also g and G").hidden()
