@@ -96,7 +96,6 @@ func (n *network) heard(aps []steps.AccessPoint, err error) {
 	if i := slices.IndexFunc(aps, func(ap steps.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
 		n.at = i
 	}
-	n.scanned = true
 	n.note.set(err, "")
 	if err == nil && len(aps) == 0 {
 		n.note.set(nil, "no Wi-Fi network found")
