@@ -26,8 +26,6 @@ type Options struct {
 	Hosts    []hosts.Host
 	// Fill puts the answers of the flags and the medium into fresh answers.
 	Fill func(*steps.Answers)
-	// Plain asks the same questions as simple prompts.
-	Plain bool
 	// Colour is false for a monochrome terminal.
 	Colour bool
 	// Console is true on the Linux console (TERM=linux). Its font has few
