@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
+	"auto-installer/internal/passphrases"
 
-	"auto-installer/steps"
+	tea "charm.land/bubbletea/v2"
 )
 
 // passphrase asks for the LUKS passphrase: twice for a new container, once for
@@ -170,7 +170,7 @@ func (p *passphrase) viewStrength(pg *page) {
 		pg.marked(" ", c.dim, "Four or more unrelated words are strong and easy to type.")
 		return
 	}
-	s := steps.PassphraseStrength(p.first.bytes())
+	s := passphrases.StrengthOf(p.first.bytes())
 	style := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
 	line := "  "
 	if c.w >= 60 {

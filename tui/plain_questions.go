@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -191,7 +192,7 @@ func (p *Plain) askNewPassphrase(ctx context.Context) (err error) {
 		p.say("The passphrase is empty.")
 		return nil
 	}
-	p.say("It is %s.", steps.PassphraseStrength(first).Advice)
+	p.say("It is %s.", passphrases.StrengthOf(first).Advice)
 	second, err := p.askSecret("Once more")
 	if err != nil {
 		return err
@@ -241,7 +242,7 @@ func (p *Plain) askRecovery(context.Context) error {
 	if want, err := p.yes("Make a recovery key", "n"); err != nil || !want {
 		return err
 	}
-	key := steps.NewRecoveryKey()
+	key := passphrases.NewRecoveryKey()
 	p.say("Write it down; type it without the blanks: %s", keyGroups(key))
 	for {
 		text, err := p.line("Type its last eight letters", "")

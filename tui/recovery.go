@@ -7,8 +7,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
-
-	"auto-installer/steps"
 )
 
 // recovery offers a recovery key: a second keyslot, for a forgotten passphrase.
@@ -71,7 +69,7 @@ func (r *recovery) offer(msg tea.KeyPressMsg) state {
 	case keyMake.is(msg):
 		r.forget()
 		r.shown = r.fresh()
-		r.qr = steps.QR(r.shown)
+		r.qr = qrCode(r.shown)
 		r.stage = recoveryShow
 	}
 	return stay
