@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"auto-installer/internal/nix/nixtest"
 	"auto-installer/secrets"
 )
 
@@ -123,6 +124,7 @@ func (g *growing) finished() error {
 // complete, and the same command then finishes. With AUTO_INSTALLER_KILLS=200 it is also
 // killed at that many random moments.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
+	nixtest.Need(t)
 	seen := map[int]bool{}
 	var of int
 	for at := 1; ; at++ {
@@ -183,6 +185,7 @@ func (g *growing) goesOn(when string) {
 // new-host finishes its own files after a kill between any two renames, before or after git
 // knows the files.
 func TestNewHostGoesOn(t *testing.T) {
+	nixtest.Need(t)
 	whole := newGrowing(t)
 	if out, err := whole.add().CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

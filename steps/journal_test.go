@@ -165,37 +165,6 @@ func TestJournalOfFewerSteps(t *testing.T) {
 	}
 }
 
-func TestRecoveryKeys(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		k := NewRecoveryKey()
-		if len(k) != recoveryLetters || strings.Trim(string(k), modhex) != "" || seen[string(k)] {
-			t.Fatalf("%q", k)
-		}
-		seen[string(k)] = true
-	}
-	lines := QR(NewRecoveryKey())
-	for _, l := range lines {
-		if len([]rune(l)) != len([]rune(lines[0])) {
-			t.Error("the code is not a rectangle")
-		}
-	}
-	if len(lines) > 16 || len(lines) == 0 {
-		t.Errorf("%d rows do not fit the console", len(lines))
-	}
-}
-
-func TestPassphraseStrength(t *testing.T) {
-	for p, want := range map[string]int{
-		"": 0, "a": 0, "aaaaaaaaaaaaaaaaaaaa": 0, "12345678901234567890": 0, "abcdefghijklmnop": 0, "password": 0,
-		"abababababababab": 0, "correct horse": 1, "Tr0ub4dor&3": 3, "correct horse battery staple": 4, "žluťoučký kůň": 4,
-	} {
-		if got := PassphraseStrength([]byte(p)); got.Score != want || got.Advice == "" {
-			t.Errorf("%q: %+v, want %d", p, got, want)
-		}
-	}
-}
-
 // A run that fails before its first write leaves the earlier journal. After the first write,
 // only the new install can be resumed.
 func TestJournalUntilTheFirstWrite(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -63,7 +64,7 @@ func newModel(b Backend, o Options) *model {
 		stateUnfinished: &unfinished{session: s},
 		statePlan:       &planScreen{session: s, scroll: newScroll()},
 		statePassphrase: &passphrase{session: s},
-		stateRecovery:   &recovery{session: s, typed: field{byHand: true}, fresh: steps.NewRecoveryKey},
+		stateRecovery:   &recovery{session: s, typed: field{byHand: true}, fresh: passphrases.NewRecoveryKey},
 		stateConfirm:    &confirm{session: s, typed: field{byHand: true}},
 		stateInstall:    &install{session: s},
 		stateFailure:    &failure{session: s},

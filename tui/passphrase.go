@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -148,7 +149,7 @@ func (p *passphrase) viewStrength(pg *page) {
 		pg.marked(" ", pg.dim, "Four or more unrelated words are strong and easy to type.")
 		return
 	}
-	s := steps.PassphraseStrength(p.first.bytes())
+	s := passphrases.StrengthOf(p.first.bytes())
 	style := [...]ink{pg.bad, pg.bad, pg.warn, pg.good, pg.good}[s.Score]
 	line := "  "
 	if pg.w >= 60 {

@@ -8,6 +8,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -157,7 +158,7 @@ func (p *plain) askNewPassphrase(ctx context.Context) {
 		p.say("The passphrase is empty.")
 		return
 	}
-	p.say("It is %s.", steps.PassphraseStrength(first).Advice)
+	p.say("It is %s.", passphrases.StrengthOf(first).Advice)
 	second := p.askSecret("Once more")
 	defer clear(second)
 	switch {
@@ -194,7 +195,7 @@ func (p *plain) askRecovery(context.Context) {
 	if !p.host().LUKS.Enable || p.reopens() || !p.yes("Make a recovery key", "n") {
 		return
 	}
-	key := steps.NewRecoveryKey()
+	key := passphrases.NewRecoveryKey()
 	p.say("Write it down; type it without the blanks: %s", keyGroups(key))
 	for p.err == nil {
 		if strings.EqualFold(p.line("Type its last eight letters", ""), string(keyEnd(key))) {

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
-
-	"auto-installer/steps"
 )
 
 // recovery offers a recovery key: a second keyslot, for a forgotten passphrase.
@@ -78,7 +76,7 @@ func (r *recovery) keys() []binding {
 func (r *recovery) make() {
 	r.forget()
 	r.shown = r.fresh()
-	r.qr = steps.QR(r.shown)
+	r.qr = qrCode(r.shown)
 	r.stage = recoveryShow
 }
 
