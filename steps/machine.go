@@ -17,7 +17,6 @@ import (
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
-	"auto-installer/internal/disk/uevent"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
 	"auto-installer/internal/savelog"
@@ -119,7 +118,9 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
 
 // WatchDisks signals when block devices appear, disappear or change.
-func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { return uevent.Watch(ctx) }
+func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) {
+	return block.Watch(ctx, "/"), nil
+}
 
 // Plan calls Preview.
 func (m *Machine) Plan(a Answers) (*Install, error) { return Preview(a, m.Paths) }
