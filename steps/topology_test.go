@@ -12,8 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 	"auto-installer/lab/topology"
 )
@@ -254,7 +254,7 @@ func merit(m *topology.Machine, n *topology.Node) merits {
 	has := map[string]bool{}
 	for _, p := range n.Parts {
 		has[p.PartUUID] = true
-		if p.PartType == block.ESPType || p.PartType == "0xef" {
+		if p.PartType == gpt.TypeESP || p.PartType == "0xef" {
 			a[1] = 0
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -18,7 +19,7 @@ type Options struct {
 	Disk       string // device path
 	SectorSize int64  // logical, bytes
 	DiskGUID   string
-	Partitions []Partition
+	Partitions []gpt.Partition
 	Held       Held // the disk, as the gate holds it
 }
 
@@ -91,39 +92,22 @@ func mismatch(err error) error {
 		"reading the partition table back")
 }
 
-// table is a partition table as a reader sees it.
-type table struct {
-	DiskGUID   string
-	Partitions []Partition
-}
-
-func readTable(o Options) (table, error) {
+func readTable(o Options) (*gpt.Table, error) {
 	f, err := os.Open(o.Disk)
 	if err != nil {
-		return table{}, err
+		return nil, err
 	}
 	defer f.Close()
-	size, err := f.Seek(0, 2)
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return table{}, err
+		return nil, err
 	}
-	t, err := gpt.Read(f, size, int(o.SectorSize))
-	if err != nil {
-		return table{}, err
-	}
-	seen := table{DiskGUID: t.DiskGUID}
-	for _, p := range t.Partitions {
-		seen.Partitions = append(seen.Partitions, Partition{
-			Number: p.Number, Start: p.Start, Size: p.Size,
-			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.GUID), Name: p.Name,
-		})
-	}
-	return seen, nil
+	return gpt.Read(f, size, int(o.SectorSize))
 }
 
 // parseDump reads the output of sfdisk --json (util-linux, disk-utils/sfdisk.c). Its sizes
 // are in sectors.
-func parseDump(data []byte) (table, error) {
+func parseDump(data []byte) (*gpt.Table, error) {
 	var d struct {
 		PartitionTable struct {
 			Label      string
@@ -138,18 +122,18 @@ func parseDump(data []byte) (table, error) {
 		}
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
-		return table{}, fmt.Errorf("invalid output of sfdisk: %w", err)
+		return nil, fmt.Errorf("invalid output of sfdisk: %w", err)
 	}
 	t := d.PartitionTable
 	if t.Label != "gpt" {
-		return table{}, fmt.Errorf("sfdisk reports a table of type %q, not gpt", t.Label)
+		return nil, fmt.Errorf("sfdisk reports a table of type %q, not gpt", t.Label)
 	}
 	if t.SectorSize == 0 {
 		t.SectorSize = 512
 	}
-	seen := table{DiskGUID: strings.ToLower(t.ID)}
+	seen := &gpt.Table{DiskGUID: strings.ToLower(t.ID)}
 	for i, p := range t.Partitions {
-		seen.Partitions = append(seen.Partitions, Partition{
+		seen.Partitions = append(seen.Partitions, gpt.Partition{
 			Number: i + 1, Start: p.Start * t.SectorSize, Size: p.Size * t.SectorSize,
 			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.UUID), Name: p.Name,
 		})
@@ -157,7 +141,7 @@ func parseDump(data []byte) (table, error) {
 	return seen, nil
 }
 
-func compare(o Options, seen table, who string) error {
+func compare(o Options, seen *gpt.Table, who string) error {
 	if !strings.EqualFold(seen.DiskGUID, o.DiskGUID) {
 		return fmt.Errorf("mismatch: %s has the disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
 	}

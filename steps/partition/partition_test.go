@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -163,7 +164,7 @@ func TestFailures(t *testing.T) {
 		"other name":       other(func(o *Options) { o.Partitions[1].Name = "ELSE" }),
 		"other size":       other(func(o *Options) { o.Partitions[1].Size -= mib }),
 		"other start":      other(func(o *Options) { o.Partitions[2].Start += mib }),
-		"other type":       other(func(o *Options) { o.Partitions[2].Type = TypeLinux }),
+		"other type":       other(func(o *Options) { o.Partitions[2].Type = gpt.TypeLinux }),
 		"other PARTUUID":   other(func(o *Options) { o.Partitions[0].GUID = guids[0] }),
 		"one missing":      other(func(o *Options) { o.Partitions = o.Partitions[:2] }),
 		"other sectors":    strings.Replace(asDump(good), `"sectorsize":512`, `"sectorsize":4096`, 1),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -197,12 +198,12 @@ func TestRefusals(t *testing.T) {
 		{"/boot is no ESP", plain(), func(m *machine) { m.lsblk = strings.Replace(m.lsblk, esp, data, 1) }, plainFind, "is not an ESP", "", sys.CodeContract},
 		{"ESP mounted twice", plain(), func(m *machine) { m.mounts += strings.Replace(bootMount, "/boot", "/efi", 1) }, plainFind, "more than once: at /boot and /efi", "only one", sys.CodeGate},
 		{"something below the ESP", plain(), func(m *machine) { m.mounts += "40 30 0:50 / /boot/x rw - tmpfs tmpfs rw\n" }, plainFind, "/boot/x is mounted below", "unmount /boot/x", sys.CodeGate},
-		{"no swap", plain(), func(m *machine) { m.lsblk, m.swaps = strings.Replace(m.lsblk, swapType, data, 1), header }, plainFind, "the swap partition was not found", "swap.enable", sys.CodeContract},
+		{"no swap", plain(), func(m *machine) { m.lsblk, m.swaps = strings.Replace(m.lsblk, gpt.TypeSwap, data, 1), header }, plainFind, "the swap partition was not found", "swap.enable", sys.CodeContract},
 		{"plain swap beside LUKS", encrypted(), func(m *machine) { m.swaps = header + "/dev/nvme0n1p3 partition 1 0 -2\n" }, luksFind, "is not encrypted", "randomEncryption", sys.CodeContract},
 		{"encrypted swap without LUKS", plain(), func(m *machine) {
 			m.lsblk = strings.Replace(m.lsblk, `"partlabel":"T-SWAP","mountpoints":[null],"children":[`,
 				`"partlabel":"T-SWAP","mountpoints":[null],"children":[`+dev("swap", "254:1", "crypt", "swap", "", "", ""), 1)
-			m.lsblk = strings.Replace(m.lsblk, `"fstype":"swap","label":"","parttype":"`+swapType, `"fstype":"","label":"","parttype":"`+swapType, 1)
+			m.lsblk = strings.Replace(m.lsblk, `"fstype":"swap","label":"","parttype":"`+gpt.TypeSwap, `"fstype":"","label":"","parttype":"`+gpt.TypeSwap, 1)
 			m.swaps = header + "/dev/dm-1 partition 1 0 -2\n"
 		}, plainFind, "the swap on /dev/nvme0n1p3 is encrypted", "", sys.CodeContract},
 		{"no GPT", plain(), func(m *machine) { m.names = nil }, plainFind, "reading the partition table of /dev/nvme0n1", "GPT", sys.CodeContract},

@@ -5,12 +5,9 @@ import (
 	"slices"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
-
-// swapType is the partition type of Linux swap
-// (uapi-group.org, Discoverable Partitions Specification).
-const swapType = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 
 // swap finds the swap partition: the one in use, or the only one of the root's
 // disk.
@@ -33,7 +30,7 @@ func (f *finder) swap(ctx context.Context) error {
 	found := slices.Concat(plain, random)
 	if len(found) == 0 {
 		found = f.partitions(f.disk, func(p block.Device) bool {
-			return p.PartType == swapType && (f.o.LUKS != "" || p.FSType == "swap")
+			return p.PartType == gpt.TypeSwap && (f.o.LUKS != "" || p.FSType == "swap")
 		})
 	}
 	if len(found) != 1 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/gpt"
 )
 
 // Inventory is the result of Survey.
@@ -89,12 +90,9 @@ const (
 // distinguish cards from soldered memory.
 const TransportCard = "card"
 
-// ESPType is the partition type of an EFI system partition (UEFI 2.10 table
-// 5.7); an MBR has 0xef.
-const ESPType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-
-// IsESP reports whether a partition is an EFI system partition.
-func (d Device) IsESP() bool { return d.PartType == ESPType || d.PartType == "0xef" }
+// IsESP reports whether a partition is an EFI system partition: by its GPT type, or by
+// that of an MBR.
+func (d Device) IsESP() bool { return d.PartType == gpt.TypeESP || d.PartType == "0xef" }
 
 // Is reports whether path is one of the device's two names. Resolve links first,
 // see Resolve.

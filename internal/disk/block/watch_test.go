@@ -50,6 +50,7 @@ func TestWatch(t *testing.T) {
 		}
 		changes["a disk comes"]()
 		time.Sleep(lookEvery)
+		synctest.Wait()
 		changes["a disk goes"]()
 		if !ticked() || ticked() {
 			t.Error("two changes that nobody waited for are not one tick")

@@ -13,6 +13,7 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -148,7 +149,7 @@ func disk(name string, size int64, signatures ...string) block.Device {
 		path := block.PartitionPath(d.Path, i+1)
 		p := block.Device{Name: filepath.Base(path), Path: path, Type: block.TypePart, Number: i + 1, Size: 1 << 30, FSType: s, PartUUID: path}
 		if s == "vfat" {
-			p.PartType = block.ESPType
+			p.PartType = gpt.TypeESP
 		}
 		d.Partitions = append(d.Partitions, p)
 	}

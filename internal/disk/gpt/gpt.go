@@ -32,16 +32,22 @@ type Table struct {
 	Partitions []Partition // in the order of their numbers
 }
 
-// Partition is one used entry of the table.
+// Partition is one used entry of the table. Start and Size are in bytes.
 type Partition struct {
-	Number     int   // 1 and up
-	Start      int64 // bytes
-	Size       int64 // bytes
-	Type       string
-	GUID       string // PARTUUID
-	Name       string // PARTLABEL
-	Attributes uint64 // UEFI 2.10 table 5.8
+	Number int    `json:"number"` // 1 and up
+	Start  int64  `json:"start"`
+	Size   int64  `json:"size"`
+	Type   string `json:"type"`
+	GUID   string `json:"guid"` // PARTUUID
+	Name   string `json:"name"` // PARTLABEL, at most 36 UTF-16 units
 }
+
+// Types of partitions (UEFI 2.10 table 5.7; Discoverable Partitions Specification).
+const (
+	TypeESP   = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+	TypeLinux = "0fc63daf-8483-4772-8e79-3d69d8477de4"
+	TypeSwap  = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
+)
 
 // Read reads the table of a disk of size bytes. SectorSize is its logical
 // sector size in bytes.
@@ -113,13 +119,12 @@ func read(r io.ReaderAt, size int64, sectorSize int, fromBackup bool) (*Table, e
 			return nil, fmt.Errorf("%w: partition %d lies outside the disk", ErrDamaged, p.Index)
 		}
 		t.Partitions = append(t.Partitions, Partition{
-			Number:     p.Index,
-			Start:      int64(p.Start) * int64(sectorSize),
-			Size:       int64(p.End-p.Start+1) * int64(sectorSize),
-			Type:       strings.ToLower(string(p.Type)),
-			GUID:       strings.ToLower(p.GUID),
-			Name:       p.Name,
-			Attributes: p.Attributes,
+			Number: p.Index,
+			Start:  int64(p.Start) * int64(sectorSize),
+			Size:   int64(p.End-p.Start+1) * int64(sectorSize),
+			Type:   strings.ToLower(string(p.Type)),
+			GUID:   strings.ToLower(p.GUID),
+			Name:   p.Name,
 		})
 	}
 	return t, nil

@@ -72,7 +72,7 @@ func seal(h []byte) {
 
 func want() *Table {
 	return &Table{DiskGUID: diskGUID, Partitions: []Partition{
-		{Number: 2, Start: 1 << 20, Size: 8 << 20, Type: espType, GUID: diskGUID, Name: "UV-EFI", Attributes: 4},
+		{Number: 2, Start: 1 << 20, Size: 8 << 20, Type: espType, GUID: diskGUID, Name: "UV-EFI"},
 	}}
 }
 
@@ -189,7 +189,7 @@ func TestReadFile(t *testing.T) {
 			t.Errorf("%+v", esp)
 		}
 		end := root.Start + root.Size
-		if root.Type != linuxType || root.Start != 1<<30+1<<20 || end < 4<<30-2<<20 || end >= 4<<30 || root.Attributes != 4 {
+		if root.Type != linuxType || root.Start != 1<<30+1<<20 || end < 4<<30-2<<20 || end >= 4<<30 {
 			t.Errorf("%+v", root)
 		}
 	}
