@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/tasks/flash"
 )
 
@@ -43,7 +44,7 @@ func TestChooseStick(t *testing.T) {
 	}
 	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // without a terminal, never a choice
 		_, err := chooseStick(sticks, "my image.iso", prompt{})
-		e, ok := errors.AsType[*engine.Error](err)
+		e, ok := errors.AsType[*sys.Fault](err)
 		if !ok || e.Code != 4 || e.Hint == "" {
 			t.Errorf("%d sticks: %v", len(sticks), err)
 		}

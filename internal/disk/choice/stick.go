@@ -13,6 +13,9 @@ import (
 // Stick is a disk that an image could be written to.
 type Stick struct {
 	Device  block.Device
+	Path    string
+	ByID    string   // a path that stays the same when it is plugged in again
+	Name    string   // path, model, serial number, size and bus
 	Refused string   // why no image is ever written to it
 	Mounted []string // what must be unmounted first, the innermost first
 	Holds   []string // what is on it
@@ -24,7 +27,10 @@ func Sticks(inv *block.Inventory) []Stick {
 	var all []Stick
 	for _, d := range inv.Devices {
 		if notADisk(d) == "" {
-			all = append(all, Stick{Device: d, Refused: refuse(d, inv.Boot, toFlash), Mounted: mounted(d), Holds: holds(d)})
+			all = append(all, Stick{
+				Device: d, Path: d.Path, ByID: byID(d), Name: describe(d, strings.ToUpper(d.Transport)),
+				Refused: refuse(d, inv.Boot, toFlash), Mounted: mounted(d), Holds: holds(d),
+			})
 		}
 	}
 	for i := range all { // the same disk by another path
@@ -37,7 +43,7 @@ func Sticks(inv *block.Inventory) []Stick {
 	}
 	slices.SortStableFunc(all, func(a, b Stick) int {
 		refused := func(s Stick) int { return min(len(s.Refused), 1) }
-		return cmp.Or(cmp.Compare(refused(a), refused(b)), cmp.Compare(a.Device.Path, b.Device.Path))
+		return cmp.Or(cmp.Compare(refused(a), refused(b)), cmp.Compare(a.Path, b.Path))
 	})
 	return all
 }
@@ -74,7 +80,7 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 	var paths []string
 	for _, s := range all {
 		if s.Refused == "" {
-			paths = append(paths, byID(s.Device))
+			paths = append(paths, s.ByID)
 		}
 	}
 	others := "plug in a USB stick; no attached disk can be written to"
@@ -83,7 +89,7 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 	}
 	for _, s := range all {
 		if s.Device.Is(want) && s.Refused != "" && (!reading || s.Device.Size <= 0) {
-			return Stick{}, fault(others, "%s cannot be written to: %s", DescribeStick(s), s.Refused)
+			return Stick{}, fault(others, "%s cannot be written to: %s", s.Name, s.Refused)
 		}
 		if s.Device.Is(want) {
 			return s, nil
@@ -92,9 +98,9 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 			if p.Is(want) {
 				hint := others
 				if s.Refused == "" {
-					hint = "name the whole disk: " + byID(s.Device)
+					hint = "name the whole disk: " + s.ByID
 				}
-				return Stick{}, fault(hint, "%s is partition %d of %s", want, p.Number, DescribeStick(s))
+				return Stick{}, fault(hint, "%s is partition %d of %s", want, p.Number, s.Name)
 			}
 		}
 	}
@@ -105,6 +111,3 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 	}
 	return Stick{}, fault(others, "there is no disk %s", want)
 }
-
-// DescribeStick names a disk so that a person can recognize it.
-func DescribeStick(s Stick) string { return describe(s.Device, strings.ToUpper(s.Device.Transport)) }
