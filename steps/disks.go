@@ -116,7 +116,7 @@ func carriers(inv *block.Inventory, disk block.Identity, labels []string) []cont
 	}
 	var found []contract.Carrier
 	for _, c := range choice.CarriesLabel(inv, dev, labels) {
-		found = append(found, contract.Carrier{Where: c.String(), Label: c.Label, Partition: c.Kind == "partition label"})
+		found = append(found, contract.Carrier(c))
 	}
 	return found
 }

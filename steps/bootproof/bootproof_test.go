@@ -189,7 +189,6 @@ func TestBroken(t *testing.T) {
 		{"no entries", sound().with(map[string]string{nine: "", ten: ""}), "there is no boot entry"},
 		{"a default of nothing", sound().with(map[string]string{"loader/loader.conf": "default arch-*"}), `no boot entry matches loader.conf's default "arch-*"`},
 		{"a bad pattern", sound().with(map[string]string{"loader/loader.conf": "default nixos-[.conf"}), "bad pattern"},
-		{"a bad timeout", sound().with(map[string]string{"loader/loader.conf": "timeout soon\n"}), "timeout \"soon\""},
 		{"an entry that names nothing", sound().with(map[string]string{ten: "title x\n"}), "entry nixos-generation-10.conf: it names neither"},
 		{"an entry of zeros", sound().with(map[string]string{ten: strings.Repeat("\x00", 300)}), "NUL byte"},
 		{"another entry that is broken", sound().with(map[string]string{nine: "title x\nlinux /EFI/nixos/gone.efi\n"}), "entry nixos-generation-9.conf: /EFI/nixos/gone.efi is not on the ESP"},

@@ -140,7 +140,7 @@ func parseFstab(text string) []fsLine {
 		if len(f) < 3 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
-		l := fsLine{spec: unescape.Replace(f[0]), at: unescape.Replace(f[1]), fsType: f[2]}
+		l := fsLine{spec: f[0], at: f[1], fsType: f[2]}
 		if len(f) > 3 {
 			l.options = strings.Split(f[3], ",")
 		}
@@ -149,27 +149,18 @@ func parseFstab(text string) []fsLine {
 	return lines
 }
 
-// unescape resolves the octal escapes of fstab(5).
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-
 // every lists each attached device once, partitions and mappers included. It
 // leaves out other paths to the disk that has the ESP.
 func every(inv *block.Inventory, esp string) []block.Device {
-	var list []block.Device
-	seen := map[string]bool{}
-	tops := inv.Devices
+	var disk block.Device
 	for _, top := range inv.Devices {
 		if slices.ContainsFunc(top.Partitions, func(p block.Device) bool { return p.Is(esp) }) {
-			tops = inv.WithoutOtherPaths(top)
+			disk = top
 		}
 	}
-	for _, top := range tops {
-		for _, d := range top.Below() {
-			if !seen[d.Name] {
-				seen[d.Name] = true
-				list = append(list, d)
-			}
-		}
+	list := disk.Below()
+	for d := range inv.Others(disk) {
+		list = append(list, d)
 	}
 	return list
 }

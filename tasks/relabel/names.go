@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
@@ -31,26 +32,17 @@ func (f *finder) names(context.Context) (err error) {
 // alone refuses a label that another device has: the host boots by label, and might
 // take the other one. A second path to the host's own disk is not another device.
 func (f *finder) alone(context.Context) error {
-	for _, own := range slices.Clone(f.own) {
-		for _, top := range f.inv.Devices {
-			if block.SameDisk(top, f.diskOf[own]) {
-				for _, d := range top.Below() {
-					f.own = append(f.own, d.Name)
-				}
-			}
-		}
-	}
-	var wanted, found []string
-	for _, l := range f.l.Labels {
-		wanted = append(wanted, l.To)
-	}
-	for name, d := range f.byName {
-		if slices.Contains(f.own, name) {
+	var found []string
+	for _, top := range f.inv.Devices {
+		if slices.ContainsFunc(f.own, func(own string) bool { return block.SameDisk(top, f.diskOf[own]) }) {
 			continue
 		}
-		for _, has := range []string{d.Label, d.PartLabel} {
-			if slices.Contains(wanted, has) && has != "" {
-				found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
+		for _, d := range top.Below() {
+			for _, has := range []string{d.Label, d.PartLabel} {
+				wanted := has != "" && slices.ContainsFunc(f.l.Labels, func(l Label) bool { return l.To == has })
+				if wanted && !slices.Contains(f.own, d.Name) {
+					found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
+				}
 			}
 		}
 	}
@@ -106,12 +98,12 @@ func (f *finder) inFstab(l Label) string {
 	if err != nil {
 		return ""
 	}
-	specs := []string{"LABEL=" + l.From, `LABEL="` + l.From + `"`, "/dev/disk/by-label/" + l.From}
+	is := facts.Reference{Kind: facts.ByLabel, Name: l.From}
 	if l.Kind == Name {
-		specs = []string{"PARTLABEL=" + l.From, `PARTLABEL="` + l.From + `"`, "/dev/disk/by-partlabel/" + l.From}
+		is.Kind = facts.ByPartLabel
 	}
 	for line := range strings.Lines(string(data)) {
-		if words := strings.Fields(line); len(words) > 0 && slices.Contains(specs, words[0]) {
+		if words := strings.Fields(line); len(words) > 0 && facts.Refer(words[0]) == is {
 			return words[0]
 		}
 	}

@@ -386,7 +386,7 @@ func TestCarriesLabel(t *testing.T) {
 	labels := []string{"DEMO-EFI", "DEMO-ROOT"}
 	var got []string
 	for _, c := range choice.CarriesLabel(inv, target("vda"), labels) {
-		got = append(got, c.String())
+		got = append(got, c.Where)
 	}
 	want := "/dev/sdc1 (on /dev/sdc) has the filesystem label DEMO-EFI, /dev/sdc1 (on /dev/sdc) has the partition label DEMO-EFI, " +
 		"/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT, /dev/sdc2 (on /dev/sdc) has the partition label DEMO-ROOT"
