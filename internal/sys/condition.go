@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
@@ -28,33 +29,24 @@ func (c Condition) Holds() bool { return c.holds("/") }
 
 func (c Condition) holds(root string) bool {
 	kind, name, _ := strings.Cut(string(c), " ")
+	exists := func() bool {
+		_, err := os.Lstat(filepath.Join(root, name))
+		return !os.IsNotExist(err)
+	}
 	switch kind {
 	case "mounted":
 		points, err := MountPoints(root)
-		if err != nil {
-			return true
-		}
-		for _, p := range points {
-			if p == name {
-				return true
-			}
-		}
-		return false
+		return err != nil || slices.Contains(points, name)
 	case "exists":
-		_, err := os.Lstat(filepath.Join(root, name))
-		return !os.IsNotExist(err)
+		return exists()
 	case "swapon":
 		data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
-		if err != nil {
-			return true
-		}
 		for line := range strings.Lines(string(data)) {
 			if f := strings.Fields(line); len(f) > 0 && f[0] == name {
-				_, err := os.Lstat(filepath.Join(root, name))
-				return !os.IsNotExist(err)
+				return exists()
 			}
 		}
-		return false
+		return err != nil
 	}
 	return true
 }

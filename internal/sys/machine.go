@@ -7,35 +7,29 @@ import (
 	"time"
 )
 
-// Reporter receives the events of a Machine, from several goroutines.
+// Reporter receives what a step and its System report, from several goroutines.
 type Reporter interface {
-	Command(c Cmd)
-	Log(line string)
-	Warn(line string)
-	Proven(what string)
-	Progress(p Progress)
-	Waiting(w Waiting)
+	Command(c Cmd)       // a command starts
+	Log(line string)     // a line of the log
+	Warn(line string)    // a line of the log, and one of the warnings at the end
+	Proven(what string)  // a line of the log: what the step has proven
+	Progress(p Progress) // how far the step is
+	Waiting(w Waiting)   // what it needs from the operator before it can go on; zero: it goes on
 }
 
 // Silent is a Reporter that ignores everything.
 type Silent struct{}
 
-// Command implements Reporter.
 func (Silent) Command(Cmd) {}
 
-// Log implements Reporter.
 func (Silent) Log(string) {}
 
-// Warn implements Reporter.
 func (Silent) Warn(string) {}
 
-// Proven implements Reporter.
 func (Silent) Proven(string) {}
 
-// Progress implements Reporter.
 func (Silent) Progress(Progress) {}
 
-// Waiting implements Reporter.
 func (Silent) Waiting(Waiting) {}
 
 // Machine is the real System.
@@ -56,12 +50,10 @@ func Looking() System { return &Machine{Reporter: Silent{}} }
 // printed logs a line of a command, without its colours.
 func (m *Machine) printed(line string) { m.Log(Clean(line)) }
 
-// Run implements System.
 func (m *Machine) Run(ctx context.Context, c Cmd) error {
 	return m.start(ctx, c, nil, nil)
 }
 
-// Output implements System.
 func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	out := &limited{max: MaxOutput}
 	var onErr func(string)
@@ -77,12 +69,10 @@ func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	return out.buf.Bytes(), nil
 }
 
-// Lines implements System.
 func (m *Machine) Lines(ctx context.Context, c Cmd, each func(string)) error {
 	return m.start(ctx, c, nil, each)
 }
 
-// Do implements System.
 func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 	if err := m.Undos.push(undo); err != nil {
 		return err
@@ -114,7 +104,6 @@ func (m *Machine) Unwind(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Keep implements System.
 func (m *Machine) Keep() error { return m.Undos.clear() }
 
 // undo runs an undo command. Its condition counts, not its exit code: an umount that
