@@ -1,6 +1,9 @@
 package sys
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,13 +43,8 @@ func (c Condition) holds(root string) bool {
 	case "exists":
 		return exists()
 	case "swapon":
-		data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
-		for line := range strings.Lines(string(data)) {
-			if f := strings.Fields(line); len(f) > 0 && f[0] == name {
-				return exists()
-			}
-		}
-		return err != nil
+		swaps, err := Swaps(root)
+		return err != nil || slices.ContainsFunc(swaps, func(s Swap) bool { return s.Path == name }) && exists()
 	}
 	return true
 }
@@ -71,6 +69,49 @@ func MountPoints(root string) ([]string, error) {
 	}
 	return points, err
 }
+
+// Swap is a device or file in use as swap.
+type Swap struct {
+	Path     string
+	Used     int64 // bytes
+	Priority int   // negative: the kernel's own choice
+}
+
+// Swaps lists the swap in use (proc_swaps(5)). A kernel without swap support has none.
+func Swaps(root string) ([]Swap, error) {
+	data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseSwaps(string(data))
+}
+
+func parseSwaps(text string) ([]Swap, error) {
+	var all []Swap
+	for i, line := range strings.Split(text, "\n") {
+		if i == 0 || line == "" {
+			continue
+		}
+		s := Swap{}
+		var kind string
+		var size int64
+		if n, _ := fmt.Sscan(line, &s.Path, &kind, &size, &s.Used, &s.Priority); n != 5 {
+			return nil, fmt.Errorf("/proc/swaps has an unknown line: %q", line)
+		}
+		s.Path, s.Used = Unescape(s.Path), s.Used<<10
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+var escapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#", `\054`, ",", `\075`, "=")
+
+// Unescape reverts the kernel's escapes in a file of /proc (fs/seq_file.c, mangle_path;
+// include/linux/seq_file.h, seq_show_option).
+func Unescape(s string) string { return escapes.Replace(s) }
 
 // Free returns how many bytes can still be written to the file system of a folder
 // (statfs(2)).

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
@@ -29,7 +28,7 @@ type Held interface {
 	Reread(ctx context.Context) error
 	// HandOver holds each partition in place of the whole disk. The kernel must know
 	// exactly these partitions.
-	HandOver(ctx context.Context, want []block.Extent) error
+	HandOver(ctx context.Context, want []gpt.Partition) error
 }
 
 // Ops write the table, and verify that two independent readers, sfdisk and go-diskfs, see
@@ -46,7 +45,8 @@ func Ops(o Options) []engine.Op {
 			Stdin: []byte(script(o)),
 		}).Doing("writing the partition table").Hint(sys.CodeWritten, "the disk may be in use or failing; see the log above, then run the install again").Once(),
 		engine.Do("make the kernel read the table through the descriptor that holds the disk", o.reread).Once(),
-		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them", o.handOver),
+		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them",
+			func(ctx context.Context, _ sys.System) error { return o.Held.HandOver(ctx, o.Partitions) }),
 		engine.Run(sys.Cmd{Does: "wait for the partitions to appear", Argv: []string{"udevadm", "settle"}}),
 		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, o.verify),
 	}
@@ -57,14 +57,6 @@ func (o Options) reread(ctx context.Context, _ sys.System) error {
 		return sys.WithHint(err, sys.CodeWritten, "reboot the machine, then run the install again", "after writing the partition table")
 	}
 	return nil
-}
-
-func (o Options) handOver(ctx context.Context, _ sys.System) error {
-	want := make([]block.Extent, len(o.Partitions))
-	for i, p := range o.Partitions {
-		want[i] = block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}
-	}
-	return o.Held.HandOver(ctx, want)
 }
 
 // verify compares the plan with what sfdisk prints, and with what is on the disk.

@@ -25,7 +25,7 @@ type Layout struct {
 	Disk     block.Identity // the root's
 	Labels   []Label        // in the order of writing
 	Mount    Mount          // of the ESP; Point is empty if it is not mounted
-	Swap     ActiveSwap
+	Swap     *sys.Swap      // as it is in use, or nil
 	Warnings []string
 	Config   []string // lines for the host's configuration, with the labels
 }
@@ -36,12 +36,6 @@ type Mount struct {
 	Point   string
 	Options string // mount(8) -o
 	Auto    bool   // systemd mounts it at its next use
-}
-
-// ActiveSwap is how the swap is used.
-type ActiveSwap struct {
-	On       bool
-	Priority int // negative: the kernel's choice
 }
 
 // Changes are the labels that differ.

@@ -53,7 +53,7 @@ func (f *finder) swap(ctx context.Context) error {
 // inUse notes how the swap is used. relabel switches it off, so it refuses one whose
 // content does not fit in memory.
 func (f *finder) inUse(d block.Device) error {
-	swaps, err := block.Swaps(f.o.FS)
+	swaps, err := sys.Swaps(f.o.FS)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (f *finder) inUse(d block.Device) error {
 				"the swap must be switched off for its label, and the %s in it would not fit in the %s of free memory",
 				block.FormatSize(s.Used), block.FormatSize(free))
 		}
-		f.l.Swap = ActiveSwap{On: true, Priority: s.Priority}
+		f.l.Swap = &s
 	}
 	return nil
 }

@@ -59,8 +59,8 @@ func (h *Held) identify() error {
 		return fmt.Errorf("%s had %d partitions and has %d now", h.path, len(h.parts), len(now))
 	}
 	for _, p := range h.parts {
-		if n, ok := now[p.Number]; !ok || n.Extent != p.Extent || n.devNo != p.devNo {
-			return fmt.Errorf("partition %d of %s is not the one that the installer made", p.Number, h.path)
+		if n, ok := now[p.number]; !ok || n.start != p.start || n.size != p.size || n.devNo != p.devNo {
+			return fmt.Errorf("partition %d of %s is not the one that the installer made", p.number, h.path)
 		}
 		if err := leadsTo(p.path, p.devNo); err != nil {
 			return err
@@ -152,7 +152,7 @@ func (h *Held) uses(devNo string) ([]use, error) {
 			all = append(all, use{nameOf(m.DevNo) + " is mounted at " + m.Point, h.mountIsOwn(m.Point)})
 		}
 	}
-	swaps, err := Swaps("/")
+	swaps, err := sys.Swaps("/")
 	if err != nil {
 		return nil, err
 	}
@@ -242,12 +242,10 @@ func partitionsOf(devNo string) (map[int]heldPartition, error) {
 			continue
 		}
 		parts[n] = heldPartition{
-			Extent: Extent{
-				Number: n,
-				Start:  readNumber(filepath.Join(dir, "start")) * 512, // always in units of 512
-				Size:   readNumber(filepath.Join(dir, "size")) * 512,
-			},
-			devNo: readText(filepath.Join(dir, "dev")),
+			number: n,
+			start:  readNumber(filepath.Join(dir, "start")) * 512, // always in units of 512
+			size:   readNumber(filepath.Join(dir, "size")) * 512,
+			devNo:  readText(filepath.Join(dir, "dev")),
 		}
 	}
 	return parts, nil

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -40,17 +41,12 @@ type Held struct {
 	between func() // in tests: called when nothing is claimed
 }
 
-// Extent is the place of a partition. Start and Size are in bytes.
-type Extent struct {
-	Number      int
-	Start, Size int64
-}
-
 type heldPartition struct {
-	Extent
-	path  string
-	devNo string
-	claim *os.File // nil while a command or the install uses it
+	number      int
+	start, size int64 // bytes
+	path        string
+	devNo       string
+	claim       *os.File // nil while a command or the install uses it
 }
 
 // How long udev or another reader may be in the way.
@@ -137,7 +133,7 @@ func (h *Held) Reread(ctx context.Context) error {
 // kernel must have exactly the wanted partitions. If anything else claims the
 // disk or a partition in the moment between, HandOver fails. Then it lets udev
 // at the disk.
-func (h *Held) HandOver(ctx context.Context, want []Extent) error {
+func (h *Held) HandOver(ctx context.Context, want []gpt.Partition) error {
 	if h.whole == nil {
 		return errors.New("the disk is not held")
 	}
@@ -151,8 +147,9 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	parts := make([]heldPartition, 0, len(want))
 	for _, w := range want {
 		p, ok := found[w.Number]
-		if !ok || p.Extent != w {
-			return h.fault(fmt.Errorf("the kernel has partition %d as %+v; the installer wrote %+v", w.Number, p.Extent, w))
+		if !ok || p.start != w.Start || p.size != w.Size {
+			return h.fault(fmt.Errorf("the kernel has partition %d with %d bytes from byte %d on; the installer wrote %d from %d on",
+				w.Number, p.size, p.start, w.Size, w.Start))
 		}
 		p.path = PartitionPath(h.path, w.Number)
 		parts = append(parts, p)

@@ -1,6 +1,8 @@
 package block
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -77,4 +79,17 @@ func TestBetterID(t *testing.T) {
 	if !slices.Equal(ids, want) {
 		t.Errorf("%q", ids)
 	}
+}
+
+func root(t *testing.T, file, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
