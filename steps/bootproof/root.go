@@ -12,6 +12,7 @@ import (
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/sys"
 )
 
@@ -159,7 +160,7 @@ func every(inv *block.Inventory, esp string) []block.Device {
 		}
 	}
 	list := disk.Below()
-	for d := range inv.Others(disk) {
+	for d := range choice.Others(inv, disk) {
 		list = append(list, d)
 	}
 	return list

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -97,23 +96,18 @@ func diskSeq(fd int) (uint64, error) {
 
 // deviceNumber is the major:minor of an open block device.
 func deviceNumber(f *os.File) (string, error) {
-	info, err := f.Stat()
-	return numberOf(f.Name(), info, err)
+	return nodeNumber(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 }
 
 // nodeNumber is the major:minor of the block device that a path leads to.
 func nodeNumber(path string) (string, error) {
-	info, err := os.Stat(path)
-	return numberOf(path, info, err)
-}
-
-func numberOf(path string, info fs.FileInfo, err error) (string, error) {
-	if err != nil {
-		return "", err
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFBLK {
+		err = unix.ENOTBLK
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Mode&unix.S_IFMT != unix.S_IFBLK {
-		return "", &fs.PathError{Op: "stat", Path: path, Err: unix.ENOTBLK}
+	if err != nil {
+		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	return MajorMinor(st.Rdev), nil
 }

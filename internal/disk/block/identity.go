@@ -3,7 +3,6 @@ package block
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 )
@@ -81,27 +80,6 @@ func SameDisk(a, b Device) bool {
 // WithoutOtherPaths lists the devices except the other paths to a disk.
 func (inv *Inventory) WithoutOtherPaths(to Device) []Device {
 	return slices.DeleteFunc(slices.Clone(inv.Devices), func(d Device) bool { return SameDisk(d, to) })
-}
-
-// Others yields every device that is not of a disk, once, and the disk that it is of.
-// Another path to the disk is not another disk.
-func (inv *Inventory) Others(than Device) iter.Seq2[Device, Device] {
-	return func(yield func(d, disk Device) bool) {
-		seen := map[string]bool{}
-		for _, d := range than.Below() {
-			seen[d.Name] = true
-		}
-		for _, disk := range inv.WithoutOtherPaths(than) {
-			for _, d := range disk.Below() {
-				if seen[d.Name] {
-					continue
-				}
-				if seen[d.Name] = true; !yield(d, disk) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // tellingWWN is a WWN in one form, or "" if it identifies no disk: a placeholder,

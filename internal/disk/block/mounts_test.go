@@ -73,8 +73,8 @@ func TestBetterID(t *testing.T) {
 	}
 	slices.SortFunc(ids, betterID)
 	want := []string{
-		"nvme-MODEL_SERIAL", "nvme-MODEL_SERIAL_1", "ata-MODEL_SERIAL", "virtio-X", "usb-X", "scsi-SATA_MODEL_SERIAL",
-		"wwn-0x5000", "dm-name-x", "lvm-pv-uuid", "nvme-eui.0025", "scsi-35000",
+		"usb-X", "virtio-X", "dm-name-x", "ata-MODEL_SERIAL", "nvme-MODEL_SERIAL", "nvme-MODEL_SERIAL_1", "scsi-SATA_MODEL_SERIAL",
+		"scsi-35000", "wwn-0x5000", "lvm-pv-uuid", "nvme-eui.0025",
 	}
 	if !slices.Equal(ids, want) {
 		t.Errorf("%q", ids)

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,22 +41,12 @@ func ByID(root string) (map[string]string, error) {
 	return best, nil
 }
 
-// idKinds are the prefixes of links (udev: 60-persistent-storage.rules), best
-// first: model and serial number say more than a number alone.
-var idKinds = []string{
-	"nvme-eui.", "nvme-nvme.", "nvme-uuid.", "scsi-0", "scsi-1", "scsi-2", "scsi-3", "scsi-8", // numbers
-	"nvme-", "ata-", "virtio-", "mmc-", "usb-", "scsi-", "ieee1394-", "wwn-", "dm-name-", "md-name-",
-}
+// numbers matches links that say less than model and serial number
+// (udev: 60-persistent-storage.rules).
+var numbers = regexp.MustCompile(`^(wwn-|lvm-|[dm][dm]-uuid-|nvme-(eui|nvme|uuid)\.|scsi-[01238])`)
 
 func betterID(a, b string) int {
-	rank := func(id string) int {
-		i := slices.IndexFunc(idKinds, func(kind string) bool { return strings.HasPrefix(id, kind) })
-		const numbers = 8
-		if i < 0 || i < numbers {
-			i += len(idKinds) + 1
-		}
-		return i
-	}
+	rank := func(id string) int { return min(len(numbers.FindString(id)), 1) }
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
