@@ -60,8 +60,8 @@ type finder struct {
 	diskOf map[string]block.Device // of partitions
 
 	rootDev block.Device
+	named   []Label      // names of partitions
 	disk    block.Device // of the root
-	named   []Label      // partitions that get a name
 	own     []string     // kernel names of the devices with the labels
 	l       *Layout
 }
@@ -86,21 +86,31 @@ func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
 			}
 		}
 	}
-	for _, look := range []func(context.Context) error{f.start, f.esp, f.root, f.swap, f.names, f.alone, f.config} {
+	for _, look := range []func(context.Context) error{f.start, f.esp, f.root, f.swap} {
 		if err := look(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return f.l, nil
+	f.l.Labels = append(f.l.Labels, f.named...) // the partition table is written last
+	f.config()
+	return f.l, f.alone()
 }
 
-// partition adds a partition that gets a name, see names.
-func (f *finder) partition(part string, d block.Device, to string) {
-	f.named = append(f.named, Label{Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Number: d.Number, To: to})
+// partition adds the name of a partition, and reads its present value.
+func (f *finder) partition(part string, d block.Device, to string) error {
+	disk, ok := f.diskOf[d.Name]
+	if !ok {
+		return misfit(byHand, "%s is not a partition", d.Path)
+	}
+	from, err := partitionName(f.o.FS, "/dev/"+disk.Name, d.Number)
+	f.named = append(f.named, Label{
+		Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Disk: disk.Path, Number: d.Number, From: from, To: to,
+	})
 	f.own = append(f.own, d.Name)
+	return err
 }
 
-// add adds a label, and reads its present value.
+// add adds the label of what is on a device, and reads its present value.
 func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device, to string) error {
 	sig, err := probe(ctx, f.s, d.Path)
 	if err != nil {

@@ -1,7 +1,6 @@
 package relabel
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,25 +12,9 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// names adds the partitions' own names, which equal the labels in them.
-func (f *finder) names(context.Context) (err error) {
-	for _, l := range f.named {
-		disk, ok := f.diskOf[filepath.Base(l.Node)]
-		if !ok {
-			return misfit(byHand, "%s is not a partition", l.Device)
-		}
-		l.Disk = disk.Path
-		if l.From, err = partitionName(f.o.FS, "/dev/"+disk.Name, l.Number); err != nil {
-			return err
-		}
-		f.l.Labels = append(f.l.Labels, l)
-	}
-	return nil
-}
-
 // alone refuses a label that another device has: the host boots by label, and might
 // take the other one. A second path to the host's own disk is not another device.
-func (f *finder) alone(context.Context) error {
+func (f *finder) alone() error {
 	var found []string
 	for _, top := range f.inv.Devices {
 		if slices.ContainsFunc(f.own, func(own string) bool { return block.SameDisk(top, f.diskOf[own]) }) {
@@ -56,7 +39,7 @@ func (f *finder) alone(context.Context) error {
 
 // config makes the lines for the host's hardware-configuration.nix, and warns where
 // the present one refers to a label that changes.
-func (f *finder) config(context.Context) error {
+func (f *finder) config() {
 	boot := "/boot"
 	if at, err := filepath.Rel(f.o.At, f.l.Mount.Point); err == nil && filepath.IsLocal(at) {
 		boot = "/" + at
@@ -84,7 +67,6 @@ func (f *finder) config(context.Context) error {
 				"the host mounts %s, which will be gone: it boots again only once it is rebuilt with the lines below", spec))
 		}
 	}
-	return nil
 }
 
 // inFstab is the name of the device in the host's fstab, if that refers to its

@@ -16,14 +16,15 @@ func (f *finder) root(ctx context.Context) error {
 		return err
 	}
 	if f.o.LUKS == "" {
-		f.partition("root", d, f.o.Root)
-		return nil
+		return f.partition("root", d, f.o.Root)
 	}
 	c, err := f.container(d)
 	if err != nil {
 		return err
 	}
-	f.partition("LUKS", c, f.o.LUKS)
+	if err := f.partition("LUKS", c, f.o.LUKS); err != nil {
+		return err
+	}
 	sig, err := probe(ctx, f.s, c.Path)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (f *finder) rootDevice() (block.Device, error) {
 			"%s is on no disk: it is %s", f.o.At, m.FSType)
 	}
 	if m.FSType != "ext4" {
-		return block.Device{}, misfit(otherFS(m, d, f.o.Root), "the root on %s is %s, not ext4", d.Path, m.FSType)
+		return block.Device{}, misfit("set its label by the tools of "+m.FSType, "the root on %s is %s, not ext4", d.Path, m.FSType)
 	}
 	if _, isPart := f.diskOf[d.Name]; !isPart && d.Type != "crypt" {
 		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
@@ -60,17 +61,6 @@ func (f *finder) rootDevice() (block.Device, error) {
 			"the root is encrypted (%s), and the host's is not", d.Path)
 	}
 	return d, nil
-}
-
-// otherFS says how to label a mounted file system of another kind.
-func otherFS(m block.Mount, d block.Device, label string) string {
-	switch m.FSType {
-	case "btrfs":
-		return "label it by hand: " + sys.Quote([]string{"btrfs", "filesystem", "label", m.Point, label})
-	case "xfs":
-		return "label it by hand: " + sys.Quote([]string{"xfs_io", "-c", "label -s " + label, m.Point}) + " (at most 12 characters)"
-	}
-	return fmt.Sprintf("label %s by hand, by the tools of %s", d.Path, m.FSType)
 }
 
 // container is the partition with root's LUKS container.

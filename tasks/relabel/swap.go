@@ -37,7 +37,9 @@ func (f *finder) swap(ctx context.Context) error {
 		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition",
 			"%s", several("the swap partition", found))
 	}
-	f.partition("swap", found[0], f.o.Swap)
+	if err := f.partition("swap", found[0], f.o.Swap); err != nil {
+		return err
+	}
 	if f.o.LUKS != "" {
 		return nil // each boot encrypts it with a new key, so it has no label
 	}
