@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/tasks/flash"
@@ -14,7 +15,7 @@ import (
 
 func TestChooseStick(t *testing.T) {
 	all := []flash.Stick{
-		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Holds: []string{"iso9660 nixos"}},
+		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Verdict: choice.Verdict{Holds: []string{"iso9660 nixos"}}},
 		{Path: "/dev/sdb", Name: "/dev/sdb (Ultra\x1b[31m Fit, serial B, 31 GiB, USB)"},
 	}
 	for _, c := range []struct {

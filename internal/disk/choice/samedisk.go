@@ -27,13 +27,12 @@ func joinPaths(all []Verdict) {
 		pathTo := func(o int) bool { return block.SameDisk(own[o].Device, d) }
 		if t := slices.IndexFunc(order, func(o int) bool { return own[o].Refused != "" && pathTo(o) }); t >= 0 {
 			twin := own[order[t]]
-			all[i] = otherPath(own[i], twin.Device.Path, ": "+twin.Refused)
+			all[i].Refused = otherPath(twin.Device) + ": " + twin.Refused
 			continue
 		}
 		if f := slices.IndexFunc(firsts, pathTo); f >= 0 {
 			first := &all[firsts[f]]
-			all[i] = otherPath(own[i], first.Device.Path, "")
-			all[i].PathTo = first.Device.Path
+			all[i].Refused, all[i].PathTo = otherPath(first.Device), first.Device.Path
 			first.Reasons = append(first.Reasons, "reached as "+d.Path+" too")
 			first.Device.ByID = cmp.Or(first.Device.ByID, d.ByID)
 			continue
@@ -42,10 +41,6 @@ func joinPaths(all []Verdict) {
 	}
 }
 
-// otherPath is the verdict on another path to a disk.
-func otherPath(v Verdict, to, why string) Verdict {
-	return Verdict{
-		Device: v.Device, HoldsData: v.HoldsData, Holds: v.Holds, Blank: v.Blank,
-		Refused: fmt.Sprintf("it is the same disk as %s by another path%s", to, why),
-	}
+func otherPath(to block.Device) string {
+	return fmt.Sprintf("it is the same disk as %s by another path", to.Path)
 }

@@ -2,7 +2,6 @@ package choice
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,33 +11,20 @@ import (
 
 // Stick is a disk that an image could be written to.
 type Stick struct {
-	Device  block.Device
+	Verdict
 	Path    string
 	ByID    string   // a path that stays the same when it is plugged in again
 	Name    string   // path, model, serial number, size and bus
-	Refused string   // why no image is ever written to it
 	Mounted []string // what must be unmounted first, the innermost first
-	Holds   []string // what is on it
 }
 
 // Sticks judges every whole disk for writing an image to it, the usable ones
 // first.
 func Sticks(inv *block.Inventory) []Stick {
 	var all []Stick
-	for _, d := range inv.Devices {
-		if notADisk(d) == "" {
-			all = append(all, Stick{
-				Device: d, Path: d.Path, ByID: byID(d), Name: describe(d, strings.ToUpper(d.Transport)),
-				Refused: refuse(d, inv.Boot, toFlash), Mounted: mounted(d), Holds: holds(d),
-			})
-		}
-	}
-	for i := range all { // the same disk by another path
-		for _, twin := range all {
-			a, b := all[i].Device, twin.Device
-			if all[i].Refused == "" && twin.Refused != "" && block.SameDisk(a, b) {
-				all[i].Refused = fmt.Sprintf("it is the same disk as %s by another path: %s", b.Path, twin.Refused)
-			}
+	for _, v := range verdicts(inv, toFlash) {
+		if d := v.Device; notADisk(d) == "" {
+			all = append(all, Stick{v, d.Path, byID(d), describe(d, strings.ToUpper(d.Transport)), mounted(d)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Stick) int {
