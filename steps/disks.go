@@ -45,7 +45,7 @@ func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) 
 // may name a disk image, which can be planned for but not installed to. The error is an
 // *engine.Error.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
-	found, err := choice.Run(ctx, sys.Looking(), choice.Options{Want: want})
+	found, err := choice.Run(ctx, sys.Looking(), "/", want)
 	if err != nil {
 		return Disk{}, engine.NewError("", err)
 	}

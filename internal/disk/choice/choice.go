@@ -15,40 +15,28 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options say where to look, and what the user named.
-type Options struct {
-	Root string // where /proc, /sys and /dev are; empty: "/"
-	// Want is --disk or INSTALL_DISK as given: a device, a link to one, or an
-	// image file. Empty: Choose chooses.
-	Want string
-}
-
 // Found is all disks, and the chosen one if there is one.
 type Found struct {
-	Inventory *block.Inventory
-	Verdicts  []Verdict
-	Chosen    Verdict
+	Verdicts []Verdict
+	Chosen   Verdict
 }
 
-// Run lists the disks and chooses one. If it cannot choose, the error is a
-// *sys.Fault with sys.CodeDisk, and Found has the disks all the same. It chooses
-// an image file, of type "file", only by name.
-func Run(ctx context.Context, s sys.System, o Options) (Found, error) {
-	o.Root = cmp.Or(o.Root, "/")
-	inv, err := block.Survey(ctx, s, o.Root)
+// Run lists the disks of the machine below root and chooses one. want is --disk or
+// INSTALL_DISK as given: a device, a link to one, or an image file; if it is empty,
+// Choose chooses. If it cannot choose, the error is a *sys.Fault with sys.CodeDisk, and
+// Found has the disks all the same.
+func Run(ctx context.Context, s sys.System, root, want string) (Found, error) {
+	inv, err := block.Survey(ctx, s, root)
 	if err != nil {
 		return Found{}, err
 	}
-	f := Found{Inventory: inv, Verdicts: Rank(inv)}
-	want := o.Want
-	if want != "" {
-		if real, err := block.Resolve(o.Root, want); err == nil {
-			want = real
-		}
-		if info, err := os.Stat(o.Want); err == nil && info.Mode().IsRegular() {
-			f.Chosen, err = image(o.Want)
-			return f, err
-		}
+	f := Found{Verdicts: Rank(inv)}
+	if info, err := os.Stat(want); err == nil && info.Mode().IsRegular() {
+		f.Chosen, err = image(want)
+		return f, err
+	}
+	if real, err := block.Resolve(root, want); want != "" && err == nil {
+		want = real
 	}
 	f.Chosen, err = Choose(f.Verdicts, want)
 	return f, err

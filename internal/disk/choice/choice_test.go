@@ -114,7 +114,7 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(c.machine+" "+c.named, func(t *testing.T) {
 			fake, root := blocktest.Machine(t, c.machine)
-			found, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: c.named})
+			found, err := choice.Run(t.Context(), fake, root, c.named)
 			if c.want.disk != "" {
 				if err != nil || found.Chosen.Device.Name != c.want.disk {
 					t.Fatalf("chose %q, %v", found.Chosen.Device.Name, err)
@@ -135,7 +135,7 @@ func TestChoose(t *testing.T) {
 					t.Errorf("the hint lacks %q: %s", say, f.Hint)
 				}
 			}
-			if found.Inventory == nil || len(found.Verdicts) == 0 {
+			if len(found.Verdicts) == 0 {
 				t.Error("what was found is not returned with the error")
 			}
 		})
@@ -344,7 +344,7 @@ func TestUnknownContent(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, "dev/vdc")); err != nil {
 		t.Fatal(err)
 	}
-	found, _ := choice.Run(t.Context(), fake, choice.Options{Root: root})
+	found, _ := choice.Run(t.Context(), fake, root, "")
 	for _, v := range found.Verdicts {
 		want := map[string]string{"vda": block.ContentUnknown, "vdc": block.ContentUnreadable}[v.Device.Name]
 		if v.Device.Content != want || want != "" && (v.Blank || !v.HoldsData || v.Holds[0] != want) {
@@ -359,7 +359,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake, root := blocktest.Machine(t, "laptop")
-	found, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: path})
+	found, err := choice.Run(t.Context(), fake, root, path)
 	d := found.Chosen.Device
 	if err != nil || d.Type != block.TypeFile || d.Size != 1<<20 || d.LogicalSector != 512 || !found.Chosen.Blank {
 		t.Errorf("%+v, %v", found.Chosen, err)
@@ -368,7 +368,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake, root = blocktest.Machine(t, "laptop")
-	if _, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: path}); err == nil {
+	if _, err := choice.Run(t.Context(), fake, root, path); err == nil {
 		t.Error("an empty file was taken")
 	}
 }
