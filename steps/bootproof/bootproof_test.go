@@ -179,7 +179,6 @@ func TestBroken(t *testing.T) {
 		{"a loader that is text", sound().with(map[string]string{removable: strings.Repeat("x", 4096)}), removable + ": not an EFI program"},
 		{"a loader cut short", sound().with(map[string]string{removable: sdBoot[:len(sdBoot)-200]}), "cut short"},
 		{"an empty loader", sound().with(map[string]string{removable: "\x00"}), "not an EFI program"},
-		{"only a loader for another processor", sound().with(map[string]string{removable: "", "EFI/systemd/systemd-boot.efi": "", "EFI/BOOT/BOOTEBC.EFI": arm}), "only BOOTEBC.EFI"},
 		{"the firmware's entry names a file that is not there", vars("Boot0002", loadOption("Linux", espGUID, `\EFI\gone.efi`)), "Boot0002 (Linux): EFI/gone.efi is not on the ESP"},
 		{"the firmware's entry names no program", vars("Boot0002", loadOption("Linux", espGUID, `\loader\loader.conf`)), "loader/loader.conf: not an EFI program"},
 		{"Secure Boot without a signature", vars("SecureBoot", []byte{1}), "Secure Boot is on, and " + removable + " has no signature"},

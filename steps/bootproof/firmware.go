@@ -79,7 +79,7 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 		i, err = p.program(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no loader on the ESP at %s%s", name, p.others())
+		return "", fmt.Errorf("no loader on the ESP at %s", name)
 	}
 	if err != nil {
 		return "", err
@@ -96,19 +96,6 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 		s.Warn("Secure Boot is on: that the firmware trusts the signature of " + name + " is not proven")
 	}
 	return fmt.Sprintf("%s is %s for %s", name, what, i.Arch), nil
-}
-
-// others names the other programs at the removable path.
-func (p *proof) others() string {
-	var names []string
-	found, _ := p.esp.ReadDir("EFI/BOOT") // without the folder, none
-	for _, f := range found {
-		names = append(names, sys.Clean(f.Name))
-	}
-	if names == nil {
-		return ""
-	}
-	return ", only " + strings.Join(names, ", ")
 }
 
 // program reads an EFI program on the ESP to its end. It must be for the

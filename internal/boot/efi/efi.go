@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,19 +110,12 @@ func Read(root string) (Boot, error) {
 // variable returns a variable's data. In the file, 4 bytes of attributes precede
 // it (kernel: Documentation/filesystems/efivarfs.rst).
 func variable(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	b, err := sys.ReadAtMost(path, maxVariable)
+	if err == nil && len(b) < 4 {
+		err = fmt.Errorf("only %d bytes", len(b))
+	}
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxVariable+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(b) > maxVariable:
-		return nil, fmt.Errorf("more than %d bytes", maxVariable)
-	case len(b) < 4:
-		return nil, fmt.Errorf("only %d bytes", len(b))
 	}
 	return b[4:], nil
 }

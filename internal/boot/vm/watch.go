@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"auto-installer/internal/sys"
 )
 
@@ -135,12 +137,9 @@ func (w *watch) redact(line string) string {
 	return strings.TrimSpace(sys.Clean(line))
 }
 
-// escapes are control sequences of terminals (ECMA-48, CSI and OSC).
-var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?=]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[()][A-Z0-9]|[=>78cDEHM])")
-
 // judge searches the output for a new stage, or a failure.
 func (w *watch) judge() (how string, err error) {
-	text := escapes.ReplaceAllString(string(w.text), "")
+	text := ansi.Strip(string(w.text))
 	for i := len(stages) - 1; i >= w.at; i-- {
 		last := i == len(stages)-1
 		if stages[i].seen.MatchString(text) || last && greets(text) {
@@ -168,7 +167,7 @@ func greets(text string) bool {
 
 // answer types the passphrase at a prompt.
 func (w *watch) answer() (how string, err error) {
-	text := escapes.ReplaceAllString(string(w.text), "")
+	text := ansi.Strip(string(w.text))
 	if !prompt.MatchString(text) {
 		return "", nil
 	}

@@ -1,7 +1,6 @@
 package fat
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -31,13 +30,13 @@ const maxDir = 65536 * 32
 
 // readDir lists a folder by its first cluster, without the entries . and ..
 func (f *FS) readDir(first uint32) ([]Entry, error) {
-	most := min((maxDir+f.cluster-1)/f.cluster, int64(f.clusters))
-	runs, n, err := f.follow(first, most)
+	most := max(maxDir/f.cluster, 1)
+	runs, n, err := f.follow(first, most+1)
+	if err == nil && n > most {
+		err = fmt.Errorf("%w: it is a loop", errChain)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if loops(runs) {
-		return nil, fmt.Errorf("%w: it is a loop", errChain)
 	}
 	all := make([]byte, n*f.cluster)
 	if n, err := (extents{f, runs}).ReadAt(all, 0); n < len(all) {
@@ -66,18 +65,6 @@ func (f *FS) readDir(first uint32) ([]Entry, error) {
 	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	// Of two entries with one name, find sees only the first.
 	return slices.CompactFunc(list, func(a, b Entry) bool { return a.Name == b.Name }), nil
-}
-
-// loops reports whether a chain comes to the same place twice.
-func loops(runs []run) bool {
-	sorted := slices.Clone(runs)
-	slices.SortFunc(sorted, func(a, b run) int { return cmp.Compare(a.at, b.at) })
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i].at < sorted[i-1].at+sorted[i-1].length {
-			return true
-		}
-	}
-	return false
 }
 
 // parse reads a short entry; long is the long name before it.
