@@ -25,7 +25,7 @@ func (f *finder) esp(ctx context.Context) error {
 		}
 	}
 	if len(found) == 0 {
-		found = f.partitions(f.disk, func(p block.Device) bool { return p.IsESP() && p.FSType == "vfat" })
+		found = f.partitions(func(p block.Device) bool { return p.IsESP() && p.FSType == "vfat" })
 	}
 	if len(found) != 1 {
 		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s", several("the ESP", found))

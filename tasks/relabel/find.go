@@ -62,7 +62,6 @@ type finder struct {
 	rootDev block.Device
 	named   []Label      // names of partitions
 	disk    block.Device // of the root
-	own     []string     // kernel names of the devices with the labels
 	l       *Layout
 }
 
@@ -106,7 +105,6 @@ func (f *finder) partition(part string, d block.Device, to string) error {
 	f.named = append(f.named, Label{
 		Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Disk: disk.Path, Number: d.Number, From: from, To: to,
 	})
-	f.own = append(f.own, d.Name)
 	return err
 }
 
@@ -119,7 +117,6 @@ func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device
 	f.l.Labels = append(f.l.Labels, Label{
 		Part: part, Kind: kind, Device: d.Path, Node: "/dev/" + d.Name, From: sig.label, To: to, Subsystem: sig.subsystem,
 	})
-	f.own = append(f.own, d.Name)
 	return nil
 }
 
@@ -141,22 +138,9 @@ func (f *finder) mountedAt(point string) (m block.Mount, d block.Device, ok bool
 	return block.Mount{}, block.Device{}, false
 }
 
-// start finds the root file system's device and disk.
-func (f *finder) start(context.Context) (err error) {
-	if f.rootDev, err = f.rootDevice(); err != nil {
-		return err
-	}
-	for _, name := range append([]string{f.rootDev.Name}, f.rootDev.Slaves...) {
-		if d, ok := f.diskOf[name]; ok {
-			f.disk = d
-		}
-	}
-	f.l.Disk = block.IdentityOf(f.disk)
-	return nil
-}
-
-func (f *finder) partitions(disk block.Device, which func(block.Device) bool) []block.Device {
-	return slices.DeleteFunc(slices.Clone(disk.Partitions), func(p block.Device) bool { return !which(p) })
+// partitions are those of the root's disk that are like this.
+func (f *finder) partitions(which func(block.Device) bool) []block.Device {
+	return slices.DeleteFunc(slices.Clone(f.disk.Partitions), func(p block.Device) bool { return !which(p) })
 }
 
 func several(what string, found []block.Device) string {

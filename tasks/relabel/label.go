@@ -63,14 +63,6 @@ func (l Label) set(value string) sys.Cmd {
 	return c
 }
 
-// link is udev's link to the device by this label.
-func (l Label) link() string {
-	if l.Kind == Name {
-		return "/dev/disk/by-partlabel/" + l.To
-	}
-	return "/dev/disk/by-label/" + l.To
-}
-
 // read reads the label from the disk. fs is where /dev is.
 func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error) {
 	if l.Kind == Name {
@@ -97,14 +89,15 @@ func partitionName(fs, disk string, number int) (string, error) {
 
 // leads checks that udev's link leads to the device.
 func (l Label) leads(fs string) error {
-	target, err := block.Resolve(fs, l.link())
-	if err != nil {
-		return err
+	link := "/dev/disk/by-label/" + l.To
+	if l.Kind == Name {
+		link = "/dev/disk/by-partlabel/" + l.To
 	}
-	if target != l.Node {
-		return fmt.Errorf("%s leads to %s and not to %s", l.link(), target, l.Node)
+	target, err := block.Resolve(fs, link)
+	if err == nil && target != l.Node {
+		err = fmt.Errorf("%s leads to %s and not to %s", link, target, l.Node)
 	}
-	return nil
+	return err
 }
 
 // signature is blkid's answer about a device.

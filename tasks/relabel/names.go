@@ -15,15 +15,18 @@ import (
 // alone refuses a label that another device has: the host boots by label, and might
 // take the other one. A second path to the host's own disk is not another device.
 func (f *finder) alone() error {
+	own := func(is func(name string) bool) bool {
+		return slices.ContainsFunc(f.l.Labels, func(l Label) bool { return is(filepath.Base(l.Node)) })
+	}
 	var found []string
 	for _, top := range f.inv.Devices {
-		if slices.ContainsFunc(f.own, func(own string) bool { return block.SameDisk(top, f.diskOf[own]) }) {
+		if own(func(name string) bool { return block.SameDisk(top, f.diskOf[name]) }) {
 			continue
 		}
 		for _, d := range top.Below() {
 			for _, has := range []string{d.Label, d.PartLabel} {
 				wanted := has != "" && slices.ContainsFunc(f.l.Labels, func(l Label) bool { return l.To == has })
-				if wanted && !slices.Contains(f.own, d.Name) {
+				if wanted && !own(func(name string) bool { return name == d.Name }) {
 					found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
 				}
 			}

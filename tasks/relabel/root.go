@@ -41,26 +41,32 @@ func (f *finder) root(ctx context.Context) error {
 	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
 }
 
-func (f *finder) rootDevice() (block.Device, error) {
+// start finds the root file system's device and disk.
+func (f *finder) start(context.Context) error {
 	m, d, ok := f.mountedAt(f.o.At)
-	if !ok {
-		return block.Device{}, sys.Faultf(sys.CodeUsage, "mount the host's root there first", "nothing is mounted at %s", f.o.At)
-	}
-	if d.Name == "" {
-		return block.Device{}, misfit("on a live system, mount the host's disk and name the folder with --root; otherwise "+byHand,
+	_, isPart := f.diskOf[d.Name]
+	switch {
+	case !ok:
+		return sys.Faultf(sys.CodeUsage, "mount the host's root there first", "nothing is mounted at %s", f.o.At)
+	case d.Name == "":
+		return misfit("on a live system, mount the host's disk and name the folder with --root; otherwise "+byHand,
 			"%s is on no disk: it is %s", f.o.At, m.FSType)
-	}
-	if m.FSType != "ext4" {
-		return block.Device{}, misfit("set its label by the tools of "+m.FSType, "the root on %s is %s, not ext4", d.Path, m.FSType)
-	}
-	if _, isPart := f.diskOf[d.Name]; !isPart && d.Type != "crypt" {
-		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
-	}
-	if f.o.LUKS == "" && d.Type == "crypt" {
-		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host",
+	case m.FSType != "ext4":
+		return misfit("set its label by the tools of "+m.FSType, "the root on %s is %s, not ext4", d.Path, m.FSType)
+	case !isPart && d.Type != "crypt":
+		return misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
+	case f.o.LUKS == "" && d.Type == "crypt":
+		return misfit("set luks.enable in the host's definition, if this is the host",
 			"the root is encrypted (%s), and the host's is not", d.Path)
 	}
-	return d, nil
+	f.rootDev = d
+	for _, name := range append([]string{d.Name}, d.Slaves...) {
+		if disk, ok := f.diskOf[name]; ok {
+			f.disk = disk
+		}
+	}
+	f.l.Disk = block.IdentityOf(f.disk)
+	return nil
 }
 
 // container is the partition with root's LUKS container.

@@ -12,8 +12,8 @@ import (
 // swap finds the swap partition: the one in use, or the only one of the root's
 // disk.
 func (f *finder) swap(ctx context.Context) error {
-	plain := f.partitions(f.disk, func(p block.Device) bool { return p.Swap })
-	random := f.partitions(f.disk, f.isRandomSwap)
+	plain := f.partitions(func(p block.Device) bool { return p.Swap })
+	random := f.partitions(f.isRandomSwap)
 	switch {
 	case f.o.Swap == "":
 		for _, d := range slices.Concat(plain, random) {
@@ -29,7 +29,7 @@ func (f *finder) swap(ctx context.Context) error {
 	}
 	found := slices.Concat(plain, random)
 	if len(found) == 0 {
-		found = f.partitions(f.disk, func(p block.Device) bool {
+		found = f.partitions(func(p block.Device) bool {
 			return p.PartType == gpt.TypeSwap && (f.o.LUKS != "" || p.FSType == "swap")
 		})
 	}
