@@ -100,15 +100,12 @@ func Image(path string) (Device, error) {
 	}
 	d := Device{Name: filepath.Base(path), Path: path, Type: TypeFile, Size: info.Size()}
 	table, sectorSize, err := gpt.ReadFile(path)
-	switch {
-	case errors.Is(err, gpt.ErrMBR):
-		d.PTType = "dos"
-	case err != nil && !errors.Is(err, gpt.ErrNone) && !errors.Is(err, gpt.ErrDamaged):
+	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
+	if sectorSize == 0 {
 		return Device{}, err
 	}
-	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
 	if table == nil {
-		if d.Size > 0 && d.PTType == "" {
+		if d.Size > 0 {
 			d.Content = content(path, d.Size, false)
 		}
 		return d, nil
