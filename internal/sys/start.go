@@ -65,12 +65,15 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		cmd.Stdout = stdout
 	}
 
-	feedExtra, err := extra(cmd, c.Extra)
-	if err != nil {
-		return err
+	if c.Extra != nil {
+		r, err := filled(c.Extra)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		cmd.ExtraFiles = []*os.File{r}
 	}
 	err = cmd.Start()
-	feedExtra(err == nil)
 	if err == nil {
 		m.Sessions.add(cmd.Process.Pid)
 		err = cmd.Wait()
@@ -120,13 +123,9 @@ type notStarted struct{ error }
 
 func (e notStarted) Unwrap() error { return e.error }
 
-// extra passes data to the command on descriptor 3. Call the returned function after
-// the start, with whether it succeeded. A pipe holds at least 4 KiB (pipe(7)), so
-// writing less never blocks.
-func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
-	if data == nil {
-		return func(bool) {}, nil
-	}
+// filled returns a pipe that holds data. A pipe holds at least 4 KiB (pipe(7)), so writing
+// less never blocks.
+func filled(data []byte) (*os.File, error) {
 	if len(data) > 4096 {
 		return nil, errors.New("more than 4096 bytes for descriptor 3")
 	}
@@ -134,13 +133,8 @@ func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.ExtraFiles = []*os.File{r}
-	return func(started bool) {
-		if started {
-			_, _ = w.Write(data) // a command that does not read it fails by itself
-		}
-		_ = errors.Join(w.Close(), r.Close())
-	}, nil
+	_, err = w.Write(data)
+	return r, errors.Join(err, w.Close())
 }
 
 func exitError(ctx context.Context, c Cmd, err error, tail []string) error {

@@ -105,9 +105,7 @@ func Image(path string) (Device, error) {
 		return Device{}, err
 	}
 	if table == nil {
-		if d.Size > 0 {
-			d.Content = content(path, d.Size, false)
-		}
+		d.Content = content(path, d.Size, false)
 		return d, nil
 	}
 	d.PTType, d.PTUUID = "gpt", table.DiskGUID

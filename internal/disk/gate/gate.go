@@ -41,27 +41,28 @@ func Ops(o Options) []engine.Op {
 }
 
 func (o Options) hold(ctx context.Context, s sys.System) error {
+	const again = "look at the disks again, and confirm the disk once more"
 	facts, notHeld := o.Hold(ctx, o.Disk.Path)
 	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
-		return stop("see what `lsblk` reports; nothing was written", "cannot read the list of disks again: %w", err)
+		return sys.Faultf(sys.CodeGate, "see what `lsblk` reports; nothing was written", "cannot read the list of disks again: %w", err)
 	}
 	dev, err := inv.Find(o.Disk)
 	if err != nil {
-		return stop("look at the disks again, and confirm the disk once more", "cannot find the confirmed disk again: %w", err)
+		return sys.Faultf(sys.CodeGate, again, "cannot find the confirmed disk again: %w", err)
 	}
 	if dev.Path != o.Disk.Path {
-		return stop("look at the disks again, and confirm the disk once more", "%s is now %s", o.Disk.Path, dev.Path)
+		return sys.Faultf(sys.CodeGate, again, "%s is now %s", o.Disk.Path, dev.Path)
 	}
 	if why := o.Refusal(inv, dev.Path); why != "" {
-		return stop("unmount and close everything on the disk, then start over", "%s cannot be written to: %s", dev.Path, why)
+		return sys.Faultf(sys.CodeGate, "unmount and close everything on the disk, then start over", "%s cannot be written to: %s", dev.Path, why)
 	}
 	// After the survey, which says more about a disk in use.
 	if notHeld != nil {
 		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "opening "+dev.Path+" exclusively")
 	}
 	if why := facts.Differ(dev); why != "" {
-		return stop("look at the disks again, and confirm the disk once more", "%s", why)
+		return sys.Faultf(sys.CodeGate, again, "%s", why)
 	}
 	if err := o.Read(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeGate, "the disk or its cable is failing: see `dmesg`, and use another disk", dev.Path+" cannot be read")
@@ -82,8 +83,4 @@ func (o Options) room() error {
 			"%s has %d MiB left; the journal and the logs need %d MiB", o.RunDir, free>>20, o.MinRun>>20)
 	}
 	return nil
-}
-
-func stop(hint, format string, args ...any) error {
-	return sys.Faultf(sys.CodeGate, hint, format, args...)
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
@@ -36,8 +38,9 @@ func Machine(t testing.TB, name string) (*sys.Fake, string) {
 	must(t, os.MkdirAll(filepath.Join(root, "sys/class/block"), 0o755))
 	write(t, root, "proc/self/mountinfo", "1 0 0:2 / / rw - tmpfs tmpfs rw\n")
 	fake := sys.NewFake(t)
-	for name, data := range archive(string(b)) {
-		switch name {
+	for _, f := range txtar.Parse(b).Files {
+		data := string(f.Data)
+		switch f.Name {
 		case "lsblk.json":
 			fake.Expect(block.Lsblk.Argv...).Prints(data)
 			tree, err := block.ParseLsblk([]byte(data))
@@ -55,24 +58,10 @@ func Machine(t testing.TB, name string) (*sys.Fake, string) {
 				write(t, root, "sys/firmware/efi/efivars/"+file, "\x06\x00\x00\x00"+string(data))
 			}
 		default:
-			write(t, root, name, data)
+			write(t, root, f.Name, data)
 		}
 	}
 	return fake, root
-}
-
-// archive splits a txtar file: "-- NAME --" starts each file.
-func archive(s string) map[string]string {
-	files, name := map[string]string{}, ""
-	for line := range strings.Lines(s) {
-		if rest, ok := strings.CutPrefix(line, "-- "); ok {
-			name = strings.TrimSuffix(strings.TrimSpace(rest), " --")
-			files[name] = ""
-		} else if name != "" {
-			files[name] += line
-		}
-	}
-	return files
 }
 
 // Inventory surveys a machine.
