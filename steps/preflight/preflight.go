@@ -196,6 +196,16 @@ func (o Options) room(context.Context) (string, error) {
 	return fmt.Sprintf("%d MiB free in %s", free>>20, o.RunDir), nil
 }
 
+// RoomOps verify that a folder still has room, for the journal and the logs: the source has
+// been stored there since Ops. Without room, the install would fail after the first write.
+func RoomOps(dir string, least int64) []engine.Op {
+	return []engine.Op{engine.Do(fmt.Sprintf("verify that %s still has %d MiB for the journal and the logs", dir, least>>20),
+		func(ctx context.Context, _ sys.System) error {
+			_, err := Options{RunDir: dir, MinRun: least}.room(ctx)
+			return err
+		})}
+}
+
 // lowBattery is the least charge, in percent, for an install on battery.
 const lowBattery = 20
 

@@ -22,22 +22,13 @@ type Options struct {
 	// Read reads samples of the held disk. It is (*block.Held).Sample, except in tests.
 	Read func(ctx context.Context) error
 	Root string // where /proc, /sys and /dev are; empty is "/"
-	// RunDir must have MinRun bytes for the journal and the logs. Preflight checked
-	// that too, but the source has been stored there since. Empty: no check.
-	RunDir string
-	MinRun int64
 }
 
 // Ops open the disk exclusively and identify it again by the open descriptor. They fail
 // if it is not the confirmed disk, or if it is in use. The disk is held while they
 // check, so nothing can change between the check and the first write.
 func Ops(o Options) []engine.Op {
-	ops := []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
-	if o.RunDir != "" {
-		ops = append(ops, engine.Do(fmt.Sprintf("verify that %s still has %d MiB for the journal and the logs", o.RunDir, o.MinRun>>20),
-			func(context.Context, sys.System) error { return o.room() }))
-	}
-	return ops
+	return []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
 }
 
 func (o Options) hold(ctx context.Context, s sys.System) error {
@@ -68,19 +59,5 @@ func (o Options) hold(ctx context.Context, s sys.System) error {
 		return sys.WithHint(err, sys.CodeGate, "the disk or its cable is failing: see `dmesg`, and use another disk", dev.Path+" cannot be read")
 	}
 	s.Log(fmt.Sprintf("%s (device %s) is the confirmed disk; it is not in use, and is now held", o.Disk.Path, facts.DevNo))
-	return nil
-}
-
-// room verifies that the journal and the logs have room. Without it, the install would
-// fail after the first write.
-func (o Options) room() error {
-	free, err := sys.Free(o.RunDir)
-	if err != nil {
-		return sys.WithHint(err, sys.CodeMachine, "this needs a writable "+o.RunDir, o.RunDir)
-	}
-	if free < o.MinRun {
-		return sys.Faultf(sys.CodeMachine, "add memory, or delete files there",
-			"%s has %d MiB left; the journal and the logs need %d MiB", o.RunDir, free>>20, o.MinRun>>20)
-	}
 	return nil
 }
