@@ -71,7 +71,7 @@ func (p *proof) parts() (same bool, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return false, err
 	}
-	if has, err := p.storeHas("initrd"); err != nil || has && !initrd {
+	if own, err := p.own("initrd"); err != nil || own != nil && !initrd {
 		return false, fmt.Errorf("none of its initrds (%s) is the system's: %w", strings.Join(e.Initrds, ", "), errors.Join(err, errOther))
 	}
 	return same && initrd, nil
@@ -87,7 +87,7 @@ func (p *proof) checkKernel(name string, f *io.SectionReader) (same bool, err er
 	if err != nil || same {
 		return same, err
 	}
-	if has, err := p.storeHas("kernel"); has || err != nil {
+	if own, err := p.own("kernel"); own != nil || err != nil {
 		return false, fmt.Errorf("%s is not the system's kernel: %w", name, errors.Join(err, errOther))
 	}
 	return false, nil
@@ -113,7 +113,7 @@ func (p *proof) unified(name string, i efi.Image) (same bool, err error) {
 	}
 	r := i.Section(".initrd")
 	if r == nil {
-		if has, err := p.storeHas("initrd"); has || err != nil {
+		if own, err := p.own("initrd"); own != nil || err != nil {
 			return false, errors.Join(fmt.Errorf("%s has no initrd", name), err)
 		}
 		return false, nil

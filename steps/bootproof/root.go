@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -123,11 +122,8 @@ func (l fsLine) optional() bool {
 
 // fstab reads the system's fstab, if it has one.
 func (p *proof) fstab() (lines []fsLine, known bool, err error) {
-	if has, err := p.storeHas("etc/fstab"); !has || err != nil {
-		return nil, false, err
-	}
-	f, _, err := p.inRoot(path.Join(p.toplevel, "etc/fstab"))
-	if err != nil {
+	f, err := p.own("etc/fstab")
+	if f == nil || err != nil {
 		return nil, false, err
 	}
 	text, err := readText("etc/fstab", f)

@@ -2,7 +2,6 @@ package bootproof
 
 import (
 	"debug/pe"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,11 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"auto-installer/internal/boot/efi"
 	"auto-installer/internal/boot/efi/efitest"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/fat/fattest"
 	"auto-installer/internal/nix/nixstore"
 	"auto-installer/internal/sys"
@@ -96,43 +95,7 @@ func sound() *target {
 	}
 }
 
-// loadOption makes a Boot#### variable (UEFI 2.10 §3.1.3), active.
-func loadOption(name, guid, file string) []byte {
-	text := func(s string) []byte {
-		var b []byte
-		for _, u := range append(utf16.Encode([]rune(s)), 0) {
-			b = binary.LittleEndian.AppendUint16(b, u)
-		}
-		return b
-	}
-	node := make([]byte, 42)
-	copy(node, []byte{4, 1, 42, 0, 1})
-	var a uint32
-	var b, c uint16
-	var d uint16
-	var e uint64
-	if _, err := fmt.Sscanf(guid, "%08x-%04x-%04x-%04x-%012x", &a, &b, &c, &d, &e); err != nil {
-		panic(err)
-	}
-	binary.LittleEndian.PutUint32(node[24:], a)
-	binary.LittleEndian.PutUint16(node[28:], b)
-	binary.LittleEndian.PutUint16(node[30:], c)
-	binary.BigEndian.PutUint16(node[32:], d)
-	for i := range 6 {
-		node[34+i] = byte(e >> (8 * (5 - i)))
-	}
-	node[40], node[41] = 2, 2
-	path := node
-	if file != "" {
-		name := text(file)
-		path = append(path, 4, 4, byte(4+len(name)), 0)
-		path = append(path, name...)
-	}
-	path = append(path, 0x7f, 0xff, 4, 0)
-	opt := binary.LittleEndian.AppendUint32(nil, 1)
-	opt = binary.LittleEndian.AppendUint16(opt, uint16(len(path)))
-	return append(append(opt, text(name)...), path...)
-}
+func loadOption(name, guid, file string) []byte { return blocktest.LoadOption(true, guid, file, name) }
 
 func tree(t *testing.T, root string, files map[string]string) {
 	t.Helper()

@@ -4,8 +4,6 @@ package blocktest
 import (
 	"embed"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"auto-installer/internal/disk/block"
@@ -121,22 +120,18 @@ func variable(t testing.TB, line string) (file string, data []byte) {
 }
 
 // LoadOption encodes an EFI_LOAD_OPTION (UEFI 2.10 §3.1.3) of a file on a GPT
-// partition, or of no partition if partUUID is empty. It panics if partUUID is
-// not a GUID.
+// partition, or of no partition if partUUID is empty.
 func LoadOption(active bool, partUUID, path, description string) []byte {
 	le := binary.LittleEndian
 	var nodes []byte
 	if partUUID != "" {
-		g, err := hex.DecodeString(strings.ReplaceAll(partUUID, "-", ""))
-		if err != nil || len(g) != 16 {
-			panic(fmt.Sprintf("%s is not a GUID", partUUID))
-		}
+		g := uuid.MustParse(partUUID)
 		for _, swap := range [][2]int{{0, 3}, {1, 2}, {4, 5}, {6, 7}} {
 			g[swap[0]], g[swap[1]] = g[swap[1]], g[swap[0]]
 		}
 		nodes = append(nodes, 4, 1, 42, 0, 1, 0, 0, 0)
 		nodes = le.AppendUint64(le.AppendUint64(nodes, 2048), 1<<21)
-		nodes = append(append(nodes, g...), 2, 2)
+		nodes = append(append(nodes, g[:]...), 2, 2)
 	}
 	name := utf16s(path)
 	nodes = append(le.AppendUint16(append(nodes, 4, 4), uint16(4+len(name))), name...)
