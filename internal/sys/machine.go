@@ -114,7 +114,7 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	if !c.While.Holds() {
 		return nil
 	}
-	return Patiently(ctx, func() error {
+	return Patiently(ctx, InUse, InUsePause, nil, func() error {
 		err := m.Run(ctx, c)
 		if c.While == "" {
 			return err
@@ -132,15 +132,24 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 // undoTime bounds an undo command, with all its retries.
 const undoTime = 2 * time.Minute
 
-// Patiently retries what fails while a file system is in use: the children of a stopped
-// command may take a moment to end.
-func Patiently(ctx context.Context, try func() error) error {
-	const tries, pause = 6, 500 * time.Millisecond
-	for n := 1; ; n++ {
+// Patiently repeats what fails with a passing error, such as that of a file system in use,
+// whose processes may take a moment to end. A nil passing means any error.
+func Patiently(ctx context.Context, patience, pause time.Duration, passing func(error) bool, try func() error) error {
+	for deadline := time.Now().Add(patience); ; {
 		err := try()
-		if err == nil || n == tries || ctx.Err() != nil {
+		if err == nil || passing != nil && !passing(err) || ctx.Err() != nil || !time.Now().Before(deadline) {
 			return err
 		}
-		time.Sleep(pause)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
 	}
 }
+
+// InUse is the patience with a file system in use, and the pause between two tries.
+const (
+	InUse      = 2500 * time.Millisecond
+	InUsePause = 500 * time.Millisecond
+)

@@ -257,21 +257,9 @@ func (Options) clock(context.Context) (string, error) {
 // network tries until it works or patience ends: right after booting, a medium may
 // still wait for its address.
 func (o Options) network(ctx context.Context) (string, error) {
-	deadline := time.Now().Add(o.Patience)
-	for {
-		err := network.Reach(ctx, o.Network)
-		if err == nil {
-			return o.Network + " can be reached", nil
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			if f, ok := errors.AsType[*sys.Fault](err); ok {
-				f.Cause, f.Hint = "no network: "+f.Cause, f.Hint+"; a prebuilt medium needs no network"
-			}
-			return "", err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+	err := sys.Patiently(ctx, o.Patience, time.Second, nil, func() error { return network.Reach(ctx, o.Network) })
+	if f, ok := errors.AsType[*sys.Fault](err); ok {
+		f.Cause, f.Hint = "no network: "+f.Cause, f.Hint+"; a prebuilt medium needs no network"
 	}
+	return o.Network + " can be reached", err
 }

@@ -70,7 +70,7 @@ func (h *Held) Take(ctx context.Context, path string) (Facts, error) {
 
 func (h *Held) take(ctx context.Context) (err error) {
 	// udev claims a disk for a moment when it rereads the table.
-	err = retry(ctx, claimPatience, unix.EBUSY, func() (err error) {
+	err = sys.Patiently(ctx, claimPatience, patienceStep, passing(unix.EBUSY), func() (err error) {
 		h.whole, err = os.OpenFile(h.path, os.O_RDWR|os.O_EXCL, 0)
 		return err
 	})
@@ -86,7 +86,7 @@ func (h *Held) take(ctx context.Context) (err error) {
 	if h.disk, err = openNumber(h.path, os.O_RDONLY, h.facts.DevNo); err != nil {
 		return err
 	}
-	return retry(ctx, lockPatience, unix.EWOULDBLOCK, func() error {
+	return sys.Patiently(ctx, lockPatience, patienceStep, passing(unix.EWOULDBLOCK), func() error {
 		return unix.Flock(int(h.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	})
 }
@@ -120,7 +120,7 @@ func (h *Held) Reread(ctx context.Context) error {
 		return errors.New("the disk is not held")
 	}
 	// A reader of an old partition ends soon.
-	err := retry(ctx, lockPatience, unix.EBUSY, func() error {
+	err := sys.Patiently(ctx, lockPatience, patienceStep, passing(unix.EBUSY), func() error {
 		return unix.IoctlSetInt(int(h.whole.Fd()), unix.BLKRRPART, 0)
 	})
 	if err != nil {
@@ -189,7 +189,7 @@ func (h *Held) claim(ctx context.Context, p *heldPartition) error {
 	if p.claim != nil {
 		return nil
 	}
-	err := retry(ctx, claimPatience, unix.EBUSY, func() error {
+	err := sys.Patiently(ctx, claimPatience, patienceStep, passing(unix.EBUSY), func() error {
 		f, err := openNumber(p.path, os.O_RDONLY|unix.O_EXCL, p.devNo)
 		if err == nil {
 			p.claim = f
@@ -230,17 +230,7 @@ func (h *Held) Close() error {
 	return errors.Join(errs...)
 }
 
-// retry repeats something while it fails with a passing error.
-func retry(ctx context.Context, patience time.Duration, passing error, do func() error) error {
-	for deadline := time.Now().Add(patience); ; {
-		err := do()
-		if !errors.Is(err, passing) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(patienceStep):
-		}
-	}
+// passing is an error that ends by itself.
+func passing(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
 }
