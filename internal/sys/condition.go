@@ -38,8 +38,8 @@ func (c Condition) holds(root string) bool {
 	}
 	switch kind {
 	case "mounted":
-		points, err := MountPoints(root)
-		return err != nil || slices.Contains(points, name)
+		mounts, err := Mounts(root)
+		return err != nil || slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == name })
 	case "exists":
 		return exists()
 	case "swapon":
@@ -58,16 +58,6 @@ func Mounts(root string) ([]*mountinfo.Info, error) {
 	}
 	defer f.Close()
 	return mountinfo.GetMountsFromReader(f, nil)
-}
-
-// MountPoints lists all mount points.
-func MountPoints(root string) ([]string, error) {
-	mounts, err := Mounts(root)
-	var points []string
-	for _, m := range mounts {
-		points = append(points, m.Mountpoint)
-	}
-	return points, err
 }
 
 // Swap is a device or file in use as swap.

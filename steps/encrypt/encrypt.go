@@ -34,22 +34,6 @@ func formatCmd(o Options) sys.Cmd {
 	}, o.Passphrase)
 }
 
-func openCmd(o Options) sys.Cmd {
-	return stdin(sys.Cmd{
-		Does: "open the LUKS2 container",
-		Argv: []string{
-			"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", o.Device, o.Mapper,
-		},
-	}, o.Passphrase)
-}
-
-func closeCmd(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper},
-		While: sys.Exists("/dev/mapper/" + o.Mapper),
-	}
-}
-
 func addRecovery(o Options) sys.Cmd {
 	c := stdin(sys.Cmd{
 		Does: "add the recovery key",
@@ -73,6 +57,16 @@ func testCmd(o Options, what string, secret []byte) sys.Cmd {
 // Ops format the partition, try every key on the header that is now on the disk, and open the
 // container. A resume only opens it.
 func Ops(o Options) []engine.Op {
+	open := stdin(sys.Cmd{
+		Does: "open the LUKS2 container",
+		Argv: []string{
+			"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", o.Device, o.Mapper,
+		},
+	}, o.Passphrase)
+	shut := sys.Cmd{
+		Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper},
+		While: sys.Exists("/dev/mapper/" + o.Mapper),
+	}
 	ops := []engine.Op{engine.Run(formatCmd(o)).Once()}
 	for i, c := range tests(o) {
 		if i == 1 {
@@ -80,7 +74,7 @@ func Ops(o Options) []engine.Op {
 		}
 		ops = append(ops, engine.Run(c).Once())
 	}
-	return append(ops, engine.RunUndone(openCmd(o), closeCmd(o)).Doing("opening the LUKS container"))
+	return append(ops, engine.RunUndone(open, shut).Doing("opening the LUKS container"))
 }
 
 // tests returns commands that try the passphrase, and the recovery key if there is one.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"auto-installer/internal/disk/gpt"
@@ -68,7 +66,7 @@ func (o Options) verify(s sys.System, dump []byte) error {
 	if err != nil {
 		return mismatch(err)
 	}
-	seen, err = readTable(o)
+	seen, _, err = gpt.ReadFile(o.Disk)
 	if err == nil {
 		err = compare(o, seen, "the table on the disk")
 	}
@@ -82,19 +80,6 @@ func (o Options) verify(s sys.System, dump []byte) error {
 func mismatch(err error) error {
 	return sys.WithHint(err, sys.CodeWritten, "the disk does not keep what is written to it; try another disk",
 		"reading the partition table back")
-}
-
-func readTable(o Options) (*gpt.Table, error) {
-	f, err := os.Open(o.Disk)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
-	return gpt.Read(f, size, int(o.SectorSize))
 }
 
 // parseDump reads the output of sfdisk --json (util-linux, disk-utils/sfdisk.c). Its sizes

@@ -165,12 +165,12 @@ func (o Options) size(context.Context) (string, error) {
 }
 
 func (o Options) targetFree(context.Context) (string, error) {
-	points, err := sys.MountPoints(o.FS)
+	mounts, err := sys.Mounts(o.FS)
 	if err != nil {
 		return "", unfit("mount /proc", "the mounts cannot be read: %w", err)
 	}
-	for _, p := range points {
-		if p == o.Target || strings.HasPrefix(p, o.Target+"/") {
+	for _, m := range mounts {
+		if p := m.Mountpoint; p == o.Target || strings.HasPrefix(p, o.Target+"/") {
 			return "", unfit("unmount it: umount --recursive "+o.Target, "something else is mounted at %s", p)
 		}
 	}

@@ -17,8 +17,7 @@ type Inventory struct {
 	// Devices are all devices but partitions, each once, in lsblk's order:
 	// disks, loop devices, md arrays, LVM volumes and so on.
 	Devices []Device `json:"devices"`
-	// UEFI is set if the firmware's boot menu, Boot, could be read.
-	UEFI bool     `json:"uefi"`
+	// Boot is the firmware's boot menu, empty without UEFI.
 	Boot efi.Boot `json:"boot"`
 }
 

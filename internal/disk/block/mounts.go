@@ -13,7 +13,6 @@ import (
 // Mount is a mounted file system.
 type Mount struct {
 	DevNo  string // major:minor; major 0 if there is no single device
-	Root   string // the mounted folder of the file system, "/" for all of it
 	Point  string
 	FSType string
 	// Options mount it again in the same way (mount(8) -o).
@@ -34,7 +33,7 @@ func mountsOf(infos []*mountinfo.Info) []Mount {
 	var all []Mount
 	for _, i := range infos {
 		m := Mount{
-			DevNo: fmt.Sprintf("%d:%d", i.Major, i.Minor), Root: i.Root, Point: i.Mountpoint, FSType: i.FSType,
+			DevNo: fmt.Sprintf("%d:%d", i.Major, i.Minor), Point: i.Mountpoint, FSType: i.FSType,
 			Options: strings.Split(i.Options, ","), source: i.Source, super: splitEscaped(i.VFSOptions, ','),
 		}
 		// The mount decides whether it is writable; the file system's own rw or

@@ -110,35 +110,40 @@ func doubt(v Verdict) string {
 	return ""
 }
 
-// named finds the disk that the user asked for, by any of its paths.
-func named(all []Verdict, want string) (Verdict, error) {
+// lookup finds a device by one of its paths, or by one of its partition with this number.
+func lookup(all []Verdict, path string) (v Verdict, partition int, found bool) {
 	for _, v := range all {
-		if v.PathTo != "" && v.Device.Is(want) {
-			want = v.PathTo
-			break
+		if v.Device.Is(path) {
+			return v, 0, true
 		}
-	}
-	for _, v := range all {
-		if !v.Device.Is(want) {
-			continue
-		}
-		if v.Refused != "" {
-			return Verdict{}, fault(others(all), "%s cannot be used: %s", describe(v.Device), v.Refused)
-		}
-		return v, nil
-	}
-	for _, v := range all {
 		for _, p := range v.Device.Partitions {
-			if p.Is(want) {
-				hint := "name a whole disk: the installer makes its own partitions"
-				if v.Refused == "" {
-					hint += ": --disk " + byID(v.Device)
-				}
-				return Verdict{}, fault(hint, "%s is partition %d of %s", want, p.Number, describe(v.Device))
+			if p.Is(path) {
+				return v, p.Number, true
 			}
 		}
 	}
-	return Verdict{}, fault(others(all), "there is no disk %s", want)
+	return Verdict{}, 0, false
+}
+
+// named finds the disk that the user asked for, by any of its paths.
+func named(all []Verdict, want string) (Verdict, error) {
+	v, partition, found := lookup(all, want)
+	if v.PathTo != "" && partition == 0 {
+		v, _, found = lookup(all, v.PathTo)
+	}
+	switch {
+	case !found:
+		return Verdict{}, fault(others(all), "there is no disk %s", want)
+	case partition > 0:
+		hint := "name a whole disk: the installer makes its own partitions"
+		if v.Refused == "" {
+			hint += ": --disk " + byID(v.Device)
+		}
+		return Verdict{}, fault(hint, "%s is partition %d of %s", want, partition, describe(v.Device))
+	case v.Refused != "":
+		return Verdict{}, fault(others(all), "%s cannot be used: %s", describe(v.Device), v.Refused)
+	}
+	return v, nil
 }
 
 // noCandidate says why there is no candidate.

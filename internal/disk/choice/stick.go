@@ -23,8 +23,8 @@ type Stick struct {
 func Sticks(inv *block.Inventory) []Stick {
 	var all []Stick
 	for _, v := range verdicts(inv, toFlash) {
-		if d := v.Device; notADisk(d) == "" {
-			all = append(all, Stick{v, d.Path, byID(d), describe(d, strings.ToUpper(d.Transport)), mounted(d)})
+		if notADisk(v.Device) == "" {
+			all = append(all, stickOf(v))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Stick) int {
@@ -32,6 +32,11 @@ func Sticks(inv *block.Inventory) []Stick {
 		return cmp.Or(cmp.Compare(refused(a), refused(b)), cmp.Compare(a.Path, b.Path))
 	})
 	return all
+}
+
+func stickOf(v Verdict) Stick {
+	d := v.Device
+	return Stick{v, d.Path, byID(d), describe(d, strings.ToUpper(d.Transport)), mounted(d)}
 }
 
 // mounted lists the mount points of a disk and its partitions, the innermost
@@ -62,9 +67,8 @@ func ofSystem(point string) bool {
 // error is a *sys.Fault with sys.CodeDisk. With reading set nothing will be
 // written, so any disk with a medium is good.
 func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error) {
-	all := Sticks(inv)
 	var paths []string
-	for _, s := range all {
+	for _, s := range Sticks(inv) {
 		if s.Refused == "" {
 			paths = append(paths, s.ByID)
 		}
@@ -73,27 +77,17 @@ func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error)
 	if len(paths) > 0 {
 		others = "name one of " + strings.Join(paths, ", ")
 	}
-	for _, s := range all {
-		if s.Device.Is(want) && s.Refused != "" && (!reading || s.Device.Size <= 0) {
-			return Stick{}, fault(others, "%s cannot be written to: %s", s.Name, s.Refused)
-		}
-		if s.Device.Is(want) {
-			return s, nil
-		}
-		for _, p := range s.Device.Partitions {
-			if p.Is(want) {
-				hint := others
-				if s.Refused == "" {
-					hint = "name the whole disk: " + s.ByID
-				}
-				return Stick{}, fault(hint, "%s is partition %d of %s", want, p.Number, s.Name)
-			}
-		}
+	v, partition, found := lookup(verdicts(inv, toFlash), want)
+	s := stickOf(v)
+	switch {
+	case !found:
+		return Stick{}, fault(others, "there is no disk %s", want)
+	case partition > 0 && s.Refused == "":
+		return Stick{}, fault("name the whole disk: "+s.ByID, "%s is partition %d of %s", want, partition, s.Name)
+	case partition > 0:
+		return Stick{}, fault(others, "%s is partition %d of %s", want, partition, s.Name)
+	case s.Refused != "" && (!reading || s.Device.Size <= 0 || notADisk(s.Device) != ""):
+		return Stick{}, fault(others, "%s cannot be written to: %s", s.Name, s.Refused)
 	}
-	for _, d := range inv.Devices {
-		if is := notADisk(d); is != "" && d.Is(want) {
-			return Stick{}, fault(others, "%s cannot be written to: %s", d.Path, is)
-		}
-	}
-	return Stick{}, fault(others, "there is no disk %s", want)
+	return s, nil
 }
