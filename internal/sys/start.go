@@ -42,14 +42,14 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		cmd.WaitDelay = 5 * time.Second
 	}
 
-	tail := &tail{}
+	var tail []string
 	var mu sync.Mutex // one line at a time, from either stream
 	feed := func(to func(string)) *lineWriter {
 		return &lineWriter{most: maxLine, each: func(line string) {
 			mu.Lock()
 			defer mu.Unlock()
 			heard()
-			tail.add(line)
+			tail = append(tail[max(0, len(tail)-tailLines+1):], Clean(line[:min(len(line), maxLine)]))
 			to(line)
 		}}
 	}
@@ -98,7 +98,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		m.Log(c.Argv[0] + " " + held)
 		return nil
 	}
-	err = exitError(ctx, c, err, tail.lines)
+	err = exitError(ctx, c, err, tail)
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		exit.As = as
 	}
@@ -153,15 +153,6 @@ func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
 		e.Signal = ws.Signal().String()
 	}
 	return e
-}
-
-type tail struct{ lines []string }
-
-func (t *tail) add(line string) {
-	if len(t.lines) == tailLines {
-		t.lines = append(t.lines[:0], t.lines[1:]...)
-	}
-	t.lines = append(t.lines, Clean(line[:min(len(line), maxLine)]))
 }
 
 // limited keeps at most max bytes and notes whether there were more. It does not embed

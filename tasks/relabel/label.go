@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
@@ -124,26 +125,10 @@ func parseProbe(out string) signature {
 		case "ID_FS_VERSION":
 			sig.version = value
 		case "ID_FS_LABEL_ENC":
-			sig.label = unescape(value)
+			sig.label = facts.Refer("/dev/disk/by-label/" + value).Name // as udev escapes it
 		case "ID_FS_SUBSYSTEM":
 			sig.subsystem = value
 		}
 	}
 	return sig
-}
-
-// unescape undoes \x and two digits (libblkid: blkid_encode_string).
-func unescape(s string) string {
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.HasPrefix(s[i:], `\x`) && i+3 < len(s) {
-			if b, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
-				out.WriteByte(byte(b))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(s[i])
-	}
-	return out.String()
 }

@@ -47,8 +47,7 @@ func named(file string) Entry {
 	return e
 }
 
-// ParseEntry reads what matters here of a Type #1 entry. An entry that starts nothing is
-// an error.
+// ParseEntry reads a Type #1 entry. An entry that starts nothing is an error.
 func ParseEntry(file, text string) (Entry, error) {
 	e := named(file)
 	if err := plain(text); err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Config is what matters here of a loader.conf.
+// Config holds the fields of loader.conf that choose the entry.
 type Config struct {
 	Default, Preferred string // patterns of an entry's ID; @saved: the entry of the last boot
 	Timeout            string

@@ -56,20 +56,14 @@ func image(path string) (Verdict, error) {
 	return v, nil
 }
 
-// Choose returns the disk to install to: the one that the user named, after
+// Choose returns the disk to install to, of those that Rank has judged: the one that the user named, after
 // block.Resolve, or the first candidate if want is empty and no user could be
 // surprised. The error is a *sys.Fault with sys.CodeDisk.
 func Choose(all []Verdict, want string) (Verdict, error) {
 	if want != "" {
 		return named(all, want)
 	}
-	var candidates []Verdict
-	for _, v := range all {
-		if v.Candidate {
-			candidates = append(candidates, v)
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b Verdict) int { return cmp.Compare(a.Rank, b.Rank) })
+	candidates := slices.DeleteFunc(slices.Clone(all), func(v Verdict) bool { return !v.Candidate })
 	if len(candidates) == 0 {
 		return Verdict{}, noCandidate(all)
 	}

@@ -46,7 +46,7 @@ func (a merit) compare(b merit) int {
 		cmp.Compare(b.partitions, a.partitions), cmp.Compare(b.size, a.size))
 }
 
-// verdicts judges every device for a purpose, in lsblk's order.
+// verdicts judges every device for a purpose, by path.
 func verdicts(inv *block.Inventory, use purpose) []Verdict {
 	var all []Verdict
 	for _, d := range inv.Devices {
