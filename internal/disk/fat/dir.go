@@ -1,6 +1,7 @@
 package fat
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -13,7 +14,6 @@ import (
 type Entry struct {
 	Name  string
 	IsDir bool
-	short string // its name in eight and three characters
 	first uint32 // its first cluster
 	size  int64  // bytes; 0 for a folder
 }
@@ -30,7 +30,7 @@ const maxDir = 65536 * 32
 
 // readDir lists a folder by its first cluster, without the entries . and ..
 func (f *FS) readDir(first uint32) ([]Entry, error) {
-	most := max(maxDir/f.cluster, 1)
+	most := maxDir / f.cluster
 	runs, n, err := f.follow(first, most+1)
 	if err == nil && n > most {
 		err = fmt.Errorf("%w: it is a loop", errChain)
@@ -84,14 +84,10 @@ func parse(b []byte, long longName) (Entry, bool) {
 	if base == "." || base == ".." {
 		return e, false
 	}
-	e.short = base
 	if ext != "" {
-		e.short += "." + ext
+		base += "." + ext
 	}
-	e.Name = long.text(b[:11])
-	if e.Name == "" {
-		e.Name = e.short
-	}
+	e.Name = cmp.Or(long.text(b[:11]), base)
 	if e.IsDir {
 		e.size = 0
 	}

@@ -130,9 +130,7 @@ func (f *FS) find(name string) (Entry, error) {
 		if err != nil {
 			return Entry{}, err
 		}
-		i := slices.IndexFunc(list, func(e Entry) bool {
-			return strings.EqualFold(e.Name, part) || strings.EqualFold(e.short, part)
-		})
+		i := slices.IndexFunc(list, func(e Entry) bool { return strings.EqualFold(e.Name, part) })
 		if i < 0 {
 			return Entry{}, fs.ErrNotExist
 		}
