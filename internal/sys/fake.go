@@ -54,10 +54,8 @@ func (f *Fake) Expect(argv ...string) *Call {
 	return c
 }
 
-// Prints sets the command's standard output.
 func (c *Call) Prints(stdout string) *Call { c.stdout = stdout; return c }
 
-// Says sets the command's lines of standard error.
 func (c *Call) Says(lines ...string) *Call { c.stderr = lines; return c }
 
 // Fails makes the command end with this exit code and this last line.

@@ -51,7 +51,6 @@ func parseUndos(data []byte) ([]Cmd, error) {
 	return cmds, nil
 }
 
-// Len returns the number of commands.
 func (u *UndoStack) Len() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -93,7 +92,6 @@ func (u *UndoStack) remove(c Cmd) error {
 	return u.save()
 }
 
-// clear removes every command.
 func (u *UndoStack) clear() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -20,7 +20,6 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Request is what to write where.
 type Request struct {
 	Image  Image
 	Stick  Stick

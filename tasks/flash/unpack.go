@@ -47,7 +47,6 @@ func (s *source) close() {
 	s.file.Close()
 }
 
-// at is the position in the file, in bytes.
 func (s *source) at() int64 {
 	n, err := s.file.Seek(0, io.SeekCurrent)
 	if err != nil {

@@ -61,7 +61,6 @@ func rate(n int64, took time.Duration) string {
 	return fmt.Sprintf("%s/s in %.1f s", block.FormatSize(perSecond), took.Seconds())
 }
 
-// errChanged: the image is not the one that was checked.
 var errChanged = errors.New("the image has changed since it was checked")
 
 func (j *job) writeFault(err error) error {

@@ -30,7 +30,6 @@ type Layout struct {
 	Config   []string // lines for the host's configuration, with the labels
 }
 
-// Mount is where the ESP is mounted.
 type Mount struct {
 	Device  string
 	Point   string
@@ -38,7 +37,6 @@ type Mount struct {
 	Auto    bool   // systemd mounts it at its next use
 }
 
-// Changes are the labels that differ.
 func (l *Layout) Changes() []Label {
 	return slices.DeleteFunc(slices.Clone(l.Labels), func(l Label) bool { return !l.Differs() })
 }

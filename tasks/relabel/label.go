@@ -16,7 +16,6 @@ import (
 // Kind is what a label is to the disk.
 type Kind string
 
-// The kinds of label.
 const (
 	FAT  Kind = "FAT label"
 	Ext4 Kind = "ext4 label"
@@ -39,10 +38,8 @@ type Label struct {
 	Subsystem string // of a LUKS label, which is written together with it
 }
 
-// Differs reports whether the label changes.
 func (l Label) Differs() bool { return l.From != l.To }
 
-// set is the command that gives the label this value.
 func (l Label) set(value string) sys.Cmd {
 	c := sys.Cmd{Does: fmt.Sprintf("set the %s of %s to %q", l.Kind, l.Device, value)}
 	switch l.Kind {
@@ -73,7 +70,6 @@ func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error
 	return sig.label, err
 }
 
-// partitionName reads a name from the partition table.
 func partitionName(fs, disk string, number int) (string, error) {
 	table, _, err := gpt.ReadFile(filepath.Join(fs, disk))
 	if err != nil {
@@ -88,7 +84,6 @@ func partitionName(fs, disk string, number int) (string, error) {
 	return "", fmt.Errorf("%s has no partition %d", disk, number)
 }
 
-// leads checks that udev's link leads to the device.
 func (l Label) leads(fs string) error {
 	link := "/dev/disk/by-label/" + l.To
 	if l.Kind == Name {

@@ -41,7 +41,6 @@ func (f *finder) root(ctx context.Context) error {
 	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
 }
 
-// start finds the root file system's device and disk.
 func (f *finder) start(context.Context) error {
 	m, d, ok := f.mountedAt(f.o.At)
 	_, isPart := f.diskOf[d.Name]

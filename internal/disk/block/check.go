@@ -13,7 +13,6 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// errGone: the disk is no longer attached.
 var errGone = errors.New("the disk is gone: it was unplugged, or it failed")
 
 // Check makes sure that the disk is still the one from Take, that the paths of
@@ -129,7 +128,6 @@ func (h *Held) judge() error {
 	return nil
 }
 
-// use is one use of a device or of a device upon it.
 type use struct {
 	what string
 	own  bool // the install made it
@@ -204,7 +202,6 @@ func (h *Held) Mounted(points ...string) error {
 	return nil
 }
 
-// nameOf is the kernel's name of a device.
 func nameOf(devNo string) string {
 	home, err := os.Readlink(sysfsOf(devNo))
 	if err != nil {

@@ -78,7 +78,6 @@ type Device struct {
 	Children   []Device `json:"children,omitempty"` // such as mappers and arrays
 }
 
-// Typical values of Device.Type.
 const (
 	TypeDisk = "disk"
 	TypePart = "part"

@@ -94,9 +94,12 @@ func diskSeq(fd int) (uint64, error) {
 	return uint64(seq), err
 }
 
-// deviceNumber is the major:minor of an open block device.
 func deviceNumber(f *os.File) (string, error) {
-	return nodeNumber(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	number, err := nodeNumber(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		err = fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return number, err
 }
 
 // nodeNumber is the major:minor of the block device that a path leads to.
@@ -117,7 +120,6 @@ func MajorMinor(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev)
 
 func sysfsOf(devNo string) string { return filepath.Join("/sys/dev/block", devNo) }
 
-// OpenFault explains why a disk cannot be opened.
 func OpenFault(path string, err error) error {
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EWOULDBLOCK):

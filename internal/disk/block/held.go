@@ -230,7 +230,7 @@ func (h *Held) Close() error {
 	return errors.Join(errs...)
 }
 
-// passing is an error that ends by itself.
+// passing tells an error that ends by itself.
 func passing(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }

@@ -22,7 +22,6 @@ type Identity struct {
 	DiskSeq uint64 `json:"diskSeq,omitempty"`
 }
 
-// IdentityOf is the identity of a device.
 func IdentityOf(d Device) Identity {
 	return Identity{
 		Path: d.Path, WWN: d.WWN, Serial: d.Serial, Model: d.Model, Size: d.Size,

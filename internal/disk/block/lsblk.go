@@ -18,7 +18,6 @@ import (
 const columns = "NAME,KNAME,PATH,MAJ:MIN,TYPE,SIZE,LOG-SEC,PHY-SEC,RO,RM,HOTPLUG,TRAN,MODEL,SERIAL,WWN," +
 	"PTTYPE,PTUUID,FSTYPE,LABEL,UUID,PARTUUID,PARTTYPE,PARTLABEL,MOUNTPOINTS"
 
-// Lsblk is the command for ParseLsblk.
 var Lsblk = sys.Cmd{
 	Does:  "list the block devices",
 	Argv:  []string{"lsblk", "--json", "--bytes", "--output", columns},
@@ -115,7 +114,6 @@ func (n node) device() Device {
 // text is a string made safe to show, of a limited length.
 type text string
 
-// UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {

@@ -43,7 +43,7 @@ func ByID(root string) (map[string]string, error) {
 
 // numbers matches links that say less than model and serial number
 // (udev: 60-persistent-storage.rules).
-var numbers = regexp.MustCompile(`^(wwn-|lvm-|[dm][dm]-uuid-|nvme-(eui|nvme|uuid)\.|scsi-[01238])`)
+var numbers = regexp.MustCompile(`^(wwn-|lvm-|(dm|md)-uuid-|nvme-(eui|nvme|uuid)\.|scsi-[01238])`)
 
 func betterID(a, b string) int {
 	rank := func(id string) int { return min(len(numbers.FindString(id)), 1) }

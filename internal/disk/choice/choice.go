@@ -42,7 +42,6 @@ func Run(ctx context.Context, s sys.System, root, want string) (Found, error) {
 	return f, err
 }
 
-// image is the verdict on an image file that the user named.
 func image(path string) (Verdict, error) {
 	d, err := block.Image(path)
 	if err != nil {
@@ -56,9 +55,9 @@ func image(path string) (Verdict, error) {
 	return v, nil
 }
 
-// Choose returns the disk to install to, of those that Rank has judged: the one that the user named, after
-// block.Resolve, or the first candidate if want is empty and no user could be
-// surprised. The error is a *sys.Fault with sys.CodeDisk.
+// Choose returns the disk to install to, of those that Rank has judged: the one that the
+// user named, after block.Resolve, or the first candidate if want is empty and no user
+// could be surprised. The error is a *sys.Fault with sys.CodeDisk.
 func Choose(all []Verdict, want string) (Verdict, error) {
 	if want != "" {
 		return named(all, want)
@@ -104,7 +103,7 @@ func doubt(v Verdict) string {
 	return ""
 }
 
-// lookup finds a device by one of its paths, or by one of its partition with this number.
+// lookup finds a device by its path, or by that of a partition of it, which has a number.
 func lookup(all []Verdict, path string) (v Verdict, partition int, found bool) {
 	for _, v := range all {
 		if v.Device.Is(path) {
@@ -140,7 +139,6 @@ func named(all []Verdict, want string) (Verdict, error) {
 	return v, nil
 }
 
-// noCandidate says why there is no candidate.
 func noCandidate(all []Verdict) error {
 	disks := slices.DeleteFunc(slices.Clone(all), func(v Verdict) bool { return notADisk(v.Device) != "" })
 	if len(disks) == 0 {

@@ -10,7 +10,6 @@ import (
 	"auto-installer/internal/disk/block"
 )
 
-// Verdict is the judgement on one block device.
 type Verdict struct {
 	Device    block.Device `json:"device"`
 	Candidate bool         `json:"candidate"`
@@ -100,7 +99,6 @@ func Rank(inv *block.Inventory) []Verdict {
 	return all
 }
 
-// judge measures a candidate, and puts the result into words.
 func judge(d block.Device, boot efi.Boot) (merit, []string) {
 	m := merit{boot: noBoot, partitions: len(d.Partitions), size: d.Size}
 	var reasons []string

@@ -10,7 +10,6 @@ import (
 	"unicode/utf16"
 )
 
-// Entry is a file or folder.
 type Entry struct {
 	Name  string
 	IsDir bool
@@ -25,7 +24,6 @@ const (
 	attrLong   = 0x0f
 )
 
-// maxDir is the size limit of a folder, in bytes.
 const maxDir = 65536 * 32
 
 // readDir lists a folder by its first cluster, without the entries . and ..

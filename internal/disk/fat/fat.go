@@ -113,7 +113,6 @@ func (f *FS) ReadDir(name string) ([]Entry, error) {
 	return list, nil
 }
 
-// find walks to a path.
 func (f *FS) find(name string) (Entry, error) {
 	if !fs.ValidPath(name) {
 		return Entry{}, fs.ErrInvalid

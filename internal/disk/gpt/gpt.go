@@ -109,7 +109,6 @@ func ReadFile(path string) (*Table, int, error) {
 	return t, 512, err
 }
 
-// readAt fills b.
 func readAt(r io.ReaderAt, b []byte, off int64) error {
 	_, err := io.ReadFull(io.NewSectionReader(r, off, int64(len(b))), b)
 	return err
