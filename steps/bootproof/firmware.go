@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -62,10 +63,10 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 // firmware.
 func (p *proof) arch() string {
 	size, _ := os.ReadFile(filepath.Join(p.o.Firmware, "sys/firmware/efi/fw_platform_size")) // without the file they are the same
-	if efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
+	if runtime.GOARCH == "amd64" && strings.TrimSpace(string(size)) == "32" {
 		return "386"
 	}
-	return efi.Arch
+	return runtime.GOARCH
 }
 
 // loader checks the program at the removable path, which the firmware starts

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"strings"
 
 	"auto-installer/internal/boot/efi"
@@ -80,7 +81,7 @@ func (p *proof) parts() (same bool, err error) {
 // checkKernel checks a kernel, which the firmware loads as an EFI program, and
 // reports whether it is the system's.
 func (p *proof) checkKernel(name string, f *io.SectionReader) (same bool, err error) {
-	if _, err := readProgram(name, f, efi.Arch); err != nil {
+	if _, err := readProgram(name, f, runtime.GOARCH); err != nil {
 		return false, err
 	}
 	same, err = p.compare(name, f, "kernel")

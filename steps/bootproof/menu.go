@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 
 	"auto-installer/internal/boot/bls"
@@ -63,7 +64,7 @@ func (p *proof) entries(s sys.System) ([]bls.Entry, error) {
 			case err != nil:
 				errs = append(errs, fmt.Errorf("entry %s: %w", sys.Clean(f.Name), err))
 				continue
-			case e.Architecture != "" && !strings.EqualFold(e.Architecture, efi.ArchName(efi.Arch)):
+			case e.Architecture != "" && !strings.EqualFold(e.Architecture, efi.ArchName(runtime.GOARCH)):
 				s.Log(fmt.Sprintf("entry %s is for %s, so systemd-boot hides it", e.File, e.Architecture))
 				continue
 			}

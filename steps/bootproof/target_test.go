@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -27,14 +28,14 @@ const (
 
 // machineType is this machine's, other is a different one.
 var machineType, other = func() (uint16, uint16) {
-	if efi.Arch == "arm64" {
+	if runtime.GOARCH == "arm64" {
 		return pe.IMAGE_FILE_MACHINE_ARM64, pe.IMAGE_FILE_MACHINE_AMD64
 	}
 	return pe.IMAGE_FILE_MACHINE_AMD64, pe.IMAGE_FILE_MACHINE_ARM64
 }()
 
 var (
-	removable = efi.Removable(efi.Arch)
+	removable = efi.Removable(runtime.GOARCH)
 	sdBoot    = string(efitest.Program(machineType, efitest.Magic("systemd-boot 257.9")))
 	kernel    = string(efitest.Program(machineType, efitest.Section{Name: ".text", Data: []byte("the kernel")}))
 	initrd    = strings.Repeat("initrd", 5000)

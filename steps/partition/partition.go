@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"auto-installer/internal/disk/gpt"
@@ -119,16 +120,8 @@ func parseDump(data []byte) (*gpt.Table, error) {
 }
 
 func compare(o Options, seen *gpt.Table, who string) error {
-	if !strings.EqualFold(seen.DiskGUID, o.DiskGUID) {
-		return fmt.Errorf("mismatch: %s has the disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
-	}
-	if len(seen.Partitions) != len(o.Partitions) {
-		return fmt.Errorf("mismatch: %s has %d partitions, written were %d", who, len(seen.Partitions), len(o.Partitions))
-	}
-	for i, want := range o.Partitions {
-		if seen.Partitions[i] != want {
-			return fmt.Errorf("mismatch: %s has partition %d as %+v, written was %+v", who, i+1, seen.Partitions[i], want)
-		}
+	if seen.DiskGUID != o.DiskGUID || !slices.Equal(seen.Partitions, o.Partitions) {
+		return fmt.Errorf("mismatch: %s is %s with %+v; written was %s with %+v", who, seen.DiskGUID, seen.Partitions, o.DiskGUID, o.Partitions)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"runtime"
 	"strings"
 )
 
@@ -45,9 +44,6 @@ func ArchName(goarch string) string {
 // Removable is the path that firmware of an architecture starts on a disk without a boot
 // entry (UEFI 2.10 §3.5.1.1).
 func Removable(goarch string) string { return "EFI/BOOT/BOOT" + ArchName(goarch) + ".EFI" }
-
-// Arch is the architecture of this machine's processor.
-const Arch = runtime.GOARCH
 
 // maxSection is the size limit of Text, in bytes.
 const maxSection = 64 << 10
