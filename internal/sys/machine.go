@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -92,7 +93,7 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 func (m *Machine) Unwind(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, c := range m.Undos.newestFirst() {
+	for _, c := range slices.Backward(slices.Clone(m.Undos.cmds)) {
 		if err := m.undo(ctx, c); err != nil {
 			errs = append(errs, err)
 			continue
@@ -104,7 +105,10 @@ func (m *Machine) Unwind(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (m *Machine) Keep() error { return m.Undos.clear() }
+func (m *Machine) Keep() error {
+	m.Undos.cmds = nil
+	return m.Undos.save()
+}
 
 // undo runs an undo command. Its condition counts, not its exit code: an umount that
 // ran into the timeout, with much to write, may have succeeded.

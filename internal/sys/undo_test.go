@@ -202,7 +202,7 @@ func FuzzUndos(f *testing.F) {
 		}
 		u := UndoStack{cmds: cmds}
 		u.Holds("umount")
-		for _, c := range u.newestFirst() {
+		for _, c := range u.cmds {
 			c.While.Holds()
 			if err := u.remove(c); err != nil {
 				t.Fatal(err)

@@ -156,14 +156,18 @@ func noCandidate(all []Verdict) error {
 	return fault(hint, "no disk can be used\n  %s", strings.Join(lines, "\n  "))
 }
 
-// others is a hint that lists the disks which the user could name.
-func others(all []Verdict) string {
-	var paths []string
+// usable lists the paths that the user could name.
+func usable(all []Verdict) (paths []string) {
 	for _, v := range all {
 		if v.Refused == "" {
 			paths = append(paths, byID(v.Device))
 		}
 	}
+	return paths
+}
+
+func others(all []Verdict) string {
+	paths := usable(all)
 	if len(paths) == 0 {
 		return "no disk of this machine can be used: see auto-installer disks"
 	}

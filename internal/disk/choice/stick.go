@@ -67,17 +67,12 @@ func ofSystem(point string) bool {
 // error is a *sys.Fault with sys.CodeDisk. With reading set nothing will be
 // written, so any disk with a medium is good.
 func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error) {
-	var paths []string
-	for _, s := range Sticks(inv) {
-		if s.Refused == "" {
-			paths = append(paths, s.ByID)
-		}
-	}
+	all := verdicts(inv, toFlash)
 	others := "plug in a USB stick; no attached disk can be written to"
-	if len(paths) > 0 {
+	if paths := usable(all); len(paths) > 0 {
 		others = "name one of " + strings.Join(paths, ", ")
 	}
-	v, partition, found := lookup(verdicts(inv, toFlash), want)
+	v, partition, found := lookup(all, want)
 	s := stickOf(v)
 	switch {
 	case !found:

@@ -89,12 +89,8 @@ func parse(b []byte, long longName) (Entry, bool) {
 	if e.IsDir {
 		e.size = 0
 	}
-	return e, usable(e.Name)
-}
-
-// usable reports whether a name can be part of a path.
-func usable(name string) bool {
-	return name != "." && name != ".." && fs.ValidPath(name) && !strings.ContainsAny(name, "/\\\x00")
+	isPart := e.Name != "." && fs.ValidPath(e.Name) && !strings.ContainsAny(e.Name, "/\\\x00") // of a path
+	return e, isPart
 }
 
 // longName collects the pieces of a long name. They precede the short entry,
