@@ -15,19 +15,14 @@ import (
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
-
-// notOnESP names a file that is missing.
-type notOnESP string
-
-func (name notOnESP) Error() string   { return string(name) + " is not on the ESP" }
-func (notOnESP) Is(target error) bool { return target == fs.ErrNotExist }
 
 // onESP opens a file of the ESP by a path as loaders write it.
 func (p *proof) onESP(name string) (*io.SectionReader, error) {
 	f, err := p.esp.Open(fat.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notOnESP(name)
+		return nil, &sys.Fault{Cause: name + " is not on the ESP", Err: fs.ErrNotExist}
 	}
 	return f, err
 }

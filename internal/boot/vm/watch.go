@@ -16,16 +16,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// stage is a step of the boot.
-type stage struct {
-	name string
-	seen *regexp.Regexp
-}
-
 // stages are in boot order. The last one is the proof: the system's own init runs,
 // which the initrd starts only from the mounted root. The words are from OVMF,
 // Linux, NixOS's scripts, systemd and getty.
-var stages = []stage{
+var stages = []struct {
+	name string
+	seen *regexp.Regexp
+}{
 	{"the firmware", regexp.MustCompile(`BdsDxe: |UEFI Interactive Shell`)},
 	{"the loader", regexp.MustCompile(`BdsDxe: starting Boot|systemd-boot|GNU GRUB`)},
 	{"the kernel", regexp.MustCompile(`Linux version \d|EFI stub: |\[ +\d+\.\d{6}\]`)},
