@@ -64,12 +64,9 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 			is("/", m.spec, p.o.RootFS)
 		case m.at == "/boot" || m.at == "/efi":
 			is(m.at, m.spec, p.o.ESP)
-		case !m.onDevice() || m.optional():
-		default:
-			if n := len(find(p.devices, m.spec)); n == 0 {
-				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which is not attached", m.at, m.spec))
-			} else if n > 1 {
-				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d devices", m.at, m.spec, n))
+		case m.needed:
+			if n := len(find(p.devices, m.spec)); n != 1 {
+				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d attached devices", m.at, m.spec, n))
 			}
 		}
 	}
@@ -104,20 +101,8 @@ func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
 
 // fsLine is a line of fstab(5).
 type fsLine struct {
-	spec, at, fsType string
-	options          []string
-}
-
-// onDevice reports whether it needs a block device.
-func (l fsLine) onDevice() bool {
-	return facts.Refer(l.spec).Kind != facts.NotDevice && !slices.Contains(l.options, "bind")
-}
-
-// optional reports whether the system starts without it (systemd.mount(5)).
-func (l fsLine) optional() bool {
-	return l.fsType == "swap" || slices.ContainsFunc(l.options, func(o string) bool {
-		return o == "nofail" || o == "noauto" || o == "x-systemd.automount"
-	})
+	spec, at string
+	needed   bool // the system does not start without this device
 }
 
 // fstab reads the system's fstab, if it has one.
@@ -137,11 +122,11 @@ func parseFstab(text string) []fsLine {
 		if len(f) < 3 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
-		l := fsLine{spec: f[0], at: f[1], fsType: f[2]}
-		if len(f) > 3 {
-			l.options = strings.Split(f[3], ",")
-		}
-		lines = append(lines, l)
+		options := strings.Split(append(f, "")[3], ",")                // they may be missing
+		optional := slices.ContainsFunc(options, func(o string) bool { // systemd.mount(5)
+			return slices.Contains([]string{"bind", "nofail", "noauto", "x-systemd.automount"}, o)
+		})
+		lines = append(lines, fsLine{f[0], f[1], facts.Refer(f[0]).Kind != facts.NotDevice && f[2] != "swap" && !optional})
 	}
 	return lines
 }
