@@ -114,7 +114,8 @@ func TryOps(o Options) []engine.Op {
 		c := testCmd(o, k.what, k.secret)
 		ops = append(ops, engine.Run(c).Fails(func(err error) error {
 			if exit, failed := errors.AsType[*sys.ExitError](err); failed && exit.Exit == noKey {
-				return sys.Faultf(sys.CodeUsage, k.wrong, "the %s does not open %s, which the unfinished install encrypted", k.what, o.Device)
+				return sys.Faultf(sys.CodeUsage, k.wrong,
+					"the %s does not open %s, which the unfinished install encrypted", k.what, o.Device)
 			}
 			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
 		}))

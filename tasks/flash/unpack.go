@@ -96,7 +96,8 @@ func unread(i Image, err error) error {
 	unpack = "unpack it first: " + unpack + sys.Quote([]string{i.Path})
 	switch {
 	case errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return sys.Faultf(sys.CodeMachine, unpack, "unpacking %s needs more memory than the available %s, or the image is damaged", i.Path, block.FormatSize(int64(i.window)))
+		return sys.Faultf(sys.CodeMachine, unpack,
+			"unpacking %s needs more memory than the available %s, or the image is damaged", i.Path, block.FormatSize(int64(i.window)))
 	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, zstd.ErrUnknownDictionary):
 		return sys.Faultf(sys.CodeUsage, unpack, "%s is packed with an unsupported filter, check or dictionary of %s: %w", i.Path, i.Compression, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):

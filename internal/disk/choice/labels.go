@@ -43,7 +43,8 @@ func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []
 	for d, disk := range Others(inv, except) {
 		for i, label := range []string{d.Label, d.PartLabel} {
 			if label != "" && slices.Contains(labels, label) {
-				where := fmt.Sprintf("%s (on %s) has the %s %s", d.Path, disk.Path, []string{"filesystem label", "partition label"}[i], label)
+				kind := []string{"filesystem label", "partition label"}[i]
+				where := fmt.Sprintf("%s (on %s) has the %s %s", d.Path, disk.Path, kind, label)
 				found = append(found, Carrier{where, label, i == 1})
 			}
 		}

@@ -28,7 +28,8 @@ type Options struct {
 // if it is not the confirmed disk, or if it is in use. The disk is held while they
 // check, so nothing can change between the check and the first write.
 func Ops(o Options) []engine.Op {
-	return []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
+	const does = " exclusively, identify it again by the open device, and verify that it can be read"
+	return []engine.Op{engine.Do("open "+o.Disk.Path+does, o.hold)}
 }
 
 func (o Options) hold(ctx context.Context, s sys.System) error {
