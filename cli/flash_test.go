@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/tasks/flash"
 )
 
 func TestChooseStick(t *testing.T) {
 	all := []flash.Stick{
-		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Holds: []string{"iso9660 nixos"}},
+		{Path: "/dev/sda", ByID: "/dev/disk/by-id/usb-A", Name: "/dev/sda (Cruzer Blade, serial A, 14.4 GiB, USB)", Verdict: choice.Verdict{Holds: []string{"iso9660 nixos"}}},
 		{Path: "/dev/sdb", Name: "/dev/sdb (Ultra\x1b[31m Fit, serial B, 31 GiB, USB)"},
 	}
 	for _, c := range []struct {
@@ -43,7 +45,7 @@ func TestChooseStick(t *testing.T) {
 	}
 	for _, sticks := range [][]flash.Stick{nil, all, all[:1]} { // without a terminal, never a choice
 		_, err := chooseStick(sticks, "my image.iso", prompt{})
-		e, ok := errors.AsType[*engine.Error](err)
+		e, ok := errors.AsType[*sys.Fault](err)
 		if !ok || e.Code != 4 || e.Hint == "" {
 			t.Errorf("%d sticks: %v", len(sticks), err)
 		}

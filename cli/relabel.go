@@ -36,19 +36,19 @@ func relabelCommand() *cobra.Command {
 			if err := steps.NeedRoot(); err != nil {
 				return err
 			}
-			r, err := relabel.Plan(cmd.Context(), h, root)
+			task, layout, err := relabel.Plan(cmd.Context(), h, root)
 			if err != nil {
 				return err
 			}
 			f.dryRun = f.dryRun || confirm != "yes"
 			out := cmd.OutOrStdout()
 			if f.format == "text" {
-				fmt.Fprintf(out, "%s\n", r.Table)
+				fmt.Fprintf(out, "%s\n", layout.Table())
 			}
-			if err := f.run(cmd, "relabel", r.Task); err != nil || f.format != "text" {
+			if err := f.run(cmd, "relabel", task); err != nil || f.format != "text" {
 				return err
 			}
-			relabelled(out, r, f.dryRun)
+			relabelled(out, layout, f.dryRun)
 			return nil
 		}),
 	}
@@ -60,13 +60,13 @@ func relabelCommand() *cobra.Command {
 }
 
 // relabelled prints what the operator has to do next.
-func relabelled(w io.Writer, r *relabel.Relabelling, dryRun bool) {
+func relabelled(w io.Writer, l *relabel.Layout, dryRun bool) {
 	fmt.Fprintf(w, "\nthe lines of its hardware-configuration.nix:\n\n")
-	for _, line := range r.Config {
+	for _, line := range l.Config {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 	switch {
-	case !r.Change:
+	case len(l.Changes()) == 0:
 		fmt.Fprintf(w, "\nall labels are correct\n")
 	case dryRun:
 		fmt.Fprintf(w, "\nnothing was changed; add --confirm yes to change the labels\n")

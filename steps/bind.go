@@ -119,7 +119,6 @@ func (b *builder) secrets() secrets.Options {
 func (b *builder) gate() gate.Options {
 	return gate.Options{
 		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample,
-		RunDir: b.paths.Dir, MinRun: minLeft,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/contract"
@@ -24,7 +25,7 @@ type builder struct {
 	swap       int64     // bytes; 0: no swap
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
-	partitions []partition.Partition
+	partitions []gpt.Partition
 	journal    *journal    // of the install to resume, or nil
 	held       *block.Held // the gate fills it
 	learned    *learned

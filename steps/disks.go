@@ -45,7 +45,7 @@ func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) 
 // may name a disk image, which can be planned for but not installed to. The error is an
 // *engine.Error.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
-	found, err := choice.Run(ctx, sys.Looking(), choice.Options{Want: want})
+	found, err := choice.Run(ctx, sys.Looking(), "/", want)
 	if err != nil {
 		return Disk{}, engine.NewError("", err)
 	}
@@ -116,7 +116,7 @@ func carriers(inv *block.Inventory, disk block.Identity, labels []string) []cont
 	}
 	var found []contract.Carrier
 	for _, c := range choice.CarriesLabel(inv, dev, labels) {
-		found = append(found, contract.Carrier{Where: c.String(), Label: c.Label, Partition: c.Kind == "partition label"})
+		found = append(found, contract.Carrier(c))
 	}
 	return found
 }

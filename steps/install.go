@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
-	"auto-installer/steps/partition"
 )
 
 // Install is the plan of an install.
@@ -25,10 +25,10 @@ type Install struct {
 	Schema string `json:"schema"`
 	Hash   string `json:"hash,omitempty"`
 	engine.Plan
-	Mode       string                `json:"mode"` // "flake" or "prebuilt"
-	Disk       block.Identity        `json:"disk"`
-	DiskGUID   string                `json:"diskGuid"` // of the partition table
-	Partitions []partition.Partition `json:"partitions"`
+	Mode       string          `json:"mode"` // "flake" or "prebuilt"
+	Disk       block.Identity  `json:"disk"`
+	DiskGUID   string          `json:"diskGuid"` // of the partition table
+	Partitions []gpt.Partition `json:"partitions"`
 	// Waits is what the install may wait for after it was confirmed, or empty.
 	Waits string `json:"waits,omitempty"`
 	// SystemUnknown: the plan was made without the prebuilt system, and <toplevel> is the

@@ -15,9 +15,9 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/partition"
 )
 
 // journal is what a later engine needs to resume an install: which steps were finished on
@@ -33,11 +33,11 @@ type journal struct {
 	GUIDs  [4]string      `json:"guids"` // of the table, then of the partitions
 	// Partitions are the planned ones. Their names do not include the label of a root in a
 	// LUKS container.
-	Partitions []partition.Partition `json:"partitions"`
-	RootLabel  string                `json:"rootLabel"`
-	Steps      int                   `json:"steps"` // how many steps write or prove
-	Done       []engine.Name         `json:"done"`  // the finished ones of them
-	Time       time.Time             `json:"time"`  // when the last of them finished
+	Partitions []gpt.Partition `json:"partitions"`
+	RootLabel  string          `json:"rootLabel"`
+	Steps      int             `json:"steps"` // how many steps write or prove
+	Done       []engine.Name   `json:"done"`  // the finished ones of them
+	Time       time.Time       `json:"time"`  // when the last of them finished
 	// Serial counts how often the journal was written: the higher one is the newer one.
 	Serial int `json:"serial"`
 }

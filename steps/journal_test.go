@@ -11,9 +11,9 @@ import (
 	"github.com/google/uuid"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/partition"
 )
 
 // firstStart returns an install with LUKS, and its first plan.
@@ -176,7 +176,7 @@ func TestJournalUntilTheFirstWrite(t *testing.T) {
 		Schema: journalSchema, Host: "demo", Mode: "flake", Steps: 2,
 		GUIDs: [4]string{uuid.NewString(), uuid.NewString(), uuid.NewString()},
 	}
-	old.Partitions = []partition.Partition{{Number: 1, GUID: old.GUIDs[1]}, {Number: 2, GUID: old.GUIDs[2]}}
+	old.Partitions = []gpt.Partition{{Number: 1, GUID: old.GUIDs[1]}, {Number: 2, GUID: old.GUIDs[2]}}
 	if err := old.note(p, "partition"); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // entries find their disks by the partition's GUID.
 func TestLesson04BootEntriesByGUID(t *testing.T) {
 	fake, root := blocktest.Machine(t, "laptop")
-	found, err := choice.Run(t.Context(), fake, choice.Options{Root: root})
+	found, err := choice.Run(t.Context(), fake, root, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func lookAt(t *testing.T, m *topology.Machine) []choice.Verdict {
 		t.Fatal(err)
 	}
 	found, err := look(m, root, m.Tops, "")
-	if found.Inventory == nil {
+	if found.Verdicts == nil {
 		t.Fatal(err)
 	}
 	return found.Verdicts
@@ -120,7 +120,7 @@ func TestLesson06WhatRunsIsNotOffered(t *testing.T) {
 		"plain": {"sdb": "no medium", "sdc": "read-only"},
 	} {
 		fake, root := blocktest.Machine(t, machine)
-		found, _ := choice.Run(t.Context(), fake, choice.Options{Root: root})
+		found, _ := choice.Run(t.Context(), fake, root, "")
 		seen := 0
 		for _, v := range found.Verdicts {
 			words, ok := refused[v.Device.Name]

@@ -16,7 +16,6 @@ import (
 	"auto-installer/internal/console"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/disk/uevent"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
@@ -109,7 +108,9 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
 
 // WatchDisks signals when block devices appear, disappear or change.
-func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) { return uevent.Watch(ctx) }
+func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) {
+	return block.Watch(ctx, "/"), nil
+}
 
 // Plan calls Preview.
 func (m *Machine) Plan(a Answers) (*Install, error) { return Preview(a, m.Paths) }

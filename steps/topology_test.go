@@ -12,8 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 	"auto-installer/lab/topology"
 )
@@ -61,7 +61,7 @@ func (c *tally) machine(t *rapid.T, dir string) {
 	root := lay(t, m, dir)
 	t.Log("the machine:\n" + m.String())
 	found, err := look(m, root, m.Tops, "")
-	if found.Inventory == nil {
+	if f, ok := errors.AsType[*sys.Fault](err); err != nil && (!ok || f.Code != sys.CodeDisk) {
 		t.Fatalf("the disks were not listed: %v", err)
 	}
 	c.machines++
@@ -91,7 +91,7 @@ func lay(t *rapid.T, m *topology.Machine, dir string) string {
 }
 
 func look(m *topology.Machine, root string, order []*topology.Node, want string) (choice.Found, error) {
-	return choice.Run(context.Background(), m.System(order), choice.Options{Root: root, Want: want})
+	return choice.Run(context.Background(), m.System(order), root, want)
 }
 
 // said maps the facts of a disk to the words of a refusal.
@@ -254,7 +254,7 @@ func merit(m *topology.Machine, n *topology.Node) merits {
 	has := map[string]bool{}
 	for _, p := range n.Parts {
 		has[p.PartUUID] = true
-		if p.PartType == block.ESPType || p.PartType == "0xef" {
+		if p.PartType == gpt.TypeESP || p.PartType == "0xef" {
 			a[1] = 0
 		}
 	}

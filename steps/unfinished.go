@@ -17,7 +17,6 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/encrypt"
-	"auto-installer/steps/partition"
 )
 
 // Unfinished is an install that was interrupted. If it is Proven, it can be resumed.
@@ -123,7 +122,7 @@ func journalOn(r io.ReaderAt, size int64, sector int) (journal, error) {
 	if err != nil {
 		return none(err)
 	}
-	if len(table.Partitions) == 0 || table.Partitions[0].Type != partition.TypeESP {
+	if len(table.Partitions) == 0 || table.Partitions[0].Type != gpt.TypeESP {
 		return none(errors.New("the first partition is not an ESP"))
 	}
 	esp := table.Partitions[0]
@@ -169,9 +168,7 @@ func newestJournal(read func(name string) (journal, error)) (newest journal, oth
 
 // isOf returns whether the journal is for a partition table.
 func (j journal) isOf(t *gpt.Table) bool {
-	return t.DiskGUID == j.GUIDs[0] && slices.EqualFunc(t.Partitions, j.Partitions, func(is gpt.Partition, was partition.Partition) bool {
-		return was == partition.Partition{Number: is.Number, Start: is.Start, Size: is.Size, Type: is.Type, GUID: is.GUID, Name: is.Name}
-	})
+	return t.DiskGUID == j.GUIDs[0] && slices.Equal(t.Partitions, j.Partitions)
 }
 
 // store writes the journal to the ESP, which is mounted at boot, and syncs it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
@@ -176,7 +177,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p.Resumed || len(p.journal.Done) != 0 || p.DiskGUID == b.j.GUIDs[0] || slices.ContainsFunc(p.Partitions, func(n partition.Partition) bool {
+			if p.Resumed || len(p.journal.Done) != 0 || p.DiskGUID == b.j.GUIDs[0] || slices.ContainsFunc(p.Partitions, func(n gpt.Partition) bool {
 				return slices.Contains(b.j.GUIDs[:], n.GUID)
 			}) {
 				t.Errorf("something of the disk is kept: %+v", p)

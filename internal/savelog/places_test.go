@@ -12,6 +12,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
+	"auto-installer/internal/disk/gpt"
 )
 
 func short(ps []Place) (s []string) {
@@ -73,7 +74,7 @@ func TestPlaces(t *testing.T) {
 		{Name: "loop0", Path: "/dev/loop0", Type: "loop", FSType: "ext4", Size: mib},
 		{Name: "zram1", Path: "/dev/zram1", Type: block.TypeDisk, FSType: "ext4", Size: mib, Mountpoints: []string{"/tmp"}},
 		{Name: "sdb", Path: "/dev/sdb", Type: block.TypeDisk, Size: 9 * mib, Model: "Disk", Partitions: []block.Device{
-			part("sdb1", "vfat", func(d *block.Device) { d.PartType = block.ESPType }),
+			part("sdb1", "vfat", func(d *block.Device) { d.PartType = gpt.TypeESP }),
 			part("sdb2", "ext4", func(d *block.Device) { d.Holders = []string{"md0"} }),
 			part("sdb3", "ext4", func(d *block.Device) { d.ReadOnly = true }),
 			part("sdb4", "ext4", func(d *block.Device) { d.Mountpoints = []string{"/ro"} }),

@@ -1,8 +1,12 @@
 package sys
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
@@ -28,33 +32,19 @@ func (c Condition) Holds() bool { return c.holds("/") }
 
 func (c Condition) holds(root string) bool {
 	kind, name, _ := strings.Cut(string(c), " ")
-	switch kind {
-	case "mounted":
-		points, err := MountPoints(root)
-		if err != nil {
-			return true
-		}
-		for _, p := range points {
-			if p == name {
-				return true
-			}
-		}
-		return false
-	case "exists":
+	exists := func() bool {
 		_, err := os.Lstat(filepath.Join(root, name))
 		return !os.IsNotExist(err)
+	}
+	switch kind {
+	case "mounted":
+		mounts, err := Mounts(root)
+		return err != nil || slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == name })
+	case "exists":
+		return exists()
 	case "swapon":
-		data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
-		if err != nil {
-			return true
-		}
-		for line := range strings.Lines(string(data)) {
-			if f := strings.Fields(line); len(f) > 0 && f[0] == name {
-				_, err := os.Lstat(filepath.Join(root, name))
-				return !os.IsNotExist(err)
-			}
-		}
-		return false
+		swaps, err := Swaps(root)
+		return err != nil || slices.ContainsFunc(swaps, func(s Swap) bool { return s.Path == name }) && exists()
 	}
 	return true
 }
@@ -70,15 +60,48 @@ func Mounts(root string) ([]*mountinfo.Info, error) {
 	return mountinfo.GetMountsFromReader(f, nil)
 }
 
-// MountPoints lists all mount points.
-func MountPoints(root string) ([]string, error) {
-	mounts, err := Mounts(root)
-	var points []string
-	for _, m := range mounts {
-		points = append(points, m.Mountpoint)
-	}
-	return points, err
+// Swap is a device or file in use as swap.
+type Swap struct {
+	Path     string
+	Used     int64 // bytes
+	Priority int   // negative: the kernel's own choice
 }
+
+// Swaps lists the swap in use (proc_swaps(5)). A kernel without swap support has none.
+func Swaps(root string) ([]Swap, error) {
+	data, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseSwaps(string(data))
+}
+
+func parseSwaps(text string) ([]Swap, error) {
+	var all []Swap
+	for i, line := range strings.Split(text, "\n") {
+		if i == 0 || line == "" {
+			continue
+		}
+		s := Swap{}
+		var kind string
+		var size int64
+		if n, _ := fmt.Sscan(line, &s.Path, &kind, &size, &s.Used, &s.Priority); n != 5 {
+			return nil, fmt.Errorf("/proc/swaps has an unknown line: %q", line)
+		}
+		s.Path, s.Used = Unescape(s.Path), s.Used<<10
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+var escapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#", `\054`, ",", `\075`, "=")
+
+// Unescape reverts the kernel's escapes in a file of /proc (fs/seq_file.c, mangle_path;
+// include/linux/seq_file.h, seq_show_option).
+func Unescape(s string) string { return escapes.Replace(s) }
 
 // Free returns how many bytes can still be written to the file system of a folder
 // (statfs(2)).

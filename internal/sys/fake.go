@@ -9,6 +9,7 @@ import (
 // Fake is the System of unit tests. It is strict: the test fails on a command that is
 // unexpected or out of order, and on an expected one that does not run.
 type Fake struct {
+	Silent
 	t        reporter
 	expected []*Call
 	undo     []Cmd
@@ -53,10 +54,8 @@ func (f *Fake) Expect(argv ...string) *Call {
 	return c
 }
 
-// Prints sets the command's standard output.
 func (c *Call) Prints(stdout string) *Call { c.stdout = stdout; return c }
 
-// Says sets the command's lines of standard error.
 func (c *Call) Says(lines ...string) *Call { c.stderr = lines; return c }
 
 // Fails makes the command end with this exit code and this last line.
@@ -77,20 +76,17 @@ func (f *Fake) run(c Cmd) *Call {
 	return call
 }
 
-// Run implements System.
 func (f *Fake) Run(_ context.Context, c Cmd) error {
 	f.t.Helper()
 	return f.run(c).err
 }
 
-// Output implements System.
 func (f *Fake) Output(_ context.Context, c Cmd) ([]byte, error) {
 	f.t.Helper()
 	call := f.run(c)
 	return []byte(call.stdout), call.err
 }
 
-// Lines implements System.
 func (f *Fake) Lines(_ context.Context, c Cmd, each func(string)) error {
 	f.t.Helper()
 	call := f.run(c)
@@ -100,7 +96,6 @@ func (f *Fake) Lines(_ context.Context, c Cmd, each func(string)) error {
 	return call.err
 }
 
-// Do implements System.
 func (f *Fake) Do(ctx context.Context, c, undo Cmd) error {
 	f.t.Helper()
 	err := f.Run(ctx, c)
@@ -110,7 +105,7 @@ func (f *Fake) Do(ctx context.Context, c, undo Cmd) error {
 	return err
 }
 
-// Unwind implements System: the undo commands must have been expected too.
+// Unwind runs the undo commands, which must have been expected too.
 func (f *Fake) Unwind(ctx context.Context) error {
 	f.t.Helper()
 	for len(f.undo) > 0 {
@@ -123,23 +118,17 @@ func (f *Fake) Unwind(ctx context.Context) error {
 	return nil
 }
 
-// Keep implements System.
 func (f *Fake) Keep() error {
 	f.undo = nil
 	return nil
 }
 
-// Log implements System.
 func (f *Fake) Log(line string) { f.Logged = append(f.Logged, line) }
 
-// Warn implements System.
 func (f *Fake) Warn(line string) { f.Logged = append(f.Logged, line) }
 
-// Proven implements System.
 func (f *Fake) Proven(what string) { f.Logged = append(f.Logged, "proven: "+what) }
 
-// Waiting implements System.
 func (f *Fake) Waiting(w Waiting) { f.Waits = append(f.Waits, w) }
 
-// Progress implements System.
 func (f *Fake) Progress(p Progress) { f.Reports = append(f.Reports, p) }

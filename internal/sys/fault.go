@@ -91,7 +91,6 @@ func Incomplete(err error, what string) *Fault {
 	return WithHint(err, CodeWritten, "the log says why; fix it, then run the same command again", what)
 }
 
-// ExitError is a command that ran and failed.
 type ExitError struct {
 	Argv   []string
 	Exit   int      // exit code, or -1 if a signal ended it

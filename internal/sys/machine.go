@@ -4,38 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Reporter receives the events of a Machine, from several goroutines.
+// Reporter receives what a step and its System report, from several goroutines.
 type Reporter interface {
-	Command(c Cmd)
-	Log(line string)
-	Warn(line string)
-	Proven(what string)
-	Progress(p Progress)
-	Waiting(w Waiting)
+	Command(c Cmd)       // a command starts
+	Log(line string)     // a line of the log
+	Warn(line string)    // a line of the log, and one of the warnings at the end
+	Proven(what string)  // a line of the log: what the step has proven
+	Progress(p Progress) // how far the step is
+	Waiting(w Waiting)   // what it needs from the operator before it can go on; zero: it goes on
 }
 
 // Silent is a Reporter that ignores everything.
 type Silent struct{}
 
-// Command implements Reporter.
 func (Silent) Command(Cmd) {}
 
-// Log implements Reporter.
 func (Silent) Log(string) {}
 
-// Warn implements Reporter.
 func (Silent) Warn(string) {}
 
-// Proven implements Reporter.
 func (Silent) Proven(string) {}
 
-// Progress implements Reporter.
 func (Silent) Progress(Progress) {}
 
-// Waiting implements Reporter.
 func (Silent) Waiting(Waiting) {}
 
 // Machine is the real System.
@@ -56,12 +51,10 @@ func Looking() System { return &Machine{Reporter: Silent{}} }
 // printed logs a line of a command, without its colours.
 func (m *Machine) printed(line string) { m.Log(Clean(line)) }
 
-// Run implements System.
 func (m *Machine) Run(ctx context.Context, c Cmd) error {
 	return m.start(ctx, c, nil, nil)
 }
 
-// Output implements System.
 func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	out := &limited{max: MaxOutput}
 	var onErr func(string)
@@ -77,12 +70,10 @@ func (m *Machine) Output(ctx context.Context, c Cmd) ([]byte, error) {
 	return out.buf.Bytes(), nil
 }
 
-// Lines implements System.
 func (m *Machine) Lines(ctx context.Context, c Cmd, each func(string)) error {
 	return m.start(ctx, c, nil, each)
 }
 
-// Do implements System.
 func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 	if err := m.Undos.push(undo); err != nil {
 		return err
@@ -102,7 +93,7 @@ func (m *Machine) Do(ctx context.Context, c, undo Cmd) error {
 func (m *Machine) Unwind(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, c := range m.Undos.newestFirst() {
+	for _, c := range slices.Backward(slices.Clone(m.Undos.cmds)) {
 		if err := m.undo(ctx, c); err != nil {
 			errs = append(errs, err)
 			continue
@@ -114,8 +105,10 @@ func (m *Machine) Unwind(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Keep implements System.
-func (m *Machine) Keep() error { return m.Undos.clear() }
+func (m *Machine) Keep() error {
+	m.Undos.cmds = nil
+	return m.Undos.save()
+}
 
 // undo runs an undo command. Its condition counts, not its exit code: an umount that
 // ran into the timeout, with much to write, may have succeeded.
@@ -125,7 +118,7 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 	if !c.While.Holds() {
 		return nil
 	}
-	return Patiently(ctx, func() error {
+	return Patiently(ctx, InUse, InUsePause, nil, func() error {
 		err := m.Run(ctx, c)
 		if c.While == "" {
 			return err
@@ -143,15 +136,24 @@ func (m *Machine) undo(ctx context.Context, c Cmd) error {
 // undoTime bounds an undo command, with all its retries.
 const undoTime = 2 * time.Minute
 
-// Patiently retries what fails while a file system is in use: the children of a stopped
-// command may take a moment to end.
-func Patiently(ctx context.Context, try func() error) error {
-	const tries, pause = 6, 500 * time.Millisecond
-	for n := 1; ; n++ {
+// Patiently repeats what fails with a passing error, such as that of a file system in use,
+// whose processes may take a moment to end. A nil passing means any error.
+func Patiently(ctx context.Context, patience, pause time.Duration, passing func(error) bool, try func() error) error {
+	for deadline := time.Now().Add(patience); ; {
 		err := try()
-		if err == nil || n == tries || ctx.Err() != nil {
+		if err == nil || passing != nil && !passing(err) || ctx.Err() != nil || !time.Now().Before(deadline) {
 			return err
 		}
-		time.Sleep(pause)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
 	}
 }
+
+// InUse is the patience with a file system in use, and the pause between two tries.
+const (
+	InUse      = 2500 * time.Millisecond
+	InUsePause = 500 * time.Millisecond
+)

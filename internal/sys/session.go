@@ -3,7 +3,6 @@ package sys
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +19,7 @@ func (s Sessions) add(pid int) {
 	if s == "" {
 		return
 	}
-	if p, ok := readProcess("/proc", pid); ok {
+	if p, ok := readProcess(pid); ok {
 		_ = WriteFile(string(s), fmt.Appendf(nil, "%d %d\n", pid, p.start), 0o600)
 	}
 }
@@ -48,12 +47,12 @@ func (s Sessions) End(patience time.Duration) int {
 	if n, _ := fmt.Sscan(string(data), &sid, &start); n != 2 || sid <= 1 {
 		return 0
 	}
-	if p, ok := readProcess("/proc", sid); ok && p.start != start {
+	if p, ok := readProcess(sid); ok && p.start != start {
 		return 0
 	}
 	killed := 0
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		found := members("/proc", sid)
+		found := members(sid)
 		killed = max(killed, len(found))
 		for _, pid := range found {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -71,8 +70,8 @@ type process struct {
 	start   uint64 // clock ticks since boot
 }
 
-func readProcess(proc string, pid int) (process, bool) {
-	data, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
+func readProcess(pid int) (process, bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return process{}, false
 	}
@@ -87,15 +86,15 @@ func readProcess(proc string, pid int) (process, bool) {
 }
 
 // members returns the living processes of a session.
-func members(proc string, sid int) []int {
-	entries, _ := os.ReadDir(proc) // none: nothing to end
+func members(sid int) []int {
+	entries, _ := os.ReadDir("/proc") // none: nothing to end
 	var pids []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		if p, ok := readProcess(proc, pid); ok && p.session == sid && p.state != 'Z' {
+		if p, ok := readProcess(pid); ok && p.session == sid && p.state != 'Z' {
 			pids = append(pids, pid)
 		}
 	}

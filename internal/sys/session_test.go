@@ -23,7 +23,7 @@ func TestSessionsEndLeftovers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	file.add(left.Process.Pid)
-	for deadline := time.Now().Add(time.Minute); len(members("/proc", left.Process.Pid)) < 4; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(members(left.Process.Pid)) < 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the processes did not start")
 		}
@@ -32,7 +32,7 @@ func TestSessionsEndLeftovers(t *testing.T) {
 	if n := file.End(time.Minute); n != 4 {
 		t.Errorf("%d processes ended, want 4", n)
 	}
-	if got := members("/proc", left.Process.Pid); len(got) > 0 {
+	if got := members(left.Process.Pid); len(got) > 0 {
 		t.Errorf("still there: %v", got)
 	}
 	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
@@ -52,7 +52,7 @@ func TestSessionsSpareTheReused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	p, ok := readProcess("/proc", c.Process.Pid)
+	p, ok := readProcess(c.Process.Pid)
 	if !ok || p.session != c.Process.Pid {
 		t.Fatalf("%+v", p)
 	}

@@ -42,14 +42,14 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		cmd.WaitDelay = 5 * time.Second
 	}
 
-	tail := &tail{}
+	var tail []string
 	var mu sync.Mutex // one line at a time, from either stream
 	feed := func(to func(string)) *lineWriter {
 		return &lineWriter{most: maxLine, each: func(line string) {
 			mu.Lock()
 			defer mu.Unlock()
 			heard()
-			tail.add(line)
+			tail = append(tail[max(0, len(tail)-tailLines+1):], Clean(line[:min(len(line), maxLine)]))
 			to(line)
 		}}
 	}
@@ -65,12 +65,15 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		cmd.Stdout = stdout
 	}
 
-	feedExtra, err := extra(cmd, c.Extra)
-	if err != nil {
-		return err
+	if c.Extra != nil {
+		r, err := filled(c.Extra)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		cmd.ExtraFiles = []*os.File{r}
 	}
 	err = cmd.Start()
-	feedExtra(err == nil)
 	if err == nil {
 		m.Sessions.add(cmd.Process.Pid)
 		err = cmd.Wait()
@@ -95,7 +98,7 @@ func (m *Machine) start(ctx context.Context, c Cmd, stdout io.Writer, onErr func
 		m.Log(c.Argv[0] + " " + held)
 		return nil
 	}
-	err = exitError(ctx, c, err, tail.lines)
+	err = exitError(ctx, c, err, tail)
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		exit.As = as
 	}
@@ -120,13 +123,9 @@ type notStarted struct{ error }
 
 func (e notStarted) Unwrap() error { return e.error }
 
-// extra passes data to the command on descriptor 3. Call the returned function after
-// the start, with whether it succeeded. A pipe holds at least 4 KiB (pipe(7)), so
-// writing less never blocks.
-func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
-	if data == nil {
-		return func(bool) {}, nil
-	}
+// filled returns a pipe that holds data. A pipe holds at least 4 KiB (pipe(7)), so writing
+// less never blocks.
+func filled(data []byte) (*os.File, error) {
 	if len(data) > 4096 {
 		return nil, errors.New("more than 4096 bytes for descriptor 3")
 	}
@@ -134,13 +133,8 @@ func extra(cmd *exec.Cmd, data []byte) (func(started bool), error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.ExtraFiles = []*os.File{r}
-	return func(started bool) {
-		if started {
-			_, _ = w.Write(data) // a command that does not read it fails by itself
-		}
-		_ = errors.Join(w.Close(), r.Close())
-	}, nil
+	_, err = w.Write(data)
+	return r, errors.Join(err, w.Close())
 }
 
 func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
@@ -159,15 +153,6 @@ func exitError(ctx context.Context, c Cmd, err error, tail []string) error {
 		e.Signal = ws.Signal().String()
 	}
 	return e
-}
-
-type tail struct{ lines []string }
-
-func (t *tail) add(line string) {
-	if len(t.lines) == tailLines {
-		t.lines = append(t.lines[:0], t.lines[1:]...)
-	}
-	t.lines = append(t.lines, Clean(line[:min(len(line), maxLine)]))
 }
 
 // limited keeps at most max bytes and notes whether there were more. It does not embed

@@ -11,6 +11,8 @@ import (
 
 // System is what a step may do to the machine, and how it reports.
 type System interface {
+	Reporter
+
 	// Run starts a command and waits for it. Each line that it prints goes to
 	// the log. The error is an *ExitError if the command ran and failed.
 	Run(ctx context.Context, c Cmd) error
@@ -22,22 +24,6 @@ type System interface {
 	// Lines is Run that calls each with every line of standard error in place of
 	// logging it. Lines arrive in order, on one goroutine.
 	Lines(ctx context.Context, c Cmd, each func(line string)) error
-
-	// Log adds a line to the log.
-	Log(line string)
-
-	// Warn adds a line to the log and to the warnings at the end.
-	Warn(line string)
-
-	// Proven adds a line to the log that says what the step has proven.
-	Proven(what string)
-
-	// Progress reports how far the step is. Total is 0 if it is not known.
-	Progress(p Progress)
-
-	// Waiting reports what the step needs from the operator before it can go on. The
-	// zero value reports that it goes on.
-	Waiting(w Waiting)
 
 	// Do is Run for what must be undone at the end. It registers the undo command
 	// before c runs, and removes it if c fails. Undo commands run last in, first out:

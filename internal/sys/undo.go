@@ -7,15 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 )
 
 // UndoStack is the list of commands that undo what was done to the running system
 // (mounts, mappers, swap). It is in a file, so that the next start can clean up after a
-// killed program. It holds argument vectors, never input.
+// killed program. It holds argument vectors, never input. Use it in one goroutine.
 type UndoStack struct {
 	file string
-	mu   sync.Mutex
 	cmds []Cmd
 }
 
@@ -51,53 +49,28 @@ func parseUndos(data []byte) ([]Cmd, error) {
 	return cmds, nil
 }
 
-// Len returns the number of commands.
 func (u *UndoStack) Len() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	return len(u.cmds)
 }
 
 // Holds returns whether a command of this name is in the stack.
 func (u *UndoStack) Holds(name string) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	return slices.ContainsFunc(u.cmds, func(c Cmd) bool { return c.Argv[0] == name })
 }
 
 func (u *UndoStack) push(c Cmd) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.cmds = append(u.cmds, Cmd{Does: c.Does, Argv: c.Argv, While: c.While})
 	return u.save()
 }
 
-func (u *UndoStack) newestFirst() []Cmd {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	cmds := slices.Clone(u.cmds)
-	slices.Reverse(cmds)
-	return cmds
-}
-
 // remove removes the newest command with the same arguments as c.
 func (u *UndoStack) remove(c Cmd) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	for i := len(u.cmds) - 1; i >= 0; i-- {
 		if slices.Equal(u.cmds[i].Argv, c.Argv) {
 			u.cmds = slices.Delete(u.cmds, i, i+1)
 			break
 		}
 	}
-	return u.save()
-}
-
-// clear removes every command.
-func (u *UndoStack) clear() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.cmds = nil
 	return u.save()
 }
 

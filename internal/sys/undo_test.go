@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,7 +203,7 @@ func FuzzUndos(f *testing.F) {
 		}
 		u := UndoStack{cmds: cmds}
 		u.Holds("umount")
-		for _, c := range u.newestFirst() {
+		for _, c := range slices.Clone(u.cmds) {
 			c.While.Holds()
 			if err := u.remove(c); err != nil {
 				t.Fatal(err)

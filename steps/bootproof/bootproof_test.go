@@ -113,7 +113,7 @@ func TestSound(t *testing.T) {
 		}},
 		{"a data disk that is not there", sound().rooted(map[string]string{
 			"nix/store/e/etc/fstab": "LABEL=T-ROOT / ext4\nLABEL=data /data ext4 defaults\nLABEL=gone /x ext4 nofail\n/data /srv none bind\n",
-		}), []string{"not proven: /data of the installed system is on LABEL=data, which is not attached"}},
+		}), []string{"not proven: /data of the installed system is on LABEL=data, which names 0 attached devices"}},
 		{"what the initrd opens", func() *target {
 			g := sound()
 			g.options = func(o *Options) { o.RecoveryKey = []byte("key") }
@@ -179,7 +179,6 @@ func TestBroken(t *testing.T) {
 		{"a loader that is text", sound().with(map[string]string{removable: strings.Repeat("x", 4096)}), removable + ": not an EFI program"},
 		{"a loader cut short", sound().with(map[string]string{removable: sdBoot[:len(sdBoot)-200]}), "cut short"},
 		{"an empty loader", sound().with(map[string]string{removable: "\x00"}), "not an EFI program"},
-		{"only a loader for another processor", sound().with(map[string]string{removable: "", "EFI/systemd/systemd-boot.efi": "", "EFI/BOOT/BOOTEBC.EFI": arm}), "only BOOTEBC.EFI"},
 		{"the firmware's entry names a file that is not there", vars("Boot0002", loadOption("Linux", espGUID, `\EFI\gone.efi`)), "Boot0002 (Linux): EFI/gone.efi is not on the ESP"},
 		{"the firmware's entry names no program", vars("Boot0002", loadOption("Linux", espGUID, `\loader\loader.conf`)), "loader/loader.conf: not an EFI program"},
 		{"Secure Boot without a signature", vars("SecureBoot", []byte{1}), "Secure Boot is on, and " + removable + " has no signature"},
@@ -189,7 +188,6 @@ func TestBroken(t *testing.T) {
 		{"no entries", sound().with(map[string]string{nine: "", ten: ""}), "there is no boot entry"},
 		{"a default of nothing", sound().with(map[string]string{"loader/loader.conf": "default arch-*"}), `no boot entry matches loader.conf's default "arch-*"`},
 		{"a bad pattern", sound().with(map[string]string{"loader/loader.conf": "default nixos-[.conf"}), "bad pattern"},
-		{"a bad timeout", sound().with(map[string]string{"loader/loader.conf": "timeout soon\n"}), "timeout \"soon\""},
 		{"an entry that names nothing", sound().with(map[string]string{ten: "title x\n"}), "entry nixos-generation-10.conf: it names neither"},
 		{"an entry of zeros", sound().with(map[string]string{ten: strings.Repeat("\x00", 300)}), "NUL byte"},
 		{"another entry that is broken", sound().with(map[string]string{nine: "title x\nlinux /EFI/nixos/gone.efi\n"}), "entry nixos-generation-9.conf: /EFI/nixos/gone.efi is not on the ESP"},
@@ -424,10 +422,9 @@ func FuzzFstab(f *testing.F) {
 	f.Add("LABEL= /\n\"\\", "grub")
 	f.Fuzz(func(t *testing.T, text, spec string) {
 		for _, l := range parseFstab(text) {
-			if l.spec == "" || l.at == "" || l.fsType == "" {
+			if l.spec == "" || l.at == "" {
 				t.Fatalf("%+v", l)
 			}
-			_, _ = l.onDevice(), l.optional()
 			find(nil, l.spec)
 		}
 		if e := grubEntry(text); e.Linux == "" && e.Initrds != nil {

@@ -15,19 +15,14 @@ import (
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/fat"
+	"auto-installer/internal/sys"
 )
-
-// notOnESP names a file that is missing.
-type notOnESP string
-
-func (name notOnESP) Error() string   { return string(name) + " is not on the ESP" }
-func (notOnESP) Is(target error) bool { return target == fs.ErrNotExist }
 
 // onESP opens a file of the ESP by a path as loaders write it.
 func (p *proof) onESP(name string) (*io.SectionReader, error) {
 	f, err := p.esp.Open(fat.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notOnESP(name)
+		return nil, &sys.Fault{Cause: name + " is not on the ESP", Err: fs.ErrNotExist}
 	}
 	return f, err
 }
@@ -63,47 +58,43 @@ func resolve(root, name string) (string, error) {
 	return filepath.Join(root, at), err
 }
 
-// storeHas reports whether the system has a file of that name. A link to a
-// missing file is an error.
-func (p *proof) storeHas(name string) (bool, error) {
+// own opens a file of the installed system, or returns nil if the system has none of that
+// name. A link to a missing file is an error.
+func (p *proof) own(name string) (*io.SectionReader, error) {
 	if p.toplevel == "" {
-		return false, nil
+		return nil, nil
 	}
 	dir, err := resolve(p.o.Root, path.Join(p.toplevel, path.Dir(name)))
 	if err == nil {
 		_, err = os.Lstat(filepath.Join(dir, path.Base(name)))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
-	if err == nil {
-		_, err = resolve(p.o.Root, path.Join(p.toplevel, name))
+	if err != nil {
+		return nil, err
 	}
-	return err == nil, err
+	f, _, err := p.inRoot(path.Join(p.toplevel, name))
+	return f, err
 }
 
 // compare reads a file to its end and reports whether it is the system's own. An
 // initrd may continue with secrets.
 func (p *proof) compare(name string, f *io.SectionReader, store string) (same bool, err error) {
-	has, err := p.storeHas(store)
+	own, err := p.own(store)
 	if err != nil {
 		return false, err
 	}
-	if !has {
+	if own == nil {
 		_, err = readAll(name, f, f.Size())
 		return false, err
 	}
-	own := path.Join(p.toplevel, store)
-	of, _, err := p.inRoot(own)
+	want, err := readAll("the system's "+store, own, own.Size())
 	if err != nil {
 		return false, err
 	}
-	want, err := readAll(own, of, of.Size())
-	if err != nil {
-		return false, err
-	}
-	got, err := readAll(name, f, of.Size())
-	return got == want && (store == "initrd" || f.Size() == of.Size()), err
+	got, err := readAll(name, f, own.Size())
+	return got == want && (store == "initrd" || f.Size() == own.Size()), err
 }
 
 // readAll reads every byte of a file, because a file of the right size may

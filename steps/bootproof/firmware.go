@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -62,10 +63,10 @@ func (p *proof) firmware(_ context.Context, s sys.System) (string, error) {
 // firmware.
 func (p *proof) arch() string {
 	size, _ := os.ReadFile(filepath.Join(p.o.Firmware, "sys/firmware/efi/fw_platform_size")) // without the file they are the same
-	if efi.Arch == "amd64" && strings.TrimSpace(string(size)) == "32" {
+	if runtime.GOARCH == "amd64" && strings.TrimSpace(string(size)) == "32" {
 		return "386"
 	}
-	return efi.Arch
+	return runtime.GOARCH
 }
 
 // loader checks the program at the removable path, which the firmware starts
@@ -79,7 +80,7 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 		i, err = p.program(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no loader on the ESP at %s%s", name, p.others())
+		return "", fmt.Errorf("no loader on the ESP at %s", name)
 	}
 	if err != nil {
 		return "", err
@@ -96,19 +97,6 @@ func (p *proof) loader(_ context.Context, s sys.System) (string, error) {
 		s.Warn("Secure Boot is on: that the firmware trusts the signature of " + name + " is not proven")
 	}
 	return fmt.Sprintf("%s is %s for %s", name, what, i.Arch), nil
-}
-
-// others names the other programs at the removable path.
-func (p *proof) others() string {
-	var names []string
-	found, _ := p.esp.ReadDir("EFI/BOOT") // without the folder, none
-	for _, f := range found {
-		names = append(names, sys.Clean(f.Name))
-	}
-	if names == nil {
-		return ""
-	}
-	return ", only " + strings.Join(names, ", ")
 }
 
 // program reads an EFI program on the ESP to its end. It must be for the

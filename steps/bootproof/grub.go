@@ -28,7 +28,7 @@ func (p *proof) otherMenu(s sys.System) (string, error) {
 	name := efi.Removable(p.arch())
 	if i, err := p.program(name); err == nil && i.Unified() {
 		p.line = i.CommandLine()
-		p.entry = &bls.Entry{File: name, UKI: "/" + name, Unified: true, TriesLeft: -1}
+		p.entry = &bls.Entry{File: name, UKI: "/" + name, TriesLeft: -1}
 		return "the firmware starts the unified kernel " + name + " itself", nil
 	}
 	if p.learned.OtherLoader {

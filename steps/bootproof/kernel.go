@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"strings"
 
 	"auto-installer/internal/boot/efi"
@@ -71,7 +72,7 @@ func (p *proof) parts() (same bool, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return false, err
 	}
-	if has, err := p.storeHas("initrd"); err != nil || has && !initrd {
+	if own, err := p.own("initrd"); err != nil || own != nil && !initrd {
 		return false, fmt.Errorf("none of its initrds (%s) is the system's: %w", strings.Join(e.Initrds, ", "), errors.Join(err, errOther))
 	}
 	return same && initrd, nil
@@ -80,14 +81,14 @@ func (p *proof) parts() (same bool, err error) {
 // checkKernel checks a kernel, which the firmware loads as an EFI program, and
 // reports whether it is the system's.
 func (p *proof) checkKernel(name string, f *io.SectionReader) (same bool, err error) {
-	if _, err := readProgram(name, f, efi.Arch); err != nil {
+	if _, err := readProgram(name, f, runtime.GOARCH); err != nil {
 		return false, err
 	}
 	same, err = p.compare(name, f, "kernel")
 	if err != nil || same {
 		return same, err
 	}
-	if has, err := p.storeHas("kernel"); has || err != nil {
+	if own, err := p.own("kernel"); own != nil || err != nil {
 		return false, fmt.Errorf("%s is not the system's kernel: %w", name, errors.Join(err, errOther))
 	}
 	return false, nil
@@ -113,7 +114,7 @@ func (p *proof) unified(name string, i efi.Image) (same bool, err error) {
 	}
 	r := i.Section(".initrd")
 	if r == nil {
-		if has, err := p.storeHas("initrd"); has || err != nil {
+		if own, err := p.own("initrd"); own != nil || err != nil {
 			return false, errors.Join(fmt.Errorf("%s has no initrd", name), err)
 		}
 		return false, nil

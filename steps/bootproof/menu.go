@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 
 	"auto-installer/internal/boot/bls"
@@ -24,9 +25,6 @@ func (p *proof) menu(_ context.Context, s sys.System) (string, error) {
 	config, err := bls.ParseConfig(text)
 	if err != nil {
 		return "", fmt.Errorf("loader/loader.conf: %w", err)
-	}
-	if config.Unknown != nil {
-		s.Log("systemd-boot will ignore these fields of loader.conf: " + strings.Join(config.Unknown, ", "))
 	}
 	entries, err := p.entries(s)
 	if err != nil {
@@ -66,20 +64,15 @@ func (p *proof) entries(s sys.System) ([]bls.Entry, error) {
 			case err != nil:
 				errs = append(errs, fmt.Errorf("entry %s: %w", sys.Clean(f.Name), err))
 				continue
-			case e.Architecture != "" && !strings.EqualFold(e.Architecture, bootArch[efi.Arch]):
+			case e.Architecture != "" && !strings.EqualFold(e.Architecture, efi.ArchName(runtime.GOARCH)):
 				s.Log(fmt.Sprintf("entry %s is for %s, so systemd-boot hides it", e.File, e.Architecture))
 				continue
-			case e.Unknown != nil:
-				s.Log(fmt.Sprintf("systemd-boot will ignore these fields of %s: %s", e.File, strings.Join(e.Unknown, ", ")))
 			}
 			list = append(list, e)
 		}
 	}
 	return list, errors.Join(errs...)
 }
-
-// bootArch is how the Boot Loader Specification names architectures.
-var bootArch = map[string]string{"amd64": "x64", "arm64": "aa64", "386": "ia32", "riscv64": "riscv64"}
 
 // writtenEntry reads a Type #1 entry; every file that it names must exist.
 func (p *proof) writtenEntry(name string) (bls.Entry, error) {

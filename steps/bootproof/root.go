@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/bls"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/sys"
 )
 
@@ -64,12 +64,9 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 			is("/", m.spec, p.o.RootFS)
 		case m.at == "/boot" || m.at == "/efi":
 			is(m.at, m.spec, p.o.ESP)
-		case !m.onDevice() || m.optional():
-		default:
-			if n := len(find(p.devices, m.spec)); n == 0 {
-				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which is not attached", m.at, m.spec))
-			} else if n > 1 {
-				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d devices", m.at, m.spec, n))
+		case m.needed:
+			if n := len(find(p.devices, m.spec)); n != 1 {
+				s.Warn(fmt.Sprintf("not proven: %s of the installed system is on %s, which names %d attached devices", m.at, m.spec, n))
 			}
 		}
 	}
@@ -104,29 +101,14 @@ func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
 
 // fsLine is a line of fstab(5).
 type fsLine struct {
-	spec, at, fsType string
-	options          []string
-}
-
-// onDevice reports whether it needs a block device.
-func (l fsLine) onDevice() bool {
-	return facts.Refer(l.spec).Kind != facts.NotDevice && !slices.Contains(l.options, "bind")
-}
-
-// optional reports whether the system starts without it (systemd.mount(5)).
-func (l fsLine) optional() bool {
-	return l.fsType == "swap" || slices.ContainsFunc(l.options, func(o string) bool {
-		return o == "nofail" || o == "noauto" || o == "x-systemd.automount"
-	})
+	spec, at string
+	needed   bool // the system does not start without this device
 }
 
 // fstab reads the system's fstab, if it has one.
 func (p *proof) fstab() (lines []fsLine, known bool, err error) {
-	if has, err := p.storeHas("etc/fstab"); !has || err != nil {
-		return nil, false, err
-	}
-	f, _, err := p.inRoot(path.Join(p.toplevel, "etc/fstab"))
-	if err != nil {
+	f, err := p.own("etc/fstab")
+	if f == nil || err != nil {
 		return nil, false, err
 	}
 	text, err := readText("etc/fstab", f)
@@ -140,36 +122,27 @@ func parseFstab(text string) []fsLine {
 		if len(f) < 3 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
-		l := fsLine{spec: unescape.Replace(f[0]), at: unescape.Replace(f[1]), fsType: f[2]}
-		if len(f) > 3 {
-			l.options = strings.Split(f[3], ",")
-		}
-		lines = append(lines, l)
+		options := strings.Split(append(f, "")[3], ",")                // they may be missing
+		optional := slices.ContainsFunc(options, func(o string) bool { // systemd.mount(5)
+			return slices.Contains([]string{"bind", "nofail", "noauto", "x-systemd.automount"}, o)
+		})
+		lines = append(lines, fsLine{f[0], f[1], facts.Refer(f[0]).Kind != facts.NotDevice && f[2] != "swap" && !optional})
 	}
 	return lines
 }
 
-// unescape resolves the octal escapes of fstab(5).
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-
 // every lists each attached device once, partitions and mappers included. It
 // leaves out other paths to the disk that has the ESP.
 func every(inv *block.Inventory, esp string) []block.Device {
-	var list []block.Device
-	seen := map[string]bool{}
-	tops := inv.Devices
+	var disk block.Device
 	for _, top := range inv.Devices {
 		if slices.ContainsFunc(top.Partitions, func(p block.Device) bool { return p.Is(esp) }) {
-			tops = inv.WithoutOtherPaths(top)
+			disk = top
 		}
 	}
-	for _, top := range tops {
-		for _, d := range top.Below() {
-			if !seen[d.Name] {
-				seen[d.Name] = true
-				list = append(list, d)
-			}
-		}
+	list := disk.Below()
+	for d := range choice.Others(inv, disk) {
+		list = append(list, d)
 	}
 	return list
 }

@@ -2,19 +2,19 @@ package bootproof
 
 import (
 	"debug/pe"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"auto-installer/internal/boot/efi"
 	"auto-installer/internal/boot/efi/efitest"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/fat/fattest"
 	"auto-installer/internal/nix/nixstore"
 	"auto-installer/internal/sys"
@@ -28,14 +28,14 @@ const (
 
 // machineType is this machine's, other is a different one.
 var machineType, other = func() (uint16, uint16) {
-	if efi.Arch == "arm64" {
+	if runtime.GOARCH == "arm64" {
 		return pe.IMAGE_FILE_MACHINE_ARM64, pe.IMAGE_FILE_MACHINE_AMD64
 	}
 	return pe.IMAGE_FILE_MACHINE_AMD64, pe.IMAGE_FILE_MACHINE_ARM64
 }()
 
 var (
-	removable = efi.Removable(efi.Arch)
+	removable = efi.Removable(runtime.GOARCH)
 	sdBoot    = string(efitest.Program(machineType, efitest.Magic("systemd-boot 257.9")))
 	kernel    = string(efitest.Program(machineType, efitest.Section{Name: ".text", Data: []byte("the kernel")}))
 	initrd    = strings.Repeat("initrd", 5000)
@@ -96,43 +96,7 @@ func sound() *target {
 	}
 }
 
-// loadOption makes a Boot#### variable (UEFI 2.10 §3.1.3), active.
-func loadOption(name, guid, file string) []byte {
-	text := func(s string) []byte {
-		var b []byte
-		for _, u := range append(utf16.Encode([]rune(s)), 0) {
-			b = binary.LittleEndian.AppendUint16(b, u)
-		}
-		return b
-	}
-	node := make([]byte, 42)
-	copy(node, []byte{4, 1, 42, 0, 1})
-	var a uint32
-	var b, c uint16
-	var d uint16
-	var e uint64
-	if _, err := fmt.Sscanf(guid, "%08x-%04x-%04x-%04x-%012x", &a, &b, &c, &d, &e); err != nil {
-		panic(err)
-	}
-	binary.LittleEndian.PutUint32(node[24:], a)
-	binary.LittleEndian.PutUint16(node[28:], b)
-	binary.LittleEndian.PutUint16(node[30:], c)
-	binary.BigEndian.PutUint16(node[32:], d)
-	for i := range 6 {
-		node[34+i] = byte(e >> (8 * (5 - i)))
-	}
-	node[40], node[41] = 2, 2
-	path := node
-	if file != "" {
-		name := text(file)
-		path = append(path, 4, 4, byte(4+len(name)), 0)
-		path = append(path, name...)
-	}
-	path = append(path, 0x7f, 0xff, 4, 0)
-	opt := binary.LittleEndian.AppendUint32(nil, 1)
-	opt = binary.LittleEndian.AppendUint16(opt, uint16(len(path)))
-	return append(append(opt, text(name)...), path...)
-}
+func loadOption(name, guid, file string) []byte { return blocktest.LoadOption(true, guid, file, name) }
 
 func tree(t *testing.T, root string, files map[string]string) {
 	t.Helper()

@@ -34,22 +34,6 @@ func formatCmd(o Options) sys.Cmd {
 	}, o.Passphrase)
 }
 
-func openCmd(o Options) sys.Cmd {
-	return stdin(sys.Cmd{
-		Does: "open the LUKS2 container",
-		Argv: []string{
-			"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", o.Device, o.Mapper,
-		},
-	}, o.Passphrase)
-}
-
-func closeCmd(o Options) sys.Cmd {
-	return sys.Cmd{
-		Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper},
-		While: sys.Exists("/dev/mapper/" + o.Mapper),
-	}
-}
-
 func addRecovery(o Options) sys.Cmd {
 	c := stdin(sys.Cmd{
 		Does: "add the recovery key",
@@ -73,23 +57,41 @@ func testCmd(o Options, what string, secret []byte) sys.Cmd {
 // Ops format the partition, try every key on the header that is now on the disk, and open the
 // container. A resume only opens it.
 func Ops(o Options) []engine.Op {
+	open := stdin(sys.Cmd{
+		Does: "open the LUKS2 container",
+		Argv: []string{
+			"cryptsetup", "open", "--type", "luks2", "--allow-discards", "--key-file", "-", o.Device, o.Mapper,
+		},
+	}, o.Passphrase)
+	shut := sys.Cmd{
+		Does: "close the LUKS container", Argv: []string{"cryptsetup", "close", o.Mapper},
+		While: sys.Exists("/dev/mapper/" + o.Mapper),
+	}
 	ops := []engine.Op{engine.Run(formatCmd(o)).Once()}
-	for i, c := range tests(o) {
+	for i, k := range keys(o) {
 		if i == 1 {
 			ops = append(ops, engine.Run(addRecovery(o)).Once())
 		}
-		ops = append(ops, engine.Run(c).Once())
+		ops = append(ops, engine.Run(testCmd(o, k.what, k.secret)).Once())
 	}
-	return append(ops, engine.RunUndone(openCmd(o), closeCmd(o)).Doing("opening the LUKS container"))
+	return append(ops, engine.RunUndone(open, shut).Doing("opening the LUKS container"))
 }
 
-// tests returns commands that try the passphrase, and the recovery key if there is one.
-func tests(o Options) []sys.Cmd {
-	cmds := []sys.Cmd{testCmd(o, "passphrase", o.Passphrase)}
+// key is a secret that opens the container, and what to do if it does not.
+type key struct {
+	what   string
+	secret []byte
+	wrong  string
+}
+
+func keys(o Options) []key {
+	list := []key{{"passphrase", o.Passphrase, "give the passphrase of the unfinished install, or start over (--start-over)"}}
 	if o.RecoveryKey != nil {
-		cmds = append(cmds, testCmd(o, "recovery key", o.RecoveryKey))
+		list = append(list, key{
+			"recovery key", o.RecoveryKey, "leave the recovery key out: that of the unfinished install stays; or start over (--start-over)",
+		})
 	}
-	return cmds
+	return list
 }
 
 // noKey is cryptsetup's exit code for a passphrase that opens no keyslot
@@ -108,16 +110,12 @@ func TryOps(o Options) []engine.Op {
 		}
 		return nil
 	}).Hint(sys.CodeUnexpected, hintAnother)}
-	wrong := []*sys.Fault{
-		sys.Faultf(sys.CodeUsage, "give the passphrase of the unfinished install, or start over (--start-over)",
-			"the passphrase does not open %s, which the unfinished install encrypted", o.Device),
-		sys.Faultf(sys.CodeUsage, "leave the recovery key out: that of the unfinished install stays; or start over (--start-over)",
-			"the recovery key does not open %s, which the unfinished install encrypted", o.Device),
-	}
-	for i, c := range tests(o) {
+	for _, k := range keys(o) {
+		c := testCmd(o, k.what, k.secret)
 		ops = append(ops, engine.Run(c).Fails(func(err error) error {
 			if exit, failed := errors.AsType[*sys.ExitError](err); failed && exit.Exit == noKey {
-				return wrong[i]
+				return sys.Faultf(sys.CodeUsage, k.wrong,
+					"the %s does not open %s, which the unfinished install encrypted", k.what, o.Device)
 			}
 			return sys.WithHint(err, sys.CodeUnexpected, hintAnother, "to "+c.Does)
 		}))

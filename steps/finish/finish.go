@@ -41,7 +41,7 @@ func settle(name, at, device string) []engine.Op {
 		engine.Run(sys.Cmd{Does: "write out " + name, Argv: []string{"sync", "--file-system", at}}),
 		// mount fails with EBUSY while a file is open for writing (mount(2)).
 		engine.Together(sys.Actions(readOnly), func(ctx context.Context, s sys.System) error {
-			return sys.Patiently(ctx, func() error { return s.Run(ctx, readOnly) })
+			return sys.Patiently(ctx, sys.InUse, sys.InUsePause, nil, func() error { return s.Run(ctx, readOnly) })
 		}).Doing("to "+readOnly.Does).Hint(sys.CodeWritten, hintUsed),
 		engine.Run(sys.Cmd{Does: "verify that all of " + name + " is on the disk", Argv: []string{"sync", device}}),
 	}

@@ -3,8 +3,6 @@ package mount
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,12 +29,12 @@ type Options struct {
 func Ops(o Options) []engine.Op {
 	boot := filepath.Join(o.At, "boot")
 	ops := []engine.Op{
+		unstarted(o.Root).OnResume(),
 		engine.Run(sys.Cmd{Does: "make the mount point", Argv: []string{"mkdir", "-p", o.At}}),
 		engine.RunUndone(
 			sys.Cmd{Does: "mount the root", Argv: []string{"mount", "-t", "ext4", o.Root, o.At}},
 			// Recursive, because a command of the host may have mounted more below it.
 			sys.Cmd{Does: "unmount the target", Argv: []string{"umount", "--recursive", o.At}, While: sys.Mounted(o.At)}),
-		engine.Do("verify that the system on the root was never started: no "+seed, o.neverStarted).OnResume(),
 		engine.Run(sys.Cmd{Does: "make /boot", Argv: []string{"mkdir", "-p", boot}}),
 		// Without the umask, systemd-boot's random seed is world-readable, and bootctl
 		// warns about it.
@@ -63,36 +61,23 @@ func Ops(o Options) []engine.Op {
 // (systemd-random-seed.service(8)). No install writes it.
 const seed = "var/lib/systemd/random-seed"
 
-// UnstartedOps verify, before a root is erased, that its system was never started. They mount
-// nothing, so that the kernel does not parse a file system that may be hostile. A root that
-// is not ext4 has no system of this installer.
-func UnstartedOps(root string) []engine.Op {
+// UnstartedOps verify, before a root is erased, that its system was never started.
+func UnstartedOps(root string) []engine.Op { return []engine.Op{unstarted(root)} }
+
+// unstarted does not mount the root, so that the kernel does not parse a file system that may
+// be hostile. A root that is not ext4 has no system of this installer.
+func unstarted(root string) engine.Op {
 	look := sys.Cmd{
 		Does: "verify that the system on the root was never started: no " + seed,
 		Argv: []string{"debugfs", "-R", "stat " + seed, root},
 	}
-	return []engine.Op{engine.Read(look, func(_ sys.System, out []byte) error {
+	return engine.Read(look, func(_ sys.System, out []byte) error {
 		if strings.Contains(string(out), "Inode:") { // debugfs(8) always exits with 0
-			return started(root)
+			return sys.Faultf(sys.CodeUsage, "no file was changed; if the disk may be erased, start over (--start-over)",
+				"the system on %s was started since it was installed (it has /%s)", root, seed)
 		}
 		return nil
-	}).Doing("checking whether the system was started").Hint(sys.CodeUsage, "if the disk may be erased, start over (--start-over)")}
-}
-
-func started(root string) error {
-	return sys.Faultf(sys.CodeUsage, "no file was changed; if the disk may be erased, start over (--start-over)",
-		"the system on %s was started since it was installed (it has /%s)", root, seed)
-}
-
-func (o Options) neverStarted(context.Context, sys.System) error {
-	_, err := os.Lstat(filepath.Join(o.At, seed))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return sys.Incomplete(err, "checking whether the system was started")
-	}
-	return started(o.Root)
+	}).Doing("checking whether the system was started").Hint(sys.CodeUsage, "if the disk may be erased, start over (--start-over)")
 }
 
 // empty removes everything on the ESP except the journal. Installers of boot loaders do not

@@ -6,15 +6,8 @@ import (
 	"strings"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
-)
-
-// Partition type GUIDs (UEFI specification 2.10, table 5.7; sgdisk's EF00,
-// 8300 and 8200).
-const (
-	TypeESP   = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-	TypeLinux = "0fc63daf-8483-4772-8e79-3d69d8477de4"
-	TypeSwap  = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 )
 
 const (
@@ -27,16 +20,6 @@ const (
 	// gptEntries is the size of a table of 128 entries, in bytes.
 	gptEntries = 128 * 128
 )
-
-// Partition is one partition to create. Start and Size are bytes.
-type Partition struct {
-	Number int    `json:"number"`
-	Start  int64  `json:"start"`
-	Size   int64  `json:"size"`
-	Type   string `json:"type"` // GUID, lower case
-	GUID   string `json:"guid"` // PARTUUID, lower case
-	Name   string `json:"name"` // the label, at most 36 UTF-16 units
-}
 
 // Want is the input of Layout. Root is the name of the second partition: the file system's
 // label, or the LUKS container's. A SwapSize of 0 means no swap.
@@ -57,7 +40,7 @@ func MinDisk(swap int64) int64 {
 
 // Layout places the partitions: the ESP first, the swap at the end, and the root between
 // them.
-func Layout(w Want) ([]Partition, error) {
+func Layout(w Want) ([]gpt.Partition, error) {
 	if w.SectorSize < 512 || Align%w.SectorSize != 0 {
 		return nil, fmt.Errorf("unsupported logical sector size: %d bytes", w.SectorSize)
 	}
@@ -69,16 +52,13 @@ func Layout(w Want) ([]Partition, error) {
 	end := roundDown(w.DiskSize - roundTo(gptEntries, w.SectorSize) - w.SectorSize)
 	root := int64(Align + ESPSize)
 	rootEnd := end
-	ps := []Partition{
-		{Number: 1, Start: Align, Size: ESPSize, Type: TypeESP, GUID: w.GUIDs[1], Name: w.ESP},
-		{Number: 2, Start: root, Type: TypeLinux, GUID: w.GUIDs[2], Name: w.Root},
+	ps := []gpt.Partition{
+		{Number: 1, Start: Align, Size: ESPSize, Type: gpt.TypeESP, GUID: w.GUIDs[1], Name: w.ESP},
+		{Number: 2, Start: root, Type: gpt.TypeLinux, GUID: w.GUIDs[2], Name: w.Root},
 	}
 	if w.SwapSize > 0 {
 		rootEnd = end - roundUp(w.SwapSize)
-		ps = append(ps, Partition{
-			Number: 3, Start: rootEnd, Size: end - rootEnd,
-			Type: TypeSwap, GUID: w.GUIDs[3], Name: w.Swap,
-		})
+		ps = append(ps, gpt.Partition{Number: 3, Start: rootEnd, Size: end - rootEnd, Type: gpt.TypeSwap, GUID: w.GUIDs[3], Name: w.Swap})
 	}
 	ps[1].Size = rootEnd - root
 	return ps, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -20,46 +21,50 @@ func want(size, sector, swap int64) Want {
 	return w
 }
 
+func part(number int, start, size int64, kind, guid, name string) gpt.Partition {
+	return gpt.Partition{Number: number, Start: start, Size: size, Type: kind, GUID: guid, Name: name}
+}
+
 func TestLayout(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		w    Want
-		want []Partition
+		want []gpt.Partition
 	}{
-		{"plain, 512", want(8*gib, 512, 0), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 7*gib - 2*mib, TypeLinux, guids[2], "T-ROOT"},
+		{"plain, 512", want(8*gib, 512, 0), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 7*gib-2*mib, gpt.TypeLinux, guids[2], "T-ROOT"),
 		}},
-		{"plain, 4096", want(8*gib, 4096, 0), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 7*gib - 2*mib, TypeLinux, guids[2], "T-ROOT"},
+		{"plain, 4096", want(8*gib, 4096, 0), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 7*gib-2*mib, gpt.TypeLinux, guids[2], "T-ROOT"),
 		}},
-		{"swap at the end", want(8*gib, 512, 2*gib), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 5*gib - 2*mib, TypeLinux, guids[2], "T-ROOT"},
-			{3, 6*gib - mib, 2 * gib, TypeSwap, guids[3], "T-SWAP"},
+		{"swap at the end", want(8*gib, 512, 2*gib), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 5*gib-2*mib, gpt.TypeLinux, guids[2], "T-ROOT"),
+			part(3, 6*gib-mib, 2*gib, gpt.TypeSwap, guids[3], "T-SWAP"),
 		}},
-		{"swap of an odd size is rounded up", want(8*gib, 4096, 2*gib-1000), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 5*gib - 2*mib, TypeLinux, guids[2], "T-ROOT"},
-			{3, 6*gib - mib, 2 * gib, TypeSwap, guids[3], "T-SWAP"},
+		{"swap of an odd size is rounded up", want(8*gib, 4096, 2*gib-1000), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 5*gib-2*mib, gpt.TypeLinux, guids[2], "T-ROOT"),
+			part(3, 6*gib-mib, 2*gib, gpt.TypeSwap, guids[3], "T-SWAP"),
 		}},
-		{"disk of an odd size", want(8*gib+3*512, 512, 0), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 7*gib - 2*mib, TypeLinux, guids[2], "T-ROOT"},
+		{"disk of an odd size", want(8*gib+3*512, 512, 0), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 7*gib-2*mib, gpt.TypeLinux, guids[2], "T-ROOT"),
 		}},
-		{"room for the backup table at the very end of a MiB", want(8*gib+33*512, 512, 0), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, 7*gib - mib, TypeLinux, guids[2], "T-ROOT"},
+		{"room for the backup table at the very end of a MiB", want(8*gib+33*512, 512, 0), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, 7*gib-mib, gpt.TypeLinux, guids[2], "T-ROOT"),
 		}},
-		{"the smallest", want(MinDisk(0), 512, 0), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, MinRoot, TypeLinux, guids[2], "T-ROOT"},
+		{"the smallest", want(MinDisk(0), 512, 0), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, MinRoot, gpt.TypeLinux, guids[2], "T-ROOT"),
 		}},
-		{"the smallest with swap", want(MinDisk(mib), 4096, mib), []Partition{
-			{1, mib, gib, TypeESP, guids[1], "T-EFI"},
-			{2, mib + gib, MinRoot, TypeLinux, guids[2], "T-ROOT"},
-			{3, mib + gib + MinRoot, mib, TypeSwap, guids[3], "T-SWAP"},
+		{"the smallest with swap", want(MinDisk(mib), 4096, mib), []gpt.Partition{
+			part(1, mib, gib, gpt.TypeESP, guids[1], "T-EFI"),
+			part(2, mib+gib, MinRoot, gpt.TypeLinux, guids[2], "T-ROOT"),
+			part(3, mib+gib+MinRoot, mib, gpt.TypeSwap, guids[3], "T-SWAP"),
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

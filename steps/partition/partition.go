@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 
-	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
@@ -18,7 +17,7 @@ type Options struct {
 	Disk       string // device path
 	SectorSize int64  // logical, bytes
 	DiskGUID   string
-	Partitions []Partition
+	Partitions []gpt.Partition
 	Held       Held // the disk, as the gate holds it
 }
 
@@ -28,7 +27,7 @@ type Held interface {
 	Reread(ctx context.Context) error
 	// HandOver holds each partition in place of the whole disk. The kernel must know
 	// exactly these partitions.
-	HandOver(ctx context.Context, want []block.Extent) error
+	HandOver(ctx context.Context, want []gpt.Partition) error
 }
 
 // Ops write the table, and verify that two independent readers, sfdisk and go-diskfs, see
@@ -45,7 +44,8 @@ func Ops(o Options) []engine.Op {
 			Stdin: []byte(script(o)),
 		}).Doing("writing the partition table").Hint(sys.CodeWritten, "the disk may be in use or failing; see the log above, then run the install again").Once(),
 		engine.Do("make the kernel read the table through the descriptor that holds the disk", o.reread).Once(),
-		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them", o.handOver),
+		engine.Do("hold each partition in place of the whole disk, and verify that nothing else uses them",
+			func(ctx context.Context, _ sys.System) error { return o.Held.HandOver(ctx, o.Partitions) }),
 		engine.Run(sys.Cmd{Does: "wait for the partitions to appear", Argv: []string{"udevadm", "settle"}}),
 		engine.Read(sys.Cmd{Does: "read the table back", Argv: []string{"sfdisk", "--json", o.Disk}}, o.verify),
 	}
@@ -58,14 +58,6 @@ func (o Options) reread(ctx context.Context, _ sys.System) error {
 	return nil
 }
 
-func (o Options) handOver(ctx context.Context, _ sys.System) error {
-	want := make([]block.Extent, len(o.Partitions))
-	for i, p := range o.Partitions {
-		want[i] = block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}
-	}
-	return o.Held.HandOver(ctx, want)
-}
-
 // verify compares the plan with what sfdisk prints, and with what is on the disk.
 func (o Options) verify(s sys.System, dump []byte) error {
 	seen, err := parseDump(dump)
@@ -75,7 +67,7 @@ func (o Options) verify(s sys.System, dump []byte) error {
 	if err != nil {
 		return mismatch(err)
 	}
-	seen, err = readTable(o)
+	seen, _, err = gpt.ReadFile(o.Disk)
 	if err == nil {
 		err = compare(o, seen, "the table on the disk")
 	}
@@ -91,39 +83,9 @@ func mismatch(err error) error {
 		"reading the partition table back")
 }
 
-// table is a partition table as a reader sees it.
-type table struct {
-	DiskGUID   string
-	Partitions []Partition
-}
-
-func readTable(o Options) (table, error) {
-	f, err := os.Open(o.Disk)
-	if err != nil {
-		return table{}, err
-	}
-	defer f.Close()
-	size, err := f.Seek(0, 2)
-	if err != nil {
-		return table{}, err
-	}
-	t, err := gpt.Read(f, size, int(o.SectorSize))
-	if err != nil {
-		return table{}, err
-	}
-	seen := table{DiskGUID: t.DiskGUID}
-	for _, p := range t.Partitions {
-		seen.Partitions = append(seen.Partitions, Partition{
-			Number: p.Number, Start: p.Start, Size: p.Size,
-			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.GUID), Name: p.Name,
-		})
-	}
-	return seen, nil
-}
-
 // parseDump reads the output of sfdisk --json (util-linux, disk-utils/sfdisk.c). Its sizes
 // are in sectors.
-func parseDump(data []byte) (table, error) {
+func parseDump(data []byte) (*gpt.Table, error) {
 	var d struct {
 		PartitionTable struct {
 			Label      string
@@ -138,18 +100,18 @@ func parseDump(data []byte) (table, error) {
 		}
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
-		return table{}, fmt.Errorf("invalid output of sfdisk: %w", err)
+		return nil, fmt.Errorf("invalid output of sfdisk: %w", err)
 	}
 	t := d.PartitionTable
 	if t.Label != "gpt" {
-		return table{}, fmt.Errorf("sfdisk reports a table of type %q, not gpt", t.Label)
+		return nil, fmt.Errorf("sfdisk reports a table of type %q, not gpt", t.Label)
 	}
 	if t.SectorSize == 0 {
 		t.SectorSize = 512
 	}
-	seen := table{DiskGUID: strings.ToLower(t.ID)}
+	seen := &gpt.Table{DiskGUID: strings.ToLower(t.ID)}
 	for i, p := range t.Partitions {
-		seen.Partitions = append(seen.Partitions, Partition{
+		seen.Partitions = append(seen.Partitions, gpt.Partition{
 			Number: i + 1, Start: p.Start * t.SectorSize, Size: p.Size * t.SectorSize,
 			Type: strings.ToLower(p.Type), GUID: strings.ToLower(p.UUID), Name: p.Name,
 		})
@@ -157,17 +119,10 @@ func parseDump(data []byte) (table, error) {
 	return seen, nil
 }
 
-func compare(o Options, seen table, who string) error {
-	if !strings.EqualFold(seen.DiskGUID, o.DiskGUID) {
-		return fmt.Errorf("mismatch: %s has the disk GUID %s, written was %s", who, seen.DiskGUID, o.DiskGUID)
-	}
-	if len(seen.Partitions) != len(o.Partitions) {
-		return fmt.Errorf("mismatch: %s has %d partitions, written were %d", who, len(seen.Partitions), len(o.Partitions))
-	}
-	for i, want := range o.Partitions {
-		if seen.Partitions[i] != want {
-			return fmt.Errorf("mismatch: %s has partition %d as %+v, written was %+v", who, i+1, seen.Partitions[i], want)
-		}
+func compare(o Options, seen *gpt.Table, who string) error {
+	if seen.DiskGUID != o.DiskGUID || !slices.Equal(seen.Partitions, o.Partitions) {
+		return fmt.Errorf("mismatch: %s is %s with %+v; written was %s with %+v",
+			who, seen.DiskGUID, seen.Partitions, o.DiskGUID, o.Partitions)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -42,7 +42,7 @@ func options(t *testing.T, w Want, disk string) Options {
 // held records its calls, or fails.
 type held struct {
 	asked            []string
-	given            []block.Extent
+	given            []gpt.Partition
 	reread, handOver error
 }
 
@@ -51,7 +51,7 @@ func (h *held) Reread(context.Context) error {
 	return h.reread
 }
 
-func (h *held) HandOver(_ context.Context, want []block.Extent) error {
+func (h *held) HandOver(_ context.Context, want []gpt.Partition) error {
 	h.asked = append(h.asked, "hand over")
 	h.given = want
 	return h.handOver
@@ -108,10 +108,8 @@ func TestCommands(t *testing.T) {
 	if !slices.Equal(h.asked, []string{"reread", "hand over"}) {
 		t.Errorf("of what is held was asked %q", h.asked)
 	}
-	for i, p := range o.Partitions {
-		if h.given[i] != (block.Extent{Number: p.Number, Start: p.Start, Size: p.Size}) {
-			t.Errorf("%+v was to be claimed, %+v was written", h.given[i], p)
-		}
+	if !slices.Equal(h.given, o.Partitions) {
+		t.Errorf("%+v was to be claimed, %+v was written", h.given, o.Partitions)
 	}
 	if string(f.Ran[0].Stdin) != script(o) {
 		t.Error("sfdisk did not get the script")
@@ -163,7 +161,7 @@ func TestFailures(t *testing.T) {
 		"other name":       other(func(o *Options) { o.Partitions[1].Name = "ELSE" }),
 		"other size":       other(func(o *Options) { o.Partitions[1].Size -= mib }),
 		"other start":      other(func(o *Options) { o.Partitions[2].Start += mib }),
-		"other type":       other(func(o *Options) { o.Partitions[2].Type = TypeLinux }),
+		"other type":       other(func(o *Options) { o.Partitions[2].Type = gpt.TypeLinux }),
 		"other PARTUUID":   other(func(o *Options) { o.Partitions[0].GUID = guids[0] }),
 		"one missing":      other(func(o *Options) { o.Partitions = o.Partitions[:2] }),
 		"other sectors":    strings.Replace(asDump(good), `"sectorsize":512`, `"sectorsize":4096`, 1),

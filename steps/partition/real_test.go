@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/disk/gpt"
+
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -63,7 +65,7 @@ func TestRealTable(t *testing.T) {
 			o := options(t, w, filepath.Join(t.TempDir(), "disk.img"))
 			writeImage(t, o)
 
-			seen, err := readTable(o)
+			seen, _, err := gpt.ReadFile(o.Disk)
 			if err == nil {
 				err = compare(o, seen, "go-diskfs")
 			}

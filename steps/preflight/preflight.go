@@ -165,12 +165,12 @@ func (o Options) size(context.Context) (string, error) {
 }
 
 func (o Options) targetFree(context.Context) (string, error) {
-	points, err := sys.MountPoints(o.FS)
+	mounts, err := sys.Mounts(o.FS)
 	if err != nil {
 		return "", unfit("mount /proc", "the mounts cannot be read: %w", err)
 	}
-	for _, p := range points {
-		if p == o.Target || strings.HasPrefix(p, o.Target+"/") {
+	for _, m := range mounts {
+		if p := m.Mountpoint; p == o.Target || strings.HasPrefix(p, o.Target+"/") {
 			return "", unfit("unmount it: umount --recursive "+o.Target, "something else is mounted at %s", p)
 		}
 	}
@@ -194,6 +194,16 @@ func (o Options) room(context.Context) (string, error) {
 		return "", unfit("add memory, or delete files there", "only %d MiB are free in %s; the installer needs %d MiB", free>>20, o.RunDir, o.MinRun>>20)
 	}
 	return fmt.Sprintf("%d MiB free in %s", free>>20, o.RunDir), nil
+}
+
+// RoomOps verify that a folder still has room, for the journal and the logs: the source has
+// been stored there since Ops. Without room, the install would fail after the first write.
+func RoomOps(dir string, least int64) []engine.Op {
+	return []engine.Op{engine.Do(fmt.Sprintf("verify that %s still has %d MiB for the journal and the logs", dir, least>>20),
+		func(ctx context.Context, _ sys.System) error {
+			_, err := Options{RunDir: dir, MinRun: least}.room(ctx)
+			return err
+		})}
 }
 
 // lowBattery is the least charge, in percent, for an install on battery.
@@ -247,21 +257,9 @@ func (Options) clock(context.Context) (string, error) {
 // network tries until it works or patience ends: right after booting, a medium may
 // still wait for its address.
 func (o Options) network(ctx context.Context) (string, error) {
-	deadline := time.Now().Add(o.Patience)
-	for {
-		err := network.Reach(ctx, o.Network)
-		if err == nil {
-			return o.Network + " can be reached", nil
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			if f, ok := errors.AsType[*sys.Fault](err); ok {
-				f.Cause, f.Hint = "no network: "+f.Cause, f.Hint+"; a prebuilt medium needs no network"
-			}
-			return "", err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+	err := sys.Patiently(ctx, o.Patience, time.Second, nil, func() error { return network.Reach(ctx, o.Network) })
+	if f, ok := errors.AsType[*sys.Fault](err); ok {
+		f.Cause, f.Hint = "no network: "+f.Cause, f.Hint+"; a prebuilt medium needs no network"
 	}
+	return o.Network + " can be reached", err
 }

@@ -211,3 +211,21 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestNoRoomForTheJournal(t *testing.T) {
+	for _, c := range []struct {
+		dir   string
+		least int64
+		bad   string
+	}{
+		{t.TempDir(), 1, ""},
+		{t.TempDir(), 1 << 60, "MiB are free"},
+		{filepath.Join(t.TempDir(), "gone"), 1, "no such file"},
+	} {
+		err := enginetest.Check(t.Context(), sys.NewFake(t), RoomOps(c.dir, c.least)...)
+		fault, ok := errors.AsType[*sys.Fault](err)
+		if (err != nil) != (c.bad != "") || c.bad != "" && (!ok || fault.Code != sys.CodeMachine || fault.Hint == "" || !strings.Contains(fault.Cause, c.bad)) {
+			t.Errorf("%+v", err)
+		}
+	}
+}

@@ -20,7 +20,6 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Request is what to write where.
 type Request struct {
 	Image  Image
 	Stick  Stick
@@ -41,21 +40,20 @@ type job struct {
 	disk    *disk       // from the write
 }
 
-// Plan makes the plan of writing an image to a stick, or of comparing
-// them. The error is an *Error.
+// Plan makes the plan of writing an image to a stick, or of comparing them.
 func Plan(r Request) (*engine.Task, error) {
-	if r.Image.Size() > r.Stick.device.Size {
-		return nil, engine.NewError("", sys.Faultf(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
-			r.Image.Path, block.FormatSize(r.Image.Size()), r.Stick.Name))
+	if r.Image.Size() > r.Stick.Device.Size {
+		return nil, sys.Faultf(sys.CodeMachine, "take a larger one", "%s (%s) does not fit on %s",
+			r.Image.Path, block.FormatSize(r.Image.Size()), r.Stick.Name)
 	}
 	if err := r.onStick(); err != nil {
-		return nil, engine.NewError("", err)
+		return nil, err
 	}
 	want, err := Expect(r.Image.Path, r.SHA256)
 	if err != nil {
-		return nil, engine.NewError("", err)
+		return nil, err
 	}
-	j := &job{Request: r, id: block.IdentityOf(r.Stick.device), want: want, held: &block.Held{}}
+	j := &job{Request: r, id: block.IdentityOf(r.Stick.Device), want: want, held: &block.Held{}}
 	name := filepath.Base(r.Image.Path)
 	title := fmt.Sprintf("flashing %s to %s", name, r.Stick.Name)
 	list := []engine.Step{engine.NewStep("image", "read the image to its end", engine.Check, j.readOps()...)}
@@ -90,7 +88,7 @@ func (r Request) onStick() error {
 		return sys.Faultf(sys.CodeUsage, "name the image again", "%s: %w", r.Image.Path, err)
 	}
 	number := block.MajorMinor(st.Dev)
-	if !r.VerifyOnly && slices.ContainsFunc(r.Stick.device.Below(), func(d block.Device) bool { return d.DevNo == number }) {
+	if !r.VerifyOnly && slices.ContainsFunc(r.Stick.Device.Below(), func(d block.Device) bool { return d.DevNo == number }) {
 		return sys.Faultf(sys.CodeDisk, "copy the image to another disk first", "%s lies on %s itself", r.Image.Path, r.Stick.Path)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gate"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -143,11 +144,14 @@ func all(ctx context.Context, r *report, j *job) error {
 		return err
 	}
 	if !j.VerifyOnly {
-		// As the gate does.
-		if _, err := j.held.Take(ctx, j.id.Path); err != nil {
+		defer j.held.Close()
+		o := gate.Options{
+			Disk: j.id, Hold: j.held.Take, Read: j.held.Sample,
+			Refusal: func(*block.Inventory, string) string { return "" }, // a loop device is no stick
+		}
+		if err := enginetest.Check(ctx, s, gate.Ops(o)...); err != nil {
 			return err
 		}
-		defer j.held.Close()
 		if err := enginetest.Run(ctx, s, j.writeOps()...); err != nil {
 			return err
 		}
@@ -332,7 +336,7 @@ func TestNothingWritten(t *testing.T) {
 		{"another serial", good, other(func(i *block.Identity) { i.Serial = "X" }), "", sys.CodeGate, "serial number"},
 		{"another sector size", good, other(func(i *block.Identity) { i.LogicalSector = 4096 }), "", sys.CodeGate, "its sector size was"},
 		{"another device", good, other(func(i *block.Identity) { i.DevNo = "1:1" }), "", sys.CodeGate, "device number"},
-		{"no device", good, other(func(i *block.Identity) { i.Path = filepath.Join(t.TempDir(), "gone") }), "", sys.CodeGate, "no such file"},
+		{"no device", good, other(func(i *block.Identity) { i.Path = filepath.Join(t.TempDir(), "gone") }), "", sys.CodeGate, "gone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := jobFor(t, c.data, c.disk)

@@ -66,7 +66,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"bzip2", []byte("BZh91AY&SY"), sys.CodeUsage, "is bzip2"},
 		{"qcow2", []byte("QFI\xfb\x00\x00\x00\x03"), sys.CodeUsage, "is qcow2"},
 		{"zip", []byte("PK\x03\x04......"), sys.CodeUsage, "is zip"},
-		{"broken zstd", []byte("\x28\xb5\x2f\xfd garbage garbage"), sys.CodeSource, "reading "},
+		{"broken zstd", []byte("\x28\xb5\x2f\xfd garbage garbage"), sys.CodeMachine, "or the image is damaged"},
 		{"broken xz", []byte("\xfd7zXZ\x00 garbage garbage"), sys.CodeSource, "reading "},
 		{"broken gzip", []byte("\x1f\x8b garbage garbage"), sys.CodeSource, "reading "},
 	} {

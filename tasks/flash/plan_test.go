@@ -24,7 +24,7 @@ func sticks(t *testing.T) map[string]Stick {
 	t.Helper()
 	found := map[string]Stick{}
 	for _, s := range choice.Sticks(blocktest.Inventory(t, "sticks")) {
-		found[s.Device.Serial] = stickOf(s)
+		found[s.Device.Serial] = s
 	}
 	return found
 }
@@ -99,10 +99,10 @@ func TestFlashPlanRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	itself := all["OLDISO"]
-	itself.device.Partitions = append(slices.Clone(itself.device.Partitions), block.Device{DevNo: block.MajorMinor(st.Dev)})
+	itself.Device.Partitions = append(slices.Clone(itself.Device.Partitions), block.Device{DevNo: block.MajorMinor(st.Dev)})
 	for _, c := range []struct {
 		flash Request
-		code  engine.Code
+		code  sys.Code
 		words string
 	}{
 		{Request{Image: imageFile(t, 15<<30), Stick: all["OLDISO"]}, sys.CodeMachine, "(15 GiB) does not fit on /dev/sda"},
@@ -110,7 +110,7 @@ func TestFlashPlanRefuses(t *testing.T) {
 		{Request{Image: image, Stick: all["OLDISO"], SHA256: "abc"}, sys.CodeUsage, `"abc" is not a SHA-256`},
 	} {
 		_, err := Plan(c.flash)
-		e, ok := errors.AsType[*engine.Error](err)
+		e, ok := errors.AsType[*sys.Fault](err)
 		if !ok || e.Code != c.code || e.Hint == "" || !strings.Contains(e.Cause, c.words) {
 			t.Errorf("want %q, got %v", c.words, err)
 		}

@@ -10,9 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
 	"auto-installer/internal/sys"
 )
 
@@ -68,11 +65,10 @@ func Expect(image, flag string) (Checksum, error) {
 }
 
 var (
-	// sha256sum(1), also with one space or a tab; after a leading backslash the
-	// name has escapes.
-	gnuSum = regexp.MustCompile(`^\\?([0-9a-fA-F]{64})[ \t]+\*?(.+)$`)
+	// sha256sum(1), also with one space or a tab.
+	gnuSum = regexp.MustCompile(`^([0-9a-fA-F]{64})[ \t]+\*?(.+)$`)
 	// sha256sum --tag, and openssl dgst -sha256.
-	bsdSum = regexp.MustCompile(`^\\?(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
+	bsdSum = regexp.MustCompile(`^(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
 )
 
 // findSum finds the SHA-256 of a file by its name, or is empty. In the file's own
@@ -80,15 +76,10 @@ var (
 // ignores other lines, such as a signature around the list. But a line that names
 // the file without a checksum is an error if no other line has the checksum.
 func findSum(list []byte, name string, own bool) (string, error) {
-	// Windows starts a text with a byte order mark, and may write UTF-16.
-	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), list)
-	if err != nil {
-		return "", err
-	}
 	mention := regexp.MustCompile(`(^|[\s*(/\\])` + regexp.QuoteMeta(name) + `($|[\s):])`)
 	var named, others []string
 	var odd error
-	for i, line := range strings.Split(string(text), "\n") {
+	for i, line := range strings.Split(strings.TrimPrefix(string(list), "\ufeff"), "\n") { // Windows puts the mark
 		line = strings.TrimSpace(line)
 		sum, of, ok := parseSum(line)
 		switch {
@@ -125,9 +116,6 @@ func parseSum(line string) (sum, of string, ok bool) {
 		sum, of = m[2], m[1]
 	} else {
 		return line, "", bareSum.MatchString(line)
-	}
-	if line[0] == '\\' {
-		of = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r").Replace(of)
 	}
 	return sum, of[strings.LastIndexAny(of, `/\`)+1:], true
 }

@@ -47,7 +47,6 @@ func (s *source) close() {
 	s.file.Close()
 }
 
-// at is the position in the file, in bytes.
 func (s *source) at() int64 {
 	n, err := s.file.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -96,33 +95,13 @@ func unread(i Image, err error) error {
 	}
 	unpack = "unpack it first: " + unpack + sys.Quote([]string{i.Path})
 	switch {
-	case errors.Is(err, xz.ErrMemlimit), i.Compression == "zstd" && zstdWindow(i.Path) > i.window:
-		return sys.Faultf(sys.CodeMachine, unpack, "unpacking %s needs more memory than the available %s", i.Path, block.FormatSize(int64(i.window)))
+	case errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return sys.Faultf(sys.CodeMachine, unpack,
+			"unpacking %s needs more memory than the available %s, or the image is damaged", i.Path, block.FormatSize(int64(i.window)))
 	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, zstd.ErrUnknownDictionary):
 		return sys.Faultf(sys.CodeUsage, unpack, "%s is packed with an unsupported filter, check or dictionary of %s: %w", i.Path, i.Compression, err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
 		return sys.Faultf(sys.CodeSource, again, "%s is cut short: %w", i.Path, err)
 	}
 	return sys.Faultf(sys.CodeSource, again, "reading %s: %w", i.Path, err)
-}
-
-// zstdWindow is the memory that unpacking the first frame of a file needs, in
-// bytes, or 0.
-func zstdWindow(path string) uint64 {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	at := int64(0)
-	for range 1000 { // frames to skip
-		head := make([]byte, zstd.HeaderMaxSize)
-		n, _ := f.ReadAt(head, at) // less at the end
-		var h zstd.Header
-		if err := h.Decode(head[:n]); err != nil || !h.Skippable {
-			return h.WindowSize
-		}
-		at += int64(h.HeaderSize) + int64(h.SkippableSize)
-	}
-	return 0
 }

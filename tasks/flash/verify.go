@@ -76,13 +76,6 @@ func (j *job) reread(_ context.Context, s sys.System) error {
 	return nil
 }
 
-// differs says where a disk differs from the image.
-type differs struct{ at int64 }
-
-func (e differs) Error() string {
-	return fmt.Sprintf("it differs from the image in the 4 MiB from %s on (byte %d)", block.FormatSize(e.at), e.at)
-}
-
 // compare reads the image's size from the disk and compares it.
 func (d *disk) compare(ctx context.Context, s sys.System, c *content) error {
 	// Other readers may have filled the page cache, which O_DIRECT may use.
@@ -103,7 +96,7 @@ func (d *disk) compare(ctx context.Context, s sys.System, c *content) error {
 		return int(n), nil
 	}, func(b []byte) error {
 		if maphash.Bytes(seed, b) != c.chunks[done/chunkSize] {
-			return differs{done}
+			return fmt.Errorf("it differs from the image in the 4 MiB from %s on (byte %d)", block.FormatSize(done), done)
 		}
 		sum.Write(b)
 		done += int64(len(b))

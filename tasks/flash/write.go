@@ -27,36 +27,16 @@ const tailSize = 1 << 20
 // They write the first chunk, with the partition table, last. So an interrupted
 // stick never boots.
 func (j *job) writeOps() []engine.Op {
-	return []engine.Op{
-		engine.Do(fmt.Sprintf("check again that the held disk is %s, the confirmed one", j.id.Path), j.identify),
-		engine.Together([]sys.Action{
-			{Does: "wipe its first 4 MiB and its last MiB, with every old table"},
-			{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
-		}, j.write).Fails(j.writeFault),
-	}
-}
-
-// identify checks that the held disk is the confirmed one.
-func (j *job) identify(ctx context.Context, s sys.System) error {
-	const hint = "look at the disks again and confirm again; nothing was written"
-	if j.held.File() == nil {
-		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", j.id.Path)
-	}
-	inv, err := block.Survey(ctx, s, "/")
-	if err != nil {
-		return err
-	}
-	found, err := inv.Find(j.id)
-	if err != nil {
-		return sys.Faultf(sys.CodeGate, hint, "%w", err)
-	}
-	if why := j.held.Facts().Differ(found); why != "" {
-		return sys.Faultf(sys.CodeGate, hint, "%s", why)
-	}
-	return nil
+	return []engine.Op{engine.Together([]sys.Action{
+		{Does: "wipe its first 4 MiB and its last MiB, with every old table"},
+		{Does: "write the image from its second chunk of 4 MiB on, then the first one (O_DIRECT, fsync)"},
+	}, j.write).Fails(j.writeFault)}
 }
 
 func (j *job) write(ctx context.Context, s sys.System) error {
+	if j.held.File() == nil {
+		return sys.Faultf(sys.CodeGate, "start over; nothing was written", "%s is not held", j.id.Path)
+	}
 	d, err := held(j.held)
 	if err != nil {
 		return err
@@ -81,7 +61,6 @@ func rate(n int64, took time.Duration) string {
 	return fmt.Sprintf("%s/s in %.1f s", block.FormatSize(perSecond), took.Seconds())
 }
 
-// errChanged: the image is not the one that was checked.
 var errChanged = errors.New("the image has changed since it was checked")
 
 func (j *job) writeFault(err error) error {

@@ -25,7 +25,7 @@ func (f *finder) esp(ctx context.Context) error {
 		}
 	}
 	if len(found) == 0 {
-		found = f.partitions(f.disk, func(p block.Device) bool { return p.IsESP() && p.FSType == "vfat" })
+		found = f.partitions(func(p block.Device) bool { return p.IsESP() && p.FSType == "vfat" })
 	}
 	if len(found) != 1 {
 		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s", several("the ESP", found))
@@ -34,7 +34,9 @@ func (f *finder) esp(ctx context.Context) error {
 	if !d.IsESP() {
 		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s is mounted at %s and is not an ESP", d.Path, f.l.Mount.Point)
 	}
-	f.partition("ESP", d, f.o.ESP)
+	if err := f.partition("ESP", d, f.o.ESP); err != nil {
+		return err
+	}
 	if err := f.add(ctx, "ESP", FAT, d, f.o.ESP); err != nil {
 		return err
 	}

@@ -25,12 +25,11 @@ type Layout struct {
 	Disk     block.Identity // the root's
 	Labels   []Label        // in the order of writing
 	Mount    Mount          // of the ESP; Point is empty if it is not mounted
-	Swap     ActiveSwap
+	Swap     *sys.Swap      // as it is in use, or nil
 	Warnings []string
 	Config   []string // lines for the host's configuration, with the labels
 }
 
-// Mount is where the ESP is mounted.
 type Mount struct {
 	Device  string
 	Point   string
@@ -38,13 +37,6 @@ type Mount struct {
 	Auto    bool   // systemd mounts it at its next use
 }
 
-// ActiveSwap is how the swap is used.
-type ActiveSwap struct {
-	On       bool
-	Priority int // negative: the kernel's choice
-}
-
-// Changes are the labels that differ.
 func (l *Layout) Changes() []Label {
 	return slices.DeleteFunc(slices.Clone(l.Labels), func(l Label) bool { return !l.Differs() })
 }
@@ -66,9 +58,8 @@ type finder struct {
 	diskOf map[string]block.Device // of partitions
 
 	rootDev block.Device
+	named   []Label      // names of partitions
 	disk    block.Device // of the root
-	named   []Label      // partitions that get a name
-	own     []string     // kernel names of the devices with the labels
 	l       *Layout
 }
 
@@ -92,21 +83,30 @@ func (o Find) Run(ctx context.Context, s sys.System) (*Layout, error) {
 			}
 		}
 	}
-	for _, look := range []func(context.Context) error{f.start, f.esp, f.root, f.swap, f.names, f.alone, f.config} {
+	for _, look := range []func(context.Context) error{f.start, f.esp, f.root, f.swap} {
 		if err := look(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return f.l, nil
+	f.l.Labels = append(f.l.Labels, f.named...) // the partition table is written last
+	f.config()
+	return f.l, f.alone()
 }
 
-// partition adds a partition that gets a name, see names.
-func (f *finder) partition(part string, d block.Device, to string) {
-	f.named = append(f.named, Label{Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Number: d.Number, To: to})
-	f.own = append(f.own, d.Name)
+// partition adds the name of a partition, and reads its present value.
+func (f *finder) partition(part string, d block.Device, to string) error {
+	disk, ok := f.diskOf[d.Name]
+	if !ok {
+		return misfit(byHand, "%s is not a partition", d.Path)
+	}
+	from, err := partitionName(f.o.FS, "/dev/"+disk.Name, d.Number)
+	f.named = append(f.named, Label{
+		Part: part, Kind: Name, Device: d.Path, Node: "/dev/" + d.Name, Disk: disk.Path, Number: d.Number, From: from, To: to,
+	})
+	return err
 }
 
-// add adds a label, and reads its present value.
+// add adds the label of what is on a device, and reads its present value.
 func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device, to string) error {
 	sig, err := probe(ctx, f.s, d.Path)
 	if err != nil {
@@ -115,7 +115,6 @@ func (f *finder) add(ctx context.Context, part string, kind Kind, d block.Device
 	f.l.Labels = append(f.l.Labels, Label{
 		Part: part, Kind: kind, Device: d.Path, Node: "/dev/" + d.Name, From: sig.label, To: to, Subsystem: sig.subsystem,
 	})
-	f.own = append(f.own, d.Name)
 	return nil
 }
 
@@ -137,22 +136,9 @@ func (f *finder) mountedAt(point string) (m block.Mount, d block.Device, ok bool
 	return block.Mount{}, block.Device{}, false
 }
 
-// start finds the root file system's device and disk.
-func (f *finder) start(context.Context) (err error) {
-	if f.rootDev, err = f.rootDevice(); err != nil {
-		return err
-	}
-	for _, name := range append([]string{f.rootDev.Name}, f.rootDev.Slaves...) {
-		if d, ok := f.diskOf[name]; ok {
-			f.disk = d
-		}
-	}
-	f.l.Disk = block.IdentityOf(f.disk)
-	return nil
-}
-
-func (f *finder) partitions(disk block.Device, which func(block.Device) bool) []block.Device {
-	return slices.DeleteFunc(slices.Clone(disk.Partitions), func(p block.Device) bool { return !which(p) })
+// partitions are those of the root's disk that are like this.
+func (f *finder) partitions(which func(block.Device) bool) []block.Device {
+	return slices.DeleteFunc(slices.Clone(f.disk.Partitions), func(p block.Device) bool { return !which(p) })
 }
 
 func several(what string, found []block.Device) string {

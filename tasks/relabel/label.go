@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
@@ -15,7 +16,6 @@ import (
 // Kind is what a label is to the disk.
 type Kind string
 
-// The kinds of label.
 const (
 	FAT  Kind = "FAT label"
 	Ext4 Kind = "ext4 label"
@@ -38,10 +38,8 @@ type Label struct {
 	Subsystem string // of a LUKS label, which is written together with it
 }
 
-// Differs reports whether the label changes.
 func (l Label) Differs() bool { return l.From != l.To }
 
-// set is the command that gives the label this value.
 func (l Label) set(value string) sys.Cmd {
 	c := sys.Cmd{Does: fmt.Sprintf("set the %s of %s to %q", l.Kind, l.Device, value)}
 	switch l.Kind {
@@ -63,14 +61,6 @@ func (l Label) set(value string) sys.Cmd {
 	return c
 }
 
-// link is udev's link to the device by this label.
-func (l Label) link() string {
-	if l.Kind == Name {
-		return "/dev/disk/by-partlabel/" + l.To
-	}
-	return "/dev/disk/by-label/" + l.To
-}
-
 // read reads the label from the disk. fs is where /dev is.
 func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error) {
 	if l.Kind == Name {
@@ -80,7 +70,6 @@ func (l Label) read(ctx context.Context, s sys.System, fs string) (string, error
 	return sig.label, err
 }
 
-// partitionName reads a name from the partition table.
 func partitionName(fs, disk string, number int) (string, error) {
 	table, _, err := gpt.ReadFile(filepath.Join(fs, disk))
 	if err != nil {
@@ -95,16 +84,16 @@ func partitionName(fs, disk string, number int) (string, error) {
 	return "", fmt.Errorf("%s has no partition %d", disk, number)
 }
 
-// leads checks that udev's link leads to the device.
 func (l Label) leads(fs string) error {
-	target, err := block.Resolve(fs, l.link())
-	if err != nil {
-		return err
+	link := "/dev/disk/by-label/" + l.To
+	if l.Kind == Name {
+		link = "/dev/disk/by-partlabel/" + l.To
 	}
-	if target != l.Node {
-		return fmt.Errorf("%s leads to %s and not to %s", l.link(), target, l.Node)
+	target, err := block.Resolve(fs, link)
+	if err == nil && target != l.Node {
+		err = fmt.Errorf("%s leads to %s and not to %s", link, target, l.Node)
 	}
-	return nil
+	return err
 }
 
 // signature is blkid's answer about a device.
@@ -131,26 +120,10 @@ func parseProbe(out string) signature {
 		case "ID_FS_VERSION":
 			sig.version = value
 		case "ID_FS_LABEL_ENC":
-			sig.label = unescape(value)
+			sig.label = facts.Refer("/dev/disk/by-label/" + value).Name // as udev escapes it
 		case "ID_FS_SUBSYSTEM":
 			sig.subsystem = value
 		}
 	}
 	return sig
-}
-
-// unescape undoes \x and two digits (libblkid: blkid_encode_string).
-func unescape(s string) string {
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.HasPrefix(s[i:], `\x`) && i+3 < len(s) {
-			if b, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
-				out.WriteByte(byte(b))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(s[i])
-	}
-	return out.String()
 }

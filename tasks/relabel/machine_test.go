@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -20,7 +21,7 @@ type machine struct {
 }
 
 const (
-	esp  = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+	esp  = gpt.TypeESP
 	data = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 
 	rootMount = "24 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n"
@@ -47,7 +48,7 @@ func plain() machine {
 		lsblk: dev("nvme0n1", "259:0", "disk", "", "", "", "",
 			dev("nvme0n1p1", "259:1", "part", "vfat", "OLD-EFI", esp, "old esp"),
 			dev("nvme0n1p2", "259:2", "part", "ext4", "OLD-ROOT", data, ""),
-			dev("nvme0n1p3", "259:3", "part", "swap", "", swapType, "T-SWAP")),
+			dev("nvme0n1p3", "259:3", "part", "swap", "", gpt.TypeSwap, "T-SWAP")),
 		mounts: rootMount + bootMount,
 		swaps:  header + "/dev/nvme0n1p3 partition 1048572 8 5\n",
 		fstab:  "/dev/disk/by-label/OLD-ROOT / ext4 defaults 0 1\n/dev/disk/by-uuid/1234-ABCD /boot vfat defaults 0 2\n",
@@ -62,7 +63,7 @@ func encrypted() machine {
 			dev("nvme0n1p1", "259:1", "part", "vfat", "T-EFI", esp, "T-EFI"),
 			dev("nvme0n1p2", "259:2", "part", "crypto_LUKS", "old", data, "",
 				dev("crypt", "254:0", "crypt", "ext4", "", "", "")),
-			dev("nvme0n1p3", "259:3", "part", "", "", swapType, "",
+			dev("nvme0n1p3", "259:3", "part", "", "", gpt.TypeSwap, "",
 				dev("swap", "254:1", "crypt", "swap", "", "", ""))),
 		mounts: luksMount + bootMount,
 		swaps:  header + "/dev/dm-1 partition 1048572 0 -2\n",

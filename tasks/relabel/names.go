@@ -1,56 +1,34 @@
 package relabel
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
 
-// names adds the partitions' own names, which equal the labels in them.
-func (f *finder) names(context.Context) (err error) {
-	for _, l := range f.named {
-		disk, ok := f.diskOf[filepath.Base(l.Node)]
-		if !ok {
-			return misfit(byHand, "%s is not a partition", l.Device)
-		}
-		l.Disk = disk.Path
-		if l.From, err = partitionName(f.o.FS, "/dev/"+disk.Name, l.Number); err != nil {
-			return err
-		}
-		f.l.Labels = append(f.l.Labels, l)
-	}
-	return nil
-}
-
 // alone refuses a label that another device has: the host boots by label, and might
 // take the other one. A second path to the host's own disk is not another device.
-func (f *finder) alone(context.Context) error {
-	for _, own := range slices.Clone(f.own) {
-		for _, top := range f.inv.Devices {
-			if block.SameDisk(top, f.diskOf[own]) {
-				for _, d := range top.Below() {
-					f.own = append(f.own, d.Name)
-				}
-			}
-		}
+func (f *finder) alone() error {
+	own := func(is func(name string) bool) bool {
+		return slices.ContainsFunc(f.l.Labels, func(l Label) bool { return is(filepath.Base(l.Node)) })
 	}
-	var wanted, found []string
-	for _, l := range f.l.Labels {
-		wanted = append(wanted, l.To)
-	}
-	for name, d := range f.byName {
-		if slices.Contains(f.own, name) {
+	var found []string
+	for _, top := range f.inv.Devices {
+		if own(func(name string) bool { return block.SameDisk(top, f.diskOf[name]) }) {
 			continue
 		}
-		for _, has := range []string{d.Label, d.PartLabel} {
-			if slices.Contains(wanted, has) && has != "" {
-				found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
+		for _, d := range top.Below() {
+			for _, has := range []string{d.Label, d.PartLabel} {
+				wanted := has != "" && slices.ContainsFunc(f.l.Labels, func(l Label) bool { return l.To == has })
+				if wanted && !own(func(name string) bool { return name == d.Name }) {
+					found = append(found, fmt.Sprintf("%s (%s)", d.Path, has))
+				}
 			}
 		}
 	}
@@ -64,7 +42,7 @@ func (f *finder) alone(context.Context) error {
 
 // config makes the lines for the host's hardware-configuration.nix, and warns where
 // the present one refers to a label that changes.
-func (f *finder) config(context.Context) error {
+func (f *finder) config() {
 	boot := "/boot"
 	if at, err := filepath.Rel(f.o.At, f.l.Mount.Point); err == nil && filepath.IsLocal(at) {
 		boot = "/" + at
@@ -92,7 +70,6 @@ func (f *finder) config(context.Context) error {
 				"the host mounts %s, which will be gone: it boots again only once it is rebuilt with the lines below", spec))
 		}
 	}
-	return nil
 }
 
 // inFstab is the name of the device in the host's fstab, if that refers to its
@@ -106,12 +83,12 @@ func (f *finder) inFstab(l Label) string {
 	if err != nil {
 		return ""
 	}
-	specs := []string{"LABEL=" + l.From, `LABEL="` + l.From + `"`, "/dev/disk/by-label/" + l.From}
+	is := facts.Reference{Kind: facts.ByLabel, Name: l.From}
 	if l.Kind == Name {
-		specs = []string{"PARTLABEL=" + l.From, `PARTLABEL="` + l.From + `"`, "/dev/disk/by-partlabel/" + l.From}
+		is.Kind = facts.ByPartLabel
 	}
 	for line := range strings.Lines(string(data)) {
-		if words := strings.Fields(line); len(words) > 0 && slices.Contains(specs, words[0]) {
+		if words := strings.Fields(line); len(words) > 0 && facts.Refer(words[0]) == is {
 			return words[0]
 		}
 	}

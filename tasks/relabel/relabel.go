@@ -30,7 +30,7 @@ type Options struct {
 // Ops set the labels that differ, and prove each of them. If one fails, or the
 // operator stops it, they restore the old labels.
 func Ops(o Options) []engine.Op {
-	set, after := o.Layout.steps(o.Find.FS)
+	set, after := o.Layout.steps(context.Background(), o.Find.FS)
 	return []engine.Op{engine.Together(slices.Concat(set.Actions, after.Actions), o.run)}
 }
 
@@ -42,34 +42,20 @@ func (o Options) run(ctx context.Context, s sys.System) error {
 	if err != nil {
 		return err
 	}
-	set, after := l.steps(o.Find.FS)
-	s = whole{s}
-	if err := set.Run(ctx, s); err != nil {
+	// A stop interrupts no command: half a label is worse than either.
+	set, after := l.steps(ctx, o.Find.FS)
+	if err := set.Run(context.WithoutCancel(ctx), s); err != nil {
 		return restore(ctx, s, o.Find.FS, l.Changes(), err)
 	}
 	if err := s.Keep(); err != nil {
 		return err
 	}
-	return after.Run(ctx, s)
+	return after.Run(context.WithoutCancel(ctx), s)
 }
 
-// whole interrupts no command: half a label is worse than either.
-type whole struct{ sys.System }
-
-func (w whole) Run(ctx context.Context, c sys.Cmd) error {
-	return w.System.Run(context.WithoutCancel(ctx), c)
-}
-
-func (w whole) Do(ctx context.Context, c, undo sys.Cmd) error {
-	return w.System.Do(context.WithoutCancel(ctx), c, undo)
-}
-
-func (w whole) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
-	return w.System.Output(context.WithoutCancel(ctx), c)
-}
-
-// steps set the labels, and then restore the uses of the devices.
-func (l *Layout) steps(fs string) (set, after engine.Step) {
+// steps set the labels, and then restore the uses of the devices. They stop between two
+// labels if stop is cancelled.
+func (l *Layout) steps(stop context.Context, fs string) (set, after engine.Step) {
 	release, resume := l.uses()
 	changes := l.Changes()
 	ops := []engine.Op{engine.Do("nothing: every label is correct", func(_ context.Context, s sys.System) error {
@@ -85,9 +71,9 @@ func (l *Layout) steps(fs string) (set, after engine.Step) {
 			ops = append(ops, engine.Do("", func(context.Context, sys.System) error { return unused(c, fs) }))
 		}
 		for _, c := range changes {
-			ops = append(ops, engine.Do("", func(ctx context.Context, s sys.System) error {
+			ops = append(ops, engine.Do("", func(_ context.Context, s sys.System) error {
 				s.Log(c.String())
-				return context.Cause(ctx) // a stop comes between two labels
+				return context.Cause(stop)
 			}), engine.RunUndone(c.set(c.To), c.set(c.From)).Hint(sys.CodeWritten, ""))
 		}
 		ops = append(ops, engine.Run(refresh), engine.Run(settle),

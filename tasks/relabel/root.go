@@ -16,14 +16,15 @@ func (f *finder) root(ctx context.Context) error {
 		return err
 	}
 	if f.o.LUKS == "" {
-		f.partition("root", d, f.o.Root)
-		return nil
+		return f.partition("root", d, f.o.Root)
 	}
 	c, err := f.container(d)
 	if err != nil {
 		return err
 	}
-	f.partition("LUKS", c, f.o.LUKS)
+	if err := f.partition("LUKS", c, f.o.LUKS); err != nil {
+		return err
+	}
 	sig, err := probe(ctx, f.s, c.Path)
 	if err != nil {
 		return err
@@ -40,37 +41,31 @@ func (f *finder) root(ctx context.Context) error {
 	return f.add(ctx, "LUKS", LUKS, c, f.o.LUKS)
 }
 
-func (f *finder) rootDevice() (block.Device, error) {
+func (f *finder) start(context.Context) error {
 	m, d, ok := f.mountedAt(f.o.At)
-	if !ok {
-		return block.Device{}, sys.Faultf(sys.CodeUsage, "mount the host's root there first", "nothing is mounted at %s", f.o.At)
-	}
-	if d.Name == "" {
-		return block.Device{}, misfit("on a live system, mount the host's disk and name the folder with --root; otherwise "+byHand,
+	_, isPart := f.diskOf[d.Name]
+	switch {
+	case !ok:
+		return sys.Faultf(sys.CodeUsage, "mount the host's root there first", "nothing is mounted at %s", f.o.At)
+	case d.Name == "":
+		return misfit("on a live system, mount the host's disk and name the folder with --root; otherwise "+byHand,
 			"%s is on no disk: it is %s", f.o.At, m.FSType)
-	}
-	if m.FSType != "ext4" {
-		return block.Device{}, misfit(otherFS(m, d, f.o.Root), "the root on %s is %s, not ext4", d.Path, m.FSType)
-	}
-	if _, isPart := f.diskOf[d.Name]; !isPart && d.Type != "crypt" {
-		return block.Device{}, misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
-	}
-	if f.o.LUKS == "" && d.Type == "crypt" {
-		return block.Device{}, misfit("set luks.enable in the host's definition, if this is the host",
+	case m.FSType != "ext4":
+		return misfit("set its label by the tools of "+m.FSType, "the root on %s is %s, not ext4", d.Path, m.FSType)
+	case !isPart && d.Type != "crypt":
+		return misfit(byHand, "the root is on %s, which is %s and not a partition", d.Path, d.Type)
+	case f.o.LUKS == "" && d.Type == "crypt":
+		return misfit("set luks.enable in the host's definition, if this is the host",
 			"the root is encrypted (%s), and the host's is not", d.Path)
 	}
-	return d, nil
-}
-
-// otherFS says how to label a mounted file system of another kind.
-func otherFS(m block.Mount, d block.Device, label string) string {
-	switch m.FSType {
-	case "btrfs":
-		return "label it by hand: " + sys.Quote([]string{"btrfs", "filesystem", "label", m.Point, label})
-	case "xfs":
-		return "label it by hand: " + sys.Quote([]string{"xfs_io", "-c", "label -s " + label, m.Point}) + " (at most 12 characters)"
+	f.rootDev = d
+	for _, name := range append([]string{d.Name}, d.Slaves...) {
+		if disk, ok := f.diskOf[name]; ok {
+			f.disk = disk
+		}
 	}
-	return fmt.Sprintf("label %s by hand, by the tools of %s", d.Path, m.FSType)
+	f.l.Disk = block.IdentityOf(f.disk)
+	return nil
 }
 
 // container is the partition with root's LUKS container.

@@ -5,18 +5,15 @@ import (
 	"slices"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
-
-// swapType is the partition type of Linux swap
-// (uapi-group.org, Discoverable Partitions Specification).
-const swapType = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 
 // swap finds the swap partition: the one in use, or the only one of the root's
 // disk.
 func (f *finder) swap(ctx context.Context) error {
-	plain := f.partitions(f.disk, func(p block.Device) bool { return p.Swap })
-	random := f.partitions(f.disk, f.isRandomSwap)
+	plain := f.partitions(func(p block.Device) bool { return p.Swap })
+	random := f.partitions(f.isRandomSwap)
 	switch {
 	case f.o.Swap == "":
 		for _, d := range slices.Concat(plain, random) {
@@ -32,15 +29,17 @@ func (f *finder) swap(ctx context.Context) error {
 	}
 	found := slices.Concat(plain, random)
 	if len(found) == 0 {
-		found = f.partitions(f.disk, func(p block.Device) bool {
-			return p.PartType == swapType && (f.o.LUKS != "" || p.FSType == "swap")
+		found = f.partitions(func(p block.Device) bool {
+			return p.PartType == gpt.TypeSwap && (f.o.LUKS != "" || p.FSType == "swap")
 		})
 	}
 	if len(found) != 1 {
 		return misfit("switch on the host's swap and no other of that disk; or set swap.enable = false in its definition",
 			"%s", several("the swap partition", found))
 	}
-	f.partition("swap", found[0], f.o.Swap)
+	if err := f.partition("swap", found[0], f.o.Swap); err != nil {
+		return err
+	}
 	if f.o.LUKS != "" {
 		return nil // each boot encrypts it with a new key, so it has no label
 	}
@@ -56,7 +55,7 @@ func (f *finder) swap(ctx context.Context) error {
 // inUse notes how the swap is used. relabel switches it off, so it refuses one whose
 // content does not fit in memory.
 func (f *finder) inUse(d block.Device) error {
-	swaps, err := block.Swaps(f.o.FS)
+	swaps, err := sys.Swaps(f.o.FS)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func (f *finder) inUse(d block.Device) error {
 				"the swap must be switched off for its label, and the %s in it would not fit in the %s of free memory",
 				block.FormatSize(s.Used), block.FormatSize(free))
 		}
-		f.l.Swap = ActiveSwap{On: true, Priority: s.Priority}
+		f.l.Swap = &s
 	}
 	return nil
 }

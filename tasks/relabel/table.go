@@ -1,6 +1,7 @@
 package relabel
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -10,7 +11,7 @@ import (
 
 // String shows the change of a label in one line.
 func (l Label) String() string {
-	return fmt.Sprintf("%s of %s: %s → %s", l.Kind, l.Device, orNone(l.From), l.To)
+	return fmt.Sprintf("%s of %s: %s → %s", l.Kind, l.Device, cmp.Or(sys.Clean(l.From), "(none)"), l.To)
 }
 
 // Table shows every label, for the user.
@@ -23,15 +24,8 @@ func (l *Layout) Table() string {
 		if !label.Differs() {
 			to = "(the same)"
 		}
-		fmt.Fprintln(w, strings.Join([]string{label.Part, label.Device, string(label.Kind), orNone(label.From), to}, "\t"))
+		fmt.Fprintln(w, strings.Join([]string{label.Part, label.Device, string(label.Kind), cmp.Or(sys.Clean(label.From), "(none)"), to}, "\t"))
 	}
 	_ = w.Flush() // into memory
 	return "  " + strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", "\n  ") + "\n"
-}
-
-func orNone(label string) string {
-	if label == "" {
-		return "(none)"
-	}
-	return sys.Clean(label)
 }

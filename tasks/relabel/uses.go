@@ -36,7 +36,7 @@ func (l *Layout) uses() (release, resume []engine.Op) {
 			add("the ESP", "see what uses it with `fuser -vm "+m.Point+"`, and end that",
 				sys.Cmd{Does: "unmount the ESP", Argv: []string{"umount", m.Point}},
 				sys.Cmd{Does: "mount the ESP again", Argv: []string{"mount", "-t", "vfat", "-o", m.Options, m.Device, m.Point}})
-		case c.Kind == Swap && l.Swap.On:
+		case c.Kind == Swap && l.Swap != nil:
 			again := sys.Cmd{Does: "switch the swap on again", Argv: []string{"swapon", c.Device}}
 			if l.Swap.Priority >= 0 { // the kernel chooses negative ones
 				again.Argv = slices.Insert(again.Argv, 1, "--priority", strconv.Itoa(l.Swap.Priority))

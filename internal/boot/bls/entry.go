@@ -22,7 +22,7 @@ type Entry struct {
 	File string // its name in that folder
 	ID   string // the file's name without the counter of boot attempts, in lower case
 
-	Title, Version, SortKey, MachineID, Architecture string
+	Version, SortKey, MachineID, Architecture string
 
 	// One of these is the path of what it starts, on the ESP.
 	Linux, EFI, UKI string
@@ -30,12 +30,9 @@ type Entry struct {
 	DeviceTree      string
 	Options         string // the kernel's command line
 
-	Unified bool // Type #2
 	// TriesLeft is how many boot attempts are left; -1: they are not counted
 	// (systemd.io/AUTOMATIC_BOOT_ASSESSMENT).
 	TriesLeft, TriesDone int
-	// Unknown are fields outside the specification. Loaders ignore them.
-	Unknown []string
 }
 
 // counter is the part of a file's name that counts boot attempts.
@@ -50,11 +47,6 @@ func named(file string) Entry {
 	return e
 }
 
-// known are fields that do not matter here.
-var known = []string{
-	"devicetree-overlay", "grub_users", "grub_hotkey", "grub_class", "grub_arg", "profile", "uki-url", "extra",
-}
-
 // ParseEntry reads a Type #1 entry. An entry that starts nothing is an error.
 func ParseEntry(file, text string) (Entry, error) {
 	e := named(file)
@@ -63,7 +55,7 @@ func ParseEntry(file, text string) (Entry, error) {
 	}
 	var options []string
 	single := map[string]*string{
-		"title": &e.Title, "version": &e.Version, "sort-key": &e.SortKey, "machine-id": &e.MachineID, "architecture": &e.Architecture,
+		"version": &e.Version, "sort-key": &e.SortKey, "machine-id": &e.MachineID, "architecture": &e.Architecture,
 		"linux": &e.Linux, "efi": &e.EFI, "uki": &e.UKI, "devicetree": &e.DeviceTree,
 	}
 	for key, value := range fields(text) {
@@ -74,8 +66,6 @@ func ParseEntry(file, text string) (Entry, error) {
 			e.Initrds = append(e.Initrds, value)
 		case key == "options":
 			options = append(options, value)
-		case !slices.Contains(known, key):
-			e.Unknown = append(e.Unknown, key)
 		}
 	}
 	e.Options = strings.Join(options, " ")
@@ -93,7 +83,7 @@ func ParseEntry(file, text string) (Entry, error) {
 // .cmdline sections (UAPI.5). It fails if systemd-boot would not list the image.
 func ParseUnified(file, osrel, cmdline string) (Entry, error) {
 	e := named(file)
-	e.Unified, e.UKI = true, "/EFI/Linux/"+file
+	e.UKI = "/EFI/Linux/" + file
 	e.Options = strings.Trim(cmdline, " \t\r\n\x00")
 	if err := plain(e.Options); err != nil {
 		return e, fmt.Errorf(".cmdline: %w", err)
@@ -105,10 +95,10 @@ func ParseUnified(file, osrel, cmdline string) (Entry, error) {
 			rel[k] = strings.Trim(v, `"'`)
 		}
 	}
-	e.Title = cmp.Or(rel["PRETTY_NAME"], rel["IMAGE_ID"], rel["NAME"], rel["ID"])
+	title := cmp.Or(rel["PRETTY_NAME"], rel["IMAGE_ID"], rel["NAME"], rel["ID"])
 	e.Version = cmp.Or(rel["IMAGE_VERSION"], rel["VERSION"], rel["VERSION_ID"], rel["BUILD_ID"])
 	e.SortKey = cmp.Or(rel["IMAGE_ID"], rel["ID"])
-	if e.Title == "" || e.Version == "" {
+	if title == "" || e.Version == "" {
 		return e, errors.New("its .osrel section has no name or no version, so systemd-boot does not list it")
 	}
 	return e, nil

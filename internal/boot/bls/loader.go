@@ -6,21 +6,13 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// Config is a loader.conf.
+// Config holds the fields of loader.conf that choose the entry.
 type Config struct {
 	Default, Preferred string // patterns of an entry's ID; @saved: the entry of the last boot
 	Timeout            string
-	Unknown            []string // fields unknown to systemd-boot
-}
-
-// configKeys are fields that do not matter here (loader.conf(5)).
-var configKeys = []string{
-	"console-mode", "editor", "auto-entries", "auto-firmware", "auto-poweroff", "auto-reboot", "beep", "secure-boot-enroll",
-	"secure-boot-enroll-action", "secure-boot-enroll-timeout-sec", "reboot-for-bitlocker", "reboot-on-error", "log-level", "random-seed-mode",
 }
 
 // ParseConfig reads loader.conf.
@@ -36,15 +28,7 @@ func ParseConfig(text string) (Config, error) {
 		case "preferred":
 			c.Preferred = value
 		case "timeout":
-			_, err := strconv.ParseUint(value, 10, 32)
-			if err != nil && !slices.Contains([]string{"menu-force", "menu-hidden", "menu-disabled"}, value) {
-				return c, fmt.Errorf("timeout %q is neither a number of seconds nor a word of loader.conf(5)", value)
-			}
 			c.Timeout = value
-		default:
-			if !slices.Contains(configKeys, key) {
-				c.Unknown = append(c.Unknown, key)
-			}
 		}
 	}
 	for _, p := range []string{c.Default, c.Preferred} {

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,9 +56,8 @@ type Entry struct {
 	// PartUUID is its partition as the kernel writes it: a GUID in lower case,
 	// or xxxxxxxx-nn for an MBR. Empty if it boots from something else, such as
 	// the network.
-	PartUUID   string `json:"partUUID,omitempty"`
-	PartNumber uint32 `json:"partNumber,omitempty"`
-	Path       string `json:"path,omitempty"` // of the file on the partition, with backslashes
+	PartUUID string `json:"partUUID,omitempty"`
+	Path     string `json:"path,omitempty"` // of the file on the partition, with backslashes
 }
 
 // Name is the entry's variable, such as Boot0001.
@@ -92,10 +90,11 @@ func Read(root string) (Boot, error) {
 		return b, err
 	}
 	for _, f := range files {
-		name := known(f.Name())
-		if name == "" {
+		known := variables.FindStringSubmatch(f.Name())
+		if known == nil {
 			continue
 		}
+		name := known[1] + known[2]
 		data, err := variable(filepath.Join(dir, f.Name()))
 		if err == nil {
 			err = b.take(name, data)
@@ -111,19 +110,12 @@ func Read(root string) (Boot, error) {
 // variable returns a variable's data. In the file, 4 bytes of attributes precede
 // it (kernel: Documentation/filesystems/efivarfs.rst).
 func variable(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	b, err := sys.ReadAtMost(path, maxVariable)
+	if err == nil && len(b) < 4 {
+		err = fmt.Errorf("only %d bytes", len(b))
+	}
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxVariable+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(b) > maxVariable:
-		return nil, fmt.Errorf("more than %d bytes", maxVariable)
-	case len(b) < 4:
-		return nil, fmt.Errorf("only %d bytes", len(b))
 	}
 	return b[4:], nil
 }
@@ -133,15 +125,6 @@ func variable(path string) ([]byte, error) {
 // (systemd.io/BOOT_LOADER_INTERFACE), by vendor.
 var variables = regexp.MustCompile(`^(?:(BootCurrent|BootOrder|SecureBoot|Boot[0-9A-Fa-f]{4})-(?i:8be4df61-93ca-11d2-aa0d-00e098032b8c)` +
 	`|(LoaderDevicePartUUID|LoaderEntryDefault|LoaderEntryOneShot)-(?i:4a67b082-0a4c-41cf-b6c7-440b29bb8c4f))$`)
-
-// known is the name of a variable that matters here, or empty.
-func known(file string) string {
-	m := variables.FindStringSubmatch(file)
-	if m == nil {
-		return ""
-	}
-	return m[1] + m[2]
-}
 
 // take adds the data of a known variable.
 func (b *Boot) take(name string, data []byte) (err error) {

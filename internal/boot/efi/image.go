@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"runtime"
 	"strings"
 )
 
@@ -23,29 +22,28 @@ type Image struct {
 // ErrNotProgram: not an EFI program, or only a part of one.
 var ErrNotProgram = errors.New("not an EFI program")
 
-// arches are the processors of PE images (Microsoft PE format, "Machine
-// types"), and what the removable path calls them (UEFI 2.10 table 3.2).
-var arches = map[uint16]struct{ goarch, removable string }{
+// arches are the processors of PE images (Microsoft PE format, "Machine types"), and
+// their names in UEFI (UEFI 2.10 table 3.2) and in boot entries (UAPI.1).
+var arches = map[uint16]struct{ goarch, name string }{
 	pe.IMAGE_FILE_MACHINE_AMD64:   {"amd64", "X64"},
 	pe.IMAGE_FILE_MACHINE_ARM64:   {"arm64", "AA64"},
 	pe.IMAGE_FILE_MACHINE_I386:    {"386", "IA32"},
 	pe.IMAGE_FILE_MACHINE_RISCV64: {"riscv64", "RISCV64"},
 }
 
-// Removable is the path that firmware of an architecture starts on a disk
-// without a boot entry (UEFI 2.10 §3.5.1.1). It is empty if there is no UEFI for
-// the architecture.
-func Removable(goarch string) string {
+// ArchName is what UEFI calls an architecture, or empty.
+func ArchName(goarch string) string {
 	for _, a := range arches {
 		if a.goarch == goarch {
-			return "EFI/BOOT/BOOT" + a.removable + ".EFI"
+			return a.name
 		}
 	}
 	return ""
 }
 
-// Arch is the architecture of this machine's processor.
-const Arch = runtime.GOARCH
+// Removable is the path that firmware of an architecture starts on a disk without a boot
+// entry (UEFI 2.10 §3.5.1.1).
+func Removable(goarch string) string { return "EFI/BOOT/BOOT" + ArchName(goarch) + ".EFI" }
 
 // maxSection is the size limit of Text, in bytes.
 const maxSection = 64 << 10

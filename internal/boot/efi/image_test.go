@@ -69,7 +69,7 @@ func TestReadImage(t *testing.T) {
 	if i, err := ReadImage(bytes.NewReader(arm), int64(len(arm))); err != nil || i.Arch != "arm64" {
 		t.Errorf("%+v, %v", i, err)
 	}
-	if Removable("amd64") != "EFI/BOOT/BOOTX64.EFI" || Removable("arm64") != "EFI/BOOT/BOOTAA64.EFI" || Removable("mips") != "" {
+	if Removable("amd64") != "EFI/BOOT/BOOTX64.EFI" || Removable("arm64") != "EFI/BOOT/BOOTAA64.EFI" || ArchName("mips") != "" {
 		t.Error("the removable path is wrong")
 	}
 }

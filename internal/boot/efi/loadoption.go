@@ -79,12 +79,11 @@ func (e *Entry) hardDrive(node []byte) error {
 		return fmt.Errorf("hard drive node of %d bytes, not %d", len(node), hardDriveSize)
 	}
 	const signatureMBR, signatureGUID = 1, 2
-	e.PartNumber = binary.LittleEndian.Uint32(node[4:])
 	signature := node[24:40]
 	switch node[41] {
 	case signatureMBR:
 		// The kernel's PARTUUID of an MBR partition (block/partitions/msdos.c).
-		e.PartUUID = fmt.Sprintf("%08x-%02x", binary.LittleEndian.Uint32(signature), e.PartNumber)
+		e.PartUUID = fmt.Sprintf("%08x-%02x", binary.LittleEndian.Uint32(signature), binary.LittleEndian.Uint32(node[4:]))
 	case signatureGUID:
 		e.PartUUID = GUID(signature)
 	}

@@ -82,7 +82,11 @@ func (o Options) ready(_ context.Context, s sys.System) error {
 // Ops boot the disk and fail if the system does not reach its init. Without a
 // console or a passphrase they cannot find out, and log what the system reached.
 func Ops(o Options) []engine.Op {
-	ops := []engine.Op{engine.Do("", o.makeDir)}
+	removeDir := func(context.Context, sys.System) error { return os.RemoveAll(o.Dir) }
+	ops := []engine.Op{
+		engine.Do("", removeDir), // of an interrupted run
+		engine.Do("", func(context.Context, sys.System) error { return os.MkdirAll(o.Dir, 0o700) }),
+	}
 	for _, at := range slices.Backward(o.Mounted) {
 		ops = append(ops, engine.Run(remount("ro", "make "+at+" read-only, so that the machine sees a complete file system", at)))
 	}
@@ -99,18 +103,11 @@ func Ops(o Options) []engine.Op {
 	for _, at := range o.Mounted {
 		ops = append(ops, engine.Run(remount("rw", "make "+at+" writable again", at)).Always())
 	}
-	return append(ops, engine.Do("", o.removeDir).Always())
+	return append(ops, engine.Do("", removeDir).Always())
 }
 
 func remount(how, does, at string) sys.Cmd {
 	return sys.Cmd{Does: does, Argv: []string{"mount", "-o", "remount," + how, at}}
-}
-
-func (o Options) removeDir(context.Context, sys.System) error { return os.RemoveAll(o.Dir) }
-
-// makeDir makes an empty folder: an interrupted run leaves a full one.
-func (o Options) makeDir(context.Context, sys.System) error {
-	return errors.Join(os.RemoveAll(o.Dir), os.MkdirAll(o.Dir, 0o700))
 }
 
 func (o Options) boot(ctx context.Context, s sys.System) error {

@@ -11,19 +11,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"auto-installer/internal/sys"
 )
-
-// stage is a step of the boot.
-type stage struct {
-	name string
-	seen *regexp.Regexp
-}
 
 // stages are in boot order. The last one is the proof: the system's own init runs,
 // which the initrd starts only from the mounted root. The words are from OVMF,
 // Linux, NixOS's scripts, systemd and getty.
-var stages = []stage{
+var stages = []struct {
+	name string
+	seen *regexp.Regexp
+}{
 	{"the firmware", regexp.MustCompile(`BdsDxe: |UEFI Interactive Shell`)},
 	{"the loader", regexp.MustCompile(`BdsDxe: starting Boot|systemd-boot|GNU GRUB`)},
 	{"the kernel", regexp.MustCompile(`Linux version \d|EFI stub: |\[ +\d+\.\d{6}\]`)},
@@ -135,12 +134,9 @@ func (w *watch) redact(line string) string {
 	return strings.TrimSpace(sys.Clean(line))
 }
 
-// escapes are control sequences of terminals (ECMA-48, CSI and OSC).
-var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?=]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[()][A-Z0-9]|[=>78cDEHM])")
-
 // judge searches the output for a new stage, or a failure.
 func (w *watch) judge() (how string, err error) {
-	text := escapes.ReplaceAllString(string(w.text), "")
+	text := ansi.Strip(string(w.text))
 	for i := len(stages) - 1; i >= w.at; i-- {
 		last := i == len(stages)-1
 		if stages[i].seen.MatchString(text) || last && greets(text) {
@@ -168,7 +164,7 @@ func greets(text string) bool {
 
 // answer types the passphrase at a prompt.
 func (w *watch) answer() (how string, err error) {
-	text := escapes.ReplaceAllString(string(w.text), "")
+	text := ansi.Strip(string(w.text))
 	if !prompt.MatchString(text) {
 		return "", nil
 	}

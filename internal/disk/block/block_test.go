@@ -30,7 +30,7 @@ func find(t *testing.T, inv *block.Inventory, name string) block.Device {
 
 func TestSurvey(t *testing.T) {
 	inv := blocktest.Inventory(t, "laptop")
-	if !inv.UEFI || inv.Boot.Current == nil || *inv.Boot.Current != 3 || len(inv.Boot.Problems) > 0 {
+	if inv.Boot.Current == nil || *inv.Boot.Current != 3 || len(inv.Boot.Problems) > 0 {
 		t.Errorf("%+v", inv.Boot)
 	}
 	root := find(t, inv, "nvme0n1p2")

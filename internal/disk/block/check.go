@@ -13,7 +13,6 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// errGone: the disk is no longer attached.
 var errGone = errors.New("the disk is gone: it was unplugged, or it failed")
 
 // Check makes sure that the disk is still the one from Take, that the paths of
@@ -59,8 +58,8 @@ func (h *Held) identify() error {
 		return fmt.Errorf("%s had %d partitions and has %d now", h.path, len(h.parts), len(now))
 	}
 	for _, p := range h.parts {
-		if n, ok := now[p.Number]; !ok || n.Extent != p.Extent || n.devNo != p.devNo {
-			return fmt.Errorf("partition %d of %s is not the one that the installer made", p.Number, h.path)
+		if n, ok := now[p.number]; !ok || n.start != p.start || n.size != p.size || n.devNo != p.devNo {
+			return fmt.Errorf("partition %d of %s is not the one that the installer made", p.number, h.path)
 		}
 		if err := leadsTo(p.path, p.devNo); err != nil {
 			return err
@@ -129,7 +128,6 @@ func (h *Held) judge() error {
 	return nil
 }
 
-// use is one use of a device or of a device upon it.
 type use struct {
 	what string
 	own  bool // the install made it
@@ -152,7 +150,7 @@ func (h *Held) uses(devNo string) ([]use, error) {
 			all = append(all, use{nameOf(m.DevNo) + " is mounted at " + m.Point, h.mountIsOwn(m.Point)})
 		}
 	}
-	swaps, err := Swaps("/")
+	swaps, err := sys.Swaps("/")
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +202,6 @@ func (h *Held) Mounted(points ...string) error {
 	return nil
 }
 
-// nameOf is the kernel's name of a device.
 func nameOf(devNo string) string {
 	home, err := os.Readlink(sysfsOf(devNo))
 	if err != nil {
@@ -242,12 +239,10 @@ func partitionsOf(devNo string) (map[int]heldPartition, error) {
 			continue
 		}
 		parts[n] = heldPartition{
-			Extent: Extent{
-				Number: n,
-				Start:  readNumber(filepath.Join(dir, "start")) * 512, // always in units of 512
-				Size:   readNumber(filepath.Join(dir, "size")) * 512,
-			},
-			devNo: readText(filepath.Join(dir, "dev")),
+			number: n,
+			start:  readNumber(filepath.Join(dir, "start")) * 512, // always in units of 512
+			size:   readNumber(filepath.Join(dir, "size")) * 512,
+			devNo:  readText(filepath.Join(dir, "dev")),
 		}
 	}
 	return parts, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"auto-installer/internal/boot/efi"
+	"auto-installer/internal/disk/gpt"
 )
 
 // Inventory is the result of Survey.
@@ -16,8 +17,7 @@ type Inventory struct {
 	// Devices are all devices but partitions, each once, in lsblk's order:
 	// disks, loop devices, md arrays, LVM volumes and so on.
 	Devices []Device `json:"devices"`
-	// UEFI is set if the firmware's boot menu, Boot, could be read.
-	UEFI bool     `json:"uefi"`
+	// Boot is the firmware's boot menu, empty without UEFI.
 	Boot efi.Boot `json:"boot"`
 }
 
@@ -78,7 +78,6 @@ type Device struct {
 	Children   []Device `json:"children,omitempty"` // such as mappers and arrays
 }
 
-// Typical values of Device.Type.
 const (
 	TypeDisk = "disk"
 	TypePart = "part"
@@ -89,12 +88,9 @@ const (
 // distinguish cards from soldered memory.
 const TransportCard = "card"
 
-// ESPType is the partition type of an EFI system partition (UEFI 2.10 table
-// 5.7); an MBR has 0xef.
-const ESPType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-
-// IsESP reports whether a partition is an EFI system partition.
-func (d Device) IsESP() bool { return d.PartType == ESPType || d.PartType == "0xef" }
+// IsESP reports whether a partition is an EFI system partition: by its GPT type, or by
+// that of an MBR.
+func (d Device) IsESP() bool { return d.PartType == gpt.TypeESP || d.PartType == "0xef" }
 
 // Is reports whether path is one of the device's two names. Resolve links first,
 // see Resolve.

@@ -48,13 +48,10 @@ func Aligned(size int) []byte {
 	return b[start:][:size:size]
 }
 
-// Size is the device's size in bytes.
 func (d *Direct) Size() int64 { return d.size }
 
-// Close closes the device.
 func (d *Direct) Close() error { return d.f.Close() }
 
-// ReadAt implements io.ReaderAt.
 func (d *Direct) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, unix.EINVAL

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -95,25 +94,23 @@ func diskSeq(fd int) (uint64, error) {
 	return uint64(seq), err
 }
 
-// deviceNumber is the major:minor of an open block device.
 func deviceNumber(f *os.File) (string, error) {
-	info, err := f.Stat()
-	return numberOf(f.Name(), info, err)
+	number, err := nodeNumber(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		err = fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return number, err
 }
 
 // nodeNumber is the major:minor of the block device that a path leads to.
 func nodeNumber(path string) (string, error) {
-	info, err := os.Stat(path)
-	return numberOf(path, info, err)
-}
-
-func numberOf(path string, info fs.FileInfo, err error) (string, error) {
-	if err != nil {
-		return "", err
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFBLK {
+		err = unix.ENOTBLK
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Mode&unix.S_IFMT != unix.S_IFBLK {
-		return "", &fs.PathError{Op: "stat", Path: path, Err: unix.ENOTBLK}
+	if err != nil {
+		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	return MajorMinor(st.Rdev), nil
 }
@@ -123,7 +120,6 @@ func MajorMinor(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev)
 
 func sysfsOf(devNo string) string { return filepath.Join("/sys/dev/block", devNo) }
 
-// OpenFault explains why a disk cannot be opened.
 func OpenFault(path string, err error) error {
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EWOULDBLOCK):

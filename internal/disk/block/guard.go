@@ -19,12 +19,10 @@ type guard struct {
 	held *Held
 }
 
-// Run implements sys.System.
 func (g guard) Run(ctx context.Context, c sys.Cmd) error {
 	return g.held.around(ctx, c, func() error { return g.System.Run(ctx, c) })
 }
 
-// Output implements sys.System.
 func (g guard) Output(ctx context.Context, c sys.Cmd) (out []byte, err error) {
 	err = g.held.around(ctx, c, func() error {
 		out, err = g.System.Output(ctx, c)
@@ -33,12 +31,10 @@ func (g guard) Output(ctx context.Context, c sys.Cmd) (out []byte, err error) {
 	return out, err
 }
 
-// Lines implements sys.System.
 func (g guard) Lines(ctx context.Context, c sys.Cmd, each func(string)) error {
 	return g.held.around(ctx, c, func() error { return g.System.Lines(ctx, c, each) })
 }
 
-// Do implements sys.System.
 func (g guard) Do(ctx context.Context, c, undo sys.Cmd) error {
 	return g.held.around(ctx, c, func() error {
 		err := g.System.Do(ctx, c, undo)

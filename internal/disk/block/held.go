@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -40,17 +41,12 @@ type Held struct {
 	between func() // in tests: called when nothing is claimed
 }
 
-// Extent is the place of a partition. Start and Size are in bytes.
-type Extent struct {
-	Number      int
-	Start, Size int64
-}
-
 type heldPartition struct {
-	Extent
-	path  string
-	devNo string
-	claim *os.File // nil while a command or the install uses it
+	number      int
+	start, size int64 // bytes
+	path        string
+	devNo       string
+	claim       *os.File // nil while a command or the install uses it
 }
 
 // How long udev or another reader may be in the way.
@@ -74,7 +70,7 @@ func (h *Held) Take(ctx context.Context, path string) (Facts, error) {
 
 func (h *Held) take(ctx context.Context) (err error) {
 	// udev claims a disk for a moment when it rereads the table.
-	err = retry(ctx, claimPatience, unix.EBUSY, func() (err error) {
+	err = sys.Patiently(ctx, claimPatience, patienceStep, passing(unix.EBUSY), func() (err error) {
 		h.whole, err = os.OpenFile(h.path, os.O_RDWR|os.O_EXCL, 0)
 		return err
 	})
@@ -90,7 +86,7 @@ func (h *Held) take(ctx context.Context) (err error) {
 	if h.disk, err = openNumber(h.path, os.O_RDONLY, h.facts.DevNo); err != nil {
 		return err
 	}
-	return retry(ctx, lockPatience, unix.EWOULDBLOCK, func() error {
+	return sys.Patiently(ctx, lockPatience, patienceStep, passing(unix.EWOULDBLOCK), func() error {
 		return unix.Flock(int(h.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	})
 }
@@ -124,7 +120,7 @@ func (h *Held) Reread(ctx context.Context) error {
 		return errors.New("the disk is not held")
 	}
 	// A reader of an old partition ends soon.
-	err := retry(ctx, lockPatience, unix.EBUSY, func() error {
+	err := sys.Patiently(ctx, lockPatience, patienceStep, passing(unix.EBUSY), func() error {
 		return unix.IoctlSetInt(int(h.whole.Fd()), unix.BLKRRPART, 0)
 	})
 	if err != nil {
@@ -137,7 +133,7 @@ func (h *Held) Reread(ctx context.Context) error {
 // kernel must have exactly the wanted partitions. If anything else claims the
 // disk or a partition in the moment between, HandOver fails. Then it lets udev
 // at the disk.
-func (h *Held) HandOver(ctx context.Context, want []Extent) error {
+func (h *Held) HandOver(ctx context.Context, want []gpt.Partition) error {
 	if h.whole == nil {
 		return errors.New("the disk is not held")
 	}
@@ -151,8 +147,9 @@ func (h *Held) HandOver(ctx context.Context, want []Extent) error {
 	parts := make([]heldPartition, 0, len(want))
 	for _, w := range want {
 		p, ok := found[w.Number]
-		if !ok || p.Extent != w {
-			return h.fault(fmt.Errorf("the kernel has partition %d as %+v; the installer wrote %+v", w.Number, p.Extent, w))
+		if !ok || p.start != w.Start || p.size != w.Size {
+			return h.fault(fmt.Errorf("the kernel has partition %d with %d bytes from byte %d on; the installer wrote %d from %d on",
+				w.Number, p.size, p.start, w.Size, w.Start))
 		}
 		p.path = PartitionPath(h.path, w.Number)
 		parts = append(parts, p)
@@ -192,7 +189,7 @@ func (h *Held) claim(ctx context.Context, p *heldPartition) error {
 	if p.claim != nil {
 		return nil
 	}
-	err := retry(ctx, claimPatience, unix.EBUSY, func() error {
+	err := sys.Patiently(ctx, claimPatience, patienceStep, passing(unix.EBUSY), func() error {
 		f, err := openNumber(p.path, os.O_RDONLY|unix.O_EXCL, p.devNo)
 		if err == nil {
 			p.claim = f
@@ -233,17 +230,7 @@ func (h *Held) Close() error {
 	return errors.Join(errs...)
 }
 
-// retry repeats something while it fails with a passing error.
-func retry(ctx context.Context, patience time.Duration, passing error, do func() error) error {
-	for deadline := time.Now().Add(patience); ; {
-		err := do()
-		if !errors.Is(err, passing) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(patienceStep):
-		}
-	}
+// passing tells an error that ends by itself.
+func passing(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
 }

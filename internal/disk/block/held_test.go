@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,13 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
 const mib = 1 << 20
 
 // extents are those of testDisk's partitions.
-var extents = []Extent{{1, mib, 8 * mib}, {2, 9 * mib, 16 * mib}, {3, 25 * mib, 4 * mib}}
+var extents = []gpt.Partition{{Number: 1, Start: mib, Size: 8 * mib}, {Number: 2, Start: 9 * mib, Size: 16 * mib}, {Number: 3, Start: 25 * mib, Size: 4 * mib}}
 
 // diskFile is an empty file of 32 MiB.
 func diskFile(t *testing.T) string {
@@ -86,9 +88,9 @@ func takeDisk(t *testing.T, path string) *Held {
 
 // part gives the kernel partitions, as a table on the disk would, until the test
 // ends. It does what addpart and delpart do, which Debian 13 does not have.
-func part(t *testing.T, path string, extents ...Extent) {
+func part(t *testing.T, path string, extents ...gpt.Partition) {
 	t.Helper()
-	tell := func(op int32, e Extent) error {
+	tell := func(op int32, e gpt.Partition) error {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
@@ -303,9 +305,9 @@ func TestCheck(t *testing.T) {
 		"another disk came to its number": {func(_ *testing.T, h *Held, _ string) { h.facts.DiskSeq-- }, "another disk was attached"},
 		"unplugged":                       {func(_ *testing.T, h *Held, _ string) { h.facts.DevNo = "7:1048575" }, "the disk is gone"},
 		"one more partition": {func(t *testing.T, _ *Held, path string) {
-			part(t, path, Extent{4, 30 * mib, mib})
+			part(t, path, gpt.Partition{Number: 4, Start: 30 * mib, Size: mib})
 		}, "had 3 partitions and has 4 now"},
-		"a partition at another place": {func(_ *testing.T, h *Held, _ string) { h.parts[1].Start += 512 }, "partition 2 of"},
+		"a partition at another place": {func(_ *testing.T, h *Held, _ string) { h.parts[1].start += 512 }, "partition 2 of"},
 		"a mapper that is not there":   {func(*testing.T, *Held, string) {}, "/dev/mapper/not-there: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -379,9 +381,9 @@ func TestHandOverNoticed(t *testing.T) {
 		part(t, path, extents...)
 		h := takeDisk(t, path)
 		refused(t, h.HandOver(t.Context(), extents[:2]), sys.CodeGate, "the kernel has 3 partitions")
-		moved := append([]Extent{}, extents...)
+		moved := slices.Clone(extents)
 		moved[2].Size += 512
-		refused(t, h.HandOver(t.Context(), moved), sys.CodeGate, "the kernel has partition 3 as")
+		refused(t, h.HandOver(t.Context(), moved), sys.CodeGate, "the kernel has partition 3 with")
 		if !isClaimed(path) {
 			t.Error("the disk is free")
 		}

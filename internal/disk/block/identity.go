@@ -22,7 +22,6 @@ type Identity struct {
 	DiskSeq uint64 `json:"diskSeq,omitempty"`
 }
 
-// IdentityOf is the identity of a device.
 func IdentityOf(d Device) Identity {
 	return Identity{
 		Path: d.Path, WWN: d.WWN, Serial: d.Serial, Model: d.Model, Size: d.Size,
@@ -41,28 +40,25 @@ func (id Identity) Lasting() Identity {
 // then the path may change. Without them, path and device number must match. A
 // disk that was plugged in later is another one, even if it looks the same.
 func (id Identity) Same(other Identity) (same bool, why string) {
-	differ := func(what, was, is string) (bool, string) {
-		return false, fmt.Sprintf("its %s was %s and is %s now", what, cmp.Or(was, "none"), cmp.Or(is, "none"))
+	type value struct{ what, was, is string }
+	values := []value{
+		{"WWN", id.WWN, other.WWN},
+		{"serial number", id.Serial, other.Serial},
+		{"model", id.Model, other.Model},
+		{"size", fmt.Sprintf("%d bytes", id.Size), fmt.Sprintf("%d bytes", other.Size)},
+		{"sector size", fmt.Sprint(id.LogicalSector), fmt.Sprint(other.LogicalSector)},
+		{"partition table", id.PTUUID, other.PTUUID},
 	}
-	switch {
-	case id.WWN != other.WWN:
-		return differ("WWN", id.WWN, other.WWN)
-	case id.Serial != other.Serial:
-		return differ("serial number", id.Serial, other.Serial)
-	case id.Model != other.Model:
-		return differ("model", id.Model, other.Model)
-	case id.Size != other.Size:
-		return differ("size", fmt.Sprintf("%d bytes", id.Size), fmt.Sprintf("%d bytes", other.Size))
-	case id.LogicalSector != other.LogicalSector:
-		return differ("sector size", fmt.Sprint(id.LogicalSector), fmt.Sprint(other.LogicalSector))
-	case id.DiskSeq != other.DiskSeq && id.DiskSeq != 0 && other.DiskSeq != 0:
+	if id.WWN == "" && id.Serial == "" {
+		values = append(values, value{"path", id.Path, other.Path}, value{"device number", id.DevNo, other.DevNo})
+	}
+	for _, v := range values {
+		if v.was != v.is {
+			return false, fmt.Sprintf("its %s was %s and is %s now", v.what, cmp.Or(v.was, "none"), cmp.Or(v.is, "none"))
+		}
+	}
+	if id.DiskSeq != other.DiskSeq && id.DiskSeq != 0 && other.DiskSeq != 0 {
 		return false, "another disk was attached in its place"
-	case id.PTUUID != other.PTUUID:
-		return differ("partition table", id.PTUUID, other.PTUUID)
-	case id.WWN == "" && id.Serial == "" && id.Path != other.Path:
-		return differ("path", id.Path, other.Path)
-	case id.WWN == "" && id.Serial == "" && id.DevNo != other.DevNo:
-		return differ("device number", id.DevNo, other.DevNo)
 	}
 	return true, ""
 }

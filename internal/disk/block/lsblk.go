@@ -18,18 +18,14 @@ import (
 const columns = "NAME,KNAME,PATH,MAJ:MIN,TYPE,SIZE,LOG-SEC,PHY-SEC,RO,RM,HOTPLUG,TRAN,MODEL,SERIAL,WWN," +
 	"PTTYPE,PTUUID,FSTYPE,LABEL,UUID,PARTUUID,PARTTYPE,PARTLABEL,MOUNTPOINTS"
 
-// Lsblk is the command for ParseLsblk.
 var Lsblk = sys.Cmd{
 	Does:  "list the block devices",
 	Argv:  []string{"lsblk", "--json", "--bytes", "--output", columns},
 	Quiet: true,
 }
 
-// Limits on lsblk's output, far above any real machine.
-const (
-	maxJSON = 16 << 20 // bytes
-	maxText = 512      // bytes
-)
+// maxText is the limit of a text of lsblk, in bytes, far above any real one.
+const maxText = 512
 
 // node is a device as lsblk prints it. Null leaves a field empty.
 type node struct {
@@ -52,18 +48,15 @@ type node struct {
 // in Device.Partitions of their parent, other descendants in Children. A device
 // made of several appears under each of them.
 func ParseLsblk(b []byte) ([]Device, error) {
-	if len(b) > maxJSON {
-		return nil, fmt.Errorf("lsblk printed more than %d MiB", maxJSON>>20)
-	}
 	var out struct {
 		BlockDevices *[]node `json:"blockdevices"`
 	}
-	err := json.Unmarshal(b, &out)
-	if err == nil && out.BlockDevices == nil {
-		err = errors.New("no blockdevices in it")
-	}
 	var devices []Device
-	if err == nil {
+	err := json.Unmarshal(b, &out)
+	switch {
+	case err == nil && out.BlockDevices == nil:
+		err = errors.New("no blockdevices in it")
+	case err == nil:
 		devices, err = treeOf(*out.BlockDevices)
 	}
 	if err != nil {
@@ -121,7 +114,6 @@ func (n node) device() Device {
 // text is a string made safe to show, of a limited length.
 type text string
 
-// UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {

@@ -1,11 +1,7 @@
 package block
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,7 +13,6 @@ import (
 // Mount is a mounted file system.
 type Mount struct {
 	DevNo  string // major:minor; major 0 if there is no single device
-	Root   string // the mounted folder of the file system, "/" for all of it
 	Point  string
 	FSType string
 	// Options mount it again in the same way (mount(8) -o).
@@ -38,24 +33,20 @@ func mountsOf(infos []*mountinfo.Info) []Mount {
 	var all []Mount
 	for _, i := range infos {
 		m := Mount{
-			DevNo: fmt.Sprintf("%d:%d", i.Major, i.Minor), Root: i.Root, Point: i.Mountpoint, FSType: i.FSType,
+			DevNo: fmt.Sprintf("%d:%d", i.Major, i.Minor), Point: i.Mountpoint, FSType: i.FSType,
 			Options: strings.Split(i.Options, ","), source: i.Source, super: splitEscaped(i.VFSOptions, ','),
 		}
 		// The mount decides whether it is writable; the file system's own rw or
 		// ro would override that.
 		for _, o := range m.super {
 			if o != "rw" && o != "ro" && !slices.Contains(m.Options, o) {
-				m.Options = append(m.Options, unescape.Replace(o))
+				m.Options = append(m.Options, sys.Unescape(o))
 			}
 		}
 		all = append(all, m)
 	}
 	return all
 }
-
-// unescape reverts the kernel's escapes (fs/seq_file.c, mangle_path;
-// include/linux/seq_file.h, seq_show_option).
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#", `\054`, ",", `\075`, "=")
 
 // splitEscaped splits at each sep without a backslash before it.
 func splitEscaped(s string, sep byte) []string {
@@ -85,7 +76,7 @@ func (m Mount) layers() []string {
 		if !slices.Contains([]string{"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"}, name) {
 			continue
 		}
-		for _, p := range splitEscaped(unescape.Replace(value), ':') {
+		for _, p := range splitEscaped(sys.Unescape(value), ':') {
 			if p = strings.ReplaceAll(p, `\`, ""); p != "" {
 				paths = append(paths, p)
 			}
@@ -119,42 +110,4 @@ func below(mounts []Mount, path string) []Mount {
 		path = "/" + path
 	}
 	return found
-}
-
-// ActiveSwap is a device or file in use as swap.
-type ActiveSwap struct {
-	Path     string
-	Used     int64 // bytes
-	Priority int   // negative: the kernel's own choice
-}
-
-// Swaps lists the swap in use (proc_swaps(5)). Root is where /proc is. A kernel
-// without swap support has none.
-func Swaps(root string) ([]ActiveSwap, error) {
-	b, err := os.ReadFile(filepath.Join(root, "proc/swaps"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseSwaps(string(b))
-}
-
-func parseSwaps(text string) ([]ActiveSwap, error) {
-	var all []ActiveSwap
-	for i, line := range strings.Split(text, "\n") {
-		if i == 0 || line == "" {
-			continue
-		}
-		s := ActiveSwap{}
-		var kind string
-		var size int64
-		if n, _ := fmt.Sscan(line, &s.Path, &kind, &size, &s.Used, &s.Priority); n != 5 {
-			return nil, fmt.Errorf("/proc/swaps has an unknown line: %q", line)
-		}
-		s.Path, s.Used = unescape.Replace(s.Path), s.Used<<10
-		all = append(all, s)
-	}
-	return all, nil
 }

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,22 +41,12 @@ func ByID(root string) (map[string]string, error) {
 	return best, nil
 }
 
-// idKinds are the prefixes of links (udev: 60-persistent-storage.rules), best
-// first: model and serial number say more than a number alone.
-var idKinds = []string{
-	"nvme-eui.", "nvme-nvme.", "nvme-uuid.", "scsi-0", "scsi-1", "scsi-2", "scsi-3", "scsi-8", // numbers
-	"nvme-", "ata-", "virtio-", "mmc-", "usb-", "scsi-", "ieee1394-", "wwn-", "dm-name-", "md-name-",
-}
+// numbers matches links that say less than model and serial number
+// (udev: 60-persistent-storage.rules).
+var numbers = regexp.MustCompile(`^(wwn-|lvm-|(dm|md)-uuid-|nvme-(eui|nvme|uuid)\.|scsi-[01238])`)
 
 func betterID(a, b string) int {
-	rank := func(id string) int {
-		i := slices.IndexFunc(idKinds, func(kind string) bool { return strings.HasPrefix(id, kind) })
-		const numbers = 8
-		if i < 0 || i < numbers {
-			i += len(idKinds) + 1
-		}
-		return i
-	}
+	rank := func(id string) int { return min(len(numbers.FindString(id)), 1) }
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
@@ -110,17 +100,12 @@ func Image(path string) (Device, error) {
 	}
 	d := Device{Name: filepath.Base(path), Path: path, Type: TypeFile, Size: info.Size()}
 	table, sectorSize, err := gpt.ReadFile(path)
-	switch {
-	case errors.Is(err, gpt.ErrMBR):
-		d.PTType = "dos"
-	case err != nil && !errors.Is(err, gpt.ErrNone) && !errors.Is(err, gpt.ErrDamaged):
+	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
+	if sectorSize == 0 {
 		return Device{}, err
 	}
-	d.LogicalSector, d.PhysicalSector = sectorSize, sectorSize
 	if table == nil {
-		if d.Size > 0 && d.PTType == "" {
-			d.Content = content(path, d.Size, false)
-		}
+		d.Content = content(path, d.Size, false)
 		return d, nil
 	}
 	d.PTType, d.PTUUID = "gpt", table.DiskGUID

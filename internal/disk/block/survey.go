@@ -18,7 +18,7 @@ import (
 // opens a disk without any signature for reading, see content.
 //
 // It fails if it cannot read something that may distinguish a disk in use from
-// a free one. Missing UEFI is not an error, see Inventory.UEFI.
+// a free one. Missing UEFI is not an error.
 func Survey(ctx context.Context, s sys.System, root string) (*Inventory, error) {
 	tree, err := survey(ctx, s, root)
 	if err != nil {
@@ -26,7 +26,6 @@ func Survey(ctx context.Context, s sys.System, root string) (*Inventory, error) 
 	}
 	inv := &Inventory{Devices: flatten(tree)}
 	inv.Boot, err = efi.Read(root)
-	inv.UEFI = err == nil
 	if err != nil && !errors.Is(err, efi.ErrNoUEFI) {
 		inv.Boot.Problems = append(inv.Boot.Problems, err.Error())
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"auto-installer/internal/sys"
 )
 
 // livePoints are where live systems mount what they run from: NixOS, Debian,
@@ -39,7 +41,7 @@ func (v *surveyor) readUse() error {
 			}
 		}
 	}
-	swaps, err := Swaps(v.root)
+	swaps, err := sys.Swaps(v.root)
 	for _, s := range swaps {
 		if name, ok := v.name(s.Path); ok {
 			v.byName[name].Swap = true

@@ -15,46 +15,33 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options say where to look, and what the user named.
-type Options struct {
-	Root string // where /proc, /sys and /dev are; empty: "/"
-	// Want is --disk or INSTALL_DISK as given: a device, a link to one, or an
-	// image file. Empty: Choose chooses.
-	Want string
-}
-
 // Found is all disks, and the chosen one if there is one.
 type Found struct {
-	Inventory *block.Inventory
-	Verdicts  []Verdict
-	Chosen    Verdict
+	Verdicts []Verdict
+	Chosen   Verdict
 }
 
-// Run lists the disks and chooses one. If it cannot choose, the error is a
-// *sys.Fault with sys.CodeDisk, and Found has the disks all the same. It chooses
-// an image file, of type "file", only by name.
-func Run(ctx context.Context, s sys.System, o Options) (Found, error) {
-	o.Root = cmp.Or(o.Root, "/")
-	inv, err := block.Survey(ctx, s, o.Root)
+// Run lists the disks of the machine below root and chooses one. want is --disk or
+// INSTALL_DISK as given: a device, a link to one, or an image file; if it is empty,
+// Choose chooses. If it cannot choose, the error is a *sys.Fault with sys.CodeDisk, and
+// Found has the disks all the same.
+func Run(ctx context.Context, s sys.System, root, want string) (Found, error) {
+	inv, err := block.Survey(ctx, s, root)
 	if err != nil {
 		return Found{}, err
 	}
-	f := Found{Inventory: inv, Verdicts: Rank(inv)}
-	want := o.Want
-	if want != "" {
-		if real, err := block.Resolve(o.Root, want); err == nil {
-			want = real
-		}
-		if info, err := os.Stat(o.Want); err == nil && info.Mode().IsRegular() {
-			f.Chosen, err = image(o.Want)
-			return f, err
-		}
+	f := Found{Verdicts: Rank(inv)}
+	if info, err := os.Stat(want); err == nil && info.Mode().IsRegular() {
+		f.Chosen, err = image(want)
+		return f, err
+	}
+	if real, err := block.Resolve(root, want); want != "" && err == nil {
+		want = real
 	}
 	f.Chosen, err = Choose(f.Verdicts, want)
 	return f, err
 }
 
-// image is the verdict on an image file that the user named.
 func image(path string) (Verdict, error) {
 	d, err := block.Image(path)
 	if err != nil {
@@ -68,20 +55,14 @@ func image(path string) (Verdict, error) {
 	return v, nil
 }
 
-// Choose returns the disk to install to: the one that the user named, after
-// block.Resolve, or the first candidate if want is empty and no user could be
-// surprised. The error is a *sys.Fault with sys.CodeDisk.
+// Choose returns the disk to install to, of those that Rank has judged: the one that the
+// user named, after block.Resolve, or the first candidate if want is empty and no user
+// could be surprised. The error is a *sys.Fault with sys.CodeDisk.
 func Choose(all []Verdict, want string) (Verdict, error) {
 	if want != "" {
 		return named(all, want)
 	}
-	var candidates []Verdict
-	for _, v := range all {
-		if v.Candidate {
-			candidates = append(candidates, v)
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b Verdict) int { return cmp.Compare(a.Rank, b.Rank) })
+	candidates := slices.DeleteFunc(slices.Clone(all), func(v Verdict) bool { return !v.Candidate })
 	if len(candidates) == 0 {
 		return Verdict{}, noCandidate(all)
 	}
@@ -122,38 +103,42 @@ func doubt(v Verdict) string {
 	return ""
 }
 
-// named finds the disk that the user asked for, by any of its paths.
-func named(all []Verdict, want string) (Verdict, error) {
+// lookup finds a device by its path, or by that of a partition of it, which has a number.
+func lookup(all []Verdict, path string) (v Verdict, partition int, found bool) {
 	for _, v := range all {
-		if v.PathTo != "" && v.Device.Is(want) {
-			want = v.PathTo
-			break
+		if v.Device.Is(path) {
+			return v, 0, true
 		}
-	}
-	for _, v := range all {
-		if !v.Device.Is(want) {
-			continue
-		}
-		if v.Refused != "" {
-			return Verdict{}, fault(others(all), "%s cannot be used: %s", describe(v.Device), v.Refused)
-		}
-		return v, nil
-	}
-	for _, v := range all {
 		for _, p := range v.Device.Partitions {
-			if p.Is(want) {
-				hint := "name a whole disk: the installer makes its own partitions"
-				if v.Refused == "" {
-					hint += ": --disk " + byID(v.Device)
-				}
-				return Verdict{}, fault(hint, "%s is partition %d of %s", want, p.Number, describe(v.Device))
+			if p.Is(path) {
+				return v, p.Number, true
 			}
 		}
 	}
-	return Verdict{}, fault(others(all), "there is no disk %s", want)
+	return Verdict{}, 0, false
 }
 
-// noCandidate says why there is no candidate.
+// named finds the disk that the user asked for, by any of its paths.
+func named(all []Verdict, want string) (Verdict, error) {
+	v, partition, found := lookup(all, want)
+	if v.PathTo != "" && partition == 0 {
+		v, _, found = lookup(all, v.PathTo)
+	}
+	switch {
+	case !found:
+		return Verdict{}, fault(others(all), "there is no disk %s", want)
+	case partition > 0:
+		hint := "name a whole disk: the installer makes its own partitions"
+		if v.Refused == "" {
+			hint += ": --disk " + byID(v.Device)
+		}
+		return Verdict{}, fault(hint, "%s is partition %d of %s", want, partition, describe(v.Device))
+	case v.Refused != "":
+		return Verdict{}, fault(others(all), "%s cannot be used: %s", describe(v.Device), v.Refused)
+	}
+	return v, nil
+}
+
 func noCandidate(all []Verdict) error {
 	disks := slices.DeleteFunc(slices.Clone(all), func(v Verdict) bool { return notADisk(v.Device) != "" })
 	if len(disks) == 0 {
@@ -171,14 +156,18 @@ func noCandidate(all []Verdict) error {
 	return fault(hint, "no disk can be used\n  %s", strings.Join(lines, "\n  "))
 }
 
-// others is a hint that lists the disks which the user could name.
-func others(all []Verdict) string {
-	var paths []string
+// usable lists the paths that the user could name.
+func usable(all []Verdict) (paths []string) {
 	for _, v := range all {
 		if v.Refused == "" {
 			paths = append(paths, byID(v.Device))
 		}
 	}
+	return paths
+}
+
+func others(all []Verdict) string {
+	paths := usable(all)
 	if len(paths) == 0 {
 		return "no disk of this machine can be used: see auto-installer disks"
 	}

@@ -13,6 +13,7 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
 	"auto-installer/internal/disk/choice"
+	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
 )
 
@@ -113,7 +114,7 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(c.machine+" "+c.named, func(t *testing.T) {
 			fake, root := blocktest.Machine(t, c.machine)
-			found, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: c.named})
+			found, err := choice.Run(t.Context(), fake, root, c.named)
 			if c.want.disk != "" {
 				if err != nil || found.Chosen.Device.Name != c.want.disk {
 					t.Fatalf("chose %q, %v", found.Chosen.Device.Name, err)
@@ -134,7 +135,7 @@ func TestChoose(t *testing.T) {
 					t.Errorf("the hint lacks %q: %s", say, f.Hint)
 				}
 			}
-			if found.Inventory == nil || len(found.Verdicts) == 0 {
+			if len(found.Verdicts) == 0 {
 				t.Error("what was found is not returned with the error")
 			}
 		})
@@ -148,7 +149,7 @@ func disk(name string, size int64, signatures ...string) block.Device {
 		path := block.PartitionPath(d.Path, i+1)
 		p := block.Device{Name: filepath.Base(path), Path: path, Type: block.TypePart, Number: i + 1, Size: 1 << 30, FSType: s, PartUUID: path}
 		if s == "vfat" {
-			p.PartType = block.ESPType
+			p.PartType = gpt.TypeESP
 		}
 		d.Partitions = append(d.Partitions, p)
 	}
@@ -343,7 +344,7 @@ func TestUnknownContent(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, "dev/vdc")); err != nil {
 		t.Fatal(err)
 	}
-	found, _ := choice.Run(t.Context(), fake, choice.Options{Root: root})
+	found, _ := choice.Run(t.Context(), fake, root, "")
 	for _, v := range found.Verdicts {
 		want := map[string]string{"vda": block.ContentUnknown, "vdc": block.ContentUnreadable}[v.Device.Name]
 		if v.Device.Content != want || want != "" && (v.Blank || !v.HoldsData || v.Holds[0] != want) {
@@ -358,7 +359,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake, root := blocktest.Machine(t, "laptop")
-	found, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: path})
+	found, err := choice.Run(t.Context(), fake, root, path)
 	d := found.Chosen.Device
 	if err != nil || d.Type != block.TypeFile || d.Size != 1<<20 || d.LogicalSector != 512 || !found.Chosen.Blank {
 		t.Errorf("%+v, %v", found.Chosen, err)
@@ -367,7 +368,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake, root = blocktest.Machine(t, "laptop")
-	if _, err := choice.Run(t.Context(), fake, choice.Options{Root: root, Want: path}); err == nil {
+	if _, err := choice.Run(t.Context(), fake, root, path); err == nil {
 		t.Error("an empty file was taken")
 	}
 }
@@ -385,7 +386,7 @@ func TestCarriesLabel(t *testing.T) {
 	labels := []string{"DEMO-EFI", "DEMO-ROOT"}
 	var got []string
 	for _, c := range choice.CarriesLabel(inv, target("vda"), labels) {
-		got = append(got, c.String())
+		got = append(got, c.Where)
 	}
 	want := "/dev/sdc1 (on /dev/sdc) has the filesystem label DEMO-EFI, /dev/sdc1 (on /dev/sdc) has the partition label DEMO-EFI, " +
 		"/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT, /dev/sdc2 (on /dev/sdc) has the partition label DEMO-ROOT"

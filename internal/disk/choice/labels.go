@@ -2,43 +2,50 @@ package choice
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"auto-installer/internal/disk/block"
 )
 
-// Carrier is a partition or volume that carries a label.
+// Carrier is a partition or volume that carries one of the planned labels.
 type Carrier struct {
-	Disk  string `json:"disk"`  // path of the whole disk
-	Path  string `json:"path"`  // path of the partition or volume
-	Label string `json:"label"` // one of the planned labels
-	Kind  string `json:"kind"`  // "filesystem label" or "partition label"
+	Where     string // in words
+	Label     string
+	Partition bool // it is a partition's name, not a file system's label
 }
 
-func (c Carrier) String() string {
-	return fmt.Sprintf("%s (on %s) has the %s %s", c.Path, c.Disk, c.Kind, c.Label)
+// Others yields every device that is not of a disk, once, and the disk that it is of.
+// Another path to the disk is not another disk.
+func Others(inv *block.Inventory, than block.Device) iter.Seq2[block.Device, block.Device] {
+	return func(yield func(d, disk block.Device) bool) {
+		seen := map[string]bool{}
+		for _, d := range than.Below() {
+			seen[d.Name] = true
+		}
+		for _, disk := range inv.WithoutOtherPaths(than) {
+			for _, d := range disk.Below() {
+				if seen[d.Name] {
+					continue
+				}
+				if seen[d.Name] = true; !yield(d, disk) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // CarriesLabel finds the target disk's planned labels on other disks. The
-// installed system mounts by label and could mount the wrong one. Another path
-// to the target is not another disk.
+// installed system mounts by label and could mount the wrong one.
 func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
 	var found []Carrier
-	seen := map[string]bool{}
-	for _, d := range except.Below() {
-		seen[d.Name] = true
-	}
-	for _, disk := range inv.WithoutOtherPaths(except) {
-		for _, d := range disk.Below() {
-			if seen[d.Name] {
-				continue
-			}
-			seen[d.Name] = true
-			if d.Label != "" && slices.Contains(labels, d.Label) {
-				found = append(found, Carrier{disk.Path, d.Path, d.Label, "filesystem label"})
-			}
-			if d.PartLabel != "" && slices.Contains(labels, d.PartLabel) {
-				found = append(found, Carrier{disk.Path, d.Path, d.PartLabel, "partition label"})
+	for d, disk := range Others(inv, except) {
+		for i, label := range []string{d.Label, d.PartLabel} {
+			if label != "" && slices.Contains(labels, label) {
+				kind := []string{"filesystem label", "partition label"}[i]
+				where := fmt.Sprintf("%s (on %s) has the %s %s", d.Path, disk.Path, kind, label)
+				found = append(found, Carrier{where, label, i == 1})
 			}
 		}
 	}

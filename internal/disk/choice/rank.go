@@ -10,7 +10,6 @@ import (
 	"auto-installer/internal/disk/block"
 )
 
-// Verdict is the judgement on one block device.
 type Verdict struct {
 	Device    block.Device `json:"device"`
 	Candidate bool         `json:"candidate"`
@@ -46,28 +45,38 @@ func (a merit) compare(b merit) int {
 		cmp.Compare(b.partitions, a.partitions), cmp.Compare(b.size, a.size))
 }
 
-// Rank judges every device: candidates by rank, then disks that only the user may
-// choose, then refused disks, then devices that are not disks.
-func Rank(inv *block.Inventory) []Verdict {
+// verdicts judges every device for a purpose, by path.
+func verdicts(inv *block.Inventory, use purpose) []Verdict {
 	var all []Verdict
 	for _, d := range inv.Devices {
-		v := Verdict{Device: d}
-		v.Holds = holds(d)
+		v := Verdict{Device: d, Holds: holds(d), Refused: refuse(d, inv.Boot, use)}
 		v.HoldsData = len(v.Holds) > 0
 		v.Blank = !v.HoldsData && d.Size > 0 && notADisk(d) == ""
-		v.Refused = refuse(d, inv.Boot, toInstall)
-		switch {
-		case v.Refused != "":
-		case d.Removable:
-			v.ByNameOnly = true
-			v.Reasons = []string{"removable: used only if named"}
-		default:
-			v.Candidate = true
-			v.merit, v.Reasons = judge(d, inv.Boot)
-		}
 		all = append(all, v)
 	}
 	joinPaths(all)
+	return all
+}
+
+// Rank judges every device: candidates by rank, then disks that only the user may
+// choose, then refused disks, then devices that are not disks.
+func Rank(inv *block.Inventory) []Verdict {
+	all := verdicts(inv, toInstall)
+	for i := range all {
+		v := &all[i]
+		var reasons []string
+		switch {
+		case v.Refused != "":
+			continue
+		case v.Device.Removable:
+			v.ByNameOnly = true
+			reasons = []string{"removable: used only if named"}
+		default:
+			v.Candidate = true
+			v.merit, reasons = judge(v.Device, inv.Boot)
+		}
+		v.Reasons = append(reasons, v.Reasons...)
+	}
 	group := func(v Verdict) int {
 		switch {
 		case v.Candidate:
@@ -90,7 +99,6 @@ func Rank(inv *block.Inventory) []Verdict {
 	return all
 }
 
-// judge measures a candidate, and puts the result into words.
 func judge(d block.Device, boot efi.Boot) (merit, []string) {
 	m := merit{boot: noBoot, partitions: len(d.Partitions), size: d.Size}
 	var reasons []string

@@ -11,7 +11,6 @@ import (
 	"auto-installer/internal/disk/block"
 )
 
-// purpose is what a disk is for.
 type purpose int
 
 const (

@@ -8,44 +8,29 @@ import (
 	"auto-installer/internal/disk/block"
 )
 
-// joinPaths merges the paths to one disk: if one is refused, so are the others;
-// otherwise the first path stands for the disk. The result does not depend on
-// the order.
+// joinPaths sorts verdicts by path and merges the paths to one disk: if one is refused, so
+// are the others; otherwise the first path stands for the disk.
 func joinPaths(all []Verdict) {
-	order := make([]int, len(all))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all[a].Device.Path, all[b].Device.Path) })
+	slices.SortFunc(all, func(a, b Verdict) int { return cmp.Compare(a.Device.Path, b.Device.Path) })
 	own := slices.Clone(all)
-	var firsts []int
-	for _, i := range order {
-		if own[i].Refused != "" {
+	for i, v := range own {
+		if v.Refused != "" {
 			continue
 		}
-		d := own[i].Device
-		pathTo := func(o int) bool { return block.SameDisk(own[o].Device, d) }
-		if t := slices.IndexFunc(order, func(o int) bool { return own[o].Refused != "" && pathTo(o) }); t >= 0 {
-			twin := own[order[t]]
-			all[i] = otherPath(own[i], twin.Device.Path, ": "+twin.Refused)
-			continue
+		pathTo := func(o Verdict, refused bool) bool {
+			return (o.Refused != "") == refused && block.SameDisk(o.Device, v.Device)
 		}
-		if f := slices.IndexFunc(firsts, pathTo); f >= 0 {
-			first := &all[firsts[f]]
-			all[i] = otherPath(own[i], first.Device.Path, "")
-			all[i].PathTo = first.Device.Path
-			first.Reasons = append(first.Reasons, "reached as "+d.Path+" too")
-			first.Device.ByID = cmp.Or(first.Device.ByID, d.ByID)
-			continue
+		if t := slices.IndexFunc(own, func(o Verdict) bool { return pathTo(o, true) }); t >= 0 {
+			all[i].Refused = otherPath(own[t].Device) + ": " + own[t].Refused
+		} else if f := slices.IndexFunc(all[:i], func(o Verdict) bool { return pathTo(o, false) }); f >= 0 {
+			first := &all[f]
+			all[i].Refused, all[i].PathTo = otherPath(first.Device), first.Device.Path
+			first.Reasons = append(first.Reasons, "reached as "+v.Device.Path+" too")
+			first.Device.ByID = cmp.Or(first.Device.ByID, v.Device.ByID)
 		}
-		firsts = append(firsts, i)
 	}
 }
 
-// otherPath is the verdict on another path to a disk.
-func otherPath(v Verdict, to, why string) Verdict {
-	return Verdict{
-		Device: v.Device, HoldsData: v.HoldsData, Holds: v.Holds, Blank: v.Blank,
-		Refused: fmt.Sprintf("it is the same disk as %s by another path%s", to, why),
-	}
+func otherPath(to block.Device) string {
+	return fmt.Sprintf("it is the same disk as %s by another path", to.Path)
 }

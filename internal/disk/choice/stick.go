@@ -2,7 +2,6 @@ package choice
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,34 +11,32 @@ import (
 
 // Stick is a disk that an image could be written to.
 type Stick struct {
-	Device  block.Device
-	Refused string   // why no image is ever written to it
+	Verdict
+	Path    string
+	ByID    string   // a path that stays the same when it is plugged in again
+	Name    string   // path, model, serial number, size and bus
 	Mounted []string // what must be unmounted first, the innermost first
-	Holds   []string // what is on it
 }
 
 // Sticks judges every whole disk for writing an image to it, the usable ones
 // first.
 func Sticks(inv *block.Inventory) []Stick {
 	var all []Stick
-	for _, d := range inv.Devices {
-		if notADisk(d) == "" {
-			all = append(all, Stick{Device: d, Refused: refuse(d, inv.Boot, toFlash), Mounted: mounted(d), Holds: holds(d)})
-		}
-	}
-	for i := range all { // the same disk by another path
-		for _, twin := range all {
-			a, b := all[i].Device, twin.Device
-			if all[i].Refused == "" && twin.Refused != "" && block.SameDisk(a, b) {
-				all[i].Refused = fmt.Sprintf("it is the same disk as %s by another path: %s", b.Path, twin.Refused)
-			}
+	for _, v := range verdicts(inv, toFlash) {
+		if notADisk(v.Device) == "" {
+			all = append(all, stickOf(v))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Stick) int {
 		refused := func(s Stick) int { return min(len(s.Refused), 1) }
-		return cmp.Or(cmp.Compare(refused(a), refused(b)), cmp.Compare(a.Device.Path, b.Device.Path))
+		return cmp.Or(cmp.Compare(refused(a), refused(b)), cmp.Compare(a.Path, b.Path))
 	})
 	return all
+}
+
+func stickOf(v Verdict) Stick {
+	d := v.Device
+	return Stick{v, d.Path, byID(d), describe(d, strings.ToUpper(d.Transport)), mounted(d)}
 }
 
 // mounted lists the mount points of a disk and its partitions, the innermost
@@ -70,41 +67,22 @@ func ofSystem(point string) bool {
 // error is a *sys.Fault with sys.CodeDisk. With reading set nothing will be
 // written, so any disk with a medium is good.
 func ChooseStick(inv *block.Inventory, want string, reading bool) (Stick, error) {
-	all := Sticks(inv)
-	var paths []string
-	for _, s := range all {
-		if s.Refused == "" {
-			paths = append(paths, byID(s.Device))
-		}
-	}
+	all := verdicts(inv, toFlash)
 	others := "plug in a USB stick; no attached disk can be written to"
-	if len(paths) > 0 {
+	if paths := usable(all); len(paths) > 0 {
 		others = "name one of " + strings.Join(paths, ", ")
 	}
-	for _, s := range all {
-		if s.Device.Is(want) && s.Refused != "" && (!reading || s.Device.Size <= 0) {
-			return Stick{}, fault(others, "%s cannot be written to: %s", DescribeStick(s), s.Refused)
-		}
-		if s.Device.Is(want) {
-			return s, nil
-		}
-		for _, p := range s.Device.Partitions {
-			if p.Is(want) {
-				hint := others
-				if s.Refused == "" {
-					hint = "name the whole disk: " + byID(s.Device)
-				}
-				return Stick{}, fault(hint, "%s is partition %d of %s", want, p.Number, DescribeStick(s))
-			}
-		}
+	v, partition, found := lookup(all, want)
+	s := stickOf(v)
+	switch {
+	case !found:
+		return Stick{}, fault(others, "there is no disk %s", want)
+	case partition > 0 && s.Refused == "":
+		return Stick{}, fault("name the whole disk: "+s.ByID, "%s is partition %d of %s", want, partition, s.Name)
+	case partition > 0:
+		return Stick{}, fault(others, "%s is partition %d of %s", want, partition, s.Name)
+	case s.Refused != "" && (!reading || s.Device.Size <= 0 || notADisk(s.Device) != ""):
+		return Stick{}, fault(others, "%s cannot be written to: %s", s.Name, s.Refused)
 	}
-	for _, d := range inv.Devices {
-		if is := notADisk(d); is != "" && d.Is(want) {
-			return Stick{}, fault(others, "%s cannot be written to: %s", d.Path, is)
-		}
-	}
-	return Stick{}, fault(others, "there is no disk %s", want)
+	return s, nil
 }
-
-// DescribeStick names a disk so that a person can recognize it.
-func DescribeStick(s Stick) string { return describe(s.Device, strings.ToUpper(s.Device.Transport)) }

@@ -16,7 +16,7 @@ import (
 func TestSticks(t *testing.T) {
 	var got strings.Builder
 	for _, s := range choice.Sticks(blocktest.Inventory(t, "sticks")) {
-		fmt.Fprintf(&got, "%s: %s", choice.DescribeStick(s), s.Refused)
+		fmt.Fprintf(&got, "%s: %s", s.Name, s.Refused)
 		if s.Refused == "" {
 			fmt.Fprintf(&got, "%s", strings.Join(append([]string{"holds"}, s.Holds...), " | "))
 		}

@@ -10,11 +10,9 @@ import (
 	"unicode/utf16"
 )
 
-// Entry is a file or folder.
 type Entry struct {
 	Name  string
 	IsDir bool
-	short string // its name in eight and three characters
 	first uint32 // its first cluster
 	size  int64  // bytes; 0 for a folder
 }
@@ -26,18 +24,17 @@ const (
 	attrLong   = 0x0f
 )
 
-// maxDir is the size limit of a folder, in bytes.
 const maxDir = 65536 * 32
 
 // readDir lists a folder by its first cluster, without the entries . and ..
 func (f *FS) readDir(first uint32) ([]Entry, error) {
-	most := min((maxDir+f.cluster-1)/f.cluster, int64(f.clusters))
-	runs, n, err := f.follow(first, most)
+	most := maxDir / f.cluster
+	runs, n, err := f.follow(first, most+1)
+	if err == nil && n > most {
+		err = fmt.Errorf("%w: it is a loop", errChain)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if loops(runs) {
-		return nil, fmt.Errorf("%w: it is a loop", errChain)
 	}
 	all := make([]byte, n*f.cluster)
 	if n, err := (extents{f, runs}).ReadAt(all, 0); n < len(all) {
@@ -68,18 +65,6 @@ func (f *FS) readDir(first uint32) ([]Entry, error) {
 	return slices.CompactFunc(list, func(a, b Entry) bool { return a.Name == b.Name }), nil
 }
 
-// loops reports whether a chain comes to the same place twice.
-func loops(runs []run) bool {
-	sorted := slices.Clone(runs)
-	slices.SortFunc(sorted, func(a, b run) int { return cmp.Compare(a.at, b.at) })
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i].at < sorted[i-1].at+sorted[i-1].length {
-			return true
-		}
-	}
-	return false
-}
-
 // parse reads a short entry; long is the long name before it.
 func parse(b []byte, long longName) (Entry, bool) {
 	le := binary.LittleEndian
@@ -97,23 +82,15 @@ func parse(b []byte, long longName) (Entry, bool) {
 	if base == "." || base == ".." {
 		return e, false
 	}
-	e.short = base
 	if ext != "" {
-		e.short += "." + ext
+		base += "." + ext
 	}
-	e.Name = long.text(b[:11])
-	if e.Name == "" {
-		e.Name = e.short
-	}
+	e.Name = cmp.Or(long.text(b[:11]), base)
 	if e.IsDir {
 		e.size = 0
 	}
-	return e, usable(e.Name)
-}
-
-// usable reports whether a name can be part of a path.
-func usable(name string) bool {
-	return name != "." && name != ".." && fs.ValidPath(name) && !strings.ContainsAny(name, "/\\\x00")
+	isPart := e.Name != "." && fs.ValidPath(e.Name) && !strings.ContainsAny(e.Name, "/\\\x00") // of a path
+	return e, isPart
 }
 
 // longName collects the pieces of a long name. They precede the short entry,

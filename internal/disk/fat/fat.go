@@ -113,7 +113,6 @@ func (f *FS) ReadDir(name string) ([]Entry, error) {
 	return list, nil
 }
 
-// find walks to a path.
 func (f *FS) find(name string) (Entry, error) {
 	if !fs.ValidPath(name) {
 		return Entry{}, fs.ErrInvalid
@@ -130,9 +129,7 @@ func (f *FS) find(name string) (Entry, error) {
 		if err != nil {
 			return Entry{}, err
 		}
-		i := slices.IndexFunc(list, func(e Entry) bool {
-			return strings.EqualFold(e.Name, part) || strings.EqualFold(e.short, part)
-		})
+		i := slices.IndexFunc(list, func(e Entry) bool { return strings.EqualFold(e.Name, part) })
 		if i < 0 {
 			return Entry{}, fs.ErrNotExist
 		}

@@ -22,68 +22,43 @@ type Options struct {
 	// Read reads samples of the held disk. It is (*block.Held).Sample, except in tests.
 	Read func(ctx context.Context) error
 	Root string // where /proc, /sys and /dev are; empty is "/"
-	// RunDir must have MinRun bytes for the journal and the logs. Preflight checked
-	// that too, but the source has been stored there since. Empty: no check.
-	RunDir string
-	MinRun int64
 }
 
 // Ops open the disk exclusively and identify it again by the open descriptor. They fail
 // if it is not the confirmed disk, or if it is in use. The disk is held while they
 // check, so nothing can change between the check and the first write.
 func Ops(o Options) []engine.Op {
-	ops := []engine.Op{engine.Do("open "+o.Disk.Path+" exclusively, identify it again by the open device, and verify that it can be read", o.hold)}
-	if o.RunDir != "" {
-		ops = append(ops, engine.Do(fmt.Sprintf("verify that %s still has %d MiB for the journal and the logs", o.RunDir, o.MinRun>>20),
-			func(context.Context, sys.System) error { return o.room() }))
-	}
-	return ops
+	const does = " exclusively, identify it again by the open device, and verify that it can be read"
+	return []engine.Op{engine.Do("open "+o.Disk.Path+does, o.hold)}
 }
 
 func (o Options) hold(ctx context.Context, s sys.System) error {
+	const again = "look at the disks again, and confirm the disk once more"
 	facts, notHeld := o.Hold(ctx, o.Disk.Path)
 	inv, err := block.Survey(ctx, s, cmp.Or(o.Root, "/"))
 	if err != nil {
-		return stop("see what `lsblk` reports; nothing was written", "cannot read the list of disks again: %w", err)
+		return sys.Faultf(sys.CodeGate, "see what `lsblk` reports; nothing was written", "cannot read the list of disks again: %w", err)
 	}
 	dev, err := inv.Find(o.Disk)
 	if err != nil {
-		return stop("look at the disks again, and confirm the disk once more", "cannot find the confirmed disk again: %w", err)
+		return sys.Faultf(sys.CodeGate, again, "cannot find the confirmed disk again: %w", err)
 	}
 	if dev.Path != o.Disk.Path {
-		return stop("look at the disks again, and confirm the disk once more", "%s is now %s", o.Disk.Path, dev.Path)
+		return sys.Faultf(sys.CodeGate, again, "%s is now %s", o.Disk.Path, dev.Path)
 	}
 	if why := o.Refusal(inv, dev.Path); why != "" {
-		return stop("unmount and close everything on the disk, then start over", "%s cannot be written to: %s", dev.Path, why)
+		return sys.Faultf(sys.CodeGate, "unmount and close everything on the disk, then start over", "%s cannot be written to: %s", dev.Path, why)
 	}
 	// After the survey, which says more about a disk in use.
 	if notHeld != nil {
 		return sys.WithHint(notHeld, sys.CodeGate, "the disk may be failing: see the kernel's messages", "opening "+dev.Path+" exclusively")
 	}
 	if why := facts.Differ(dev); why != "" {
-		return stop("look at the disks again, and confirm the disk once more", "%s", why)
+		return sys.Faultf(sys.CodeGate, again, "%s", why)
 	}
 	if err := o.Read(ctx); err != nil {
 		return sys.WithHint(err, sys.CodeGate, "the disk or its cable is failing: see `dmesg`, and use another disk", dev.Path+" cannot be read")
 	}
 	s.Log(fmt.Sprintf("%s (device %s) is the confirmed disk; it is not in use, and is now held", o.Disk.Path, facts.DevNo))
 	return nil
-}
-
-// room verifies that the journal and the logs have room. Without it, the install would
-// fail after the first write.
-func (o Options) room() error {
-	free, err := sys.Free(o.RunDir)
-	if err != nil {
-		return sys.WithHint(err, sys.CodeMachine, "this needs a writable "+o.RunDir, o.RunDir)
-	}
-	if free < o.MinRun {
-		return sys.Faultf(sys.CodeMachine, "add memory, or delete files there",
-			"%s has %d MiB left; the journal and the logs need %d MiB", o.RunDir, free>>20, o.MinRun>>20)
-	}
-	return nil
-}
-
-func stop(hint, format string, args ...any) error {
-	return sys.Faultf(sys.CodeGate, hint, format, args...)
 }

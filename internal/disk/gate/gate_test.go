@@ -150,30 +150,3 @@ func TestActionsNameTheDisk(t *testing.T) {
 		t.Errorf("%+v", as)
 	}
 }
-
-// A source that left too little room fails here, before the first write.
-func TestNoRoomForTheJournal(t *testing.T) {
-	for _, c := range []struct {
-		dir string
-		min int64
-		bad string
-	}{
-		{t.TempDir(), 1, ""},
-		{t.TempDir(), 1 << 60, "MiB left"},
-		{filepath.Join(t.TempDir(), "gone"), 1, "no such file"},
-	} {
-		path := filepath.Join(t.TempDir(), "disk")
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		o := confirmed(path)
-		o.RunDir, o.MinRun = c.dir, c.min
-		f := sys.NewFake(t)
-		f.Expect(block.Lsblk.Argv...).Prints(lsblk(t, path, nil))
-		err := enginetest.Check(t.Context(), f, Ops(o)...)
-		fault, ok := errors.AsType[*sys.Fault](err)
-		if (err != nil) != (c.bad != "") || c.bad != "" && (!ok || fault.Code != sys.CodeMachine || fault.Hint == "" || !strings.Contains(fault.Cause, c.bad)) {
-			t.Errorf("%+v", err)
-		}
-	}
-}

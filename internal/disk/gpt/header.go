@@ -1,7 +1,6 @@
 package gpt
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,17 +16,14 @@ const (
 	maxEntries = 1024
 )
 
-var errAbsent = errors.New("absent")
-
-// header is what one copy of the GPT header says, or why it is no good.
+// header is what one copy of the GPT header says.
 type header struct {
-	bad        error // errAbsent if there is no signature
 	diskGUID   [16]byte
 	entriesCRC uint32
 }
 
 // readHeader reads and checks the header at a sector and the entries that it
-// points at. The error is one of reading only.
+// points at.
 func readHeader(r io.ReaderAt, size, ss int64, lba uint64) (h header, err error) {
 	b := make([]byte, headerSize)
 	if err := readAt(r, b, int64(lba)*ss); err != nil {
@@ -44,56 +40,40 @@ func readHeader(r io.ReaderAt, size, ss int64, lba uint64) (h header, err error)
 	entries := (uint64(count)*entrySize + uint64(ss) - 1) / uint64(ss) // sectors
 
 	switch {
-	case !bytes.Equal(b[:8], []byte("EFI PART")):
-		h.bad = errAbsent
+	case string(b[:8]) != "EFI PART":
+		err = errors.New("absent")
 	case le.Uint32(b[8:]) != 0x00010000:
-		h.bad = fmt.Errorf("unknown revision %#x", le.Uint32(b[8:]))
+		err = fmt.Errorf("unknown revision %#x", le.Uint32(b[8:]))
 	case le.Uint32(b[12:]) != headerSize:
-		h.bad = fmt.Errorf("header size %d, not %d", le.Uint32(b[12:]), headerSize)
+		err = fmt.Errorf("header size %d, not %d", le.Uint32(b[12:]), headerSize)
 	case crc32.ChecksumIEEE(b) != crc:
-		h.bad = errors.New("wrong checksum")
+		err = errors.New("wrong checksum")
 	case le.Uint32(b[20:]) != 0:
-		h.bad = errors.New("reserved bytes are not zero")
+		err = errors.New("reserved bytes are not zero")
 	case le.Uint64(b[24:]) != lba:
-		h.bad = fmt.Errorf("it says that it is in sector %d, not %d", le.Uint64(b[24:]), lba)
+		err = fmt.Errorf("it says that it is in sector %d, not %d", le.Uint64(b[24:]), lba)
 	case le.Uint32(b[84:]) != entrySize:
-		h.bad = fmt.Errorf("entry size %d, not %d", le.Uint32(b[84:]), entrySize)
+		err = fmt.Errorf("entry size %d, not %d", le.Uint32(b[84:]), entrySize)
 	case count == 0 || count > maxEntries:
-		h.bad = fmt.Errorf("%d entries, not 1 to %d", count, maxEntries)
+		err = fmt.Errorf("%d entries, not 1 to %d", count, maxEntries)
 	case entriesLBA < 2 || entriesLBA >= sectors || entries > sectors-entriesLBA:
-		h.bad = fmt.Errorf("entries in sector %d lie outside the disk", entriesLBA)
+		err = fmt.Errorf("entries in sector %d lie outside the disk", entriesLBA)
 	}
-	if h.bad != nil {
-		return h, nil //nolint:nilerr // a bad header is a finding, not a failure to read
+	if err != nil {
+		return h, err
 	}
 	table := make([]byte, count*entrySize)
 	if err := readAt(r, table, int64(entriesLBA)*ss); err != nil {
 		return h, fmt.Errorf("reading the entries at sector %d: %w", entriesLBA, err)
 	}
 	if crc32.ChecksumIEEE(table) != h.entriesCRC {
-		h.bad = errors.New("wrong checksum of the entries")
+		err = errors.New("wrong checksum of the entries")
 	}
-	return h, nil
+	return h, err
 }
 
 // file is a reader as go-diskfs wants it (backend.File).
-type file struct {
-	*io.SectionReader
-	// hidden is where a bad primary header is replaced by zeros, in bytes from
-	// the start, so that go-diskfs turns to the backup. 0: nowhere.
-	hidden int64
-}
+type file struct{ *io.SectionReader }
 
 func (f file) Stat() (fs.FileInfo, error) { return nil, errors.ErrUnsupported }
 func (f file) Close() error               { return nil }
-
-func (f file) ReadAt(b []byte, off int64) (int, error) {
-	n, err := f.SectionReader.ReadAt(b, off)
-	if f.hidden > 0 {
-		from, to := max(f.hidden-off, 0), min(f.hidden+headerSize-off, int64(n))
-		if from < to {
-			clear(b[from:to])
-		}
-	}
-	return n, err
-}

@@ -4,8 +4,6 @@ package blocktest
 import (
 	"embed"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/google/uuid"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
@@ -36,8 +37,9 @@ func Machine(t testing.TB, name string) (*sys.Fake, string) {
 	must(t, os.MkdirAll(filepath.Join(root, "sys/class/block"), 0o755))
 	write(t, root, "proc/self/mountinfo", "1 0 0:2 / / rw - tmpfs tmpfs rw\n")
 	fake := sys.NewFake(t)
-	for name, data := range archive(string(b)) {
-		switch name {
+	for _, f := range txtar.Parse(b).Files {
+		data := string(f.Data)
+		switch f.Name {
 		case "lsblk.json":
 			fake.Expect(block.Lsblk.Argv...).Prints(data)
 			tree, err := block.ParseLsblk([]byte(data))
@@ -55,24 +57,10 @@ func Machine(t testing.TB, name string) (*sys.Fake, string) {
 				write(t, root, "sys/firmware/efi/efivars/"+file, "\x06\x00\x00\x00"+string(data))
 			}
 		default:
-			write(t, root, name, data)
+			write(t, root, f.Name, data)
 		}
 	}
 	return fake, root
-}
-
-// archive splits a txtar file: "-- NAME --" starts each file.
-func archive(s string) map[string]string {
-	files, name := map[string]string{}, ""
-	for line := range strings.Lines(s) {
-		if rest, ok := strings.CutPrefix(line, "-- "); ok {
-			name = strings.TrimSuffix(strings.TrimSpace(rest), " --")
-			files[name] = ""
-		} else if name != "" {
-			files[name] += line
-		}
-	}
-	return files
 }
 
 // Inventory surveys a machine.
@@ -132,22 +120,18 @@ func variable(t testing.TB, line string) (file string, data []byte) {
 }
 
 // LoadOption encodes an EFI_LOAD_OPTION (UEFI 2.10 §3.1.3) of a file on a GPT
-// partition, or of no partition if partUUID is empty. It panics if partUUID is
-// not a GUID.
+// partition, or of no partition if partUUID is empty.
 func LoadOption(active bool, partUUID, path, description string) []byte {
 	le := binary.LittleEndian
 	var nodes []byte
 	if partUUID != "" {
-		g, err := hex.DecodeString(strings.ReplaceAll(partUUID, "-", ""))
-		if err != nil || len(g) != 16 {
-			panic(fmt.Sprintf("%s is not a GUID", partUUID))
-		}
+		g := uuid.MustParse(partUUID)
 		for _, swap := range [][2]int{{0, 3}, {1, 2}, {4, 5}, {6, 7}} {
 			g[swap[0]], g[swap[1]] = g[swap[1]], g[swap[0]]
 		}
 		nodes = append(nodes, 4, 1, 42, 0, 1, 0, 0, 0)
 		nodes = le.AppendUint64(le.AppendUint64(nodes, 2048), 1<<21)
-		nodes = append(append(nodes, g...), 2, 2)
+		nodes = append(append(nodes, g[:]...), 2, 2)
 	}
 	name := utf16s(path)
 	nodes = append(le.AppendUint16(append(nodes, 4, 4), uint16(4+len(name))), name...)

@@ -1,4 +1,4 @@
-package block
+package sys
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func root(t *testing.T, file, content string) string {
 
 func TestSwaps(t *testing.T) {
 	got, err := Swaps(root(t, "proc/swaps", "Filename Type Size Used Priority\n/dev/sda3   partition\t9 8 -2\n/swap\\040file file 7 0 10\n"))
-	if want := []ActiveSwap{{"/dev/sda3", 8 << 10, -2}, {"/swap file", 0, 10}}; err != nil || !slices.Equal(got, want) {
+	if want := []Swap{{"/dev/sda3", 8 << 10, -2}, {"/swap file", 0, 10}}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err := Swaps(t.TempDir()); err != nil || got != nil {
@@ -31,4 +31,10 @@ func TestSwaps(t *testing.T) {
 	if got, err := Swaps(root(t, "proc/swaps", "Filename\n/dev/sda3 partition\n")); err == nil {
 		t.Errorf("an unknown line is %+v", got)
 	}
+}
+
+// Users who may mount choose names in it.
+func FuzzSwaps(f *testing.F) {
+	f.Add("Filename Type Size Used Priority\n/swap\\040file file 1 0 -3\n")
+	f.Fuzz(func(_ *testing.T, text string) { _, _ = parseSwaps(text) })
 }
