@@ -76,8 +76,8 @@ func Begin(root string) (*Tx, error) {
 	return &Tx{root: r, seen: map[string]*digest{}}, nil
 }
 
-// Rollback drops the change. After Commit it does nothing.
-func (t *Tx) Rollback() error {
+// Close drops the change. After Commit it does nothing.
+func (t *Tx) Close() error {
 	t.files = nil
 	return t.root.Close()
 }
@@ -137,7 +137,7 @@ func (t *Tx) load(name string) ([]byte, fs.FileInfo, error) {
 	}
 	defer f.Close()
 	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
-		return nil, nil, errors.Join(Changed(name), err)
+		return nil, nil, errors.Join(changed(name), err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
@@ -237,7 +237,7 @@ func (t *Tx) own(name string, like fs.FileInfo) error {
 	return t.root.Lchown(name, int(owner.Uid), int(owner.Gid))
 }
 
-// Changed is the fault of a file that another program has changed.
-func Changed(name string) error {
+// changed is the fault of a file that another program has changed.
+func changed(name string) error {
 	return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name)
 }

@@ -2,8 +2,8 @@
 // them, writes its definition and re-encrypts the secrets.
 //
 // It makes all files in memory, proves them in a copy of the repo, and then puts
-// each in its place as a whole. After a kill the same command finishes the work: it
-// recognises its files by a mark in the host's folder.
+// each in its place as a whole. After a kill between two files, new-host --replace
+// finishes the work.
 package newhost
 
 import (
@@ -41,15 +41,13 @@ type Request struct {
 type work struct {
 	Request
 	repo        string // top folder of the git work tree, absolute
+	tx          *worktree.Tx
 	keys, rules string // keys.nix and agenix' secrets.nix, below repo, or empty
 
 	before    map[string][]byte    // files that are edited, by path below the repo
 	files     map[string]draftFile // files to write
 	deployKey string               // the public half
 	recipient string
-	// again: an earlier run was killed while it wrote the host's files. own: all of
-	// them are that run's, and this one writes them again.
-	again, own bool
 
 	copied  string   // a copy of the repo
 	unknown []string // files in it that git does not know
@@ -85,18 +83,23 @@ func Plan(r Request) (*engine.Task, error) {
 		}
 		holds = append(holds, lock)
 	}
+	tx, err := worktree.Begin(root)
+	if err != nil {
+		return nil, engine.NewError("", err)
+	}
 	verb := "adding "
 	if r.Replace {
 		verb = "new keys for "
 	}
 	w := r.work(root)
+	w.tx = tx
 	p := engine.NewTask(verb+r.Host.TargetHost+" to "+root,
 		engine.NewStep("look", "check that it can be added", engine.Check, w.lookOps()...),
 		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, w.keysOps()...),
 		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, w.proveOps()...),
 		engine.NewStep("write", "put the files in their places", engine.Write, w.writeOps()...),
 	)
-	p.Shared, p.Holds = true, holds
+	p.Shared, p.Holds = true, append(holds, tx)
 	return p, nil
 }
 
@@ -105,12 +108,8 @@ func (w *work) dir() string { return path.Join(w.HostsDir, w.Host.TargetHost) }
 
 func (w *work) in(name string) string { return path.Join(w.dir(), name) }
 
-// defines reports whether the host gets a definition. One that exists stays, unless
-// a killed run made it.
+// defines reports whether the host gets a definition. One that exists stays.
 func (w *work) defines() bool {
-	if w.own {
-		return true
-	}
 	_, err := os.Lstat(filepath.Join(w.repo, w.in("host.toml")))
 	return err != nil
 }

@@ -1,18 +1,17 @@
 package newhost
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/internal/worktree"
 )
 
 // writeOps put the drafted files in their places, and print what the user does next.
@@ -27,7 +26,21 @@ func (w *work) add(names ...string) sys.Cmd {
 
 func (w *work) write(ctx context.Context, s sys.System) error {
 	names := slices.Sorted(maps.Keys(w.files))
-	if err := w.commit(ctx, names); err != nil {
+	// After a kill, --replace makes a definition if there is none, so that comes last.
+	definition, isNew := w.files[w.in("host.toml")]
+	var err error
+	for _, name := range names {
+		if name != w.in("host.toml") {
+			err = cmp.Or(err, w.tx.Write(name, w.files[name].data))
+		}
+	}
+	if isNew {
+		err = cmp.Or(err, w.tx.Write(w.in("host.toml"), definition.data))
+	}
+	if err == nil {
+		err = w.tx.Commit(ctx)
+	}
+	if err != nil {
 		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the same command again", "putting the files in their places")
 	}
 	for _, name := range names {
@@ -38,45 +51,16 @@ func (w *work) write(ctx context.Context, s sys.System) error {
 		s.Log(verb + name)
 	}
 	// The files are written, so an interrupt does not keep the rest from the user.
-	err := s.Run(context.WithoutCancel(ctx), w.add(names...))
-	if err := worktree.Unmark(w.repo, w.in(unfinished)); err != nil {
-		s.Warn("remove " + w.in(unfinished) + " by hand: " + err.Error())
+	for _, name := range files { // a killed run may have left some
+		if _, err := os.Lstat(filepath.Join(w.repo, w.in(name))); err == nil {
+			names = append(names, w.in(name))
+		}
 	}
-	if err != nil {
+	if err := s.Run(context.WithoutCancel(ctx), w.add(names...)); err != nil {
 		return sys.Faultf(sys.CodeUnexpected, "the files are written; run `git add` by hand", "git does not add them: %w", err)
 	}
 	w.next(s)
 	return nil
-}
-
-func (w *work) commit(ctx context.Context, names []string) error {
-	tx, err := worktree.Begin(w.repo)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		f := w.files[name]
-		if !f.isNew {
-			now, err := tx.Read(name)
-			if err != nil {
-				return errors.Join(err, tx.Rollback())
-			}
-			if !bytes.Equal(now, w.before[name]) {
-				return errors.Join(worktree.Changed(name), tx.Rollback())
-			}
-		}
-		if err := tx.Write(name, f.data); err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-	}
-	if err := worktree.Mark(w.repo, w.in(unfinished)); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	err = tx.Commit(ctx)
-	if err != nil && !errors.Is(err, worktree.ErrPartly) && !w.again {
-		err = errors.Join(err, worktree.Unmark(w.repo, w.in(unfinished)))
-	}
-	return err
 }
 
 func (w *work) next(s sys.System) {

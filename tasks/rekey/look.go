@@ -142,7 +142,7 @@ func (w *Work) Replaceable() error {
 			}
 		}
 	}
-	if err := tx.Rollback(); err != nil || all == nil {
+	if err := tx.Close(); err != nil || all == nil {
 		return err
 	}
 	return all
