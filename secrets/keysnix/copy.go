@@ -17,8 +17,8 @@ type change struct {
 
 // like is the edit that copies a host's key and entry for another host, or nil
 // if the entry names its host in a way that cannot be copied.
-func (k *keysFile) like(p pattern, n NewKey) *KeysEdit {
-	key := []change{{p.key.key.From, p.key.key.To, `"` + n.Recipient + `"`}}
+func (k *keysFile) like(p pattern, c Claim) *Edit {
+	key := []change{{p.key.key.From, p.key.key.To, `"` + c.Key + `"`}}
 	var keys, entries []nixtext.Attr
 	for _, a := range k.keys {
 		keys = append(keys, a.Attr)
@@ -26,21 +26,21 @@ func (k *keysFile) like(p pattern, n NewKey) *KeysEdit {
 			entries = append(entries, *e)
 		}
 	}
-	changes := []change{k.copyOf(p.key.Attr, lastBeside(p.key.Attr, keys), n.Host, key)}
+	changes := []change{k.copyOf(p.key.Attr, lastBeside(p.key.Attr, keys), c.Host, key)}
 	var notes []string
 	if p.entry != nil {
 		var refs []change
 		for _, t := range k.references(*p.entry, p.key) {
-			refs = append(refs, change{t.From, t.To, attrName(n.Host, t.Kind == nixtext.String)})
+			refs = append(refs, change{t.From, t.To, attrName(c.Host, t.Kind == nixtext.String)})
 		}
 		if mentions(*p.entry, p.key.Last()) != len(refs) {
 			return nil
 		}
-		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), n.Host, refs))
-		notes = borrowed(*p.entry, p.key.Last(), n.Host)
+		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), c.Host, refs))
+		notes = borrowed(*p.entry, p.key.Last(), c.Host)
 	}
 	edit := k.apply(changes)
-	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, n.Host))
+	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, c.Host))
 	return edit
 }
 
@@ -174,9 +174,9 @@ func splice(src []byte, from, to int, changes []change) []byte {
 	return append(out, src[from:to]...)
 }
 
-func (k *keysFile) apply(changes []change) *KeysEdit {
+func (k *keysFile) apply(changes []change) *Edit {
 	data := splice(k.Src, 0, len(k.Src), changes)
-	return &KeysEdit{Data: data, Removed: without(k.Src, data), Added: without(data, k.Src)}
+	return &Edit{Data: data, Removed: without(k.Src, data), Added: without(data, k.Src)}
 }
 
 // without are the lines of a file that another one lacks, in order.

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
@@ -249,15 +248,4 @@ func (k *keysFile) references(a nixtext.Attr, key keyAttr) []nixtext.Token {
 		}
 	}
 	return list
-}
-
-// checkKey refuses a key that age cannot encrypt to, or that needs an escape.
-func checkKey(key string) error {
-	if _, err := secrets.ParseRecipient(key); err != nil {
-		return err
-	}
-	if strings.ContainsAny(key, "\"\\$\n\r") {
-		return &secrets.Malformed{What: "recipient", Why: "its comment has a character that a Nix string cannot hold as it is"}
-	}
-	return nil
 }

@@ -52,9 +52,10 @@ type work struct {
 	copied  string   // a copy of the repo
 	unknown []string // files in it that git does not know
 	changed []string // secrets whose recipients change
-	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
-	hand, flakeHand []keysnix.HandLine
-	handFile        string
+	// hand is a line for the user to add to handFile; flakeHand are lines for flake.nix.
+	hand      keysnix.HandLine
+	handFile  string
+	flakeHand []keysnix.HandLine
 }
 
 type draftFile struct {

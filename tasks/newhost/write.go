@@ -70,11 +70,15 @@ func (w *work) next(s sys.System) {
 	s.Log(w.deployKey)
 	s.Log("")
 	s.Log("next:")
-	if len(w.hand) > 0 {
-		w.enterByHand(s)
-	}
-	if len(w.hand) > 0 && w.rules != "" {
-		s.Log("  auto-installer rekey")
+	if w.hand.Text != "" { // only this run knows the recipient
+		s.Log("  add to " + w.hand.Place + ", in " + w.handFile + ":")
+		s.Log("    " + w.hand.Text)
+		if w.handFile == w.keysIn() && w.rules != "" {
+			s.Log("  name " + name + " in publicKeys of each secret that it opens, unless they name all hosts")
+		}
+		if w.rules != "" {
+			s.Log("  auto-installer rekey")
+		}
 	}
 	for _, line := range w.flakeHand {
 		s.Log("  add to " + line.Place + " in flake.nix:")
@@ -90,15 +94,4 @@ func (w *work) next(s sys.System) {
 	}
 	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
 	s.Log("  auto-installer iso " + name)
-}
-
-// enterByHand prints the lines for the recipient, which only this run knows.
-func (w *work) enterByHand(s sys.System) {
-	for _, line := range w.hand {
-		s.Log("  add to " + line.Place + ", in " + w.handFile + ":")
-		s.Log("    " + line.Text)
-	}
-	if w.handFile == w.keysIn() && w.rules != "" {
-		s.Log("  name " + w.Host.TargetHost + " in publicKeys of each secret that it opens, unless they name all hosts")
-	}
 }
