@@ -17,19 +17,18 @@ type Header struct {
 }
 
 // ReadHeader reads the header of an age file, armored or not. age bounds it to
-// 2 MiB.
+// 2 MiB. The error does not quote the file, as age's does: its first line may be a key.
 func ReadHeader(r io.Reader) (*Header, error) {
-	const what = "age file"
 	h := &Header{}
 	in, armored := unarmored(r)
 	h.Armored = armored
 	var err error
-	if h.raw, err = age.ExtractHeader(in); err != nil {
-		return nil, malformed(what, "%v", err)
+	if h.raw, err = age.ExtractHeader(in); err == nil {
+		// age shows the stanzas to identities only.
+		_, err = age.DecryptHeader(h.raw, (*looker)(&h.stanzas))
 	}
-	// age shows the stanzas to identities only.
-	if _, err := age.DecryptHeader(h.raw, (*looker)(&h.stanzas)); err != nil && len(h.stanzas) == 0 {
-		return nil, malformed(what, "%v", err)
+	if err != nil && len(h.stanzas) == 0 {
+		return nil, malformed("age file", "it has no header that age can read")
 	}
 	return h, nil
 }
@@ -73,8 +72,6 @@ const (
 	Yes
 	No
 )
-
-func (v Verdict) String() string { return [...]string{"unknown", "yes", "no"}[v] }
 
 func verdict(yes bool) Verdict {
 	if yes {

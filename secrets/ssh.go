@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha512"
@@ -13,6 +14,7 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
+	"filippo.io/age/plugin"
 	"filippo.io/edwards25519"
 	"golang.org/x/crypto/ssh"
 )
@@ -43,18 +45,13 @@ func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
 	defer clear(seed)
 	hash := sha512.Sum512(seed)
 	defer clear(hash[:])
-	text, err := bech32Encode("age-secret-key-", hash[:32])
-	if err != nil {
-		return nil, err
-	}
+	text := bech32Encode("AGE-SECRET-KEY-", hash[:32])
 	defer clear(text)
-	upper := bytes.ToUpper(text)
-	defer clear(upper)
-	id, err := age.ParseX25519Identity(string(upper))
+	id, err := age.ParseX25519Identity(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("turning an ssh key into an age key: %w", err)
 	}
-	return newIdentity(id, id.Recipient().String(), string(upper))
+	return newIdentity(id, string(text))
 }
 
 // parseSSH reads a private key. The error quotes none of it.
@@ -153,15 +150,19 @@ func recipientOfSSH(key ssh.PublicKey) (string, error) {
 	if err != nil {
 		return "", malformed("ssh public key", "it is not a point of the curve")
 	}
-	text, err := bech32Encode("age", p.BytesMontgomery())
+	key25519, err := ecdh.X25519().NewPublicKey(p.BytesMontgomery())
+	if err != nil {
+		return "", err
+	}
+	text, err := plugin.EncodeX25519Recipient(key25519)
 	if err != nil {
 		return "", err
 	}
 	// age refuses low-order points.
-	if _, err := age.ParseX25519Recipient(string(text)); err != nil {
+	if _, err := age.ParseX25519Recipient(text); err != nil {
 		return "", malformed("ssh public key", "it has no age counterpart")
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // sshIdentity opens files for an ssh key, and for the age key that ssh-to-age makes
