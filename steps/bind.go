@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/vm"
 	"auto-installer/internal/disk/gate"
 	"auto-installer/internal/engine"
@@ -98,21 +99,11 @@ func (b *builder) contract() contract.Options {
 func (b *builder) secrets() secrets.Options {
 	o := secrets.Options{
 		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
+		Facts: func() *facts.Facts { return b.learned.contract.Facts },
 	}
 	if b.hasRepo() {
 		o.Repo = filepath.Join(b.paths.Dir, "repo")
 	}
-	facts := &b.learned.contract
-	o.Named = func() (list []secrets.Secret, known bool) {
-		if facts.Facts.Secrets == nil {
-			return nil, false
-		}
-		for _, s := range facts.Facts.Secrets {
-			list = append(list, secrets.Secret(s))
-		}
-		return list, true
-	}
-	o.Paths = func() []string { return facts.Facts.IdentityPaths }
 	return o
 }
 

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
@@ -72,12 +73,12 @@ func put(t *testing.T, file string, data []byte, mode os.FileMode) string {
 	return file
 }
 
-func options(t *testing.T, named ...Secret) Options {
+func options(t *testing.T, named ...facts.Secret) Options {
 	t.Helper()
+	own := &facts.Facts{Secrets: named}
 	return Options{
 		Host: "demo", Repo: t.TempDir(), Found: &Found{},
-		Named: func() ([]Secret, bool) { return named, named != nil },
-		Paths: func() []string { return nil },
+		Facts: func() *facts.Facts { return own },
 	}
 }
 
@@ -91,8 +92,8 @@ func names(f *Found) []string {
 
 func TestAllOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
-	o := options(t, Secret{"wifi", "/nix/store/none/secrets/wifi.age", "secrets/wifi.age"},
-		Secret{"vpn", "/nix/store/none/secrets/vpn.age", "secrets/deep/vpn.age"})
+	o := options(t, facts.Secret{Name: "wifi", File: "/nix/store/none/secrets/wifi.age", InSource: "secrets/wifi.age"},
+		facts.Secret{Name: "vpn", File: "/nix/store/none/secrets/vpn.age", InSource: "secrets/deep/vpn.age"})
 	seal(t, o.Repo, "secrets/wifi.age", false, other, host)
 	seal(t, o.Repo, "secrets/deep/vpn.age", true, host)
 	o.Key = host.File()
@@ -109,7 +110,7 @@ func TestAllOpen(t *testing.T) {
 // the key.
 func TestFilesThatDoNotOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
-	o := options(t, Secret{"a", "", "a.age"}, Secret{"b", "", "b.age"}, Secret{"c", "", "c.age"}, Secret{"d", "", "d.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"}, facts.Secret{Name: "b", File: "", InSource: "b.age"}, facts.Secret{Name: "c", File: "", InSource: "c.age"}, facts.Secret{Name: "d", File: "", InSource: "d.age"})
 	seal(t, o.Repo, "a.age", false, other)
 	seal(t, o.Repo, "b.age", false, host)
 	put(t, o.Repo+"/c.age", []byte("plain text"), 0o644)
@@ -139,8 +140,8 @@ func TestFilesThatDoNotOpen(t *testing.T) {
 func TestWhereSecretsAre(t *testing.T) {
 	host := identity(t)
 	elsewhere := seal(t, t.TempDir(), "x.age", false, host)
-	o := options(t, Secret{"other", elsewhere, "x.age"}, Secret{"gone", "/nix/store/none/g.age", "g.age"},
-		Secret{"out", "", "../out.age"}, Secret{"relative", "x.age", ""})
+	o := options(t, facts.Secret{Name: "other", File: elsewhere, InSource: "x.age"}, facts.Secret{Name: "gone", File: "/nix/store/none/g.age", InSource: "g.age"},
+		facts.Secret{Name: "out", File: "", InSource: "../out.age"}, facts.Secret{Name: "relative", File: "x.age", InSource: ""})
 	seal(t, filepath.Dir(o.Repo), "out.age", false, host)
 	o.Key = host.File()
 	f := sys.NewFake(t)
@@ -156,7 +157,7 @@ func TestWhereSecretsAre(t *testing.T) {
 }
 
 func TestWithoutIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	f := sys.NewFake(t)
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !o.Found.NeedsIdentity() {
@@ -168,14 +169,14 @@ func TestWithoutIdentity(t *testing.T) {
 }
 
 func TestUnattendedNeedsIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	o.Must = true
 	seal(t, o.Repo, "a.age", false, identity(t))
 	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...))
 	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
 		t.Errorf("%+v", fault)
 	}
-	o.Named = func() ([]Secret, bool) { return nil, true } // it needs none
+	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} } // it needs none
 	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
@@ -183,7 +184,7 @@ func TestUnattendedNeedsIdentity(t *testing.T) {
 
 func TestNoSecrets(t *testing.T) {
 	o := options(t)
-	o.Named = func() ([]Secret, bool) { return nil, true }
+	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} }
 	seal(t, o.Repo, "secrets/secrets.nix", false, identity(t)) // not looked at
 	f := sys.NewFake(t)
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || o.Found.NeedsIdentity() {
@@ -207,10 +208,10 @@ func TestIdentityPaths(t *testing.T) {
 		{[]string{"/etc/ssh/key"}, true, false},
 		{[]string{"/etc/ssh/key", "/etc/age/demo.agekey"}, false, false},
 	} {
-		o := options(t, Secret{"a", "", "a.age"})
+		o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 		host := identity(t)
 		seal(t, o.Repo, "a.age", false, host)
-		o.Paths, o.Without = func() []string { return c.paths }, c.without
+		o.Facts().IdentityPaths, o.Without = c.paths, c.without
 		for _, key := range [][]byte{host.File(), nil} { // one that comes later is put there too
 			o.Key = key
 			err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
@@ -223,7 +224,7 @@ func TestIdentityPaths(t *testing.T) {
 }
 
 func TestInvalidIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	o.Key = []byte("AGE-SECRET-KEY-1NOTONE\n")
 	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
@@ -340,7 +341,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 // A secret that is a link out of the repo is not read.
 func TestLinkOutOfTheRepo(t *testing.T) {
 	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
-	o := options(t, Secret{Name: "wifi", InSource: "wifi.age"}, Secret{Name: "up", InSource: "../up.age"})
+	o := options(t, facts.Secret{Name: "wifi", InSource: "wifi.age"}, facts.Secret{Name: "up", InSource: "../up.age"})
 	if err := os.Symlink(outside, filepath.Join(o.Repo, "wifi.age")); err != nil {
 		t.Fatal(err)
 	}
