@@ -75,16 +75,9 @@ func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
 		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
-		Made: contract.Made{
-			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
-			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),
-		},
-	}
-	if b.h.TargetUser == "root" {
-		o.Made.User = ""
+		Made: facts.MadeOf(b.h),
 	}
 	if b.h.LUKS.Enable {
-		o.Made.LUKS, o.Made.Mapper = b.h.Labels.LUKS, b.h.LUKS.MapperName
 		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})
 		if b.a.RecoveryKey != nil {
 			o.Typed = append(o.Typed, contract.Typed{Name: "recovery key", Text: b.a.RecoveryKey})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -123,21 +124,9 @@ func hashed(pattern, name string) bool {
 
 // glob matches * and ? (ssh_config(5), PATTERNS).
 func glob(pattern, name string) bool {
-	star, back := -1, 0
-	p, n := 0, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, back = p, n
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
-			p, n = p+1, n+1
-		case star >= 0:
-			back++
-			p, n = star+1, back
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	is, _ := filepath.Match(literal.Replace(pattern), name) // with these there is no bad pattern
+	return is
 }
+
+// literal escapes what only filepath.Match gives a meaning.
+var literal = strings.NewReplacer(`\`, `\\`, "[", `\[`)
