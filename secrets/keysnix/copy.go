@@ -103,7 +103,6 @@ func (k *keysFile) lists(like nixtext.Attr, host string) []string {
 func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
 	name := a.Names[len(a.Names)-1]
 	inside = append([]change{{name.From, name.To, attrName(host, name.Kind == nixtext.String)}}, inside...)
-	inside = append(inside, k.comments(a)...)
 	text := string(splice(k.Src, a.From, a.To, inside))
 
 	lineStart := bytes.LastIndexByte(k.Src[:after.From], '\n') + 1
@@ -119,38 +118,6 @@ func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) c
 		end--
 	}
 	return change{end, end, newline + indent + text}
-}
-
-// comments are the changes that leave out a binding's inner comments: they are
-// about another host.
-func (k *keysFile) comments(a nixtext.Attr) []change {
-	var list []change
-	at := a.Names[len(a.Names)-1].To
-	for _, t := range append(slices.Clone(a.Value), nixtext.Token{From: a.To - 1, To: a.To}) {
-		for i := at; i < t.From; i++ {
-			var end int
-			switch {
-			case k.Src[i] == '#':
-				end = nixtext.LineEnd(k.Src, i)
-			case bytes.HasPrefix(k.Src[i:t.From], []byte("/*")):
-				end = i + 2 + bytes.Index(k.Src[i+2:], []byte("*/")) + 2
-			default:
-				continue
-			}
-			from := i
-			for from > at && (k.Src[from-1] == ' ' || k.Src[from-1] == '\t') {
-				from--
-			}
-			// A comment on its own line takes the line with it.
-			if from > at && k.Src[from-1] == '\n' && end < len(k.Src) && k.Src[end] == '\n' {
-				from--
-			}
-			list = append(list, change{from, end, ""})
-			i = end - 1
-		}
-		at = max(at, t.To)
-	}
-	return list
 }
 
 func attrName(host string, quoted bool) string {

@@ -90,12 +90,8 @@ const maxShapes = 5
 // patterns are hosts to copy, one of each shape: the most frequent first, and of
 // those the one with the fewest keys.
 func (k *keysFile) patterns(c Claim) ([]pattern, error) {
-	keys, err := k.siblings(c)
-	if err != nil {
-		return nil, err
-	}
 	var all []pattern
-	for _, a := range slices.Backward(keys) { // of several alike the last one
+	for _, a := range slices.Backward(k.siblings(c)) { // of several alike the last one
 		all = append(all, pattern{key: a, entry: k.entry(a)})
 	}
 	entries := slices.ContainsFunc(all, func(p pattern) bool { return p.entry != nil })
@@ -104,7 +100,7 @@ func (k *keysFile) patterns(c Claim) ([]pattern, error) {
 		return p.entry == nil && (entries && !c.Rules || bare)
 	})
 	if len(all) == 0 {
-		return nil, &ShapeError{Why: "it has no set of hosts, and no entry of a host to go by"}
+		return nil, &ShapeError{Why: "it has neither one set of hosts nor an entry of a host to copy"}
 	}
 	count := map[string]int{}
 	for i := range all {
@@ -121,70 +117,33 @@ func (k *keysFile) patterns(c Claim) ([]pattern, error) {
 	return all[:min(len(all), maxShapes)], nil
 }
 
-// siblings are the keys beside which a new host's belongs: those in the set of
-// hosts, or those at the top.
-func (k *keysFile) siblings(c Claim) ([]keyAttr, error) {
-	set, err := k.hostSet(c.Known)
-	if err != nil {
-		return nil, err
-	}
-	var list, known []keyAttr
+// siblings are the keys beside which a new host's may belong, as far as names show it:
+// those of known hosts; else those in a set of hosts; else those at the top.
+func (k *keysFile) siblings(c Claim) []keyAttr {
+	var known, inSets, atTop []keyAttr
 	for _, a := range k.keys {
+		isKnown := slices.Contains(c.Known, a.Last())
 		switch {
-		case set != "" && slices.Equal(a.Parent(), []string{set}):
-			list = append(list, a)
-		case set != "" || c.Rules:
-		case len(a.Path) == 1:
-			if k.uses[a.text()] > 1 && len(a.Value) > 1 {
-				continue // a person's, whose key stands in lists
-			}
-			list = append(list, a)
-			if slices.Contains(c.Known, a.Last()) {
-				known = append(known, a)
-			}
-		case !a.InLet && !isUserSet(a.Path[0]):
-			return nil, &ShapeError{k.line(a.Attr), "keys stand in the set " + a.Path[0] + ", which may be one host's"}
-		}
-	}
-	if len(known) > 0 {
-		return known, nil
-	}
-	return list, nil
-}
-
-// hostSet is the name of the one set that has a key of each host, or empty.
-func (k *keysFile) hostSet(known []string) (found string, err error) {
-	for _, a := range k.Attrs {
-		set := setOf(a)
-		if len(a.Path) != 2 || !isHostSet(set) || slices.Contains(known, set) || !k.holdsHosts(set, known) {
+		case len(a.Path) == 2 && isHostSet(a.Path[0]) && (isKnown || !isRole(a.Last())):
+			inSets = append(inSets, a)
+		case len(a.Path) == 1 && !c.Rules && (k.uses[a.text()] == 1 || len(a.Value) == 1): // else a person's, whose key stands in lists
+			atTop = append(atTop, a)
+		default:
 			continue
 		}
-		isKey := slices.ContainsFunc(k.keys, func(key keyAttr) bool { return key.From == a.From })
-		switch {
-		case !isKey, isRole(a.Last()) && !slices.Contains(known, a.Last()):
-			return "", &ShapeError{k.line(a), "the set " + set + " has more than a key of each host"}
-		case found != "" && found != set:
-			return "", &ShapeError{k.line(a), "keys of hosts stand in more than one set"}
+		if isKnown {
+			known = append(known, a)
 		}
-		found = set
 	}
-	return found, nil
-}
-
-// holdsHosts reports whether the members of a set may be hosts: one is known to
-// be, or no known host stands outside of it. Devices may be a person's.
-func (k *keysFile) holdsHosts(set string, known []string) bool {
-	may := set != "devices"
-	for _, a := range k.keys {
-		if !slices.Contains(known, a.Last()) {
-			continue
-		}
-		if slices.Equal(a.Parent(), []string{set}) {
-			return true
-		}
-		may = may && (len(a.Path) > 1 || a.InLet)
+	switch {
+	case slices.ContainsFunc(inSets, func(a keyAttr) bool { return a.Path[0] != inSets[0].Path[0] }):
+		return nil // which of the sets is the host's, only its author knows
+	case len(known) > 0:
+		return known
+	case len(inSets) > 0:
+		return inSets
 	}
-	return may
+	return atTop
 }
 
 // size counts the keys, and the lists of keys, that a pattern names.
