@@ -36,14 +36,13 @@ func (k *keysFile) add(c Claim) (list []*Edit, why, err error) {
 			return nil, nil, fmt.Errorf("%w: %s, line %d", ErrHostExists, c.Host, k.line(a))
 		}
 	}
-	likes, why := k.patterns(c)
-	for _, like := range likes {
+	for _, like := range k.patterns(c) {
 		if e := k.like(like, c); e != nil {
 			list = append(list, e)
 		}
 	}
-	if len(list) == 0 && why == nil {
-		why = &ShapeError{Why: "no host's entry can be the pattern for " + c.Host}
+	if len(list) == 0 {
+		why = &ShapeError{Why: "it has neither one set of hosts nor an entry of a host to copy"}
 	}
 	if k.End > 0 && !c.Rules {
 		line := HandLine{Place: fmt.Sprintf("the set that ends in line %d", lineOf(k.Src, k.End)), Text: nixtext.Name(c.Host) + " = " + k.form(`"`+c.Key+`"`) + ";"}
@@ -89,7 +88,7 @@ const maxShapes = 5
 
 // patterns are hosts to copy, one of each shape: the most frequent first, and of
 // those the one with the fewest keys.
-func (k *keysFile) patterns(c Claim) ([]pattern, error) {
+func (k *keysFile) patterns(c Claim) []pattern {
 	var all []pattern
 	for _, a := range slices.Backward(k.siblings(c)) { // of several alike the last one
 		all = append(all, pattern{key: a, entry: k.entry(a)})
@@ -99,9 +98,6 @@ func (k *keysFile) patterns(c Claim) ([]pattern, error) {
 		bare := len(p.key.Path) == 1 && p.key.InLet
 		return p.entry == nil && (entries && !c.Rules || bare)
 	})
-	if len(all) == 0 {
-		return nil, &ShapeError{Why: "it has neither one set of hosts nor an entry of a host to copy"}
-	}
 	count := map[string]int{}
 	for i := range all {
 		if c.Rules {
@@ -114,7 +110,7 @@ func (k *keysFile) patterns(c Claim) ([]pattern, error) {
 		return cmp.Or(count[b.shape]-count[a.shape], size(a)-size(b), cmp.Compare(a.shape, b.shape))
 	})
 	all = slices.CompactFunc(all, func(a, b pattern) bool { return a.shape == b.shape })
-	return all[:min(len(all), maxShapes)], nil
+	return all[:min(len(all), maxShapes)]
 }
 
 // siblings are the keys beside which a new host's may belong, as far as names show it:

@@ -39,7 +39,7 @@ func drafted(t *testing.T, flake string) (*work, string) {
 	t.Helper()
 	w := Request{Host: hosts.Host{TargetHost: "vega"}}.work(t.TempDir())
 	w.before["flake.nix"] = []byte(flake)
-	if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
+	if err := w.installers(t.Context(), sys.NewFake(t)); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder
@@ -76,7 +76,7 @@ func TestFlakeNames(t *testing.T) {
 		src := strings.Replace(listed, "ultraviolet = {", also+"ultraviolet = {", 1)
 		src = strings.Replace(src, "outputs = { self, ", "inputs.auto-installer.url = \"x\";\n  outputs = { self, auto-installer, ", 1)
 		w.before["flake.nix"] = []byte(src)
-		if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
+		if err := w.installers(t.Context(), sys.NewFake(t)); err != nil {
 			t.Fatal(err)
 		}
 		got := string(w.files["flake.nix"].data)

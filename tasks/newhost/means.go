@@ -56,22 +56,6 @@ func (w *work) keysIn() string {
 	return w.keys
 }
 
-// ask evaluates a file. The log gets no errors of nix: that something has no
-// value is an answer here.
-func ask(ctx context.Context, s sys.System, does, file, apply string) ([]byte, error) {
-	c := agenix.Evaluate(does, file, apply)
-	c.Quiet, c.Mute = true, true
-	return s.Output(ctx, c)
-}
-
-// mute keeps nix' errors out of the log where another package runs it.
-type mute struct{ sys.System }
-
-func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
-	c.Mute = true
-	return m.System.Output(ctx, c)
-}
-
 // means evaluates the keys and the rules of a copy of the repo. The error is
 // exec.ErrNotFound without nix.
 func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err error) {
@@ -100,7 +84,7 @@ func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err 
 	if w.rules == "" {
 		return m, nil
 	}
-	list, err := agenix.Read(ctx, mute{s}, filepath.Join(w.copied, w.rules))
+	list, err := agenix.Read(ctx, s, filepath.Join(w.copied, w.rules))
 	if err == nil {
 		m.Rules = recipientsOf(list)
 	}
@@ -108,7 +92,9 @@ func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err 
 }
 
 func valueOf(ctx context.Context, s sys.System, file string) (value any, err error) {
-	out, err := ask(ctx, s, "see what "+filepath.Base(file)+" means", file, plainValue)
+	c := agenix.Evaluate("see what "+filepath.Base(file)+" means", file, plainValue)
+	c.Quiet, c.Mute = true, true // that something has no value is an answer here
+	out, err := s.Output(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -18,19 +18,19 @@ import (
 // proveOps make a copy of the repo with the drafted files. There they enter the
 // host's key, re-encrypt the secrets, and have nix evaluate the installer.
 func (w *work) proveOps() []engine.Op {
-	var enters, rekeys, lists string
+	var enters, rekeys string
 	if file := w.keysIn(); file != "" {
 		enters = "put the recipient into " + file + " and keep every other byte, if nix says that nothing else changes"
 	}
 	if w.rules != "" {
 		rekeys = "evaluate " + w.rules + ", and re-encrypt the secrets whose recipients change"
 	}
+	installers := []sys.Action{}
 	if w.defines() {
-		lists = "add its installer to flake.nix, if that lists each"
+		installers = []sys.Action{{Does: "add its installer to flake.nix, if that lists each"}}
 	}
-	evaluates := []sys.Action{}
 	if w.Evaluate {
-		evaluates = sys.Actions(systems("COPY"), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))
+		installers = append(installers, sys.Actions(systems("COPY"), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))...)
 	}
 	const hint = "nothing was changed; TMPDIR names another folder for it"
 	return []engine.Op{
@@ -41,8 +41,7 @@ func (w *work) proveOps() []engine.Op {
 		engine.Do(enters, w.enter),
 		engine.Do(rekeys, w.rekey),
 		engine.Do("", w.forget),
-		engine.Do(lists, w.flake),
-		engine.Together(evaluates, w.evaluate),
+		engine.Together(installers, w.installers),
 		engine.Do("", func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }),
 	}
 }
