@@ -53,8 +53,10 @@ func newGrowing(t *testing.T) *growing {
 
 // add returns the command. It seals to a recipient only, which is fast.
 func (g *growing) add(flags ...string) *exec.Cmd {
-	cmd := exec.Command("auto-installer", append([]string{"new-host", "vega", "--repo", g.dir, "--no-eval",
-		"--remote", "git@example.org:me/x", "--recipient", g.recipient}, flags...)...)
+	cmd := exec.Command("auto-installer", append([]string{
+		"new-host", "vega", "--repo", g.dir, "--no-eval",
+		"--remote", "git@example.org:me/x", "--recipient", g.recipient,
+	}, flags...)...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd

@@ -60,7 +60,7 @@ func (t *Tx) prepare() error {
 		if err != nil {
 			return err
 		}
-		if (now == nil) != (f.before == nil) || now != nil && *now != *f.before {
+		if now != t.seen[f.name] {
 			return changed(f.name)
 		}
 	}

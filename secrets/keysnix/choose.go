@@ -26,7 +26,8 @@ func (c Claim) Enter(src []byte, before Meaning, eval func(data []byte) (Meaning
 	}
 	if before.Failed != nil {
 		i := slices.IndexFunc(list, func(e *Edit) bool { return e.Hand.Text != "" })
-		return Choice{list[i], before, cmp.Or(why, fmt.Errorf("nix cannot evaluate it: %w", before.Failed))}, nil
+		why = cmp.Or(why, fmt.Errorf("nix cannot evaluate it: %w", before.Failed))
+		return Choice{list[i], before, why}, nil //nolint:nilerr // the user gets a line
 	}
 	last := len(list) - 1
 	for _, e := range list[:last] {

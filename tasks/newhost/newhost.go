@@ -93,14 +93,14 @@ func Plan(r Request) (*engine.Task, error) {
 		verb = "new keys for "
 	}
 	w := r.work(root)
-	w.tx = tx
+	w.tx, holds = tx, append(holds, tx)
 	p := engine.NewTask(verb+r.Host.TargetHost+" to "+root,
 		engine.NewStep("look", "check that it can be added", engine.Check, w.lookOps()...),
 		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, w.keysOps()...),
 		engine.NewStep("prove", "enter its key, re-encrypt its secrets, evaluate the result", engine.Check, w.proveOps()...),
 		engine.NewStep("write", "put the files in their places", engine.Write, w.writeOps()...),
 	)
-	p.Shared, p.Holds = true, append(holds, tx)
+	p.Shared, p.Holds = true, holds
 	return p, nil
 }
 
