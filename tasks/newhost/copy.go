@@ -3,7 +3,6 @@ package newhost
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -87,17 +86,11 @@ func copyFile(from, to *os.Root, name string) error {
 	if !info.Mode().IsRegular() {
 		return nil // git ignores it too
 	}
-	in, err := from.Open(name)
+	data, err := from.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return to.WriteFile(name, data, info.Mode().Perm()|0o600)
 }
 
 // forget removes from the copy the files that the flake does not see: those that
