@@ -39,7 +39,7 @@ func TestParseRules(t *testing.T) {
 		`{"a.age": {"publicKeys": [{}]}}`:                                       "a.age: key 1 of 1 in publicKeys must be a string",
 		`{"a.age": {"publicKeys": [null]}}`:                                     "a.age in the rules: key 1 of 1: invalid recipient: it is empty",
 		`{"a.age": {"publicKeys": [""]}}`:                                       "a.age in the rules: key 1 of 1: invalid recipient: it is empty",
-		`{"a.age": {"publicKeys": ["@A", "ecdsa-sha2-nistp256 AAAA me@desk"]}}`: `a.age in the rules: key 2 of 2, "ecdsa-sha2-nistp256 … me@desk": age cannot encrypt`,
+		`{"a.age": {"publicKeys": ["@A", "ecdsa-sha2-nistp256 AAAA me@desk"]}}`: `a.age in the rules: key 2 of 2, "ecdsa-sha2-n… me@desk": age cannot encrypt`,
 		`{"/a.age": {"publicKeys": ["@A"]}}`:                                    "relative",
 		`{"": {"publicKeys": ["@A"]}}`:                                          "relative",
 		`{"a.age": {"publicKeys": ["@A"], "armor": 1}}`:                         "a.age: armor must be true or false",

@@ -15,8 +15,7 @@ type change struct {
 	text     string
 }
 
-// like is the edit that copies a host's key and entry for another host, or nil
-// if the entry names its host in a way that cannot be copied.
+// like is the edit that copies a host's key and entry for another host.
 func (k *keysFile) like(p pattern, c Claim) *Edit {
 	key := []change{{p.key.key.From, p.key.key.To, `"` + c.Key + `"`}}
 	var keys, entries []nixtext.Attr
@@ -32,9 +31,6 @@ func (k *keysFile) like(p pattern, c Claim) *Edit {
 		var refs []change
 		for _, t := range k.references(*p.entry, p.key) {
 			refs = append(refs, change{t.From, t.To, attrName(c.Host, t.Kind == nixtext.String)})
-		}
-		if mentions(*p.entry, p.key.Last()) != len(refs) {
-			return nil
 		}
 		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), c.Host, refs))
 		notes = borrowed(*p.entry, p.key.Last(), c.Host)
@@ -53,17 +49,6 @@ func lastBeside(a nixtext.Attr, all []nixtext.Attr) nixtext.Attr {
 		}
 	}
 	return last
-}
-
-// mentions counts how often a value names a host, also within other words.
-func mentions(a nixtext.Attr, host string) (n int) {
-	for _, t := range a.Value {
-		computed := t.Kind == nixtext.Mixed || t.Kind == nixtext.Path
-		if s, ok := t.Plain(); ok && s == host || t.IsIdent(host) || computed && strings.Contains(t.Text, host) {
-			n++
-		}
-	}
-	return n
 }
 
 // borrowed are notes about what an entry has that is named after its host, such

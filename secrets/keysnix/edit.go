@@ -37,9 +37,7 @@ func (k *keysFile) add(c Claim) (list []*Edit, why, err error) {
 		}
 	}
 	for _, like := range k.patterns(c) {
-		if e := k.like(like, c); e != nil {
-			list = append(list, e)
-		}
+		list = append(list, k.like(like, c))
 	}
 	if len(list) == 0 {
 		why = &ShapeError{Why: "it has neither one set of hosts nor an entry of a host to copy"}

@@ -140,7 +140,6 @@ in
 	{"people", "{\n  users = {\n    josh = \"@P\";\n  };\n}\n", ""},
 	{"two sets", "{\n  home = {\n    one = \"@A\";\n  };\n  work = {\n    two = \"@B\";\n  };\n}\n", ""},
 	{"not nix", "{\n  one = [ \"@A\" };\n}\n", ""},
-	{"a name in a string", "let\n  hosts = {\n    one = \"@A\";\n  };\nin {\n  one = [ hosts.one (read \"${d}/one.pub\") ];\n}\n", ""},
 }
 
 func TestAdd(t *testing.T) {

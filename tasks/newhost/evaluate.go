@@ -207,24 +207,19 @@ func chooseFlake(
 // judgeFlake compares the names of a flake before and after its edit: the
 // installer is new, its image if that is added, and nothing else changes.
 func judgeFlake(host string, before, after []string, edits []flakeEdit) error {
-	installer, image := systemsIn+"."+host+"-installer", imagesIn+"."+host+"InstallerIso"
-	for _, name := range before {
+	image := imagesIn + "." + host + "InstallerIso"
+	want := append(slices.Clone(before), systemsIn+"."+host+"-installer")
+	if slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.set == imagesIn && e.at > 0 }) {
+		want = append(want, image)
+	}
+	for _, name := range want {
 		if !slices.Contains(after, name) {
-			return fmt.Errorf("%s would be gone", name)
+			return fmt.Errorf("%s would be missing", name)
 		}
 	}
 	for _, name := range after {
-		if !slices.Contains(before, name) && name != installer && name != image {
+		if !slices.Contains(want, name) && name != image {
 			return fmt.Errorf("%s would be new", name)
-		}
-	}
-	adds := []string{installer}
-	if slices.ContainsFunc(edits, func(e flakeEdit) bool { return e.set == imagesIn && e.at > 0 }) {
-		adds = append(adds, image)
-	}
-	for _, name := range adds {
-		if !slices.Contains(after, name) {
-			return fmt.Errorf("%s would be missing", name)
 		}
 	}
 	return nil

@@ -165,9 +165,9 @@ func TestJudgeFlake(t *testing.T) {
 		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
 		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
 		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
-		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
+		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be missing"},
 		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
-		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
+		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be missing"},
 		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
 	} {
 		var edits []flakeEdit
