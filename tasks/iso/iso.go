@@ -30,16 +30,12 @@ func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Host
 // suffix is what follows a host's name in the flake's output.
 const suffix = "InstallerIso"
 
-func (o Options) nix(does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
-}
-
 func (o Options) build() sys.Cmd {
-	return o.nix("build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+	return flake.Nix(o.Flake, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
 }
 
 func (o Options) buildLog() sys.Cmd {
-	c := o.nix("read the log of an earlier build", "log", o.installable())
+	c := flake.Nix(o.Flake, "read the log of an earlier build", "log", o.installable())
 	c.Quiet = true
 	return c
 }

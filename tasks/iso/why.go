@@ -80,7 +80,7 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 
 // installers lists the hosts with an installer in the flake.
 func (o Options) installers(ctx context.Context, s sys.System) []string {
-	c := o.nix("see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
+	c := flake.Nix(o.Flake, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
 		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
 	c.Quiet = true
 	out, err := s.Output(ctx, c)

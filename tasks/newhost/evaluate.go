@@ -17,20 +17,14 @@ import (
 	"auto-installer/secrets/nixtext"
 )
 
-func nix(dir, does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: dir}
-}
-
-func namesOf(dir, does, set string) sys.Cmd {
-	return nix(dir, does, "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#"+set, "--apply", "builtins.attrNames")
-}
-
 const systemsIn, imagesIn = "nixosConfigurations", "packages.x86_64-linux"
 
-func systems(dir string) sys.Cmd { return namesOf(dir, "see which systems the flake has", systemsIn) }
+func namesOf(dir, set string) sys.Cmd {
+	return flake.Nix(dir, "list the "+set+" of the flake", "eval", "--json", "--no-write-lock-file", flake.Path(dir)+"#"+set, "--apply", "builtins.attrNames")
+}
 
 func drvPath(dir, attr string) sys.Cmd {
-	return nix(dir, "evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
+	return flake.Nix(dir, "evaluate the installer ISO", "eval", "--raw", "--no-write-lock-file", "--log-format", "internal-json", "-v",
 		flake.Path(dir)+"#"+attr+".drvPath",
 		// seq evaluates all of it and prints nothing.
 		"--apply", `path: builtins.seq path ""`)
@@ -39,14 +33,11 @@ func drvPath(dir, attr string) sys.Cmd {
 // names are the systems and images of the flake in a copy of the repo, each with
 // its set. A flake may have no images.
 func names(ctx context.Context, s sys.System, dir string) (all []string, err error) {
-	images := namesOf(dir, "see which packages the flake has", imagesIn)
-	images.Quiet, images.Mute = true, true
-	for _, c := range []struct {
-		set string
-		cmd sys.Cmd
-	}{{systemsIn, systems(dir)}, {imagesIn, images}} {
-		out, err := s.Output(ctx, c.cmd)
-		if err != nil && c.cmd.Mute {
+	for _, set := range []string{systemsIn, imagesIn} {
+		c := namesOf(dir, set)
+		c.Quiet, c.Mute = set == imagesIn, set == imagesIn
+		out, err := s.Output(ctx, c)
+		if err != nil && c.Mute {
 			continue
 		}
 		var list []string
@@ -57,7 +48,7 @@ func names(ctx context.Context, s sys.System, dir string) (all []string, err err
 			return nil, err
 		}
 		for _, name := range list {
-			all = append(all, c.set+"."+name)
+			all = append(all, set+"."+name)
 		}
 	}
 	return all, nil
@@ -145,7 +136,7 @@ func (w *work) evaluate(ctx context.Context, s sys.System, now []string) error {
 // compare warns of what in the host's own configuration the build of the image will
 // refuse.
 func (w *work) compare(ctx context.Context, s sys.System) {
-	c := nix(w.copied, "compare the host's own configuration with what the installer makes", "eval", "--json", "--no-write-lock-file",
+	c := flake.Nix(w.copied, "compare the host's own configuration with what the installer makes", "eval", "--json", "--no-write-lock-file",
 		fmt.Sprintf("%s#%s.%q.config", flake.Path(w.copied), systemsIn, w.Host.TargetHost), "--apply", modules.Contract)
 	out, err := s.Output(ctx, c)
 	var own *facts.Facts

@@ -30,7 +30,7 @@ func (w *work) proveOps() []engine.Op {
 		installers = []sys.Action{{Does: "add its installer to flake.nix, if that lists each"}}
 	}
 	if w.Evaluate {
-		installers = append(installers, sys.Actions(systems("COPY"), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))...)
+		installers = append(installers, sys.Actions(namesOf("COPY", systemsIn), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))...)
 	}
 	const hint = "nothing was changed; TMPDIR names another folder for it"
 	return []engine.Op{

@@ -20,13 +20,7 @@ func (w *Work) opens() []engine.Op {
 	for _, f := range w.changed() {
 		as = append(as, sys.Action{Does: "decrypt " + f.File + " in memory"})
 	}
-	return []engine.Op{engine.Do("", w.warnMissing), engine.Together(as, func(ctx context.Context, s sys.System) error {
-		err := w.open(ctx, s)
-		if err != nil {
-			w.Wipe()
-		}
-		return err
-	})}
+	return []engine.Op{engine.Do("", w.warnMissing), engine.Together(as, w.open)}
 }
 
 func (w *Work) warnMissing(_ context.Context, s sys.System) error {
@@ -38,12 +32,16 @@ func (w *Work) warnMissing(_ context.Context, s sys.System) error {
 	return nil
 }
 
-func (w *Work) open(ctx context.Context, s sys.System) error {
+func (w *Work) open(ctx context.Context, s sys.System) (err error) {
+	defer func() {
+		if err != nil {
+			w.Wipe()
+		}
+	}()
 	if err := w.Replaceable(); err != nil {
 		return err
 	}
 	files := w.changed()
-	var err error
 	if w.tx, err = worktree.Begin(w.o.Root); err != nil {
 		return err
 	}
