@@ -85,7 +85,7 @@ type pattern struct {
 const maxShapes = 5
 
 // patterns are hosts to copy, one of each shape: the most frequent first, and of
-// those the one with the fewest keys.
+// those the shortest.
 func (k *keysFile) patterns(c Claim) []pattern {
 	var all []pattern
 	for _, a := range slices.Backward(k.siblings(c)) { // of several alike the last one
@@ -105,7 +105,7 @@ func (k *keysFile) patterns(c Claim) []pattern {
 		count[all[i].shape]++
 	}
 	slices.SortStableFunc(all, func(a, b pattern) int {
-		return cmp.Or(count[b.shape]-count[a.shape], size(a)-size(b), cmp.Compare(a.shape, b.shape))
+		return cmp.Or(count[b.shape]-count[a.shape], len(a.shape)-len(b.shape), cmp.Compare(a.shape, b.shape))
 	})
 	all = slices.CompactFunc(all, func(a, b pattern) bool { return a.shape == b.shape })
 	return all[:min(len(all), maxShapes)]
@@ -138,20 +138,6 @@ func (k *keysFile) siblings(c Claim) []keyAttr {
 		return inSets
 	}
 	return atTop
-}
-
-// size counts the keys, and the lists of keys, that a pattern names.
-func size(p pattern) int {
-	n := p.key.n
-	if p.entry == nil {
-		return n
-	}
-	for i, t := range p.entry.Value {
-		if (t.Kind == nixtext.Ident || t.Kind == nixtext.String) && (i == 0 || !p.entry.Value[i-1].Is(".")) {
-			n++
-		}
-	}
-	return n
 }
 
 // shape is a pattern's text without its host's own key and name.

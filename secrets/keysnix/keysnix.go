@@ -50,7 +50,6 @@ var (
 type keyAttr struct {
 	nixtext.Attr
 	key nixtext.Token // the string
-	n   int           // how many keys the binding holds
 }
 
 func (a keyAttr) text() string { s, _ := a.key.Plain(); return s }
@@ -86,8 +85,8 @@ func readKeys(src []byte) (*keysFile, error) {
 		}
 	}
 	for _, a := range f.Attrs {
-		if t, n, ok := k.ownKey(a); ok {
-			k.keys = append(k.keys, keyAttr{a, t, n})
+		if t, ok := k.ownKey(a); ok {
+			k.keys = append(k.keys, keyAttr{a, t})
 		}
 	}
 	return k, nil
@@ -99,8 +98,8 @@ func (k *keysFile) line(a nixtext.Attr) int { return lineOf(k.Src, a.From) }
 
 // ownKey finds the key that belongs to a binding: its only string. In a list of
 // several it is the one that stands nowhere else, or the first, where authors put
-// the machine's. n counts the keys.
-func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
+// the machine's.
+func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, ok bool) {
 	var list, own []nixtext.Token
 	others := false
 	for _, t := range a.Value {
@@ -114,18 +113,18 @@ func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
 		case !a.InLet && (t.Kind == nixtext.Ident || t.Is(".") || t.Is("++")):
 			others = true // `[ "age1…" ] ++ sharedKeys`
 		default:
-			return key, 0, false
+			return key, false
 		}
 	}
 	switch {
 	case len(list) == 0, others && (len(list) != 1 || len(a.Path) != 1):
-		return key, 0, false
+		return key, false
 	case len(list) == 1, len(own) > 1 && own[0] == list[0]:
-		return list[0], len(list), true
+		return list[0], true
 	case len(own) == 1:
-		return own[0], len(list), true
+		return own[0], true
 	}
-	return key, 0, false
+	return key, false
 }
 
 // isHostSet reports whether authors keep the keys of machines under a name.
