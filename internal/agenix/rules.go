@@ -86,7 +86,7 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 		}
 	} else {
 		c := Evaluation(file)
-		c.Mute = true // the error has nix's
+		c.Quiet, c.Mute = true, true // the error has nix's words
 		data, err = s.Output(ctx, c)
 	}
 	switch {

@@ -130,18 +130,14 @@ func (t *Tx) sync() error {
 	for _, f := range t.files {
 		for dir := filepath.Dir(f.name); !done[dir]; dir = filepath.Dir(dir) {
 			done[dir] = true
-			if err := t.syncDir(dir); err != nil {
+			d, err := t.root.Open(dir)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(d.Sync(), d.Close()); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func (t *Tx) syncDir(dir string) error {
-	d, err := t.root.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -15,6 +15,7 @@ import (
 	"filippo.io/age/armor"
 
 	"auto-installer/hosts/facts"
+	"auto-installer/internal/agenix"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
@@ -268,7 +269,7 @@ func TestByRules(t *testing.T) {
 			seal(t, filepath.Join(o.Repo, c.dir), "theirs.age", false, other)
 			f := sys.NewFake(t)
 			if c.ask {
-				f.Expect(evaluate(file).Argv...).Prints(rules)
+				f.Expect(agenix.Evaluation(file).Argv...).Prints(rules)
 			}
 			if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 				t.Fatal(err)
@@ -301,7 +302,7 @@ func TestRulesThatNameFromTheTop(t *testing.T) {
 	file := put(t, o.Repo+"/secrets/secrets.nix", nil, 0o644)
 	seal(t, o.Repo+"/secrets", "hosts/mine.age", false, host)
 	f := sys.NewFake(t)
-	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +319,7 @@ func TestRulesThatWereNotFollowed(t *testing.T) {
 	file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 	seal(t, o.Repo, "a.age", false, other)
 	f := sys.NewFake(t)
-	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
 	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
 	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "a.age") {
 		t.Errorf("%+v", fault)
@@ -331,7 +332,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 		o.Key = identity(t).File()
 		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 		f := sys.NewFake(t)
-		f.Expect(evaluate(file).Argv...).Prints(printed)
+		f.Expect(agenix.Evaluation(file).Argv...).Prints(printed)
 		if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
 			t.Errorf("%v, %q", err, f.Logged)
 		}
@@ -351,13 +352,13 @@ func TestLinkOutOfTheRepo(t *testing.T) {
 	if len(o.Found.Files) != 0 || len(o.Found.Unread) != 2 {
 		t.Errorf("%+v", o.Found)
 	}
-	to, err := secrets.ParseRecipient(identity(t).Recipient())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.apply(o.Repo, []secrets.Rule{{File: "wifi.age", Recipients: []*secrets.Recipient{to}}}, to)
-	if len(o.Found.Files) != 0 {
-		t.Errorf("by the rules: %+v", o.Found.Files)
+	host := identity(t)
+	o.Facts().Secrets, o.Key = nil, host.File()
+	rules := put(t, filepath.Join(o.Repo, "secrets.nix"), []byte("{ }"), 0o644)
+	f := sys.NewFake(t)
+	f.Expect(agenix.Evaluation(rules).Argv...).Prints(fmt.Sprintf(`{"wifi.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	if err := o.find(t.Context(), f); err != nil || len(o.Found.Files) != 0 {
+		t.Errorf("by the rules: %v, %+v", err, o.Found.Files)
 	}
 	if err := os.Symlink(outside, filepath.Join(o.Repo, "keys.nix")); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,6 @@ func Plan(dir, host, outLink string) *engine.Task {
 	return t
 }
 
-// ops build the ISO, and log its path, its deploy key, and what to do next.
 func (o Options) ops() []engine.Op {
 	return []engine.Op{engine.Together(sys.Actions(o.build()), o.run), engine.Do("", o.next)}
 }
@@ -63,7 +62,11 @@ func (o Options) run(ctx context.Context, s sys.System) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return o.unbuilt(ctx, s, err)
+	hint, code := nixlog.Hint(err)
+	if hint == "" {
+		hint, code = o.why(ctx, s, err), sys.CodeSource
+	}
+	return sys.Faultf(code, hint, "building the ISO of %s failed: %w", o.Host, err)
 }
 
 func (o Options) next(ctx context.Context, s sys.System) error {

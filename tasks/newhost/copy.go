@@ -17,10 +17,6 @@ func makeCopy(dir string) sys.Cmd {
 	return sys.Cmd{Does: "make a folder for a copy of the repo", Argv: []string{"mkdir", "-m", "0700", "--", dir}, Quiet: true}
 }
 
-func dropCopy(dir string) sys.Cmd {
-	return sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", dir}, Quiet: true}
-}
-
 // fillCopy copies the repo as it is in the work tree, without ignored files, and
 // writes the draft over it.
 func (w *work) fillCopy(ctx context.Context, s sys.System) error {

@@ -85,8 +85,12 @@ func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err 
 		return m, nil
 	}
 	list, err := agenix.Read(ctx, s, filepath.Join(w.copied, w.rules))
-	if err == nil {
-		m.Rules = recipientsOf(list)
+	m.Rules = map[string][]string{}
+	for _, r := range list {
+		m.Rules[r.File] = []string{}
+		for _, to := range r.Recipients {
+			m.Rules[r.File] = append(m.Rules[r.File], to.ID())
+		}
 	}
 	return m, err
 }
@@ -121,15 +125,4 @@ func byID(value any) any {
 		}
 	}
 	return value
-}
-
-func recipientsOf(list []secrets.Rule) map[string][]string {
-	m := map[string][]string{}
-	for _, r := range list {
-		m[r.File] = []string{}
-		for _, to := range r.Recipients {
-			m[r.File] = append(m[r.File], to.ID())
-		}
-	}
-	return m
 }

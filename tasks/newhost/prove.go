@@ -52,7 +52,8 @@ func (w *work) makeCopy(ctx context.Context, s sys.System) error {
 		return err
 	}
 	w.copied = filepath.Join(temp, "auto-installer-"+rand.Text())
-	return s.Do(ctx, makeCopy(w.copied), dropCopy(w.copied))
+	drop := sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", w.copied}, Quiet: true}
+	return s.Do(ctx, makeCopy(w.copied), drop)
 }
 
 // rekey drafts the secrets whose recipients change: it encrypts them in the copy to
