@@ -18,12 +18,6 @@ import (
 	"auto-installer/secrets/nixtext"
 )
 
-// HostKey is a public key in keys.nix.
-type HostKey struct {
-	Name      string
-	Recipient string
-}
-
 // ShapeError is a keys.nix that cannot be edited, or not for this host.
 type ShapeError struct {
 	Line int // from 1; 0 if it is not one line's
@@ -184,18 +178,18 @@ func (k *keysFile) find(host string) (keyAttr, error) {
 	return keyAttr{}, &ShapeError{k.line(all[1].Attr), host + " has more than one key"}
 }
 
-// Keys lists the keys of a keys.nix that stand under a name, of machines and of
-// people, in order. The error is a *ShapeError.
-func Keys(src []byte) ([]HostKey, error) {
+// Keys are the names in a keys.nix, of machines and of people, by their keys. The error
+// is a *ShapeError.
+func Keys(src []byte) (map[string]string, error) {
 	k, err := readKeys(src)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]HostKey, 0, len(k.keys))
+	names := map[string]string{}
 	for _, a := range k.keys {
-		list = append(list, HostKey{a.Last(), a.text()})
+		names[a.text()] = a.Last()
 	}
-	return list, nil
+	return names, nil
 }
 
 // KeyOf is the public key of a host in a keys.nix. The error is ErrNoHost or a

@@ -20,9 +20,9 @@ func Names(rules string) map[string]string {
 		return nil
 	}
 	names := map[string]string{}
-	for _, k := range keys {
-		if r, err := secrets.ParseRecipient(k.Recipient); err == nil {
-			names[r.ID()] = k.Name
+	for key, name := range keys {
+		if r, err := secrets.ParseRecipient(key); err == nil {
+			names[r.ID()] = name
 		}
 	}
 	return names
