@@ -17,38 +17,19 @@ type change struct {
 
 // like is the edit that copies a host's key and entry for another host.
 func (k *keysFile) like(p pattern, c Claim) *Edit {
-	key := []change{{p.key.key.From, p.key.key.To, `"` + c.Key + `"`}}
-	var keys, entries []nixtext.Attr
-	for _, a := range k.keys {
-		keys = append(keys, a.Attr)
-		if e := k.entry(a); e != nil {
-			entries = append(entries, *e)
-		}
-	}
-	changes := []change{k.copyOf(p.key.Attr, lastBeside(p.key.Attr, keys), c.Host, key)}
+	changes := []change{k.copyOf(p.key.Attr, c.Host, []change{{p.key.key.From, p.key.key.To, `"` + c.Key + `"`}})}
 	var notes []string
 	if p.entry != nil {
 		var refs []change
 		for _, t := range k.references(*p.entry, p.key) {
 			refs = append(refs, change{t.From, t.To, attrName(c.Host, t.Kind == nixtext.String)})
 		}
-		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), c.Host, refs))
+		changes = append(changes, k.copyOf(*p.entry, c.Host, refs))
 		notes = borrowed(*p.entry, p.key.Last(), c.Host)
 	}
 	edit := k.apply(changes)
 	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, c.Host))
 	return edit
-}
-
-// lastBeside is the last of the bindings that stand in the same set as a.
-func lastBeside(a nixtext.Attr, all []nixtext.Attr) nixtext.Attr {
-	last := a
-	for _, b := range all {
-		if b.Beside(a) && len(b.Names) == len(a.Names) && b.From > last.From {
-			last = b
-		}
-	}
-	return last
 }
 
 // borrowed are notes about what an entry has that is named after its host, such
@@ -84,18 +65,18 @@ func (k *keysFile) lists(like nixtext.Attr, host string) []string {
 	return notes
 }
 
-// copyOf inserts a copy of the binding a for another host, after another binding.
-func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
+// copyOf inserts a copy of a binding for another host after it.
+func (k *keysFile) copyOf(a nixtext.Attr, host string, inside []change) change {
 	name := a.Names[len(a.Names)-1]
 	inside = append([]change{{name.From, name.To, attrName(host, name.Kind == nixtext.String)}}, inside...)
 	text := string(splice(k.Src, a.From, a.To, inside))
 
-	lineStart := bytes.LastIndexByte(k.Src[:after.From], '\n') + 1
-	indent := string(k.Src[lineStart:after.From])
-	end := nixtext.LineEnd(k.Src, after.To)
-	rest := strings.TrimSpace(string(k.Src[after.To:end]))
+	lineStart := bytes.LastIndexByte(k.Src[:a.From], '\n') + 1
+	indent := string(k.Src[lineStart:a.From])
+	end := nixtext.LineEnd(k.Src, a.To)
+	rest := strings.TrimSpace(string(k.Src[a.To:end]))
 	if strings.TrimLeft(indent, " \t") != "" || rest != "" && !strings.HasPrefix(rest, "#") {
-		return change{after.To, after.To, " " + text} // several bindings share the line
+		return change{a.To, a.To, " " + text} // several bindings share the line
 	}
 	newline := "\n"
 	if end > 0 && end < len(k.Src) && k.Src[end-1] == '\r' {
