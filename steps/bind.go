@@ -199,7 +199,7 @@ func (b *builder) proof() bootproof.Options {
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 		Learned: func() bootproof.Learned {
 			host := &b.learned.contract
-			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.OtherLoader(), Hashes: b.learned.hashes}
+			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.Facts.Loader.Other(), Hashes: b.learned.hashes}
 		},
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {

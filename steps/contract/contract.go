@@ -61,10 +61,6 @@ func (f *Found) LUKSDevices() map[string]string {
 	return devices
 }
 
-// OtherLoader tells whether the host starts by a boot loader whose files the
-// program does not know.
-func (f *Found) OtherLoader() bool { return f.Facts.Loader.Other() }
-
 // checks is what the checks share. Each adds its mismatches and notes, so that the
 // last one reports all of them together.
 type checks struct {

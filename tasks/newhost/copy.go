@@ -52,8 +52,13 @@ func (w *work) fillCopy(ctx context.Context, s sys.System) error {
 
 // list runs git ls-files.
 func (w *work) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
-	out, err := w.quietly(ctx, s, "list the files", append([]string{"ls-files", "-z"}, which...)...)
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
+	c := w.git("list the files", append([]string{"ls-files", "-z"}, which...)...)
+	c.Quiet = true
+	out, err := s.Output(ctx, c)
+	if err != nil {
+		return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "to list the files")
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
 // copyFile copies a file or a link. It skips what a flake does not see either: a

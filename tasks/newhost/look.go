@@ -15,17 +15,6 @@ import (
 
 func (w *work) git(does string, argv ...string) sys.Cmd { return repogit.In(w.repo, does, argv...) }
 
-// quietly runs git, and its command is not shown.
-func (w *work) quietly(ctx context.Context, s sys.System, does string, argv ...string) ([]byte, error) {
-	c := w.git(does, argv...)
-	c.Quiet = true
-	out, err := s.Output(ctx, c)
-	if err != nil {
-		return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "to "+does)
-	}
-	return out, nil
-}
-
 func (w *work) status() sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}
 	for _, name := range []string{w.keysIn(), w.dir()} {
