@@ -54,39 +54,43 @@ func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
 	return newIdentity(id, string(text))
 }
 
-// parseSSH reads a private key. The error quotes none of it.
+// tries bounds how often the user is asked for a passphrase.
+const tries = 3
+
+// parseSSH reads a private key: of ed25519 a pointer, in both of its formats. The error
+// quotes none of it.
 func parseSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
 	if err := publicKey(firstKey(privateKey)); err != nil {
 		return nil, err
 	}
 	key, err := ssh.ParseRawPrivateKey(privateKey)
-	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); !missing {
-		if err != nil {
-			return nil, malformed("ssh private key", "%v", err)
-		}
-		return pointerTo(key), nil
+	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); missing {
+		key, err = unlockSSH(privateKey, passphrase)
+	} else if err != nil {
+		err = malformed("ssh private key", "%v", err)
 	}
+	if k, ok := key.(ed25519.PrivateKey); ok {
+		return &k, err
+	}
+	return key, err
+}
+
+func unlockSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
 	if passphrase == nil {
 		return nil, ErrNeedsPassphrase
 	}
-	pass, err := passphrase()
-	defer clear(pass)
-	if err != nil {
-		return nil, err
+	for range tries {
+		pass, err := passphrase()
+		if err != nil {
+			return nil, err
+		}
+		key, err := ssh.ParseRawPrivateKeyWithPassphrase(privateKey, pass)
+		clear(pass)
+		if err == nil {
+			return key, nil
+		}
 	}
-	key, err = ssh.ParseRawPrivateKeyWithPassphrase(privateKey, pass)
-	if err != nil {
-		return nil, ErrWrongPassphrase
-	}
-	return pointerTo(key), nil
-}
-
-// pointerTo evens out what x/crypto returns for the two formats of ed25519.
-func pointerTo(key any) any {
-	if k, ok := key.(ed25519.PrivateKey); ok {
-		return &k
-	}
-	return key
+	return nil, ErrWrongPassphrase
 }
 
 // RecipientsFromSSH turns the ed25519 public keys of a text into the age recipients
@@ -178,9 +182,6 @@ type sshIdentity struct {
 	err  error
 }
 
-// tries bounds how often the user is asked for a passphrase.
-const tries = 3
-
 func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error) {
 	s := &sshIdentity{pem: bytes.Clone(pem), ask: ask}
 	signer, err := ssh.ParsePrivateKey(pem)
@@ -208,9 +209,6 @@ func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error
 func (s *sshIdentity) open() {
 	s.once.Do(func() {
 		key, err := parseSSH(s.pem, s.ask)
-		for try := 1; try < tries && errors.Is(err, ErrWrongPassphrase); try++ {
-			key, err = parseSSH(s.pem, s.ask)
-		}
 		if err != nil {
 			s.err = err
 			return
