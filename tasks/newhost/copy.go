@@ -69,7 +69,7 @@ func copyFile(from, to *os.Root, name string) error {
 		return err
 	}
 	if err != nil || info.IsDir() {
-		return nil // deleted, or below a link out of the repo
+		return nil //nolint:nilerr // deleted, or below a link out of the repo
 	}
 	if err := to.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err

@@ -25,8 +25,8 @@ func (w *work) enter(ctx context.Context, s sys.System) error {
 	} else if err != nil {
 		return w.inRepo(err)
 	}
-	host, file := w.Host.TargetHost, w.keysIn()
-	c := keysnix.Claim{Host: host, Key: w.recipient, Known: w.knownHosts(), Rules: w.keys == "", Replace: w.Replace}
+	host, file := w.Host.TargetHost, w.keys
+	c := keysnix.Claim{Host: host, Key: w.recipient, Known: w.knownHosts(), Rules: w.keys == w.rules, Replace: w.Replace}
 	if file == "" {
 		if w.rules != "" {
 			w.hand, w.handFile = c.ForRules(), w.rules

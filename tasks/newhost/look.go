@@ -17,7 +17,7 @@ func (w *work) git(does string, argv ...string) sys.Cmd { return repogit.In(w.re
 
 func (w *work) status() sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}
-	for _, name := range []string{w.keysIn(), w.dir()} {
+	for _, name := range []string{w.keys, w.dir()} {
 		if name != "" {
 			argv = append(argv, name)
 		}
@@ -81,7 +81,7 @@ func (w *work) clean(ctx context.Context, s sys.System) error {
 // hasKey reports whether the keys have one of the host, and refuses that unless it
 // is replaced, or the given identity's.
 func (w *work) hasKey(s sys.System) (bool, error) {
-	name, file := w.Host.TargetHost, w.keysIn()
+	name, file := w.Host.TargetHost, w.keys
 	if file == "" {
 		if w.rules == "" {
 			s.Warn("the repo has neither keys.nix nor secrets.nix: the recipient of " + name + " is entered nowhere")
@@ -93,9 +93,6 @@ func (w *work) hasKey(s sys.System) (bool, error) {
 		return false, err
 	}
 	key, err := keysnix.KeyOf(src, name)
-	if err != nil && !errors.Is(err, keysnix.ErrNoHost) && misshapen(err) == nil {
-		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
-	}
 	has := err == nil
 	given := w.Identity != nil && key == w.Identity.Recipient()
 	if !has || given || w.Replace {
@@ -135,7 +132,7 @@ func (w *work) notIgnored(ctx context.Context, s sys.System) error {
 // plainPaths refuses a path of the repo with a symbolic link in it: git adds no file
 // beyond one, and the target may lie outside of the repo.
 func (w *work) plainPaths(context.Context, sys.System) error {
-	for _, name := range []string{w.dir(), w.keysIn()} {
+	for _, name := range []string{w.dir(), w.keys} {
 		at := w.repo
 		for part := range strings.SplitSeq(name, "/") {
 			at = filepath.Join(at, part)

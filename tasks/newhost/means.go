@@ -48,24 +48,16 @@ func letOf(src []byte) []byte {
 	return fmt.Appendf(slices.Clone(src[:f.In]), "in { inherit %s; }\n", strings.Join(names, " "))
 }
 
-// keysIn is the file with the keys: keys.nix, or the rules themselves; or empty.
-func (w *work) keysIn() string {
-	if w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
-		return w.rules
-	}
-	return w.keys
-}
-
 // means evaluates the keys and the rules of a copy of the repo. The error is
 // exec.ErrNotFound without nix.
 func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err error) {
-	if file := w.keysIn(); file != "" {
+	if file := w.keys; file != "" {
 		full := filepath.Join(w.copied, file)
 		src, err := os.ReadFile(full)
 		if err != nil {
 			return m, err
 		}
-		if w.keys != "" {
+		if w.keys != w.rules {
 			if m.Keys, m.Failed = valueOf(ctx, s, full); errors.Is(m.Failed, exec.ErrNotFound) {
 				return m, m.Failed
 			}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
@@ -40,9 +41,11 @@ type Request struct {
 // work is a request, and what its operations leave for those after them.
 type work struct {
 	Request
-	repo        string // top folder of the git work tree, absolute
-	tx          *worktree.Tx
-	keys, rules string // keys.nix and agenix' secrets.nix, below repo, or empty
+	repo string // top folder of the git work tree, absolute
+	tx   *worktree.Tx
+	// keys and rules are keys.nix and agenix' secrets.nix, below repo, or empty. The
+	// keys may be in the rules.
+	keys, rules string
 
 	before    map[string][]byte    // files that are edited, by path below the repo
 	files     map[string]draftFile // files to write
@@ -66,7 +69,9 @@ type draftFile struct {
 func (r Request) work(root string) *work {
 	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
 	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string]draftFile{}}
-	w.keys = keysFile(root, w.rules)
+	if w.keys = keysFile(root, w.rules); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
+		w.keys = w.rules
+	}
 	return w
 }
 

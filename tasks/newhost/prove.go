@@ -19,7 +19,7 @@ import (
 // host's key, re-encrypt the secrets, and have nix evaluate the installer.
 func (w *work) proveOps() []engine.Op {
 	var enters, rekeys string
-	if file := w.keysIn(); file != "" {
+	if file := w.keys; file != "" {
 		enters = "put the recipient into " + file + " and keep every other byte, if nix says that nothing else changes"
 	}
 	if w.rules != "" {

@@ -73,7 +73,7 @@ func (w *work) next(s sys.System) {
 	if w.hand.Text != "" { // only this run knows the recipient
 		s.Log("  add to " + w.hand.Place + ", in " + w.handFile + ":")
 		s.Log("    " + w.hand.Text)
-		if w.handFile == w.keysIn() && w.rules != "" {
+		if !w.hand.InRules && w.rules != "" {
 			s.Log("  name " + name + " in publicKeys of each secret that it opens, unless they name all hosts")
 		}
 		if w.rules != "" {
