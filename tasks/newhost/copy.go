@@ -122,8 +122,8 @@ func (w *work) forget(context.Context, sys.System) error {
 
 // writeTo writes the draft into a copy of the repo.
 func (w *work) writeTo(dir string) error {
-	for name, f := range w.files {
-		if err := writeIn(dir, name, f.data); err != nil {
+	for name, data := range w.files {
+		if err := writeIn(dir, name, data); err != nil {
 			return err
 		}
 	}

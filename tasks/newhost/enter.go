@@ -115,7 +115,7 @@ func (w *work) gains(s sys.System, file string, e *keysnix.Edit) {
 	for _, note := range e.Notes {
 		s.Warn(file + ": " + note)
 	}
-	w.files[file] = draftFile{data: e.Data}
+	w.files[file] = e.Data
 }
 
 // leave says why the keys are not edited.

@@ -125,7 +125,7 @@ func (w *work) draftFlake(s sys.System, src []byte, edits []flakeEdit) {
 		}
 	}
 	if now := applied(src, edits); !bytes.Equal(now, src) {
-		w.files["flake.nix"] = draftFile{data: now}
+		w.files["flake.nix"] = now
 	}
 }
 

@@ -60,7 +60,7 @@ func TestFlakeByHand(t *testing.T) {
       };
     in`, 1)
 		want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
-		if got := string(w.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
+		if got := string(w.files["flake.nix"]); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
 			t.Errorf("%s: it is\n%s\nand says %s", what, got, said)
 		}
 	}
@@ -79,7 +79,7 @@ func TestFlakeNames(t *testing.T) {
 		if err := w.installers(t.Context(), sys.NewFake(t)); err != nil {
 			t.Fatal(err)
 		}
-		got := string(w.files["flake.nix"].data)
+		got := string(w.files["flake.nix"])
 		installer := nixtext.Name(host + "-installer")
 		for _, want := range []string{
 			"\n        " + installer + " = {\n", "./nixos/hosts/" + host + "/installer.nix ]",
@@ -119,7 +119,7 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, said := drafted(t, tt.flake)
 			if f, changed := w.files["flake.nix"]; changed != tt.changed {
-				t.Errorf("changed to\n%s", f.data)
+				t.Errorf("changed to\n%s", f)
 			}
 			if !strings.Contains(said, tt.says) || (tt.says == "") != (said == "") {
 				t.Errorf("it says\n%s", said)

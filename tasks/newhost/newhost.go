@@ -47,9 +47,9 @@ type work struct {
 	// keys may be in the rules.
 	keys, rules string
 
-	before    map[string][]byte    // files that are edited, by path below the repo
-	files     map[string]draftFile // files to write
-	deployKey string               // the public half
+	before    map[string][]byte // files that are edited, by path below the repo
+	files     map[string][]byte // files to write
+	deployKey string            // the public half
 	recipient string
 
 	copied  string   // a copy of the repo
@@ -61,14 +61,9 @@ type work struct {
 	flakeHand []keysnix.HandLine
 }
 
-type draftFile struct {
-	data  []byte
-	isNew bool
-}
-
 func (r Request) work(root string) *work {
 	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
-	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string]draftFile{}}
+	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string][]byte{}}
 	if w.keys = keysFile(root, w.rules); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
 		w.keys = w.rules
 	}

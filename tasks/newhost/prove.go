@@ -87,7 +87,7 @@ func (w *work) rekey(ctx context.Context, s sys.System) error {
 		if _, err := w.read(name); err != nil {
 			return err
 		}
-		w.files[name] = draftFile{data: data}
+		w.files[name] = data
 	}
 	return errors.Join(w.writeTo(w.copied), sys.GiveTree(w.copied, w.repo))
 }

@@ -31,7 +31,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 	}
 	for _, name := range []string{"wifi.age", "hosts/wifi.age", "hosts/vega/bundle.age", "../escaped"} {
 		w := Request{}.work(t.TempDir())
-		w.files[name] = draftFile{data: []byte("changed")}
+		w.files[name] = []byte("changed")
 		if err := w.writeTo(copied); err == nil {
 			t.Errorf("%s is written", name)
 		}
@@ -43,7 +43,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 		t.Errorf("outside are %v, %v", list, err)
 	}
 	w := Request{}.work(t.TempDir())
-	w.files["hosts.d/vega/bundle.age"] = draftFile{data: []byte("sealed")}
+	w.files["hosts.d/vega/bundle.age"] = []byte("sealed")
 	if err := w.writeTo(copied); err != nil {
 		t.Error(err)
 	}
@@ -125,8 +125,8 @@ func TestProvesWhatGitKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := Request{Host: hosts.Host{TargetHost: "vega"}, Evaluate: true}.work(repo)
-	w.files["hosts/vega/host.toml"] = draftFile{}
-	w.files["keys.nix"] = draftFile{data: []byte("{ vega = 1; }")}
+	w.files["hosts/vega/host.toml"] = []byte{}
+	w.files["keys.nix"] = []byte("{ vega = 1; }")
 	w.recipient = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
 	warned := &warnings{}
 	n := &nixLooks{Machine: &sys.Machine{Reporter: warned, Undos: &sys.UndoStack{}}}

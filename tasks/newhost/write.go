@@ -31,11 +31,11 @@ func (w *work) write(ctx context.Context, s sys.System) error {
 	var err error
 	for _, name := range names {
 		if name != w.in("host.toml") {
-			err = cmp.Or(err, w.tx.Write(name, w.files[name].data))
+			err = cmp.Or(err, w.tx.Write(name, w.files[name]))
 		}
 	}
 	if isNew {
-		err = cmp.Or(err, w.tx.Write(w.in("host.toml"), definition.data))
+		err = cmp.Or(err, w.tx.Write(w.in("host.toml"), definition))
 	}
 	if err == nil {
 		err = w.tx.Commit(ctx)
@@ -44,9 +44,9 @@ func (w *work) write(ctx context.Context, s sys.System) error {
 		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the same command again", "putting the files in their places")
 	}
 	for _, name := range names {
-		verb := "changed "
-		if w.files[name].isNew {
-			verb = "new     "
+		verb := "new     "
+		if _, there := w.before[name]; there {
+			verb = "changed "
 		}
 		s.Log(verb + name)
 	}
