@@ -133,8 +133,7 @@ func (w *work) evaluate(ctx context.Context, s sys.System, now []string) error {
 	return nil
 }
 
-// compare warns of what in the host's own configuration the build of the image will
-// refuse.
+// compare warns of what in the host's own configuration the installer will refuse.
 func (w *work) compare(ctx context.Context, s sys.System) {
 	c := flake.Nix(w.copied, "compare the host's own configuration with what the installer makes", "eval", "--json", "--no-write-lock-file",
 		fmt.Sprintf("%s#%s.%q.config", flake.Path(w.copied), systemsIn, w.Host.TargetHost), "--apply", modules.Contract)
@@ -148,7 +147,7 @@ func (w *work) compare(ctx context.Context, s sys.System) {
 		return
 	}
 	for _, m := range facts.Compare(facts.MadeOf(w.Host), own, facts.NoMachine).Mismatches {
-		s.Warn("the image will not be built: " + m.Problem + "; " + m.Fix)
+		s.Warn("the installer will refuse this host: " + m.Problem + "; " + m.Fix)
 	}
 }
 

@@ -144,7 +144,7 @@ func TestProvesWhatGitKnows(t *testing.T) {
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)
 	}
-	if said := strings.Join(warned.said, "\n"); !strings.Contains(said, `the image will not be built: the host has no fileSystems."/"`) {
+	if said := strings.Join(warned.said, "\n"); !strings.Contains(said, `the installer will refuse this host: the host has no fileSystems."/"`) {
 		t.Errorf("it warns:\n%s", said)
 	}
 	n.fails = errors.New("hosts/sun/new.nix does not exist")
