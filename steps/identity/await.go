@@ -56,7 +56,11 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 	if err := os.Remove(o.Skip); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return sys.Incomplete(err, "removing an earlier request to continue without an age identity")
 	}
-	if err := makeDir(o.Root); err != nil {
+	root, err := os.OpenRoot(o.Root)
+	if err == nil {
+		err = errors.Join(makeDir(root), root.Close())
+	}
+	if err != nil {
 		return sys.Incomplete(err, "creating the folder of the age identity")
 	}
 	s.Waiting(sys.Waiting{For: "the age identity of " + o.Host, How: o.how()})
