@@ -70,7 +70,7 @@ func parseRule(name string, data []byte) (Rule, error) {
 	var attrs map[string]json.RawMessage // unlike a struct's, its names have one case
 	var keys []string
 	if json.Unmarshal(data, &attrs) != nil || json.Unmarshal(attrs["publicKeys"], &keys) != nil || len(keys) == 0 {
-		return rule, malformed(what, "%s: publicKeys must be a list of keys: [ … ]", name)
+		return rule, malformed(what, "%s: publicKeys must be a list of keys, each a string: [ … ]", name)
 	}
 	if armor := attrs["armor"]; armor != nil && json.Unmarshal(armor, &rule.Armor) != nil {
 		return rule, malformed(what, "%s: armor must be true or false", name)
