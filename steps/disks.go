@@ -10,6 +10,7 @@ import (
 	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/contract"
 )
 
 // Verdict is a block device with the reason why it is refused, if it is.
@@ -108,10 +109,14 @@ func refusal(inv *block.Inventory, path string) string {
 }
 
 // carriers returns the other disks that have one of the labels.
-func carriers(inv *block.Inventory, disk block.Identity, labels []string) []choice.Carrier {
+func carriers(inv *block.Inventory, disk block.Identity, labels []string) []contract.Carrier {
 	dev, err := inv.Find(disk)
 	if err != nil {
 		return nil // the gate reports it
 	}
-	return choice.CarriesLabel(inv, dev, labels)
+	var found []contract.Carrier
+	for _, c := range choice.CarriesLabel(inv, dev, labels) {
+		found = append(found, contract.Carrier{Where: c.String(), Label: c.Label, Partition: c.Kind == "partition label"})
+	}
+	return found
 }

@@ -176,7 +176,7 @@ func TestLesson07NoPartitionByItsLabel(t *testing.T) {
 			continue
 		}
 		found := carriers(inv, diskOf(d).identity, []string{"DEMO-ROOT"})
-		if len(found) != 2 || !strings.Contains(found[0].String(), "/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT") {
+		if len(found) != 2 || !strings.Contains(found[0].Where, "/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT") {
 			t.Errorf("%+v", found)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
@@ -29,7 +28,7 @@ type Options struct {
 	Medium    string
 	Evaluated *[]byte
 	// Carriers finds the other disks that carry one of the labels.
-	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []choice.Carrier
+	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
 	// Sys is where /sys is, normally "/". If empty, the firmware and the disk's
 	// drivers are not checked.
 	Sys string
@@ -38,6 +37,13 @@ type Options struct {
 	Typed []Typed
 	// Found is filled by the first check.
 	Found *Found
+}
+
+// Carrier is a device on another disk with one of the labels.
+type Carrier struct {
+	Where     string // it and its label, in words
+	Label     string
+	Partition bool // it is the partition's label, not the file system's
 }
 
 // Found is what the steps after this one need.
@@ -141,15 +147,15 @@ func (c *checks) carriers(_ context.Context, s sys.System) error {
 	found := c.Carriers(c.inv, c.Disk, c.Labels)
 	for _, f := range found {
 		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
-		if f.Kind == "partition label" {
+		if f.Partition {
 			ref.Kind = facts.ByPartLabel
 		}
 		if !slices.Contains(c.Used, ref) {
-			c.Note("%s, which the host does not use: unplug that disk if you can", f)
+			c.Note("%s, which the host does not use: unplug that disk if you can", f.Where)
 			continue
 		}
 		c.Differs("unplug that disk, or give it other labels, before you install",
-			"%s, so the new system could start from the wrong disk", f)
+			"%s, so the new system could start from the wrong disk", f.Where)
 	}
 	if len(found) == 0 {
 		s.Log("no other disk carries one of the labels")

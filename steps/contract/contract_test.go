@@ -10,7 +10,6 @@ import (
 
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
@@ -45,7 +44,7 @@ func withRoot(f *facts.Facts, device, fsType string) *facts.Facts {
 
 const inventory = `{"blockdevices":[{"name":"no-such-disk","path":"/dev/no-such-disk","type":"disk","size":1}]}`
 
-func options(t *testing.T, f *facts.Facts, found ...choice.Carrier) Options {
+func options(t *testing.T, f *facts.Facts, found ...Carrier) Options {
 	t.Helper()
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -55,7 +54,7 @@ func options(t *testing.T, f *facts.Facts, found ...choice.Carrier) Options {
 		Disk: block.Identity{Path: "/dev/x"}, Made: made(), Labels: []string{"T-EFI", "T-ROOT"},
 		Evaluated: &data, Found: &Found{},
 	}
-	o.Carriers = func(inv *block.Inventory, disk block.Identity, labels []string) []choice.Carrier {
+	o.Carriers = func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier {
 		if disk != o.Disk || len(labels) != 2 || len(inv.Devices) != 1 || inv.Devices[0].Path != "/dev/no-such-disk" {
 			t.Errorf("asked for %+v, %q of %+v", disk, labels, inv)
 		}
@@ -96,7 +95,7 @@ func TestReportsAll(t *testing.T) {
 	f := fitting()
 	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
 	f.Keymap, f.Loader = "us", facts.Loader{}
-	said, err := run(t, options(t, f, choice.Carrier{Disk: "/dev/y", Path: "/dev/y1", Label: "T-ROOT", Kind: "filesystem label"}))
+	said, err := run(t, options(t, f, Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}))
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 mismatches: ") {
 		t.Fatalf("%+v", err)
@@ -144,28 +143,28 @@ func TestOpenedUnderAnotherName(t *testing.T) {
 }
 
 func TestCarriers(t *testing.T) {
-	byFS := choice.Carrier{Disk: "/dev/y", Path: "/dev/y1", Label: "T-ROOT", Kind: "filesystem label"}
-	byPart := choice.Carrier{Disk: "/dev/y", Path: "/dev/y1", Label: "T-ROOT", Kind: "partition label"}
+	byFS := Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}
+	byPart := Carrier{Where: "/dev/y1 (on /dev/y) has the partition label T-ROOT", Label: "T-ROOT", Partition: true}
 	for name, c := range map[string]struct {
 		facts   *facts.Facts
-		found   choice.Carrier
+		found   Carrier
 		refused bool
 	}{
 		"the host goes by it":     {fitting(), byFS, true},
 		"the host does not":       {fitting(), byPart, false},
 		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), byFS, false},
-		"swap's, by its part":     {fitting(), choice.Carrier{Path: "/dev/y2", Label: "T-SWAP", Kind: "partition label"}, true},
-		"swap's, by file system":  {fitting(), choice.Carrier{Path: "/dev/y2", Label: "T-SWAP", Kind: "filesystem label"}, false},
-		"the container's by part": {fitting(), choice.Carrier{Path: "/dev/y2", Label: "T-LUKS", Kind: "partition label"}, true},
+		"swap's, by its part":     {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP", Partition: true}, true},
+		"swap's, by file system":  {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP"}, false},
+		"the container's by part": {fitting(), Carrier{Where: "/dev/y2 has T-LUKS", Label: "T-LUKS", Partition: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, c.facts, c.found)
 			said, err := run(t, o)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			switch {
-			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, c.found.String()) || !strings.Contains(fault.Hint, "unplug")):
+			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, c.found.Where) || !strings.Contains(fault.Hint, "unplug")):
 				t.Errorf("%+v", err)
-			case !c.refused && (err != nil || !strings.Contains(said, c.found.String())):
+			case !c.refused && (err != nil || !strings.Contains(said, c.found.Where)):
 				t.Errorf("%v\n%s", err, said)
 			}
 		})
