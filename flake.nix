@@ -64,9 +64,7 @@
       packages = forSystems (
         system:
         {
-          auto-installer = (pkgsOf system).callPackage ./modules/package.nix {
-            version = "${builtins.substring 0 8 (self.lastModifiedDate or "19700101")}-${self.shortRev or self.dirtyShortRev or "unknown"}";
-          };
+          auto-installer = (pkgsOf system).callPackage ./modules/package.nix { };
           default = programOf system;
         }
         // made "InstallerIso" (all.packages.${system} or { })

@@ -6,6 +6,7 @@ package main
 import (
 	_ "embed"
 	"os"
+	"strings"
 
 	"auto-installer/cli"
 )
@@ -13,7 +14,9 @@ import (
 //go:embed assets/banner.txt
 var banner string
 
-// version is set when a release is linked.
-var version = "dev"
+// version is the release's; modules/package.nix reads the same file.
+//
+//go:embed assets/version.txt
+var version string
 
-func main() { os.Exit(cli.Main(cli.Program{Banner: banner, Version: version})) }
+func main() { os.Exit(cli.Main(cli.Program{Banner: banner, Version: strings.TrimSpace(version)})) }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/nix/nixtest"
 )
 
 // The test binary is also the program, for testscript.
@@ -55,6 +56,7 @@ var step func()
 var sealWork int
 
 func TestScripts(t *testing.T) {
+	nixtest.Need(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {

@@ -15,6 +15,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/git"
+	"auto-installer/internal/passphrases"
 	"auto-installer/secrets"
 	"auto-installer/steps"
 	"auto-installer/tasks/newhost"
@@ -196,7 +197,7 @@ func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	note, err := steps.TypableWith(cmd.Context(), "passphrase of the sealed keys", pass, h.Keymap)
+	note, err := passphrases.TypableWith(cmd.Context(), "passphrase of the sealed keys", pass, h.Keymap)
 	if err != nil {
 		clear(pass)
 		return nil, err
@@ -231,7 +232,7 @@ func (f *newHost) askTwice(question string) ([]byte, error) {
 	case !bytes.Equal(first, second):
 		err = engine.Usage("run it again", "the two passphrases differ")
 	default:
-		fmt.Fprintf(os.Stderr, "The passphrase is %s.\n", steps.PassphraseStrength(first).Advice)
+		fmt.Fprintf(os.Stderr, "The passphrase is %s.\n", passphrases.StrengthOf(first).Advice)
 		return first, nil
 	}
 	clear(first)

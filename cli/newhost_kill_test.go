@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"auto-installer/internal/nix/nixtest"
 	"auto-installer/secrets"
 )
 
@@ -125,6 +126,7 @@ func (g *growing) finished() error {
 // complete, and new-host then finishes, with --replace if it says so. With AUTO_INSTALLER_KILLS=200 it is also
 // killed at that many random moments.
 func TestNewHostKilledAtAnyMoment(t *testing.T) {
+	nixtest.Need(t)
 	seen := map[int]bool{}
 	var of int
 	for at := 1; ; at++ {

@@ -87,7 +87,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	machine := steps.NewMachine(engine.DefaultPaths(), fill)
 	opts := s.options(steps.Medium)
 	opts.Hosts, opts.Fill = defs, fill
-	if !opts.Plain {
+	if !s.plain && os.Getenv("TERM") != "dumb" {
 		return func() error { return tui.Run(ctx, machine, opts) }, nil
 	}
 	return func() error {
@@ -103,7 +103,6 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 func (s *screens) options(medium string) tui.Options {
 	return tui.Options{
 		Banner: program.Banner, Version: program.Version, Revision: shortRevision(steps.MediumRevision(medium)),
-		Plain:   s.plain || os.Getenv("TERM") == "dumb",
 		Colour:  colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
 		Console: os.Getenv("TERM") == "linux", Kiosk: s.kiosk,
 	}

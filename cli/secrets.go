@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
-	"auto-installer/steps"
 )
 
 // secretFlag is a secret from a file or from an open descriptor.
@@ -54,7 +54,7 @@ func (s *secretFlag) read() (data []byte, err error) {
 	if len(line) == 0 {
 		return nil, engine.Usage("put the passphrase in the first line", "%s: it is empty", flag)
 	}
-	if err := steps.Typable(s.name, line); err != nil {
+	if err := passphrases.Typable(s.name, line); err != nil {
 		clear(data)
 		return nil, err
 	}

@@ -2,11 +2,10 @@
 {
   lib,
   buildGoModule,
-  version ? "unstable",
 }:
 buildGoModule {
   pname = "auto-installer";
-  inherit version;
+  version = lib.fileContents ../assets/version.txt;
   src = lib.fileset.toSource {
     root = ../.;
     # Without files that change often and do not reach the binary. `go mod vendor`
@@ -34,7 +33,6 @@ buildGoModule {
   ldflags = [
     "-s"
     "-w"
-    "-X main.version=${version}"
   ];
   # The tests need sfdisk, mkfs and a lab; `just test` runs them.
   doCheck = false;

@@ -12,6 +12,7 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
 	"auto-installer/steps/source"
@@ -156,7 +157,7 @@ func (a Answers) Validate() error {
 	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
 		return engine.Usage("give the store path that `readlink -f result` prints", "%q is not a store path", a.System)
 	}
-	if err := cmp.Or(Typable("passphrase", a.Passphrase), Typable("recovery key", a.RecoveryKey)); err != nil {
+	if err := cmp.Or(passphrases.Typable("passphrase", a.Passphrase), passphrases.Typable("recovery key", a.RecoveryKey)); err != nil {
 		return err
 	}
 	if a.Ref != "" {

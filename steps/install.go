@@ -170,10 +170,10 @@ func (p *Install) Head() []string {
 	d := p.Disk
 	lines := []string{
 		fmt.Sprintf("host  %s (%s)", p.Host, p.Mode),
-		fmt.Sprintf("disk  %s, %s, %d-byte sectors  %s %s", d.Path, Size(d.Size), d.LogicalSector, d.Model, d.Serial),
+		fmt.Sprintf("disk  %s, %s, %d-byte sectors  %s %s", d.Path, block.FormatSize(d.Size), d.LogicalSector, d.Model, d.Serial),
 	}
 	for _, part := range p.Partitions {
-		lines = append(lines, fmt.Sprintf("      %d  %-12s %10s at %s", part.Number, part.Name, Size(part.Size), Size(part.Start)))
+		lines = append(lines, fmt.Sprintf("      %d  %-12s %10s at %s", part.Number, part.Name, block.FormatSize(part.Size), block.FormatSize(part.Start)))
 	}
 	return lines
 }

@@ -58,7 +58,7 @@ func TestResumePlan(t *testing.T) {
 	}
 	for _, s := range again.Steps {
 		for _, act := range s.Actions {
-			line := Quote(act.Argv)
+			line := sys.Quote(act.Argv)
 			for _, never := range []string{"luksFormat", "luksAddKey", "mkfs", "mkswap", "sfdisk --wipe"} {
 				if strings.Contains(line, never) {
 					t.Errorf("%s: %s", s.Name, line)
@@ -162,37 +162,6 @@ func TestJournalOfFewerSteps(t *testing.T) {
 	}
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-func TestRecoveryKeys(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		k := NewRecoveryKey()
-		if len(k) != recoveryLetters || strings.Trim(string(k), modhex) != "" || seen[string(k)] {
-			t.Fatalf("%q", k)
-		}
-		seen[string(k)] = true
-	}
-	lines := QR(NewRecoveryKey())
-	for _, l := range lines {
-		if len([]rune(l)) != len([]rune(lines[0])) {
-			t.Error("the code is not a rectangle")
-		}
-	}
-	if len(lines) > 16 || len(lines) == 0 {
-		t.Errorf("%d rows do not fit the console", len(lines))
-	}
-}
-
-func TestPassphraseStrength(t *testing.T) {
-	for p, want := range map[string]int{
-		"": 0, "a": 0, "aaaaaaaaaaaaaaaaaaaa": 0, "12345678901234567890": 0, "abcdefghijklmnop": 0, "password": 0,
-		"abababababababab": 0, "correct horse": 1, "Tr0ub4dor&3": 3, "correct horse battery staple": 4, "žluťoučký kůň": 4,
-	} {
-		if got := PassphraseStrength([]byte(p)); got.Score != want || got.Advice == "" {
-			t.Errorf("%q: %+v, want %d", p, got, want)
-		}
 	}
 }
 

@@ -16,10 +16,8 @@ import (
 	"auto-installer/internal/console"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/disk/uevent"
 	"auto-installer/internal/engine"
-	"auto-installer/internal/network"
 	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/preflight"
@@ -32,7 +30,6 @@ type Machine struct {
 	fill func(*Answers) // adds the answers of the flags and the medium
 
 	mu      sync.Mutex // for the fields below; the screens call from several goroutines
-	wifi    network.Manager
 	secrets [][]byte
 	disk    string // the target disk, where its own log is never saved
 }
@@ -91,8 +88,8 @@ func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 	return console.Load(ctx, m.sys, name)
 }
 
-// CapsLock returns whether Caps Lock is on, and whether that is known.
-func (m *Machine) CapsLock() (on, known bool) { return console.CapsLock(os.Stdin) }
+// CapsLock reports whether Caps Lock is known to be on.
+func (m *Machine) CapsLock() bool { return console.CapsLock(os.Stdin) }
 
 // OpenBundle calls OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
@@ -105,13 +102,6 @@ type Typing = keymap.Typing
 // Typing returns how a passphrase that was typed with one keymap is typed with the keymap
 // of the boot prompt. An empty first keymap is unknown.
 func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
-	if typed == "" {
-		table, err := keymap.Read(ctx, m.sys, boot)
-		if err != nil {
-			return Typing{}, err
-		}
-		return table.Of(passphrase), nil
-	}
 	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
@@ -158,9 +148,6 @@ func (m *Machine) SavePlan(p *Install) (string, error) {
 	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
 }
 
-// CommandLine calls Answers.CommandLine.
-func (m *Machine) CommandLine(a Answers) string { return a.CommandLine() }
-
 // Places lists the file systems that a log can be saved to.
 func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	m.mu.Lock()
@@ -171,7 +158,7 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 
 // Start is EngineProcess.Start and keeps the secrets until PutAway, so that SaveLog can
 // refuse a log with a secret.
-func (m *Machine) Start(a Answers, resume bool) error {
+func (m *Machine) Start(a Answers) error {
 	m.mu.Lock()
 	for _, s := range a.secrets() {
 		if *s.value != nil {
@@ -179,7 +166,7 @@ func (m *Machine) Start(a Answers, resume bool) error {
 		}
 	}
 	m.mu.Unlock()
-	return m.EngineProcess.Start(a, resume)
+	return m.EngineProcess.Start(a)
 }
 
 // PutAway is EngineProcess.PutAway and wipes the secrets.
@@ -236,15 +223,6 @@ func (m *Machine) Power(ctx context.Context, reboot bool) error {
 	return nil
 }
 
-// Size formats bytes in binary units.
-func Size(bytes int64) string { return block.FormatSize(bytes) }
-
-// CleanText turns untrusted text into one line that is safe for a terminal.
-func CleanText(s string) string { return sys.VisibleLine(s) }
-
-// Quote renders a command line so that a shell reads the same words back.
-func Quote(argv []string) string { return sys.Quote(argv) }
-
 // DiskOf returns the disk of a verdict.
 func DiskOf(v Verdict) Disk { return diskOf(v.Device) }
 
@@ -253,6 +231,3 @@ func (d Disk) Same(v Verdict) bool {
 	same, _ := d.identity.Same(block.IdentityOf(v.Device))
 	return same
 }
-
-// GuessSystem guesses the operating system on a disk, or returns an empty string.
-func GuessSystem(v Verdict) string { return choice.GuessSystem(v) }

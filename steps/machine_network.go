@@ -8,7 +8,6 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
-	"auto-installer/internal/sys"
 )
 
 // address returns what an install of the host must reach, or an empty string.
@@ -41,7 +40,7 @@ type NetworkState struct {
 	Reachable  bool
 	Interfaces []InterfaceState
 	Problem    string // why the remote cannot be reached
-	WiFi       string // the program that joins Wi-Fi networks, or empty
+	WiFi       bool   // NetworkManager runs, which joins Wi-Fi networks
 }
 
 // InterfaceState is a network interface in words.
@@ -57,11 +56,7 @@ func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 	for _, i := range ifs {
 		s.Interfaces = append(s.Interfaces, InterfaceState{i.Name, about(i)})
 	}
-	if w, err := network.WiFi(ctx, m.sys, "/"); err == nil && w != nil {
-		m.mu.Lock()
-		m.wifi, s.WiFi = w, w.Name()
-		m.mu.Unlock()
-	}
+	s.WiFi = network.HasWiFi(ctx, m.sys)
 	to := m.address(h)
 	if to == "" {
 		s.Reachable = true
@@ -93,27 +88,10 @@ func about(i network.Interface) string {
 
 // ScanWiFi lists the Wi-Fi networks.
 func (m *Machine) ScanWiFi(ctx context.Context) ([]AccessPoint, error) {
-	w, err := m.manager()
-	if err != nil {
-		return nil, err
-	}
-	return w.Scan(ctx)
+	return network.Scan(ctx, m.sys)
 }
 
 // JoinWiFi joins a Wi-Fi network. The passphrase may be nil.
 func (m *Machine) JoinWiFi(ctx context.Context, ap AccessPoint, passphrase []byte) error {
-	w, err := m.manager()
-	if err != nil {
-		return err
-	}
-	return w.Connect(ctx, ap, passphrase)
-}
-
-func (m *Machine) manager() (network.Manager, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.wifi == nil {
-		return nil, sys.Faultf(sys.CodeUsage, "use a cable", "no program that joins Wi-Fi networks is running")
-	}
-	return m.wifi, nil
+	return network.Join(ctx, m.sys, ap, passphrase)
 }

@@ -79,11 +79,11 @@ func (p *EngineProcess) PutAway() error {
 // Start starts an engine in a session of its own, so that it outlives the screens and their
 // terminal. It returns when the engine's events can be followed, or with the error that
 // kept it from starting: CodeBusy if another one runs.
-func (p *EngineProcess) Start(a Answers, resume bool) error {
+func (p *EngineProcess) Start(a Answers) error {
 	if err := p.PutAway(); err != nil {
 		return err
 	}
-	a.Resume, a.Power = a.Resume || resume, false
+	a.Power = false
 	parts, err := a.handover(p.Paths)
 	if err != nil {
 		return err

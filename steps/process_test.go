@@ -96,7 +96,8 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 	if p.Attached() {
 		t.Error("attached to nothing")
 	}
-	if err := p.Start(a, true); err != nil {
+	a.Resume = true
+	if err := p.Start(a); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
@@ -125,13 +126,13 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 
 func TestEngineStops(t *testing.T) {
 	p, a := follower(t, "wait")
-	if err := p.Start(a, false); err != nil {
+	if err := p.Start(a); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.PutAway(); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("put away while it runs: %v", err)
 	}
-	if err := p.Start(a, false); engine.NewError("", err).Code != sys.CodeBusy {
+	if err := p.Start(a); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("a second one was started: %v", err)
 	}
 	// Screens that did not start the engine see it and can stop it too.
@@ -152,7 +153,7 @@ func TestEngineStops(t *testing.T) {
 
 func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 	p, a := follower(t, "die")
-	if err := p.Start(a, false); err != nil {
+	if err := p.Start(a); err != nil {
 		t.Fatal(err)
 	}
 	err := p.Follow(t.Context(), func(engine.Event) {})
@@ -160,7 +161,7 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	p, a = follower(t, "die writing")
-	if err := p.Start(a, false); err != nil {
+	if err := p.Start(a); err != nil {
 		t.Fatal(err)
 	}
 	err = p.Follow(t.Context(), func(engine.Event) {})
@@ -173,7 +174,7 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 // does, no engine is running.
 func TestPutAwayTakesBack(t *testing.T) {
 	p, a := follower(t, "die writing")
-	if err := p.Start(a, false); err != nil {
+	if err := p.Start(a); err != nil {
 		t.Fatal(err)
 	}
 	_ = p.Follow(t.Context(), func(engine.Event) {})
@@ -201,7 +202,7 @@ func TestPutAwayTakesBack(t *testing.T) {
 
 func TestEngineThatRefusesSaysWhy(t *testing.T) {
 	p, a := follower(t, "refuse")
-	err := p.Start(a, false)
+	err := p.Start(a)
 	if e := engine.NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
 		t.Errorf("%+v", e)
 	}
@@ -217,7 +218,7 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 		for range consoles {
 			a := a
 			a.Passphrase = slices.Clone(a.Passphrase)
-			go func() { errs <- (&EngineProcess{Paths: p.Paths}).Start(a, false) }()
+			go func() { errs <- (&EngineProcess{Paths: p.Paths}).Start(a) }()
 		}
 		started := 0
 		for range consoles {

@@ -13,6 +13,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps/partition"
 )
 
@@ -118,7 +119,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	if p.Steps[1].Name != "unlock" {
 		t.Errorf("the passphrase is tried after %s", p.Steps[0].Name)
 	}
-	line := Quote(commandsOf(p))
+	line := sys.Quote(commandsOf(p))
 	for _, want := range []string{"fsck.fat -a", "e2fsck -p", "nix-store --store /mnt --verify --check-contents --repair"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("no %s in %s", want, line)
@@ -180,7 +181,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 			}) {
 				t.Errorf("something of the disk is kept: %+v", p)
 			}
-			line := Quote(commandsOf(p))
+			line := sys.Quote(commandsOf(p))
 			for _, want := range []string{"sfdisk --wipe always --wipe-partitions always", "mkfs.vfat", "mkfs.ext4", "debugfs -R"} {
 				if !strings.Contains(line, want) {
 					t.Errorf("no %s in %s", want, line)

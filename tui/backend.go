@@ -25,7 +25,7 @@ type Backend interface {
 
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
-	CapsLock() (on, known bool)
+	CapsLock() bool
 	// Typing compares the keys of a passphrase under the keymap that it was typed
 	// with and under the boot prompt's. An empty keymap is an unknown one.
 	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
@@ -51,12 +51,10 @@ type Backend interface {
 	Plan(a steps.Answers) (*steps.Install, error)
 	// SavePlan writes the plan as JSON and returns the file's name.
 	SavePlan(p *steps.Install) (string, error)
-	// CommandLine returns the headless command for the same install.
-	CommandLine(a steps.Answers) string
 
 	// Start starts the engine, a process that outlives the screens. It wipes the
 	// secrets of a before it returns.
-	Start(a steps.Answers, resume bool) error
+	Start(a steps.Answers) error
 	// Follow passes on the engine's events, from the first to the last. It fails
 	// if the engine died without a last event.
 	Follow(ctx context.Context, each func(engine.Event)) error
@@ -80,24 +78,27 @@ type Backend interface {
 
 // answer carries an answer of the machine back into Update.
 type answer struct {
-	asker screen // nil: the program itself
-	then  func() (tea.Cmd, state)
+	by   asker
+	then func()
 }
 
+// asker is a screen, or the session for what no screen asks.
+type asker interface{ start(cmd tea.Cmd) }
+
 // ask puts a question to the machine without blocking the screens: question runs
-// as a command, and then gets its answer in Update. If the asker is no longer
-// shown, where it wants to go is ignored.
-func ask[T any](asker screen, question func() T, then func(T) (tea.Cmd, state)) tea.Cmd {
-	return func() tea.Msg {
+// as a command, and then gets its answer in Update. If the screen that asked is no
+// longer shown, where it wants to go is ignored.
+func ask[T any](by asker, question func() T, then func(T)) {
+	by.start(func() tea.Msg {
 		got := question()
-		return answer{asker, func() (tea.Cmd, state) { return then(got) }}
-	}
+		return answer{by, func() { then(got) }}
+	})
 }
 
 // askTwo is ask for a question with two results, such as a value and an error.
-func askTwo[A, B any](asker screen, question func() (A, B), then func(A, B) (tea.Cmd, state)) tea.Cmd {
-	return func() tea.Msg {
+func askTwo[A, B any](by asker, question func() (A, B), then func(A, B)) {
+	by.start(func() tea.Msg {
 		a, b := question()
-		return answer{asker, func() (tea.Cmd, state) { return then(a, b) }}
-	}
+		return answer{by, func() { then(a, b) }}
+	})
 }

@@ -103,7 +103,7 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 	return nil
 }
 
-func (f *fake) CapsLock() (on, known bool) { return f.caps, true }
+func (f *fake) CapsLock() bool { return f.caps }
 
 func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
 	if typed == boot {
@@ -186,14 +186,9 @@ func (f *fake) SavePlan(*steps.Install) (string, error) {
 	return "/run/auto-installer/plan.json", f.call("save plan")
 }
 
-func (f *fake) CommandLine(a steps.Answers) string { return a.CommandLine() }
-
-func (f *fake) Start(a steps.Answers, resume bool) error {
+func (f *fake) Start(a steps.Answers) error {
 	f.started = append(f.started, a)
 	f.seen = string(a.Passphrase)
-	if resume {
-		f.calls = append(f.calls, "resume")
-	}
 	return f.startErr
 }
 

@@ -25,7 +25,7 @@ func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
 }
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
-func (stuck) CapsLock() (on, known bool)              { return forever[bool](), true }
+func (stuck) CapsLock() bool                          { return forever[bool]() }
 func (stuck) Typing(context.Context, []byte, string, string) (steps.Typing, error) {
 	return forever[steps.Typing](), nil
 }
@@ -53,8 +53,7 @@ func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps
 func (stuck) Unfinished(steps.Answers) *steps.Unfinished           { return forever[*steps.Unfinished]() }
 func (stuck) TryPassphrase(context.Context, steps.Answers) error   { return forever[error]() }
 func (stuck) SavePlan(*steps.Install) (string, error)              { return forever[string](), nil }
-func (stuck) CommandLine(steps.Answers) string                     { return forever[string]() }
-func (stuck) Start(steps.Answers, bool) error                      { return forever[error]() }
+func (stuck) Start(steps.Answers) error                            { return forever[error]() }
 func (stuck) Follow(context.Context, func(engine.Event)) error     { return forever[error]() }
 func (stuck) GoWithout() error                                     { return forever[error]() }
 func (stuck) Stop() error                                          { return forever[error]() }
@@ -85,8 +84,9 @@ func TestNeverBlocks(t *testing.T) {
 				_, _ = p.Update(tickMsg{})
 				_ = p.View()
 			}
-			for i := range states {
-				p.turn(i)
+			for i := stateWelcome; i < states; i++ {
+				p.goTo(i)
+				_ = p.settle()
 				_ = p.View()
 				_, _ = p.Update(keyMsg("enter"))
 				_, _ = p.Update(tea.PasteMsg{Content: "x"})

@@ -3,8 +3,6 @@ package tui
 import (
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -14,97 +12,81 @@ type bundle struct {
 	pass    field
 	show    bool
 	opening bool
-	problem string
 }
 
-func (b *bundle) typing() bool { return !b.opened() && !b.opening }
+func (b *bundle) input() *field {
+	if b.opened() || b.opening {
+		return nil
+	}
+	return &b.pass
+}
 
 func (b *bundle) skip() bool { return b.chosen && b.answers.Bundle == nil }
 
 // opened reports whether the host's age identity is known.
 func (b *bundle) opened() bool { return b.answers.AgeIdentity != nil }
 
-func (b *bundle) enter() tea.Cmd {
-	b.show, b.problem = false, ""
+func (b *bundle) enter() {
+	b.show = false
 	b.pass.wipe()
-	return nil
 }
 
-func (b *bundle) paste(text string) {
-	if b.typing() {
-		b.pass.insert(text)
-		b.problem = ""
-	}
-}
-
-func (b *bundle) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (b *bundle) keys() []binding {
 	switch {
-	case keyBack.is(msg):
-		return nil, back
 	case b.opened():
-		if keyNext.is(msg) {
-			return nil, next
-		}
+		return []binding{keyNext, keyBack}
 	case b.opening:
-	case keyLater.is(msg):
-		b.pass.wipe()
-		return nil, next
-	case keyShow.is(msg):
-		b.show = !b.show
-	case keyOpen.is(msg):
-		return b.open(), stay
-	case b.pass.key(msg):
-		b.problem = ""
+		return []binding{keyBack}
 	}
-	return nil, stay
+	return []binding{
+		bind("Enter", "open", "enter").explained("open the sealed keys").does(b.open), shows(&b.show), keyErase,
+		bind("F3", "without", "f3", "ctrl+n").explained("go on without; the install later waits for the age identity; also Ctrl+N").
+			does(b.pass.wipe).goes(next),
+		keyBack,
+	}
 }
 
 // open passes a copy of the passphrase on; both are wiped.
-func (b *bundle) open() tea.Cmd {
+func (b *bundle) open() {
 	if b.pass.empty() {
-		b.problem = "the passphrase is empty"
-		return nil
+		b.note.refuse("the passphrase is empty")
+		return
 	}
-	backend, host, sealed, pass := b.backend, b.host().TargetHost, b.answers.Bundle, slices.Clone(b.pass.bytes())
+	host, sealed, pass := b.host().TargetHost, b.answers.Bundle, slices.Clone(b.pass.bytes())
 	b.pass.wipe()
-	b.opening, b.problem = true, ""
-	return askTwo(b, func() (steps.Keys, error) {
+	b.opening, b.note = true, note{}
+	askTwo(b, func() (steps.Keys, error) {
 		defer clear(pass)
-		return backend.OpenBundle(host, sealed, pass)
-	}, func(keys steps.Keys, err error) (tea.Cmd, state) {
+		return b.backend.OpenBundle(host, sealed, pass)
+	}, func(keys steps.Keys, err error) {
 		b.opening = false
 		switch {
 		case host != b.host().TargetHost || b.opened():
 			keys.Wipe() // another host is chosen, or the keys are open already
 		case err != nil:
-			b.problem = inWords(err)
+			b.note.set(err, "")
 		default:
 			b.answers.TakeKeys(keys)
-			return nil, next
+			b.goTo(next)
 		}
-		return nil, stay
 	})
 }
 
-func (b *bundle) view(p *page) *tea.Cursor {
-	c := p.c
+func (b *bundle) view(p *page) {
 	host := clean(b.host().TargetHost)
 	p.head("Open the keys of "+host,
 		"This medium carries the age identity of "+host+" and the deploy key of its config repo, sealed with a passphrase.")
 	switch {
 	case b.opened():
-		p.marked(glyphDone, c.good, "The keys are open.")
-		return nil
+		p.marked(glyphDone, p.good, "The keys are open.")
+		return
 	case b.opening:
 		p.wait("opening the keys")
-		return nil
+		return
 	}
-	cursor := p.field("passphrase", &b.pass, b.show, true)
+	p.field("passphrase", &b.pass, b.show, true)
 	p.gap()
 	p.keymap(b.keymap, false)
 	p.gap()
-	if b.problem != "" {
-		p.marked("!", c.bad, cut(clean(b.problem), 3*c.w))
-	}
-	return cursor
+	p.refused(b.note)
 }

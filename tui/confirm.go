@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/steps"
 )
 
@@ -13,38 +14,38 @@ import (
 type confirm struct {
 	*session
 	typed field
-	hint  string
 }
 
 const word = "yes"
 
-func (f *confirm) typing() bool { return true }
+func (f *confirm) input() *field { return &f.typed }
 
-func (f *confirm) enter() tea.Cmd {
-	f.typed.wipe()
-	f.hint = ""
-	return f.listDisks()
+func (f *confirm) edited() {
+	if f.typed.pasted {
+		f.note.refuse("a pasted word does not count: type it")
+	}
 }
 
-func (f *confirm) paste(string) { f.hint = "a pasted word does not count: type it" }
+func (f *confirm) enter() {
+	f.typed.wipe()
+	f.listDisks()
+}
 
-func (f *confirm) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	f.hint = ""
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg):
-		typed := f.typed.text()
-		f.typed.wipe()
-		if typed == word {
-			return nil, stateInstall
-		}
-		f.hint = "type the word yes, or press Esc"
-	case len([]rune(msg.Text)) > 1: // some terminals send a paste as one key
-	case f.typed.n < 12 || msg.Text == "":
-		f.typed.key(msg)
+func (f *confirm) keys() []binding {
+	return []binding{
+		bind("yes Enter", "install", "enter").explained("type yes and press Enter to start the install").does(f.submit),
+		keyErase, keyBack,
 	}
-	return nil, stay
+}
+
+func (f *confirm) submit() {
+	typed := f.typed.text()
+	f.typed.wipe()
+	if typed == word {
+		f.goTo(stateInstall)
+		return
+	}
+	f.note.refuse("type the word yes, or press Esc")
 }
 
 // effect says what the install does to the disk: as a title, and as the title of
@@ -79,7 +80,6 @@ func (s *session) consequence(v steps.Verdict) string {
 	return text
 }
 
-// question asks for the word.
 func (s *session) question() string {
 	if s.answers.Resume {
 		return "Type yes to resume installing " + s.host().TargetHost
@@ -87,40 +87,38 @@ func (s *session) question() string {
 	return "Type yes to install " + s.host().TargetHost
 }
 
-func (f *confirm) view(p *page) *tea.Cursor {
-	c := p.c
+func (f *confirm) view(p *page) {
 	v, _ := f.verdict(f.answers.Disk.Path)
 	d := v.Device
 	title, list := f.effect(v)
 	p.head(title, f.consequence(v))
 	lines := []string{
-		c.fact("disk", c.strong(clean(d.Path)+"  "+steps.Size(d.Size))),
-		c.fact("model", or(clean(d.Model), "unknown")),
-		c.fact("serial", or(clean(d.Serial), "none")),
+		p.canvas.fact("disk", p.strong(clean(d.Path)+"  "+block.FormatSize(d.Size))),
+		p.canvas.fact("model", or(clean(d.Model), "unknown")),
+		p.canvas.fact("serial", or(clean(d.Serial), "none")),
 	}
-	if !c.low() {
+	if !p.low() {
 		lines = append(lines, "")
 	}
-	mark, style := glyphBad, c.warn
+	mark, style := glyphBad, p.warn
 	if f.answers.Resume {
-		mark, style = glyphSmall, c.dim
+		mark, style = glyphSmall, p.dim
 	}
-	if c.low() && len(v.Holds) > 0 {
+	if p.low() && len(v.Holds) > 0 {
 		v.Holds = []string{strings.Join(v.Holds, ", ")}
 	}
-	lines = append(lines, c.holds(v, mark, style, p.left()-len(lines)-6)...)
-	p.add(c.box(list, c.w, lines...)...)
+	lines = append(lines, p.holds(v, mark, style, p.left()-len(lines)-6)...)
+	p.add(p.box(list, p.w, lines...)...)
 	p.gap()
 	prompt := f.question()
-	if width(prompt) > c.w-15 {
+	if width(prompt) > p.w-15 {
 		prompt = strings.TrimSuffix(prompt, " "+f.host().TargetHost)
 	}
 	prompt += ": "
 	typed := clean(f.typed.text())
-	cursor := tea.NewCursor(width(prompt)+width(typed), p.row())
-	p.add(c.title(prompt) + c.accent(typed))
-	if f.hint != "" {
-		p.add(c.warn(cut(f.hint, c.w)))
+	p.cursor = tea.NewCursor(width(prompt)+width(typed), p.row())
+	p.add(p.title(prompt) + p.accent(typed))
+	if f.note.text != "" {
+		p.add(p.warn(cut(clean(f.note.text), p.w)))
 	}
-	return cursor
 }

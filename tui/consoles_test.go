@@ -56,7 +56,8 @@ func TestJoins(t *testing.T) {
 			}
 			// As Update does, without the pause between two ticks.
 			p.ticks++
-			if cmd := p.look(); cmd != nil {
+			p.look()
+			if cmd := p.settle(); cmd != nil {
 				_, _ = p.Update(cmd())
 			}
 		}
@@ -212,11 +213,11 @@ func quits(cmd tea.Cmd) bool {
 func TestKioskShell(t *testing.T) {
 	for vt, want := range map[bool]string{true: "to rescue", false: "shell"} {
 		for _, at := range []func(p *pilot){
-			func(p *pilot) { p.press("ctrl+c"); p.run(p.answerQuit(keyMsg("c"))) },
+			func(p *pilot) { p.press("ctrl+c", "c") },
 			func(p *pilot) {
 				p.fail("closure")
 				f := p.screens[stateFailure].(*failure)
-				p.run(f.shell(f, func(error) {}))
+				p.do(func() { f.shell(f, func(error) {}) })
 			},
 		} {
 			p := scene{kiosk: true, fake: func(f *fake) { f.vt = vt }, play: func(*pilot) {}}.open(t)

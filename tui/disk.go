@@ -2,11 +2,10 @@ package tui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-
+	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/steps"
 )
 
@@ -17,73 +16,56 @@ type diskScreen struct {
 	looking bool // for an unfinished install on the chosen disk
 }
 
-func (d *diskScreen) enter() tea.Cmd {
+func (d *diskScreen) enter() {
 	d.looking = false
-	return d.listDisks()
+	d.listDisks()
 }
 
-func (d *diskScreen) at() int {
-	for i, v := range d.disks {
-		if v.Device.Path == d.diskAt {
-			return i
-		}
-	}
-	return 0
-}
+func (d *diskScreen) at() int { return max(0, d.diskIndex(d.diskAt)) }
 
-func (d *diskScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, d.at(), len(d.disks)); len(d.disks) > 0 && to != d.at() {
-		d.looking = false
-		d.diskAt = d.disks[to].Device.Path
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		d.notice, d.looking = "", false
-		return nil, back
-	case keyDetails.is(msg):
-		d.details = !d.details
-	case keyNext.is(msg):
-		return d.choose(), stay
-	}
-	return nil, stay
+func (d *diskScreen) keys() []binding {
+	at := d.at()
+	return append(
+		moves(&at, len(d.disks), func() { d.looking, d.diskAt = false, d.disks[at].Device.Path }),
+		keyNext.explained("choose this disk; nothing is written yet").does(d.choose),
+		bind("d", "details", "d", "space").explained("show more or less about this disk; also Space").
+			does(func() { d.details = !d.details }),
+		keyBack.does(func() { d.notice, d.looking = "", false }).goes(back))
 }
 
 // choose takes the disk under the cursor, and goes on when it knows whether an
 // unfinished install is on it.
-func (d *diskScreen) choose() tea.Cmd {
+func (d *diskScreen) choose() {
 	v, ok := d.verdict(d.diskAt)
 	if !ok {
-		return nil
+		return
 	}
 	if v.Refused != "" {
 		why, _, _ := strings.Cut(clean(v.Refused), ";") // the box has all of it
 		d.notice = v.Device.Path + " cannot be used: " + why
-		return nil
+		return
 	}
 	d.notice, d.interrupted = "", nil
 	d.answers.Disk = steps.DiskOf(v)
 	d.resume(false)
 	d.looking = true
-	b, a := d.backend, d.answers
-	return ask(d, func() *steps.Unfinished { return b.Unfinished(a) },
-		func(interrupted *steps.Unfinished) (tea.Cmd, state) { return nil, d.looked(a.Disk.Path, interrupted) })
+	a := d.answers
+	ask(d, func() *steps.Unfinished { return d.backend.Unfinished(a) },
+		func(interrupted *steps.Unfinished) { d.looked(a.Disk.Path, interrupted) })
 }
 
 // looked goes on, unless another disk was chosen in the meantime.
-func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) state {
-	if !d.looking || disk != d.answers.Disk.Path {
-		return stay
+func (d *diskScreen) looked(disk string, interrupted *steps.Unfinished) {
+	if d.looking && disk == d.answers.Disk.Path {
+		d.interrupted, d.looking = interrupted, false
+		d.goTo(next)
 	}
-	d.interrupted, d.looking = interrupted, false
-	return next
 }
 
-func (d *diskScreen) view(p *page) *tea.Cursor {
-	c := p.c
+func (d *diskScreen) view(p *page) {
 	p.head("Which disk?", "Nothing is written to a disk until you confirm.")
 	if d.notice != "" {
-		p.marked("!", c.warn, cut(d.notice, 2*c.w-10))
+		p.marked("!", p.warn, cut(d.notice, 2*p.w-10))
 		p.gap()
 	}
 	if d.looking {
@@ -92,62 +74,54 @@ func (d *diskScreen) view(p *page) *tea.Cursor {
 	}
 	switch {
 	case d.disksErr != nil:
-		p.para(c.bad, "The disks cannot be listed: "+clean(d.disksErr.Error()))
+		p.para(p.bad, "The disks cannot be listed: "+clean(d.disksErr.Error()))
 	case !d.listed:
 		p.wait("looking for disks")
 	case len(d.disks) == 0:
-		p.para(c.warn, "This machine has no disk. Plug one in: it appears here by itself.")
-		p.para(c.text, "A disk that is missing here may need a driver, or another mode of its controller in the firmware's setup.")
+		p.para(p.warn, "This machine has no disk. Plug one in: it appears here by itself.")
+		p.para(p.text, "A disk that is missing here may need a driver, or another mode of its controller in the firmware's setup.")
 	default:
 		d.list(p)
 	}
-	return nil
 }
 
 // list draws the rows and, below, what is on the disk under the cursor. bubbles'
 // table cuts with an ellipsis, which the console's font lacks, and has one style
 // for all rows, where refused disks are grey.
 func (d *diskScreen) list(p *page) {
-	c := p.c
 	info := 7
 	if d.details {
 		info = min(14, p.left()-4)
 	}
-	if !c.low() {
-		p.add(c.dim(c.columns("  disk", "size", "bus", "model", "serial", "what it is")))
+	if !p.low() {
+		p.add(p.dim(p.columns("  disk", "size", "bus", "model", "serial", "what it is")))
 	} else {
 		info = 5
 	}
 	room := max(3, p.left()-info)
 	from, to := window(d.at(), len(d.disks), room)
 	for i := from; i < to; i++ {
-		p.add(d.row(c, d.disks[i]))
+		p.add(d.row(p.canvas, d.disks[i]))
 	}
-	if to-from < len(d.disks) && !c.low() {
-		p.add(c.dim(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
+	if to-from < len(d.disks) && !p.low() {
+		p.add(p.dim(fmt.Sprintf("  %d to %d of %d", from+1, to, len(d.disks))))
 	}
 	if v, ok := d.verdict(d.diskAt); ok && p.left() >= 5 {
 		p.gap()
-		lines := c.contents(v, d.details)
-		if most := max(1, p.left()-2); len(lines) > most {
-			lines = append(lines[:most-1], c.dim("and more"))
-		}
+		lines := few(p.contents(v, d.details), max(1, p.left()-2), func(int) string { return p.dim("and more") })
 		title := clean(strings.TrimPrefix(or(v.Device.ByID, v.Device.Path), "/dev/disk/by-id/"))
-		p.add(c.box(title, c.w, lines...)...)
+		p.add(p.box(title, p.w, lines...)...)
 	}
 }
 
-// row is one disk: path, size, bus, model, serial, and what is on it.
 func (d *diskScreen) row(c canvas, v steps.Verdict) string {
 	dev := v.Device
-	mark, style := "  ", c.text
-	if v.Refused != "" {
+	here := dev.Path == d.diskAt
+	mark, style := c.mark(here)
+	if v.Refused != "" && !here {
 		mark, style = glyphBad+" ", c.dim
 	}
-	if dev.Path == d.diskAt {
-		mark, style = glyphCursor+" ", c.selected
-	}
-	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), steps.Size(dev.Size),
+	return style(c.columns(mark+clean(strings.TrimPrefix(dev.Path, "/dev/")), block.FormatSize(dev.Size),
 		clean(dev.Transport), clean(dev.Model), tail(clean(dev.Serial), 8), clean(summary(v))))
 }
 
@@ -171,7 +145,7 @@ func summary(v steps.Verdict) string {
 	case v.ByNameOnly:
 		return "removable"
 	}
-	if sys := steps.GuessSystem(v); sys != "" {
+	if sys := choice.GuessSystem(v); sys != "" {
 		return sys
 	}
 	if n := len(v.Device.Partitions); n > 0 {
@@ -221,13 +195,10 @@ func (c canvas) holds(v steps.Verdict, mark string, style ink, room int) []strin
 	case len(v.Holds) == 0:
 		lines = append(lines, c.warn(unknownContents))
 	}
-	for i, h := range v.Holds {
-		if more := len(v.Holds) - i; i == max(1, room)-1 && more > 1 {
-			return append(lines, style("and "+strconv.Itoa(more)+" more"))
-		}
+	for _, h := range v.Holds {
 		lines = append(lines, style(mark+" "+clean(h)))
 	}
-	return lines
+	return few(lines, max(1, room), func(n int) string { return style(andMore(n)) })
 }
 
 // unknownContents is what the screens say of a disk without known content: it is

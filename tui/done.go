@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 )
@@ -25,10 +23,9 @@ type done struct {
 // countdown is long enough to read the screen and remove the stick.
 const countdown = 30 * time.Second
 
-func (d *done) enter() tea.Cmd {
+func (d *done) enter() {
 	// Another console's install may be held there.
 	d.until, d.held, d.off, d.err = d.now().Add(countdown), d.elsewhere, false, nil
-	return nil
 }
 
 // reboots reports whether the host is to be restarted. Screens that joined later
@@ -42,88 +39,81 @@ func (d *done) reboots() bool {
 	return false
 }
 
-func (d *done) tick() tea.Cmd {
-	if d.held || d.off || d.now().Before(d.until) {
-		return nil
+func (d *done) tick() {
+	if !d.held && !d.now().Before(d.until) {
+		d.power()
 	}
-	return d.power()
 }
 
-func (d *done) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if keyPower.is(msg) && !d.off {
-		return d.power(), stay
+func (d *done) keys() []binding {
+	power := bind("Enter", powerVerb(d.reboots())+" now", "enter").does(d.power)
+	if d.held {
+		return []binding{power}
 	}
-	return nil, stay
+	return []binding{bind("any key", "hold").explained("stop the countdown"), power}
 }
 
-func (d *done) power() tea.Cmd {
+func (d *done) power() {
+	if d.off {
+		return
+	}
 	d.off = true
-	b, reboot := d.backend, d.reboots()
-	return ask(d, func() error { return b.Power(context.Background(), reboot) }, func(err error) (tea.Cmd, state) {
+	reboot := d.reboots()
+	ask(d, func() error { return d.backend.Power(context.Background(), reboot) }, func(err error) {
 		if d.err = err; err != nil {
 			d.off, d.held = false, true
 		}
-		return nil, stay
 	})
 }
 
-func (d *done) view(p *page) *tea.Cursor {
-	c := p.c
+func (d *done) view(p *page) {
 	p.gap()
-	p.add(c.good(glyphDone+" "+d.installing()+" is installed") + c.dim(" in "+span(d.run.seconds)))
+	p.add(p.good(glyphDone+" "+d.installing()+" is installed") + p.dim(" in "+span(d.run.seconds)))
 	p.gap()
 	room := p.left() - 2 // without the last two lines
 	if d.err != nil {
 		room--
 	}
-	if !c.low() {
+	if !p.low() {
 		room -= 2
 	}
-	warnings := newPage(c)
-	for _, w := range d.run.warnings[:min(len(d.run.warnings), c.h)] {
-		warnings.marked("!", c.warn, clean(w))
+	more := func(int) string { return p.dim("  and more, in the log on the disk") }
+	warnings := newPage(p.canvas)
+	for _, w := range d.run.warnings[:min(len(d.run.warnings), p.h)] {
+		warnings.marked("!", p.warn, clean(w))
 	}
 	most := min(len(warnings.lines), max(1, room/2))
-	proven := newPage(c)
+	proven := newPage(p.canvas)
 	for _, s := range d.run.proven {
-		proven.marked(glyphDone, c.good, storeHash.ReplaceAllString(clean(s), ""))
+		proven.marked(glyphDone, p.good, storeHash.ReplaceAllString(clean(s), ""))
 	}
 	if len(proven.lines) > 0 {
-		p.add(c.title("Proven"))
-		p.add(clip(c, proven.lines, room-1-most)...)
+		p.add(p.title("Proven"))
+		p.add(few(proven.lines, room-1-most, more)...)
 		most = room - 1 - min(len(proven.lines), room-1-most)
 		p.gap()
 	}
 	if len(warnings.lines) > 0 {
-		p.add(clip(c, warnings.lines, most)...)
+		p.add(few(warnings.lines, most, more)...)
 		p.gap()
 	}
 	d.viewEnd(p)
-	return nil
-}
-
-// clip shortens a list to n lines, and marks that it did.
-func clip(c canvas, lines []string, n int) []string {
-	if len(lines) <= n || n < 1 {
-		return lines[:max(0, min(n, len(lines)))]
-	}
-	return append(lines[:n-1:n-1], c.dim("  and more, in the log on the disk"))
 }
 
 // viewEnd is what the operator and the machine do next.
 func (d *done) viewEnd(p *page) {
-	c, verb := p.c, powerVerb(d.reboots())
-	p.add(c.title("Now remove the stick."))
+	verb := powerVerb(d.reboots())
+	p.add(p.title("Now remove the stick."))
 	switch {
 	case d.err != nil:
-		p.para(c.bad, cut("The machine does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*c.w-20))
+		p.para(p.bad, cut("The machine does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*p.w-20))
 	case d.off:
-		p.add(c.accent("The machine will " + verb + " now."))
+		p.add(p.accent("The machine will " + verb + " now."))
 	case d.held:
 		p.add("The countdown is stopped. Press Enter to " + verb + ".")
 	default:
 		left := max(0, d.until.Sub(d.now()))
 		p.add(fmt.Sprintf("It will %s in %2d s  ", verb, int(left/time.Second)) +
-			bar(c.accent, ratio(int64(left), int64(countdown)), min(20, c.w-32)))
+			bar(p.accent, ratio(int64(left), int64(countdown)), min(20, p.w-32)))
 	}
 }

@@ -3,8 +3,7 @@ package tui
 import (
 	"context"
 
-	tea "charm.land/bubbletea/v2"
-
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -15,138 +14,118 @@ type failure struct {
 	at      int
 	places  []steps.Place // where the log can be saved
 	asking  bool          // the list of places is shown
-	note    note
-	log     bool // the log fills the screen
-	leaving bool // to start over
+	log     bool          // the log fills the screen
+	leaving bool          // to start over
 }
 
-func (f *failure) typing() bool { return f.log && f.run.log.searching }
+func (f *failure) input() *field { return f.run.log.input() }
 
-func (f *failure) enter() tea.Cmd {
-	f.at, f.asking, f.log, f.leaving, f.note = 0, false, false, false, note{}
-	return nil
+func (f *failure) enter() {
+	f.at, f.asking, f.log, f.leaving = 0, false, false, false
+	f.run.log.search(false)
 }
 
-type choice struct {
-	label, about string
-	do           func() (tea.Cmd, state)
-}
-
-// choices are what can be done now.
-func (f *failure) choices() []choice {
-	var cs []choice
+func (f *failure) choices() []offer {
+	var all []offer
+	if f.asking {
+		for _, p := range f.places {
+			about := p.FSType + " " + block.FormatSize(p.Size) + " " + p.Disk
+			all = append(all, offer{clean(p.Device + " " + p.Label), clean(about), func() { f.save(p) }})
+		}
+		return all
+	}
 	if !f.reattached || f.answers.Disk.Path != "" {
 		switch {
 		case f.run.kept:
-			cs = append(cs, choice{"Try again from this step", "keeps what is done", func() (tea.Cmd, state) { return f.retry(true) }})
+			all = append(all, offer{"Try again from this step", "keeps what is done", func() { f.retry(true) }})
 		case !f.run.written:
-			cs = append(cs, choice{"Try again", "with the same answers", func() (tea.Cmd, state) { return f.retry(false) }})
+			all = append(all, offer{"Try again", "with the same answers", func() { f.retry(false) }})
 		}
 	}
-	return append(cs,
-		choice{"Start over", "from the first question", f.startOver},
-		choice{"Read the log", "its newest " + count(f.run.log.len(), "line"), func() (tea.Cmd, state) { f.log = true; return nil, stay }},
-		choice{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
-		choice{"Rescue shell", f.shellBack(), func() (tea.Cmd, state) { return f.shell(f, func(err error) { f.note.set(err, "") }), stay }},
-		choice{"Power off", "", f.off},
+	return append(all,
+		offer{"Start over", "from the first question", f.startOver},
+		offer{"Read the log", "its newest " + count(len(f.run.log.lines), "line"), func() { f.log = true }},
+		offer{"Save the log", "to a stick or another disk; it holds no secrets", f.findPlaces},
+		offer{"Rescue shell", f.shellBack(), func() { f.shell(f, func(err error) { f.note.set(err, "") }) }},
+		offer{"Power off", "", f.off},
 	)
 }
 
-func (f *failure) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if f.log {
-		if !f.run.log.searching && keyBack.is(msg) {
-			f.log = false
-		} else {
-			f.run.log.key(msg)
-		}
-		return nil, stay
-	}
-	n := len(f.choices())
-	if f.asking {
-		n = len(f.places)
-	}
-	if to := moved(msg, f.at, n); to != f.at {
-		f.at = to
-		return nil, stay
-	}
+func (f *failure) keys() []binding {
+	log := &f.run.log
 	switch {
-	case f.asking && keyBack.is(msg):
-		f.asking, f.at = false, 0
-	case keyNext.is(msg) && f.asking:
-		return f.save(f.places[f.at]), stay
-	case keyNext.is(msg):
-		return f.choices()[f.at].do()
+	case log.searching:
+		return log.keys()
+	case f.log:
+		return append(log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
 	}
-	return nil, stay
+	all := f.choices()
+	ks, does := moves(&f.at, len(all), nil), all[f.at].do
+	if f.asking {
+		return append(ks, bind("Enter", "save", "enter").explained("save the log there").does(does),
+			keyBack.explained("save no log").does(func() { f.asking, f.at = false, 0 }))
+	}
+	return append(ks, bind("Enter", "do it", "enter").explained("do what is chosen").does(does))
 }
 
-func (f *failure) retry(again bool) (tea.Cmd, state) {
-	f.reattached, f.elsewhere, f.again = false, false, again
-	return nil, stateInstall
+func (f *failure) retry(resume bool) {
+	f.reattached, f.elsewhere, f.answers.Resume = false, false, f.answers.Resume || resume
+	f.goTo(stateInstall)
 }
 
 // startOver cleans up after the failed install first: the disks are then listed
 // as they are.
-func (f *failure) startOver() (tea.Cmd, state) {
+func (f *failure) startOver() {
 	if f.leaving {
-		return nil, stay
+		return
 	}
 	f.leaving = true
 	f.note.set(nil, "Unmounting and closing what the install left open")
-	return ask(f, f.backend.PutAway, func(err error) (tea.Cmd, state) {
+	ask(f, f.backend.PutAway, func(err error) {
 		f.leaving = false
-		f.note.set(err, "")
-		if err != nil {
-			return nil, stay
+		if f.note.set(err, ""); err == nil {
+			f.reattached, f.elsewhere = false, false
+			f.goTo(stateWelcome)
 		}
-		f.reattached, f.elsewhere, f.failure = false, false, nil
-		return nil, stateWelcome
-	}), stay
-}
-
-func (f *failure) findPlaces() (tea.Cmd, state) {
-	b := f.backend
-	return askTwo(f, func() ([]steps.Place, error) { return b.Places(context.Background()) },
-		func(places []steps.Place, err error) (tea.Cmd, state) {
-			f.places, f.at = places, 0
-			if f.asking = err == nil && len(places) > 0; !f.asking {
-				f.note.set(err, "No writable file system was found: plug in a stick and try again.")
-			}
-			return nil, stay
-		}), stay
-}
-
-func (f *failure) save(p steps.Place) tea.Cmd {
-	b := f.backend
-	f.note.set(nil, "Saving the log")
-	return askTwo(f, func() (string, error) { return b.SaveLog(context.Background(), p) }, func(where string, err error) (tea.Cmd, state) {
-		f.asking, f.at = false, 0
-		f.note.set(err, "The log is saved as "+where)
-		return nil, stay
 	})
 }
 
-func (f *failure) off() (tea.Cmd, state) {
-	b := f.backend
-	return ask(f, func() error { return b.Power(context.Background(), false) }, func(err error) (tea.Cmd, state) {
-		f.note.set(err, "Powering off")
-		return nil, stay
-	}), stay
+func (f *failure) findPlaces() {
+	find := func() ([]steps.Place, error) { return f.backend.Places(context.Background()) }
+	askTwo(f, find, func(places []steps.Place, err error) {
+		f.places, f.at = places, 0
+		if f.asking = err == nil && len(places) > 0; !f.asking {
+			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
+		}
+	})
 }
 
-func (f *failure) view(p *page) *tea.Cursor {
-	c := p.c
+func (f *failure) save(p steps.Place) {
+	f.note.set(nil, "Saving the log")
+	save := func() (string, error) { return f.backend.SaveLog(context.Background(), p) }
+	askTwo(f, save, func(where string, err error) {
+		f.asking, f.at = false, 0
+		f.note.set(err, "The log is saved as "+where)
+	})
+}
+
+func (f *failure) off() {
+	ask(f, func() error { return f.backend.Power(context.Background(), false) },
+		func(err error) { f.note.set(err, "Powering off") })
+}
+
+func (f *failure) view(p *page) {
 	if f.log {
 		p.log(&f.run.log)
-		return nil
+		return
 	}
 	p.gap()
 	what := "The install failed"
-	if f.failure != nil && f.failure.Step != "" {
-		what += " at " + clean(string(f.failure.Step))
+	if f.run.failed != nil && f.run.failed.Step != "" {
+		what += " at " + clean(string(f.run.failed.Step))
 	}
-	p.add(c.bad(cut(what, c.w)))
-	if !c.low() {
+	p.add(p.bad(cut(what, p.w)))
+	if !p.low() {
 		left := f.left()
 		switch {
 		case f.run.killed && f.run.written:
@@ -154,31 +133,29 @@ func (f *failure) view(p *page) *tea.Cursor {
 		case f.run.written:
 			left += " Everything is unmounted."
 		}
-		p.para(c.text, left)
+		p.para(p.text, left)
 	}
 	p.gap()
-	if !f.asking || !c.low() {
+	if !f.asking || !p.low() {
 		f.viewCause(p)
 	}
 	f.viewLast(p)
 	f.viewChoices(p)
 	p.note(f.note)
-	return nil
 }
 
 // viewCause is the error and its hint, as far as the choices leave room.
 func (f *failure) viewCause(p *page) {
-	if f.failure == nil {
+	if f.run.failed == nil {
 		return
 	}
-	c := p.c
-	e := newPage(c)
-	e.para(c.text, storeHash.ReplaceAllString(engine.NewError("", f.failure).Cause, ""))
-	if f.failure.Hint != "" {
-		e.marked(glyphRight, c.accent, clean(f.failure.Hint))
+	e := newPage(p.canvas)
+	e.para(p.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
+	if f.run.failed.Hint != "" {
+		e.marked(glyphRight, p.accent, clean(f.run.failed.Hint))
 	}
 	room := p.left() - f.rows()
-	if !c.low() {
+	if !p.low() {
 		room -= 2
 	}
 	p.add(e.lines[:max(1, min(len(e.lines), room))]...)
@@ -189,7 +166,7 @@ func (f *failure) viewCause(p *page) {
 func (f *failure) rows() int {
 	n := len(f.choices())
 	if f.asking {
-		n = 1 + min(len(f.places), 5)
+		n = 1 + min(n, 5)
 	}
 	if f.note.text != "" {
 		n += 2
@@ -200,29 +177,23 @@ func (f *failure) rows() int {
 // viewLast is the last lines of the log, as many as fit.
 func (f *failure) viewLast(p *page) {
 	l := &f.run.log
-	n := min(10, l.len(), p.left()-f.rows()-3)
+	n := min(10, len(l.lines), p.left()-f.rows()-3)
 	if f.asking || n < 2 {
 		return
 	}
 	var lines []string
-	for i := l.len() - n; i < l.len(); i++ {
-		lines = append(lines, p.c.dim(l.rowsOf(i, p.c.w-4)[0]))
+	for i := len(l.lines) - n; i < len(l.lines); i++ {
+		lines = append(lines, p.dim(l.rowsOf(i, p.w-4)[0]))
 	}
-	p.add(p.c.box("last lines", p.c.w, lines...)...)
+	p.add(p.box("last lines", p.w, lines...)...)
 	p.gap()
 }
 
 func (f *failure) viewChoices(p *page) {
-	const label = 26
+	room := p.left() // on the lowest screens not all choices fit at once
 	if f.asking {
-		p.add(p.c.title("Save the log where?"))
-		p.list(f.at, len(f.places), max(1, p.left()-3), func(i int) (string, string) {
-			pl := f.places[i]
-			return pad(clean(pl.Device+" "+pl.Label), label), clean(pl.FSType + " " + steps.Size(pl.Size) + " " + pl.Disk)
-		})
-		return
+		p.add(p.title("Save the log where?"))
+		room -= 4
 	}
-	// On the lowest screens not all choices fit at once.
-	cs := f.choices()
-	p.list(f.at, len(cs), max(1, p.left()), func(i int) (string, string) { return pad(cs[i].label, label), cs[i].about })
+	p.choices(f.choices(), f.at, 26, max(1, room))
 }

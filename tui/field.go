@@ -15,6 +15,9 @@ type field struct {
 	buf  [maxField]byte
 	n    int
 	full bool // a character did not fit
+
+	byHand bool // takes no pasted text
+	pasted bool // some was pasted
 }
 
 // maxField is how many bytes the boot prompt takes.
@@ -29,7 +32,7 @@ func (f *field) empty() bool { return f.n == 0 }
 
 func (f *field) wipe() {
 	clear(f.buf[:])
-	f.n, f.full = 0, false
+	f.n, f.full, f.pasted = 0, false, false
 }
 
 // key edits the field, and reports whether the key was one for it.
@@ -39,7 +42,7 @@ func (f *field) key(msg tea.KeyPressMsg) bool {
 		_, size := utf8.DecodeLastRune(f.bytes())
 		clear(f.buf[f.n-size : f.n])
 		f.n -= size
-		f.full = false
+		f.full, f.pasted = false, false
 	case keyErase.is(msg):
 		f.wipe()
 	case msg.Text == "":
@@ -58,6 +61,10 @@ func (f *field) insert(text string) {
 		}
 		return r
 	}, text)
+	// Some terminals send pasted text as one key.
+	if f.pasted = f.byHand && utf8.RuneCountInString(text) > 1; f.pasted {
+		return
+	}
 	if f.n+len(text) > len(f.buf) {
 		f.full = true
 		return

@@ -1,12 +1,11 @@
 package tui
 
 import (
+	"context"
 	"fmt"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -22,48 +21,53 @@ func flood(i int) engine.Event {
 	}
 }
 
-// take does what await does, without waiting.
-func (f *feed) take() eventsMsg {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	msg := eventsMsg{f, f.events, f.missed, f.done, f.err}
-	f.events, f.logs, f.missed = nil, 0, 0
-	return msg
+// flooding is a machine whose engine writes lines.
+type flooding struct {
+	Backend
+	lines, every int // a warning after so many lines
 }
 
-// TestFlood: while lines come faster than the screens read, the feed drops only log
-// lines and keeps the order. Run it with go test -race too.
+func (f flooding) Follow(_ context.Context, each func(engine.Event)) error {
+	for i := range f.lines {
+		each(flood(i))
+		if i%f.every == 0 {
+			each(engine.Event{Kind: engine.KindWarning, Line: fmt.Sprintf("%08d", i)})
+		}
+	}
+	each(engine.Event{Kind: engine.KindLog, Line: strings.Repeat("x", 1<<20)})
+	return nil
+}
+
+// TestFlood: when lines come faster than the screens read, every event arrives, in
+// order, and memory holds no more than the pane keeps and a batch. If each line
+// left as much as 22 bytes, the heap would be too large. Run it with go test -race
+// too.
 func TestFlood(t *testing.T) {
-	const lines, every = 300_000, 1000
+	const lines, every, limit = 600_000, 1000, 13 << 20
 	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
 	before := p.run2().log.total
-	f := newFeed()
-	go func() {
-		for i := range lines {
-			f.put(flood(i))
-			if i%every == 0 {
-				f.put(engine.Event{Kind: engine.KindWarning, Line: fmt.Sprintf("%08d", i)})
-			}
-		}
-		f.put(engine.Event{Kind: engine.KindProven, Step: "bootproof", Line: "it boots"})
-		f.end(nil)
-	}()
-	last := -1
-	for done := false; !done; {
-		<-f.wake
-		msg := f.take()
-		done = msg.done
+	p.backend = flooding{lines: lines, every: every}
+	p.follow()
+	last, most, batches := -1, uint64(0), 0
+	for done := false; !done; batches++ {
+		msg := p.settle()().(eventsMsg)
 		for _, e := range msg.events {
 			var i int
 			if _, err := fmt.Sscanf(e.Line, "%d", &i); err == nil && e.Kind == engine.KindLog {
-				if i <= last {
+				if i != last+1 {
 					t.Fatalf("line %d comes after %d", i, last)
 				}
 				last = i
 			}
 		}
-		msg.done = false
-		p.events(msg)
+		if batches%20 == 0 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+		done, msg.done = msg.done, false
+		p.model.events(msg)
 		p.View()
 	}
 	r := p.run2()
@@ -75,50 +79,28 @@ func TestFlood(t *testing.T) {
 			t.Fatalf("warning %d is %s", i, w)
 		}
 	}
-	if last != lines-1 || r.proven[len(r.proven)-1] != "it boots" {
+	if last != lines-1 {
 		t.Errorf("the last line is %d", last)
 	}
 	if got, want := r.log.total-before, lines+lines/every+1; got != want {
 		t.Errorf("%d lines are counted, not %d", got, want)
 	}
-	if len(r.log.lines) > maxLines {
-		t.Errorf("%d lines are kept", len(r.log.lines))
+	if len(r.log.lines) > maxLines*5/4 || len(r.log.lines[len(r.log.lines)-1]) != maxLine {
+		t.Errorf("%d lines are kept, and %d bytes of a long one", len(r.log.lines), len(r.log.lines[len(r.log.lines)-1]))
+	}
+	t.Logf("%d batches, at most %d MiB of heap", batches, most>>20)
+	if most > limit {
+		t.Errorf("%d MiB of heap", most>>20)
 	}
 }
 
 func (p *pilot) run2() *run { return &p.session.run }
 
-// TestFloodMemory: a flood leaves no more than the pane keeps, whether the screens
-// read or not. If each line left as much as 22 bytes, the heap would be too large.
-func TestFloodMemory(t *testing.T) {
-	const lines, limit = 600_000, 13 << 20
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	p := scene{play: func(p *pilot) { p.install(copying) }}.open(t)
-	f := newFeed()
-	most, began := uint64(0), time.Now()
-	for i := range lines {
-		f.put(flood(i))
-		if i%(lines/6) == 0 {
-			most = max(most, heap())
+func (l *logPane) press(key string) {
+	for _, b := range l.keys() {
+		if b.is(keyMsg(key)) {
+			b.do(keyMsg(key))
 		}
-		if i%10_000 == 0 && i > lines/3 { // the screens hang at first
-			p.events(f.take())
-		}
-	}
-	f.put(engine.Event{Kind: engine.KindLog, Line: strings.Repeat("x", 1<<20)})
-	p.events(f.take())
-	most = max(most, heap())
-	t.Logf("%.0f lines a second, at most %d MiB of heap", lines/time.Since(began).Seconds(), most>>20)
-	if most > limit {
-		t.Errorf("%d MiB of heap", most>>20)
-	}
-	if got := len(p.run2().log.at(p.run2().log.len() - 1)); got != maxLine {
-		t.Errorf("%d bytes of a long line are kept", got)
 	}
 }
 
@@ -135,11 +117,11 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(90) {
 		t.Fatalf("following: %q", got)
 	}
-	l.key(keyMsg("pgup"))
+	l.press("pgup")
 	if got := top(); got != line(81) || l.follow {
 		t.Fatalf("a page up: %q", got)
 	}
-	for i := 100; i < maxLines+81; i++ {
+	for i := 100; i < maxLines*5/4-1; i++ {
 		l.add(line(i))
 		if i%997 == 0 && top() != line(81) {
 			t.Fatalf("at line %d the reader sees %q", i, top())
@@ -148,32 +130,32 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(81) {
 		t.Fatalf("the reader sees %q", got)
 	}
-	l.add(line(maxLines + 81))
-	if got := top(); got != line(82) {
+	l.add(line(maxLines*5/4 - 1))
+	if got := top(); got != line(maxLines/4) {
 		t.Fatalf("the oldest line is %q", got)
 	}
-	l.key(keyMsg("f"))
-	if got := top(); got != line(maxLines+72) || !l.follow {
+	l.press("f")
+	if got := top(); got != line(maxLines*5/4-10) || !l.follow {
 		t.Fatalf("following again: %q", got)
 	}
 	search := func(q string) {
-		l.key(keyMsg("/"))
+		l.press("/")
 		for _, r := range q {
-			l.key(keyMsg(string(r)))
+			l.query.key(keyMsg(string(r)))
 		}
-		l.key(keyMsg("enter"))
+		l.press("enter")
 	}
 	search("LINE 777")
-	at := func() string { return l.at(l.hit - l.gone()) }
+	at := func() string { return l.lines[l.hit-l.gone()] }
 	var found []string
 	for range 3 {
 		found = append(found, at())
-		l.key(keyMsg("n"))
+		l.press("n")
 	}
 	if got := strings.Join(found, ","); got != "line 7779,line 7778,line 7777" {
 		t.Errorf("found %s", got)
 	}
-	l.key(keyMsg("N"))
+	l.press("N")
 	if at() != "line 7777" {
 		t.Errorf("N finds %s", at())
 	}
@@ -183,8 +165,8 @@ func TestLogPane(t *testing.T) {
 	if search("nowhere"); l.found {
 		t.Error("found nowhere")
 	}
-	l.key(keyMsg("w"))
-	l.key(keyMsg("f"))
+	l.press("w")
+	l.press("f")
 	l.add(strings.Repeat("0123456789", 10))
 	if got := l.view(c, 40, 10)[7:]; len(got[0]) != 40 || len(got[2]) != 20 {
 		t.Errorf("wrapped: %q", got)
@@ -203,10 +185,9 @@ func BenchmarkFlood(b *testing.B) {
 			for i := range batch {
 				batch[i] = flood(i)
 			}
-			f := newFeed()
 			b.ReportAllocs()
 			for b.Loop() {
-				_, _ = p.Update(eventsMsg{feed: f, events: batch})
+				_, _ = p.Update(eventsMsg{feed: &feed{}, events: batch})
 				_ = p.View()
 			}
 		})
@@ -241,22 +222,23 @@ func TestLogPaneWrapped(t *testing.T) {
 	}
 	shown := func() string { return strings.Join(l.view(c, 40, 10), "\n") }
 	shown()
-	l.key(keyMsg("w"))
+	l.press("w")
 	if got := shown(); !strings.Contains(got, "word39") {
 		t.Errorf("following:\n%s", got)
 	}
 	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.match = regexp.MustCompile(fmt.Sprintf("word%d", n))
+		l.search(false)
+		l.query.insert(fmt.Sprintf("word%d\n", n))
 		l.find(-1)
 		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
 	}
-	l.match = nil
+	l.search(false)
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)
 		}
-		l.key(keyMsg("down"))
+		l.press("down")
 	}
 }

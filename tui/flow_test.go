@@ -63,7 +63,7 @@ func TestFoundKeymapIsTaken(t *testing.T) {
 // TestRescanWhileAsking: a passphrase goes to the network that it was typed for.
 func TestRescanWhileAsking(t *testing.T) {
 	f := newFake(t)
-	f.noNetwork("iwd")
+	f.noNetwork(true)
 	p := fly(t, f, "ultraviolet")
 	walk(stateNetwork)(p)
 	n := p.screens[stateNetwork].(*network)
@@ -73,12 +73,12 @@ func TestRescanWhileAsking(t *testing.T) {
 	// In another order, the cursor stays on it.
 	turned := slices.Clone(n.aps)
 	slices.Reverse(turned)
-	_, _ = n.heard(turned, nil)
+	n.heard(turned, nil)
 	if got := n.aps[n.at].Name(); got != want {
 		t.Errorf("the cursor is on %s, and was on %s", got, want)
 	}
 	p.press("enter")
-	_, _ = n.heard(nil, errors.New("the adapter is gone"))
+	n.heard(nil, errors.New("the adapter is gone"))
 	p.enterText("correct horse")
 	p.press("enter")
 	if f.joined != want+" correct horse" {
@@ -102,7 +102,7 @@ func TestOtherHostsKeymap(t *testing.T) {
 // network, and is not shown where none is needed.
 func TestNetworkGoesOn(t *testing.T) {
 	f := newFake(t)
-	f.noNetwork("")
+	f.noNetwork(false)
 	p := fly(t, f, "ultraviolet")
 	walk(stateNetwork)(p)
 	p.at(stateNetwork)

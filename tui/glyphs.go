@@ -8,7 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"auto-installer/steps"
+	"auto-installer/internal/sys"
 )
 
 // The glyphs of the screens. The kernel's 8×16 console font has all of them; it
@@ -80,13 +80,12 @@ func shown(s string, console bool) string {
 func clean(s string) string {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
-			return steps.CleanText(strings.ReplaceAll(s, "\n", " "))
+			return sys.VisibleLine(strings.ReplaceAll(s, "\n", " "))
 		}
 	}
 	return s
 }
 
-// width is the number of columns that a line fills.
 func width(s string) int { return ansi.StringWidth(s) }
 
 // cut shortens text to w columns, and marks that it did.
@@ -107,12 +106,8 @@ func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
 
 // pad fills text with blanks to w columns, or cuts it.
 func pad(s string, w int) string {
-	n := width(s)
-	if n > w {
-		s = cut(s, w)
-		n = width(s)
-	}
-	return s + blanks(w-n)
+	s = cut(s, w)
+	return s + blanks(w-width(s))
 }
 
 // padLeft is pad with the blanks before the text.

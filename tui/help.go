@@ -43,6 +43,8 @@ type help struct {
 	scroll scroll
 }
 
+func (m *model) openHelp() { m.help = help{open: true, scroll: newScroll()} }
+
 // key scrolls if there is something to scroll to; other keys close.
 func (h *help) key(msg tea.KeyPressMsg) {
 	if fits := h.scroll.pane.AtTop() && h.scroll.pane.AtBottom(); fits || !keyScroll.is(msg) {
@@ -55,17 +57,16 @@ func (h *help) key(msg tea.KeyPressMsg) {
 // view lists every key of a screen. bubbles' own full help neither wraps nor
 // scrolls, so it does not fit on 40×12.
 func (h *help) view(p *page, keys []binding) {
-	c := p.c
 	p.head("Keys", "")
 	var lines []string
 	for _, k := range keys {
 		show := k.Help().Key
-		for _, l := range wrap(or(k.long, k.Help().Desc), c.w-12) {
-			lines = append(lines, c.key(pad(show, 10))+l)
+		for _, l := range wrap(or(k.long, k.Help().Desc), p.w-12) {
+			lines = append(lines, p.key(pad(show, 10))+l)
 			show = ""
 		}
 	}
-	shown, above, below := h.scroll.lines(lines, c.w-2, p.left())
+	shown, above, below := h.scroll.lines(lines, p.w-2, p.left())
 	if above > 0 {
 		shown[0] += " " + glyphUp
 	}
@@ -82,6 +83,12 @@ func newScroll() scroll {
 	v := viewport.New()
 	v.KeyMap = viewport.KeyMap{Up: keyUp.Binding, Down: keyDown.Binding}
 	return scroll{v}
+}
+
+func (s *scroll) keys() []binding {
+	lines, ends := keyScroll, keyEnds
+	lines.do, ends.do = s.key, s.key
+	return []binding{lines, ends}
 }
 
 func (s *scroll) key(msg tea.KeyPressMsg) {

@@ -5,8 +5,7 @@ import (
 	"slices"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -16,25 +15,24 @@ type install struct {
 	*session
 	full    bool // the log fills the screen
 	without bool // the screen asks whether to go on without what the engine waits for
-	note    string
 }
 
-func (i *install) typing() bool { return i.run.log.searching }
+func (i *install) input() *field { return i.run.log.input() }
 
 // awaits reports whether the engine waits for the operator.
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
 
-func (i *install) enter() tea.Cmd {
-	i.note, i.without = "", false
+func (i *install) enter() {
+	i.without = false
 	i.run = run{log: newLogPane(), began: time.Now(), now: time.Now()}
 	if i.reattached {
-		return follow(i.backend)
+		i.follow()
+		return
 	}
-	b, a, again := i.backend, i.copyAnswers(), i.again
-	i.again = false
-	return ask(i, func() error {
+	a := i.copyAnswers()
+	ask(i, func() error {
 		defer a.Wipe()
-		return b.Start(a, again)
+		return i.backend.Start(a)
 	}, i.started)
 }
 
@@ -48,77 +46,74 @@ func (i *install) copyAnswers() steps.Answers {
 	return a
 }
 
-func (i *install) started(err error) (tea.Cmd, state) {
+func (i *install) started(err error) {
 	if engine.IsBusy(err) { // another console was faster
 		i.join()
 		err = nil
 	}
 	if err != nil {
-		i.failure = engine.NewError("", err)
-		i.run.ended = true
-		return nil, stateFailure
+		i.run.failed, i.run.ended = engine.NewError("", err), true
+		i.goTo(stateFailure)
+		return
 	}
-	return follow(i.backend), stay
+	i.follow()
 }
 
-func (i *install) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (i *install) keys() []binding {
+	full := bind("Enter", "full log", "enter", "z").explained("show the log on the whole screen, and back; also z").
+		does(func() { i.full = !i.full })
 	switch {
 	case i.run.log.searching:
+		return i.run.log.keys()
 	case i.awaits() && i.without:
-		i.without = !keySure.is(msg) && !keyBack.is(msg)
-		if keySure.is(msg) {
-			return ask(i, i.backend.GoWithout, func(err error) (tea.Cmd, state) {
-				if err != nil {
-					i.note = "The installer could not be reached: " + clean(err.Error())
-				}
-				return nil, stay
-			}), stay
+		return []binding{
+			bind("y", "go without it", "y").explained("go on without it; a warning is shown at the end").does(i.goWithout),
+			keyBack.explained("go on waiting").does(func() { i.without = false }),
 		}
-		return nil, stay
-	case i.awaits() && keyWithout.is(msg):
-		i.without = true
-		return nil, stay
-	case keyFull.is(msg):
-		i.full = !i.full
-		return nil, stay
+	case i.awaits():
+		without := bind("n", "go without", "n").explained("go on without it; asks first").does(func() { i.without = true })
+		return []binding{without, full}
 	}
-	i.run.log.key(msg)
-	return nil, stay
+	return append([]binding{full}, i.run.log.keys()...)
 }
 
-// stop asks the engine to stop.
-func (i *install) stop() tea.Cmd {
-	return ask(i, i.backend.Stop, func(err error) (tea.Cmd, state) {
-		i.note = "Stopping: unmounting and closing what the install opened"
+func (i *install) goWithout() {
+	i.without = false
+	ask(i, i.backend.GoWithout, func(err error) {
 		if err != nil {
-			i.note = "The install cannot be stopped: " + clean(err.Error())
+			i.note.refuse("The installer could not be reached: " + err.Error())
 		}
-		return nil, stay
 	})
 }
 
-func (i *install) view(p *page) *tea.Cursor {
-	c := p.c
+func (i *install) stop() {
+	ask(i, i.backend.Stop, func(err error) {
+		i.note.set(nil, "Stopping: unmounting and closing what the install opened")
+		if err != nil {
+			i.note.refuse("The install cannot be stopped: " + err.Error())
+		}
+	})
+}
+
+func (i *install) view(p *page) {
 	if i.full {
 		p.log(&i.run.log)
-		return nil
+		return
 	}
 	i.viewOverall(p)
 	switch {
 	case i.awaits():
 		i.viewWaiting(p)
-	case c.w >= 76 && c.h >= 18:
+	case p.w >= 76 && p.h >= 18:
 		i.viewBeside(p)
 	default:
-		p.add(i.list(c, c.w, 3)...)
+		p.add(i.list(p.canvas, p.w, 3)...)
 		p.log(&i.run.log)
 	}
-	return nil
 }
 
 // viewOverall is the top: the host and disk, the time, and how far the install is.
 func (i *install) viewOverall(p *page) {
-	c := p.c
 	done := 0
 	for _, s := range i.run.steps {
 		if s.state == stepDone {
@@ -129,15 +124,15 @@ func (i *install) viewOverall(p *page) {
 	if i.run.plan != nil {
 		title += " to " + clean(i.run.plan.Target)
 	}
-	title = or(i.note, title)
+	title = or(clean(i.note.text), title)
 	clock := span(i.run.now.Sub(i.run.began).Seconds())
 	p.gap()
-	p.add(c.title(pad(title, c.w-len(clock)-1)) + " " + c.dim(clock))
+	p.add(p.title(pad(title, p.w-len(clock)-1)) + " " + p.dim(clock))
 	n := len(i.run.steps)
 	const beside = 18 // columns of the figures
 	figures := fmt.Sprintf("%d %%  step %d/%d", i.run.overall.Percent(), min(done+1, n), n)
-	p.add(bar(c.accent, i.run.overall.Part(), c.w-beside) + c.dim(padLeft(figures, beside)))
-	p.add(i.viewProgress(c))
+	p.add(bar(p.accent, i.run.overall.Part(), p.w-beside) + p.dim(padLeft(figures, beside)))
+	p.add(i.viewProgress(p.canvas))
 	p.gap()
 }
 
@@ -146,64 +141,61 @@ func (i *install) viewProgress(c canvas) string {
 	pr := i.run.progress
 	if pr.Total == 0 {
 		if i.run.at >= 0 && i.run.at < len(i.run.steps) && !i.run.ended {
-			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].does), c.w))
+			return c.dim(cut(c.spin()+" "+clean(i.run.steps[i.run.at].Does), c.w))
 		}
 		return ""
 	}
 	count := fmt.Sprintf("%d of %d %s", pr.Done, pr.Total, pr.Unit)
 	switch {
 	case pr.Unit == "bytes":
-		count = steps.Size(pr.Done) + " of " + steps.Size(pr.Total)
+		count = block.FormatSize(pr.Done) + " of " + block.FormatSize(pr.Total)
 	case pr.BytesTotal > 0:
-		count += ", " + steps.Size(pr.Bytes)
+		count += ", " + block.FormatSize(pr.Bytes)
 	}
 	return bar(c.good, ratio(pr.Done, pr.Total), 20) + " " + cut(clean(count+"  "+pr.Label), c.w-21)
 }
 
-// listWidth is that of the list of steps beside the log.
-const listWidth = 22
+const listWidth = 22 // of the list of steps beside the log
 
 func (i *install) viewBeside(p *page) {
-	c := p.c
-	list := i.list(c, listWidth, p.left())
+	list := i.list(p.canvas, listWidth, p.left())
 	h := p.left() - 1
-	log := i.run.log.view(c, c.w-listWidth-3, h)
+	log := i.run.log.view(p.canvas, p.w-listWidth-3, h)
 	for n := range p.left() {
 		left := ""
 		if n < len(list) {
 			left = list[n]
 		}
 		if n == 0 {
-			p.add(pad(left, listWidth) + c.rule("├") + i.run.log.title(c, c.w-listWidth-1))
+			p.add(pad(left, listWidth) + p.rule("├") + i.run.log.title(p.canvas, p.w-listWidth-1))
 			continue
 		}
-		p.add(pad(left, listWidth) + c.rule("│ ") + log[n-1])
+		p.add(pad(left, listWidth) + p.rule("│ ") + log[n-1])
 	}
 }
 
 // viewWaiting is what the engine needs of the operator, in the place of the log.
 func (i *install) viewWaiting(p *page) {
-	c := p.c
-	p.marked("!", c.warn, "The install waits for "+clean(i.run.waiting.For))
+	p.marked("!", p.warn, "The install waits for "+clean(i.run.waiting.For))
 	p.gap()
 	if i.without {
-		p.para(c.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
+		p.para(p.text, "Go on without it? The installed system starts, but cannot open its secrets until you put it there by hand.")
 		p.gap()
-		p.add("Press " + c.key("y") + " to go on without it, " + c.key("Esc") + " to go on waiting.")
+		p.add("Press " + p.key("y") + " to go on without it, " + p.key("Esc") + " to go on waiting.")
 		return
 	}
 	// The engine warns of what it received and refused.
 	if n := len(i.run.warnings); n > i.run.before {
-		p.marked("!", c.bad, clean(i.run.warnings[n-1]))
+		p.marked("!", p.bad, clean(i.run.warnings[n-1]))
 		p.gap()
 	}
 	for _, line := range i.run.waiting.How {
 		line = clean(line)
-		style := c.text
+		style := p.text
 		if len(line) > 0 && line[0] == ' ' {
-			style = c.accent // a command, or what the operator compares
+			style = p.accent // a command, or what the operator compares
 		}
-		if width(line) <= c.w {
+		if width(line) <= p.w {
 			p.add(style(line))
 			continue
 		}
@@ -226,7 +218,7 @@ func (i *install) list(c canvas, w, room int) []string {
 		case stepFailed:
 			mark, style, took = glyphBad, c.bad, span(s.seconds)
 		}
-		out = append(out, style(mark+" "+pad(clean(string(s.name)), w-10))+c.dim(padLeft(took, 7)))
+		out = append(out, style(mark+" "+pad(clean(string(s.Name)), w-10))+c.dim(padLeft(took, 7)))
 	}
 	return out
 }

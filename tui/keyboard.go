@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/internal/engine"
 )
 
@@ -28,61 +26,58 @@ type keyboard struct {
 	err     error
 }
 
-func (k *keyboard) typing() bool { return true }
+func (k *keyboard) input() *field {
+	if k.trying {
+		return &k.tried
+	}
+	return &k.filter
+}
 
-func (k *keyboard) enter() tea.Cmd {
+func (k *keyboard) enter() {
 	k.trying, k.going, k.failed = false, false, false
 	k.tried.wipe()
-	cmds := []tea.Cmd{ask(k, k.backend.Keymaps, func(all []string) (tea.Cmd, state) {
+	ask(k, k.backend.Keymaps, func(all []string) {
 		k.all, k.listed = all, true
 		k.place()
-		return nil, stay
-	})}
+	})
 	if own := k.host().Keymap; own != "" && own != k.keymap && !k.chose {
-		cmds = append(cmds, k.load(own))
+		k.load(own)
 	}
-	return tea.Batch(cmds...)
 }
 
 // load loads a keymap. Only one loads at a time; the last wanted one stays.
-func (k *keyboard) load(name string) tea.Cmd {
+func (k *keyboard) load(name string) {
 	k.wanted = name
 	if k.loading {
-		return nil
+		return
 	}
 	k.loading = true
-	b := k.backend
-	return ask(k, func() error { return b.SetKeymap(context.Background(), name) },
-		func(err error) (tea.Cmd, state) { return k.loaded(name, err) })
+	ask(k, func() error { return k.backend.SetKeymap(context.Background(), name) }, func(err error) { k.loaded(name, err) })
 }
 
-func (k *keyboard) loaded(name string, err error) (tea.Cmd, state) {
+func (k *keyboard) loaded(name string, err error) {
 	k.loading = false
 	if k.err = err; err == nil {
 		k.keymap = name
 	}
-	if k.wanted != name {
-		return k.load(k.wanted), stay
-	}
-	if k.going && err == nil {
-		return nil, next
+	switch {
+	case k.wanted != name:
+		k.load(k.wanted)
+		return
+	case k.going && err == nil:
+		k.goTo(next)
+		return
 	}
 	k.going, k.failed = false, err != nil
 	if !k.chose {
 		k.place()
 	}
-	return nil, stay
 }
 
 // matches are the keymaps whose names contain the filter.
 func (k *keyboard) matches() []string {
-	var out []string
-	for _, name := range k.all {
-		if strings.Contains(name, strings.ToLower(k.filter.text())) {
-			out = append(out, name)
-		}
-	}
-	return out
+	part := strings.ToLower(k.filter.text())
+	return slices.DeleteFunc(slices.Clone(k.all), func(name string) bool { return !strings.Contains(name, part) })
 }
 
 // place puts the cursor on the keymap that is loaded or being loaded, else on
@@ -95,110 +90,103 @@ func (k *keyboard) place() {
 	k.at = slices.Index(k.matches(), name)
 }
 
-func (k *keyboard) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case k.trying && keyTry.is(msg):
-		k.trying = false
-	case k.trying && keyNext.is(msg):
-		return nil, next
-	case k.trying:
-		k.tried.key(msg)
-	case keyTry.is(msg):
-		k.trying = true
-		return k.take(), stay
-	case keyNext.is(msg):
-		if cmd := k.take(); cmd != nil || k.loading {
-			k.going = true
-			return cmd, stay
-		}
-		return nil, next
-	case keyKeymaps.is(msg):
-		list := k.matches()
-		if to := moved(msg, k.at, len(list)); to != k.at && len(list) > 0 {
-			k.at, k.chose, k.failed = to, true, false
-			return k.load(list[to]), stay
-		}
-	case k.filter.key(msg):
-		return k.find(), stay
+func (k *keyboard) keys() []binding {
+	on := keyNext.explained("go on with this keymap")
+	try := bind("Tab", "try it", "tab", "shift+tab").explained("go to the line for trying the keys, and back to the list")
+	if k.trying {
+		list := bind("Tab", "list", try.Keys()...).explained("go back to the list").does(func() { k.trying = false })
+		return []binding{on, list, keyErase, keyBack}
 	}
-	return nil, stay
+	list := k.matches()
+	choose := bind("↑↓", "choose", "up", "down", "home", "end").explained("load the keymap at once; also Home, End")
+	choose.do = moving(&k.at, len(list), func() {
+		k.chose, k.failed = true, false
+		k.load(list[k.at])
+	})
+	return []binding{
+		on.does(func() {
+			k.take()
+			if k.going = k.loading; !k.going {
+				k.goTo(next)
+			}
+		}),
+		try.does(func() {
+			k.trying = true
+			k.take()
+		}),
+		choose, bind("letters", "find").explained("type a part of a keymap's name"), keyErase, keyBack,
+	}
 }
 
-// find puts the cursor on the match that is meant: the one of that name, else
+// edited puts the cursor on the match that is meant: the one of that name, else
 // the first that begins so, else the first. A single match is loaded.
-func (k *keyboard) find() tea.Cmd {
+func (k *keyboard) edited() {
+	if k.trying {
+		return
+	}
 	list, name := k.matches(), strings.ToLower(k.filter.text())
 	k.failed = false
 	if name == "" {
 		k.place()
-		return nil
+		return
 	}
 	if k.at = slices.Index(list, name); k.at < 0 {
 		k.at = max(0, slices.IndexFunc(list, func(s string) bool { return strings.HasPrefix(s, name) }))
 	}
 	if len(list) == 1 {
-		return k.take()
+		k.take()
 	}
-	return nil
 }
 
 // take loads the keymap under the cursor, unless it is loaded or cannot be.
-func (k *keyboard) take() tea.Cmd {
+func (k *keyboard) take() {
 	list := k.matches()
 	if k.failed || k.at < 0 || k.at >= len(list) || list[k.at] == k.keymap && !k.loading {
-		return nil
+		return
 	}
 	k.chose = true
-	return k.load(list[k.at])
+	k.load(list[k.at])
 }
 
-func (k *keyboard) view(p *page) *tea.Cursor {
-	c := p.c
-	title := "Which keyboard?"
-	if c.low() {
-		title += " Now: " + or(k.keymap, "the console's own")
+func (k *keyboard) view(p *page) {
+	title, now := "Which keyboard?", " Now: "+or(k.keymap, "the console's own")
+	if p.low() {
+		title += now
 	}
-	p.head(title, "You type the passphrase with it, now and at every start. Now: "+or(k.keymap, "the console's own"))
+	p.head(title, "You type the passphrase with it, now and at every start."+now)
 	foot := 4
-	if !c.low() {
+	if !p.low() {
 		foot = 6
 	}
 	k.viewList(p, max(1, p.left()-foot))
 	p.gap()
-	cursor := p.field("find", &k.filter, true, !k.trying)
+	p.field("find", &k.filter, true, !k.trying)
 	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
-		p.lines[len(p.lines)-1] = c.warn(cut("! "+clean(engine.NewError("", k.err).Cause), c.w))
+		p.lines[len(p.lines)-1] = p.warn(cut("! "+clean(engine.NewError("", k.err).Cause), p.w))
 	}
-	if at := p.field("try", &k.tried, true, k.trying); at != nil {
-		cursor = at
-	}
-	return cursor
+	p.field("try", &k.tried, true, k.trying)
 }
 
 func (k *keyboard) viewList(p *page, room int) {
-	c, list := p.c, k.matches()
+	list := k.matches()
 	from, to := window(max(k.at, 0), len(list), room)
 	for i := from; i < to; i++ {
-		mark, style, note := "  ", c.text, ""
-		switch {
-		case i == k.at && k.failed && k.chose:
-			mark, style = glyphBad+" ", c.warn
-		case i == k.at:
-			mark, style = glyphCursor+" ", c.selected
+		mark, style := p.mark(i == k.at)
+		if i == k.at && k.failed && k.chose {
+			mark, style = glyphBad+" ", p.warn
 		}
+		note := ""
 		if list[i] == k.host().Keymap {
 			note = "  the host's own"
 		}
-		p.add(style(mark+cut(clean(list[i]), c.w-20)) + c.dim(note))
+		p.add(style(mark+cut(clean(list[i]), p.w-20)) + p.dim(note))
 	}
 	switch {
 	case !k.listed:
 		p.wait("looking for keymaps")
 	case len(k.all) == 0:
-		p.add(c.dim(cut("this system has no keymaps; the loaded one stays", c.w)))
+		p.add(p.dim(cut("this system has no keymaps; the loaded one stays", p.w)))
 	case len(list) == 0:
-		p.add(c.dim(cut("no keymap has that in its name", c.w)))
+		p.add(p.dim(cut("no keymap has that in its name", p.w)))
 	}
 }

@@ -24,10 +24,10 @@ func TestEveryKey(t *testing.T) {
 	for _, s := range scenes() {
 		p := s.openAt(t, 80, 25)
 		over := ""
-		keys := append(p.screens[p.state].keys(), p.everywhere()...)
+		keys := p.keys()
 		switch {
 		case p.quit.open:
-			keys, over = p.quitKeys(), " quit"
+			over = " quit"
 		case p.help.open:
 			continue
 		}
@@ -232,7 +232,7 @@ func TestChangedHost(t *testing.T) {
 // TestChangedDisk: another disk has another plan.
 func TestChangedDisk(t *testing.T) {
 	p := scene{play: walk(statePlan)}.open(t)
-	first := p.plan
+	first, given := p.plan, p.answers.Disk
 	p.press("esc")
 	p.diskAt = "/dev/sdd"
 	p.press("enter")
@@ -240,8 +240,12 @@ func TestChangedDisk(t *testing.T) {
 		t.Error("the plan is for the other disk")
 	}
 	// An answer that comes late is for a disk that is chosen no more.
-	p.screens[statePlan].(*planScreen).made("/dev/vda", first, nil)
-	if p.plan == first {
+	second, disk := p.plan, p.answers.Disk
+	p.answers.Disk = given
+	p.shown().enter()
+	late := p.settle()
+	p.answers.Disk, p.plan = disk, second
+	if p.run(late); p.plan != second {
 		t.Error("a late plan is taken")
 	}
 }
@@ -255,12 +259,12 @@ func TestUnplugged(t *testing.T) {
 			"/dev/vda can no longer be used: it is mounted": func(p *pilot) {
 				p.f.disks = slices.Clone(p.f.disks)
 				p.f.disks[2].Refused = "it is mounted"
-				p.run(p.listDisks())
+				p.do(p.listDisks)
 			},
 			"/dev/vda is a different disk now": func(p *pilot) {
 				p.f.disks = slices.Clone(p.f.disks)
 				p.f.disks[1].Device.Path, p.f.disks[2].Device.Path = p.f.disks[2].Device.Path, p.f.disks[1].Device.Path
-				p.run(p.listDisks())
+				p.do(p.listDisks)
 			},
 		} {
 			p := scene{play: walk(at)}.open(t)

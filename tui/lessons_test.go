@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -64,7 +65,7 @@ func TestLesson03YesUnderTheDisk(t *testing.T) {
 	for _, size := range [][2]int{{80, 25}, {132, 43}, {40, 12}} {
 		p.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 		frame := p.frame()
-		for _, say := range []string{v.Device.Path, v.Device.Model, v.Device.Serial, steps.Size(v.Device.Size), v.Holds[0], "erased"} {
+		for _, say := range []string{v.Device.Path, v.Device.Model, v.Device.Serial, block.FormatSize(v.Device.Size), v.Holds[0], "erased"} {
 			if !strings.Contains(frame, say) {
 				t.Errorf("%d×%d: no %q on\n%s", size[0], size[1], say, frame)
 			}

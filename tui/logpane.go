@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,13 +11,12 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// logPane shows the newest lines of the log, and scrolls back over the last
-// maxLines; the whole log is in its file. bubbles' viewport would copy and measure
+// logPane shows the newest lines of the log, and scrolls back over at least the
+// last maxLines; the whole log is in its file. bubbles' viewport would copy and measure
 // all lines for each batch; the pane adds one at a time, and measures what it shows.
 type logPane struct {
-	lines  []string // ring
-	start  int      // index of the oldest in lines
-	total  int      // lines ever added
+	lines  []string
+	total  int // lines ever added
 	follow bool
 	top    int // first shown line, counted from the oldest kept
 	wrap   bool
@@ -25,7 +25,6 @@ type logPane struct {
 
 	searching bool
 	query     field
-	match     *regexp.Regexp // finds query, whatever its case; nil without one
 	found     bool
 	hit       int // the newest match, counted from the first line ever added
 }
@@ -39,18 +38,8 @@ const (
 
 func newLogPane() logPane { return logPane{follow: true, hit: -1} }
 
-func (l *logPane) len() int { return len(l.lines) }
-
 // gone is how many older lines were dropped.
 func (l *logPane) gone() int { return l.total - len(l.lines) }
-
-// at is line i, counted from the oldest that is kept.
-func (l *logPane) at(i int) string {
-	if i += l.start; i >= len(l.lines) {
-		i -= len(l.lines)
-	}
-	return l.lines[i]
-}
 
 // short is the part of a line that is kept; it frees the rest.
 func short(line string) string {
@@ -64,61 +53,65 @@ func short(line string) string {
 	return strings.Clone(line[:n])
 }
 
-// add appends a line, and drops the oldest if there are too many. A reader who has
-// scrolled back sees the same lines until those are dropped.
+// add appends a line. A reader who has scrolled back sees the same lines until those
+// are dropped.
 func (l *logPane) add(line string) {
 	l.total++
-	line = short(line)
-	if len(l.lines) < maxLines {
-		l.lines = append(l.lines, line)
-		return
-	}
-	l.lines[l.start] = line
-	if l.start++; l.start == maxLines {
-		l.start = 0
-	}
-	if !l.follow && l.top > 0 {
-		l.top--
+	l.lines = append(l.lines, short(line))
+	if len(l.lines) == maxLines+maxLines/4 { // many at once, because the others move
+		l.lines = slices.Delete(l.lines, 0, maxLines/4)
+		l.top = max(0, l.top-maxLines/4)
 	}
 }
 
-// skip counts lines that the feed dropped. They follow the lines that the pane has,
-// so those lines' places move.
-func (l *logPane) skip(n int) {
-	if n > 0 {
-		l.total += n
-		l.top = max(0, l.top-n)
-	}
-}
-
-// key handles a key.
-func (l *logPane) key(msg tea.KeyPressMsg) {
+func (l *logPane) input() *field {
 	if l.searching {
-		l.searchKey(msg)
-		return
+		return &l.query
 	}
-	switch {
-	case keyUp.is(msg):
-		l.scroll(-1)
-	case keyDown.is(msg):
-		l.scroll(1)
-	case keyPageUp.is(msg):
-		l.scroll(-max(1, l.rows-1))
-	case keyPageDn.is(msg):
-		l.scroll(max(1, l.rows-1))
-	case keyFirst.is(msg):
-		l.scroll(-maxLines)
-	case keyLast.is(msg), keyFollow.is(msg):
-		l.follow, l.hit = true, -1
-	case keyWrap.is(msg):
-		l.wrap = !l.wrap
-	case keySearch.is(msg):
-		l.searching, l.match = true, nil
-		l.query.wipe()
-	case keyOlder.is(msg) && l.match != nil:
-		l.find(-1)
-	case keyNewer.is(msg) && l.match != nil:
-		l.find(1)
+	return nil
+}
+
+func (l *logPane) keys() []binding {
+	if l.searching {
+		return []binding{
+			bind("Enter", "search", "enter").does(func() {
+				l.searching = false
+				l.find(-1)
+			}), keyErase,
+			bind("Esc", "leave", "esc").explained("leave the search").does(func() { l.search(false) }),
+		}
+	}
+	lines, ends := keyScroll, keyEnds
+	lines.do = func(msg tea.KeyPressMsg) {
+		by := 1
+		if keyUp.is(msg) {
+			by = -1
+		}
+		l.scroll(by)
+	}
+	follow := func() { l.follow, l.hit = true, -1 }
+	ends.do = func(msg tea.KeyPressMsg) {
+		if keyFirst.is(msg) {
+			l.scroll(-len(l.lines))
+		} else {
+			follow()
+		}
+	}
+	page := max(1, l.rows-1)
+	return []binding{
+		lines,
+		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").does(func() { l.scroll(-page) }),
+		bind("f", "follow", "f").explained("follow the newest line").does(follow),
+		bind("/", "search", "/").explained("search upwards from here").
+			does(func() { l.search(true) }),
+		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").does(func() { l.wrap = !l.wrap }),
+		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().
+			does(func() { l.scroll(page) }),
+		ends,
+		bind("n", "older match", "n").explained("go to the next match, further up").hidden().
+			does(func() { l.find(-1) }),
+		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().
+			does(func() { l.find(1) }),
 	}
 }
 
@@ -139,7 +132,6 @@ func (l *logPane) above(i, rows int) int {
 	return i
 }
 
-// height is how many rows line i takes.
 func (l *logPane) height(i int) int {
 	if i >= len(l.lines) {
 		return 0
@@ -170,8 +162,10 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, l.rowsOf(i, w)...)
 	}
 	out = out[:min(len(out), max(0, h))]
-	for i, line := range out {
-		out[i] = l.mark(c, line)
+	if match := l.pattern(); match != nil {
+		for i, line := range out {
+			out[i] = match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
+		}
 	}
 	for len(out) < h {
 		out = append(out, "")
@@ -184,17 +178,17 @@ func (l *logPane) view(c canvas, w, h int) []string {
 
 // log fills the rest of the page with the log.
 func (p *page) log(l *logPane) {
-	p.add(l.title(p.c, p.c.w))
-	p.add(l.view(p.c, p.c.w, p.left())...)
+	p.add(l.title(p.canvas, p.w))
+	p.add(l.view(p.canvas, p.w, p.left())...)
 }
 
 // title is the line above the pane: which part of the log it shows.
 func (l *logPane) title(c canvas, w int) string {
 	how := "following"
 	switch {
-	case l.match != nil && l.found && l.hit >= 0:
+	case l.found && l.hit >= 0:
 		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
-	case l.match != nil && !l.searching && !l.found:
+	case !l.query.empty() && !l.searching && !l.found:
 		how = "not found: " + l.query.text()
 	case !l.follow:
 		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
@@ -209,7 +203,7 @@ var storeHash = regexp.MustCompile(`/nix/store/[0-9a-z]{32}-`)
 
 // rowsOf is line i as it is drawn, in one row or more.
 func (l *logPane) rowsOf(i, w int) []string {
-	line := clean(l.at(i))
+	line := clean(l.lines[i])
 	if l.wrap {
 		return strings.Split(ansi.Hardwrap(line, w, true), "\n")
 	}
@@ -219,34 +213,26 @@ func (l *logPane) rowsOf(i, w int) []string {
 	return []string{cut(line, w)}
 }
 
-// mark highlights the matches in a line.
-func (l *logPane) mark(c canvas, line string) string {
-	if l.match == nil {
-		return line
-	}
-	return l.match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
+// search begins or leaves a search.
+func (l *logPane) search(yes bool) {
+	l.searching, l.found = yes, false
+	l.query.wipe()
 }
 
-func (l *logPane) searchKey(msg tea.KeyPressMsg) {
-	switch {
-	case keyNoMatch.is(msg):
-		l.searching = false
-		l.query.wipe()
-	case keyDoFind.is(msg):
-		l.searching = false
-	default:
-		l.query.key(msg)
+// pattern finds the query, whatever its case; nil without one.
+func (l *logPane) pattern() *regexp.Regexp {
+	if l.query.empty() {
+		return nil
 	}
-	if l.match = nil; !l.query.empty() {
-		l.match = regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
-	}
-	if keyDoFind.is(msg) && l.match != nil {
-		l.find(-1)
-	}
+	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
 }
 
 // find goes to the next line with the query, upwards or downwards.
 func (l *logPane) find(dir int) {
+	match := l.pattern()
+	if match == nil {
+		return
+	}
 	from := l.top
 	switch {
 	case l.hit >= l.gone():
@@ -257,7 +243,7 @@ func (l *logPane) find(dir int) {
 		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
 	}
 	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if l.match.MatchString(l.at(i)) {
+		if match.MatchString(l.lines[i]) {
 			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
 			return
 		}

@@ -2,9 +2,9 @@
 // headless install. The screens fill in the answers; every check of the answers
 // is the plan's.
 //
-// screens.go has the order of the screens, model.go the root, keys.go every key,
-// styles.go every colour, glyphs.go every glyph; each screen has a file of its
-// name. run.go follows the engine; plain.go asks the same questions as prompts.
+// screens.go has the order of the screens, model.go the root, keys.go what keys are,
+// styles.go every colour, glyphs.go every glyph; each screen has a file of its name,
+// with its keys. run.go follows the engine; plain.go asks the same questions as prompts.
 package tui
 
 import (
@@ -14,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -26,8 +27,6 @@ type Options struct {
 	Hosts    []hosts.Host
 	// Fill puts the answers of the flags and the medium into fresh answers.
 	Fill func(*steps.Answers)
-	// Plain asks the same questions as simple prompts.
-	Plain bool
 	// Colour is false for a monochrome terminal.
 	Colour bool
 	// Console is true on the Linux console (TERM=linux). Its font has few
@@ -54,7 +53,7 @@ func newModel(b Backend, o Options) *model {
 	if o.Fill == nil {
 		o.Fill = func(*steps.Answers) {}
 	}
-	s := &session{backend: b, opts: o, hosts: o.Hosts, run: run{log: newLogPane()}}
+	s := &session{backend: b, opts: o, state: stateWelcome, hosts: o.Hosts, run: run{log: newLogPane()}}
 	m := &model{session: s, styles: newStyles(o.Colour), w: 80, h: 24}
 	m.screens = [states]screen{
 		stateWelcome:    &welcome{session: s, checks: map[string]steps.Checked{}},
@@ -65,8 +64,8 @@ func newModel(b Backend, o Options) *model {
 		stateUnfinished: &unfinished{session: s},
 		statePlan:       &planScreen{session: s, scroll: newScroll()},
 		statePassphrase: &passphrase{session: s},
-		stateRecovery:   &recovery{session: s, fresh: steps.NewRecoveryKey},
-		stateConfirm:    &confirm{session: s},
+		stateRecovery:   &recovery{session: s, typed: field{byHand: true}, fresh: passphrases.NewRecoveryKey},
+		stateConfirm:    &confirm{session: s, typed: field{byHand: true}},
 		stateInstall:    &install{session: s},
 		stateFailure:    &failure{session: s},
 		stateDone:       &done{session: s, now: time.Now},
@@ -78,13 +77,17 @@ func newModel(b Backend, o Options) *model {
 	return m
 }
 
-// shown is the screen that is shown.
 func (m *model) shown() screen { return m.screens[m.state] }
 
-func (m *model) typing() bool {
-	t, ok := m.shown().(typist)
-	return ok && t.typing()
+// input is the field that the screen types into, or nil.
+func (m *model) input() *field {
+	if t, ok := m.shown().(typist); ok {
+		return t.input()
+	}
+	return nil
 }
+
+func (m *model) typing() bool { return m.input() != nil }
 
 // tickEvery is the pace of spinners, countdowns and clocks.
 const tickEvery = 250 * time.Millisecond
@@ -97,14 +100,17 @@ func ticking() tea.Cmd {
 
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd {
-	attached := ask(nil, m.backend.Attached, func(yes bool) (tea.Cmd, state) {
-		if !yes {
-			return nil, stay
+	ask(m.session, m.backend.Attached, func(yes bool) {
+		if yes {
+			m.reattached = true
+			m.goTo(stateInstall)
 		}
-		m.reattached = true
-		return nil, stateInstall
 	})
-	return tea.Batch(attached, ticking(), m.listDisks(), m.watchDisks(), m.shown().enter())
+	m.start(ticking())
+	m.listDisks()
+	m.watchDisks()
+	m.shown().enter()
+	return m.settle()
 }
 
 // Update implements tea.Model.
@@ -118,56 +124,54 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tickMsg:
 		m.ticks++
-		return m, tea.Batch(ticking(), m.look(), m.tick())
+		m.start(ticking())
+		m.look()
+		m.tick()
 	case answer:
-		cmd, to := msg.then()
-		if msg.asker == nil || msg.asker == m.shown() {
-			cmd = tea.Batch(cmd, m.turn(to))
+		msg.then()
+		if by, ok := msg.by.(screen); ok && by != m.shown() {
+			m.to = stay
 		}
-		return m, cmd
 	case eventsMsg:
-		return m, m.events(msg)
+		m.events(msg)
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		m.key(msg)
 	case tea.PasteMsg:
-		if p, ok := m.shown().(paster); ok && !m.help.open && !m.quit.open {
-			p.paste(msg.Content)
+		if f := m.input(); f != nil && !m.help.open && !m.quit.open {
+			f.insert(msg.Content)
+			m.edited()
 		}
 	}
-	return m, nil
+	return m, m.settle()
 }
 
-func (m *model) tick() tea.Cmd {
+func (m *model) tick() {
 	m.run.tick()
 	if t, ok := m.shown().(ticker); ok {
-		return t.tick()
+		t.tick()
 	}
-	return nil
 }
 
-// key handles the keys that mean the same everywhere, and passes the others on
-// to the screen.
-func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
+// key does what a key is bound to. Others are typed, or close the help.
+func (m *model) key(msg tea.KeyPressMsg) {
 	if d, ok := m.shown().(*done); ok {
 		d.held = true // by any key, also one that the screen does not list
 	}
-	switch {
-	case keyRedraw.is(msg):
-		return tea.ClearScreen
-	case m.quit.open:
-		return m.answerQuit(msg)
-	case keyQuit.is(msg):
-		m.help, m.quit = help{}, quit{open: true}
-		return nil
+	switch f := m.input(); {
+	case m.press(msg), m.quit.open:
 	case m.help.open:
 		m.help.key(msg)
-		return nil
-	case keyHelp.is(msg) && (!m.typing() || keyHelpTyping.is(msg)):
-		m.help = help{open: true, scroll: newScroll()}
-		return nil
+	case f != nil && f.key(msg):
+		m.edited()
 	}
-	cmd, to := m.shown().key(msg)
-	return tea.Batch(cmd, m.turn(to))
+}
+
+// edited is called when the screen's field was edited.
+func (m *model) edited() {
+	m.note = note{}
+	if e, ok := m.shown().(editor); ok {
+		e.edited()
+	}
 }
 
 // View implements tea.Model.
@@ -181,20 +185,16 @@ func (m *model) View() tea.View {
 	}
 	inner := c.body()
 	p := newPage(inner)
-	var cursor *tea.Cursor
-	keys := append(m.shown().keys(), m.everywhere()...)
 	switch {
 	case m.quit.open:
-		keys = m.quitKeys()
 		m.quitView(p)
 	case m.help.open:
-		m.help.view(p, keys)
-		keys = helpKeys
+		m.help.view(p, m.screenKeys())
 	default:
-		cursor = m.shown().view(p)
+		m.shown().view(p)
 	}
-	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, keys))
-	if cursor != nil && cursor.Y < inner.h {
+	v.Content = frame(c, header(c, m.headed(), m.where()), p.String(), helpLine(c, m.keys()))
+	if cursor := p.cursor; cursor != nil && cursor.Y < inner.h {
 		v.Cursor = tea.NewCursor(cursor.X+max(0, (c.w-inner.w)/2), cursor.Y+1)
 	}
 	return v
@@ -206,7 +206,6 @@ func (m *model) wipe() {
 	m.wipeScreens()
 }
 
-// wipeScreens overwrites the secrets that the screens hold.
 func (m *model) wipeScreens() {
 	m.screens[stateNetwork].(*network).pass.wipe()
 	m.screens[stateBundle].(*bundle).pass.wipe()

@@ -3,9 +3,6 @@ package tui
 import (
 	"context"
 	"slices"
-	"strconv"
-
-	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
 	"auto-installer/steps"
@@ -23,71 +20,73 @@ type network struct {
 	asking  bool // for the passphrase of the access point under the cursor
 	pass    field
 	show    bool
-	note    note
 }
 
-func (n *network) typing() bool { return n.asking }
+func (n *network) input() *field {
+	if n.asking {
+		return &n.pass
+	}
+	return nil
+}
 
 func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.online()) }
 
 // looked reports whether the state of the network is that of this host.
 func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
 
-func (n *network) enter() tea.Cmd {
-	n.went, n.asking, n.note = false, false, note{}
-	return n.look()
+func (n *network) enter() {
+	n.went, n.asking = false, false
+	n.look()
 }
 
-func (n *network) look() tea.Cmd {
+func (n *network) look() {
 	if n.looking {
-		return nil
+		return
 	}
 	n.looking = true
-	b, h := n.backend, n.host()
-	return ask(n, func() steps.NetworkState { return b.Network(context.Background(), h) },
-		func(state steps.NetworkState) (tea.Cmd, state) { return n.found(h, state) })
+	h := n.host()
+	ask(n, func() steps.NetworkState { return n.backend.Network(context.Background(), h) },
+		func(state steps.NetworkState) { n.found(h, state) })
 }
 
 // found goes on by itself if the network is there.
-func (n *network) found(h hosts.Host, state steps.NetworkState) (tea.Cmd, state) {
+func (n *network) found(h hosts.Host, state steps.NetworkState) {
 	n.looking = false
 	if h.TargetHost != n.host().TargetHost {
-		return n.look(), stay
+		n.look()
+		return
 	}
 	n.network, n.networkOf = state, h.TargetHost
-	if state.Reachable && !n.went {
+	switch {
+	case state.Reachable && !n.went:
 		n.went = true
-		return nil, next
-	}
-	if state.WiFi != "" && !n.scanned {
+		n.goTo(next)
+	case state.WiFi && !n.scanned:
 		n.scanned = true
-		return n.scan(), stay
+		n.scan()
 	}
-	return nil, stay
 }
 
 // networkEvery is how many ticks pass between two looks: a cable may be plugged in
 // at any time.
 const networkEvery = 8
 
-func (n *network) tick() tea.Cmd {
-	if n.ticks++; n.ticks%networkEvery != 0 || !n.looked() || n.network.Reachable {
-		return nil
+func (n *network) tick() {
+	if n.ticks++; n.ticks%networkEvery == 0 && n.looked() && !n.network.Reachable {
+		n.look()
 	}
-	return n.look()
 }
 
-func (n *network) scan() tea.Cmd {
+func (n *network) scan() {
 	n.note.set(nil, "looking for Wi-Fi networks")
-	b := n.backend
-	return askTwo(n, func() ([]steps.AccessPoint, error) { return b.ScanWiFi(context.Background()) }, n.heard)
+	askTwo(n, func() ([]steps.AccessPoint, error) { return n.backend.ScanWiFi(context.Background()) }, n.heard)
 }
 
 // heard takes the access points of a scan. They are in the order of their
 // signals, which changes; the cursor stays on its network.
-func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
+func (n *network) heard(aps []steps.AccessPoint, err error) {
 	if n.asking { // the passphrase belongs to the network under the cursor
-		return nil, stay
+		return
 	}
 	on := ""
 	if n.at < len(n.aps) {
@@ -97,128 +96,104 @@ func (n *network) heard(aps []steps.AccessPoint, err error) (tea.Cmd, state) {
 	if i := slices.IndexFunc(aps, func(ap steps.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
 		n.at = i
 	}
-	n.scanned = true
 	n.note.set(err, "")
 	if err == nil && len(aps) == 0 {
 		n.note.set(nil, "no Wi-Fi network found")
 	}
-	return nil, stay
 }
 
-func (n *network) paste(text string) {
+func (n *network) keys() []binding {
+	join := bind("Enter", "join", "enter").explained("join this network")
 	if n.asking {
-		n.pass.insert(text)
-	}
-}
-
-func (n *network) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if n.asking {
-		return n.passKey(msg), stay
-	}
-	if to := moved(msg, n.at, len(n.aps)); to != n.at {
-		n.at = to
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyAnyway.is(msg):
-		return nil, next
-	case keyLookAgain.is(msg):
-		return n.look(), stay
-	case keyScan.is(msg) && n.network.WiFi != "":
-		return n.scan(), stay
-	case keyJoin.is(msg) && n.at < len(n.aps):
-		if !n.aps[n.at].Secured {
-			return n.join(nil), stay
+		return []binding{
+			join.does(n.join), shows(&n.show), keyErase,
+			keyBack.explained("choose another network").does(func() {
+				n.asking = false
+				n.pass.wipe()
+			}),
 		}
-		n.asking, n.show, n.note = true, false, note{}
-		n.pass.wipe()
 	}
-	return nil, stay
+	var wifi []binding
+	if n.network.WiFi {
+		wifi = slices.Concat([]binding{join.does(n.choose)}, moves(&n.at, len(n.aps), nil),
+			[]binding{bind("s", "scan Wi-Fi", "s").explained("look for Wi-Fi networks").does(n.scan)})
+	}
+	return append(wifi,
+		bind("r", "look again", "r").explained("look for a network now; the screen also looks by itself").does(n.look),
+		bind("c", "go on anyway", "c").goes(next).
+			explained("go on without; the install stops before the first write if it has no network"),
+		keyBack)
 }
 
-func (n *network) passKey(msg tea.KeyPressMsg) tea.Cmd {
+// choose joins the network under the cursor, or asks for its passphrase first.
+func (n *network) choose() {
+	n.pass.wipe()
 	switch {
-	case keyBack.is(msg):
-		n.asking = false
-		n.pass.wipe()
-	case keyJoin.is(msg):
-		n.asking = false
-		return n.join(n.pass.bytes())
-	case keyShow.is(msg):
-		n.show = !n.show
+	case n.at >= len(n.aps):
+	case n.aps[n.at].Secured:
+		n.asking, n.show, n.note = true, false, note{}
 	default:
-		n.pass.key(msg)
+		n.join()
 	}
-	return nil
 }
 
 // join copies the passphrase; both copies are wiped.
-func (n *network) join(pass []byte) tea.Cmd {
-	b, ap, pass := n.backend, n.aps[n.at], slices.Clone(pass)
+func (n *network) join() {
+	ap, pass := n.aps[n.at], slices.Clone(n.pass.bytes())
+	n.asking = false
 	n.pass.wipe()
 	n.note.set(nil, "joining "+ap.Name())
-	return ask(n, func() error {
+	ask(n, func() error {
 		defer clear(pass)
-		return b.JoinWiFi(context.Background(), ap, pass)
-	}, func(err error) (tea.Cmd, state) {
-		if n.note.set(err, "joined "+ap.Name()); err != nil {
-			return nil, stay
+		return n.backend.JoinWiFi(context.Background(), ap, pass)
+	}, func(err error) {
+		if n.note.set(err, "joined "+ap.Name()); err == nil {
+			n.look()
 		}
-		return n.look(), stay
 	})
 }
 
-func (n *network) view(p *page) *tea.Cursor {
-	c := p.c
+func (n *network) view(p *page) {
 	p.head("This machine has no network", "To build "+n.host().TargetHost+
 		", the installer must fetch its flake. Plug in a cable or join a Wi-Fi network; the installer then goes on.")
 	if !n.looked() {
 		p.wait("looking for a network")
-		return nil
+		return
 	}
-	if !n.asking || !c.low() {
+	if !n.asking || !p.low() {
 		n.viewState(p)
 	}
-	cursor := n.viewWiFi(p)
+	n.viewWiFi(p)
 	p.note(n.note)
-	return cursor
 }
 
 func (n *network) viewState(p *page) {
-	c := p.c
 	most := max(2, p.left()/2)
-	if c.low() {
+	if p.low() {
 		most = 2
 	}
-	for i, f := range n.network.Interfaces {
-		if more := len(n.network.Interfaces) - i; i == most-1 && more > 1 {
-			p.add(c.dim("and " + strconv.Itoa(more) + " more"))
-			break
-		}
-		p.add(c.dim(pad(clean(f.Name), 12)) + cut(clean(f.About), c.w-12))
+	var lines []string
+	for _, f := range n.network.Interfaces {
+		lines = append(lines, p.dim(pad(clean(f.Name), 12))+cut(clean(f.About), p.w-12))
 	}
+	p.add(few(lines, most, func(n int) string { return p.dim(andMore(n)) })...)
 	if problem := clean(n.network.Problem); problem != "" {
-		p.marked("!", c.warn, cut(problem, 2*c.w-24))
+		p.marked("!", p.warn, cut(problem, 2*p.w-24))
 	}
 	p.gap()
 }
 
-func (n *network) viewWiFi(p *page) *tea.Cursor {
-	c := p.c
-	if n.network.WiFi == "" {
-		p.para(c.text, "No Wi-Fi: the machine has no adapter, or neither NetworkManager nor iwd runs.")
-		return nil
+func (n *network) viewWiFi(p *page) {
+	if !n.network.WiFi {
+		p.para(p.text, "No Wi-Fi: the machine has no adapter, or NetworkManager does not run.")
+		return
 	}
 	from, to := window(n.at, len(n.aps), max(2, p.left()-6))
-	name := max(10, min(34, c.w-18))
+	name := max(10, min(34, p.w-18))
 	for i := from; i < to; i++ {
 		ap := n.aps[i]
-		mark, style, lock := "  ", c.text, "open"
-		if i == n.at {
-			mark, style = glyphCursor+" ", c.selected
-		}
+		mark, style := p.mark(i == n.at)
+		lock := "open"
 		switch {
 		case ap.InUse:
 			lock = "joined"
@@ -226,11 +201,10 @@ func (n *network) viewWiFi(p *page) *tea.Cursor {
 			lock = "secured"
 		}
 		p.add(style(mark+pad(or(ap.Name(), "(no name)"), name)) + " " +
-			bar(c.good, ratio(int64(ap.Signal), 100), 5) + " " + c.dim(lock))
+			bar(p.good, ratio(int64(ap.Signal), 100), 5) + " " + p.dim(lock))
 	}
-	if !n.asking {
-		return nil
+	if n.asking {
+		p.gap()
+		p.field("passphrase", &n.pass, n.show, true)
 	}
-	p.gap()
-	return p.field("passphrase", &n.pass, n.show, true)
 }

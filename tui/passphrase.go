@@ -2,10 +2,12 @@ package tui
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"slices"
 
-	tea "charm.land/bubbletea/v2"
-
+	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
@@ -16,34 +18,29 @@ type passphrase struct {
 	first, second field
 	at            int // 0, 1: which field
 	show          bool
-	problem       string // why the passphrase is refused
 	doubt         string // what speaks against it; Enter takes it anyway
 	caps          bool
-	capsAsked     bool
-	trying        bool // see passphrase_try.go
+	trying        bool // it is compared or tried, and cannot be edited
 	tries         int  // how often a passphrase was tried on the container
 }
 
-func (p *passphrase) typing() bool { return true }
+func (p *passphrase) input() *field {
+	if p.trying {
+		return nil
+	}
+	return p.field()
+}
 
 func (p *passphrase) skip() bool { return p.chosen && !p.host().LUKS.Enable }
 
-func (p *passphrase) enter() tea.Cmd {
-	p.at, p.problem, p.show, p.trying, p.doubt = 0, "", false, false, ""
-	return p.lookAtCaps()
+func (p *passphrase) enter() {
+	p.at, p.show, p.trying, p.doubt = 0, false, false, ""
+	p.tick()
 }
 
-func (p *passphrase) tick() tea.Cmd { return p.lookAtCaps() }
-
-func (p *passphrase) lookAtCaps() tea.Cmd {
-	if p.capsAsked {
-		return nil
-	}
-	p.capsAsked = true
-	return askTwo(p, p.backend.CapsLock, func(on, known bool) (tea.Cmd, state) {
-		p.caps, p.capsAsked = on && known, false
-		return nil, stay
-	})
+// tick looks at Caps Lock.
+func (p *passphrase) tick() {
+	ask(p, p.backend.CapsLock, func(on bool) { p.caps = on })
 }
 
 func (p *passphrase) field() *field {
@@ -53,62 +50,52 @@ func (p *passphrase) field() *field {
 	return &p.second
 }
 
-func (p *passphrase) paste(text string) {
-	if p.reopens() && p.trying {
-		return
-	}
-	p.field().insert(text)
-	p.problem, p.doubt = "", ""
-}
+func (p *passphrase) edited() { p.doubt = "" }
 
-func (p *passphrase) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
+func (p *passphrase) keys() []binding {
+	on, show := keyNext.does(p.submit), shows(&p.show)
+	other := bind("Tab", "other field", "tab", "shift+tab", "up", "down").explained("go to the other field; also ↑ and ↓").
+		does(func() { p.at = 1 - p.at })
 	switch {
-	case keyBack.is(msg):
-		return nil, back
 	case p.trying:
-	case p.doubt != "" && keyRetype.is(msg):
-		return p.loadBootKeymap(), stay
-	case keyShow.is(msg):
-		p.show = !p.show
-	case keyField.is(msg):
-		if !p.reopens() {
-			p.at = 1 - p.at
-		}
-	case keyNext.is(msg):
-		return p.submit()
-	case p.field().key(msg):
-		p.problem, p.doubt = "", ""
+		return []binding{keyBack}
+	case p.doubt != "":
+		retype := bind("F3", "retype", "f3", "ctrl+r").
+			explained("load the boot prompt's keymap and type the passphrase again; also Ctrl+R").does(p.loadBootKeymap)
+		return []binding{on.explained("go on with this passphrase"), retype, other, show, keyErase, keyBack}
+	case p.reopens():
+		return []binding{on, show, keyErase, keyBack}
 	}
-	return nil, stay
+	return []binding{on, other, show, keyErase, keyBack}
 }
 
 // submit goes on if both fields agree, and the boot prompt's keymap has their
 // characters on the same keys.
-func (p *passphrase) submit() (tea.Cmd, state) {
+func (p *passphrase) submit() {
 	switch {
 	case p.first.empty():
-		p.problem, p.at = "the passphrase is empty", 0
+		p.at = 0
+		p.note.refuse("the passphrase is empty")
 	case p.reopens():
-		return p.tryContainer(), stay
+		p.tryContainer()
 	case p.at == 0:
 		p.at = 1
 	case p.second.empty():
-		p.problem = "type the passphrase a second time"
+		p.note.refuse("type the passphrase a second time")
 	case !bytes.Equal(p.first.bytes(), p.second.bytes()):
-		p.problem = mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again"
+		p.note.refuse(mismatch(p.first.bytes(), p.second.bytes()) + "; type the second again")
 		p.second.wipe()
 	case p.doubt != "" || p.keymap == p.host().Keymap:
-		return nil, p.take()
+		p.take()
 	default:
-		return p.tryKeymaps(), stay
+		p.tryKeymaps()
 	}
-	return nil, stay
 }
 
-func (p *passphrase) take() state {
+func (p *passphrase) take() {
 	clear(p.answers.Passphrase)
 	p.answers.Passphrase = slices.Clone(p.first.bytes())
-	return next
+	p.goTo(next)
 }
 
 // mismatch says how two passphrases differ, without showing them.
@@ -127,19 +114,15 @@ func (p *passphrase) wipe() {
 	p.second.wipe()
 }
 
-func (p *passphrase) view(pg *page) *tea.Cursor {
-	c := pg.c
-	var cursor *tea.Cursor
+func (p *passphrase) view(pg *page) {
 	if p.reopens() {
 		pg.head("Passphrase of the disk", "The unfinished install encrypted the disk with it. The install resumes only if it opens the disk.")
-		cursor = pg.field("passphrase", &p.first, p.show, true)
+		pg.field("passphrase", &p.first, p.show, true)
 		pg.gap()
 	} else {
 		pg.head("Passphrase for the disk", "Every start asks for it. Without it, or a recovery key, the data on the disk cannot be read.")
 		for i, f := range []*field{&p.first, &p.second} {
-			if at := pg.field([]string{"passphrase", "once more"}[i], f, p.show, p.at == i); at != nil {
-				cursor = at
-			}
+			pg.field([]string{"passphrase", "once more"}[i], f, p.show, p.at == i)
 		}
 		pg.gap()
 	}
@@ -152,30 +135,118 @@ func (p *passphrase) view(pg *page) *tea.Cursor {
 		pg.wait("trying the passphrase on the disk")
 	}
 	if p.field().full {
-		pg.marked("!", c.warn, "the field is full: the boot prompt takes 512 bytes")
+		pg.marked("!", pg.warn, "the field is full: the boot prompt takes 512 bytes")
 	}
 	if p.doubt != "" {
-		pg.marked("!", c.warn, p.doubt)
+		pg.marked("!", pg.warn, p.doubt)
 	}
-	if p.problem != "" {
-		pg.marked("!", c.bad, cut(clean(p.problem), 3*c.w))
-	}
-	return cursor
+	pg.refused(p.note)
 }
 
 // viewStrength advises; it never refuses.
 func (p *passphrase) viewStrength(pg *page) {
-	c := pg.c
 	if p.first.empty() {
-		pg.marked(" ", c.dim, "Four or more unrelated words are strong and easy to type.")
+		pg.marked(" ", pg.dim, "Four or more unrelated words are strong and easy to type.")
 		return
 	}
-	s := steps.PassphraseStrength(p.first.bytes())
-	style := [...]ink{c.bad, c.bad, c.warn, c.good, c.good}[s.Score]
+	s := passphrases.StrengthOf(p.first.bytes())
+	style := [...]ink{pg.bad, pg.bad, pg.warn, pg.good, pg.good}[s.Score]
 	line := "  "
-	if c.w >= 60 {
-		line += c.dim(pad("strength", 12))
+	if pg.w >= 60 {
+		line += pg.dim(pad("strength", 12))
 	}
 	line += bar(style, ratio(int64(s.Score), 4), 8) + " "
-	pg.add(line + cut(s.Advice, c.w-width(line)))
+	pg.add(line + cut(s.Advice, pg.w-width(line)))
+}
+
+// A new passphrase is compared under two keymaps: every start asks for it with
+// the host's own, and if another one is loaded now, the same keys may give other
+// characters then.
+
+func (p *passphrase) tryKeymaps() {
+	p.trying = true
+	text, typed, boot := bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
+	askTwo(p, func() (steps.Typing, error) {
+		defer clear(text)
+		return p.backend.Typing(context.Background(), text, typed, boot)
+	}, p.compared)
+}
+
+// compared goes on if the keys are the same. A keymap that cannot be read does not
+// stop it: the engine warns of that.
+func (p *passphrase) compared(got steps.Typing, err error) {
+	if !p.trying { // the operator has left the screen since
+		return
+	}
+	p.trying = false
+	missing, moved := atBoot(got, err, p.host().Keymap)
+	switch {
+	case missing != "":
+		p.note.refuse(missing + "; choose another passphrase")
+	case moved != "":
+		p.doubt = moved + ". Press F3 to load that keymap and type the passphrase again, or Enter to go on with it"
+	default:
+		p.take()
+	}
+}
+
+// atBoot says which characters of a passphrase no key gives at the boot prompt, or
+// another key.
+func atBoot(t steps.Typing, unknown error, boot string) (missing, moved string) {
+	where := "at the boot prompt, whose keymap is " + clean(boot)
+	switch {
+	case unknown != nil: // the engine warns of it
+	case t.Missing > 0:
+		missing = characters(t.Missing) + " on no key " + where
+	case t.Moved > 0:
+		moved = characters(t.Moved) + " on other keys " + where
+	}
+	return missing, moved
+}
+
+func characters(n int) string {
+	if n == 1 {
+		return "1 of its characters is"
+	}
+	return fmt.Sprintf("%d of its characters are", n)
+}
+
+// loadBootKeymap loads the boot prompt's keymap; the passphrase is typed again.
+func (p *passphrase) loadBootKeymap() {
+	name := p.host().Keymap
+	ask(p, func() error { return p.backend.SetKeymap(context.Background(), name) }, func(err error) {
+		if err != nil {
+			p.note.refuse(engine.NewError("", err).Cause)
+			return
+		}
+		p.keymap, p.doubt, p.note, p.at = name, "", note{}, 0
+		p.wipe()
+	})
+}
+
+// tryContainer tries the passphrase on the container of an unfinished install. It
+// passes on a copy, which is wiped.
+func (p *passphrase) tryContainer() {
+	p.trying, p.note = true, note{}
+	p.tries++
+	a, try := p.answers, p.tries
+	a.Passphrase, a.RecoveryKey = bytes.Clone(p.first.bytes()), nil
+	ask(p, func() error {
+		defer clear(a.Passphrase)
+		return p.backend.TryPassphrase(context.Background(), a)
+	}, func(err error) {
+		if !p.trying || try != p.tries || !p.reopens() { // the operator has left the screen since
+			return
+		}
+		p.trying = false
+		if err == nil {
+			p.take()
+			return
+		}
+		p.note.refuse(engine.NewError("", err).Cause)
+		if engine.IsUsage(err) {
+			p.note.refuse("the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over")
+		}
+		p.wipe()
+	})
 }

@@ -47,8 +47,8 @@ func fly(t testing.TB, f *fake, names ...string) *pilot {
 		},
 	})
 	p := &pilot{t, m, f}
-	p.run(m.screens[m.state].enter())
-	p.run(m.listDisks())
+	p.do(m.shown().enter)
+	p.do(m.listDisks)
 	return p
 }
 
@@ -71,11 +71,24 @@ func (p *pilot) run(cmd tea.Cmd) {
 	}
 }
 
+// do does what Update might, and all that follows.
+func (p *pilot) do(what func()) {
+	p.t.Helper()
+	what()
+	p.run(p.settle())
+}
+
+// events takes a batch, and stops there.
+func (p *pilot) events(msg eventsMsg) {
+	p.model.events(msg)
+	_ = p.settle()
+}
+
 // send gives a message to the model.
 func (p *pilot) send(msg tea.Msg) {
 	p.t.Helper()
 	if _, ok := msg.(tickMsg); ok { // without waiting for the next
-		p.run(p.tick())
+		p.do(p.tick)
 		return
 	}
 	_, cmd := p.Update(msg)
@@ -90,8 +103,8 @@ var named = map[string]rune{
 
 // sees lets the model see whether an install runs, without running what follows.
 func (p *pilot) sees(running bool) {
-	_, to := p.seen(running)
-	p.turn(to)
+	p.seen(running)
+	_ = p.settle()
 }
 
 // press presses keys, by their names.

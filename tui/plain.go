@@ -15,14 +15,14 @@ import (
 	"auto-installer/internal/engine"
 )
 
-// Plain asks the same questions as the screens, one line at a time, for screen
+// plain asks the same questions as the screens, one line at a time, for screen
 // readers and terminals without cursor control. It never redraws anything.
-type Plain struct {
+type plain struct {
 	*session
-	in  *bufio.Reader
-	out io.Writer
-	// secret reads a line without echo.
-	secret func() ([]byte, error)
+	in     *bufio.Reader
+	out    io.Writer
+	secret func() ([]byte, error) // reads a line without echo
+	err    error                  // ends the program; from then on, questions have no answer and nothing is said
 }
 
 // errLeft ends the program because the operator left.
@@ -32,7 +32,7 @@ var errLeft = &engine.Error{
 
 // RunPlain asks on the terminal, and returns when the install has ended.
 func RunPlain(ctx context.Context, b Backend, o Options) error {
-	p := &Plain{
+	p := &plain{
 		session: &session{backend: b, opts: o, hosts: o.Hosts}, in: bufio.NewReader(os.Stdin), out: engine.Shown{W: os.Stdout},
 		secret: func() ([]byte, error) { return ReadHidden(os.Stdin) },
 	}
@@ -41,7 +41,7 @@ func RunPlain(ctx context.Context, b Backend, o Options) error {
 }
 
 // ask goes through the questions, in the order of the screens.
-func (p *Plain) ask(ctx context.Context) error {
+func (p *plain) ask(ctx context.Context) error {
 	p.say("%s. Answer each question and press Enter; q leaves.", p.version(", "))
 	switch {
 	case p.backend.Running():
@@ -52,85 +52,89 @@ func (p *Plain) ask(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, question := range []func(context.Context) error{
+	for _, question := range []func(context.Context){
 		p.askHost, p.showChecks, p.askKeymap, p.askBundle, p.askDisk, p.askUnfinished, p.showPlan, p.askPassphrase, p.askRecovery, p.askConfirm,
 	} {
-		if err := question(ctx); err != nil {
-			return err
+		if question(ctx); p.err != nil {
+			return p.err
 		}
 	}
-	if err := p.backend.Start(p.answers, false); err != nil {
+	if err := p.backend.Start(p.answers); err != nil {
 		return err
 	}
 	return p.follow(ctx)
 }
 
-func (p *Plain) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.out, format+"\n", args...) // if the terminal is gone, the next question fails
+func (p *plain) say(format string, args ...any) {
+	if p.err == nil {
+		_, _ = fmt.Fprintf(p.out, format+"\n", args...) // if the terminal is gone, the next question fails
+	}
 }
 
 // line asks for a line. An empty answer is the default.
-func (p *Plain) line(question, otherwise string) (string, error) {
+func (p *plain) line(question, otherwise string) string {
+	if p.err != nil {
+		return ""
+	}
 	if otherwise != "" {
 		question += " [" + otherwise + "]"
 	}
 	_, _ = fmt.Fprintf(p.out, "%s: ", question) // as in say
 	text, err := p.in.ReadString('\n')
-	if err != nil {
-		return "", errLeft
+	if text = strings.TrimSpace(text); err != nil || text == "q" {
+		p.err = errLeft
+		return ""
 	}
-	switch text = strings.TrimSpace(text); text {
-	case "q":
-		return "", errLeft
-	case "":
-		return otherwise, nil
-	}
-	return text, nil
+	return or(text, otherwise)
 }
 
 // yes asks a question that is answered with y or n; anything else is the default.
-func (p *Plain) yes(question, otherwise string) (bool, error) {
-	text, err := p.line(question+", y or n", otherwise)
-	return text == "y" || otherwise == "y" && text != "n", err
+func (p *plain) yes(question, otherwise string) bool {
+	text := p.line(question+", y or n", otherwise)
+	return p.err == nil && (text == "y" || otherwise == "y" && text != "n")
 }
 
-// pick asks for a number from 1 to n.
-func (p *Plain) pick(question string, n int) (int, error) {
-	for {
-		text, err := p.line(question, "")
-		if err != nil {
-			return 0, err
-		}
-		if i, err := strconv.Atoi(text); err == nil && i >= 1 && i <= n {
-			return i - 1, nil
-		}
-		p.say("Type a number from 1 to %d.", n)
+// pick lists what there is, and asks for its number. It returns its index.
+func (p *plain) pick(question string, all ...string) int {
+	for i, what := range all {
+		p.say("%d. %s", i+1, what)
 	}
+	for p.err == nil {
+		if i, err := strconv.Atoi(p.line(question, "")); err == nil && i >= 1 && i <= len(all) {
+			return i - 1
+		}
+		p.say("Type a number from 1 to %d.", len(all))
+	}
+	return 0
 }
 
-func (p *Plain) askSecret(question string) ([]byte, error) {
+func (p *plain) askSecret(question string) []byte {
+	if p.err != nil {
+		return nil
+	}
 	_, _ = fmt.Fprintf(p.out, "%s: ", question) // as in say
 	s, err := p.secret()
 	p.say("")
 	if err != nil {
-		return nil, errLeft
+		p.err = errLeft
 	}
-	return s, nil
+	return s
 }
 
 // setKeymap loads a keymap, and says so if it cannot.
-func (p *Plain) setKeymap(ctx context.Context, name string) bool {
-	if err := p.backend.SetKeymap(ctx, name); err != nil {
+func (p *plain) setKeymap(ctx context.Context, name string) bool {
+	err := p.backend.SetKeymap(ctx, name)
+	if err != nil {
 		p.say("The keymap is not loaded: %s.", engine.NewError("", err).Cause)
-		return false
+	} else {
+		p.keymap = name
 	}
-	p.keymap = name
-	return true
+	return err == nil
 }
 
 // askAgain shows an install that has ended, and asks whether to start over. If not,
 // the error is that of the install.
-func (p *Plain) askAgain(ctx context.Context) (again bool, err error) {
+func (p *plain) askAgain(ctx context.Context) (again bool, err error) {
 	p.say("An install on this machine has ended. These are its events.")
 	failed := p.events(ctx)
 	if failed != nil {
@@ -138,7 +142,7 @@ func (p *Plain) askAgain(ctx context.Context) (again bool, err error) {
 			p.say("%s.", why)
 		}
 	}
-	if yes, err := p.yes("Start over", "n"); err != nil || !yes {
+	if !p.yes("Start over", "n") {
 		return false, failed
 	}
 	p.say("Unmounting and closing what the install left open.")
@@ -148,7 +152,7 @@ func (p *Plain) askAgain(ctx context.Context) (again bool, err error) {
 
 // follow shows the install's events to its end, then powers off or restarts after
 // a countdown.
-func (p *Plain) follow(ctx context.Context) error {
+func (p *plain) follow(ctx context.Context) error {
 	p.answers.Wipe()
 	if err := p.events(ctx); err != nil {
 		return err
@@ -169,7 +173,7 @@ func (p *Plain) follow(ctx context.Context) error {
 
 // events shows the install's events. Ctrl+C asks the engine to stop; its last event
 // then ends this.
-func (p *Plain) events(ctx context.Context) error {
+func (p *plain) events(ctx context.Context) error {
 	interrupted, restore := signal.NotifyContext(context.Background(), syscall.SIGINT)
 	defer restore()
 	unhook := context.AfterFunc(interrupted, func() {

@@ -3,64 +3,58 @@ package tui
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
 )
 
 // The questions of plain mode, in the order of the screens. The words of a refusal
 // or a warning are the screens' own.
 
-func (p *Plain) askHost(context.Context) error {
+func (p *plain) askHost(context.Context) {
+	if len(p.hosts) == 0 {
+		p.err = engine.Usage("name one with --host", "this medium defines no host")
+		return
+	}
 	at := 0
-	switch len(p.hosts) {
-	case 0:
-		return engine.Usage("name one with --host", "this medium defines no host")
-	case 1:
-	default:
-		p.say("Hosts:")
-		for i, h := range p.hosts {
-			p.say("%d. %s", i+1, h.TargetHost)
+	if len(p.hosts) > 1 {
+		var names []string
+		for _, h := range p.hosts {
+			names = append(names, h.TargetHost)
 		}
-		var err error
-		if at, err = p.pick("Which host", len(p.hosts)); err != nil {
-			return err
-		}
+		at = p.pick("Which host", names...)
 	}
 	p.setHost(p.hosts[at])
 	p.say("Host: %s.", p.host().TargetHost)
-	return nil
 }
 
-func (p *Plain) showChecks(ctx context.Context) error {
+func (p *plain) showChecks(ctx context.Context) {
 	for _, name := range checkNames {
 		got := p.backend.Check(ctx, name, p.host())
 		state := map[steps.CheckState]string{steps.CheckGood: "good", steps.CheckWarn: "warning"}[got.State]
 		p.say("Check of %s: %s, %s.", name, or(state, "bad"), got.Saw)
 	}
-	return nil
 }
 
-func (p *Plain) askKeymap(ctx context.Context) error {
-	for {
-		name, err := p.line("Keymap of the console", or(p.keymap, p.host().Keymap))
-		if err != nil || p.setKeymap(ctx, name) {
-			return err
-		}
-		if again, err := p.yes("Try another", "n"); err != nil || !again {
-			return err
-		}
+func (p *plain) askKeymap(ctx context.Context) {
+	for again := true; again; {
+		name := p.line("Keymap of the console", or(p.keymap, p.host().Keymap))
+		again = p.err == nil && !p.setKeymap(ctx, name) && p.yes("Try another", "n")
 	}
 }
 
-func (p *Plain) askBundle(context.Context) error {
+func (p *plain) askBundle(context.Context) {
+	host := p.host().TargetHost
 	for p.answers.Bundle != nil && p.answers.AgeIdentity == nil {
-		pass, err := p.askSecret("Passphrase of the sealed keys of " + p.host().TargetHost + ", not shown; leave it empty to go on without them")
-		if err != nil || len(pass) == 0 {
-			return err
+		pass := p.askSecret("Passphrase of the sealed keys of " + host + ", not shown; leave it empty to go on without them")
+		if len(pass) == 0 {
+			return
 		}
-		keys, err := p.backend.OpenBundle(p.host().TargetHost, p.answers.Bundle, pass)
+		keys, err := p.backend.OpenBundle(host, p.answers.Bundle, pass)
 		clear(pass)
 		if err != nil {
 			p.say("The keys are not open: %s.", engine.NewError("", err).Cause)
@@ -69,195 +63,151 @@ func (p *Plain) askBundle(context.Context) error {
 		p.answers.TakeKeys(keys)
 		p.say("The keys are open.")
 	}
-	return nil
 }
 
-func (p *Plain) askDisk(ctx context.Context) error {
-	all, err := p.backend.Disks(ctx)
-	if err != nil {
-		return err
+func (p *plain) askDisk(ctx context.Context) {
+	if p.disks, p.err = p.backend.Disks(ctx); p.err != nil {
+		return
 	}
 	var free []steps.Verdict
-	for _, v := range all {
-		about := strings.Join([]string{v.Device.Path, steps.CleanText(v.Device.Model), steps.Size(v.Device.Size), summary(v)}, ", ")
+	var offers []string
+	for _, v := range p.disks {
+		about := strings.Join([]string{v.Device.Path, clean(v.Device.Model), block.FormatSize(v.Device.Size), summary(v)}, ", ")
 		if v.Refused != "" {
 			p.say("Not offered: %s.", about)
 			continue
 		}
 		free = append(free, v)
-		p.say("%d. %s. Serial %s. %s", len(free), about, or(steps.CleanText(v.Device.Serial), "none"), strings.Join(v.Holds, ", "))
+		serial := or(clean(v.Device.Serial), "none")
+		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, serial, strings.Join(v.Holds, ", ")))
 	}
 	if len(free) == 0 {
-		return engine.Usage("plug one in", "this machine has no disk to install to")
+		p.err = engine.Usage("plug one in", "this machine has no disk to install to")
+		return
 	}
-	i, err := p.pick("Which disk", len(free))
-	if err != nil {
-		return err
-	}
-	p.disks, p.answers.Disk = all, steps.DiskOf(free[i])
-	return nil
+	p.answers.Disk = steps.DiskOf(free[p.pick("Which disk", offers...)])
 }
 
 // askUnfinished asks whether to resume the unfinished install on the disk.
-func (p *Plain) askUnfinished(context.Context) error {
+func (p *plain) askUnfinished(context.Context) {
 	if p.interrupted = p.backend.Unfinished(p.answers); p.interrupted == nil {
-		return nil
+		return
 	}
 	p.say("The disk holds %s.", p.interrupted)
-	if !p.interrupted.Proven() {
+	offers, at := p.offers(), 0
+	if p.interrupted.Proven() {
+		var all []string
+		for _, o := range offers {
+			all = append(all, o.label+": "+o.about)
+		}
+		at = p.pick("Which", all...)
+	} else {
 		p.say("It cannot be resumed: %s. The install starts over.", steps.Unproven)
-		p.resume(false)
-		return nil
 	}
-	for {
-		text, err := p.line("Resume it, r, or start over, s", "r")
-		if err != nil {
-			return err
-		}
-		if text == "r" || text == "s" {
-			p.resume(text == "r")
-			return nil
-		}
-	}
+	offers[at].do()
 }
 
-func (p *Plain) showPlan(context.Context) error {
-	plan, err := p.backend.Plan(p.answers)
-	if err != nil {
-		return err
+func (p *plain) showPlan(context.Context) {
+	if p.plan, p.err = p.backend.Plan(p.answers); p.err != nil {
+		return
 	}
-	p.plan = plan
-	for _, w := range plan.Warnings {
+	for _, w := range p.plan.Warnings {
 		p.say("Warning: %s.", w)
 	}
-	for _, n := range plan.Notes {
+	for _, n := range p.plan.Notes {
 		p.say("Note: %s.", n)
 	}
-	for _, part := range plan.Partitions {
-		p.say("Partition %d: %s, %s.", part.Number, part.Name, steps.Size(part.Size))
+	for _, part := range p.plan.Partitions {
+		p.say("Partition %d: %s, %s.", part.Number, part.Name, block.FormatSize(part.Size))
 	}
-	p.say("The same without questions: %s", p.backend.CommandLine(p.answers))
-	return nil
+	p.say("The same without questions: %s", p.answers.CommandLine())
 }
 
-func (p *Plain) askPassphrase(ctx context.Context) error {
-	if !p.host().LUKS.Enable {
-		return nil
-	}
-	once := p.askNewPassphrase
-	if p.reopens() {
-		once = p.askOldPassphrase
-	}
-	for p.answers.Passphrase == nil {
-		if err := once(ctx); err != nil {
-			return err
+func (p *plain) askPassphrase(ctx context.Context) {
+	for p.err == nil && p.host().LUKS.Enable && p.answers.Passphrase == nil {
+		if p.reopens() {
+			p.askOldPassphrase(ctx)
+		} else {
+			p.askNewPassphrase(ctx)
 		}
 	}
-	return nil
 }
 
 // askOldPassphrase asks for the passphrase of the existing container, and takes it
 // if it opens that.
-func (p *Plain) askOldPassphrase(ctx context.Context) error {
-	text, err := p.askSecret("Passphrase of the unfinished install on the disk, not shown")
-	if err != nil {
-		return err
-	}
+func (p *plain) askOldPassphrase(ctx context.Context) {
 	a := p.answers
-	a.Passphrase = text
-	if err := p.backend.TryPassphrase(ctx, a); err != nil {
-		clear(text)
-		p.say("It does not open the disk: %s.", engine.NewError("", err).Cause)
-		return nil
+	a.Passphrase = p.askSecret("Passphrase of the unfinished install on the disk, not shown")
+	if p.err != nil {
+		return
 	}
-	p.answers.Passphrase = text
-	return nil
+	if err := p.backend.TryPassphrase(ctx, a); err != nil {
+		clear(a.Passphrase)
+		p.say("It does not open the disk: %s.", engine.NewError("", err).Cause)
+		return
+	}
+	p.answers.Passphrase = a.Passphrase
 }
 
 // askNewPassphrase asks for a passphrase twice, and takes it if nothing speaks
 // against it.
-func (p *Plain) askNewPassphrase(ctx context.Context) (err error) {
-	first, err := p.askSecret("Passphrase for the disk, not shown")
-	if err != nil {
-		return err
-	}
-	taken := false
-	defer func() {
-		if !taken {
-			clear(first)
-		}
-	}()
+func (p *plain) askNewPassphrase(ctx context.Context) {
+	first := p.askSecret("Passphrase for the disk, not shown")
+	defer clear(first)
 	if len(first) == 0 {
 		p.say("The passphrase is empty.")
-		return nil
+		return
 	}
-	p.say("It is %s.", steps.PassphraseStrength(first).Advice)
-	second, err := p.askSecret("Once more")
-	if err != nil {
-		return err
-	}
+	p.say("It is %s.", passphrases.StrengthOf(first).Advice)
+	second := p.askSecret("Once more")
 	defer clear(second)
-	if !bytes.Equal(first, second) {
+	switch {
+	case !bytes.Equal(first, second):
 		p.say("%s; type both again.", mismatch(first, second))
-		return nil
+	case p.suitsBoot(ctx, first):
+		p.answers.Passphrase = bytes.Clone(first)
 	}
-	if taken, err = p.compareKeymaps(ctx, first); taken {
-		p.answers.Passphrase = first
-	}
-	return err
 }
 
-// compareKeymaps reports whether to take a passphrase that is typed with this keymap
-// now, and with the boot prompt's at every start.
-func (p *Plain) compareKeymaps(ctx context.Context, passphrase []byte) (take bool, err error) {
+// suitsBoot reports whether to take a passphrase that is typed with this keymap now,
+// and with the boot prompt's at every start.
+func (p *plain) suitsBoot(ctx context.Context, passphrase []byte) bool {
 	boot := p.host().Keymap
 	if p.keymap == boot {
-		return true, nil
+		return true
 	}
-	got, unknown := p.backend.Typing(ctx, passphrase, p.keymap, boot)
-	if unknown != nil {
-		got = steps.Typing{} // the engine warns of it
-	}
-	switch {
-	case got.Missing > 0:
-		p.say("Choose another passphrase: %s.", missingKeys(got, steps.CleanText(boot)))
-		return false, nil
-	case got.Moved > 0:
-		p.say("Warning: %s.", movedKeys(got, steps.CleanText(boot)))
-		again, err := p.yes("Load that keymap and type the passphrase again", "y")
-		if err != nil || !again {
-			return err == nil, err
+	got, err := p.backend.Typing(ctx, passphrase, p.keymap, boot)
+	switch missing, moved := atBoot(got, err, boot); {
+	case missing != "":
+		p.say("Choose another passphrase: %s.", missing)
+		return false
+	case moved != "":
+		p.say("Warning: %s.", moved)
+		if p.yes("Load that keymap and type the passphrase again", "y") {
+			p.setKeymap(ctx, boot)
+			return false
 		}
-		p.setKeymap(ctx, boot)
-		return false, nil
 	}
-	return true, nil
+	return true
 }
 
-func (p *Plain) askRecovery(context.Context) error {
-	if !p.host().LUKS.Enable || p.reopens() {
-		return nil
+func (p *plain) askRecovery(context.Context) {
+	if !p.host().LUKS.Enable || p.reopens() || !p.yes("Make a recovery key", "n") {
+		return
 	}
-	if want, err := p.yes("Make a recovery key", "n"); err != nil || !want {
-		return err
-	}
-	key := steps.NewRecoveryKey()
+	key := passphrases.NewRecoveryKey()
 	p.say("Write it down; type it without the blanks: %s", keyGroups(key))
-	for {
-		text, err := p.line("Type its last eight letters", "")
-		if err != nil {
-			clear(key)
-			return err
-		}
-		if strings.EqualFold(text, string(keyEnd(key))) {
+	for p.err == nil {
+		if strings.EqualFold(p.line("Type its last eight letters", ""), string(keyEnd(key))) {
 			p.answers.RecoveryKey = key
-			return nil
+			return
 		}
 		p.say("These are not its last eight letters.")
 	}
+	clear(key)
 }
 
-func (p *Plain) askConfirm(context.Context) error {
+func (p *plain) askConfirm(context.Context) {
 	v, _ := p.verdict(p.answers.Disk.Path)
 	d := v.Device
 	title, _ := p.effect(v)
@@ -265,17 +215,10 @@ func (p *Plain) askConfirm(context.Context) error {
 	if v.Blank {
 		holds = "nothing"
 	}
-	p.say("%s: %s, %s, serial %s, %s. On it: %s.", title, d.Path, or(steps.CleanText(d.Model), "no model"),
-		or(steps.CleanText(d.Serial), "none"), steps.Size(d.Size), steps.CleanText(holds))
+	p.say("%s: %s, %s, serial %s, %s. On it: %s.", title, d.Path, or(clean(d.Model), "no model"),
+		or(clean(d.Serial), "none"), block.FormatSize(d.Size), clean(holds))
 	p.say("%s", p.consequence(v))
-	for {
-		text, err := p.line(p.question(), "")
-		if err != nil {
-			return err
-		}
-		if text == word {
-			return nil
-		}
+	for p.line(p.question(), "") != word && p.err == nil {
 		p.say("Nothing was done. Type the word yes, or q to leave.")
 	}
 }

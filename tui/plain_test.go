@@ -18,7 +18,7 @@ func converse(t *testing.T, f *fake, host string, lines, secrets []string) (stri
 	t.Helper()
 	pilot := fly(t, f, host)
 	var out bytes.Buffer
-	p := &Plain{
+	p := &plain{
 		session: &session{backend: f, opts: pilot.opts, hosts: pilot.hosts},
 		in:      bufio.NewReader(strings.NewReader(strings.Join(lines, "\n") + "\n")), out: &out,
 		secret: func() ([]byte, error) {

@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 )
@@ -16,89 +16,77 @@ import (
 type planScreen struct {
 	*session
 	err    error
-	note   string
 	scroll scroll
 }
 
-func (s *planScreen) enter() tea.Cmd {
-	s.plan, s.err, s.note = nil, nil, ""
+func (s *planScreen) enter() {
+	s.plan, s.err = nil, nil
 	s.scroll.pane.GotoTop()
-	b, a := s.backend, s.answers
-	return askTwo(s, func() (*steps.Install, error) { return b.Plan(a) }, func(p *steps.Install, err error) (tea.Cmd, state) {
-		s.made(a.Disk.Path, p, err)
-		return nil, stay
+	a := s.answers
+	askTwo(s, func() (*steps.Install, error) { return s.backend.Plan(a) }, func(p *steps.Install, err error) {
+		if a.Disk.Path == s.answers.Disk.Path { // no other disk was chosen in the meantime
+			s.plan, s.err = p, err
+		}
 	})
 }
 
-// made takes a plan, unless another disk was chosen in the meantime.
-func (s *planScreen) made(disk string, p *steps.Install, err error) {
-	if disk == s.answers.Disk.Path {
-		s.plan, s.err = p, err
+func (s *planScreen) keys() []binding {
+	on := keyNext.explained("go on; nothing is written yet")
+	if s.plan == nil || s.err != nil {
+		on.to = stay
 	}
+	return append([]binding{
+		on, keyBack,
+		bind("c", "command", "c").explained("show the command that does the same without questions").
+			does(func() { s.note.set(nil, s.answers.CommandLine()) }),
+		bind("w", "save", "w").explained("save the plan as a file").does(s.save),
+	}, s.scroll.keys()...)
 }
 
-func (s *planScreen) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	b, a, p := s.backend, s.answers, s.plan
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg) && p != nil && s.err == nil:
-		return nil, next
-	case keyCommand.is(msg):
-		return ask(s, func() string { return b.CommandLine(a) }, s.say), stay
-	case keySave.is(msg) && p != nil:
-		return askTwo(s, func() (string, error) { return b.SavePlan(p) }, func(where string, err error) (tea.Cmd, state) {
-			if err != nil {
-				return s.say("the plan is not saved: " + err.Error())
+func (s *planScreen) save() {
+	if p := s.plan; p != nil {
+		askTwo(s, func() (string, error) { return s.backend.SavePlan(p) }, func(where string, err error) {
+			if s.note.set(nil, "the plan is saved as "+where); err != nil {
+				s.note.set(nil, "the plan is not saved: "+err.Error())
 			}
-			return s.say("the plan is saved as " + where)
-		}), stay
+		})
 	}
-	s.scroll.key(msg)
-	return nil, stay
 }
 
-func (s *planScreen) say(note string) (tea.Cmd, state) {
-	s.note = clean(note)
-	return nil, stay
-}
-
-func (s *planScreen) view(p *page) *tea.Cursor {
-	c := p.c
+func (s *planScreen) view(p *page) {
 	p.head("What the install does", "")
 	switch {
 	case s.err != nil:
 		e := engine.NewError("", s.err)
-		p.para(c.bad, e.Cause)
+		p.para(p.bad, e.Cause)
 		if e.Hint != "" {
-			p.marked(glyphRight, c.text, e.Hint)
+			p.marked(glyphRight, p.text, e.Hint)
 		}
-		return nil
+		return
 	case s.plan == nil:
 		p.wait("making the plan")
-		return nil
+		return
 	}
 	var foot []string
-	if s.note != "" {
-		foot = wrap(s.note, c.w)
+	if s.note.text != "" {
+		foot = wrap(s.note.text, p.w)
 		foot = foot[:min(len(foot), p.left()/2)]
 	}
-	lines, _, below := s.scroll.lines(s.lines(c), c.w, p.left()-len(foot))
+	lines, _, below := s.scroll.lines(s.lines(p.canvas), p.w, p.left()-len(foot))
 	if below > 0 {
-		lines[len(lines)-1] = c.key(glyphDown) + c.dim(" "+count(below+1, "more line"))
+		lines[len(lines)-1] = p.key(glyphDown) + p.dim(" "+count(below+1, "more line"))
 	}
 	p.add(lines...)
 	for _, l := range foot {
-		p.add(c.accent(l))
+		p.add(p.accent(l))
 	}
-	return nil
 }
 
 // lines are the warnings, the disk before and after, and the steps. On low screens
 // the warnings come after the disk.
 func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
-	warned := page{c: c}
+	warned := page{canvas: c}
 	all := slices.Concat(s.plan.Warnings, s.twins(), s.plan.Notes)
 	for _, w := range all {
 		warned.marked("!", c.warn, clean(w))
@@ -150,7 +138,7 @@ func after(p *steps.Install, a steps.Answers) []string {
 		if part.Number == 2 && a.Host.LUKS.Enable {
 			kind = "LUKS2"
 		}
-		lines = append(lines, pad(steps.Size(part.Size), 10)+pad(kind, 6)+part.Name)
+		lines = append(lines, pad(block.FormatSize(part.Size), 10)+pad(kind, 6)+part.Name)
 		switch {
 		case kind == "LUKS2":
 			lines = append(lines, pad("", 10)+pad("root", 6)+a.Host.Labels.Root)

@@ -5,10 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
-
-	"auto-installer/steps"
 )
 
 // recovery offers a recovery key: a second keyslot, for a forgotten passphrase.
@@ -18,7 +15,6 @@ type recovery struct {
 	shown []byte // the key, while it is on the screen
 	qr    []string
 	typed field
-	wrong bool
 	fresh func() []byte // makes a key
 }
 
@@ -30,51 +26,58 @@ const (
 	recoveryConfirm
 )
 
-func (r *recovery) typing() bool { return r.stage == recoveryConfirm }
-
-func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
-
-func (r *recovery) enter() tea.Cmd {
-	r.hide()
-	r.stage, r.wrong = recoveryOffer, false
+func (r *recovery) input() *field {
+	if r.stage == recoveryConfirm {
+		return &r.typed
+	}
 	return nil
 }
 
-func (r *recovery) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	switch r.stage {
-	case recoveryOffer:
-		return nil, r.offer(msg)
-	case recoveryShow:
-		switch {
-		case keyWritten.is(msg):
-			r.stage = recoveryConfirm
-			r.typed.wipe()
-		case keyBack.is(msg):
-			r.forget()
-			r.stage = recoveryOffer
-		}
-	case recoveryConfirm:
-		return nil, r.confirm(msg)
-	}
-	return nil, stay
+func (r *recovery) skip() bool { return r.chosen && (!r.host().LUKS.Enable || r.reopens()) }
+
+func (r *recovery) enter() {
+	r.hide()
+	r.stage = recoveryOffer
 }
 
-func (r *recovery) offer(msg tea.KeyPressMsg) state {
+func (r *recovery) keys() []binding {
 	switch {
-	case keyBack.is(msg):
-		return back
-	case keyNext.is(msg):
-		return next
-	case keyDrop.is(msg) && r.answers.RecoveryKey != nil:
-		r.forget()
-		return next
-	case keyMake.is(msg):
-		r.forget()
-		r.shown = r.fresh()
-		r.qr = steps.QR(r.shown)
-		r.stage = recoveryShow
+	case r.stage == recoveryShow:
+		return []binding{
+			bind("Enter", "I have written it down", "enter").does(func() {
+				r.typed.wipe()
+				r.stage, r.note = recoveryConfirm, note{}
+			}),
+			keyBack.explained("drop this recovery key").does(func() {
+				r.forget()
+				r.stage = recoveryOffer
+			}),
+		}
+	case r.stage == recoveryConfirm:
+		return []binding{
+			bind("Enter", "check", "enter").explained("check what you typed").does(r.check), keyErase,
+			keyBack.explained("show the recovery key again").does(func() { r.stage = recoveryShow }),
+		}
+	case r.answers.RecoveryKey != nil:
+		return []binding{
+			bind("Enter", "keep it", "enter").explained("go on with this recovery key").goes(next),
+			bind("m", "make another", "m").explained("drop this recovery key and make another").does(r.make),
+			bind("x", "go without", "x").explained("drop this recovery key and go on without").does(r.forget).goes(next),
+			keyBack,
+		}
 	}
-	return stay
+	return []binding{
+		bind("m", "make one", "m").explained("make one; it is shown once, as text and as a QR code").does(r.make),
+		bind("Enter", "go on without", "enter").explained("go on without a recovery key").goes(next),
+		keyBack,
+	}
+}
+
+func (r *recovery) make() {
+	r.forget()
+	r.shown = r.fresh()
+	r.qr = qrCode(r.shown)
+	r.stage = recoveryShow
 }
 
 // groupLen is how many letters of the key are shown together.
@@ -92,23 +95,16 @@ func keyGroups(key []byte) string {
 	return strings.Join(groups, " ")
 }
 
-func (r *recovery) confirm(msg tea.KeyPressMsg) state {
-	switch {
-	case keyBack.is(msg):
-		r.stage = recoveryShow
-	case keyCheck.is(msg):
-		if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
-			r.wrong = true
-			r.typed.wipe()
-			return stay
-		}
-		r.answers.RecoveryKey = slices.Clone(r.shown)
-		r.hide()
-		return next
-	case r.typed.key(msg):
-		r.wrong = false
+// check takes the key, if its end was typed.
+func (r *recovery) check() {
+	if !bytes.EqualFold(r.typed.bytes(), keyEnd(r.shown)) {
+		r.typed.wipe()
+		r.note.refuse("these are not the last eight letters; Esc shows the key again")
+		return
 	}
-	return stay
+	r.answers.RecoveryKey = slices.Clone(r.shown)
+	r.hide()
+	r.goTo(next)
 }
 
 // hide wipes what was shown and typed.
@@ -125,33 +121,26 @@ func (r *recovery) forget() {
 	r.answers.RecoveryKey = nil
 }
 
-func (r *recovery) view(p *page) *tea.Cursor {
-	c := p.c
+func (r *recovery) view(p *page) {
 	switch r.stage {
 	case recoveryShow:
 		r.viewKey(p)
-		return nil
+		return
 	case recoveryConfirm:
 		p.head("Type the last eight letters of the key", "This proves that you wrote it down. The key is not shown again.")
-		cursor := p.field("last eight", &r.typed, true, true)
-		if r.wrong {
-			p.gap()
-			p.marked("!", c.bad, "these are not the last eight letters; Esc shows the key again")
-		}
-		return cursor
+		p.field("last eight", &r.typed, true, true)
+		p.gap()
+		p.refused(r.note)
+		return
 	}
 	p.head("Make a recovery key?",
 		"A recovery key is a second key to the disk, in case the passphrase is forgotten. Keep it on paper, away from the machine.")
 	if r.answers.RecoveryKey != nil {
-		p.marked(glyphDone, c.good, "a recovery key will be added to the disk")
+		p.marked(glyphDone, p.good, "a recovery key will be added to the disk")
 		p.add("")
 	}
-	for _, k := range r.keys() {
-		if h := k.Help(); h.Key != keyBack.Help().Key {
-			p.add(c.key(pad(h.Key, 7)) + cut(or(k.long, h.Desc), c.w-7))
-		}
-	}
-	return nil
+	keys := r.keys()
+	p.keys(keys[:len(keys)-1], 7) // without Esc
 }
 
 // viewKey shows the key, with its QR code beside it if there is room.
@@ -160,27 +149,27 @@ func (r *recovery) viewKey(p *page) {
 		"Type it without the blanks. Its letters are on the same keys of most keyboards. It opens the disk, and the installer keeps no copy.")
 	var text []string
 	for half := range slices.Chunk(r.shown, len(r.shown)/2) {
-		text = append(text, p.c.strong(keyGroups(half)))
+		text = append(text, p.strong(keyGroups(half)))
 	}
 	wide := 0
 	if len(r.qr) > 0 {
 		wide = width(r.qr[0])
 	}
-	if wide == 0 || len(r.qr) > p.left() || p.c.w < wide+24 {
+	if wide == 0 || len(r.qr) > p.left() || p.w < wide+24 {
 		p.add(text...)
-		if p.c.low() {
+		if p.low() {
 			p.add("")
-			p.para(p.c.dim, "Type it without the blanks. It opens the disk; the installer keeps no copy.")
+			p.para(p.dim, "Type it without the blanks. It opens the disk; the installer keeps no copy.")
 		}
 		return
 	}
 	// White on the console's black: a scanner reads the white as paper.
 	qr := make([]string, len(r.qr))
 	for i, l := range r.qr {
-		qr[i] = p.c.strong(l)
+		qr[i] = p.strong(l)
 	}
 	for i, l := range text {
-		text[i] = pad(l, min(p.c.w-wide-2, 36))
+		text[i] = pad(l, min(p.w-wide-2, 36))
 	}
 	p.add(beside(lipgloss.Center, text, qr)...)
 }

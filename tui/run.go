@@ -3,14 +3,12 @@ package tui
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps"
 )
 
 // run is the install, as its events describe it.
@@ -36,9 +34,7 @@ type run struct {
 }
 
 type stepRow struct {
-	name    engine.Name
-	does    string
-	phase   engine.Phase
+	engine.Step
 	state   stepState
 	began   time.Time
 	seconds float64
@@ -53,26 +49,20 @@ const (
 	stepFailed
 )
 
-// apply takes one event.
 func (r *run) apply(e engine.Event) {
 	r.now = e.Time
-	switch {
-	case e.Kind == engine.KindPlan && e.Plan == nil, e.Kind == engine.KindProgress && e.Progress == nil,
-		e.Kind == engine.KindFailed && e.Error == nil, e.Kind == engine.KindCommand && e.Action == nil:
-		return // the engine is of another version
-	}
 	switch e.Kind {
 	case engine.KindPlan:
 		*r = run{plan: e.Plan, began: e.Time, now: e.Time, at: -1, log: r.log, written: e.Plan.Resumed, kept: e.Plan.Resumed}
 		for _, s := range e.Plan.Steps {
-			r.steps = append(r.steps, stepRow{name: s.Name, does: s.Does, phase: s.Phase})
+			r.steps = append(r.steps, stepRow{Step: s})
 		}
 	case engine.KindStarted:
-		r.start(e)
+		r.mark(e, stepRunning)
 	case engine.KindFinished:
-		r.finish(e, stepDone)
+		r.mark(e, stepDone)
 	case engine.KindFailed:
-		r.finish(e, stepFailed)
+		r.mark(e, stepFailed)
 		r.failed = e.Error
 		r.log.add("error: " + clean(e.Error.Cause))
 	case engine.KindProgress:
@@ -90,7 +80,7 @@ func (r *run) apply(e engine.Event) {
 		r.warnings = append(r.warnings, e.Line)
 		r.log.add("warning: " + e.Line)
 	case engine.KindCommand:
-		r.log.add("$ " + steps.Quote(e.Action.Argv))
+		r.log.add("$ " + sys.Quote(e.Action.Argv))
 	case engine.KindLog:
 		r.log.add(e.Line)
 	case engine.KindProven:
@@ -114,89 +104,49 @@ func (r *run) tick() {
 
 // proving reports whether everything is written, and the engine proves it.
 func (r *run) proving() bool {
-	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].phase == engine.Prove
+	return r.at >= 0 && r.at < len(r.steps) && r.steps[r.at].Phase == engine.Prove
 }
 
-func (r *run) start(e engine.Event) {
-	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
-		r.at, r.progress = i, sys.Progress{}
-		r.steps[i].state, r.steps[i].began = stepRunning, e.Time
-		r.written = r.written || r.steps[i].phase != engine.Check
-	}
-}
-
-func (r *run) finish(e engine.Event, state stepState) {
+// mark notes how far a step is.
+func (r *run) mark(e engine.Event, to stepState) {
 	r.waiting = sys.Waiting{}
-	if i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.name == e.Step }); i >= 0 {
-		r.steps[i].state, r.steps[i].seconds = state, e.Time.Sub(r.steps[i].began).Seconds()
-		r.kept = r.kept || state == stepDone && r.steps[i].phase != engine.Check
+	i := slices.IndexFunc(r.steps, func(s stepRow) bool { return s.Name == e.Step })
+	if i < 0 {
+		return
 	}
+	s := &r.steps[i]
+	s.state = to
+	writes := s.Phase != engine.Check
+	if to == stepRunning {
+		r.at, r.progress, s.began = i, sys.Progress{}, e.Time
+		r.written = r.written || writes
+		return
+	}
+	s.seconds = e.Time.Sub(s.began).Seconds()
+	r.kept = r.kept || to == stepDone && writes
 }
 
-// feed carries events from the follower to the screens. The follower never
-// blocks: the feed keeps what comes faster than the screens read, and of log lines
-// as many as the log pane keeps.
+// feed carries events from the follower to the screens. The engine writes them to a
+// file, so a follower that waits for the screens keeps nobody waiting.
 type feed struct {
-	mu     sync.Mutex
-	events []engine.Event
-	logs   int // log events among them
-	missed int // log lines that were dropped
-	done   bool
-	err    error
-	wake   chan struct{}
+	events chan engine.Event // closed after the last one
+	err    error             // of following, once events is closed
 }
 
-func newFeed() *feed { return &feed{wake: make(chan struct{}, 1)} }
-
-func (f *feed) put(e engine.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e.Kind == engine.KindLog {
-		e.Line = short(e.Line)
-		if f.logs++; f.logs > 2*maxLines {
-			f.shed()
-		}
-	}
-	f.events = append(f.events, e)
-	f.signal()
-}
-
-// shed drops all but the newest maxLines log lines; other events stay.
-func (f *feed) shed() {
-	kept := f.events[:0]
-	drop := f.logs - maxLines
-	for _, e := range f.events {
-		if e.Kind == engine.KindLog && drop > 0 {
-			drop--
-			f.logs--
-			f.missed++
-			continue
-		}
-		kept = append(kept, e)
-	}
-	clear(f.events[len(kept):]) // frees their lines
-	f.events = kept
-}
-
-func (f *feed) signal() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (f *feed) end(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.done, f.err = true, err
-	f.signal()
+// follow passes on the engine's events, from the first one.
+func (s *session) follow() {
+	b, f := s.backend, &feed{events: make(chan engine.Event, 1024)}
+	go func() {
+		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		close(f.events)
+	}()
+	s.start(f.await)
 }
 
 // eventsMsg is a batch of events for Update.
 type eventsMsg struct {
 	feed   *feed
 	events []engine.Event
-	missed int
 	done   bool
 	err    error
 }
@@ -205,43 +155,44 @@ type eventsMsg struct {
 const batchEvery = 100 * time.Millisecond
 
 // await waits for the next batch.
-func (f *feed) await() tea.Cmd {
-	return func() tea.Msg {
-		<-f.wake
-		time.Sleep(batchEvery)
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		msg := eventsMsg{f, f.events, f.missed, f.done, f.err}
-		f.events, f.logs, f.missed = nil, 0, 0
-		return msg
+func (f *feed) await() tea.Msg {
+	msg := eventsMsg{feed: f}
+	var enough <-chan time.Time
+	for len(msg.events) < maxLines {
+		select {
+		case e, ok := <-f.events:
+			if !ok {
+				msg.done, msg.err = true, f.err
+				return msg
+			}
+			if enough == nil {
+				enough = time.After(batchEvery)
+			}
+			msg.events = append(msg.events, e)
+		case <-enough:
+			return msg
+		}
 	}
-}
-
-// follow passes on the engine's events, from the first one.
-func follow(b Backend) tea.Cmd {
-	f := newFeed()
-	go func() { f.end(b.Follow(context.Background(), f.put)) }()
-	return f.await()
+	return msg
 }
 
 // events takes a batch, and goes to the last screens when the install has ended.
-func (m *model) events(msg eventsMsg) tea.Cmd {
-	m.run.log.skip(msg.missed)
+func (m *model) events(msg eventsMsg) {
 	for _, e := range msg.events {
 		m.run.apply(e)
 	}
 	if !msg.done {
-		return msg.feed.await()
+		m.start(msg.feed.await)
+		return
 	}
-	switch {
-	case msg.err != nil && m.run.failed == nil:
+	if msg.err != nil && m.run.failed == nil {
 		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
-		fallthrough
-	case m.run.failed != nil:
-		m.failure = m.run.failed
+	}
+	if m.run.failed != nil {
 		m.run.ended = true
-		return m.turn(stateFailure)
+		m.goTo(stateFailure)
+		return
 	}
 	m.wipe()
-	return m.turn(stateDone)
+	m.goTo(stateDone)
 }

@@ -49,15 +49,15 @@ func scenes() []scene {
 		{name: "bundle-wrong", play: sealed(func(p *pilot) { p.enterText("open barley"); p.press("enter") })},
 		{name: "bundle-opening", play: sealed(func(p *pilot) { p.screens[stateBundle].(*bundle).opening = true })},
 		{name: "bundle-open", play: sealed(func(p *pilot) { p.enterText("open sesame"); p.press("enter", "esc") })},
-		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.networkOf = "" }, fake: func(f *fake) { f.noNetwork("") }},
-		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("") }},
-		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork("NetworkManager") }},
-		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork("NetworkManager") }, play: func(p *pilot) {
+		{name: "network-looking", hosts: flake, play: func(p *pilot) { offline(p); p.networkOf = "" }, fake: func(f *fake) { f.noNetwork(false) }},
+		{name: "network-cable", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork(false) }},
+		{name: "network-wifi", hosts: flake, play: offline, fake: func(f *fake) { f.noNetwork(true) }},
+		{name: "network-passphrase", hosts: flake, fake: func(f *fake) { f.noNetwork(true) }, play: func(p *pilot) {
 			offline(p)
 			p.press("enter")
 			p.enterText("hunter2!")
 		}},
-		{name: "network-error", hosts: flake, fake: func(f *fake) { f.noNetwork("iwd"); f.fails = errors.New("the passphrase was refused") }, play: func(p *pilot) {
+		{name: "network-error", hosts: flake, fake: func(f *fake) { f.noNetwork(true); f.fails = errors.New("the passphrase was refused") }, play: func(p *pilot) {
 			offline(p)
 			p.press("enter")
 			p.enterText("hunter2!")
@@ -70,7 +70,7 @@ func scenes() []scene {
 		{name: "disk-none", fake: func(f *fake) { f.disks = nil }, play: walk(stateDisk)},
 		{name: "disk-error", play: func(p *pilot) {
 			walk(stateDisk)(p)
-			_, _ = p.foundDisks(nil, errors.New("lsblk: cannot open /sys/block: no such file or directory"))
+			p.foundDisks(nil, errors.New("lsblk: cannot open /sys/block: no such file or directory"))
 		}},
 		{name: "disk-looking", play: func(p *pilot) { walk(stateDisk)(p); p.screens[stateDisk].(*diskScreen).looking = true }},
 		{name: "unfinished", fake: interrupted, play: walk(stateUnfinished)},
@@ -103,7 +103,7 @@ func scenes() []scene {
 		{name: "plan-escapes", play: func(p *pilot) {
 			walk(statePlan)(p)
 			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
-			p.screens[statePlan].(*planScreen).say("auto-installer install --host " + steps.Quote([]string{"\x1b[2Kdemo"}))
+			p.note.set(nil, "auto-installer install --host "+sys.Quote([]string{"\x1b[2Kdemo"}))
 		}},
 		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},
@@ -194,14 +194,14 @@ func scenes() []scene {
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
 		{name: "failure-opened", play: func(p *pilot) {
 			p.fail("bootproof")
-			p.failure = &engine.Error{
+			p.session.run.failed = &engine.Error{
 				Step: "secretsproof", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
 			}
 		}},
 		{name: "failure-stopped", play: func(p *pilot) {
 			p.fail("closure")
-			p.failure = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
+			p.session.run.failed = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
 		}},
 		{name: "failure-killed", play: func(p *pilot) {
 			p.install(copying)
@@ -289,7 +289,7 @@ func (s scene) open(t tester) *pilot {
 }
 
 // noNetwork is a machine without one.
-func (f *fake) noNetwork(wifi string) {
+func (f *fake) noNetwork(wifi bool) {
 	f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached"}
 	f.network = steps.NetworkState{
 		WiFi: wifi, Problem: "github.com:443 cannot be reached: dial tcp: lookup github.com: no such host",

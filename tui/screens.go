@@ -6,12 +6,15 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// state is the screen that is shown.
+// state is the screen that is shown, or where a screen wants to go.
 type state int
 
 // The screens, in the order of an install.
 const (
-	stateWelcome state = iota
+	stay state = iota
+	next
+	back
+	stateWelcome
 	stateKeyboard
 	stateBundle
 	stateNetwork
@@ -30,7 +33,7 @@ const (
 // String is the screen's name in the header.
 func (s state) String() string {
 	return [states]string{
-		"Welcome", "Keyboard", "Keys", "Network", "Disk", "Unfinished", "Plan", "Passphrase", "Recovery key",
+		"", "", "", "Welcome", "Keyboard", "Keys", "Network", "Disk", "Unfinished", "Plan", "Passphrase", "Recovery key",
 		"Confirm", "Install", "Failed", "Done",
 	}[s]
 }
@@ -38,45 +41,37 @@ func (s state) String() string {
 // screen is one screen. It keeps its own answers between visits.
 type screen interface {
 	// enter is called each time that the screen is shown.
-	enter() tea.Cmd
-	// keys lists what the keys do now, for the help.
+	enter()
 	keys() []binding
-	// key handles a key, and says where to go.
-	key(msg tea.KeyPressMsg) (tea.Cmd, state)
-	// view draws the body, and returns the cursor's place on the page or nil.
-	view(p *page) *tea.Cursor
+	view(p *page)
 }
 
 // What only some screens do.
 type (
-	typist  interface{ typing() bool }      // takes text, in which ? is a character
-	skipper interface{ skip() bool }        // is not always needed
-	paster  interface{ paste(text string) } // takes pasted text
-	ticker  interface{ tick() tea.Cmd }     // changes with time
+	typist  interface{ input() *field } // the field that the keys type into, or nil
+	editor  interface{ edited() }       // is called when that field was edited
+	skipper interface{ skip() bool }    // is not always needed
+	ticker  interface{ tick() }         // changes with time
 )
 
-// What a screen may want instead of a certain other one.
-const (
-	stay state = -1 - iota
-	next
-	back
-)
-
-// turn goes where a screen wants to go.
-func (m *model) turn(to state) tea.Cmd {
-	switch to {
-	case stay:
-		return nil
-	case next:
-		to = m.after(m.state)
-	case back:
-		to = m.before(m.state)
+// settle goes where the screen wants to go, and returns the commands that are to be
+// started.
+func (m *model) settle() tea.Cmd {
+	if to := m.to; to != stay {
+		switch m.to = stay; to {
+		case next:
+			to = m.after(m.state)
+		case back:
+			to = m.before(m.state)
+		}
+		m.state, m.note, m.help, m.quit = to, note{}, help{}, quit{}
+		m.shown().enter()
 	}
-	m.state, m.help, m.quit = to, help{}, quit{}
-	return m.shown().enter()
+	cmds := m.cmds
+	m.cmds = nil
+	return tea.Batch(cmds...)
 }
 
-// skips reports whether a screen is not needed.
 func (m *model) skips(s state) bool {
 	k, ok := m.screens[s].(skipper)
 	return ok && k.skip()
@@ -118,7 +113,6 @@ func (m *model) where() string {
 	return fmt.Sprintf("%s %d/%d", name, at, n)
 }
 
-// headed is the host that the header names.
 func (m *model) headed() string {
 	if m.state >= stateInstall {
 		return m.installing()
@@ -133,11 +127,10 @@ func (m *model) headed() string {
 // lookEvery is how many ticks pass between two looks.
 const lookEvery = 4
 
-func (m *model) look() tea.Cmd {
-	if m.ticks%lookEvery != 0 || !m.asks() {
-		return nil
+func (m *model) look() {
+	if m.ticks%lookEvery == 0 && m.asks() {
+		ask(m.session, m.backend.Running, m.seen)
 	}
-	return ask(nil, m.backend.Running, m.seen)
 }
 
 // asks reports whether the screens wait for the operator, not for an install.
@@ -145,15 +138,14 @@ func (m *model) asks() bool { return m.state < stateInstall || m.state == stateF
 
 // seen joins another console's install at the second look: an install that has
 // failed may hold its lock for a moment after its failure is shown.
-func (m *model) seen(running bool) (tea.Cmd, state) {
+func (m *model) seen(running bool) {
 	if !running || !m.asks() {
 		m.busy = 0
-		return nil, stay
+		return
 	}
-	if m.busy++; m.busy < 2 {
-		return nil, stay
+	if m.busy++; m.busy == 2 {
+		m.busy = 0
+		m.join()
+		m.goTo(stateInstall)
 	}
-	m.busy = 0
-	m.join()
-	return nil, stateInstall
 }

@@ -71,12 +71,12 @@ func TestPassphraseFields(t *testing.T) {
 	p := scene{play: walk(statePassphrase)}.open(t)
 	s := p.screens[statePassphrase].(*passphrase)
 	p.press("enter")
-	if s.problem != "the passphrase is empty" {
-		t.Errorf("%q", s.problem)
+	if p.note.text != "the passphrase is empty" {
+		t.Errorf("%q", p.note.text)
 	}
 	p.send(tea.PasteMsg{Content: "from a manager"})
 	p.press("enter", "enter")
-	if p.at(statePassphrase); s.problem == "" {
+	if p.at(statePassphrase); p.note.text == "" {
 		t.Error("the second is not asked for")
 	}
 	for typed, want := range map[string]string{
@@ -84,8 +84,8 @@ func TestPassphraseFields(t *testing.T) {
 	} {
 		p.send(tea.PasteMsg{Content: typed})
 		p.press("enter")
-		if p.at(statePassphrase); !strings.Contains(s.problem, want) || !s.second.empty() {
-			t.Errorf("%q: %q", typed, s.problem)
+		if p.at(statePassphrase); !strings.Contains(p.note.text, want) || !s.second.empty() {
+			t.Errorf("%q: %q", typed, p.note.text)
 		}
 	}
 	p.send(tea.PasteMsg{Content: "from a manager"})
@@ -145,8 +145,8 @@ func TestRetry(t *testing.T) {
 	// An engine that cannot be started is a failure too.
 	p.f.startErr = errors.New("no memory")
 	p.press("enter")
-	if p.at(stateFailure); p.failure.Cause != "no memory" {
-		t.Errorf("%v", p.failure)
+	if p.at(stateFailure); p.session.run.failed.Cause != "no memory" {
+		t.Errorf("%v", p.session.run.failed)
 	}
 	p.press("down", "enter") // start over
 	p.at(stateWelcome)

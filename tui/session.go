@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,7 +20,9 @@ type session struct {
 	opts    Options
 	forget  func() // wipes the screens' secrets; nil in plain mode
 
-	state   state // the screen that is shown
+	state   state     // the screen that is shown
+	to      state     // where it wants to go
+	cmds    []tea.Cmd // to be started
 	hosts   []hosts.Host
 	answers steps.Answers
 	chosen  bool // a host has been chosen
@@ -33,16 +36,19 @@ type session struct {
 	interrupted *steps.Unfinished // the unfinished install on the chosen disk, or nil
 
 	keymap string // the one that is loaded
+	note   note   // of this screen
 
 	network   steps.NetworkState
 	networkOf string // name of the host that network is about
 
 	reattached bool // other screens started the install
 	elsewhere  bool // another console started it, while these were shown
-	again      bool // the next engine resumes the install that failed
 	run        run
-	failure    *engine.Error
 }
+
+func (s *session) start(cmd tea.Cmd) { s.cmds = append(s.cmds, cmd) }
+
+func (s *session) goTo(to state) { s.to = to }
 
 func (s *session) host() hosts.Host { return s.answers.Host }
 
@@ -62,7 +68,7 @@ func (s *session) join() {
 	s.wipeAnswers()
 	s.answers.Disk = steps.Disk{} // these screens cannot start that install again
 	s.chosen = false              // the next setHost fills in flags and medium again
-	s.reattached, s.elsewhere, s.failure = true, true, nil
+	s.reattached, s.elsewhere = true, true
 }
 
 func (s *session) wipeAnswers() {
@@ -100,47 +106,46 @@ func (s *session) installing() string {
 	return s.host().TargetHost
 }
 
+func (s *session) diskIndex(path string) int {
+	return slices.IndexFunc(s.disks, func(v steps.Verdict) bool { return v.Device.Path == path })
+}
+
 // verdict finds a disk in the newest list.
 func (s *session) verdict(path string) (steps.Verdict, bool) {
-	for _, v := range s.disks {
-		if v.Device.Path == path {
-			return v, true
-		}
+	if i := s.diskIndex(path); i >= 0 {
+		return s.disks[i], true
 	}
 	return steps.Verdict{}, false
 }
 
-func (s *session) listDisks() tea.Cmd {
-	b := s.backend
-	return askTwo(nil, func() ([]steps.Verdict, error) { return b.Disks(context.Background()) }, s.foundDisks)
+func (s *session) listDisks() {
+	askTwo(s, func() ([]steps.Verdict, error) { return s.backend.Disks(context.Background()) }, s.foundDisks)
 }
 
 // watchDisks lists the disks again whenever one comes or goes.
-func (s *session) watchDisks() tea.Cmd {
-	b := s.backend
-	return askTwo(nil, func() (<-chan struct{}, error) { return b.WatchDisks(context.Background()) },
-		func(changes <-chan struct{}, err error) (tea.Cmd, state) {
-			if err != nil {
-				return nil, stay // the disk screen still lists them at each visit
+func (s *session) watchDisks() {
+	askTwo(s, func() (<-chan struct{}, error) { return s.backend.WatchDisks(context.Background()) },
+		func(changes <-chan struct{}, err error) {
+			if err == nil { // else the disk screen still lists them at each visit
+				s.awaitDisks(changes)
 			}
-			return s.awaitDisks(changes), stay
 		})
 }
 
-func (s *session) awaitDisks(changes <-chan struct{}) tea.Cmd {
-	return ask(nil, func() bool { _, ok := <-changes; return ok }, func(ok bool) (tea.Cmd, state) {
-		if !ok {
-			return nil, stay
+func (s *session) awaitDisks(changes <-chan struct{}) {
+	ask(s, func() bool { _, ok := <-changes; return ok }, func(ok bool) {
+		if ok {
+			s.listDisks()
+			s.awaitDisks(changes)
 		}
-		return tea.Batch(s.listDisks(), s.awaitDisks(changes)), stay
 	})
 }
 
 // foundDisks takes a new list. If the chosen disk is gone, replaced or now
 // refused, the screens go back to the choice and say why.
-func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) {
+func (s *session) foundDisks(disks []steps.Verdict, err error) {
 	if s.disksErr = err; err != nil {
-		return nil, stay
+		return
 	}
 	s.disks, s.listed = disks, true
 	if _, ok := s.verdict(s.diskAt); !ok && len(disks) > 0 {
@@ -148,7 +153,7 @@ func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) 
 	}
 	chosen := s.answers.Disk.Path
 	if chosen == "" || s.state <= stateDisk || s.state >= stateInstall {
-		return nil, stay
+		return
 	}
 	switch v, ok := s.verdict(chosen); {
 	case !ok:
@@ -158,35 +163,34 @@ func (s *session) foundDisks(disks []steps.Verdict, err error) (tea.Cmd, state) 
 	case !s.answers.Disk.Same(v):
 		s.notice = chosen + " is a different disk now"
 	default:
-		return nil, stay
+		return
 	}
 	s.answers.Disk, s.plan = steps.Disk{}, nil
-	return nil, stateDisk
+	s.goTo(stateDisk)
 }
 
 // shell opens a rescue shell, and calls back when it has ended. On a kiosk's
 // virtual console the shell is on another console: this one never shows a prompt.
-func (s *session) shell(asker screen, back func(error)) tea.Cmd {
-	b, kiosk := s.backend, s.opts.Kiosk
+func (s *session) shell(by asker, back func(error)) {
 	open := func() (*exec.Cmd, error) {
-		if kiosk {
-			if shown, err := b.ToRescue(); shown || err != nil {
+		if s.opts.Kiosk {
+			if shown, err := s.backend.ToRescue(); shown || err != nil {
 				return nil, err
 			}
 		}
-		return b.Shell(), nil
+		return s.backend.Shell(), nil
 	}
-	return askTwo(asker, open, func(shell *exec.Cmd, err error) (tea.Cmd, state) {
+	askTwo(by, open, func(shell *exec.Cmd, err error) {
 		if shell == nil {
 			back(err)
-			return nil, stay
+			return
 		}
-		return tea.ExecProcess(shell, func(err error) tea.Msg {
+		s.start(tea.ExecProcess(shell, func(err error) tea.Msg {
 			if _, ok := errors.AsType[*exec.ExitError](err); ok {
 				err = nil // the exit code is that of the operator's last command
 			}
-			return answer{asker, func() (tea.Cmd, state) { back(err); return nil, stay }}
-		}), stay
+			return answer{by, func() { back(err) }}
+		}))
 	})
 }
 
@@ -201,8 +205,8 @@ func (s *session) shellBack() string {
 // left says what a failed install has left on the disk.
 func (s *session) left() string {
 	var err error
-	if s.failure != nil {
-		err = s.failure
+	if s.run.failed != nil {
+		err = s.run.failed
 	}
 	stopped := s.run.killed || engine.IsStopped(err)
 	switch {

@@ -41,8 +41,8 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	// A changed passphrase is compared again.
 	p, s = at(steps.Typing{Moved: 1})
 	p.press("x")
-	if s.doubt != "" || s.problem != "" {
-		t.Errorf("%q, %q", s.doubt, s.problem)
+	if s.doubt != "" || p.note.text != "" {
+		t.Errorf("%q, %q", s.doubt, p.note.text)
 	}
 	p.press("backspace", "enter")
 	if p.at(statePassphrase); s.doubt == "" {
@@ -65,10 +65,10 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// What cannot be typed at all is not taken.
-	p, s = at(steps.Typing{Moved: 1, Missing: 1})
+	p, _ = at(steps.Typing{Moved: 1, Missing: 1})
 	p.press("enter")
-	if p.at(statePassphrase); !strings.Contains(s.problem, "1 of its characters is on no key at the boot prompt") || p.answers.Passphrase != nil {
-		t.Errorf("%q", s.problem)
+	if p.at(statePassphrase); !strings.Contains(p.note.text, "1 of its characters is on no key at the boot prompt") || p.answers.Passphrase != nil {
+		t.Errorf("%q", p.note.text)
 	}
 }
 
@@ -78,12 +78,12 @@ func TestKeymapThatCannotBeLookedAt(t *testing.T) {
 	s := p.screens[statePassphrase].(*passphrase)
 	s.trying = true
 	s.first.insert("correct horse")
-	if s.compared(steps.Typing{}, errors.New("no loadkeys")) != next {
+	if s.compared(steps.Typing{}, errors.New("no loadkeys")); p.to != next {
 		t.Error("it does")
 	}
 	// Nor does an answer that comes after the screen was left.
-	s.trying = false
-	if s.compared(steps.Typing{}, nil) != stay {
+	s.trying, p.to = false, stay
+	if s.compared(steps.Typing{}, nil); p.to != stay {
 		t.Error("a late answer goes on by itself")
 	}
 }

@@ -3,8 +3,6 @@ package tui
 import (
 	"strconv"
 
-	tea "charm.land/bubbletea/v2"
-
 	"auto-installer/steps"
 )
 
@@ -16,47 +14,29 @@ type unfinished struct {
 	at int
 }
 
-// choices are what can be done, the proposed one first.
-func (u *unfinished) choices() [][2]string {
-	over := [2]string{"Start over", "erases the disk and installs again"}
-	if u.interrupted == nil || !u.interrupted.Proven() {
-		return [][2]string{over}
+// offers are what can be done with an unfinished install, the proposed one first.
+func (s *session) offers() []offer {
+	over := offer{"Start over", "erases the disk and installs again", func() { s.resume(false) }}
+	if s.interrupted == nil || !s.interrupted.Proven() {
+		return []offer{over}
 	}
-	return [][2]string{{resumes, "keeps what is done, does the rest, proves everything"}, over}
-}
-
-const resumes = "Resume"
-
-// choice is the one under the cursor.
-func (u *unfinished) choice() string {
-	all := u.choices()
-	return all[min(u.at, len(all)-1)][0]
+	return []offer{{"Resume", "keeps what is done, does the rest, proves everything", func() { s.resume(true) }}, over}
 }
 
 func (u *unfinished) skip() bool { return u.interrupted == nil }
 
-func (u *unfinished) enter() tea.Cmd { return nil }
+func (u *unfinished) enter() { u.at = min(u.at, len(u.offers())-1) }
 
-func (u *unfinished) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, u.at, len(u.choices())); to != u.at {
-		u.at = to
-		return nil, stay
-	}
-	switch {
-	case keyBack.is(msg):
-		return nil, back
-	case keyNext.is(msg):
-		u.resume(u.choice() == resumes)
-		return nil, next
-	}
-	return nil, stay
+func (u *unfinished) keys() []binding {
+	all := u.offers()
+	return append(moves(&u.at, len(all), nil),
+		keyNext.explained("do what is chosen; nothing is written yet").does(all[u.at].do).goes(next), keyBack)
 }
 
-func (u *unfinished) view(p *page) *tea.Cursor {
-	c := p.c
+func (u *unfinished) view(p *page) {
 	b := u.interrupted
 	if b == nil {
-		return nil
+		return
 	}
 	under := "It was interrupted. Resuming keeps what it has done."
 	if !b.Proven() {
@@ -67,14 +47,12 @@ func (u *unfinished) view(p *page) *tea.Cursor {
 	p.fact("done", clean(strconv.Itoa(b.Done)+" of "+count(b.Of, "step")+", the last is "+string(b.Last)))
 	p.fact("on", b.Time.UTC().Format("2006-01-02 15:04")+" UTC")
 	p.gap()
-	all := u.choices()
-	p.list(min(u.at, len(all)-1), len(all), len(all), func(i int) (label, about string) { return pad(all[i][0], 16), all[i][1] })
+	p.choices(u.offers(), u.at, 16, len(u.offers()))
 	p.gap()
 	switch {
 	case !b.Proven():
-		p.para(c.dim, "The reason: "+steps.Unproven+".")
-	case b.Encrypted && u.choice() == resumes:
-		p.para(c.dim, "You type the passphrase of the unfinished install once.")
+		p.para(p.dim, "The reason: "+steps.Unproven+".")
+	case b.Encrypted && u.at == 0:
+		p.para(p.dim, "You type the passphrase of the unfinished install once.")
 	}
-	return nil
 }

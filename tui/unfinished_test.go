@@ -16,21 +16,21 @@ func TestContinue(t *testing.T) {
 	interrupted(f)
 	p := fly(t, f, "stygianlibrary")
 	walk(statePassphrase)(p)
-	if !p.answers.Resume || !strings.Contains(f.CommandLine(p.answers), "--resume") {
+	if !p.answers.Resume || !strings.Contains(p.answers.CommandLine(), "--resume") {
 		t.Error("continuing is not what is offered first")
 	}
 	p.enterText("correct donkey")
 	p.press("enter")
 	p.at(statePassphrase)
-	if s := p.screens[statePassphrase].(*passphrase); !s.first.empty() || !strings.Contains(s.problem, "does not open") {
-		t.Errorf("%q", s.problem)
+	if s := p.screens[statePassphrase].(*passphrase); !s.first.empty() || !strings.Contains(p.note.text, "does not open") {
+		t.Errorf("%q", p.note.text)
 	}
 	f.fails = errors.New("cryptsetup failed (exit code 4)")
 	p.enterText("correct horse battery")
 	p.press("enter")
 	p.at(statePassphrase)
-	if s := p.screens[statePassphrase].(*passphrase); !strings.Contains(s.problem, "exit code 4") {
-		t.Errorf("%q", s.problem)
+	if !strings.Contains(p.note.text, "exit code 4") {
+		t.Errorf("%q", p.note.text)
 	}
 	f.fails = nil
 	p.enterText("correct horse battery")
@@ -52,7 +52,7 @@ func TestStartOver(t *testing.T) {
 	p.press("down", "enter")
 	walk(stateRecovery)(p)
 	p.at(stateRecovery)
-	if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume || strings.Contains(f.CommandLine(f.started[0]), "--resume") {
+	if walk(stateInstall)(p); len(f.started) != 1 || f.started[0].Resume || strings.Contains(f.started[0].CommandLine(), "--resume") {
 		t.Errorf("started %+v", f.started)
 	}
 }
@@ -129,7 +129,7 @@ func TestLateAnswers(t *testing.T) {
 	p.at(stateDisk)
 	disk := p.answers.Disk.Path
 	p.press("up") // to another disk
-	if turn := p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); turn != stay || p.interrupted != nil {
+	if p.screens[stateDisk].(*diskScreen).looked(disk, &steps.Unfinished{}); p.to != stay || p.interrupted != nil {
 		t.Error("a late answer counts")
 	}
 	interrupted(f)
@@ -149,7 +149,7 @@ func TestLateAnswers(t *testing.T) {
 func TestPlainContinues(t *testing.T) {
 	f := newFake(t)
 	interrupted(f)
-	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "", "yes"}, []string{"correct donkey", "correct horse battery"})
+	said, _ := converse(t, f, "stygianlibrary", []string{"de", "3", "x", "1", "yes"}, []string{"correct donkey", "correct horse battery"})
 	for _, want := range []string{"5 of 12 steps are done", "does not open", "will be resumed", "--resume"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in\n%s", want, said)
@@ -163,8 +163,20 @@ func TestPlainContinues(t *testing.T) {
 	}
 	f = newFake(t)
 	interrupted(f)
-	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "s", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
+	said, _ = converse(t, f, "stygianlibrary", []string{"de", "3", "2", "n", "yes"}, slices.Repeat([]string{"correct horse"}, 2))
 	if len(f.started) != 1 || f.started[0].Resume || !strings.Contains(said, "will be written") {
 		t.Errorf("%+v\n%s", f.started, said)
+	}
+}
+
+// TestTriesAgain: another try resumes only what the failed install has kept.
+func TestTriesAgain(t *testing.T) {
+	for step, resumes := range map[string]bool{"contract": false, "closure": true} {
+		p := scene{}.open(t)
+		p.fail(step)
+		p.press("enter")
+		if a := p.f.started; len(a) != 1 || a[0].Resume != resumes {
+			t.Errorf("%s: started %+v", step, a)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (p *pilot) unplug(path string) {
 		}
 	}
 	p.f.disks = left
-	p.run(p.listDisks())
+	p.do(p.listDisks)
 }
 
 func started(step string) func(engine.Event) bool {

@@ -2,9 +2,9 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/hosts"
@@ -26,52 +26,45 @@ var checkNames = []string{"firmware", "memory", hostCheck, "clock", "power"}
 // hostCheck is the one whose result depends on the host.
 const hostCheck = "network"
 
-func (w *welcome) enter() tea.Cmd {
+func (w *welcome) enter() {
 	if len(w.hosts) > 0 && w.checked != w.focused().TargetHost {
-		return w.check(checkNames...)
+		w.check(checkNames...)
 	}
-	return nil
 }
 
 // check starts checks; each is ticked off when it is done.
-func (w *welcome) check(names ...string) tea.Cmd {
-	b, h := w.backend, w.focused()
+func (w *welcome) check(names ...string) {
+	h := w.focused()
 	w.checked = h.TargetHost
-	var cmds []tea.Cmd
 	for _, name := range names {
 		delete(w.checks, name)
-		cmds = append(cmds, ask(w, func() steps.Checked { return b.Check(context.Background(), name, h) },
-			func(got steps.Checked) (tea.Cmd, state) {
-				if name != hostCheck || h.TargetHost == w.checked {
-					w.checks[name] = got
-				}
-				if name == hostCheck && got.State == steps.CheckGood {
-					w.networkOf, w.network.Reachable = h.TargetHost, true
-				}
-				return nil, stay
-			}))
+		ask(w, func() steps.Checked { return w.backend.Check(context.Background(), name, h) }, func(got steps.Checked) {
+			if name != hostCheck || h.TargetHost == w.checked {
+				w.checks[name] = got
+			}
+			if name == hostCheck && got.State == steps.CheckGood {
+				w.networkOf, w.network.Reachable = h.TargetHost, true
+			}
+		})
 	}
-	return tea.Batch(cmds...)
 }
 
-func (w *welcome) key(msg tea.KeyPressMsg) (tea.Cmd, state) {
-	if to := moved(msg, w.at, len(w.hosts)); to != w.at {
-		w.at = to
-		return w.check(hostCheck), stay
+func (w *welcome) keys() []binding {
+	ks := []binding{
+		keyNext.explained("start; nothing is written until you confirm").does(func() { w.setHost(w.hosts[w.at]) }).goes(next),
+		bind("r", "check again", "r").explained("repeat the checks").does(func() { w.check(checkNames...) }),
 	}
-	switch {
-	case len(w.hosts) == 0:
-	case keyAgain.is(msg):
-		return w.check(checkNames...), stay
-	case keyNext.is(msg):
-		w.setHost(w.hosts[w.at])
-		return nil, next
+	switch n := len(w.hosts); n {
+	case 0:
+		return nil
+	case 1:
+		return ks
+	default:
+		return slices.Insert(ks, 1, moves(&w.at, n, func() { w.check(hostCheck) })...)
 	}
-	return nil, stay
 }
 
-func (w *welcome) view(p *page) *tea.Cursor {
-	c := p.c
+func (w *welcome) view(p *page) {
 	need := 13 // rows below the art
 	if len(w.hosts) > 1 {
 		need += 2 + min(len(w.hosts), 5)
@@ -80,27 +73,26 @@ func (w *welcome) view(p *page) *tea.Cursor {
 		p.gap()
 	}
 	if len(w.hosts) == 0 {
-		p.para(c.bad, "This medium defines no host.")
-		p.para(c.text, "Make one with `auto-installer new-host`, or name one with --host.")
+		p.para(p.bad, "This medium defines no host.")
+		p.para(p.text, "Make one with `auto-installer new-host`, or name one with --host.")
 	}
 	if len(w.hosts) > 1 {
 		room := 3
-		if !c.low() {
+		if !p.low() {
 			room = max(3, p.left()-14)
 		}
-		p.add(c.title("Which host?"))
+		p.add(p.title("Which host?"))
 		p.list(w.at, len(w.hosts), room, func(i int) (label, about string) { return w.hosts[i].TargetHost, "" })
 		p.gap()
 	}
-	if len(w.hosts) == 1 || len(w.hosts) > 1 && !c.low() {
+	if len(w.hosts) == 1 || len(w.hosts) > 1 && !p.low() {
 		p.host(w.focused())
 	}
 	p.gap()
 	w.viewChecks(p)
 	if room := p.left(); room > 0 {
-		p.add(strings.Repeat("\n", room-1) + c.dim(cut(w.version(" "+glyphSmall+" "), c.w)))
+		p.add(strings.Repeat("\n", room-1) + p.dim(cut(w.version(" "+glyphSmall+" "), p.w)))
 	}
-	return nil
 }
 
 // focused is the host under the cursor.
@@ -123,13 +115,13 @@ func (p *page) banner(art string, need int) bool {
 			wide = max(wide, width(lines[i]))
 		}
 	}
-	if wide -= margin; wide <= 0 || len(lines) > p.c.h-need {
+	if wide -= margin; wide <= 0 || len(lines) > p.h-need {
 		return false
 	}
 	p.gap()
-	left := blanks((p.c.w - wide) / 2)
+	left := blanks((p.w - wide) / 2)
 	for _, l := range lines {
-		p.add(left + p.c.accent(ansi.Truncate(l[min(margin, len(l)):], p.c.w, "")))
+		p.add(left + p.accent(ansi.Truncate(l[min(margin, len(l)):], p.w, "")))
 	}
 	p.gap()
 	return true
@@ -137,7 +129,7 @@ func (p *page) banner(art string, need int) bool {
 
 // host appends what the install of a host does, a line each.
 func (p *page) host(h hosts.Host) {
-	p.fact("host", p.c.strong(h.TargetHost))
+	p.fact("host", p.strong(h.TargetHost))
 	from := "built from " + h.RepoRemote
 	if h.Prebuilt {
 		from = "prebuilt, on this medium; needs no network"
@@ -166,17 +158,17 @@ func (w *welcome) viewChecks(p *page) {
 	}
 	for _, name := range checkNames {
 		got, ok := w.checks[name]
-		mark, style := p.c.dim(p.c.spin()), p.c.dim
+		mark, style := p.dim(p.spin()), p.dim
 		switch {
 		case !ok:
 			got.Saw = "checking"
 		case got.State == steps.CheckGood:
-			mark, style = p.c.good(glyphDone), p.c.text
+			mark, style = p.good(glyphDone), p.text
 		case got.State == steps.CheckWarn:
-			mark, style = p.c.warn("!"), p.c.warn
+			mark, style = p.warn("!"), p.warn
 		default:
-			mark, style = p.c.bad(glyphBad), p.c.bad
+			mark, style = p.bad(glyphBad), p.bad
 		}
-		p.add(mark + " " + p.c.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.c.w-12)))
+		p.add(mark + " " + p.dim(pad(name, 9)) + style(cut(clean(got.Saw), p.w-12)))
 	}
 }

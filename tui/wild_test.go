@@ -55,13 +55,11 @@ func (p *pilot) taint() {
 	k.all, k.err = append(slices.Clone(k.all), long), errors.New(long)
 	k.tried.insert(long[:300])
 	n := p.screens[stateNetwork].(*network)
-	n.note.text, p.network.Problem = long, long
+	p.note.text, p.network.Problem = long, long
 	for range 30 {
 		p.network.Interfaces = append(p.network.Interfaces, steps.InterfaceState{Name: long, About: long})
 		n.aps = append(n.aps, steps.AccessPoint{SSID: long, Signal: 300})
 	}
-	s := p.screens[statePlan].(*planScreen)
-	s.note = clean(long)
 	if p.plan != nil {
 		for range 100 {
 			p.plan.Warnings = append(p.plan.Warnings, long)
@@ -80,12 +78,10 @@ func (p *pilot) taint() {
 		r.warnings = append(r.warnings, long)
 	}
 	r.progress = sys.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
-	p.screens[stateInstall].(*install).note = clean(long)
-	if p.failure != nil {
-		p.failure = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
+	if p.session.run.failed != nil {
+		p.session.run.failed = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
-	f.note.text = long
 	for range 40 {
 		f.places = append(f.places, steps.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
 	}

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"auto-installer/internal/nix/nixtest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -68,9 +68,7 @@ func TestRules(t *testing.T) {
 
 // Real nix evaluates rules as agenix' manual writes them.
 func TestRulesByNix(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	dir := filepath.Join(t.TempDir(), "with ${a} space's")
 	me, one := recipient(t), recipient(t)
 	for name, text := range map[string]string{
@@ -97,9 +95,7 @@ func TestRulesByNix(t *testing.T) {
 
 // Every wrong shape is refused in the program's own words, not in those of Nix or Go.
 func TestWrongShapesByNix(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	t.Setenv("NIX_REMOTE", "dummy://")
 	key := recipient(t)
 	file := filepath.Join(t.TempDir(), "secrets.nix")
@@ -174,9 +170,7 @@ func TestPlaces(t *testing.T) {
 
 // Untrusted rules read nothing outside of their repo and reach no network.
 func TestRulesAreRestricted(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	t.Setenv("NIX_REMOTE", "dummy://")
 	outside := filepath.Join(t.TempDir(), "shadow")
 	reached := make(chan struct{}, 1)

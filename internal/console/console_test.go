@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/sys"
 )
 
@@ -58,7 +59,7 @@ func TestKeymaps(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, n := range got {
-		if !name.MatchString(n) {
+		if !keymap.Name.MatchString(n) {
 			t.Errorf("%q is listed and cannot be loaded", n)
 		}
 	}
@@ -125,42 +126,15 @@ func TestNothingAppliesOffTheConsole(t *testing.T) {
 }
 
 func TestCapsLockIsUnknownElsewhere(t *testing.T) {
-	t.Setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
-	if on, known := CapsLock(pty(t)); on || known {
-		t.Error("a keyboard at the other end of SSH is known")
-	}
-	t.Setenv("SSH_CONNECTION", "")
-	t.Setenv("SSH_TTY", "")
-	wantOn, wantKnown := lamps("/")
-	if on, known := CapsLock(pty(t)); on != wantOn || known != wantKnown {
-		t.Errorf("%v, %v in a window, the lamps say %v, %v", on, known, wantOn, wantKnown)
-	}
 	null, err := os.Open("/dev/null")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer null.Close()
-	if on, known := CapsLock(null); on || known {
-		t.Error("/dev/null has a keyboard")
+	if CapsLock(pty(t)) || CapsLock(null) {
+		t.Error("not a console has a keyboard")
 	}
 	null.Close()
-	if on, known := CapsLock(null); on || known {
+	if CapsLock(null) {
 		t.Error("a closed file has a keyboard")
-	}
-}
-
-func TestLamps(t *testing.T) {
-	root := t.TempDir()
-	if on, known := lamps(root); on || known {
-		t.Error("known without a lamp")
-	}
-	put(t, root, "sys/class/leds/input3::capslock/brightness", "0\n")
-	put(t, root, "sys/class/leds/input3::numlock/brightness", "1\n")
-	if on, known := lamps(root); on || !known {
-		t.Errorf("%v, %v", on, known)
-	}
-	put(t, root, "sys/class/leds/input7::capslock/brightness", "1\n")
-	if on, known := lamps(root); !on || !known {
-		t.Errorf("%v, %v", on, known)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"slices"
 
-	loadable "auto-installer/internal/console/keymap"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/sys"
 )
 
@@ -24,72 +24,54 @@ var Dirs = []string{
 	"/usr/lib/kbd/keymaps",
 }
 
-// keymap is the name of a keymap's file (loadkeys(1)).
-var keymap = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._@+-]*?)\.k?map(\.(gz|bz2|xz|zst))?$`)
-
-// name is a keymap's name.
-var name = loadable.Name
+// file is the name of a keymap's file (loadkeys(1)).
+var file = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._@+-]*?)\.k?map(\.(gz|bz2|xz|zst))?$`)
 
 // elsewhere are folders without keymaps for this kind of machine: parts that
 // keymaps include, and keyboards with key codes of their own.
 var elsewhere = []string{"include", "amiga", "atari", "sun"}
 
-// Keymaps lists the names of the console keymaps in the folders, by default in
-// Dirs: sorted, each once. It ignores what it cannot read.
-func Keymaps(dirs ...string) []string {
-	if len(dirs) == 0 {
-		dirs = Dirs
-	}
-	w := &walk{seen: map[string]bool{}}
-	for _, d := range dirs {
-		w.folder(d)
-	}
-	slices.Sort(w.found)
-	return slices.Compact(w.found)
-}
-
-// walk walks through folders and follows links, which make up a NixOS profile. It
-// enters each folder once, so that a loop of links ends.
-type walk struct {
-	found []string
-	seen  map[string]bool
-}
-
-func (w *walk) folder(dir string) {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil || w.seen[real] {
-		return
-	}
-	w.seen[real] = true
-	entries, _ := os.ReadDir(real)
-	for _, e := range entries {
-		info, err := os.Stat(filepath.Join(real, e.Name()))
-		switch {
-		case err != nil:
-		case info.IsDir():
-			if !slices.Contains(elsewhere, e.Name()) {
-				w.folder(filepath.Join(real, e.Name()))
-			}
-		case info.Mode().IsRegular():
-			if m := keymap.FindStringSubmatch(e.Name()); m != nil && name.MatchString(m[1]) {
-				w.found = append(w.found, m[1])
+// Keymaps lists the names of the console keymaps in the folders: sorted, each once.
+// It follows links, which make up a NixOS profile, and ignores what it cannot read.
+func Keymaps(folders ...string) []string {
+	var found []string
+	seen := map[string]bool{} // so that a loop of links ends
+	for ; len(folders) > 0; folders = folders[1:] {
+		dir, err := filepath.EvalSymlinks(folders[0])
+		if err != nil || seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			info, err := os.Stat(filepath.Join(dir, e.Name()))
+			switch {
+			case err != nil:
+			case info.IsDir() && !slices.Contains(elsewhere, e.Name()):
+				folders = append(folders, filepath.Join(dir, e.Name()))
+			case info.Mode().IsRegular():
+				if m := file.FindStringSubmatch(e.Name()); m != nil && keymap.Name.MatchString(m[1]) {
+					found = append(found, m[1])
+				}
 			}
 		}
 	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // Load loads a keymap for all virtual consoles (loadkeys(1)). The error is a
 // *sys.Fault.
-func Load(ctx context.Context, s sys.System, keymap string) error {
-	if !name.MatchString(keymap) {
+func Load(ctx context.Context, s sys.System, name string) error {
+	if !keymap.Name.MatchString(name) {
 		return sys.Faultf(sys.CodeUsage, "give a name such as us, de-latin1 or fr-bepo; `localectl list-keymaps` lists them",
-			"%q is not the name of a keymap", sys.Clean(keymap))
+			"%q is not the name of a keymap", sys.Clean(name))
 	}
-	err := s.Run(ctx, sys.Cmd{Does: "load the keymap", Argv: []string{"loadkeys", keymap}})
+	err := s.Run(ctx, sys.Cmd{Does: "load the keymap", Argv: []string{"loadkeys", name}})
 	if err != nil {
 		return sys.WithHint(err, sys.CodeMachine,
 			"choose another keymap, or keep the current one; loadkeys works only on the machine's own console",
-			"loading the keymap "+keymap)
+			"loading the keymap "+name)
 	}
 	return nil
 }

@@ -1,9 +1,8 @@
 package console
 
 import (
+	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,14 +19,16 @@ const (
 	kCapsLock = 0x04 // of kdgkbled
 )
 
+// askByte makes an ioctl with an answer of one byte.
+func askByte(f *os.File, request uint) (byte, error) {
+	n, err := unix.IoctlGetInt(int(f.Fd()), request) // the kernel sets its low byte: every architecture here is little-endian
+	return byte(n), err
+}
+
 // Applies reports whether a terminal is a virtual console, the only kind with a
-// keymap: /dev/tty1, or /dev/console if that is one. It is false on a serial
-// line, in an SSH session and in a terminal window. An empty path is the
-// controlling terminal.
+// keymap: /dev/tty1, or /dev/tty or /dev/console if that is one. It is false on a
+// serial line, in an SSH session and in a terminal window.
 func Applies(tty string) bool {
-	if tty == "" {
-		tty = "/dev/tty"
-	}
 	// Non-blocking, because opening a serial line waits for its carrier.
 	f, err := os.OpenFile(tty, os.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -38,36 +39,25 @@ func Applies(tty string) bool {
 	return err == nil && (kind == kb84 || kind == kb101)
 }
 
-// CapsLock reports whether caps lock is on, and whether that is known. It asks a
-// virtual console itself. In a terminal window of this machine it reads the
-// keyboards' lamps. Over SSH or a serial line the keyboard is elsewhere, and
-// nothing is known.
+// CapsLock reports whether f is a virtual console with caps lock on.
 //
 // A keymap that redefines Caps Lock (CtrlL_Lock for letters beyond ASCII, as
 // Debian's do) does not set the flag.
-func CapsLock(f *os.File) (on, known bool) {
-	if flags, err := askByte(f, kdgkbled); err == nil {
-		return flags&kCapsLock != 0, true
-	}
-	link, err := os.Readlink(filepath.Join("/proc/self/fd", fdName(f)))
-	if err != nil || !strings.HasPrefix(link, "/dev/pts/") ||
-		os.Getenv("SSH_CONNECTION") != "" || os.Getenv("SSH_TTY") != "" {
-		return false, false
-	}
-	return lamps("/")
+func CapsLock(f *os.File) bool {
+	flags, err := askByte(f, kdgkbled)
+	return err == nil && flags&kCapsLock != 0
 }
 
-// lamps reads the caps lock lamps of all keyboards (kernel:
-// Documentation/leds/leds-class.rst, drivers/input/input-leds.c).
-func lamps(root string) (on, known bool) {
-	files, _ := filepath.Glob(filepath.Join(root, "sys/class/leds/*::capslock/brightness"))
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		known = true
-		on = on || strings.TrimSpace(string(b)) != "0"
+// Show switches to virtual console n, as Ctrl+Alt+F-key does (ioctl_console(2),
+// VT_ACTIVATE). It does not wait.
+func Show(n int) error {
+	f, err := os.OpenFile("/dev/tty0", os.O_WRONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return fmt.Errorf("no virtual console: %w", err)
 	}
-	return on, known
+	defer f.Close()
+	if err := unix.IoctlSetInt(int(f.Fd()), vtActivate, n); err != nil {
+		return fmt.Errorf("showing tty%d: %w", n, err)
+	}
+	return nil
 }

@@ -15,9 +15,6 @@ import (
 // until it restarts.
 const profile = "auto-installer-wifi"
 
-// networkManager is NetworkManager by nmcli(1).
-type networkManager struct{ s sys.System }
-
 func nmcli(does string, args ...string) sys.Cmd {
 	return sys.Cmd{
 		Does: does,
@@ -26,24 +23,28 @@ func nmcli(does string, args ...string) sys.Cmd {
 	}
 }
 
-// Name implements Manager.
-func (m *networkManager) Name() string { return "NetworkManager" }
-
-func (m *networkManager) runs(ctx context.Context) bool {
+// HasWiFi reports whether NetworkManager runs, which joins Wi-Fi networks.
+func HasWiFi(ctx context.Context, s sys.System) bool {
 	c := nmcli("check whether NetworkManager runs", "--fields", "RUNNING", "general", "status")
 	c.Quiet = true
-	out, err := m.s.Output(ctx, c)
+	out, err := s.Output(ctx, c)
 	return err == nil && strings.TrimSpace(string(out)) == "running"
 }
 
-// Scan implements Manager.
-func (m *networkManager) Scan(ctx context.Context) ([]AccessPoint, error) {
+// Scan looks for Wi-Fi networks, which takes some seconds. It lists the strongest
+// first, each network once, and no hidden ones. The error is a *sys.Fault, or the
+// context's cause.
+func Scan(ctx context.Context, s sys.System) ([]AccessPoint, error) {
 	c := nmcli("look for Wi-Fi networks", "--escape", "yes", "--fields", "IN-USE,SIGNAL,SECURITY,SSID-HEX",
 		"device", "wifi", "list", "--rescan", "yes")
 	c.Quiet = true
-	out, err := m.s.Output(ctx, c)
-	if err != nil {
-		return nil, scanFault(ctx, err)
+	out, err := s.Output(ctx, c)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, sys.WithHint(err, sys.CodeSource, "check that the Wi-Fi adapter is attached and switched on (`rfkill list`)",
+			"looking for Wi-Fi networks")
 	}
 	return parseNmcli(string(out)), nil
 }
@@ -90,14 +91,16 @@ func nmSecurity(s string) Security {
 	return Unsuitable
 }
 
-// Connect implements Manager. The passphrase goes in on standard input, as a
-// password file, and from there to NetworkManager's memory.
-func (m *networkManager) Connect(ctx context.Context, ap AccessPoint, passphrase []byte) error {
+// Join joins a network from Scan, and returns once it is joined; an address may
+// come later. The passphrase, nil for a network without one, goes in on standard
+// input, as a password file, and from there to NetworkManager's memory. The error
+// is as in Scan.
+func Join(ctx context.Context, s sys.System, ap AccessPoint, passphrase []byte) error {
 	if err := check(ap, passphrase); err != nil {
 		return err
 	}
-	m.forget(ctx) // of an earlier attempt
-	if err := m.s.Run(ctx, addCmd(ap)); err != nil {
+	forget(ctx, s) // of an earlier attempt
+	if err := s.Run(ctx, addCmd(ap)); err != nil {
 		return joinFault(ctx, ap, err)
 	}
 	up := nmcli("join the Wi-Fi network", "--wait", "45", "connection", "up", "id", profile)
@@ -107,24 +110,36 @@ func (m *networkManager) Connect(ctx context.Context, ap AccessPoint, passphrase
 		up.Argv = append(up.Argv, "passwd-file", "/dev/stdin")
 		up.Stdin, up.Secret = secrets, "passphrase"
 	}
-	if err := m.s.Run(ctx, up); err != nil {
-		m.forget(context.WithoutCancel(ctx))
+	if err := s.Run(ctx, up); err != nil {
+		forget(context.WithoutCancel(ctx), s)
 		return joinFault(ctx, ap, err)
 	}
 	// Earlier, NetworkManager could try to connect before it has the passphrase.
 	// Without this, the network works until the signal is lost once.
 	again := nmcli("join it again by itself", "connection", "modify", "--temporary", "id", profile, "connection.autoconnect", "yes")
-	if err := m.s.Run(ctx, again); err != nil {
-		m.s.Log("Wi-Fi will not come back by itself: " + err.Error())
+	if err := s.Run(ctx, again); err != nil {
+		s.Log("Wi-Fi will not come back by itself: " + err.Error())
 	}
 	return nil
 }
 
 // forget removes the profile, if there is one.
-func (m *networkManager) forget(ctx context.Context) {
+func forget(ctx context.Context, s sys.System) {
 	c := nmcli("forget the profile", "connection", "delete", "id", profile)
 	c.Quiet = true
-	_, _ = m.s.Output(ctx, c)
+	_, _ = s.Output(ctx, c)
+}
+
+// joinFault explains why joining failed.
+func joinFault(ctx context.Context, ap AccessPoint, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	hint := "try again closer to the router, or use another network"
+	if ap.Secured {
+		hint = "the passphrase is probably wrong: type it again and check the keyboard layout; or move closer to the router"
+	}
+	return sys.WithHint(err, sys.CodeSource, hint, fmt.Sprintf("joining the Wi-Fi network %q", ap.Name()))
 }
 
 // addCmd makes the profile, with the keys of nm-settings-nmcli(5). wpa-psk includes
@@ -144,14 +159,15 @@ func addCmd(ap AccessPoint) sys.Cmd {
 // blanks at both ends (NetworkManager:
 // src/libnmc-base/nm-client-utils.c, nmc_utils_parse_passwd_file).
 func passwordFile(passphrase []byte) []byte {
-	value := escaped(passphrase, func(c byte) string {
-		if c == '\\' || c <= ' ' || c > '~' {
-			return fmt.Sprintf(`\%03o`, c)
-		}
-		return ""
-	})
-	defer clear(value)
 	const setting = "802-11-wireless-security.psk:"
-	file := make([]byte, 0, len(setting)+len(value)+1)
-	return append(append(append(file, setting...), value...), '\n')
+	file := make([]byte, 0, len(setting)+4*len(passphrase)+1) // growing later would leave a copy in memory
+	file = append(file, setting...)
+	for _, c := range passphrase {
+		if c == '\\' || c <= ' ' || c > '~' {
+			file = fmt.Appendf(file, `\%03o`, c)
+		} else {
+			file = append(file, c)
+		}
+	}
+	return append(file, '\n')
 }

@@ -29,6 +29,21 @@ func nmAdd(more ...string) []string {
 	}, more...)...)
 }
 
+func TestHasWiFi(t *testing.T) {
+	for want, prints := range map[bool]string{true: "running\n", false: "not running\n"} {
+		f := sys.NewFake(t)
+		f.Expect(nmArgs("--fields", "RUNNING", "general", "status")...).Prints(prints)
+		if HasWiFi(t.Context(), f) != want {
+			t.Errorf("%q: not %v", prints, want)
+		}
+	}
+	f := sys.NewFake(t)
+	f.Expect(nmArgs("--fields", "RUNNING", "general", "status")...).Fails(127, "not found")
+	if HasWiFi(t.Context(), f) {
+		t.Error("without nmcli")
+	}
+}
+
 func TestNmcliScan(t *testing.T) {
 	f := sys.NewFake(t)
 	f.Expect(nmArgs("--escape", "yes", "--fields", "IN-USE,SIGNAL,SECURITY,SSID-HEX", "device", "wifi", "list", "--rescan", "yes")...).Prints(
@@ -43,7 +58,7 @@ func TestNmcliScan(t *testing.T) {
 			" :49:WPA2:\n" + // hidden
 			" :48:WPA2:FF1B5B324A0A\n" + // not UTF-8, and a screen that is cleared
 			"Error: junk\n :x:WPA2:61\n :1:WPA2:6\n")
-	got, err := (&networkManager{s: f}).Scan(t.Context())
+	got, err := Scan(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +76,7 @@ func TestNmcliScan(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	f.Expect(f.Ran[0].Argv...).Fails(2, "Error: no Wi-Fi device found.")
-	if _, err := (&networkManager{s: f}).Scan(t.Context()); err == nil || !strings.Contains(err.Error(), "no Wi-Fi device") {
+	if _, err := Scan(t.Context(), f); err == nil || !strings.Contains(err.Error(), "no Wi-Fi device") {
 		t.Errorf("%v", err)
 	}
 }
@@ -74,7 +89,7 @@ func TestNmcliConnect(t *testing.T) {
 	f.Expect(nmAuto...)
 	var seen []byte
 	watched := &spy{System: f, see: func(c sys.Cmd) { seen = append(seen, c.Stdin...) }}
-	err := (&networkManager{s: watched}).Connect(t.Context(), AccessPoint{SSID: "home", Secured: true, Security: WPA}, []byte(secret))
+	err := Join(t.Context(), watched, AccessPoint{SSID: "home", Secured: true, Security: WPA}, []byte(secret))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +128,7 @@ func TestNmcliConnectKinds(t *testing.T) {
 		}
 		f.Expect(up...)
 		f.Expect(nmAuto...).Fails(1, "no") // no reason to fail
-		if err := (&networkManager{s: f}).Connect(t.Context(), ap, pass); err != nil {
+		if err := Join(t.Context(), f, ap, pass); err != nil {
 			t.Errorf("%d: %v", security, err)
 		}
 	}
@@ -126,7 +141,7 @@ func TestNmcliConnectFails(t *testing.T) {
 	f.Expect(nmAdd("home", "wifi-sec.key-mgmt", "wpa-psk")...)
 	f.Expect(append(slices.Clone(nmUp), "passwd-file", "/dev/stdin")...).Fails(4, "Error: Connection activation failed: Secrets were required, but not provided.")
 	f.Expect(nmForget...)
-	err := (&networkManager{s: f}).Connect(t.Context(), ap, []byte(secret))
+	err := Join(t.Context(), f, ap, []byte(secret))
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || !strings.Contains(fault.Hint, "passphrase is probably wrong") || fault.Code != sys.CodeSource {
 		t.Errorf("%+v", err)
@@ -139,7 +154,7 @@ func TestNmcliConnectFails(t *testing.T) {
 		ap   AccessPoint
 		pass string
 	}{{ap, "short"}, {AccessPoint{}, ""}, {AccessPoint{SSID: "x", Security: Unsuitable, Secured: true}, secret}} {
-		if err := (&networkManager{s: f}).Connect(t.Context(), c.ap, []byte(c.pass)); err == nil {
+		if err := Join(t.Context(), f, c.ap, []byte(c.pass)); err == nil {
 			t.Errorf("%+v is taken", c)
 		}
 	}

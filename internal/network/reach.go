@@ -20,34 +20,22 @@ const patience = 10 * time.Second
 // says in plain words what is in the way; it is a *sys.Fault, or the context's
 // cause.
 func Reach(ctx context.Context, hostport string) error {
-	r := reacher{
-		dial:  (&net.Dialer{}).DialContext,
-		state: func() ([]Interface, error) { return State("/") },
-		route: func() bool { return Route("/") },
-	}
-	return r.reach(ctx, hostport)
-}
-
-type reacher struct {
-	dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	state func() ([]Interface, error)
-	route func() bool
-}
-
-func (r reacher) reach(ctx context.Context, hostport string) error {
 	if host, port, err := net.SplitHostPort(hostport); err != nil || host == "" || port == "" {
 		return sys.Faultf(sys.CodeUsage, "write it as example.org:443", "%q is not a host and a port", sys.Clean(hostport))
 	}
 	attempt, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := r.dial(attempt, "tcp", hostport)
+	conn, err := (&net.Dialer{}).DialContext(attempt, "tcp", hostport)
 	if err == nil {
 		return conn.Close()
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	cause, hint := r.nearby()
+	var cause, hint string
+	if all, unknown := State("/"); unknown == nil {
+		cause, hint = nearby(all, Route("/"))
+	}
 	if cause == "" {
 		cause, hint = remote(hostport, err)
 	}
@@ -55,11 +43,7 @@ func (r reacher) reach(ctx context.Context, hostport string) error {
 }
 
 // nearby says what is wrong with this machine's own network, or nothing.
-func (r reacher) nearby() (cause, hint string) {
-	all, err := r.state()
-	if err != nil {
-		return "", "" // then the error of the attempt says it
-	}
+func nearby(all []Interface, route bool) (cause, hint string) {
 	has := func(is func(Interface) bool) bool { return slices.ContainsFunc(all, is) }
 	switch {
 	case len(all) == 0:
@@ -71,7 +55,7 @@ func (r reacher) nearby() (cause, hint string) {
 		return "no network cable is connected", "plug in a cable, or try another port, cable or switch"
 	case !has(func(i Interface) bool { return len(i.Addresses) > 0 }):
 		return "this machine has no network address", "wait a moment; check that the router is on and assigns addresses (DHCP)"
-	case !r.route():
+	case !route:
 		return "this machine has an address but no way out (no default route)",
 			"check that the router announces itself as the gateway, or set one: ip route add default via ADDRESS"
 	}

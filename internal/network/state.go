@@ -1,5 +1,5 @@
 // Package network lists the machine's network interfaces, checks whether a server
-// can be reached, and joins a Wi-Fi network through NetworkManager or iwd.
+// can be reached, and joins a Wi-Fi network through NetworkManager.
 package network
 
 import (

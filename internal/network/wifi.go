@@ -1,32 +1,13 @@
 package network
 
 import (
-	"bytes"
 	"cmp"
-	"context"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"auto-installer/internal/sys"
 )
-
-// Manager is a program that joins Wi-Fi networks. Its errors are *sys.Fault, or
-// the context's cause.
-type Manager interface {
-	// Name is the program's, for people.
-	Name() string
-	// Scan looks for networks, which takes some seconds. It lists the strongest
-	// first, each network once, and no hidden ones.
-	Scan(ctx context.Context) ([]AccessPoint, error)
-	// Connect joins a network from Scan, and returns once it is joined; an
-	// address may come later. The passphrase is nil for a network without one.
-	// Connect does not put it into a command line, a log or an error.
-	Connect(ctx context.Context, ap AccessPoint, passphrase []byte) error
-}
 
 // Security is how a Wi-Fi network is secured.
 type Security int
@@ -52,35 +33,8 @@ type AccessPoint struct {
 // Name is the SSID made safe for a screen.
 func (ap AccessPoint) Name() string { return sys.Clean(ap.SSID) }
 
-// probe is how long a manager may take to answer: iwctl waits for its daemon
-// forever.
-const probe = 3 * time.Second
-
-// WiFi finds the running manager: NetworkManager, or else iwd. If neither runs, it
-// returns nil without an error. Root is where /sys and /var/lib/iwd are.
-func WiFi(ctx context.Context, s sys.System, root string) (Manager, error) {
-	for _, m := range []interface {
-		Manager
-		runs(ctx context.Context) bool
-	}{
-		&networkManager{s: s},
-		&iwd{s: s, root: root},
-	} {
-		short, cancel := context.WithTimeout(ctx, probe)
-		runs := m.runs(short)
-		cancel()
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if runs {
-			return m, nil
-		}
-	}
-	return nil, nil
-}
-
-// check refuses a name or a passphrase that the network cannot have, before a
-// manager tries it. A passphrase has 8 to 63 printable ASCII characters, or 64
+// check refuses a name or a passphrase that the network cannot have, before
+// NetworkManager tries it. A passphrase has 8 to 63 printable ASCII characters, or 64
 // hexadecimal digits for the key itself (IEEE 802.11-2020, annex J.4.1). The
 // error does not contain it.
 func check(ap AccessPoint, passphrase []byte) error {
@@ -114,12 +68,9 @@ func check(ap AccessPoint, passphrase []byte) error {
 	return nil
 }
 
-// isKey reports whether a passphrase is the key itself.
+// isKey reports whether a passphrase is hexadecimal, as the key itself.
 func isKey(passphrase []byte) bool {
-	key := make([]byte, 32)
-	defer clear(key)
-	_, err := hex.Decode(key, passphrase)
-	return len(passphrase) == 64 && err == nil
+	return !slices.ContainsFunc(passphrase, func(c byte) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) })
 }
 
 // checkSSID refuses names that no command line can contain.
@@ -154,39 +105,4 @@ func merge(all []AccessPoint) []AccessPoint {
 		return cmp.Or(cmp.Compare(inUse[b.InUse], inUse[a.InUse]), cmp.Compare(b.Signal, a.Signal), cmp.Compare(a.SSID, b.SSID))
 	})
 	return merged
-}
-
-// joinFault explains why joining failed.
-func joinFault(ctx context.Context, ap AccessPoint, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	hint := "try again closer to the router, or use another network"
-	if ap.Secured {
-		hint = "the passphrase is probably wrong: type it again and check the keyboard layout; or move closer to the router"
-	}
-	return sys.WithHint(err, sys.CodeSource, hint, fmt.Sprintf("joining the Wi-Fi network %q", ap.Name()))
-}
-
-// scanFault explains why looking for networks failed.
-func scanFault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return sys.WithHint(err, sys.CodeSource, "check that the Wi-Fi adapter is attached and switched on (`rfkill list`)", "looking for Wi-Fi networks")
-}
-
-// escaped replaces each byte of a passphrase for which escape returns a text. The
-// caller wipes the result.
-func escaped(passphrase []byte, escape func(c byte) string) []byte {
-	var out bytes.Buffer
-	out.Grow(4 * len(passphrase)) // growing later would leave a copy in memory
-	for _, c := range passphrase {
-		if e := escape(c); e != "" {
-			out.WriteString(e)
-		} else {
-			out.WriteByte(c)
-		}
-	}
-	return out.Bytes()
 }

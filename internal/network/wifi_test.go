@@ -46,61 +46,6 @@ func nowhere(t *testing.T, f *sys.Fake, err error) {
 	}
 }
 
-func wireless(t *testing.T) string {
-	t.Helper()
-	root := t.TempDir()
-	put(t, root, "sys/class/net/wlan0/type", "1\n")
-	put(t, root, "sys/class/net/wlan0/phy80211/name", "phy0\n")
-	return root
-}
-
-var (
-	nmRuns  = []string{"nmcli", "--terse", "--colors", "no", "--fields", "RUNNING", "general", "status"}
-	iwdRuns = []string{"iwctl", "--dont-ask", "--", "station", "wlan0", "show"}
-)
-
-func TestWhichManager(t *testing.T) {
-	for name, c := range map[string]struct {
-		nm, iwd error
-		prints  string
-		want    string
-	}{
-		"NetworkManager":          {prints: "running\n", want: "NetworkManager"},
-		"installed and not there": {prints: "not running\n", want: "iwd"},
-		"iwd":                     {nm: os.ErrNotExist, want: "iwd"},
-		"none":                    {nm: os.ErrNotExist, iwd: os.ErrNotExist},
-	} {
-		f := sys.NewFake(t)
-		call := f.Expect(nmRuns...).Prints(c.prints)
-		if c.nm != nil {
-			call.Fails(127, "not found")
-		}
-		if c.want != "NetworkManager" {
-			call := f.Expect(iwdRuns...)
-			if c.iwd != nil {
-				call.Fails(1, "no such device")
-			}
-		}
-		m, err := WiFi(t.Context(), f, wireless(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if m != nil {
-			got = m.Name()
-		}
-		if got != c.want {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-	// Without a wireless interface, WiFi asks only NetworkManager.
-	f := sys.NewFake(t)
-	f.Expect(nmRuns...).Fails(8, "NetworkManager is not running")
-	if m, err := WiFi(t.Context(), f, t.TempDir()); m != nil || err != nil {
-		t.Errorf("%v, %v", m, err)
-	}
-}
-
 func TestCheckPassphrase(t *testing.T) {
 	for _, c := range []struct {
 		security Security

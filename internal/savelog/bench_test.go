@@ -49,7 +49,7 @@ func newBench(t *testing.T) *bench {
 	dir := t.TempDir()
 	b := &bench{log: &log{}, stick: filepath.Join(dir, "stick"), run: filepath.Join(dir, "run")}
 	bin := filepath.Join(dir, "bin")
-	for _, d := range []string{b.stick, bin} {
+	for _, d := range []string{b.stick, b.run, bin} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -16,20 +16,20 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Folder is the folder for logs, at the top of a place.
-const Folder = "auto-installer-logs"
+// folder is the folder for logs, at the top of a place.
+const folder = "auto-installer-logs"
 
 // SaveOptions says what to save where.
 type SaveOptions struct {
 	Place Place
 	Files []string
-	// Name is the name of the new folder below Folder, such as the time. If it
+	// Name is the name of the new folder, such as the time. If it
 	// exists, Save appends a number.
 	Name string
 	// Secrets must not be in the files, or Save saves nothing. It does not look
 	// for secrets of fewer than 4 bytes.
 	Secrets [][]byte
-	Run     string // the folder for the mount point
+	Run     string // an existing folder for the mount point
 }
 
 // Save copies files to a place, and writes them out. It returns the folder: an
@@ -38,7 +38,7 @@ type SaveOptions struct {
 //
 // s must have an undo list of its own: Save unwinds it. The error is a *sys.Fault,
 // or the context's cause.
-func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err error) {
+func Save(ctx context.Context, s sys.System, o SaveOptions) (dir string, err error) {
 	// First, because a secret must stop everything.
 	sizes, err := inspect(ctx, o)
 	if err != nil {
@@ -46,7 +46,7 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 	}
 	at := o.Place.MountedAt
 	if at == "" {
-		if at, err = mountPoint(o.Run); err != nil {
+		if at, err = os.MkdirTemp(o.Run, "save-*"); err != nil {
 			return "", saveFault(ctx, err, o.Place)
 		}
 		// Not RemoveAll: if the folder is not empty, the place is still mounted.
@@ -57,7 +57,7 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 			switch {
 			case e == nil:
 			case err == nil:
-				folder, err = "", saveFault(ctx, e, o.Place)
+				dir, err = "", saveFault(ctx, e, o.Place)
 			default:
 				s.Log("unmounting " + o.Place.Device + ": " + e.Error())
 			}
@@ -84,14 +84,6 @@ func Save(ctx context.Context, s sys.System, o SaveOptions) (folder string, err 
 		return filepath.Join(at, inside), nil
 	}
 	return "/" + inside, nil
-}
-
-// mountPoint makes an empty folder that only root can enter.
-func mountPoint(run string) (string, error) {
-	if err := os.MkdirAll(run, 0o700); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(run, "save-*")
 }
 
 // inspect looks for secrets in the files, and returns the sizes that it read: logs
@@ -139,10 +131,10 @@ func copyAll(o SaveOptions, at string, sizes []int64) (inside string, err error)
 		return "", err
 	}
 	defer root.Close()
-	if err := root.Mkdir(Folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := root.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	inside, err = fresh(root, path.Join(Folder, o.Name))
+	inside, err = fresh(root, path.Join(folder, o.Name))
 	if err != nil {
 		return "", err
 	}

@@ -59,7 +59,7 @@ func TestSaveWhereItIsMounted(t *testing.T) {
 	o := b.options()
 	o.Place.MountedAt = b.stick
 	folder, err := Save(t.Context(), b, o)
-	if err != nil || folder != filepath.Join(b.stick, Folder, "2026-01-02-03-04") {
+	if err != nil || folder != filepath.Join(b.stick, "auto-installer-logs", "2026-01-02-03-04") {
 		t.Fatalf("%q, %v", folder, err)
 	}
 	if got := tree(t, folder); !slices.Equal(got, []string{"1.log", "2.log"}) {
@@ -119,8 +119,10 @@ func TestSaveFails(t *testing.T) {
 		"a folder":     {func(t *testing.T, _ *bench, o *SaveOptions) { o.Files = []string{t.TempDir()} }, "is a directory"},
 		"bad device":   {func(_ *testing.T, _ *bench, o *SaveOptions) { o.Place.Device = "/dev/other" }, "mount: bad device"},
 		"not there":    {func(_ *testing.T, b *bench, o *SaveOptions) { o.Place.MountedAt = b.stick + "/gone" }, "no such file"},
-		"a file there": {func(t *testing.T, b *bench, _ *SaveOptions) { write(t, filepath.Join(b.stick, Folder)) }, "not a directory"},
-		"a link away":  {func(t *testing.T, b *bench, _ *SaveOptions) { link(t, t.TempDir(), filepath.Join(b.stick, Folder)) }, "escapes"},
+		"a file there": {func(t *testing.T, b *bench, _ *SaveOptions) { write(t, filepath.Join(b.stick, "auto-installer-logs")) }, "not a directory"},
+		"a link away": {func(t *testing.T, b *bench, _ *SaveOptions) {
+			link(t, t.TempDir(), filepath.Join(b.stick, "auto-installer-logs"))
+		}, "escapes"},
 		"no mount point": {func(t *testing.T, b *bench, o *SaveOptions) {
 			o.Run = filepath.Join(b.stick, "file")
 			write(t, o.Run)
@@ -160,7 +162,7 @@ func TestSaveFailsInTheMiddle(t *testing.T) {
 		if _, ok := errors.AsType[*sys.Fault](err); !ok || folder != "" {
 			t.Errorf("%s: %q, %v", name, folder, err)
 		}
-		if left, err := os.ReadDir(filepath.Join(b.stick, Folder)); err != nil || len(left) > 0 {
+		if left, err := os.ReadDir(filepath.Join(b.stick, "auto-installer-logs")); err != nil || len(left) > 0 {
 			t.Errorf("%s: left %v, %v", name, left, err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Note is the first line in the rescue shell.
-const Note = "this is a rescue shell on the live system; the logs are in /run/auto-installer; `exit` returns to the installer"
+// note is the first line in the rescue shell.
+const note = "this is a rescue shell on the live system; the logs are in /run/auto-installer; `exit` returns to the installer"
 
 // say clears a terminal, prints a line and becomes a login shell. The Linux console
 // has no alternate screen, so the installer's screen is still on it. The prompt
@@ -29,7 +29,7 @@ func Shell() []string {
 			break
 		}
 	}
-	return []string{"sh", "-c", say, "sh", sh, Note}
+	return []string{"sh", "-c", say, "sh", sh, note}
 }
 
 // thisProgram reports whether a path is the running program: on a kiosk it may be

@@ -25,7 +25,7 @@ func TestShell(t *testing.T) {
 	t.Setenv("SHELL", mine)
 	argv := Shell()
 	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil || string(out) != "\n"+Note+"\n\nmine: -l\n" {
+	if err != nil || string(out) != "\n"+note+"\n\nmine: -l\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 	for _, no := range []string{"", "/sbin/nologin", "/bin/false", "/nonexistent/zsh", kiosk, "relative/sh"} {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"auto-installer/internal/nix/nixtest"
 )
 
 // variant is a keys.nix in a style that authors use.
@@ -210,9 +212,7 @@ func inserted(old, changed []byte) (extra []string, ok bool) {
 // nix reads the files before and after: the new host has the entry of its siblings
 // with its own key, and nothing else has changed.
 func TestVariantsMeanTheSameToNix(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	dir := t.TempDir()
 	list := allVariants()
 	expr := "["

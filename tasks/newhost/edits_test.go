@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/nix/nixtest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets/keysnix"
 	"auto-installer/secrets/nixtext"
@@ -467,9 +468,7 @@ var errNoValue = errors.New("nix cannot evaluate it")
 // every old value, and gives no secret to a host that its rule does not name.
 // EDITS_SEED=N draws others.
 func TestEditsMeanWhatTheyShould(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	seed := uint64(12)
 	if text := os.Getenv("EDITS_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)

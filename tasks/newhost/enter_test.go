@@ -3,13 +3,13 @@ package newhost
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/nix/nixtest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets/keysnix"
 )
@@ -42,9 +42,7 @@ func entering(t *testing.T, keys, rules string) *work {
 
 // Each case says which secrets change, and what is edited or left to the user.
 func TestEnter(t *testing.T) {
-	if _, err := exec.LookPath("nix"); err != nil {
-		t.Fatal("nix is needed in PATH: lab/test brings it along")
-	}
+	nixtest.Need(t)
 	t.Setenv("NIX_REMOTE", "dummy://")
 	const head = "let keys = import ./keys.nix; in { \"one.age\".publicKeys = keys.one; "
 	for name, tt := range map[string]struct {

@@ -127,16 +127,16 @@ func TestCompare(t *testing.T) {
 }
 
 func TestBetween(t *testing.T) {
-	f := sys.NewFake(t) // the same keymap: nothing is looked at
-	if got, err := Between(t.Context(), f, "us", "us", []byte("z")); got != (Typing{}) || err != nil {
-		t.Errorf("%+v, %v", got, err)
+	f := sys.NewFake(t)
+	for typed, want := range map[string]Typing{"us": {Moved: 1}, "": {}} {
+		f.Expect("loadkeys", "--unicode", "--bkeymap", "de").Prints(de)
+		if typed != "" {
+			f.Expect("loadkeys", "--unicode", "--bkeymap", "us").Prints(us)
+		}
+		if got, err := Between(t.Context(), f, typed, "de", []byte("z")); got != want || err != nil {
+			t.Errorf("%q: %+v, %v", typed, got, err)
+		}
 	}
-	f.Expect("loadkeys", "--unicode", "--bkeymap", "us").Prints(us)
-	f.Expect("loadkeys", "--unicode", "--bkeymap", "de").Prints(de)
-	if got, err := Between(t.Context(), f, "us", "de", []byte("z")); got.Moved != 1 || err != nil {
-		t.Errorf("%+v, %v", got, err)
-	}
-	f.Expect("loadkeys", "--unicode", "--bkeymap", "us").Prints(us)
 	f.Expect("loadkeys", "--unicode", "--bkeymap", "xx").Fails(1, "no such keymap")
 	if _, err := Between(t.Context(), f, "us", "xx", []byte("z")); err == nil {
 		t.Error("a missing keymap is not an error")

@@ -84,21 +84,15 @@ func (t *Table) Compare(other *Table, text []byte) Typing {
 	return ty
 }
 
-// Between compares how a text is typed with two keymaps, by their names. For equal
-// names it reads no keymap.
+// Between compares how a text is typed with two keymaps, by their names. If the
+// first is empty, because unknown, it counts for the second.
 func Between(ctx context.Context, s sys.System, typed, boot string, text []byte) (Typing, error) {
-	if typed == boot {
-		return Typing{}, nil
+	to, err := Read(ctx, s, boot)
+	if err != nil || typed == "" {
+		return to.Of(text), err
 	}
 	from, err := Read(ctx, s, typed)
-	if err != nil {
-		return Typing{}, err
-	}
-	to, err := Read(ctx, s, boot)
-	if err != nil {
-		return Typing{}, err
-	}
-	return from.Compare(&to, text), nil
+	return from.Compare(&to, text), err
 }
 
 // Characters puts a number of characters into words.

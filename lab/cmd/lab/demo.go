@@ -96,16 +96,13 @@ func (d *demonstration) install(ctx context.Context) (err error) {
 	}
 	o := &lab.Operator{Terminal: lab.VT{Machine: m, Number: 1}, Pictures: true, Patience: 2 * time.Minute}
 	d.say("the screens are on its console; from here on the demo uses only its keyboard")
+	filmed := make(chan error, 1)
+	filming, cut := context.WithCancel(ctx)
+	defer cut()
 	if d.movie != "" {
-		filming, cut := context.WithCancel(ctx)
-		filmed := make(chan error, 1)
 		go func() { filmed <- m.Film(filming, d.movie) }()
-		defer func() {
-			cut()
-			if failed := <-filmed; err == nil {
-				err = failed
-			}
-		}()
+	} else {
+		filmed <- nil
 	}
 	installing := time.Now()
 	for _, scene := range []struct {
@@ -127,6 +124,10 @@ func (d *demonstration) install(ctx context.Context) (err error) {
 		if err := scene.play(); err != nil {
 			return err
 		}
+	}
+	cut() // the movie ends with the screen that says so
+	if err := <-filmed; err != nil {
+		return err
 	}
 	d.say("installed; powering off")
 	if err := d.look(ctx, m); err != nil {

@@ -1,4 +1,4 @@
-package steps
+package passphrases
 
 import (
 	"math"
@@ -12,10 +12,10 @@ type Strength struct {
 	Advice string
 }
 
-// PassphraseStrength estimates a passphrase by its length, the kinds of its characters, and
+// StrengthOf estimates a passphrase by its length, the kinds of its characters, and
 // how much of it repeats or counts. It has no dictionary, so it may overestimate. It makes
 // no copy of the passphrase, which could not be wiped.
-func PassphraseStrength(p []byte) Strength {
+func StrengthOf(p []byte) Strength {
 	bits := entropy(p)
 	switch {
 	case bits < 28:

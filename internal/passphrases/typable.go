@@ -1,4 +1,6 @@
-package steps
+// Package passphrases says whether a passphrase can be typed and how hard it is to guess,
+// and makes recovery keys.
+package passphrases
 
 import (
 	"bytes"
@@ -12,15 +14,15 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// maxPassphrase is the most that cryptsetup accepts at a prompt, in bytes (cryptsetup(8),
+// maxLength is the most that cryptsetup accepts at a prompt, in bytes (cryptsetup(8),
 // "Notes on passphrase processing").
-const maxPassphrase = 512
+const maxLength = 512
 
 // Typable verifies that a secret can be typed at a prompt: it is one line of at most 512
 // bytes of text. what names it in the *engine.Error.
 func Typable(what string, secret []byte) error {
-	if len(secret) > maxPassphrase {
-		return engine.Usage(fmt.Sprintf("use one line of at most %d bytes", maxPassphrase), "the %s is longer than %d bytes, the limit of the boot prompt", what, maxPassphrase)
+	if len(secret) > maxLength {
+		return engine.Usage(fmt.Sprintf("use one line of at most %d bytes", maxLength), "the %s is longer than %d bytes, the limit of the boot prompt", what, maxLength)
 	}
 	if bytes.ContainsAny(secret, "\r\n") {
 		return engine.Usage("use one line, without an empty line after it", "the %s could not be typed: it has a line break", what)
