@@ -92,7 +92,7 @@ func (f *hostCheck) host(name string) (hosts.Host, error) {
 }
 
 // checkBundle refuses a file that is not encrypted: everyone can read the
-// medium. The parser's error would show the first line, which may be a key.
+// medium.
 func checkBundle(name string) error {
 	file, err := os.Open(name)
 	if err == nil {

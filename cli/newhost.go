@@ -39,8 +39,7 @@ func newHostCommand() *cobra.Command {
 		Use: "new-host [NAME]", Short: "Add a host to the config repo: keys, definition, sealed keys, secrets",
 		Long: "Add a host to the config repo: make its age identity and deploy key, seal both with a\n" +
 			"passphrase, add the recipient to keys.nix, write hosts/NAME, re-encrypt the secrets that the\n" +
-			"host may read, and evaluate the result. After an interruption, run it again. Without NAME,\n" +
-			"it asks for everything.",
+			"host may read, and evaluate the result. Without NAME, it asks for everything.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

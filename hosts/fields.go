@@ -67,25 +67,18 @@ func nearest(key string) string {
 	if len(key) > longest {
 		return ""
 	}
-	candidates := slices.Clone(keys)
-	for _, known := range keys {
-		if table, _, nested := strings.Cut(known, "."); nested && !slices.Contains(candidates, table) {
-			candidates = append(candidates, table)
-		}
-	}
 	best, bestDistance := "", 1+len(key)/3
-	for _, known := range candidates {
+	for _, known := range keys {
 		// A key is often right but for its case or its table: targetUID,
 		// mapperName.
-		_, last, _ := strings.Cut(known, ".")
-		if strings.EqualFold(known, key) || (last != "" && strings.EqualFold(last, key)) {
+		table, last, nested := strings.Cut(known, ".")
+		if strings.EqualFold(known, key) || nested && strings.EqualFold(last, key) {
 			return known
 		}
-		if max(len(known)-len(key), len(key)-len(known)) >= bestDistance {
-			continue
-		}
-		if d := distance(strings.ToLower(key), strings.ToLower(known)); d < bestDistance {
-			best, bestDistance = known, d
+		for _, candidate := range []string{known, table} {
+			if d := distance(strings.ToLower(key), strings.ToLower(candidate)); d < bestDistance {
+				best, bestDistance = candidate, d
+			}
 		}
 	}
 	return best

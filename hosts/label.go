@@ -21,24 +21,36 @@ type labelRule struct {
 	most    int // bytes
 	chars   string
 	allowed string
+	enable  string // the option that needs it, or empty: always needed
+	needed  bool
 }
 
-func labelRules(l Labels) []labelRule {
+func labelRules(h Host) []labelRule {
 	const others = "letters, digits and # + - . : = @ _"
 	return []labelRule{
-		{"labels.efi", l.EFI, 11, fatChars, "at most 11 of A-Z 0-9 _ -"},
-		{"labels.root", l.Root, 16, labelChars, "at most 16 " + others},
+		{"labels.efi", h.Labels.EFI, 11, fatChars, "at most 11 of A-Z 0-9 _ -", "", true},
+		{"labels.root", h.Labels.Root, 16, labelChars, "at most 16 " + others, "", true},
 		// LUKS2 itself takes 47.
-		{"labels.luks", l.LUKS, 36, labelChars, "at most 36 " + others},
-		{"labels.swap", l.Swap, 15, labelChars, "at most 15 " + others},
+		{"labels.luks", h.Labels.LUKS, 36, labelChars, "at most 36 " + others, "luks.enable", h.LUKS.Enable},
+		{"labels.swap", h.Labels.Swap, 15, labelChars, "at most 15 " + others, "swap.enable", h.Swap.Enable},
 	}
 }
 
 func (c *checker) labels(h Host) {
-	rules := labelRules(h.Labels)
+	rules := labelRules(h)
 	for i, r := range rules {
-		if !c.neededLabel(h, r) {
+		switch {
+		case r.value == "" && r.needed:
+			e := c.missing(r.key, r.allowed)
+			if r.enable != "" {
+				e.Problem = "is required by " + r.enable + ", but not set"
+				e.related = r.enable
+			}
 			continue
+		case r.value == "":
+			continue
+		case !r.needed:
+			c.ignored(r.key, quote(r.value), r.enable, "no "+r.key)
 		}
 		switch {
 		case len(r.value) > r.most:
@@ -56,29 +68,6 @@ func (c *checker) labels(h Host) {
 			}
 		}
 	}
-}
-
-// neededLabel tells whether r has a value to check, and reports a label that is
-// missing or not used.
-func (c *checker) neededLabel(h Host, r labelRule) bool {
-	enable, enabled := "", true
-	switch r.key {
-	case "labels.luks":
-		enable, enabled = "luks.enable", h.LUKS.Enable
-	case "labels.swap":
-		enable, enabled = "swap.enable", h.Swap.Enable
-	}
-	switch {
-	case r.value == "" && enabled:
-		e := c.missing(r.key, r.allowed)
-		if enable != "" {
-			e.Problem = "is required by " + enable + ", but not set"
-			e.related = enable
-		}
-	case r.value != "" && !enabled:
-		c.ignored(r.key, quote(r.value), enable, "no "+r.key)
-	}
-	return r.value != ""
 }
 
 // LabelsFor derives the labels that a host needs from its name.

@@ -1,11 +1,9 @@
 package secrets
 
-import "errors"
-
 // age makes an identity of its text only, so the bytes of an ssh key must become
 // Bech32 (BIP 173) first.
 
-const bech32Letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+const bech32Letters = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
 
 func bech32Polymod(values []byte) uint32 {
 	sum := uint32(1)
@@ -21,20 +19,14 @@ func bech32Polymod(values []byte) uint32 {
 	return sum
 }
 
-// bech32Encode encodes data under a lower-case prefix. The caller wipes the
-// result if it is secret.
-func bech32Encode(prefix string, data []byte) ([]byte, error) {
-	if prefix == "" {
-		return nil, errors.New("bech32: no prefix")
-	}
+// bech32Encode encodes data in upper case, under a prefix of capital letters and -.
+// The caller wipes the result.
+func bech32Encode(prefix string, data []byte) []byte {
 	// Growing would leave copies, so it is allocated once.
 	values := make([]byte, 0, 2*len(prefix)+1+(len(data)*8+4)/5+6)
 	defer func() { clear(values[:cap(values)]) }()
 	for _, c := range []byte(prefix) {
-		if c < 33 || c > 126 || c >= 'A' && c <= 'Z' {
-			return nil, errors.New("bech32: bad prefix")
-		}
-		values = append(values, c>>5)
+		values = append(values, (c|0x20)>>5) // the checksum is that of lower case
 	}
 	values = append(values, 0)
 	for _, c := range []byte(prefix) {
@@ -63,5 +55,5 @@ func bech32Encode(prefix string, data []byte) ([]byte, error) {
 	for _, v := range values[start:] {
 		out = append(out, bech32Letters[v])
 	}
-	return out, nil
+	return out
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -157,4 +160,76 @@ func openBlock(block []byte, id age.Identity) (*Bundle, error) {
 		return nil, malformed("bundle", "it holds more than %d KiB", maxBundle>>10)
 	}
 	return decodeBundle(plain)
+}
+
+// A bundle's content starts with its version and the host. Each key follows a line
+// with its name and its length in bytes.
+//
+//	auto-installer bundle 1
+//	host demo
+//	identity 189
+//	# created: …
+//	deploy-key 399
+//	-----BEGIN OPENSSH PRIVATE KEY-----…
+//	end
+
+var hostName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62}$`)
+
+func (b *Bundle) encode() ([]byte, error) {
+	if !hostName.MatchString(b.Host) {
+		return nil, malformed("host name", "%q", b.Host)
+	}
+	if b.Identity == nil || len(b.Identity.File()) == 0 {
+		return nil, errors.New("a bundle needs an identity")
+	}
+	id, key := b.Identity.File(), b.DeployKey.Bytes()
+	// Growing would leave copies, so it is allocated once.
+	out := make([]byte, 0, len(id)+len(key)+len(b.Host)+200)
+	out = fmt.Appendf(out, "%s\nhost %s\nidentity %d\n", bundleVersion, b.Host, len(id))
+	out = append(append(out, id...), '\n')
+	if len(key) > 0 {
+		out = fmt.Appendf(out, "deploy-key %d\n", len(key))
+		out = append(append(out, key...), '\n')
+	}
+	return append(out, "end\n"...), nil
+}
+
+func decodeBundle(data []byte) (b *Bundle, err error) {
+	rest, ok := bytes.CutPrefix(data, []byte(bundleVersion+"\n"))
+	if !ok {
+		return nil, malformed("bundle", "another program made it, or a later version of this one")
+	}
+	host, rest, _ := bytes.Cut(rest, []byte("\n"))
+	id, rest := bundlePart(rest, "identity ")
+	key, _ := bundlePart(rest, "deploy-key ")
+	b = &Bundle{Host: strings.TrimPrefix(string(host), "host ")}
+	if b.Identity, err = ParseIdentity(id); err != nil {
+		return nil, err
+	}
+	if key != nil {
+		b.DeployKey, err = NewBuffer(bytes.Clone(key))
+	}
+	var again []byte
+	if err == nil {
+		again, err = b.encode()
+		defer clear(again)
+	}
+	if err == nil && !bytes.Equal(again, data) {
+		err = malformed("bundle", "its parts are damaged")
+	}
+	if err != nil {
+		b.Wipe()
+		return nil, err
+	}
+	return b, nil
+}
+
+// bundlePart cuts off a key below its line; nil if there is none.
+func bundlePart(data []byte, name string) (part, rest []byte) {
+	line, rest, _ := bytes.Cut(data, []byte("\n"))
+	n, err := strconv.Atoi(strings.TrimPrefix(string(line), name))
+	if err != nil || n <= 0 || n >= len(rest) {
+		return nil, data
+	}
+	return rest[:n], rest[n+1:]
 }

@@ -7,14 +7,7 @@ package secrets
 
 import "fmt"
 
-// Malformed is the error of invalid data. It quotes no secret.
-type Malformed struct {
-	What string // "age identity file", "bundle"
-	Why  string
-}
-
-func (e *Malformed) Error() string { return fmt.Sprintf("invalid %s: %s", e.What, e.Why) }
-
+// malformed is the error of invalid data. It quotes no secret.
 func malformed(what, format string, args ...any) error {
-	return &Malformed{what, fmt.Sprintf(format, args...)}
+	return fmt.Errorf("invalid %s: %s", what, fmt.Sprintf(format, args...))
 }

@@ -17,19 +17,18 @@ type Header struct {
 }
 
 // ReadHeader reads the header of an age file, armored or not. age bounds it to
-// 2 MiB.
+// 2 MiB. The error does not quote the file, as age's does: its first line may be a key.
 func ReadHeader(r io.Reader) (*Header, error) {
-	const what = "age file"
 	h := &Header{}
 	in, armored := unarmored(r)
 	h.Armored = armored
 	var err error
-	if h.raw, err = age.ExtractHeader(in); err != nil {
-		return nil, malformed(what, "%v", err)
+	if h.raw, err = age.ExtractHeader(in); err == nil {
+		// age shows the stanzas to identities only.
+		_, err = age.DecryptHeader(h.raw, (*looker)(&h.stanzas))
 	}
-	// age shows the stanzas to identities only.
-	if _, err := age.DecryptHeader(h.raw, (*looker)(&h.stanzas)); err != nil && len(h.stanzas) == 0 {
-		return nil, malformed(what, "%v", err)
+	if err != nil && len(h.stanzas) == 0 {
+		return nil, malformed("age file", "it has no header that age can read")
 	}
 	return h, nil
 }
@@ -74,8 +73,6 @@ const (
 	No
 )
 
-func (v Verdict) String() string { return [...]string{"unknown", "yes", "no"}[v] }
-
 func verdict(yes bool) Verdict {
 	if yes {
 		return Yes
@@ -109,7 +106,6 @@ func (h *Header) OpenableBy(r *Recipient, held ...*Held) Verdict {
 // stanzas and by the private keys at hand.
 func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 	is, plugins := Yes, false
-	surplus := map[string]int{} // stanzas less recipients, by kind
 	for _, r := range wanted {
 		switch h.OpenableBy(r, held...) {
 		case No:
@@ -118,23 +114,16 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 			is = Unknown
 		}
 		plugins = plugins || r.kind == kindPlugin
-		if isAnonymous(r.kind) {
-			surplus[r.kind]--
-		}
 	}
+	// Each recipient has one stanza, but a plugin's may have several.
+	n := 0
 	for _, s := range h.stanzas {
-		switch {
-		case strings.HasSuffix(s.Type, "-grease"): // rage adds them, and no key opens them
-		case isAnonymous(s.Type):
-			surplus[s.Type]++
-		case !plugins && !wants(wanted, s):
-			return No
+		if !strings.HasSuffix(s.Type, "-grease") { // rage adds them, and no key opens them
+			n++
 		}
 	}
-	for _, n := range surplus {
-		if n < 0 || n > 0 && !plugins {
-			return No
-		}
+	if h.Lacking(wanted) > 0 || n != len(wanted) && !plugins {
+		return No
 	}
 	for _, k := range held {
 		for _, id := range k.opens {
@@ -148,15 +137,6 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 }
 
 func isAnonymous(kind string) bool { return kind == kindX25519 || kind == kindHybrid }
-
-func wants(wanted []*Recipient, s *age.Stanza) bool {
-	for _, r := range wanted {
-		if r.has(s) == Yes {
-			return true
-		}
-	}
-	return false
-}
 
 // Lacking counts the recipients that certainly have no stanza. Of a kind whose
 // stanzas are anonymous, as many lack one as there are too few.

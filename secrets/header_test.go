@@ -14,6 +14,22 @@ import (
 	"filippo.io/age/plugin"
 )
 
+// The first line of a file that is not encrypted may be a key.
+func TestHeaderErrorQuotesNothing(t *testing.T) {
+	for _, text := range []string{
+		"AGE-SECRET-KEY-1N9JEPW6DWJ0ZQUDX63F5A03GX8QUW7PXDE39N8UYF82VZ9PC8UFS3M7XA9\n", "secret", "age-encryption.org/v1\n-> secret\nsecret\n",
+		"age-encryption.org/v1\nsecret\n", "-----BEGIN AGE ENCRYPTED FILE-----\nsecret\n-----END AGE ENCRYPTED FILE-----\n",
+	} {
+		_, err := ReadHeader(strings.NewReader(text))
+		if err == nil || strings.Contains(strings.ToLower(err.Error()), "secret") {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, err := ParseSealed([]byte(text)); err == nil || strings.Contains(strings.ToLower(err.Error()), "secret") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // encrypt makes an age file for these public keys.
 func encrypt(t testing.TB, armored bool, to ...string) []byte {
 	t.Helper()

@@ -111,18 +111,12 @@ func parseHeldLine(line []byte, ask Ask) (*Held, error) {
 	const what = "identity file"
 	text := string(line)
 	switch {
-	case strings.HasPrefix(text, "AGE-SECRET-KEY-1"):
-		id, err := age.ParseX25519Identity(text)
+	case strings.HasPrefix(text, "AGE-SECRET-KEY-"):
+		ids, err := age.ParseIdentities(bytes.NewReader(line))
 		if err != nil {
-			return nil, malformed(what, "its AGE-SECRET-KEY-1 line is damaged")
+			return nil, malformed(what, "its AGE-SECRET-KEY- line is damaged")
 		}
-		return &Held{id, []string{id.Recipient().String()}}, nil
-	case strings.HasPrefix(text, "AGE-SECRET-KEY-PQ-1"):
-		id, err := age.ParseHybridIdentity(text)
-		if err != nil {
-			return nil, malformed(what, "its AGE-SECRET-KEY-PQ-1 line is damaged")
-		}
-		return &Held{id, []string{id.Recipient().String()}}, nil
+		return &Held{ids[0], []string{publicOf(ids[0])}}, nil
 	case strings.HasPrefix(text, "AGE-PLUGIN-"):
 		ui := ask.Plugin
 		if ui == nil {

@@ -26,12 +26,13 @@ func NewIdentity() (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIdentity(key, key.Recipient().String(), key.String())
+	return newIdentity(key, key.String())
 }
 
 const recipientComment = "# public key: "
 
-func newIdentity(key age.Identity, recipient, secret string) (*Identity, error) {
+func newIdentity(key *age.X25519Identity, secret string) (*Identity, error) {
+	recipient := key.Recipient().String()
 	file, err := NewBuffer(fmt.Appendf(nil, "# created: %s\n%s%s\n%s\n", time.Now().Format(time.RFC3339), recipientComment, recipient, secret))
 	if err != nil {
 		return nil, err
@@ -53,15 +54,7 @@ func ParseIdentity(data []byte) (*Identity, error) {
 	if err != nil || len(keys) != 1 {
 		return nil, malformed(what, "it must have one AGE-SECRET-KEY- line, and comments")
 	}
-	id := &Identity{key: keys[0]}
-	switch key := keys[0].(type) {
-	case *age.X25519Identity:
-		id.recipient = key.Recipient().String()
-	case *age.HybridIdentity:
-		id.recipient = key.Recipient().String()
-	default:
-		return nil, malformed(what, "its key has no public key")
-	}
+	id := &Identity{key: keys[0], recipient: publicOf(keys[0])}
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimRight(line, "\r\n")
 		if text, ok := bytes.CutPrefix(line, []byte(recipientComment)); ok && string(text) != id.recipient {
@@ -72,6 +65,14 @@ func ParseIdentity(data []byte) (*Identity, error) {
 		return nil, err
 	}
 	return id, nil
+}
+
+// publicOf is the public key of a key that age.ParseIdentities reads.
+func publicOf(key age.Identity) string {
+	if hybrid, ok := key.(*age.HybridIdentity); ok {
+		return hybrid.Recipient().String()
+	}
+	return key.(*age.X25519Identity).Recipient().String()
 }
 
 // Recipient is the public key, age1….

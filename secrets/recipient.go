@@ -156,16 +156,10 @@ func (r *Recipient) ID() string {
 
 // Short names the key in a few characters, for the user.
 func (r *Recipient) Short() string {
-	id := r.ID()
-	if r.sshTag != "" {
-		if f := strings.Fields(r.text); len(f) > 2 {
-			return f[0] + " " + f[2]
-		}
+	if f := strings.Fields(r.text); r.sshTag != "" && len(f) > 2 {
+		return f[0] + " " + f[2]
 	}
-	if len(id) <= 24 {
-		return id
-	}
-	return id[:12] + "…" + id[len(id)-8:]
+	return shorten(r.ID())
 }
 
 // ParseRecipients reads public keys and drops duplicates. The error names each bad
@@ -194,23 +188,19 @@ func contains(list []*Recipient, r *Recipient) bool {
 // excerpt shows enough of a bad public key to find it. Other text may be a secret,
 // and is not shown.
 func excerpt(text string) string {
-	f := strings.Fields(text)
-	if len(f) == 0 || strings.Contains(text, "PRIVATE") || strings.Contains(text, "SECRET") {
+	text = strings.TrimSpace(text)
+	if !LooksLikeKey(text) || strings.Contains(text, "PRIVATE") || strings.Contains(text, "SECRET") {
 		return ""
 	}
-	tail := func(s string, n int) string { return s[max(0, len(s)-n):] }
-	shown := f[0]
-	switch {
-	case isSSH(shown) && len(f) > 2:
-		shown += " … " + strings.Join(f[2:], " ")
-	case isSSH(shown):
-		shown += " …" + tail(f[len(f)-1], 12)
-	case !strings.HasPrefix(shown, "age1"):
-		return ""
-	case len(shown) > 24:
-		shown = shown[:12] + "…" + tail(shown, 8)
+	return fmt.Sprintf(", %q", shorten(text))
+}
+
+// shorten keeps the ends of a key.
+func shorten(text string) string {
+	if len(text) <= 24 {
+		return text
 	}
-	return fmt.Sprintf(", %q", shown)
+	return text[:12] + "…" + text[len(text)-8:]
 }
 
 // has judges whether a stanza is for the recipient.

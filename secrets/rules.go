@@ -61,30 +61,22 @@ func ParseRules(data []byte) ([]Rule, error) {
 	return rules, nil
 }
 
-func parseRule(name string, data json.RawMessage) (Rule, error) {
-	fault := func(format string, args ...any) (Rule, error) {
-		return Rule{}, malformed("rules file", "%s: %s", name, fmt.Sprintf(format, args...))
-	}
+func parseRule(name string, data []byte) (Rule, error) {
+	const what = "rules file"
 	if name == "" || strings.ContainsRune(name, 0) || filepath.IsAbs(name) {
-		return Rule{}, malformed("rules file", "%q is not a relative path", name)
+		return Rule{}, malformed(what, "%q is not a relative path", name)
 	}
 	rule := Rule{File: filepath.Clean(name)}
-	var attrs map[string]json.RawMessage
-	var keys []json.RawMessage
+	var attrs map[string]json.RawMessage // unlike a struct's, its names have one case
+	var keys []string
 	if json.Unmarshal(data, &attrs) != nil || json.Unmarshal(attrs["publicKeys"], &keys) != nil || len(keys) == 0 {
-		return fault("publicKeys must be a list of keys: [ … ]")
+		return rule, malformed(what, "%s: publicKeys must be a list of keys, each a string: [ … ]", name)
 	}
 	if armor := attrs["armor"]; armor != nil && json.Unmarshal(armor, &rule.Armor) != nil {
-		return fault("armor must be true or false")
-	}
-	texts := make([]string, len(keys))
-	for i, key := range keys {
-		if json.Unmarshal(key, &texts[i]) != nil {
-			return fault("key %d of %d in publicKeys must be a string", i+1, len(keys))
-		}
+		return rule, malformed(what, "%s: armor must be true or false", name)
 	}
 	var err error
-	if rule.Recipients, err = ParseRecipients(texts); err != nil {
+	if rule.Recipients, err = ParseRecipients(keys); err != nil {
 		err = fmt.Errorf("%s in the rules: %w", name, err)
 	}
 	return rule, err

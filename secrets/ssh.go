@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha512"
@@ -13,6 +14,7 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
+	"filippo.io/age/plugin"
 	"filippo.io/edwards25519"
 	"golang.org/x/crypto/ssh"
 )
@@ -43,53 +45,52 @@ func fromEd25519(key ed25519.PrivateKey) (*Identity, error) {
 	defer clear(seed)
 	hash := sha512.Sum512(seed)
 	defer clear(hash[:])
-	text, err := bech32Encode("age-secret-key-", hash[:32])
-	if err != nil {
-		return nil, err
-	}
+	text := bech32Encode("AGE-SECRET-KEY-", hash[:32])
 	defer clear(text)
-	upper := bytes.ToUpper(text)
-	defer clear(upper)
-	id, err := age.ParseX25519Identity(string(upper))
+	id, err := age.ParseX25519Identity(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("turning an ssh key into an age key: %w", err)
 	}
-	return newIdentity(id, id.Recipient().String(), string(upper))
+	return newIdentity(id, string(text))
 }
 
-// parseSSH reads a private key. The error quotes none of it.
+// tries bounds how often the user is asked for a passphrase.
+const tries = 3
+
+// parseSSH reads a private key: of ed25519 a pointer, in both of its formats. The error
+// quotes none of it.
 func parseSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
 	if err := publicKey(firstKey(privateKey)); err != nil {
 		return nil, err
 	}
 	key, err := ssh.ParseRawPrivateKey(privateKey)
-	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); !missing {
-		if err != nil {
-			return nil, malformed("ssh private key", "%v", err)
-		}
-		return pointerTo(key), nil
+	if _, missing := errors.AsType[*ssh.PassphraseMissingError](err); missing {
+		key, err = unlockSSH(privateKey, passphrase)
+	} else if err != nil {
+		err = malformed("ssh private key", "%v", err)
 	}
+	if k, ok := key.(ed25519.PrivateKey); ok {
+		return &k, err
+	}
+	return key, err
+}
+
+func unlockSSH(privateKey []byte, passphrase func() ([]byte, error)) (any, error) {
 	if passphrase == nil {
 		return nil, ErrNeedsPassphrase
 	}
-	pass, err := passphrase()
-	defer clear(pass)
-	if err != nil {
-		return nil, err
+	for range tries {
+		pass, err := passphrase()
+		if err != nil {
+			return nil, err
+		}
+		key, err := ssh.ParseRawPrivateKeyWithPassphrase(privateKey, pass)
+		clear(pass)
+		if err == nil {
+			return key, nil
+		}
 	}
-	key, err = ssh.ParseRawPrivateKeyWithPassphrase(privateKey, pass)
-	if err != nil {
-		return nil, ErrWrongPassphrase
-	}
-	return pointerTo(key), nil
-}
-
-// pointerTo evens out what x/crypto returns for the two formats of ed25519.
-func pointerTo(key any) any {
-	if k, ok := key.(ed25519.PrivateKey); ok {
-		return &k
-	}
-	return key
+	return nil, ErrWrongPassphrase
 }
 
 // RecipientsFromSSH turns the ed25519 public keys of a text into the age recipients
@@ -153,15 +154,19 @@ func recipientOfSSH(key ssh.PublicKey) (string, error) {
 	if err != nil {
 		return "", malformed("ssh public key", "it is not a point of the curve")
 	}
-	text, err := bech32Encode("age", p.BytesMontgomery())
+	key25519, err := ecdh.X25519().NewPublicKey(p.BytesMontgomery())
+	if err != nil {
+		return "", err
+	}
+	text, err := plugin.EncodeX25519Recipient(key25519)
 	if err != nil {
 		return "", err
 	}
 	// age refuses low-order points.
-	if _, err := age.ParseX25519Recipient(string(text)); err != nil {
+	if _, err := age.ParseX25519Recipient(text); err != nil {
 		return "", malformed("ssh public key", "it has no age counterpart")
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // sshIdentity opens files for an ssh key, and for the age key that ssh-to-age makes
@@ -176,9 +181,6 @@ type sshIdentity struct {
 	ids  []age.Identity
 	err  error
 }
-
-// tries bounds how often the user is asked for a passphrase.
-const tries = 3
 
 func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error) {
 	s := &sshIdentity{pem: bytes.Clone(pem), ask: ask}
@@ -207,9 +209,6 @@ func newSSHIdentity(pem []byte, ask func() ([]byte, error)) (*sshIdentity, error
 func (s *sshIdentity) open() {
 	s.once.Do(func() {
 		key, err := parseSSH(s.pem, s.ask)
-		for try := 1; try < tries && errors.Is(err, ErrWrongPassphrase); try++ {
-			key, err = parseSSH(s.pem, s.ask)
-		}
 		if err != nil {
 			s.err = err
 			return

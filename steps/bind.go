@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/vm"
 	"auto-installer/internal/disk/gate"
 	"auto-installer/internal/engine"
@@ -74,16 +75,9 @@ func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
 		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
-		Made: contract.Made{
-			ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, RandomSwap: b.h.SwapIsRandomEncrypted(),
-			Keymap: b.h.Keymap, User: b.h.TargetUser, UID: b.h.TargetUID, Home: strings.TrimPrefix(b.home(), Target),
-		},
-	}
-	if b.h.TargetUser == "root" {
-		o.Made.User = ""
+		Made: facts.MadeOf(b.h),
 	}
 	if b.h.LUKS.Enable {
-		o.Made.LUKS, o.Made.Mapper = b.h.Labels.LUKS, b.h.LUKS.MapperName
 		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})
 		if b.a.RecoveryKey != nil {
 			o.Typed = append(o.Typed, contract.Typed{Name: "recovery key", Text: b.a.RecoveryKey})
@@ -98,21 +92,11 @@ func (b *builder) contract() contract.Options {
 func (b *builder) secrets() secrets.Options {
 	o := secrets.Options{
 		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
+		Facts: func() *facts.Facts { return b.learned.contract.Facts },
 	}
 	if b.hasRepo() {
 		o.Repo = filepath.Join(b.paths.Dir, "repo")
 	}
-	facts := &b.learned.contract
-	o.Named = func() (list []secrets.Secret, known bool) {
-		if facts.Facts.Secrets == nil {
-			return nil, false
-		}
-		for _, s := range facts.Facts.Secrets {
-			list = append(list, secrets.Secret(s))
-		}
-		return list, true
-	}
-	o.Paths = func() []string { return facts.Facts.IdentityPaths }
 	return o
 }
 
@@ -214,7 +198,7 @@ func (b *builder) proof() bootproof.Options {
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
 		Learned: func() bootproof.Learned {
 			host := &b.learned.contract
-			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.OtherLoader(), Hashes: b.learned.hashes}
+			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.Facts.Loader.Other(), Hashes: b.learned.hashes}
 		},
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {

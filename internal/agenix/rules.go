@@ -85,7 +85,9 @@ func Read(ctx context.Context, s sys.System, file string) ([]secrets.Rule, error
 			return nil, sys.Faultf(sys.CodeUsage, "name a file that can be read", "the rules: %w", err)
 		}
 	} else {
-		data, err = s.Output(ctx, Evaluation(file))
+		c := Evaluation(file)
+		c.Quiet, c.Mute = true, true // the error has nix's words
+		data, err = s.Output(ctx, c)
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):

@@ -116,8 +116,8 @@ func TestWrongShapesByNix(t *testing.T) {
 		`{ a.publicKeys = { me = "KEY"; }; }`:                 "a: publicKeys must be a list",
 		`{ a.publicKeys = x: x; }`:                            "a: publicKeys must be a list",
 		`{ a.publicKeys = ./me.pub; }`:                        "a: publicKeys must be a list",
-		`{ a.publicKeys = [ ./me.pub ]; }`:                    "a: key 1 of 1 in publicKeys must be a string",
-		`{ a.publicKeys = [ "KEY" [ "KEY" ] ]; }`:             "a: key 2 of 2 in publicKeys must be a string",
+		`{ a.publicKeys = [ ./me.pub ]; }`:                    "a: publicKeys must be a list of keys, each a string",
+		`{ a.publicKeys = [ "KEY" [ "KEY" ] ]; }`:             "a: publicKeys must be a list of keys, each a string",
 		`{ a.publicKeys = [ "KEY" "age1x" ]; }`:               `a in the rules: key 2 of 2, "age1x": invalid recipient`,
 		`{ a = { publicKeys = [ "KEY" ]; armor = "yes"; }; }`: "a: armor must be true or false",
 	} {

@@ -2,26 +2,21 @@ package worktree
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"auto-installer/internal/sys"
 )
-
-// ErrPartly marks a failed change that has replaced some files and not others.
-var ErrPartly = errors.New("some files are replaced and some are not")
 
 // Commit replaces the files one after the other. First it does all that can fail:
 // it writes the new content beside each file, and checks that no file has changed
 // since it was read. After that ctx does not stop it.
 func (t *Tx) Commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return errors.Join(context.Cause(ctx), t.Rollback())
+		return errors.Join(context.Cause(ctx), t.Close())
 	}
 	err := t.prepare()
 	done := 0
@@ -44,10 +39,10 @@ func (t *Tx) Commit(ctx context.Context) error {
 	if done > 0 && err != nil {
 		err = &sys.Fault{
 			Cause: fmt.Sprintf("%d of %d files are replaced, then: %v", done, len(t.files), err), Code: sys.CodeUnexpected,
-			Hint: "mend that, and run the same command again: it replaces the others", Err: errors.Join(ErrPartly, err),
+			Hint: "mend that, and run the same command again: it replaces the others", Err: err,
 		}
 	}
-	return errors.Join(err, t.Rollback())
+	return errors.Join(err, t.Close())
 }
 
 // step runs before each change of the tree; tests stop there.
@@ -55,9 +50,6 @@ var step = func() {}
 
 // prepare writes the new content, and checks that the files have not changed.
 func (t *Tx) prepare() error {
-	if err := t.Clear(); err != nil {
-		return err
-	}
 	for _, f := range t.files {
 		if err := t.stage(f); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
@@ -68,21 +60,30 @@ func (t *Tx) prepare() error {
 		if err != nil {
 			return err
 		}
-		if (now == nil) != (f.before == nil) || now != nil && *now != *f.before {
-			return Changed(f.name)
+		if now != t.seen[f.name] {
+			return changed(f.name)
 		}
 	}
 	return nil
 }
 
-// stage writes the new content of a file beside its place.
+// tempPrefix starts the name of a file's new content, until that is in its place.
+const tempPrefix = ".auto-installer-"
+
+// stage writes the new content of a file beside its place. What a killed command left
+// there is removed.
 func (t *Tx) stage(f *file) error {
 	dir := filepath.Dir(f.name)
 	if err := t.mkdir(dir); err != nil {
 		return err
 	}
 	step()
-	name := filepath.Join(dir, tempPrefix+rand.Text())
+	name := filepath.Join(dir, tempPrefix+filepath.Base(f.name))
+	if info, err := t.root.Lstat(name); err == nil && info.Mode().IsRegular() {
+		if err := t.root.Remove(name); err != nil {
+			return err
+		}
+	}
 	temp, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -129,54 +130,12 @@ func (t *Tx) sync() error {
 	for _, f := range t.files {
 		for dir := filepath.Dir(f.name); !done[dir]; dir = filepath.Dir(dir) {
 			done[dir] = true
-			if err := t.syncDir(dir); err != nil {
+			d, err := t.root.Open(dir)
+			if err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-func (t *Tx) syncDir(dir string) error {
-	d, err := t.root.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// tempPrefix starts the name of a file that is not in its place yet.
-const tempPrefix = ".auto-installer-"
-
-var temporary = regexp.MustCompile(`^` + regexp.QuoteMeta(tempPrefix) + `[A-Z2-7]{26}$`)
-
-// Clear removes what a killed command left beside the files that get new content,
-// and beside those called names.
-func (t *Tx) Clear(names ...string) error {
-	for _, f := range t.files {
-		names = append(names, f.name)
-	}
-	done := map[string]bool{}
-	for _, name := range names {
-		name, err := rel(name)
-		dir := filepath.Dir(name)
-		if err != nil || done[dir] {
-			continue
-		}
-		done[dir] = true
-		d, err := t.root.Open(dir)
-		if err != nil { // it does not exist, or leads out of the tree
-			continue
-		}
-		entries, err := d.ReadDir(-1)
-		if err := errors.Join(err, d.Close()); err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if e.Type().IsRegular() && temporary.MatchString(e.Name()) {
-				if err := t.root.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
+			if err := errors.Join(d.Sync(), d.Close()); err != nil {
+				return err
 			}
 		}
 	}

@@ -26,25 +26,19 @@ import (
 type Tx struct {
 	root  *os.Root
 	files []*file
-	seen  map[string]*digest // of what Read returned
+	seen  map[string]digest // what each file was when it was first read
 }
 
-// digest is the hash of a file's content; nil for a file that does not exist.
-type digest [sha256.Size]byte
-
-func digestOf(data []byte) *digest {
-	d := digest(sha256.Sum256(data))
-	return &d
-}
+// digest is the hash of a file's content; zero for a file that does not exist.
+type digest = [sha256.Size]byte
 
 // file is a file that gets new content.
 type file struct {
-	name   string
-	data   []byte
-	before *digest
-	mode   fs.FileMode
-	like   fs.FileInfo // the old file, or the folder above: its owner stays
-	temp   string      // the new content, until it is in its place
+	name string
+	data []byte
+	mode fs.FileMode
+	like fs.FileInfo // the old file, or the folder above: its owner stays
+	temp string      // the new content, until it is in its place
 }
 
 // Root is the work tree that dir lies in: the nearest folder above with a .git,
@@ -73,11 +67,11 @@ func Begin(root string) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{root: r, seen: map[string]*digest{}}, nil
+	return &Tx{root: r, seen: map[string]digest{}}, nil
 }
 
-// Rollback drops the change. After Commit it does nothing.
-func (t *Tx) Rollback() error {
+// Close drops the change. After Commit it does nothing.
+func (t *Tx) Close() error {
 	t.files = nil
 	return t.root.Close()
 }
@@ -137,7 +131,7 @@ func (t *Tx) load(name string) ([]byte, fs.FileInfo, error) {
 	}
 	defer f.Close()
 	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
-		return nil, nil, errors.Join(Changed(name), err)
+		return nil, nil, errors.Join(changed(name), err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
@@ -146,16 +140,13 @@ func (t *Tx) load(name string) ([]byte, fs.FileInfo, error) {
 	return data, info, err
 }
 
-// now is the digest of a file, nil if it does not exist.
-func (t *Tx) now(name string) (*digest, fs.FileInfo, error) {
+// now is the digest of a file as it is now.
+func (t *Tx) now(name string) (digest, fs.FileInfo, error) {
 	data, info, err := t.load(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return digest{}, nil, nil
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return digestOf(data), info, nil
+	return sha256.Sum256(data), info, err
 }
 
 // Read reads a file. If the file changes later, Commit fails.
@@ -168,7 +159,7 @@ func (t *Tx) Read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.seen[name] = digestOf(data)
+	t.seen[name] = sha256.Sum256(data)
 	return data, nil
 }
 
@@ -180,16 +171,18 @@ func (t *Tx) Write(name string, data []byte) error {
 		return err
 	}
 	f := &file{name: name, data: data, mode: 0o644}
-	if f.before, f.like, err = t.now(name); err != nil {
+	now, like, err := t.now(name)
+	if err != nil {
 		return err
 	}
+	if _, read := t.seen[name]; !read {
+		t.seen[name] = now
+	}
+	f.like = like
 	if f.like != nil {
 		f.mode = f.like.Mode().Perm()
 	} else if f.like, err = t.folderAbove(name); err != nil {
 		return err
-	}
-	if read, ok := t.seen[name]; ok {
-		f.before = read
 	}
 	for _, other := range t.files {
 		if t.same(other.name, name) {
@@ -237,7 +230,7 @@ func (t *Tx) own(name string, like fs.FileInfo) error {
 	return t.root.Lchown(name, int(owner.Uid), int(owner.Gid))
 }
 
-// Changed is the fault of a file that another program has changed.
-func Changed(name string) error {
+// changed is the fault of a file that another program has changed.
+func changed(name string) error {
 	return sys.Faultf(sys.CodeUsage, "look at it, and run the command again; nothing was changed", "%s was changed meanwhile", name)
 }

@@ -15,55 +15,21 @@ type change struct {
 	text     string
 }
 
-// like is the edit that copies a host's key and entry for another host, or nil
-// if the entry names its host in a way that cannot be copied.
-func (k *keysFile) like(p pattern, n NewKey) *KeysEdit {
-	key := []change{{p.key.key.From, p.key.key.To, `"` + n.Recipient + `"`}}
-	var keys, entries []nixtext.Attr
-	for _, a := range k.keys {
-		keys = append(keys, a.Attr)
-		if e := k.entry(a); e != nil {
-			entries = append(entries, *e)
-		}
-	}
-	changes := []change{k.copyOf(p.key.Attr, lastBeside(p.key.Attr, keys), n.Host, key)}
+// like is the edit that copies a host's key and entry for another host.
+func (k *keysFile) like(p pattern, c Claim) *Edit {
+	changes := []change{k.copyOf(p.key.Attr, c.Host, []change{{p.key.key.From, p.key.key.To, `"` + c.Key + `"`}})}
 	var notes []string
 	if p.entry != nil {
 		var refs []change
 		for _, t := range k.references(*p.entry, p.key) {
-			refs = append(refs, change{t.From, t.To, attrName(n.Host, t.Kind == nixtext.String)})
+			refs = append(refs, change{t.From, t.To, attrName(c.Host, t.Kind == nixtext.String)})
 		}
-		if mentions(*p.entry, p.key.Last()) != len(refs) {
-			return nil
-		}
-		changes = append(changes, k.copyOf(*p.entry, lastBeside(*p.entry, entries), n.Host, refs))
-		notes = borrowed(*p.entry, p.key.Last(), n.Host)
+		changes = append(changes, k.copyOf(*p.entry, c.Host, refs))
+		notes = borrowed(*p.entry, p.key.Last(), c.Host)
 	}
 	edit := k.apply(changes)
-	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, n.Host))
+	edit.Notes = slices.Concat(notes, k.lists(p.key.Attr, c.Host))
 	return edit
-}
-
-// lastBeside is the last of the bindings that stand in the same set as a.
-func lastBeside(a nixtext.Attr, all []nixtext.Attr) nixtext.Attr {
-	last := a
-	for _, b := range all {
-		if b.Beside(a) && len(b.Names) == len(a.Names) && b.From > last.From {
-			last = b
-		}
-	}
-	return last
-}
-
-// mentions counts how often a value names a host, also within other words.
-func mentions(a nixtext.Attr, host string) (n int) {
-	for _, t := range a.Value {
-		computed := t.Kind == nixtext.Mixed || t.Kind == nixtext.Path
-		if s, ok := t.Plain(); ok && s == host || t.IsIdent(host) || computed && strings.Contains(t.Text, host) {
-			n++
-		}
-	}
-	return n
 }
 
 // borrowed are notes about what an entry has that is named after its host, such
@@ -99,19 +65,18 @@ func (k *keysFile) lists(like nixtext.Attr, host string) []string {
 	return notes
 }
 
-// copyOf inserts a copy of the binding a for another host, after another binding.
-func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) change {
+// copyOf inserts a copy of a binding for another host after it.
+func (k *keysFile) copyOf(a nixtext.Attr, host string, inside []change) change {
 	name := a.Names[len(a.Names)-1]
 	inside = append([]change{{name.From, name.To, attrName(host, name.Kind == nixtext.String)}}, inside...)
-	inside = append(inside, k.comments(a)...)
 	text := string(splice(k.Src, a.From, a.To, inside))
 
-	lineStart := bytes.LastIndexByte(k.Src[:after.From], '\n') + 1
-	indent := string(k.Src[lineStart:after.From])
-	end := nixtext.LineEnd(k.Src, after.To)
-	rest := strings.TrimSpace(string(k.Src[after.To:end]))
+	lineStart := bytes.LastIndexByte(k.Src[:a.From], '\n') + 1
+	indent := string(k.Src[lineStart:a.From])
+	end := nixtext.LineEnd(k.Src, a.To)
+	rest := strings.TrimSpace(string(k.Src[a.To:end]))
 	if strings.TrimLeft(indent, " \t") != "" || rest != "" && !strings.HasPrefix(rest, "#") {
-		return change{after.To, after.To, " " + text} // several bindings share the line
+		return change{a.To, a.To, " " + text} // several bindings share the line
 	}
 	newline := "\n"
 	if end > 0 && end < len(k.Src) && k.Src[end-1] == '\r' {
@@ -119,38 +84,6 @@ func (k *keysFile) copyOf(a, after nixtext.Attr, host string, inside []change) c
 		end--
 	}
 	return change{end, end, newline + indent + text}
-}
-
-// comments are the changes that leave out a binding's inner comments: they are
-// about another host.
-func (k *keysFile) comments(a nixtext.Attr) []change {
-	var list []change
-	at := a.Names[len(a.Names)-1].To
-	for _, t := range append(slices.Clone(a.Value), nixtext.Token{From: a.To - 1, To: a.To}) {
-		for i := at; i < t.From; i++ {
-			var end int
-			switch {
-			case k.Src[i] == '#':
-				end = nixtext.LineEnd(k.Src, i)
-			case bytes.HasPrefix(k.Src[i:t.From], []byte("/*")):
-				end = i + 2 + bytes.Index(k.Src[i+2:], []byte("*/")) + 2
-			default:
-				continue
-			}
-			from := i
-			for from > at && (k.Src[from-1] == ' ' || k.Src[from-1] == '\t') {
-				from--
-			}
-			// A comment on its own line takes the line with it.
-			if from > at && k.Src[from-1] == '\n' && end < len(k.Src) && k.Src[end] == '\n' {
-				from--
-			}
-			list = append(list, change{from, end, ""})
-			i = end - 1
-		}
-		at = max(at, t.To)
-	}
-	return list
 }
 
 func attrName(host string, quoted bool) string {
@@ -174,9 +107,9 @@ func splice(src []byte, from, to int, changes []change) []byte {
 	return append(out, src[from:to]...)
 }
 
-func (k *keysFile) apply(changes []change) *KeysEdit {
+func (k *keysFile) apply(changes []change) *Edit {
 	data := splice(k.Src, 0, len(k.Src), changes)
-	return &KeysEdit{Data: data, Removed: without(k.Src, data), Added: without(data, k.Src)}
+	return &Edit{Data: data, Removed: without(k.Src, data), Added: without(data, k.Src)}
 }
 
 // without are the lines of a file that another one lacks, in order.

@@ -25,25 +25,22 @@ func FuzzKeys(f *testing.F) {
 			if k, err := KeyOf(e.Data, "fuzzed"); err != nil || k != keyN {
 				t.Errorf("the key that was added is %v, %v", k, err)
 			}
-			for _, k := range keys {
-				if !bytes.Contains(e.Data, []byte(k.Recipient)) {
-					t.Errorf("%s lost its key", k.Name)
+			for key, name := range keys {
+				if !bytes.Contains(e.Data, []byte(key)) {
+					t.Errorf("%s lost its key", name)
 				}
 			}
 		}
-		for _, k := range keys {
+		for _, name := range keys {
 			// Of two keys with one name, the host's own is replaced.
-			own, _ := KeyOf(src, k.Name)
-			if e, err := ReplaceHost(src, k.Name, keyN); err == nil && len(e.Data) != len(src)-len(own)+len(keyN) {
+			own, _ := KeyOf(src, name)
+			if e, err := replaced(src, name, keyN); err == nil && len(e.Data) != len(src)-len(own)+len(keyN) {
 				t.Error("replacing a key changed something else")
 			}
 		}
-		if p, err := AddHost(src, NewKey{Host: "fuzzed", Recipient: keyN}); err == nil {
-			for _, e := range p.ByHand {
-				if len(e.ByHand) == 0 || !bytes.Contains([]byte(e.ByHand[0].Text), []byte(keyN)) {
-					t.Error("a way to enter the key by hand has no line with it")
-				}
-			}
+		c := Claim{Host: "fuzzed", Key: keyN}
+		if list, _, err := c.propose(src); err == nil && list[len(list)-1].Hand != c.ForRules() {
+			t.Error("there is no line for the user")
 		}
 		if !bytes.Equal(src, before) {
 			t.Error("the file that was read is changed")

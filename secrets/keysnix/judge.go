@@ -50,12 +50,16 @@ func (m Meaning) Otherwise(after Meaning) []string {
 	return sorted(files)
 }
 
-// Claim is what an edit should do.
+// Claim is a host's key to enter.
 type Claim struct {
-	Host  string
-	Key   string
-	Old   string   // the key that Key replaces; empty for a new host
-	Known []string // names that are certainly hosts
+	Host, Key string
+	Known     []string // names that are certainly hosts
+	// Rules says that the file is secrets.nix, whose let holds the keys: only a
+	// set of hosts in it is edited.
+	Rules bool
+	// Replace says that the host has a key already.
+	Replace bool
+	Old     string // the key that Key replaces, as Enter finds it; empty for a new host
 }
 
 // Judge says what is wrong with an edit, or nil. Every old value must stay, the

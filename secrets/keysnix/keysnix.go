@@ -13,17 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"auto-installer/secrets"
 	"auto-installer/secrets/nixtext"
 )
-
-// HostKey is a public key in keys.nix.
-type HostKey struct {
-	Name      string
-	Recipient string
-}
 
 // ShapeError is a keys.nix that cannot be edited, or not for this host.
 type ShapeError struct {
@@ -51,7 +44,6 @@ var (
 type keyAttr struct {
 	nixtext.Attr
 	key nixtext.Token // the string
-	n   int           // how many keys the binding holds
 }
 
 func (a keyAttr) text() string { s, _ := a.key.Plain(); return s }
@@ -87,8 +79,8 @@ func readKeys(src []byte) (*keysFile, error) {
 		}
 	}
 	for _, a := range f.Attrs {
-		if t, n, ok := k.ownKey(a); ok {
-			k.keys = append(k.keys, keyAttr{a, t, n})
+		if t, ok := k.ownKey(a); ok {
+			k.keys = append(k.keys, keyAttr{a, t})
 		}
 	}
 	return k, nil
@@ -100,8 +92,8 @@ func (k *keysFile) line(a nixtext.Attr) int { return lineOf(k.Src, a.From) }
 
 // ownKey finds the key that belongs to a binding: its only string. In a list of
 // several it is the one that stands nowhere else, or the first, where authors put
-// the machine's. n counts the keys.
-func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
+// the machine's.
+func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, ok bool) {
 	var list, own []nixtext.Token
 	others := false
 	for _, t := range a.Value {
@@ -115,18 +107,18 @@ func (k *keysFile) ownKey(a nixtext.Attr) (key nixtext.Token, n int, ok bool) {
 		case !a.InLet && (t.Kind == nixtext.Ident || t.Is(".") || t.Is("++")):
 			others = true // `[ "age1…" ] ++ sharedKeys`
 		default:
-			return key, 0, false
+			return key, false
 		}
 	}
 	switch {
 	case len(list) == 0, others && (len(list) != 1 || len(a.Path) != 1):
-		return key, 0, false
+		return key, false
 	case len(list) == 1, len(own) > 1 && own[0] == list[0]:
-		return list[0], len(list), true
+		return list[0], true
 	case len(own) == 1:
-		return own[0], len(list), true
+		return own[0], true
 	}
-	return key, 0, false
+	return key, false
 }
 
 // isHostSet reports whether authors keep the keys of machines under a name.
@@ -186,18 +178,18 @@ func (k *keysFile) find(host string) (keyAttr, error) {
 	return keyAttr{}, &ShapeError{k.line(all[1].Attr), host + " has more than one key"}
 }
 
-// Keys lists the keys of a keys.nix that stand under a name, of machines and of
-// people, in order. The error is a *ShapeError.
-func Keys(src []byte) ([]HostKey, error) {
+// Keys are the names in a keys.nix, of machines and of people, by their keys. The error
+// is a *ShapeError.
+func Keys(src []byte) (map[string]string, error) {
 	k, err := readKeys(src)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]HostKey, 0, len(k.keys))
+	names := map[string]string{}
 	for _, a := range k.keys {
-		list = append(list, HostKey{a.Last(), a.text()})
+		names[a.text()] = a.Last()
 	}
-	return list, nil
+	return names, nil
 }
 
 // KeyOf is the public key of a host in a keys.nix. The error is ErrNoHost or a
@@ -249,15 +241,4 @@ func (k *keysFile) references(a nixtext.Attr, key keyAttr) []nixtext.Token {
 		}
 	}
 	return list
-}
-
-// checkKey refuses a key that age cannot encrypt to, or that needs an escape.
-func checkKey(key string) error {
-	if _, err := secrets.ParseRecipient(key); err != nil {
-		return err
-	}
-	if strings.ContainsAny(key, "\"\\$\n\r") {
-		return &secrets.Malformed{What: "recipient", Why: "its comment has a character that a Nix string cannot hold as it is"}
-	}
-	return nil
 }

@@ -184,7 +184,7 @@ func TestVariantsKeepEveryOtherByte(t *testing.T) {
 			t.Errorf("%d: %s\nbecame\n%s\nby %q", i, v.src, e.Data, extra)
 		}
 		for _, k := range []string{keyO, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIL2vjdqpppuCn7yPdF2muINriAG7zBWrsELKpPWkhn5"} {
-			changed, err := ReplaceHost(e.Data, "new-host", k)
+			changed, err := replaced(e.Data, "new-host", k)
 			if err != nil || string(changed.Data) != strings.Replace(string(e.Data), keyN, k, 1) {
 				t.Errorf("%d: replaced: %v", i, err)
 			}

@@ -30,7 +30,6 @@ type File struct {
 	Src   []byte
 	Attrs []Attr // all bindings with a plain name, in order of the text
 	In    int    // where the `in` of the file's let stands; 0 without a let
-	Rec   bool   // the file's set is recursive
 	End   int    // where its } stands; 0 if the let is followed by something else
 }
 
@@ -54,13 +53,12 @@ func Parse(src []byte) (*File, error) {
 		f.In = tokens[at].From
 		at++
 	}
-	rec := p.token(at).IsIdent("rec")
-	if rec {
+	if p.token(at).IsIdent("rec") {
 		at++
 	}
 	switch {
 	case p.token(at).Is("{") && p.match[at] == last:
-		f.Rec, f.End = rec, tokens[last].From
+		f.End = tokens[last].From
 		if err := p.bindings(at+1, last, Attr{}); err != nil {
 			return nil, err
 		}

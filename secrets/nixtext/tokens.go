@@ -42,12 +42,24 @@ func (t Token) Plain() (string, bool) {
 	return t.Text[1 : len(t.Text)-1], true
 }
 
+var nixIdent = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_'-]*`)
+
+// kinds are the tokens that stand in one line. The first match counts.
+var kinds = []struct {
+	Kind
+	*regexp.Regexp
+}{
+	{Path, regexp.MustCompile(`^(~|[a-zA-Z0-9._+-]*)(/[a-zA-Z0-9._+-]+)+/?`)},
+	{Path, regexp.MustCompile(`^<[a-zA-Z0-9._+-]+(/[a-zA-Z0-9._+-]+)*>`)},
+	{Ident, nixIdent},
+	{Number, regexp.MustCompile(`^[0-9]+(\.[0-9]+)?`)},
+	{Op, regexp.MustCompile(`^(\.\.\.|\$\{|==|!=|<=|>=|&&|\|\||->|\+\+|//|.)`)},
+}
+
+// What stands for itself, or for another character, in a string and in an indented one.
 var (
-	nixPath   = regexp.MustCompile(`^(~|[a-zA-Z0-9._+-]*)(/[a-zA-Z0-9._+-]+)+/?`)
-	nixSearch = regexp.MustCompile(`^<[a-zA-Z0-9._+-]+(/[a-zA-Z0-9._+-]+)*>`)
-	nixIdent  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_'-]*`)
-	nixNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?`)
-	nixOp     = regexp.MustCompile(`^(\.\.\.|\$\{|==|!=|<=|>=|&&|\|\||->|\+\+|//|.)`)
+	escaped         = regexp.MustCompile(`^\\(?s:.)`)
+	escapedIndented = regexp.MustCompile(`^(''['$]|''\\(?s:.)?|\$\$)`)
 )
 
 // SyntaxError is a file that this package cannot read.
@@ -110,77 +122,42 @@ func LineEnd(src []byte, at int) int {
 }
 
 func nextToken(src []byte, at int) (Token, error) {
-	rest := src[at:]
-	line := src[at:LineEnd(src, at)] // no token but strings goes on in the next one
-	found := func(kind Kind, n int) (Token, error) {
-		return Token{kind, at, at + n, string(rest[:n])}, nil
+	switch rest := src[at:]; {
+	case rest[0] == '"':
+		return stringToken(src, at, String, `"`, escaped)
+	case bytes.HasPrefix(rest, []byte("''")):
+		return stringToken(src, at, Mixed, "''", escapedIndented)
 	}
-	if rest[0] == '"' {
-		return stringToken(src, at)
-	}
-	if bytes.HasPrefix(rest, []byte("''")) {
-		return indentedToken(src, at)
-	}
-	if m := nixPath.Find(line); m != nil {
-		return found(Path, len(m))
-	}
-	if m := nixSearch.Find(line); m != nil {
-		return found(Path, len(m))
-	}
-	if m := nixIdent.Find(line); m != nil {
-		return found(Ident, len(m))
-	}
-	if m := nixNumber.Find(line); m != nil {
-		return found(Number, len(m))
-	}
-	if m := nixOp.Find(line); m != nil {
-		return found(Op, len(m))
-	}
-	return Token{}, &SyntaxError{at, fmt.Sprintf("unexpected byte %#x", rest[0])}
-}
-
-// stringToken reads "…".
-func stringToken(src []byte, at int) (Token, error) {
-	kind := String
-	for i := at + 1; i < len(src); i++ {
-		switch src[i] {
-		case '\\':
-			kind = Mixed // no key has an escape, so it is not decoded
-			i++
-		case '"':
-			return Token{kind, at, i + 1, string(src[at : i+1])}, nil
-		case '$':
-			if i+1 < len(src) && src[i+1] == '{' {
-				kind = Mixed
-				end, err := interpolation(src, i)
-				if err != nil {
-					return Token{}, err
-				}
-				i = end - 1
-			}
+	line := src[at:LineEnd(src, at)]
+	for _, k := range kinds {
+		if m := k.Find(line); m != nil {
+			return Token{k.Kind, at, at + len(m), string(m)}, nil
 		}
 	}
-	return Token{}, &SyntaxError{at, "a string has no end"}
+	return Token{}, &SyntaxError{at, fmt.Sprintf("unexpected byte %#x", src[at])}
 }
 
-// indentedToken reads a string in pairs of single quotes.
-func indentedToken(src []byte, at int) (Token, error) {
-	for i := at + 2; i < len(src); i++ {
-		switch {
-		case bytes.HasPrefix(src[i:], []byte("'''")), bytes.HasPrefix(src[i:], []byte("''$")):
-			i += 2
-		case bytes.HasPrefix(src[i:], []byte(`''\`)):
-			i += 3
-		case bytes.HasPrefix(src[i:], []byte("''")):
-			return Token{Mixed, at, i + 2, string(src[at : i+2])}, nil
-		case bytes.HasPrefix(src[i:], []byte("$${")):
-			i++
-		case bytes.HasPrefix(src[i:], []byte("${")):
+// stringToken reads a string to its closing quote. With an escape it is Mixed: no key
+// has one, so it is not decoded.
+func stringToken(src []byte, at int, kind Kind, quote string, escape *regexp.Regexp) (Token, error) {
+	for i := at + len(quote); i < len(src); {
+		rest := src[i:]
+		switch m := escape.Find(rest); {
+		case m != nil:
+			kind = Mixed
+			i += len(m)
+		case bytes.HasPrefix(rest, []byte(quote)):
+			end := i + len(quote)
+			return Token{kind, at, end, string(src[at:end])}, nil
+		case bytes.HasPrefix(rest, []byte("${")):
+			kind = Mixed
 			end, err := interpolation(src, i)
 			if err != nil {
 				return Token{}, err
 			}
-			i = end - 1
+			i = end
+		default:
+			i++
 		}
 	}
 	return Token{}, &SyntaxError{at, "a string has no end"}

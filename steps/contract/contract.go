@@ -18,13 +18,10 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Made is what the installer makes.
-type Made = facts.Made
-
 // Options says what the installer will make, and where the host's facts are.
 type Options struct {
 	Disk   block.Identity // the target disk
-	Made   Made
+	Made   facts.Made
 	Labels []string
 	// Medium is the medium's contract.json with the facts, or empty. Evaluated
 	// is the facts that the config repo evaluated to, if it did.
@@ -53,7 +50,7 @@ type Carrier struct {
 type Found struct {
 	// Facts is what the host's configuration says; nil before the check.
 	Facts *facts.Facts
-	made  Made
+	made  facts.Made
 }
 
 // LUKSDevices are the containers that the host's initrd opens, name to device.
@@ -69,10 +66,6 @@ func (f *Found) LUKSDevices() map[string]string {
 	}
 	return devices
 }
-
-// OtherLoader tells whether the host starts by a boot loader whose files the
-// program does not know.
-func (f *Found) OtherLoader() bool { return f.Facts.Loader.Other() }
 
 // checks is what the checks share. Each adds its mismatches and notes, so that the
 // last one reports all of them together.

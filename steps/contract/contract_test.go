@@ -14,8 +14,8 @@ import (
 	"auto-installer/internal/sys"
 )
 
-func made() Made {
-	return Made{
+func made() facts.Made {
+	return facts.Made{
 		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
 		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
 	}

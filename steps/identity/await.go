@@ -25,7 +25,7 @@ type AwaitOptions struct {
 	// Needed returns whether the host has secrets that the identity must decrypt.
 	Needed func() bool
 	// Fits returns an error for a key that does not decrypt them.
-	Fits func(ctx context.Context, s sys.System, key []byte) error
+	Fits func(key []byte) error
 	// Addresses returns this machine's addresses, for the command that sends the key.
 	Addresses func() []string
 	// HostKey is the file of this machine's public ssh host key, by which the sender
@@ -56,7 +56,11 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 	if err := os.Remove(o.Skip); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return sys.Incomplete(err, "removing an earlier request to continue without an age identity")
 	}
-	if err := makeDir(o.Root); err != nil {
+	root, err := os.OpenRoot(o.Root)
+	if err == nil {
+		err = errors.Join(makeDir(root), root.Close())
+	}
+	if err != nil {
 		return sys.Incomplete(err, "creating the folder of the age identity")
 	}
 	s.Waiting(sys.Waiting{For: "the age identity of " + o.Host, How: o.how()})
@@ -76,7 +80,7 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 		case err != nil:
 			return sys.Incomplete(err, "reading the age identity that was sent")
 		default:
-			done, err := o.take(ctx, s, key)
+			done, err := o.take(s, key)
 			if done || err != nil {
 				clear(key)
 				return err
@@ -95,15 +99,12 @@ func (o AwaitOptions) await(ctx context.Context, s sys.System) error {
 
 // take installs a key if it is the right one. A key that is still arriving is invalid at
 // first, and is read again when it has grown.
-func (o AwaitOptions) take(ctx context.Context, s sys.System, key []byte) (done bool, err error) {
+func (o AwaitOptions) take(s sys.System, key []byte) (done bool, err error) {
 	if bad := Check(key); bad != nil {
 		s.Log("the key so far is " + bad.Error())
 		return false, nil //nolint:nilerr // the rest of it, or another one, may arrive
 	}
-	if err := o.Fits(ctx, s, key); err != nil {
-		if ctx.Err() != nil {
-			return false, context.Cause(ctx)
-		}
+	if err := o.Fits(key); err != nil {
 		s.Warn(fmt.Sprintf("the key that was sent is refused: %v; send the right one", err))
 		return false, o.refuse(key)
 	}

@@ -58,7 +58,7 @@ func awaiting(t *testing.T, fits func(key []byte) error) (AwaitOptions, *waiter,
 	}
 	o := AwaitOptions{
 		Root: t.TempDir(), Host: "demo", Needed: func() bool { return true },
-		Fits:      func(_ context.Context, _ sys.System, key []byte) error { return fits(key) },
+		Fits:      fits,
 		Addresses: func() []string { return []string{"10.0.2.15", "fd00::1"} },
 		HostKey:   hostKey, Skip: filepath.Join(dir, "skip"), Every: time.Millisecond,
 	}
@@ -189,7 +189,7 @@ func TestAwaitStopsAfterRefusal(t *testing.T) {
 	stop := errors.New("stopped")
 	o := AwaitOptions{
 		Root: dir, Host: "demo", Needed: func() bool { return true }, Addresses: func() []string { return nil },
-		Fits: func(context.Context, sys.System, []byte) error { return errors.New("it is another host's") },
+		Fits: func([]byte) error { return errors.New("it is another host's") },
 	}
 	s := &waiter{Fake: sys.NewFake(t), c: make(chan string, 1)}
 	go func() { <-s.c; cancel(stop) }()

@@ -47,25 +47,21 @@ func Ops(o Options) []engine.Op {
 		func(_ context.Context, s sys.System) error { return o.put(s) }).Doing("writing the age identity")}
 }
 
+// put stays below the target's root, even if a symbolic link on the target leads out of it.
 func (o Options) put(s sys.System) error {
-	if err := write(o); err != nil {
-		return err
-	}
-	s.Log("age identity written to " + o.Root + "/" + o.path())
-	return nil
-}
-
-// write stays below the target's root, even if a symbolic link on the target leads out of it.
-func write(o Options) error {
-	if err := makeDir(o.Root); err != nil {
-		return err
-	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return sys.WriteIn(root, o.path(), o.Key, -1, -1)
+	if err := makeDir(root); err != nil {
+		return err
+	}
+	if err := sys.WriteIn(root, o.path(), o.Key, -1, -1); err != nil {
+		return err
+	}
+	s.Log("age identity written to " + o.Root + "/" + o.path())
+	return nil
 }
 
 // RemoveOps remove an identity that the install does not use, and parts of one.
@@ -87,13 +83,8 @@ func (o Options) remove() error {
 	return errors.Join(err, root.Close())
 }
 
-// makeDir creates the folder of identities below the target's root, for root only.
-func makeDir(target string) error {
-	root, err := os.OpenRoot(target)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
+// makeDir creates the folder of identities, for root only.
+func makeDir(root *os.Root) error {
 	if err := root.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

@@ -14,12 +14,6 @@ import (
 	"auto-installer/secrets/keysnix"
 )
 
-func evaluate(file string) sys.Cmd {
-	c := agenix.Evaluation(file)
-	c.Quiet = true // a dry run does not know whether there are rules
-	return c
-}
-
 // byRules finds the files that agenix' rules encrypt to the host, if its own
 // configuration does not name them. Rules that cannot be read are a warning.
 func (o Options) byRules(ctx context.Context, s sys.System) error {
@@ -46,20 +40,11 @@ func (o Options) follow(ctx context.Context, s sys.System, file string) error {
 	if err != nil || to == nil {
 		return err
 	}
-	out, err := s.Output(ctx, evaluate(file))
+	list, err := agenix.Read(ctx, s, file)
 	if err != nil {
 		return err
 	}
-	list, err := secrets.ParseRules(out)
-	if err != nil {
-		return err
-	}
-	o.apply(agenix.Base(o.Repo, file, list), list, to)
-	return nil
-}
-
-// apply takes the files below base whose rules name a recipient.
-func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) {
+	base := agenix.Base(o.Repo, file, list)
 	for _, r := range list {
 		path := filepath.Join(base, r.File)
 		name, err := filepath.Rel(o.Repo, path)
@@ -68,6 +53,7 @@ func (o Options) apply(base string, list []secrets.Rule, to *secrets.Recipient) 
 			o.Found.Files = append(o.Found.Files, File{name, path})
 		}
 	}
+	return nil
 }
 
 // errAnother is the error of another host's identity.

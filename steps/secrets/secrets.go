@@ -3,6 +3,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"filippo.io/age"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
@@ -20,23 +22,12 @@ import (
 // Options says whose secrets to open, and with what.
 type Options struct {
 	Host    string
-	Repo    string // the config repo in RAM; empty without one
-	Key     []byte // age identity file, or nil
-	Must    bool   // a host with secrets needs the identity now: it cannot be sent later
-	Without bool   // the user wants no identity on the host
-	// Named are the secrets in the host's configuration. known is false if it does
-	// not use agenix.
-	Named func() (list []Secret, known bool)
-	// Paths are the identities that the host will try, nil if it does not say.
-	Paths func() []string
-	Found *Found
-}
-
-// Secret is a secret in a host's configuration.
-type Secret struct {
-	Name     string
-	File     string // its path at the evaluation
-	InSource string // its path in the config repo, or empty
+	Repo    string              // the config repo in RAM; empty without one
+	Key     []byte              // age identity file, or nil
+	Must    bool                // a host with secrets needs the identity now: it cannot be sent later
+	Without bool                // the user wants no identity on the host
+	Facts   func() *facts.Facts // what the host's configuration says
+	Found   *Found
 }
 
 // Found is what the host must open. The check fills it.
@@ -79,7 +70,7 @@ func (o Options) try(_ context.Context, s sys.System) error {
 	}
 	// The host must look for the identity where the install puts it.
 	at := "/etc/age/" + o.Host + ".agekey"
-	if ps := o.Paths(); !o.Without && len(ps) > 0 && !slices.Contains(ps, at) {
+	if ps := o.Facts().IdentityPaths; !o.Without && len(ps) > 0 && !slices.Contains(ps, at) {
 		return sys.Faultf(sys.CodeContract,
 			fmt.Sprintf("add %q to age.identityPaths in the host's configuration, or go without: --no-age-identity", at),
 			"age.identityPaths are %s: the install puts the identity at %s, where the host does not look for it", strings.Join(ps, ", "), at)
@@ -111,16 +102,13 @@ func (o Options) try(_ context.Context, s sys.System) error {
 // find fills Found, in the order of names.
 func (o Options) find(ctx context.Context, s sys.System) error {
 	*o.Found = Found{}
-	named, known := o.Named()
-	if !known {
+	named := o.Facts().Secrets
+	if named == nil { // it does not use agenix
 		return o.byRules(ctx, s)
 	}
 	for _, n := range named {
-		title := n.InSource
-		if title == "" {
-			title = n.Name
-		}
-		if path := n.path(o.Repo); path != "" {
+		title := cmp.Or(n.InSource, n.Name)
+		if path := o.path(n); path != "" {
 			o.Found.Files = append(o.Found.Files, File{title, path})
 		} else {
 			o.Found.Unread = append(o.Found.Unread, title)
@@ -129,20 +117,20 @@ func (o Options) find(ctx context.Context, s sys.System) error {
 	return nil
 }
 
-// path is where the secret can be read: in the store, where the evaluation put it,
-// or in the repo.
-func (n Secret) path(repo string) string {
+// path is where a secret can be read: in the store, where the evaluation put it, or in
+// the repo.
+func (o Options) path(n facts.Secret) string {
 	if fi, err := os.Stat(n.File); filepath.IsAbs(n.File) && err == nil && fi.Mode().IsRegular() {
 		return n.File
 	}
-	if repo != "" && sys.HasIn(repo, n.InSource) {
-		return filepath.Join(repo, n.InSource)
+	if o.Repo != "" && sys.HasIn(o.Repo, n.InSource) {
+		return filepath.Join(o.Repo, n.InSource)
 	}
 	return ""
 }
 
 // Fits tries an identity that came later.
-func (f *Found) Fits(_ context.Context, _ sys.System, key []byte) error {
+func (f *Found) Fits(key []byte) error {
 	why, err := f.unopened(key)
 	if err == nil && why != nil {
 		err = fmt.Errorf("it does not open %s", strings.Join(why, "; "))

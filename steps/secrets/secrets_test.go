@@ -14,6 +14,8 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"auto-installer/hosts/facts"
+	"auto-installer/internal/agenix"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
@@ -72,12 +74,12 @@ func put(t *testing.T, file string, data []byte, mode os.FileMode) string {
 	return file
 }
 
-func options(t *testing.T, named ...Secret) Options {
+func options(t *testing.T, named ...facts.Secret) Options {
 	t.Helper()
+	own := &facts.Facts{Secrets: named}
 	return Options{
 		Host: "demo", Repo: t.TempDir(), Found: &Found{},
-		Named: func() ([]Secret, bool) { return named, named != nil },
-		Paths: func() []string { return nil },
+		Facts: func() *facts.Facts { return own },
 	}
 }
 
@@ -91,8 +93,8 @@ func names(f *Found) []string {
 
 func TestAllOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
-	o := options(t, Secret{"wifi", "/nix/store/none/secrets/wifi.age", "secrets/wifi.age"},
-		Secret{"vpn", "/nix/store/none/secrets/vpn.age", "secrets/deep/vpn.age"})
+	o := options(t, facts.Secret{Name: "wifi", File: "/nix/store/none/secrets/wifi.age", InSource: "secrets/wifi.age"},
+		facts.Secret{Name: "vpn", File: "/nix/store/none/secrets/vpn.age", InSource: "secrets/deep/vpn.age"})
 	seal(t, o.Repo, "secrets/wifi.age", false, other, host)
 	seal(t, o.Repo, "secrets/deep/vpn.age", true, host)
 	o.Key = host.File()
@@ -109,7 +111,7 @@ func TestAllOpen(t *testing.T) {
 // the key.
 func TestFilesThatDoNotOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
-	o := options(t, Secret{"a", "", "a.age"}, Secret{"b", "", "b.age"}, Secret{"c", "", "c.age"}, Secret{"d", "", "d.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"}, facts.Secret{Name: "b", File: "", InSource: "b.age"}, facts.Secret{Name: "c", File: "", InSource: "c.age"}, facts.Secret{Name: "d", File: "", InSource: "d.age"})
 	seal(t, o.Repo, "a.age", false, other)
 	seal(t, o.Repo, "b.age", false, host)
 	put(t, o.Repo+"/c.age", []byte("plain text"), 0o644)
@@ -139,8 +141,8 @@ func TestFilesThatDoNotOpen(t *testing.T) {
 func TestWhereSecretsAre(t *testing.T) {
 	host := identity(t)
 	elsewhere := seal(t, t.TempDir(), "x.age", false, host)
-	o := options(t, Secret{"other", elsewhere, "x.age"}, Secret{"gone", "/nix/store/none/g.age", "g.age"},
-		Secret{"out", "", "../out.age"}, Secret{"relative", "x.age", ""})
+	o := options(t, facts.Secret{Name: "other", File: elsewhere, InSource: "x.age"}, facts.Secret{Name: "gone", File: "/nix/store/none/g.age", InSource: "g.age"},
+		facts.Secret{Name: "out", File: "", InSource: "../out.age"}, facts.Secret{Name: "relative", File: "x.age", InSource: ""})
 	seal(t, filepath.Dir(o.Repo), "out.age", false, host)
 	o.Key = host.File()
 	f := sys.NewFake(t)
@@ -156,7 +158,7 @@ func TestWhereSecretsAre(t *testing.T) {
 }
 
 func TestWithoutIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	f := sys.NewFake(t)
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !o.Found.NeedsIdentity() {
@@ -168,14 +170,14 @@ func TestWithoutIdentity(t *testing.T) {
 }
 
 func TestUnattendedNeedsIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	o.Must = true
 	seal(t, o.Repo, "a.age", false, identity(t))
 	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...))
 	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
 		t.Errorf("%+v", fault)
 	}
-	o.Named = func() ([]Secret, bool) { return nil, true } // it needs none
+	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} } // it needs none
 	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
@@ -183,7 +185,7 @@ func TestUnattendedNeedsIdentity(t *testing.T) {
 
 func TestNoSecrets(t *testing.T) {
 	o := options(t)
-	o.Named = func() ([]Secret, bool) { return nil, true }
+	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} }
 	seal(t, o.Repo, "secrets/secrets.nix", false, identity(t)) // not looked at
 	f := sys.NewFake(t)
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || o.Found.NeedsIdentity() {
@@ -207,10 +209,10 @@ func TestIdentityPaths(t *testing.T) {
 		{[]string{"/etc/ssh/key"}, true, false},
 		{[]string{"/etc/ssh/key", "/etc/age/demo.agekey"}, false, false},
 	} {
-		o := options(t, Secret{"a", "", "a.age"})
+		o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 		host := identity(t)
 		seal(t, o.Repo, "a.age", false, host)
-		o.Paths, o.Without = func() []string { return c.paths }, c.without
+		o.Facts().IdentityPaths, o.Without = c.paths, c.without
 		for _, key := range [][]byte{host.File(), nil} { // one that comes later is put there too
 			o.Key = key
 			err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
@@ -223,7 +225,7 @@ func TestIdentityPaths(t *testing.T) {
 }
 
 func TestInvalidIdentity(t *testing.T) {
-	o := options(t, Secret{"a", "", "a.age"})
+	o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 	seal(t, o.Repo, "a.age", false, identity(t))
 	o.Key = []byte("AGE-SECRET-KEY-1NOTONE\n")
 	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
@@ -267,7 +269,7 @@ func TestByRules(t *testing.T) {
 			seal(t, filepath.Join(o.Repo, c.dir), "theirs.age", false, other)
 			f := sys.NewFake(t)
 			if c.ask {
-				f.Expect(evaluate(file).Argv...).Prints(rules)
+				f.Expect(agenix.Evaluation(file).Argv...).Prints(rules)
 			}
 			if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 				t.Fatal(err)
@@ -300,7 +302,7 @@ func TestRulesThatNameFromTheTop(t *testing.T) {
 	file := put(t, o.Repo+"/secrets/secrets.nix", nil, 0o644)
 	seal(t, o.Repo+"/secrets", "hosts/mine.age", false, host)
 	f := sys.NewFake(t)
-	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +319,7 @@ func TestRulesThatWereNotFollowed(t *testing.T) {
 	file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 	seal(t, o.Repo, "a.age", false, other)
 	f := sys.NewFake(t)
-	f.Expect(evaluate(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
 	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
 	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "a.age") {
 		t.Errorf("%+v", fault)
@@ -330,7 +332,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 		o.Key = identity(t).File()
 		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
 		f := sys.NewFake(t)
-		f.Expect(evaluate(file).Argv...).Prints(printed)
+		f.Expect(agenix.Evaluation(file).Argv...).Prints(printed)
 		if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
 			t.Errorf("%v, %q", err, f.Logged)
 		}
@@ -340,7 +342,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 // A secret that is a link out of the repo is not read.
 func TestLinkOutOfTheRepo(t *testing.T) {
 	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
-	o := options(t, Secret{Name: "wifi", InSource: "wifi.age"}, Secret{Name: "up", InSource: "../up.age"})
+	o := options(t, facts.Secret{Name: "wifi", InSource: "wifi.age"}, facts.Secret{Name: "up", InSource: "../up.age"})
 	if err := os.Symlink(outside, filepath.Join(o.Repo, "wifi.age")); err != nil {
 		t.Fatal(err)
 	}
@@ -350,13 +352,13 @@ func TestLinkOutOfTheRepo(t *testing.T) {
 	if len(o.Found.Files) != 0 || len(o.Found.Unread) != 2 {
 		t.Errorf("%+v", o.Found)
 	}
-	to, err := secrets.ParseRecipient(identity(t).Recipient())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.apply(o.Repo, []secrets.Rule{{File: "wifi.age", Recipients: []*secrets.Recipient{to}}}, to)
-	if len(o.Found.Files) != 0 {
-		t.Errorf("by the rules: %+v", o.Found.Files)
+	host := identity(t)
+	o.Facts().Secrets, o.Key = nil, host.File()
+	rules := put(t, filepath.Join(o.Repo, "secrets.nix"), []byte("{ }"), 0o644)
+	f := sys.NewFake(t)
+	f.Expect(agenix.Evaluation(rules).Argv...).Prints(fmt.Sprintf(`{"wifi.age":{"publicKeys":[%q]}}`, host.Recipient()))
+	if err := o.find(t.Context(), f); err != nil || len(o.Found.Files) != 0 {
+		t.Errorf("by the rules: %v, %+v", err, o.Found.Files)
 	}
 	if err := os.Symlink(outside, filepath.Join(o.Repo, "keys.nix")); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ type Options struct {
 type Secrets interface {
 	NeedsIdentity() bool
 	Readable() int
-	Fits(ctx context.Context, s sys.System, key []byte) error
+	Fits(key []byte) error
 }
 
 const folder = "etc/age"
@@ -44,7 +44,7 @@ func Ops(o Options) []engine.Op {
 		"put the host's identity there before it boots: a folder with mode 700, a file with mode 600, both owned by root")}
 }
 
-func (o Options) prove(ctx context.Context, s sys.System) error {
+func (o Options) prove(_ context.Context, s sys.System) error {
 	if !o.Secrets.NeedsIdentity() {
 		s.Log(o.Host + " has no secrets, so it needs no age identity")
 		return nil
@@ -56,7 +56,7 @@ func (o Options) prove(ctx context.Context, s sys.System) error {
 	}
 	defer clear(key)
 	if err == nil {
-		err = o.Secrets.Fits(ctx, s, key)
+		err = o.Secrets.Fits(key)
 	}
 	if err == nil {
 		s.Proven(fmt.Sprintf("%s/%s opens all %d secrets of %s", o.Root, o.file(), o.Secrets.Readable(), o.Host))

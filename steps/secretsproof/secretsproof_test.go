@@ -1,7 +1,6 @@
 package secretsproof
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ type fits struct{ *secrets.Identity }
 
 func (fits) NeedsIdentity() bool { return true }
 func (fits) Readable() int       { return 1 }
-func (f fits) Fits(_ context.Context, _ sys.System, key []byte) error {
+func (f fits) Fits(key []byte) error {
 	id, err := secrets.ParseIdentity(key)
 	if err == nil && id.Recipient() != f.Recipient() {
 		err = errors.New("it does not open a.age")

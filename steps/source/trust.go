@@ -7,8 +7,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -29,46 +29,26 @@ var fullHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 // Untrusted returns why the clone may be from an impostor, or an empty string. The hash of a
 // commit covers all of its files, so a pinned clone needs no trust in the server.
 func (o Options) Untrusted(knownHosts []string) string {
-	address := Address(o.Remote)
+	scheme, host, port := server(o.Remote)
 	pinned := IsCommit(o.Ref) || o.Ref == "" && IsCommit(o.Pin)
-	if o.Local != "" || address == "" || pinned {
-		return ""
-	}
-	server, _, err := net.SplitHostPort(address)
-	if err != nil {
+	if o.Local != "" || port == "" || pinned {
 		return ""
 	}
 	const pin = "pin a commit (repoRef, --ref)"
-	switch s := scheme(o.Remote); {
-	case s == "git" || s == "http":
-		return fmt.Sprintf("%s:// does not authenticate %s, which sends the config repo: use https or ssh, or %s", s, server, pin)
-	case s == "ssh" && !known(address, knownHosts):
-		return fmt.Sprintf("no host key of %s is known, so any machine could send the config repo in its place: set programs.ssh.knownHosts on the medium, or %s", server, pin)
+	switch {
+	case scheme == "git" || scheme == "http":
+		return fmt.Sprintf("%s:// does not authenticate %s, which sends the config repo: use https or ssh, or %s", scheme, host, pin)
+	case scheme == "ssh" && !known(host, port, knownHosts):
+		return fmt.Sprintf("no host key of %s is known, so any machine could send the config repo in its place: set programs.ssh.knownHosts on the medium, or %s", host, pin)
 	}
 	return ""
 }
 
-// scheme returns the transport of a remote that has an Address.
-func scheme(remote string) string {
-	if !strings.Contains(remote, "://") {
-		return "ssh"
-	}
-	u, err := url.Parse(strings.TrimPrefix(remote, "git+"))
-	if err != nil {
-		return ""
-	}
-	return u.Scheme
-}
-
-// known returns whether one of the files has a key of a server, given as host:port (sshd(8),
+// known returns whether one of the files has a key of a server (sshd(8),
 // "SSH_KNOWN_HOSTS FILE FORMAT"). Like ssh, it ignores unreadable files and invalid lines.
-func known(address string, files []string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
+func known(host, port string, files []string) bool {
 	// With another port than 22, ssh looks for [host]:port first.
-	names := []string{strings.ToLower(knownhosts.Normalize(address)), strings.ToLower(host)}
+	names := []string{strings.ToLower(knownhosts.Normalize(net.JoinHostPort(host, port))), strings.ToLower(host)}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -123,21 +103,9 @@ func hashed(pattern, name string) bool {
 
 // glob matches * and ? (ssh_config(5), PATTERNS).
 func glob(pattern, name string) bool {
-	star, back := -1, 0
-	p, n := 0, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, back = p, n
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
-			p, n = p+1, n+1
-		case star >= 0:
-			back++
-			p, n = star+1, back
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	is, _ := filepath.Match(literal.Replace(pattern), name) // with these there is no bad pattern
+	return is
 }
+
+// literal escapes what only filepath.Match gives a meaning.
+var literal = strings.NewReplacer(`\`, `\\`, "[", `\[`)

@@ -30,16 +30,12 @@ func (o Options) installable() string { return flake.Ref(o.Flake) + "#" + o.Host
 // suffix is what follows a host's name in the flake's output.
 const suffix = "InstallerIso"
 
-func (o Options) nix(does string, argv ...string) sys.Cmd {
-	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: o.Flake}
-}
-
 func (o Options) build() sys.Cmd {
-	return o.nix("build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
+	return flake.Nix(o.Flake, "build the ISO", "build", o.installable(), "--print-build-logs", "--log-format", "internal-json", "-v", "--out-link", o.OutLink)
 }
 
 func (o Options) buildLog() sys.Cmd {
-	c := o.nix("read the log of an earlier build", "log", o.installable())
+	c := flake.Nix(o.Flake, "read the log of an earlier build", "log", o.installable())
 	c.Quiet = true
 	return c
 }
@@ -54,7 +50,6 @@ func Plan(dir, host, outLink string) *engine.Task {
 	return t
 }
 
-// ops build the ISO, and log its path, its deploy key, and what to do next.
 func (o Options) ops() []engine.Op {
 	return []engine.Op{engine.Together(sys.Actions(o.build()), o.run), engine.Do("", o.next)}
 }
@@ -67,7 +62,11 @@ func (o Options) run(ctx context.Context, s sys.System) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return o.unbuilt(ctx, s, err)
+	hint, code := nixlog.Hint(err)
+	if hint == "" {
+		hint, code = o.why(ctx, s, err), sys.CodeSource
+	}
+	return sys.Faultf(code, hint, "building the ISO of %s failed: %w", o.Host, err)
 }
 
 func (o Options) next(ctx context.Context, s sys.System) error {

@@ -19,16 +19,7 @@ import (
 // declared is how a flake declares installers.
 const declared = "`installers = auto-installer.lib.mkInstallers { inherit self; };` and `inherit (installers) packages checks;` in flake.nix give every host with a host.toml its installer"
 
-// unbuilt says what to do about a failed build, by nix's output.
-func (o Options) unbuilt(ctx context.Context, s sys.System, err error) error {
-	hint, code := nixlog.Hint(err)
-	if hint == "" {
-		code = sys.CodeSource
-		hint = o.why(ctx, s, err)
-	}
-	return sys.Faultf(code, hint, "building the ISO of %s failed: %w", o.Host, err)
-}
-
+// why says what to do about a failed build of an unknown kind.
 func (o Options) why(ctx context.Context, s sys.System, err error) string {
 	if strings.Contains(err.Error(), "does not provide attribute") {
 		return o.undeclared(ctx, s)
@@ -80,7 +71,7 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 
 // installers lists the hosts with an installer in the flake.
 func (o Options) installers(ctx context.Context, s sys.System) []string {
-	c := o.nix("see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
+	c := flake.Nix(o.Flake, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
 		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
 	c.Quiet = true
 	out, err := s.Output(ctx, c)

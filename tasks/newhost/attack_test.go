@@ -79,7 +79,7 @@ func TestCopyFollowsNoLinkOut(t *testing.T) {
 		ln -s `+outside+`/secret file; ln -s flake.nix within; ln -s ../flake.nix deep/up; ln -s ../../marks deep/out
 		ln -s gone dangling; ln -s . here; ln -s here/../../marks around; git add -A -- file within deep dangling here around`)
 	w := Request{Host: hosts.Host{TargetHost: "vega"}}.work(repo)
-	w.files["hosts/vega/host.toml"] = draftFile{data: []byte("x")}
+	w.files["hosts/vega/host.toml"] = []byte("x")
 	to := t.TempDir()
 	w.copied = to
 	if err := w.fillCopy(t.Context(), machine()); err != nil {

@@ -3,7 +3,6 @@ package newhost
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,10 +15,6 @@ import (
 
 func makeCopy(dir string) sys.Cmd {
 	return sys.Cmd{Does: "make a folder for a copy of the repo", Argv: []string{"mkdir", "-m", "0700", "--", dir}, Quiet: true}
-}
-
-func dropCopy(dir string) sys.Cmd {
-	return sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", dir}, Quiet: true}
 }
 
 // fillCopy copies the repo as it is in the work tree, without ignored files, and
@@ -57,8 +52,13 @@ func (w *work) fillCopy(ctx context.Context, s sys.System) error {
 
 // list runs git ls-files.
 func (w *work) list(ctx context.Context, s sys.System, which ...string) ([]string, error) {
-	out, err := w.quietly(ctx, s, "list the files", append([]string{"ls-files", "-z"}, which...)...)
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
+	c := w.git("list the files", append([]string{"ls-files", "-z"}, which...)...)
+	c.Quiet = true
+	out, err := s.Output(ctx, c)
+	if err != nil {
+		return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "to list the files")
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
 // copyFile copies a file or a link. It skips what a flake does not see either: a
@@ -69,7 +69,7 @@ func copyFile(from, to *os.Root, name string) error {
 		return err
 	}
 	if err != nil || info.IsDir() {
-		return nil // deleted, or below a link out of the repo
+		return nil //nolint:nilerr // deleted, or below a link out of the repo
 	}
 	if err := to.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
@@ -87,17 +87,11 @@ func copyFile(from, to *os.Root, name string) error {
 	if !info.Mode().IsRegular() {
 		return nil // git ignores it too
 	}
-	in, err := from.Open(name)
+	data, err := from.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return to.WriteFile(name, data, info.Mode().Perm()|0o600)
 }
 
 // forget removes from the copy the files that the flake does not see: those that
@@ -128,8 +122,8 @@ func (w *work) forget(context.Context, sys.System) error {
 
 // writeTo writes the draft into a copy of the repo.
 func (w *work) writeTo(dir string) error {
-	for name, f := range w.files {
-		if err := writeIn(dir, name, f.data); err != nil {
+	for name, data := range w.files {
+		if err := writeIn(dir, name, data); err != nil {
 			return err
 		}
 	}

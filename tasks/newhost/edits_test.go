@@ -482,9 +482,10 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 	v := &variants{t: t, dir: t.TempDir(), byID: map[string]int{}}
 	type job struct {
 		madeUp
-		w         *work
-		proposals *keysnix.Proposals
-		before    int
+		w      *work
+		claim  keysnix.Claim
+		src    []byte
+		before int
 	}
 	jobs := make([]job, 500)
 	for i := range jobs {
@@ -495,13 +496,14 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 		if m.keys == "" {
 			src = []byte(m.rules)
 		}
-		p, err := keysnix.AddHost(src, keysnix.NewKey{Host: m.host, Recipient: newKey, Known: m.known, Rules: m.keys == ""})
+		c := keysnix.Claim{Host: m.host, Key: newKey, Known: m.known, Rules: m.keys == ""}
+		j := job{m, w, c, src, v.add(m, "", nil)}
+		_, err := c.Enter(src, keysnix.Meaning{}, func(data []byte) (keysnix.Meaning, error) {
+			v.add(m, "keys", data)
+			return keysnix.Meaning{}, errNoValue
+		})
 		if err != nil {
 			t.Fatalf("%d: %v\n%s", i, err, src)
-		}
-		j := job{m, w, p, v.add(m, "", nil)}
-		for _, e := range slices.Concat(p.Edits, p.ByHand) {
-			v.add(m, "keys", e.Data)
 		}
 		if m.shape == shapeDefinitions {
 			edits := w.flakeEdits([]byte(m.flake))
@@ -527,17 +529,18 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			}
 			return e.meaning(), nil
 		}
-		c := keysnix.Claim{Host: j.host, Key: newKey, Known: j.known}
-		found := c.Choose(j.proposals, before.meaning(), eval)
-		chosen := found.Edit
-		if chosen == nil {
-			chosen = found.Hand
+		chosen, err := j.claim.Enter(j.src, before.meaning(), eval)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isEdit := chosen.Hand.Text == ""
+		if !isEdit {
 			printed[j.style]++
-			if len(chosen.ByHand) == 0 || !strings.Contains(fmt.Sprint(chosen.ByHand), newKey) {
+			if !strings.Contains(chosen.Hand.Text, newKey) {
 				t.Errorf("%d: %s: no line is printed", i, j.style)
 			}
 			if j.must {
-				t.Errorf("%d: %s is not edited for %s: %v, %v\n%s%s", i, j.style, j.host, j.proposals.Why, found.Why, j.keys, j.rules)
+				t.Errorf("%d: %s is not edited for %s: %v\n%s%s", i, j.style, j.host, chosen.Why, j.keys, j.rules)
 			}
 		} else {
 			written[j.style]++
@@ -547,7 +550,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			t.Errorf("%d: %s: nix cannot evaluate\n%s", i, j.style, chosen.Data)
 			continue
 		}
-		j.meansTheSame(t, i, before, after, chosen.Data, found.Edit != nil)
+		j.meansTheSame(t, i, before, after, chosen.Data, isEdit)
 		// The flake.
 		src := []byte(j.flake)
 		names := func(e evaluated) []string { return qualified(e.Systems, e.Images) }

@@ -1,7 +1,6 @@
 package newhost
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,7 +17,7 @@ import (
 )
 
 // enter drafts the file of the keys with the host's recipient, if nix says that
-// an edit means the right thing. Otherwise it drafts lines for the user to add.
+// an edit means the right thing. Otherwise it leaves a line to the user.
 func (w *work) enter(ctx context.Context, s sys.System) error {
 	before, err := w.means(ctx, s)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -26,10 +25,11 @@ func (w *work) enter(ctx context.Context, s sys.System) error {
 	} else if err != nil {
 		return w.inRepo(err)
 	}
-	host, file := w.Host.TargetHost, w.keysIn()
+	host, file := w.Host.TargetHost, w.keys
+	c := keysnix.Claim{Host: host, Key: w.recipient, Known: w.knownHosts(), Rules: w.keys == w.rules, Replace: w.Replace}
 	if file == "" {
 		if w.rules != "" {
-			w.hand, w.handFile = w.newKey().Left(nil).ByHand, w.rules
+			w.hand, w.handFile = c.ForRules(), w.rules
 		}
 		return nil
 	}
@@ -38,28 +38,26 @@ func (w *work) enter(ctx context.Context, s sys.System) error {
 		s.Log(file + " has the recipient of " + host + " already")
 		return nil
 	}
-	c := keysnix.Claim{Host: host, Key: w.recipient, Known: w.knownHosts()}
-	p, err := w.propose(src, &c)
-	if err != nil {
-		return sys.Faultf(sys.CodeUsage, "choose another name, or remove the old one", "%s: %w", file, err)
-	}
-	found := c.Choose(p, before, func(data []byte) (keysnix.Meaning, error) {
+	found, err := c.Enter(src, before, func(data []byte) (keysnix.Meaning, error) {
 		if err := writeIn(w.copied, file, data); err != nil {
 			return keysnix.Meaning{}, err
 		}
 		return w.means(ctx, s)
 	})
+	if err != nil {
+		return sys.Faultf(sys.CodeUsage, "choose another name, or remove the old one", "%s: %w", file, err)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if found.Edit != nil {
+	if found.Hand.Text == "" {
 		w.gains(s, file, found.Edit)
 		w.changed = before.Otherwise(found.After)
-		return writeIn(w.copied, file, found.Edit.Data)
+		return writeIn(w.copied, file, found.Data)
 	}
 	w.leave(s, file, found.Why)
-	w.hand, w.handFile = found.Hand.ByHand, file
-	if bytes.Equal(found.Hand.Data, src) && c.Old == "" {
+	w.hand, w.handFile = found.Hand, file
+	if found.Hand.InRules {
 		w.handFile = cmp.Or(w.rules, "the rules")
 	}
 	return writeIn(w.copied, file, src)
@@ -85,34 +83,6 @@ func (w *work) entered(src []byte, m keysnix.Meaning) bool {
 	return err == nil && key == w.recipient || m.Has(w.Host.TargetHost, w.recipient)
 }
 
-func (w *work) newKey() keysnix.NewKey {
-	return keysnix.NewKey{Host: w.Host.TargetHost, Recipient: w.recipient, Known: w.knownHosts(), Rules: w.keys == ""}
-}
-
-// propose asks the editor: for the key in the place of the old one, or for a new
-// one.
-func (w *work) propose(src []byte, c *keysnix.Claim) (*keysnix.Proposals, error) {
-	old, err := keysnix.KeyOf(src, w.Host.TargetHost)
-	if errors.Is(err, keysnix.ErrNoHost) || misshapen(err) != nil && !w.Replace {
-		return keysnix.AddHost(src, w.newKey())
-	}
-	line := keysnix.HandLine{Place: "the place of its old key", Text: `"` + w.recipient + `"`}
-	p := &keysnix.Proposals{ByHand: []*keysnix.KeysEdit{{Data: src, ByHand: []keysnix.HandLine{line}}}}
-	if err == nil {
-		c.Old, _ = byID(old).(string)
-		var e *keysnix.KeysEdit
-		if e, err = keysnix.ReplaceHost(src, w.Host.TargetHost, w.recipient); err == nil {
-			p.Edits = []*keysnix.KeysEdit{e}
-			return p, nil
-		}
-	}
-	p.Why = misshapen(err)
-	if p.Why == nil {
-		return nil, err
-	}
-	return p, nil
-}
-
 // knownHosts are names that are certainly hosts: of folders, and in sets that
 // flake.nix lists.
 func (w *work) knownHosts() []string {
@@ -135,7 +105,7 @@ func (w *work) knownHosts() []string {
 }
 
 // gains drafts an edit of the keys.
-func (w *work) gains(s sys.System, file string, e *keysnix.KeysEdit) {
+func (w *work) gains(s sys.System, file string, e *keysnix.Edit) {
 	for _, line := range e.Removed {
 		s.Log(file + " loses  " + strings.TrimSpace(line))
 	}
@@ -145,7 +115,7 @@ func (w *work) gains(s sys.System, file string, e *keysnix.KeysEdit) {
 	for _, note := range e.Notes {
 		s.Warn(file + ": " + note)
 	}
-	w.files[file] = draftFile{data: e.Data}
+	w.files[file] = e.Data
 }
 
 // leave says why the keys are not edited.

@@ -3,12 +3,12 @@ package newhost
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets/keysnix"
-	"auto-installer/secrets/nixtext"
 )
 
 // keysFile is where a repo has its keys, below root, or empty: keys.nix, or else
@@ -21,21 +21,14 @@ func keysFile(root, rulesAt string) string {
 	if err != nil {
 		return ""
 	}
-	tokens, err := nixtext.Tokenize(src)
-	if err != nil {
-		return ""
-	}
 	var found []string
-	for i, t := range tokens {
-		if i == 0 || !tokens[i-1].IsIdent("import") || t.Kind != nixtext.Path {
-			continue
-		}
-		name := filepath.Join(filepath.Dir(rulesAt), t.Text)
+	for _, m := range imported.FindAllSubmatch(src, -1) {
+		name := filepath.Join(filepath.Dir(rulesAt), string(m[1]))
 		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
 			name = filepath.Join(name, "default.nix")
 		}
-		data, err := sys.ReadRegular(filepath.Join(root, name), maxKeys)
-		if err != nil || !filepath.IsLocal(name) || slices.Contains(found, name) {
+		data, err := sys.ReadIn(root, name, maxKeys)
+		if err != nil || slices.Contains(found, name) {
 			continue
 		}
 		if keys, err := keysnix.Keys(data); err == nil && len(keys) > 0 {
@@ -47,6 +40,8 @@ func keysFile(root, rulesAt string) string {
 	}
 	return found[0]
 }
+
+var imported = regexp.MustCompile(`\bimport\s+(\.[^\s;)]+)`)
 
 // maxKeys bounds a file of keys, in bytes.
 const maxKeys = 4 << 20

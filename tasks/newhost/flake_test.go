@@ -39,7 +39,7 @@ func drafted(t *testing.T, flake string) (*work, string) {
 	t.Helper()
 	w := Request{Host: hosts.Host{TargetHost: "vega"}}.work(t.TempDir())
 	w.before["flake.nix"] = []byte(flake)
-	if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
+	if err := w.installers(t.Context(), sys.NewFake(t)); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder
@@ -60,7 +60,7 @@ func TestFlakeByHand(t *testing.T) {
       };
     in`, 1)
 		want = strings.Replace(want, "isoImage;\n", "isoImage;\n        vegaInstallerIso = self.nixosConfigurations.vega-installer.config.system.build.isoImage;\n", 1)
-		if got := string(w.files["flake.nix"].data); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
+		if got := string(w.files["flake.nix"]); got != strings.ReplaceAll(want, "\n", newline) || said != "" {
 			t.Errorf("%s: it is\n%s\nand says %s", what, got, said)
 		}
 	}
@@ -76,10 +76,10 @@ func TestFlakeNames(t *testing.T) {
 		src := strings.Replace(listed, "ultraviolet = {", also+"ultraviolet = {", 1)
 		src = strings.Replace(src, "outputs = { self, ", "inputs.auto-installer.url = \"x\";\n  outputs = { self, auto-installer, ", 1)
 		w.before["flake.nix"] = []byte(src)
-		if err := w.flake(t.Context(), sys.NewFake(t)); err != nil {
+		if err := w.installers(t.Context(), sys.NewFake(t)); err != nil {
 			t.Fatal(err)
 		}
-		got := string(w.files["flake.nix"].data)
+		got := string(w.files["flake.nix"])
 		installer := nixtext.Name(host + "-installer")
 		for _, want := range []string{
 			"\n        " + installer + " = {\n", "./nixos/hosts/" + host + "/installer.nix ]",
@@ -119,7 +119,7 @@ func TestFlakesOfOtherShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, said := drafted(t, tt.flake)
 			if f, changed := w.files["flake.nix"]; changed != tt.changed {
-				t.Errorf("changed to\n%s", f.data)
+				t.Errorf("changed to\n%s", f)
 			}
 			if !strings.Contains(said, tt.says) || (tt.says == "") != (said == "") {
 				t.Errorf("it says\n%s", said)
@@ -165,9 +165,9 @@ func TestJudgeFlake(t *testing.T) {
 		"one":            {"a a-installer nas-installer", "aInstallerIso", false, ""},
 		"no image":       {"a a-installer nas-installer", "aInstallerIso", true, "nasInstallerIso would be missing"},
 		"no installer":   {"a a-installer", "aInstallerIso", false, "nas-installer would be missing"},
-		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be gone"},
+		"one is gone":    {"a-installer nas-installer", "aInstallerIso", false, "nixosConfigurations.a would be missing"},
 		"another is new": {"a a-installer nas-installer x", "aInstallerIso", false, "nixosConfigurations.x would be new"},
-		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be gone"},
+		"image is gone":  {"a a-installer nas-installer", "nasInstallerIso", true, "aInstallerIso would be missing"},
 		"image is new":   {"a a-installer nas-installer", "aInstallerIso default", false, "default would be new"},
 	} {
 		var edits []flakeEdit

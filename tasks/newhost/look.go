@@ -10,26 +10,14 @@ import (
 	"auto-installer/internal/engine"
 	repogit "auto-installer/internal/git"
 	"auto-installer/internal/sys"
-	"auto-installer/internal/worktree"
 	"auto-installer/secrets/keysnix"
 )
 
 func (w *work) git(does string, argv ...string) sys.Cmd { return repogit.In(w.repo, does, argv...) }
 
-// quietly runs git, and its command is not shown.
-func (w *work) quietly(ctx context.Context, s sys.System, does string, argv ...string) ([]byte, error) {
-	c := w.git(does, argv...)
-	c.Quiet = true
-	out, err := s.Output(ctx, c)
-	if err != nil {
-		return nil, sys.WithHint(err, sys.CodeUsage, "see what `git status` says", "to "+does)
-	}
-	return out, nil
-}
-
 func (w *work) status() sys.Cmd {
 	argv := []string{"status", "--porcelain", "--"}
-	for _, name := range []string{w.keysIn(), w.dir()} {
+	for _, name := range []string{w.keys, w.dir()} {
 		if name != "" {
 			argv = append(argv, name)
 		}
@@ -56,7 +44,7 @@ func (w *work) isNew(_ context.Context, s sys.System) error {
 			break
 		}
 	}
-	if made != "" && !w.Replace && !w.own {
+	if made != "" && !w.Replace {
 		return sys.Faultf(sys.CodeUsage, "choose another name, or give it new keys with --replace", "%s is there already", made)
 	}
 	if _, err := w.read("flake.nix"); err != nil {
@@ -70,7 +58,7 @@ func (w *work) isNew(_ context.Context, s sys.System) error {
 }
 
 // clean refuses a folder that is not a flake in git, and changes that are not
-// committed, unless a killed run made them.
+// committed.
 func (w *work) clean(ctx context.Context, s sys.System) error {
 	if _, err := os.Stat(filepath.Join(w.repo, "flake.nix")); err != nil {
 		return sys.Faultf(sys.CodeUsage, "run it in the config repo, or name that with --repo; `nix flake init -t` makes one from a template",
@@ -84,10 +72,7 @@ func (w *work) clean(ctx context.Context, s sys.System) error {
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "run `git init` there: flakes see what git knows", "%s is not a git repo: %w", w.repo, err)
 	}
-	if err := w.resume(ctx, s); err != nil {
-		return err
-	}
-	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !w.AllowDirty && !w.again {
+	if text := strings.TrimRight(string(dirty), "\n"); text != "" && !w.AllowDirty {
 		return sys.Faultf(sys.CodeUsage, "commit them, or say --allow-dirty", "there are changes that are not committed:\n%s", text)
 	}
 	return nil
@@ -96,7 +81,7 @@ func (w *work) clean(ctx context.Context, s sys.System) error {
 // hasKey reports whether the keys have one of the host, and refuses that unless it
 // is replaced, or the given identity's.
 func (w *work) hasKey(s sys.System) (bool, error) {
-	name, file := w.Host.TargetHost, w.keysIn()
+	name, file := w.Host.TargetHost, w.keys
 	if file == "" {
 		if w.rules == "" {
 			s.Warn("the repo has neither keys.nix nor secrets.nix: the recipient of " + name + " is entered nowhere")
@@ -108,74 +93,14 @@ func (w *work) hasKey(s sys.System) (bool, error) {
 		return false, err
 	}
 	key, err := keysnix.KeyOf(src, name)
-	if err != nil && !errors.Is(err, keysnix.ErrNoHost) && misshapen(err) == nil {
-		return false, sys.Faultf(sys.CodeUsage, "correct it", "%s: %w", file, err)
-	}
 	has := err == nil
 	given := w.Identity != nil && key == w.Identity.Recipient()
-	if !has || given || w.Replace || w.own {
+	if !has || given || w.Replace {
 		return has, nil
 	}
 	return false, sys.Faultf(sys.CodeUsage,
 		"choose another name, give it a new key with --replace, or seal the identity that it has with --age-identity",
 		"%s has a key of %s already", file, name)
-}
-
-// unfinished is the mark in the host's folder while its files are written.
-const unfinished = ".unfinished"
-
-// resume looks for the mark of a killed run. The host's files are that run's own if
-// none of them is committed.
-func (w *work) resume(ctx context.Context, s sys.System) error {
-	if !worktree.Marked(w.repo, w.in(unfinished)) {
-		return nil
-	}
-	committed, err := w.committed(ctx, s)
-	if err != nil {
-		return err
-	}
-	w.own = !committed
-	w.again = w.own || w.Replace
-	if w.again {
-		s.Log("an earlier run was interrupted while it wrote the files of " + w.Host.TargetHost + "; this one writes them again")
-	}
-	return nil
-}
-
-// committed reports whether HEAD has a file or a key of the host.
-func (w *work) committed(ctx context.Context, s sys.System) (bool, error) {
-	keys := w.keysIn()
-	var paths []string
-	for _, name := range files {
-		paths = append(paths, w.in(name))
-	}
-	if keys != "" {
-		paths = append(paths, keys)
-	}
-	argv := []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--"}
-	out, err := w.quietly(ctx, s, "find what of the host is committed", append(argv, paths...)...)
-	if err != nil {
-		return false, err
-	}
-	added := map[string]bool{} // XY PATH (git-status(1), "Short Format")
-	for line := range strings.SplitSeq(string(out), "\x00") {
-		if len(line) > 3 && (strings.HasPrefix(line, "??") || strings.Contains(line[:2], "A")) {
-			added[line[3:]] = true
-		}
-	}
-	for _, name := range paths {
-		if _, err := os.Lstat(filepath.Join(w.repo, name)); err == nil && !added[name] && name != keys {
-			return true, nil
-		}
-	}
-	if keys == "" || added[keys] {
-		return false, nil
-	}
-	if out, err = w.quietly(ctx, s, "read the keys that are committed", "show", "HEAD:"+keys); err != nil {
-		return false, err
-	}
-	_, err = keysnix.KeyOf(out, w.Host.TargetHost)
-	return err == nil, nil
 }
 
 // files are those that new-host makes in the host's folder. It may hold others: a
@@ -204,13 +129,10 @@ func (w *work) notIgnored(ctx context.Context, s sys.System) error {
 		"git ignores %s", strings.Join(strings.Fields(string(out)), ", "))
 }
 
-// maxFile bounds a file of the repo that is edited, in bytes.
-const maxFile = 64 << 20
-
 // plainPaths refuses a path of the repo with a symbolic link in it: git adds no file
 // beyond one, and the target may lie outside of the repo.
 func (w *work) plainPaths(context.Context, sys.System) error {
-	for _, name := range []string{w.dir(), w.keysIn()} {
+	for _, name := range []string{w.dir(), w.keys} {
 		at := w.repo
 		for part := range strings.SplitSeq(name, "/") {
 			at = filepath.Join(at, part)
@@ -226,9 +148,10 @@ func (w *work) plainPaths(context.Context, sys.System) error {
 	return nil
 }
 
-// read reads a file of the repo that will be edited.
+// read reads a file of the repo that will be edited. If another program changes it,
+// nothing is written.
 func (w *work) read(name string) ([]byte, error) {
-	data, err := sys.ReadRegular(filepath.Join(w.repo, name), maxFile)
+	data, err := w.tx.Read(name)
 	if err != nil {
 		return nil, sys.Faultf(sys.CodeUsage, "make it a file that can be read", "%w", err)
 	}

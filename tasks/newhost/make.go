@@ -84,13 +84,12 @@ func (w *work) deploy() (*secrets.Buffer, error) {
 // put drafts a file of the host's folder, new or changed.
 func (w *work) put(name string, data []byte) error {
 	full := w.in(name)
-	_, err := os.Lstat(filepath.Join(w.repo, full))
-	if err == nil {
+	if _, err := os.Lstat(filepath.Join(w.repo, full)); err == nil {
 		if _, err := w.read(full); err != nil {
 			return err
 		}
 	}
-	w.files[full] = draftFile{data: data, isNew: err != nil}
+	w.files[full] = data
 	return nil
 }
 

@@ -48,40 +48,16 @@ func letOf(src []byte) []byte {
 	return fmt.Appendf(slices.Clone(src[:f.In]), "in { inherit %s; }\n", strings.Join(names, " "))
 }
 
-// keysIn is the file with the keys: keys.nix, or the rules themselves; or empty.
-func (w *work) keysIn() string {
-	if w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
-		return w.rules
-	}
-	return w.keys
-}
-
-// ask evaluates a file. The log gets no errors of nix: that something has no
-// value is an answer here.
-func ask(ctx context.Context, s sys.System, does, file, apply string) ([]byte, error) {
-	c := agenix.Evaluate(does, file, apply)
-	c.Quiet, c.Mute = true, true
-	return s.Output(ctx, c)
-}
-
-// mute keeps nix' errors out of the log where another package runs it.
-type mute struct{ sys.System }
-
-func (m mute) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
-	c.Mute = true
-	return m.System.Output(ctx, c)
-}
-
 // means evaluates the keys and the rules of a copy of the repo. The error is
 // exec.ErrNotFound without nix.
 func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err error) {
-	if file := w.keysIn(); file != "" {
+	if file := w.keys; file != "" {
 		full := filepath.Join(w.copied, file)
 		src, err := os.ReadFile(full)
 		if err != nil {
 			return m, err
 		}
-		if w.keys != "" {
+		if w.keys != w.rules {
 			if m.Keys, m.Failed = valueOf(ctx, s, full); errors.Is(m.Failed, exec.ErrNotFound) {
 				return m, m.Failed
 			}
@@ -100,15 +76,21 @@ func (w *work) means(ctx context.Context, s sys.System) (m keysnix.Meaning, err 
 	if w.rules == "" {
 		return m, nil
 	}
-	list, err := agenix.Read(ctx, mute{s}, filepath.Join(w.copied, w.rules))
-	if err == nil {
-		m.Rules = recipientsOf(list)
+	list, err := agenix.Read(ctx, s, filepath.Join(w.copied, w.rules))
+	m.Rules = map[string][]string{}
+	for _, r := range list {
+		m.Rules[r.File] = []string{}
+		for _, to := range r.Recipients {
+			m.Rules[r.File] = append(m.Rules[r.File], to.ID())
+		}
 	}
 	return m, err
 }
 
 func valueOf(ctx context.Context, s sys.System, file string) (value any, err error) {
-	out, err := ask(ctx, s, "see what "+filepath.Base(file)+" means", file, plainValue)
+	c := agenix.Evaluate("see what "+filepath.Base(file)+" means", file, plainValue)
+	c.Quiet, c.Mute = true, true // that something has no value is an answer here
+	out, err := s.Output(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,15 +117,4 @@ func byID(value any) any {
 		}
 	}
 	return value
-}
-
-func recipientsOf(list []secrets.Rule) map[string][]string {
-	m := map[string][]string{}
-	for _, r := range list {
-		m[r.File] = []string{}
-		for _, to := range r.Recipients {
-			m[r.File] = append(m[r.File], to.ID())
-		}
-	}
-	return m
 }

@@ -2,8 +2,8 @@
 // them, writes its definition and re-encrypts the secrets.
 //
 // It makes all files in memory, proves them in a copy of the repo, and then puts
-// each in its place as a whole. After a kill the same command finishes the work: it
-// recognises its files by a mark in the host's folder.
+// each in its place as a whole. After a kill between two files, new-host --replace
+// finishes the work.
 package newhost
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
@@ -40,34 +41,32 @@ type Request struct {
 // work is a request, and what its operations leave for those after them.
 type work struct {
 	Request
-	repo        string // top folder of the git work tree, absolute
-	keys, rules string // keys.nix and agenix' secrets.nix, below repo, or empty
+	repo string // top folder of the git work tree, absolute
+	tx   *worktree.Tx
+	// keys and rules are keys.nix and agenix' secrets.nix, below repo, or empty. The
+	// keys may be in the rules.
+	keys, rules string
 
-	before    map[string][]byte    // files that are edited, by path below the repo
-	files     map[string]draftFile // files to write
-	deployKey string               // the public half
+	before    map[string][]byte // files that are edited, by path below the repo
+	files     map[string][]byte // files to write
+	deployKey string            // the public half
 	recipient string
-	// again: an earlier run was killed while it wrote the host's files. own: all of
-	// them are that run's, and this one writes them again.
-	again, own bool
 
 	copied  string   // a copy of the repo
 	unknown []string // files in it that git does not know
 	changed []string // secrets whose recipients change
-	// hand are lines for the user to add to handFile, and flakeHand to flake.nix.
-	hand, flakeHand []keysnix.HandLine
-	handFile        string
-}
-
-type draftFile struct {
-	data  []byte
-	isNew bool
+	// hand is a line for the user to add to handFile; flakeHand are lines for flake.nix.
+	hand      keysnix.HandLine
+	handFile  string
+	flakeHand []keysnix.HandLine
 }
 
 func (r Request) work(root string) *work {
 	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
-	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string]draftFile{}}
-	w.keys = keysFile(root, w.rules)
+	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string][]byte{}}
+	if w.keys = keysFile(root, w.rules); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
+		w.keys = w.rules
+	}
 	return w
 }
 
@@ -85,11 +84,16 @@ func Plan(r Request) (*engine.Task, error) {
 		}
 		holds = append(holds, lock)
 	}
+	tx, err := worktree.Begin(root)
+	if err != nil {
+		return nil, engine.NewError("", err)
+	}
 	verb := "adding "
 	if r.Replace {
 		verb = "new keys for "
 	}
 	w := r.work(root)
+	w.tx, holds = tx, append(holds, tx)
 	p := engine.NewTask(verb+r.Host.TargetHost+" to "+root,
 		engine.NewStep("look", "check that it can be added", engine.Check, w.lookOps()...),
 		engine.NewStep("keys", "make its keys and seal them, write its definition", engine.Check, w.keysOps()...),
@@ -105,12 +109,8 @@ func (w *work) dir() string { return path.Join(w.HostsDir, w.Host.TargetHost) }
 
 func (w *work) in(name string) string { return path.Join(w.dir(), name) }
 
-// defines reports whether the host gets a definition. One that exists stays, unless
-// a killed run made it.
+// defines reports whether the host gets a definition. One that exists stays.
 func (w *work) defines() bool {
-	if w.own {
-		return true
-	}
 	_, err := os.Lstat(filepath.Join(w.repo, w.in("host.toml")))
 	return err != nil
 }

@@ -18,19 +18,19 @@ import (
 // proveOps make a copy of the repo with the drafted files. There they enter the
 // host's key, re-encrypt the secrets, and have nix evaluate the installer.
 func (w *work) proveOps() []engine.Op {
-	var enters, rekeys, lists string
-	if file := w.keysIn(); file != "" {
+	var enters, rekeys string
+	if file := w.keys; file != "" {
 		enters = "put the recipient into " + file + " and keep every other byte, if nix says that nothing else changes"
 	}
 	if w.rules != "" {
 		rekeys = "evaluate " + w.rules + ", and re-encrypt the secrets whose recipients change"
 	}
+	installers := []sys.Action{}
 	if w.defines() {
-		lists = "add its installer to flake.nix, if that lists each"
+		installers = []sys.Action{{Does: "add its installer to flake.nix, if that lists each"}}
 	}
-	evaluates := []sys.Action{}
 	if w.Evaluate {
-		evaluates = sys.Actions(systems("COPY"), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))
+		installers = append(installers, sys.Actions(namesOf("COPY", systemsIn), drvPath("COPY", w.Host.TargetHost+"InstallerIso"))...)
 	}
 	const hint = "nothing was changed; TMPDIR names another folder for it"
 	return []engine.Op{
@@ -41,8 +41,7 @@ func (w *work) proveOps() []engine.Op {
 		engine.Do(enters, w.enter),
 		engine.Do(rekeys, w.rekey),
 		engine.Do("", w.forget),
-		engine.Do(lists, w.flake),
-		engine.Together(evaluates, w.evaluate),
+		engine.Together(installers, w.installers),
 		engine.Do("", func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }),
 	}
 }
@@ -53,7 +52,8 @@ func (w *work) makeCopy(ctx context.Context, s sys.System) error {
 		return err
 	}
 	w.copied = filepath.Join(temp, "auto-installer-"+rand.Text())
-	return s.Do(ctx, makeCopy(w.copied), dropCopy(w.copied))
+	drop := sys.Cmd{Does: "remove the copy of the repo", Argv: []string{"rm", "-rf", "--one-file-system", "--", w.copied}, Quiet: true}
+	return s.Do(ctx, makeCopy(w.copied), drop)
 }
 
 // rekey drafts the secrets whose recipients change: it encrypts them in the copy to
@@ -87,7 +87,7 @@ func (w *work) rekey(ctx context.Context, s sys.System) error {
 		if _, err := w.read(name); err != nil {
 			return err
 		}
-		w.files[name] = draftFile{data: data}
+		w.files[name] = data
 	}
 	return errors.Join(w.writeTo(w.copied), sys.GiveTree(w.copied, w.repo))
 }

@@ -31,7 +31,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 	}
 	for _, name := range []string{"wifi.age", "hosts/wifi.age", "hosts/vega/bundle.age", "../escaped"} {
 		w := Request{}.work(t.TempDir())
-		w.files[name] = draftFile{data: []byte("changed")}
+		w.files[name] = []byte("changed")
 		if err := w.writeTo(copied); err == nil {
 			t.Errorf("%s is written", name)
 		}
@@ -43,7 +43,7 @@ func TestDraftStaysInCopy(t *testing.T) {
 		t.Errorf("outside are %v, %v", list, err)
 	}
 	w := Request{}.work(t.TempDir())
-	w.files["hosts.d/vega/bundle.age"] = draftFile{data: []byte("sealed")}
+	w.files["hosts.d/vega/bundle.age"] = []byte("sealed")
 	if err := w.writeTo(copied); err != nil {
 		t.Error(err)
 	}
@@ -80,8 +80,11 @@ func (n *nixLooks) Output(ctx context.Context, c sys.Cmd) ([]byte, error) {
 	if i := slices.Index(c.Argv, "--file"); i > 0 && c.Argv[0] == "nix" {
 		return []byte("{}"), n.evaluates(c.Argv[i+1])
 	}
-	if c.Argv[0] == "nix" {
+	if c.Argv[0] == "nix" && slices.Contains(c.Argv, "builtins.attrNames") {
 		return []byte(`["vega", "vega-installer"]`), n.look(c)
+	}
+	if c.Argv[0] == "nix" {
+		return []byte(`{"keymap": "de", "loader": {"systemdBoot": true}}`), n.look(c)
 	}
 	return n.Machine.Output(ctx, c)
 }
@@ -90,7 +93,16 @@ func (n *nixLooks) Lines(_ context.Context, c sys.Cmd, _ func(string)) error {
 	return errors.Join(n.look(c), n.fails)
 }
 
-// nix evaluates the files that git will know, and the copy is removed.
+// warnings are the warnings of a task.
+type warnings struct {
+	sys.Silent
+	said []string
+}
+
+func (w *warnings) Warn(line string) { w.said = append(w.said, line) }
+
+// nix evaluates the files that git will know, and the copy is removed. A host that does
+// not fit what the installer makes is a warning.
 func TestProvesWhatGitKnows(t *testing.T) {
 	repo, temp := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -113,10 +125,11 @@ func TestProvesWhatGitKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := Request{Host: hosts.Host{TargetHost: "vega"}, Evaluate: true}.work(repo)
-	w.files["hosts/vega/host.toml"] = draftFile{}
-	w.files["keys.nix"] = draftFile{data: []byte("{ vega = 1; }")}
+	w.files["hosts/vega/host.toml"] = []byte{}
+	w.files["keys.nix"] = []byte("{ vega = 1; }")
 	w.recipient = "age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4"
-	n := &nixLooks{Machine: &sys.Machine{Reporter: sys.Silent{}, Undos: &sys.UndoStack{}}}
+	warned := &warnings{}
+	n := &nixLooks{Machine: &sys.Machine{Reporter: warned, Undos: &sys.UndoStack{}}}
 	n.evaluates = func(file string) error {
 		_, err := os.Stat(filepath.Join(filepath.Dir(file), "hosts/left/over/x.nix")) // agenix sees all
 		return err
@@ -130,6 +143,9 @@ func TestProvesWhatGitKnows(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)
+	}
+	if said := strings.Join(warned.said, "\n"); !strings.Contains(said, `the installer will refuse this host: the host has no fileSystems."/"`) {
+		t.Errorf("it warns:\n%s", said)
 	}
 	n.fails = errors.New("hosts/sun/new.nix does not exist")
 	err := enginetest.Check(t.Context(), n, w.proveOps()...)

@@ -1,18 +1,17 @@
 package newhost
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/internal/worktree"
 )
 
 // writeOps put the drafted files in their places, and print what the user does next.
@@ -27,56 +26,41 @@ func (w *work) add(names ...string) sys.Cmd {
 
 func (w *work) write(ctx context.Context, s sys.System) error {
 	names := slices.Sorted(maps.Keys(w.files))
-	if err := w.commit(ctx, names); err != nil {
+	// After a kill, --replace makes a definition if there is none, so that comes last.
+	definition, isNew := w.files[w.in("host.toml")]
+	var err error
+	for _, name := range names {
+		if name != w.in("host.toml") {
+			err = cmp.Or(err, w.tx.Write(name, w.files[name]))
+		}
+	}
+	if isNew {
+		err = cmp.Or(err, w.tx.Write(w.in("host.toml"), definition))
+	}
+	if err == nil {
+		err = w.tx.Commit(ctx)
+	}
+	if err != nil {
 		return sys.WithHint(err, sys.CodeUnexpected, "mend that, and run the same command again", "putting the files in their places")
 	}
 	for _, name := range names {
-		verb := "changed "
-		if w.files[name].isNew {
-			verb = "new     "
+		verb := "new     "
+		if _, there := w.before[name]; there {
+			verb = "changed "
 		}
 		s.Log(verb + name)
 	}
 	// The files are written, so an interrupt does not keep the rest from the user.
-	err := s.Run(context.WithoutCancel(ctx), w.add(names...))
-	if err := worktree.Unmark(w.repo, w.in(unfinished)); err != nil {
-		s.Warn("remove " + w.in(unfinished) + " by hand: " + err.Error())
+	for _, name := range files { // a killed run may have left some
+		if _, err := os.Lstat(filepath.Join(w.repo, w.in(name))); err == nil {
+			names = append(names, w.in(name))
+		}
 	}
-	if err != nil {
+	if err := s.Run(context.WithoutCancel(ctx), w.add(names...)); err != nil {
 		return sys.Faultf(sys.CodeUnexpected, "the files are written; run `git add` by hand", "git does not add them: %w", err)
 	}
 	w.next(s)
 	return nil
-}
-
-func (w *work) commit(ctx context.Context, names []string) error {
-	tx, err := worktree.Begin(w.repo)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		f := w.files[name]
-		if !f.isNew {
-			now, err := tx.Read(name)
-			if err != nil {
-				return errors.Join(err, tx.Rollback())
-			}
-			if !bytes.Equal(now, w.before[name]) {
-				return errors.Join(worktree.Changed(name), tx.Rollback())
-			}
-		}
-		if err := tx.Write(name, f.data); err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-	}
-	if err := worktree.Mark(w.repo, w.in(unfinished)); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	err = tx.Commit(ctx)
-	if err != nil && !errors.Is(err, worktree.ErrPartly) && !w.again {
-		err = errors.Join(err, worktree.Unmark(w.repo, w.in(unfinished)))
-	}
-	return err
 }
 
 func (w *work) next(s sys.System) {
@@ -86,11 +70,15 @@ func (w *work) next(s sys.System) {
 	s.Log(w.deployKey)
 	s.Log("")
 	s.Log("next:")
-	if len(w.hand) > 0 {
-		w.enterByHand(s)
-	}
-	if len(w.hand) > 0 && w.rules != "" {
-		s.Log("  auto-installer rekey")
+	if w.hand.Text != "" { // only this run knows the recipient
+		s.Log("  add to " + w.hand.Place + ", in " + w.handFile + ":")
+		s.Log("    " + w.hand.Text)
+		if !w.hand.InRules && w.rules != "" {
+			s.Log("  name " + name + " in publicKeys of each secret that it opens, unless they name all hosts")
+		}
+		if w.rules != "" {
+			s.Log("  auto-installer rekey")
+		}
 	}
 	for _, line := range w.flakeHand {
 		s.Log("  add to " + line.Place + " in flake.nix:")
@@ -106,15 +94,4 @@ func (w *work) next(s sys.System) {
 	}
 	s.Log(fmt.Sprintf("  git commit -m '%s %s' && git push", verb, name))
 	s.Log("  auto-installer iso " + name)
-}
-
-// enterByHand prints the lines for the recipient, which only this run knows.
-func (w *work) enterByHand(s sys.System) {
-	for _, line := range w.hand {
-		s.Log("  add to " + line.Place + ", in " + w.handFile + ":")
-		s.Log("    " + line.Text)
-	}
-	if w.handFile == w.keysIn() && w.rules != "" {
-		s.Log("  name " + w.Host.TargetHost + " in publicKeys of each secret that it opens, unless they name all hosts")
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
+	"auto-installer/secrets/keysnix"
 )
 
 // Options says which files are for whom.
@@ -142,7 +143,7 @@ func (w *Work) Replaceable() error {
 			}
 		}
 	}
-	if err := tx.Rollback(); err != nil || all == nil {
+	if err := tx.Close(); err != nil || all == nil {
 		return err
 	}
 	return all
@@ -226,4 +227,24 @@ func progress(s sys.System, files []*File, label string) func(int) {
 	return func(n int) {
 		s.Progress(sys.Progress{Done: int64(n), Total: int64(len(files)), Unit: "files", Label: label})
 	}
+}
+
+// Names are the names of keys' holders in keys.nix beside the rules, for messages.
+// Without a keys.nix that can be read there are none.
+func Names(rules string) map[string]string {
+	data, err := sys.ReadRegular(filepath.Join(filepath.Dir(rules), "keys.nix"), 4<<20)
+	if err != nil {
+		return nil
+	}
+	keys, err := keysnix.Keys(data)
+	if err != nil {
+		return nil
+	}
+	names := map[string]string{}
+	for key, name := range keys {
+		if r, err := secrets.ParseRecipient(key); err == nil {
+			names[r.ID()] = name
+		}
+	}
+	return names
 }

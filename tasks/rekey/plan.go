@@ -3,9 +3,9 @@ package rekey
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,12 +40,9 @@ func Plan(ctx context.Context, r Request) (*engine.Task, error) {
 
 func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 	r.Rules = cmp.Or(r.Rules, agenix.Find(r.Dir), "secrets.nix")
-	dir, err := filepath.Abs(r.Dir)
-	if err != nil {
-		return nil, err
-	}
-	file, err := filepath.Abs(r.Rules)
-	if err != nil {
+	dir, err1 := filepath.Abs(r.Dir)
+	file, err2 := filepath.Abs(r.Rules)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	list, err := agenix.Read(ctx, sys.Looking(), r.Rules)
@@ -57,38 +54,27 @@ func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lock *os.File
+	var holds []io.Closer
 	if !r.Check && !r.Looking {
-		if lock, err = worktree.Lock(root); err != nil {
+		lock, err := worktree.Lock(root)
+		if err != nil {
 			return nil, err
 		}
+		holds = append(holds, lock)
 	}
-	p, err := r.work(ctx, agenix.Places(dir, file), Options{
-		Root: root, Dir: base, Rules: list, Held: r.Held, Names: Names(file), Record: RecordFile(),
-	})
-	if err != nil {
-		_ = lock.Close() // nothing was written
-		return nil, err
-	}
-	p.Shared = true
-	if lock != nil {
-		p.Holds = []io.Closer{lock}
-	}
-	return p, nil
-}
-
-func (r Request) work(ctx context.Context, places []string, o Options) (*engine.Task, error) {
-	w, err := Look(ctx, o)
+	w, err := Look(ctx, Options{Root: root, Dir: base, Rules: list, Held: r.Held, Names: Names(file), Record: RecordFile()})
 	if err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(w.Files, func(f *File) bool { return !f.Missing }) && len(w.Files) > 0 {
 		return nil, sys.Faultf(sys.CodeUsage, "run it in the folder that the paths in the rules are relative to, or correct them",
-			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(places, ", "))
+			"none of the %d files that %s names exists; looked in %s", len(w.Files), r.Rules, strings.Join(agenix.Places(dir, file), ", "))
 	}
+	what := fmt.Sprintf("%d secrets by %s", len(w.Files), r.Rules)
 	if r.Check {
-		return engine.NewTask(fmt.Sprintf("checking %d secrets by %s", len(w.Files), r.Rules),
-			engine.NewStep("check", "compare their stanzas with the rules", engine.Check, w.checks()...)), nil
+		t := engine.NewTask("checking "+what, engine.NewStep("check", "compare their stanzas with the rules", engine.Check, w.checks()...))
+		t.Shared = true
+		return t, nil
 	}
 	if err := w.Replaceable(); err != nil {
 		return nil, err
@@ -98,9 +84,11 @@ func (r Request) work(ctx context.Context, places []string, o Options) (*engine.
 			return nil, err
 		}
 	}
-	return engine.NewTask(fmt.Sprintf("rekeying %d secrets by %s", len(w.Files), r.Rules),
+	t := engine.NewTask("rekeying "+what,
 		engine.NewStep("open", "decrypt those that are to change", engine.Check, w.opens()...),
-		engine.NewStep("write", "encrypt and replace them", engine.Check, w.writes()...)), nil
+		engine.NewStep("write", "encrypt and replace them", engine.Check, w.writes()...))
+	t.Shared, t.Holds = true, holds
+	return t, nil
 }
 
 // NeedPlugin makes sure that what encrypts to a recipient is installed. The error

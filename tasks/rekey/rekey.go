@@ -1,6 +1,7 @@
 package rekey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,13 +20,7 @@ func (w *Work) opens() []engine.Op {
 	for _, f := range w.changed() {
 		as = append(as, sys.Action{Does: "decrypt " + f.File + " in memory"})
 	}
-	return []engine.Op{engine.Do("", w.warnMissing), engine.Together(as, func(ctx context.Context, s sys.System) error {
-		err := w.open(ctx, s)
-		if err != nil {
-			w.Wipe()
-		}
-		return err
-	})}
+	return []engine.Op{engine.Do("", w.warnMissing), engine.Together(as, w.open)}
 }
 
 func (w *Work) warnMissing(_ context.Context, s sys.System) error {
@@ -37,12 +32,16 @@ func (w *Work) warnMissing(_ context.Context, s sys.System) error {
 	return nil
 }
 
-func (w *Work) open(ctx context.Context, s sys.System) error {
+func (w *Work) open(ctx context.Context, s sys.System) (err error) {
+	defer func() {
+		if err != nil {
+			w.Wipe()
+		}
+	}()
 	if err := w.Replaceable(); err != nil {
 		return err
 	}
 	files := w.changed()
-	var err error
 	if w.tx, err = worktree.Begin(w.o.Root); err != nil {
 		return err
 	}
@@ -118,7 +117,14 @@ func (w *Work) write(ctx context.Context, s sys.System) error {
 		return err
 	}
 	files := w.changed()
-	if err := w.replace(ctx, files); err != nil {
+	var err error
+	for _, f := range files {
+		err = cmp.Or(err, w.tx.Write(f.name, f.after))
+	}
+	if err == nil {
+		err = w.tx.Commit(ctx)
+	}
+	if err != nil {
 		return sys.WithHint(err, sys.CodeUnexpected, "nothing was changed; mend that, and run the same command again", "replacing the files")
 	}
 	for _, f := range files {
@@ -137,25 +143,6 @@ func (w *Work) write(ctx context.Context, s sys.System) error {
 	return nil
 }
 
-// replace replaces the files, and removes what a killed command left beside any
-// file of the rules.
-func (w *Work) replace(ctx context.Context, files []*File) error {
-	var names []string
-	for _, f := range w.Files {
-		names = append(names, f.name)
-	}
-	err := w.tx.Clear(names...)
-	for _, f := range files {
-		if err == nil {
-			err = w.tx.Write(f.name, f.after)
-		}
-	}
-	if err != nil {
-		return errors.Join(err, w.tx.Rollback())
-	}
-	return w.tx.Commit(ctx)
-}
-
 // Changed is the new content of the files to re-encrypt, by their names in the
 // rules. It writes none of them, but notes the recipients in the record.
 func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, error) {
@@ -166,7 +153,7 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	if err := engine.NewStep("open", "", engine.Check, w.opens()...).Run(ctx, s); err != nil {
 		return nil, err
 	}
-	defer func() { _ = w.tx.Rollback() }() // nothing is written here
+	defer func() { _ = w.tx.Close() }() // nothing is written here
 	if err := w.seal(ctx, s); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package flake writes flake references.
+// Package flake writes flake references, and nix commands for flakes.
 package flake
 
 import (
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 )
 
@@ -57,3 +58,8 @@ func Ref(dir string) string {
 func Path(dir string) string { return "path:" + escaped(dir) }
 
 func escaped(dir string) string { return (&url.URL{Path: dir}).EscapedPath() }
+
+// Nix is a nix command for the flake in a folder, with the rights of its owner.
+func Nix(dir, does string, argv ...string) sys.Cmd {
+	return sys.Cmd{Does: does, Argv: append([]string{"nix", "--extra-experimental-features", "nix-command flakes"}, argv...), Owner: dir}
+}

@@ -84,17 +84,22 @@ func Hint(err error) (hint string, code sys.Code) {
 	if errors.Is(err, exec.ErrNotFound) {
 		return "install nix: https://nixos.org/download", sys.CodeMachine
 	}
-	exit, ok := errors.AsType[*sys.ExitError](err)
-	if !ok {
-		return "", sys.CodeOK
-	}
-	said := strings.Join(append(exit.Tail, exit.Signal), "\n")
+	text := said(err)
 	for _, k := range kinds {
-		if m := k.says.FindStringSubmatchIndex(said); m != nil {
-			return string(k.says.ExpandString(nil, k.hint, said, m)), k.code
+		if m := k.says.FindStringSubmatchIndex(text); m != nil {
+			return string(k.says.ExpandString(nil, k.hint, text, m)), k.code
 		}
 	}
 	return "", sys.CodeOK
+}
+
+// said is the output of a command that failed, or empty.
+func said(err error) string {
+	exit, ok := errors.AsType[*sys.ExitError](err)
+	if !ok {
+		return ""
+	}
+	return strings.Join(append(exit.Tail, exit.Signal), "\n")
 }
 
 // place matches a place in a file, as nix prints it: in the copy of a flake in the
@@ -104,12 +109,8 @@ var place = regexp.MustCompile(`\bat (?:\S*/nix/store/[a-z0-9]{32}-[^/\s]*/|«[^
 // Place is the last place in the flake's own files that a failed evaluation names,
 // as FILE:LINE, or empty.
 func Place(err error, isThere func(file string) bool) string {
-	exit, ok := errors.AsType[*sys.ExitError](err)
-	if !ok {
-		return ""
-	}
 	last := ""
-	for _, m := range place.FindAllStringSubmatch(strings.Join(exit.Tail, "\n"), -1) {
+	for _, m := range place.FindAllStringSubmatch(said(err), -1) {
 		if filepath.IsLocal(m[1]) && isThere(m[1]) {
 			last = m[1] + ":" + m[2]
 		}
@@ -122,11 +123,7 @@ var missing = regexp.MustCompile(`(?:path '|opening file '|error: Path ')(?:[^']
 
 // Missing is the file of the flake that nix did not find, or empty.
 func Missing(err error) string {
-	exit, ok := errors.AsType[*sys.ExitError](err)
-	if !ok {
-		return ""
-	}
-	if m := missing.FindStringSubmatch(strings.Join(exit.Tail, "\n")); m != nil && filepath.IsLocal(m[1]) {
+	if m := missing.FindStringSubmatch(said(err)); m != nil && filepath.IsLocal(m[1]) {
 		return m[1]
 	}
 	return ""

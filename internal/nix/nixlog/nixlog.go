@@ -256,18 +256,16 @@ func storeName(path string) string {
 	return strings.TrimSuffix(name, ".drv")
 }
 
-func text(fields []json.RawMessage, i int) string {
-	var s string
+// field is zero if there is none, or one of another type.
+func field[T any](fields []json.RawMessage, i int) (v T) {
 	if i < len(fields) {
-		_ = json.Unmarshal(fields[i], &s) // another type: leave it empty
+		_ = json.Unmarshal(fields[i], &v)
 	}
-	return s
+	return v
 }
 
+func text(fields []json.RawMessage, i int) string { return field[string](fields, i) }
+
 func number(fields []json.RawMessage, i int) int64 {
-	var n int64
-	if i < len(fields) {
-		_ = json.Unmarshal(fields[i], &n)
-	}
-	return max(0, min(n, maxCount))
+	return max(0, min(field[int64](fields, i), maxCount))
 }
