@@ -45,7 +45,7 @@ func TestFlash(t *testing.T) {
 
 	// On a terminal it offers to unmount.
 	i.dialogue("y\nyes\n", []string{"flash", image, stick.ID()},
-		"is mounted at /media/old. Unmount it?", "WILL BE ERASED: ext4 precious", "as live.img.sha256 says", " left  writing",
+		"is mounted at /media/old. Unmount it, y or n", "WILL BE ERASED: ext4 precious", "as live.img.sha256 says", " left  writing",
 		"the SHA-256 is the image's", "pull it out")
 	if got := shell(t, i.Machine, "blockdev --getsize64 "+stick.ID()+" 2>&1 || true"); !strings.Contains(got, "No medium found") {
 		t.Errorf("it was not ejected: %s", got)
@@ -130,7 +130,7 @@ func (i *installer) halfWritten(d Disk) {
 
 	// The only remaining stick is number 1.
 	i.dialogue("1\nyes\n", []string{"flash", "/run/small.img.zst"},
-		"Disks that can be written to", "serial FIXED", "It is blank", "Type yes to continue", "the SHA-256 is the image's")
+		"Disks that can be written to", "serial FIXED", "It looks blank", "Type yes to continue", "the SHA-256 is the image's")
 	if got := shell(i.t, i.Machine, "udevadm settle; ls "+d.ID()+" 2>&1 || true"); !strings.Contains(got, "No such file") {
 		i.t.Errorf("the stick is still attached: %s", got)
 	}

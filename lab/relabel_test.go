@@ -180,7 +180,7 @@ func (m *Machine) relabel(t *testing.T, unlock func(context.Context, *Machine) e
 		"# exit code 0", // looked
 		"broken for a test", "# exit code 10", "# as before", "# boot is mounted",
 		"# auto-installer relabel --confirm yes", "# exit code 0", "# boot is mounted", "# swap is on",
-		"every label is as it should be", "# exit code 0", "# switched", "# THE END",
+		"all labels are correct", "# exit code 0", "# switched", "# THE END",
 	} {
 		if err := m.Console.ExpectString(ctx, words); err != nil {
 			t.Fatal(err)
