@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 func followCommand() *cobra.Command {
@@ -29,11 +29,11 @@ func followCommand() *cobra.Command {
 			defer stop()
 			paths := engine.DefaultPaths()
 			paths.Events = events
-			process := &steps.EngineProcess{Paths: paths}
+			process := &machine.Process{Paths: paths}
 			if wait {
 				return followAll(ctx, process, cmd.OutOrStdout(), format)
 			}
-			code, err := process.FollowCode(ctx, watch)
+			code, err := process.Follow(ctx, watch)
 			if err == nil && code != 0 {
 				err = alreadyShown{code}
 			}
@@ -47,7 +47,7 @@ func followCommand() *cobra.Command {
 }
 
 // followAll shows one install after another, until ctx ends.
-func followAll(ctx context.Context, process *steps.EngineProcess, w io.Writer, format string) error {
+func followAll(ctx context.Context, process *machine.Process, w io.Writer, format string) error {
 	var last os.FileInfo
 	for {
 		if format == "text" {
@@ -61,7 +61,7 @@ func followAll(ctx context.Context, process *steps.EngineProcess, w io.Writer, f
 		if err != nil {
 			return err
 		}
-		if _, err := process.FollowCode(ctx, watch); err != nil {
+		if _, err := process.Follow(ctx, watch); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}

@@ -18,6 +18,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 	"auto-installer/tui"
+	"auto-installer/tui/machine"
 )
 
 // screens is the program without a command: the full-screen installer.
@@ -84,7 +85,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		a.FromMedium(steps.Medium, steps.MediumHosts)
 		a.Bundle = bundles[a.Host.TargetHost]
 	}
-	machine := steps.NewMachine(engine.DefaultPaths(), fill)
+	machine := machine.New(engine.DefaultPaths(), fill)
 	opts := s.options(steps.Medium)
 	opts.Hosts, opts.Fill = defs, fill
 	if !s.plain && os.Getenv("TERM") != "dumb" {

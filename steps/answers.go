@@ -200,8 +200,8 @@ func (a Answers) mode() string {
 	return modeFlake
 }
 
-// network returns the address that the install must reach, or an empty string.
-func (a Answers) network() string {
+// Network returns the address that the install must reach, or an empty string.
+func (a Answers) Network() string {
 	if a.Source != "" {
 		return ""
 	}

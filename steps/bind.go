@@ -33,10 +33,10 @@ import (
 // The options of each step, in the order of the plan.
 func (b *builder) preflight(commands []string) preflight.Options {
 	o := preflight.Options{
-		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: minMemory,
+		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: MinMemory,
 		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
 		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
-		Network: b.a.network(), Patience: networkPatience,
+		Network: b.a.Network(), Patience: networkPatience,
 	}
 	if b.h.LUKS.Enable {
 		o.Mapper = b.h.LUKS.MapperName
@@ -164,7 +164,7 @@ func (b *builder) await() identity.AwaitOptions {
 	found := &b.learned.secrets
 	return identity.AwaitOptions{
 		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity, Fits: found.Fits,
-		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
+		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, SkipFile),
 	}
 }
 

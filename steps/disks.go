@@ -49,15 +49,15 @@ func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	if err != nil {
 		return Disk{}, engine.NewError("", err)
 	}
-	d := diskOf(found.Chosen.Device)
-	d.holds = strings.Join(found.Chosen.Holds, ", ")
-	return d, nil
+	return DiskOf(found.Chosen), nil
 }
 
-func diskOf(d block.Device) Disk {
+// DiskOf returns the disk of a verdict.
+func DiskOf(v Verdict) Disk {
+	d := v.Device
 	disk := Disk{
-		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
-		IsImage: d.Type == block.TypeFile, byID: d.ByID, identity: block.IdentityOf(d),
+		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector, IsImage: d.Type == block.TypeFile,
+		byID: d.ByID, identity: block.IdentityOf(d), holds: strings.Join(v.Holds, ", "),
 	}
 	for _, b := range d.Below() {
 		disk.labels += b.Label + "\n" + b.PartLabel + "\n"
@@ -119,4 +119,10 @@ func carriers(inv *block.Inventory, disk block.Identity, labels []string) []cont
 		found = append(found, contract.Carrier(c))
 	}
 	return found
+}
+
+// Same returns whether a verdict is of the same disk.
+func (d Disk) Same(v Verdict) bool {
+	same, _ := d.identity.Same(block.IdentityOf(v.Device))
+	return same
 }

@@ -25,9 +25,15 @@ type Handover struct {
 // firstFD is the descriptor of the JSON.
 const firstFD = 3
 
-// handover returns the JSON and then the secrets, which are not copied.
-func (a *Answers) handover(p engine.Paths) ([][]byte, error) {
+// SkipFile is the file in the engine's folder that makes it continue without the age
+// identity that it waits for.
+const SkipFile = "go-without"
+
+// Handover returns the JSON and then the secrets, which are not copied. The screens power
+// off themselves.
+func (a *Answers) Handover(p engine.Paths) ([][]byte, error) {
 	h := Handover{Answers: *a, Paths: p, Medium: a.medium, DiskPath: a.Disk.stablePath(), Confirmed: a.Disk.identity}
+	h.Power = false
 	parts := [][]byte{nil}
 	for _, s := range a.secrets() {
 		h.Secrets = append(h.Secrets, *s.value != nil)

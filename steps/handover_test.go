@@ -18,7 +18,7 @@ func TestHandover(t *testing.T) {
 		DeployKey: []byte("ssh key"), Remote: "https://example.org/x", System: toplevel, Source: "/iso/x", ProveBoot: ProveVM,
 		NoAgeIdentity: true, SkipVerify: true, Resume: true, medium: medium{Revision: "r", Plain: true},
 	}
-	parts, err := a.handover(engine.Paths{Dir: "/run/x"})
+	parts, err := a.Handover(engine.Paths{Dir: "/run/x"})
 	if err != nil || len(parts) != 4 || string(parts[2]) != "the second key" {
 		t.Fatalf("%v, %d parts", err, len(parts))
 	}

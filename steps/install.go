@@ -52,9 +52,9 @@ const Target = "/mnt"
 const espMount = Target + "/boot"
 
 const (
-	// minMemory is the least memory for a clone and an evaluation, in bytes. A machine
+	// MinMemory is the least memory for a clone and an evaluation, in bytes. A machine
 	// of 1 GiB reports a little less.
-	minMemory = 900 << 20
+	MinMemory = 900 << 20
 	// minRun is the least room for a clone and the logs, in bytes.
 	minRun = 64 << 20
 	// minLeft is the least room for the journal and the logs at the gate, in bytes.
@@ -71,6 +71,10 @@ func MakePlan(a Answers, paths engine.Paths) (*Install, error) {
 	}
 	return InstallPlan(a, paths)
 }
+
+// Preview makes a plan to show, which does not need the passphrase. The error is an
+// *engine.Error.
+func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(standIn(a), p) }
 
 // InstallPlan makes the plan of a new install. It reads nothing from the machine: all it
 // needs is in the answers and the paths. The error is an *engine.Error.

@@ -99,7 +99,7 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := a.handover(engine.Paths{})
+		parts, err := a.Handover(engine.Paths{})
 		if err != nil {
 			t.Fatal(err)
 		}
