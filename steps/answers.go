@@ -15,6 +15,7 @@ import (
 	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/source"
 )
 
@@ -195,9 +196,9 @@ func (a Answers) ref() string { return cmp.Or(a.Ref, a.Host.RepoRef) }
 // mode returns the mode of the install.
 func (a Answers) mode() string {
 	if a.System != "" {
-		return modePrebuilt
+		return journal.Prebuilt
 	}
-	return modeFlake
+	return journal.Flake
 }
 
 // Network returns the address that the install must reach, or an empty string.

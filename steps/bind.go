@@ -19,6 +19,7 @@ import (
 	"auto-installer/steps/finish"
 	"auto-installer/steps/format"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
@@ -136,7 +137,7 @@ func (b *builder) fileSystems() format.Options {
 func (b *builder) mounts() mount.Options {
 	return mount.Options{
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
-		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journalDir,
+		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journal.Dir,
 	}
 }
 
@@ -211,7 +212,7 @@ func (b *builder) proof() bootproof.Options {
 func (b *builder) finish() finish.Options {
 	return finish.Options{
 		Root: Target, RootDevice: b.rootDevice(), ESP: espMount, ESPDevice: b.part(1),
-		Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
+		Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journal.Dir),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/contract"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/secrets"
 	"auto-installer/steps/source"
@@ -26,8 +27,8 @@ type builder struct {
 	guids      [4]string // of the disk and its partitions
 	diskGUID   string
 	partitions []gpt.Partition
-	journal    *journal    // of the install to resume, or nil
-	held       *block.Held // the gate fills it
+	journal    *journal.Journal // of the install to resume, or nil
+	held       *block.Held      // the gate fills it
 	learned    *learned
 	// unstarted: the install starts over, but first verifies that the system on the disk
 	// was never started.
@@ -43,7 +44,7 @@ type learned struct {
 }
 
 // resumed returns whether an earlier install has finished a step.
-func (b *builder) resumed(step engine.Name) bool { return b.journal != nil && b.journal.done(step) }
+func (b *builder) resumed(step engine.Name) bool { return b.journal != nil && b.journal.Has(step) }
 
 func (b *builder) layout() error {
 	if b.h.Swap.Enable {
@@ -66,12 +67,6 @@ func (b *builder) layout() error {
 	b.partitions, err = partition.Layout(w)
 	return err
 }
-
-// The modes of an install.
-const (
-	modeFlake    = "flake"
-	modePrebuilt = "prebuilt"
-)
 
 func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
 

@@ -16,6 +16,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
+	"auto-installer/steps/journal"
 )
 
 // Install is the plan of an install.
@@ -37,7 +38,7 @@ type Install struct {
 
 	root    string // Target
 	power   sys.Cmd
-	journal *journal // for a later resume
+	journal *journal.Journal // for a later resume
 	held    *block.Held
 	warned  bool // that the journal cannot be written to the ESP
 	// unfinished is the install that the plan resumes, as its journal describes it.
@@ -95,13 +96,13 @@ func newGUIDs() (guids [4]string) {
 // nothing proves that this installer wrote the disk, the plan starts over. It reads the
 // disk. The error is an *engine.Error.
 func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
-	j, fromDisk, err := findJournal(a, paths)
+	j, fromDisk, err := journal.Find(journal.Journal{Host: a.Host.TargetHost, Mode: a.mode(), Disk: a.Disk.identity}, paths.Dir)
 	if err != nil {
 		return nil, engine.NewError("", err)
 	}
-	found := j.unfinished(fromDisk, a.Host.LUKS.Enable)
+	found := unfinishedOf(j, fromDisk, a.Host.LUKS.Enable)
 	// The disk has the partition table that the unfinished install wrote.
-	if j.done(stepPartition) {
+	if j.Has(stepPartition) {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
 	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
@@ -152,8 +153,8 @@ func (b builder) plan() (*Install, error) {
 		Mode:   a.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
 		root: Target, held: b.held,
-		journal: &journal{
-			Schema: journalSchema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
+		journal: &journal.Journal{
+			Schema: journal.Schema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
 			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
 		},
 	}
@@ -192,18 +193,18 @@ func (p *Install) Gate() string {
 
 // BeforeWrite implements engine.Job. The install is about to overwrite the disk, so an
 // earlier one can no longer be resumed: its journal in memory goes.
-func (p *Install) BeforeWrite(e *engine.Engine) error { return p.journal.drop(e.Paths()) }
+func (p *Install) BeforeWrite(e *engine.Engine) error { return journal.Drop(e.Paths().Dir) }
 
 // Wrote updates the journal in memory and, while the target is mounted, on its ESP. If the
 // ESP fails, the install goes on, but cannot be resumed after a power cut.
 func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
-	if err := p.journal.note(e.Paths(), s.Name); err != nil {
+	if err := p.journal.Note(e.Paths().Dir, s.Name); err != nil {
 		return engine.NoFiles(err)
 	}
 	if !p.mounted(e) || !sys.Mounted(p.esp()).Holds() {
 		return nil
 	}
-	if err := p.journal.store(p.esp()); err != nil && !p.warned {
+	if err := p.journal.Store(p.esp()); err != nil && !p.warned {
 		p.warned = true
 		e.Warn("cannot write the journal to the ESP, so the install cannot be resumed after a power cut: " + err.Error())
 	}
@@ -232,7 +233,7 @@ func (p *Install) Stopped(_, stop error) error { return stop }
 
 // Done implements engine.Job.
 func (p *Install) Done(e *engine.Engine) {
-	if err := p.journal.drop(e.Paths()); err != nil {
+	if err := journal.Drop(e.Paths().Dir); err != nil {
 		e.Warn("cannot remove the journal: " + err.Error())
 	}
 }

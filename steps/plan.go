@@ -14,6 +14,7 @@ import (
 	"auto-installer/steps/finish"
 	"auto-installer/steps/format"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
@@ -35,7 +36,7 @@ const (
 	stepContract     engine.Name = "contract"
 	stepSecrets      engine.Name = "secrets"
 	stepGate         engine.Name = "gate"
-	stepPartition    engine.Name = "partition"
+	stepPartition                = journal.Partition
 	stepEncrypt      engine.Name = "encrypt"
 	stepFormat       engine.Name = "format"
 	stepMount        engine.Name = "mount"
@@ -72,7 +73,7 @@ func (b *builder) list(commands []string) []entry {
 	const check, write, prove = engine.Check, engine.Write, engine.Prove
 	luks, withVM := b.h.LUKS.Enable, b.a.ProveBoot == ProveVM
 	clone, build := 30., 240.
-	if b.a.mode() == modePrebuilt {
+	if b.a.mode() == journal.Prebuilt {
 		clone, build = 2, 50
 	}
 	return []entry{

@@ -11,10 +11,9 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 )
 
 // PlanSchema is the version of an install plan's JSON; see docs/plan.schema.json.
@@ -60,22 +59,11 @@ func parsePlan(data []byte) (*Install, error) {
 		return nil, fmt.Errorf("has the schema %q; this program reads %s", sys.Clean(p.Schema), PlanSchema)
 	case p.Hash != p.sum():
 		return nil, errors.New("was edited: its hash does not match")
-	case len(p.Partitions) < 2 || len(p.Partitions) > 3:
-		return nil, fmt.Errorf("has %d partitions", len(p.Partitions))
 	}
-	guids := p.guids()
-	for _, guid := range guids[:len(p.Partitions)+1] {
-		if !isGUID(guid) {
-			return nil, fmt.Errorf("has the invalid GUID %q", sys.Clean(guid))
-		}
+	if err := journal.CheckPartitions(p.guids(), p.Partitions); err != nil {
+		return nil, fmt.Errorf("is damaged: %w", err)
 	}
 	return &p, nil
-}
-
-// isGUID returns whether s is a GUID in the form that the installer writes.
-func isGUID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
 }
 
 // guids returns the GUIDs of the disk and its partitions.

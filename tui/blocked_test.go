@@ -42,8 +42,10 @@ func (stuck) Network(context.Context, hosts.Host) machine.NetworkState {
 func (stuck) ScanWiFi(context.Context) ([]machine.AccessPoint, error) {
 	return forever[[]machine.AccessPoint](), nil
 }
+
 func (stuck) JoinWiFi(context.Context, machine.AccessPoint, []byte) error { return forever[error]() }
-func (stuck) Disks(context.Context) ([]steps.Verdict, error)              { return forever[[]steps.Verdict](), nil }
+
+func (stuck) Disks(context.Context) ([]steps.Verdict, error) { return forever[[]steps.Verdict](), nil }
 
 func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 	return forever[chan struct{}](), nil
@@ -51,15 +53,16 @@ func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 
 func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps.Install](), nil }
 
-func (stuck) Unfinished(steps.Answers) *steps.Unfinished             { return forever[*steps.Unfinished]() }
-func (stuck) TryPassphrase(context.Context, steps.Answers) error     { return forever[error]() }
-func (stuck) SavePlan(*steps.Install) (string, error)                { return forever[string](), nil }
-func (stuck) Start(steps.Answers) error                              { return forever[error]() }
-func (stuck) Follow(context.Context, func(engine.Event)) error       { return forever[error]() }
-func (stuck) GoWithout() error                                       { return forever[error]() }
-func (stuck) Stop() error                                            { return forever[error]() }
-func (stuck) PutAway() error                                         { return forever[error]() }
-func (stuck) Places(context.Context) ([]machine.Place, error)        { return forever[[]machine.Place](), nil }
+func (stuck) Unfinished(steps.Answers) *steps.Unfinished         { return forever[*steps.Unfinished]() }
+func (stuck) TryPassphrase(context.Context, steps.Answers) error { return forever[error]() }
+func (stuck) SavePlan(*steps.Install) (string, error)            { return forever[string](), nil }
+func (stuck) Start(steps.Answers) error                          { return forever[error]() }
+func (stuck) Follow(context.Context, func(engine.Event)) error   { return forever[error]() }
+func (stuck) GoWithout() error                                   { return forever[error]() }
+func (stuck) Stop() error                                        { return forever[error]() }
+func (stuck) PutAway() error                                     { return forever[error]() }
+func (stuck) Places(context.Context) ([]machine.Place, error) { return forever[[]machine.Place](), nil }
+
 func (stuck) SaveLog(context.Context, machine.Place) (string, error) { return forever[string](), nil }
 func (stuck) Shell() *exec.Cmd                                       { return forever[*exec.Cmd]() }
 func (stuck) ToRescue() (bool, error)                                { return forever[bool](), nil }
