@@ -74,8 +74,8 @@ func (b *builder) source() source.Options {
 
 func (b *builder) contract() contract.Options {
 	o := contract.Options{
-		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
+		Disk: b.a.Disk.identity, Labels: b.labels(),
+		Medium: b.a.medium.Contract, Found: &b.learned.facts, Sys: "/",
 		Made: facts.MadeOf(b.h),
 	}
 	if b.h.LUKS.Enable {
@@ -93,7 +93,7 @@ func (b *builder) contract() contract.Options {
 func (b *builder) secrets() secrets.Options {
 	o := secrets.Options{
 		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
-		Facts: func() *facts.Facts { return b.learned.contract.Facts },
+		Facts: &b.learned.facts,
 	}
 	if b.hasRepo() {
 		o.Repo = filepath.Join(b.paths.Dir, "repo")
@@ -103,7 +103,7 @@ func (b *builder) secrets() secrets.Options {
 
 func (b *builder) gate() gate.Options {
 	return gate.Options{
-		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample,
+		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.learned.held.Take, Read: b.learned.held.Sample,
 	}
 }
 
@@ -111,19 +111,19 @@ func (b *builder) gate() gate.Options {
 // mount points of the disk that exist when the step starts.
 func (b *builder) guard(mounted []string) func(sys.System) (sys.System, error) {
 	return func(m sys.System) (sys.System, error) {
-		if err := b.held.Identify(); err != nil {
+		if err := b.learned.held.Identify(); err != nil {
 			return nil, err
 		}
-		if err := b.held.Mounted(mounted...); err != nil {
+		if err := b.learned.held.Mounted(mounted...); err != nil {
 			return nil, err
 		}
-		return b.held.Guard(m), nil
+		return b.learned.held.Guard(m), nil
 	}
 }
 
 func (b *builder) table() partition.Options {
 	return partition.Options{
-		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: b.held,
+		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: &b.learned.held,
 	}
 }
 
@@ -197,10 +197,7 @@ func (b *builder) proof() bootproof.Options {
 	o := bootproof.Options{
 		Root: Target, Toplevel: b.toplevel(), ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
-		Learned: func() bootproof.Learned {
-			host := &b.learned.contract
-			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.Facts.Loader.Other(), Hashes: b.learned.hashes}
-		},
+		Facts: &b.learned.facts, Made: facts.MadeOf(b.h), Hashes: &b.learned.hashes,
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {
 		o.LUKS, o.LUKSLabel, o.Mapper = luks.Device, luks.Label, luks.Mapper

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/contract"
 	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/secrets"
@@ -28,19 +28,19 @@ type builder struct {
 	diskGUID   string
 	partitions []gpt.Partition
 	journal    *journal.Journal // of the install to resume, or nil
-	held       *block.Held      // the gate fills it
 	learned    *learned
 	// unstarted: the install starts over, but first verifies that the system on the disk
 	// was never started.
 	unstarted bool
 }
 
-// learned is what steps find out for later steps.
+// learned is what steps find out for later steps. Each field has one step that writes it.
 type learned struct {
 	evaluated []byte            // source: the host's facts, as JSON
 	hashes    map[string]string // source: hashes of the prebuilt closure's paths
-	contract  contract.Found    // contract
+	facts     facts.Facts       // contract
 	secrets   secrets.Found     // secrets
+	held      block.Held        // gate
 }
 
 // resumed returns whether an earlier install has finished a step.

@@ -139,7 +139,7 @@ func (b builder) plan() (*Install, error) {
 	if err := b.layout(); err != nil {
 		return nil, engine.NewError("", err)
 	}
-	b.held, b.learned = &block.Held{}, &learned{}
+	b.learned = &learned{}
 	verb := "installing"
 	if b.journal != nil {
 		verb = "resuming the install of"
@@ -152,7 +152,7 @@ func (b builder) plan() (*Install, error) {
 		Schema: PlanSchema,
 		Mode:   a.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
 		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
-		root: Target, held: b.held,
+		root: Target, held: &b.learned.held,
 		journal: &journal.Journal{
 			Schema: journal.Schema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
 			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
