@@ -17,7 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/internal/nix/nixtest"
 )
 
@@ -187,7 +187,7 @@ func asRoot(ts *testscript.TestScript, _ bool, args []string) {
 // The table has every exit code.
 func TestExitCodesAreListed(t *testing.T) {
 	listed := map[int]bool{}
-	for _, c := range engine.Codes {
+	for _, c := range sys.Codes {
 		listed[int(c.Code)] = true
 	}
 	files, err := filepath.Glob("testdata/script/*.txtar")

@@ -27,7 +27,7 @@ func (f *taskFlags) register(c *cobra.Command) {
 // the task is shared.
 func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	if f.dryRun {
-		engine.WritePlan(cmd.OutOrStdout(), p)
+		engine.WritePlan(cmd.OutOrStdout(), &p.Plan)
 		return nil
 	}
 	show, err := f.watcher(cmd.OutOrStdout())
@@ -63,7 +63,7 @@ func isTerminal(w any) bool {
 func watcher(w io.Writer, format string) (func(engine.Event), error) {
 	switch format {
 	case "text":
-		t := &engine.Text{W: w, Verbose: true}
+		t := &engine.Text{W: w}
 		return t.Event, nil
 	case "json":
 		enc := json.NewEncoder(w)

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,15 @@ func (b *builder) gate() gate.Options {
 	return gate.Options{
 		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.learned.held.Take, Read: b.learned.held.Sample,
 	}
+}
+
+// forgetOps remove the journal of an earlier install, which can no longer be resumed once
+// this one writes.
+func (b *builder) forgetOps() []engine.Op {
+	if b.journal != nil {
+		return nil
+	}
+	return []engine.Op{engine.Do("", func(context.Context, sys.System) error { return journal.Drop(b.paths.Dir) })}
 }
 
 // guard makes a step after the gate run its commands on the held disk. mounted are the
@@ -218,5 +228,6 @@ func (b *builder) powerOps() []engine.Op {
 	if !b.a.Power {
 		return nil
 	}
-	return []engine.Op{engine.AtEnd(b.power())}
+	later := func(context.Context, sys.System) error { return nil }
+	return []engine.Op{engine.Together(sys.Actions(b.power()), later)}
 }

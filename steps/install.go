@@ -166,12 +166,16 @@ func (b builder) plan() (*Install, error) {
 	if a.Power {
 		p.power = b.power()
 	}
+	p.Head, p.Gate = p.head(), "above: checks only; below: writes, unattended"
+	if p.Waits != "" {
+		p.Gate = "above: checks only; below: writes, and may wait for " + p.Waits
+	}
 	p.Hash = p.sum()
 	return p, nil
 }
 
-// Head implements engine.Job.
-func (p *Install) Head() []string {
+// head returns the lines that describe the plan in the dry run.
+func (p *Install) head() []string {
 	d := p.Disk
 	lines := []string{
 		fmt.Sprintf("host  %s (%s)", p.Host, p.Mode),
@@ -183,22 +187,17 @@ func (p *Install) Head() []string {
 	return lines
 }
 
-// Gate implements engine.Job.
-func (p *Install) Gate() string {
-	if p.Waits != "" {
-		return "above: checks only; below: writes, and may wait for " + p.Waits
-	}
-	return "above: checks only; below: writes, unattended"
-}
-
-// BeforeWrite implements engine.Job. The install is about to overwrite the disk, so an
-// earlier one can no longer be resumed: its journal in memory goes.
-func (p *Install) BeforeWrite(e *engine.Engine) error { return journal.Drop(e.Paths().Dir) }
-
 // Wrote updates the journal in memory and, while the target is mounted, on its ESP. If the
-// ESP fails, the install goes on, but cannot be resumed after a power cut.
+// ESP fails, the install goes on, but cannot be resumed after a power cut. The last step
+// leaves nothing to resume.
 func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
-	if err := p.journal.Note(e.Paths().Dir, s.Name); err != nil {
+	if s.Name == stepFinish {
+		if err := journal.Drop(e.Paths.Dir); err != nil {
+			e.Warn("cannot remove the journal: " + err.Error())
+		}
+		return nil
+	}
+	if err := p.journal.Note(e.Paths.Dir, s.Name); err != nil {
 		return engine.NoFiles(err)
 	}
 	if !p.mounted(e) || !sys.Mounted(p.esp()).Holds() {
@@ -223,20 +222,13 @@ func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
 	if s.Phase == engine.Check || code == sys.CodeUsage || !p.mounted(e) {
 		return
 	}
-	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths().Log, e.Paths().Events}}); err != nil {
+	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths.Log, e.Paths.Events}}); err != nil {
 		e.Log("cannot save the log on the target: " + err.Error())
 	}
 }
 
 // Stopped implements engine.Job.
 func (p *Install) Stopped(_, stop error) error { return stop }
-
-// Done implements engine.Job.
-func (p *Install) Done(e *engine.Engine) {
-	if err := journal.Drop(e.Paths().Dir); err != nil {
-		e.Warn("cannot remove the journal: " + err.Error())
-	}
-}
 
 // Close releases the disk.
 func (p *Install) Close() error { return p.held.Close() }

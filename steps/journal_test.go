@@ -166,9 +166,9 @@ func TestJournalOfFewerSteps(t *testing.T) {
 	}
 }
 
-// A run that fails before its first write leaves the earlier journal. After the first write,
-// only the new install can be resumed.
-func TestJournalUntilTheFirstWrite(t *testing.T) {
+// A run that fails in a check leaves the earlier journal. After the gate, only the new
+// install can be resumed.
+func TestJournalUntilTheGate(t *testing.T) {
 	p := newPaths(t)
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -184,9 +184,13 @@ func TestJournalUntilTheFirstWrite(t *testing.T) {
 	now := old
 	now.Disk.PTUUID = old.GUIDs[0]
 	fails := func(context.Context, sys.System) error { return errors.New("odd") }
+	gate := engine.NewStep(stepGate, "", engine.Check, (&builder{paths: p}).forgetOps()...)
 	for _, writes := range []bool{false, true} {
 		e := open(t, p)
-		plan := testPlan(t, doing("odd", writes, fails))
+		plan := testPlan(t, doing("odd", writes, fails), gate)
+		if writes {
+			slices.Reverse(plan.Steps)
+		}
 		plan.journal = &journal.Journal{Host: "demo"}
 		_ = e.Close(e.Run(t.Context(), plan))
 		j, _, err := journal.Find(now, p.Dir)

@@ -94,7 +94,7 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		engine.WritePlan(&text, p)
+		engine.WritePlan(&text, &p.Plan)
 		asJSON, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)

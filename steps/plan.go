@@ -84,7 +84,7 @@ func (b *builder) list(commands []string) []entry {
 		{true, stepSource, check, clone, "get the config repo, and verify that there is a system to install", source.Ops(b.source())},
 		{true, stepContract, check, 0, "compare the layout with the host's configuration, and its labels with the other disks", contract.Ops(b.contract())},
 		{true, stepSecrets, check, 0, "verify that the age identity decrypts the host's secrets", secrets.Ops(b.secrets())},
-		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", append(gate.Ops(b.gate()), preflight.RoomOps(b.paths.Dir, minLeft)...)},
+		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", slices.Concat(gate.Ops(b.gate()), preflight.RoomOps(b.paths.Dir, minLeft), b.forgetOps())},
 
 		{true, stepPartition, write, 0, "write the partition table", partition.Ops(b.table())},
 		{luks, stepEncrypt, write, 10, "create the LUKS2 container and open it", encrypt.Ops(b.luks())},
@@ -117,12 +117,13 @@ func (b *builder) bind(commands []string) (list []engine.Step) {
 		if !e.when {
 			continue
 		}
-		s := engine.NewStep(e.name, e.does, e.phase, e.ops...).Weighing(e.seconds)
+		s := engine.NewStep(e.name, e.does, e.phase, e.ops...)
+		s.Weight = e.seconds
 		if b.resumed(e.name) {
 			s = s.Resumed()
 		}
 		if e.phase != engine.Check {
-			s = s.Guarded(b.guard(mounted))
+			s.Guard = b.guard(mounted)
 		}
 		if e.name == stepMount {
 			mounted = []string{Target, espMount}

@@ -102,7 +102,7 @@ func TestPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			engine.WritePlan(&out, p)
+			engine.WritePlan(&out, &p.Plan)
 			asJSON, err := json.Marshal(p)
 			if err != nil {
 				t.Fatal(err)

@@ -45,20 +45,6 @@ func RunUndone(c, undo sys.Cmd) Op {
 	}
 }
 
-// Later runs a command that is complete only when it runs. The dry run shows another
-// one, with a name in place of the part that is not known yet.
-func Later(shown sys.Cmd, actual func() (sys.Cmd, error)) Op {
-	o := Run(shown)
-	o.run = func(ctx context.Context, s sys.System) error {
-		c, err := actual()
-		if err != nil {
-			return err
-		}
-		return s.Run(ctx, c)
-	}
-	return o
-}
-
 // Read runs a command and calls use with what it prints.
 func Read(c sys.Cmd, use func(s sys.System, out []byte) error) Op {
 	return Op{
@@ -151,11 +137,4 @@ func (o Op) failed(err error, p Phase) error {
 		return err
 	}
 	return sys.Incomplete(err, o.doing)
-}
-
-// AtEnd shows a command that runs after the plan has ended and its log is closed.
-func AtEnd(c sys.Cmd) Op {
-	o := Run(c)
-	o.run = func(context.Context, sys.System) error { return nil }
-	return o
 }

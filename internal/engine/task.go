@@ -81,7 +81,7 @@ func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(done)
-		_, _ = Follow(ctx, file, show) // the log has the same lines
+		_, _ = Follow(ctx, file, show, nil) // the log has the same lines
 	}()
 	return func() bool {
 		defer cancel()

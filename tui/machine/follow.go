@@ -18,7 +18,7 @@ func (p *Process) Follow(ctx context.Context, each func(engine.Event)) (engine.C
 	p.awaitFile(ctx)
 	var plan *engine.Plan
 	wrote := false
-	code, err := engine.FollowWhile(ctx, p.Paths.Events, func(e engine.Event) {
+	code, err := engine.Follow(ctx, p.Paths.Events, func(e engine.Event) {
 		switch e.Kind {
 		case engine.KindPlan:
 			plan, wrote = e.Plan, e.Plan != nil && e.Plan.Resumed
