@@ -25,7 +25,8 @@ func TestExposed(t *testing.T) {
 		if len(got) == 0 != (want == "") || want != "" && (!strings.Contains(got[0], "open to "+want) || !strings.HasSuffix(got[0], "chmod 600 '"+file+"'")) {
 			t.Errorf("%o: %q", mode, got)
 		}
-		if err := notForOthers("--age-identity", file); (err != nil) != (want == everyUser) {
+		f := installFlags{unattended: true, host: "demo", secrets: []*secretFlag{{name: "age-identity", file: file}}}
+		if err := f.unattendedAnswers(); (err != nil) != (want == everyUser) {
 			t.Errorf("unattended, %o: %v", mode, err)
 		}
 	}

@@ -21,7 +21,7 @@ func followCommand() *cobra.Command {
 			"exit code. With --wait, wait for an install, show it, and wait for the next one.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			watch, err := watcher(cmd.OutOrStdout(), format)
+			watch, err := watcher(cmd.OutOrStdout(), format, engine.Text{})
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func followAll(ctx context.Context, process *machine.Process, w io.Writer, forma
 		if last, err = process.Next(ctx, last); err != nil {
 			return err
 		}
-		watch, err := watcher(w, format)
+		watch, err := watcher(w, format, engine.Text{})
 		if err != nil {
 			return err
 		}

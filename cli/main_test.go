@@ -17,8 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"auto-installer/internal/sys"
 	"auto-installer/internal/nix/nixtest"
+	"auto-installer/internal/sys"
 )
 
 // The test binary is also the program, for testscript.

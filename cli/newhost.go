@@ -65,7 +65,7 @@ func newHostCommand() *cobra.Command {
 	fl.StringVar(&f.keymap, "keymap", "", "the keymap of the console, such as de")
 	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that decrypts the secrets, to re-encrypt them; default: those in ~/.ssh")
 	f.pass = secretFlag{name: "bundle-passphrase", line: true}
-	f.pass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read it from this open file descriptor")
+	f.pass.register(c, "read the passphrase of the sealed keys from this file")
 	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; can be repeated")
 	fl.BoolVar(&f.replace, "replace", false, "give an existing host new keys, and leave its definition unchanged")
 	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "edit keys.nix although it has uncommitted changes")
@@ -101,7 +101,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 			return err
 		}
 		defer clear(o.Passphrase)
-		if o.Held, err = heldKeys(f.identities); err != nil {
+		if o.Held, err = heldKeys(f.identities, askPassphrase); err != nil {
 			return err
 		}
 	}
@@ -120,11 +120,8 @@ var hostsDirName = regexp.MustCompile(`^[a-zA-Z0-9._+/-]+$`)
 
 // identity returns the identity of --age-identity, or nil.
 func (f *newHost) identity() (*secrets.Identity, error) {
-	if f.ageIdentity == "" {
-		return nil, nil
-	}
 	data, err := readSecretFile("--age-identity", f.ageIdentity)
-	if err != nil {
+	if data == nil || err != nil {
 		return nil, err
 	}
 	defer clear(data)

@@ -39,7 +39,7 @@ func proveBootCommand() *cobra.Command {
 		}),
 	}
 	flags.register(c)
-	pass.register(c, "passphrase-file", "type the LUKS passphrase from this file; a line break at its end is ignored", "type the LUKS passphrase from this open file descriptor")
+	pass.register(c, "type the LUKS passphrase from this file; a line break at its end is ignored")
 	c.Flags().StringVar(&accel, "accel", "", "the accelerator: kvm, or tcg for emulation; default: kvm if available, and tcg if kvm fails")
 	c.Flags().DurationVar(&limit, "limit", 0, "time limit; default 3m with KVM and 20m without")
 	return c

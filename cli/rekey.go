@@ -20,13 +20,12 @@ func rekeyCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			r := rekey.Request{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
-			var err error
+			ask := askPassphrase
 			if check { // without asking: most checks need no key
-				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
-			} else {
-				r.Held, err = heldKeys(identities)
+				ask = func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase }
 			}
-			if err != nil {
+			var err error
+			if r.Held, err = heldKeys(identities, ask); err != nil {
 				return err
 			}
 			plan, err := rekey.Plan(cmd.Context(), r)

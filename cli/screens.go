@@ -28,8 +28,7 @@ type screens struct {
 	kiosk bool
 
 	ageFile, deployFile, bundleFile string
-	age, deploy                     []byte // their contents
-	without                         bool   // install without an age identity
+	without                         bool // install without an age identity
 }
 
 func (s *screens) register(c *cobra.Command) {
@@ -66,7 +65,12 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.readKeys(); err != nil {
+	var bad problems
+	age, err := readSecretFile("--age-identity", s.ageFile)
+	bad.add(err)
+	deploy, err := readSecretFile("--deploy-key", s.deployFile)
+	bad.add(err)
+	if err := bad.err(); err != nil {
 		return nil, err
 	}
 	for _, w := range exposed(s.ageFile, s.deployFile) {
@@ -80,7 +84,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	fill := func(a *steps.Answers) {
 		a.HostArg = args[a.Host.TargetHost]
 		a.Remote = os.Getenv("REPO_REMOTE")
-		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
+		a.AgeIdentity, a.DeployKey = bytes.Clone(age), bytes.Clone(deploy)
 		a.NoAgeIdentity = s.without
 		a.FromMedium(steps.Medium, steps.MediumHosts)
 		a.Bundle = bundles[a.Host.TargetHost]
@@ -118,22 +122,6 @@ func shortRevision(rev string) string {
 		name += "-" + more
 	}
 	return name
-}
-
-func (s *screens) readKeys() error {
-	var bad problems
-	for _, key := range []struct {
-		into *[]byte
-		flag string
-		file string
-	}{{&s.age, "--age-identity", s.ageFile}, {&s.deploy, "--deploy-key", s.deployFile}} {
-		if key.file != "" {
-			var err error
-			*key.into, err = readSecretFile(key.flag, key.file)
-			bad.add(err)
-		}
-	}
-	return bad.err()
 }
 
 // bundles reads the sealed keys of each host that has some.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,25 +22,43 @@ type secretFlag struct {
 	name string // of the secret, as in --NAME-fd
 	// line: the secret is otherwise typed, so it is one line, without the line break.
 	line bool
+	into *[]byte // where an install has it, or nil
 	file string
 	fd   int
 }
 
+// fileFlag is the flag of the file.
+func (s *secretFlag) fileFlag() string {
+	if s.line {
+		return s.name + "-file"
+	}
+	return s.name
+}
+
 // register adds the two flags. They exclude each other.
-func (s *secretFlag) register(c *cobra.Command, fileFlag, fileUsage, fdUsage string) {
-	c.Flags().StringVar(&s.file, fileFlag, "", fileUsage)
-	c.Flags().IntVar(&s.fd, s.name+"-fd", -1, fdUsage)
-	c.MarkFlagsMutuallyExclusive(fileFlag, s.name+"-fd")
+func (s *secretFlag) register(c *cobra.Command, usage string) {
+	c.Flags().StringVar(&s.file, s.fileFlag(), "", usage)
+	c.Flags().IntVar(&s.fd, s.name+"-fd", -1, "read it from this open file descriptor")
+	c.MarkFlagsMutuallyExclusive(s.fileFlag(), s.name+"-fd")
+}
+
+// where says where the secret is read from.
+func (s *secretFlag) where() string {
+	if s.file == "" {
+		return fmt.Sprintf("descriptor %d", s.fd)
+	}
+	return s.file
 }
 
 // read returns the secret, or nil if neither flag was given.
 func (s *secretFlag) read() (data []byte, err error) {
 	flag := "--" + s.name
-	switch {
-	case s.file != "":
+	if s.fd >= 0 {
+		if data, err = sys.ReadSecretFD(s.fd, maxSecret); err != nil {
+			err = engine.Usage("open the descriptor before starting the program", "%s: %v", flag, err)
+		}
+	} else {
 		data, err = readSecretFile(flag, s.file)
-	case s.fd >= 0:
-		data, err = readSecretFD(flag, s.fd)
 	}
 	if err != nil || data == nil || !s.line {
 		return data, err
@@ -64,7 +80,11 @@ func (s *secretFlag) read() (data []byte, err error) {
 // maxSecret is more than any passphrase or key has, in bytes.
 const maxSecret = 64 << 10
 
+// readSecretFile returns nil if the flag was not given.
 func readSecretFile(flag, name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
 	if err := inStore(flag, name, nixStore); err != nil {
 		return nil, err
 	}
@@ -73,47 +93,11 @@ func readSecretFile(flag, name string) ([]byte, error) {
 		return nil, engine.Usage("name a readable file", "%s: %v", flag, err)
 	}
 	defer f.Close()
-	return readSecret(flag, f)
-}
-
-// readSecretFD reads a descriptor and closes it, so that no command inherits it.
-func readSecretFD(flag string, fd int) ([]byte, error) {
-	f := os.NewFile(uintptr(fd), flag)
-	if f == nil {
-		return nil, engine.Usage("open the descriptor before starting the program", "%s: bad file descriptor", flag)
-	}
-	defer f.Close()
-	return readSecret(flag, f)
-}
-
-func readSecret(flag string, r io.Reader) ([]byte, error) {
-	data, err := sys.ReadSecret(r, maxSecret)
+	data, err := sys.ReadSecret(f, maxSecret)
 	if err != nil {
 		return nil, engine.Usage("name the right file", "%s: %v", flag, err)
 	}
 	return data, nil
-}
-
-// notForOthers refuses a secret that every user can read or change.
-func notForOthers(flag, file string) error {
-	if file == "" {
-		return nil
-	}
-	fi, err := os.Stat(file)
-	if err != nil {
-		return engine.Usage("name a readable file", "%s: %v", flag, err)
-	}
-	if fi.IsDir() {
-		return engine.Usage("name a file", "%s: %s is a folder", flag, file)
-	}
-	if others(fi) == everyUser {
-		can := "read"
-		if fi.Mode()&0o004 == 0 {
-			can = "change"
-		}
-		return engine.Usage("chmod 600 "+sys.Quote([]string{file}), "%s: every user can %s %s", flag, can, file)
-	}
-	return nil
 }
 
 const nixStore = "/nix/store"
@@ -129,14 +113,16 @@ func inStore(flag, file, store string) error {
 	return nil
 }
 
-// others returns who besides the owner can read or change a file, or an empty string.
-func others(info fs.FileInfo) string {
-	switch mode := info.Mode(); {
-	case !mode.IsRegular(): // a pipe or a terminal
+// others returns who besides the owner can read or change a file, or an empty string. A
+// pipe or a terminal is no file, and a missing one is the error of its reading.
+func others(file string) string {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil, !info.Mode().IsRegular():
 		return ""
-	case mode&0o006 != 0:
+	case info.Mode()&0o006 != 0:
 		return everyUser
-	case mode&0o060 != 0:
+	case info.Mode()&0o060 != 0:
 		return "its group"
 	}
 	return ""
@@ -148,21 +134,15 @@ const everyUser = "every user"
 func exposed(files ...string) []string {
 	var list []string
 	for _, file := range files {
-		info, err := os.Stat(file)
-		if err != nil { // no such flag, or reading the file reports the error
-			continue
-		}
-		if who := others(info); who != "" {
+		if who := others(file); who != "" {
 			list = append(list, fmt.Sprintf("%s is a secret that is open to %s: chmod 600 %s", file, who, sys.Quote([]string{file})))
 		}
 	}
 	return list
 }
 
-// heldKeys reads the private keys that decrypt secrets. It asks for their passphrases.
-func heldKeys(files []string) ([]*secrets.Held, error) { return readHeld(files, askPassphrase) }
-
-func readHeld(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
+// heldKeys reads the private keys that decrypt secrets, and calls ask for their passphrases.
+func heldKeys(files []string, ask func(question string) ([]byte, error)) ([]*secrets.Held, error) {
 	named := len(files) > 0
 	files = keyFiles(files)
 	var held []*secrets.Held

@@ -45,19 +45,3 @@ func TestSecretsInTheStore(t *testing.T) {
 		}
 	}
 }
-
-func TestNotForOthers(t *testing.T) {
-	dir := t.TempDir()
-	open, closed := filepath.Join(dir, "open"), filepath.Join(dir, "closed")
-	if err := errors.Join(os.WriteFile(open, nil, 0o600), os.Chmod(open, 0o644), os.WriteFile(closed, nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	for file, want := range map[string]string{
-		"": "", closed: "", open: "every user can read", dir: "is a folder", filepath.Join(dir, "gone"): "no such file",
-	} {
-		err := notForOthers("--deploy-key", file)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", file, err)
-		}
-	}
-}

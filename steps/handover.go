@@ -3,8 +3,6 @@ package steps
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
@@ -55,7 +53,7 @@ const (
 // TakeHandover reads what the screens have passed to this process.
 func TakeHandover() (*Handover, error) {
 	const hint = "this command is for the screens only; use `auto-installer install`"
-	data, err := readFD(firstFD, maxAnswers)
+	data, err := sys.ReadSecretFD(firstFD, maxAnswers)
 	if err != nil {
 		return nil, engine.Usage(hint, "cannot read the answers: %v", err)
 	}
@@ -64,28 +62,18 @@ func TakeHandover() (*Handover, error) {
 		return nil, engine.Usage(hint, "invalid answers: %v", err)
 	}
 	h.medium = h.Medium
-	fd := uintptr(firstFD)
+	fd := firstFD
 	for i, s := range h.secrets() {
 		if i >= len(h.Secrets) || !h.Secrets[i] {
 			continue
 		}
 		fd++
-		if *s.value, err = readFD(fd, maxSecret); err != nil {
+		if *s.value, err = sys.ReadSecretFD(fd, maxSecret); err != nil {
 			h.Wipe()
 			return nil, engine.Usage("start the screens again", "cannot read a secret: %v", err)
 		}
 	}
 	return &h, nil
-}
-
-// readFD reads a descriptor to its end and closes it, so that no command inherits it.
-func readFD(fd uintptr, limit int) ([]byte, error) {
-	f := os.NewFile(fd, fmt.Sprintf("descriptor %d", fd))
-	if f == nil {
-		return nil, os.ErrInvalid
-	}
-	defer f.Close()
-	return sys.ReadSecret(f, limit)
 }
 
 // Plan surveys the disks again and makes the plan, if the disk is still the confirmed one.

@@ -95,7 +95,7 @@ func (m *Machine) CapsLock() bool { return console.CapsLock(os.Stdin) }
 
 // OpenBundle is steps.OpenBundle.
 func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error) {
-	return steps.OpenBundle(host, sealed, passphrase)
+	return steps.OpenBundle("", host, sealed, passphrase)
 }
 
 // Typing says how to type a text with a keymap.
