@@ -121,6 +121,9 @@ func (f *installFlags) unattendedAnswers() error {
 	}
 	var bad problems
 	for _, s := range f.secrets {
+		if _, err := os.Stat(s.file); s.file != "" && err != nil {
+			bad.add(engine.Usage("name a readable file", "--%s: %v", s.fileFlag(), err))
+		}
 		if others(s.file) == everyUser {
 			bad.add(engine.Usage("chmod 600 "+sys.Quote([]string{s.file}), "--%s: every user can read or change %s", s.fileFlag(), s.file))
 		}
