@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
@@ -18,7 +19,7 @@ import (
 type installFlags struct {
 	steps.Answers
 	host, disk, bundle             string
-	secrets                        []*secretFlag
+	secrets                        []*secret.Flag
 	bundlePass                     []byte // passphrase of the sealed keys
 	noPower, startOver, unattended bool
 	planFile                       string
@@ -31,16 +32,16 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or a path to a host.toml")
 	fl.StringVar(&f.disk, "disk", "", "the target disk, by any of its paths; default $INSTALL_DISK, else the best one, if the choice is clear")
-	secret := func(name string, line bool, into *[]byte, usage string) {
-		s := &secretFlag{name: name, line: line, into: into}
-		s.register(c, usage)
+	add := func(name string, line bool, into *[]byte, usage string) {
+		s := &secret.Flag{Name: name, Line: line, Into: into}
+		s.Register(c, usage)
 		f.secrets = append(f.secrets, s)
 	}
-	secret("passphrase", true, &f.Passphrase, "read the LUKS passphrase from this file; a line break at its end is ignored")
-	secret("recovery-key", true, &f.RecoveryKey, "add the recovery key in this file to the LUKS container, as a second key")
-	secret("age-identity", false, &f.AgeIdentity, "the host's age identity file")
-	secret("deploy-key", false, &f.DeployKey, "the ssh private key that clones the config repo and is installed for targetUser")
-	secret("bundle-passphrase", true, &f.bundlePass, "read the passphrase of the sealed keys from this file")
+	add("passphrase", true, &f.Passphrase, "read the LUKS passphrase from this file; a line break at its end is ignored")
+	add("recovery-key", true, &f.RecoveryKey, "add the recovery key in this file to the LUKS container, as a second key")
+	add("age-identity", false, &f.AgeIdentity, "the host's age identity file")
+	add("deploy-key", false, &f.DeployKey, "the ssh private key that clones the config repo and is installed for targetUser")
+	add("bundle-passphrase", true, &f.bundlePass, "read the passphrase of the sealed keys from this file")
 	fl.StringVar(&f.bundle, "bundle", "", "the file of the host's sealed keys; default: those on the medium, if their passphrase is given")
 	fl.BoolVar(&f.noPower, "no-power", false, "leave the machine on at the end, whatever the host says")
 	fl.BoolVar(&f.startOver, "start-over", false, "start over and ignore an unfinished install that could be resumed")
@@ -69,12 +70,12 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	defer func() { clear(f.bundlePass) }()
 	for _, s := range f.secrets {
 		var err error
-		if *s.into, err = s.read(); err != nil {
+		if *s.Into, err = s.Read(); err != nil {
 			f.Wipe()
 			return f.Answers, err
 		}
 	}
-	if err := f.openBundle(f.secrets[len(f.secrets)-1].where()); err != nil {
+	if err := f.openBundle(f.secrets[len(f.secrets)-1].Where()); err != nil {
 		f.Wipe()
 		return f.Answers, err
 	}
@@ -121,11 +122,11 @@ func (f *installFlags) unattendedAnswers() error {
 	}
 	var bad problems
 	for _, s := range f.secrets {
-		if _, err := os.Stat(s.file); s.file != "" && err != nil {
-			bad.add(engine.Usage("name a readable file", "--%s: %v", s.fileFlag(), err))
+		if _, err := os.Stat(s.File); s.File != "" && err != nil {
+			bad.add(engine.Usage("name a readable file", "--%s: %v", s.FileFlag(), err))
 		}
-		if others(s.file) == everyUser {
-			bad.add(engine.Usage("chmod 600 "+sys.Quote([]string{s.file}), "--%s: every user can read or change %s", s.fileFlag(), s.file))
+		if secret.OpenTo(s.File) == secret.EveryUser {
+			bad.add(engine.Usage("chmod 600 "+sys.Quote([]string{s.File}), "--%s: every user can read or change %s", s.FileFlag(), s.File))
 		}
 	}
 	return bad.err()
@@ -149,7 +150,7 @@ func onlyHost(dir string) (string, error) {
 // exposed returns a warning for each secret of the install that other users can read.
 func (f *installFlags) exposed() (list []string) {
 	for _, s := range f.secrets {
-		list = append(list, exposed(s.file)...)
+		list = append(list, secret.Exposed(s.File)...)
 	}
 	return list
 }

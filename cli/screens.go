@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
@@ -66,14 +67,14 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 		return nil, err
 	}
 	var bad problems
-	age, err := readSecretFile("--age-identity", s.ageFile)
+	age, err := secret.ReadFile("--age-identity", s.ageFile)
 	bad.add(err)
-	deploy, err := readSecretFile("--deploy-key", s.deployFile)
+	deploy, err := secret.ReadFile("--deploy-key", s.deployFile)
 	bad.add(err)
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
-	for _, w := range exposed(s.ageFile, s.deployFile) {
+	for _, w := range secret.Exposed(s.ageFile, s.deployFile) {
 		fmt.Fprintln(engine.Shown{W: os.Stderr}, "warning: "+w)
 	}
 	bundles, err := s.bundles(defs)
