@@ -37,7 +37,7 @@ func (b *builder) preflight(commands []string) preflight.Options {
 	o := preflight.Options{
 		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: MinMemory,
 		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
-		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
+		Disk: b.a.Disk.Path, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
 		Network: b.a.Network(), Patience: networkPatience,
 	}
 	if b.h.LUKS.Enable {
@@ -48,7 +48,7 @@ func (b *builder) preflight(commands []string) preflight.Options {
 
 func (b *builder) vm() vm.Options {
 	return vm.Options{
-		Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+		Disk: b.a.Disk.Path, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
 		Mounted: []string{Target, espMount}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
 	}
 }
@@ -61,13 +61,13 @@ func (b *builder) luks() encrypt.Options {
 
 func (b *builder) source() source.Options {
 	o := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.Plain,
-		Ref: b.a.ref(), Pin: b.a.medium.Revision,
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.Medium.Plain,
+		Ref: b.a.ref(), Pin: b.a.Medium.Revision,
 		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 		Hashes: &b.learned.hashes,
 	}
-	if b.a.medium.Contract == "" { // the medium has no facts
+	if b.a.Medium.Contract == "" { // the medium has no facts
 		o.Facts, o.Evaluated = modules.Contract, &b.learned.evaluated
 	}
 	return o
@@ -76,7 +76,7 @@ func (b *builder) source() source.Options {
 func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(),
-		Medium: b.a.medium.Contract, Found: &b.learned.facts, Sys: "/",
+		Medium: b.a.Medium.Contract, Found: &b.learned.facts, Sys: "/",
 		Made: facts.MadeOf(b.h),
 	}
 	if b.h.LUKS.Enable {
@@ -133,7 +133,7 @@ func (b *builder) guard(mounted []string) func(sys.System) (sys.System, error) {
 
 func (b *builder) table() partition.Options {
 	return partition.Options{
-		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: &b.learned.held,
+		Disk: b.a.Disk.Path, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.guids[0], Partitions: b.partitions, Held: &b.learned.held,
 	}
 }
 
@@ -229,5 +229,5 @@ func (b *builder) powerOps() []engine.Op {
 		return nil
 	}
 	later := func(context.Context, sys.System) error { return nil }
-	return []engine.Op{engine.Together(sys.Actions(b.power()), later)}
+	return []engine.Op{engine.Together(sys.Actions(PowerCommand(b.h.PowerOff)), later)}
 }

@@ -22,10 +22,8 @@ type builder struct {
 	a          Answers
 	h          hosts.Host
 	paths      engine.Paths
-	disk       string
 	swap       int64     // bytes; 0: no swap
 	guids      [4]string // of the disk and its partitions
-	diskGUID   string
 	partitions []gpt.Partition
 	journal    *journal.Journal // of the install to resume, or nil
 	learned    *learned
@@ -56,19 +54,17 @@ func (b *builder) layout() error {
 	}
 	w := partition.Want{
 		DiskSize: b.a.Disk.Size, SectorSize: int64(b.a.Disk.LogicalSector),
-		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap,
+		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap, GUIDs: b.guids,
 	}
 	if b.h.LUKS.Enable {
 		w.Root = b.h.Labels.LUKS
 	}
-	w.GUIDs = b.guids
-	b.diskGUID = w.GUIDs[0]
 	var err error
 	b.partitions, err = partition.Layout(w)
 	return err
 }
 
-func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
+func (b *builder) part(n int) string { return block.PartitionPath(b.a.Disk.Path, n) }
 
 // room returns how much the root file system has for a closure, in bytes: ext4 reserves
 // inodes, and 5 % for root (mke2fs(8), -i and -m).
@@ -116,8 +112,8 @@ func (b *builder) warnings() []string {
 	if b.a.NoAgeIdentity {
 		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot decrypt its secrets until it has /etc/age/%s.agekey", b.h.TargetHost))
 	}
-	if b.a.medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
-		ws = append(ws, fmt.Sprintf("the medium was built from uncommitted files (%s): the clone may differ from them", sys.Clean(b.a.medium.Changed)))
+	if b.a.Medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from uncommitted files (%s): the clone may differ from them", sys.Clean(b.a.Medium.Changed)))
 	}
 	if why := b.source().Untrusted(source.KnownHosts); why != "" {
 		ws = append(ws, why)
@@ -176,13 +172,6 @@ func (b *builder) gitEnv() []string {
 		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")
 	}
 	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
-}
-
-func (b *builder) power() sys.Cmd {
-	if b.h.PowerOff {
-		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
-	}
-	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
 }
 
 // gitHost returns the host of a git URL, as an ssh config names it, or an empty string

@@ -14,7 +14,6 @@ import (
 type Handover struct {
 	Answers
 	Paths     engine.Paths
-	Medium    medium
 	DiskPath  string
 	Confirmed block.Identity // the disk as the operator saw it
 	Secrets   []bool         // which secrets are passed, in the order of Answers.secrets
@@ -30,7 +29,7 @@ const SkipFile = "go-without"
 // Handover returns the JSON and then the secrets, which are not copied. The screens power
 // off themselves.
 func (a *Answers) Handover(p engine.Paths) ([][]byte, error) {
-	h := Handover{Answers: *a, Paths: p, Medium: a.medium, DiskPath: a.Disk.stablePath(), Confirmed: a.Disk.identity}
+	h := Handover{Answers: *a, Paths: p, DiskPath: a.Disk.stablePath(), Confirmed: a.Disk.identity}
 	h.Power = false
 	parts := [][]byte{nil}
 	for _, s := range a.secrets() {
@@ -61,7 +60,6 @@ func TakeHandover() (*Handover, error) {
 	if err := json.Unmarshal(data, &h); err != nil {
 		return nil, engine.Usage(hint, "invalid answers: %v", err)
 	}
-	h.medium = h.Medium
 	fd := firstFD
 	for i, s := range h.secrets() {
 		if i >= len(h.Secrets) || !h.Secrets[i] {

@@ -36,8 +36,8 @@ type Install struct {
 	// placeholder for its path.
 	SystemUnknown bool `json:"systemUnknown,omitempty"`
 
-	root    string // Target
-	power   sys.Cmd
+	root    string           // Target
+	power   sys.Cmd          // runs at the end, or empty
 	journal *journal.Journal // for a later resume
 	held    *block.Held
 	warned  bool // that the journal cannot be written to the ESP
@@ -80,7 +80,7 @@ func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(stan
 // InstallPlan makes the plan of a new install. It reads nothing from the machine: all it
 // needs is in the answers and the paths. The error is an *engine.Error.
 func InstallPlan(a Answers, paths engine.Paths) (*Install, error) {
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: newGUIDs()}
+	b := builder{a: a, h: a.Host, paths: paths, guids: newGUIDs()}
 	return b.plan()
 }
 
@@ -105,7 +105,7 @@ func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
 	if j.Has(stepPartition) {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	b := builder{a: a, h: a.Host, paths: paths, guids: j.GUIDs}
 	if found.Proven() {
 		b.journal = &j
 	}
@@ -151,7 +151,7 @@ func (b builder) plan() (*Install, error) {
 		},
 		Schema: PlanSchema,
 		Mode:   a.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
-		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
+		DiskGUID: b.guids[0], Partitions: b.partitions, SystemUnknown: a.noSystem,
 		root: Target, held: &b.learned.held,
 		journal: &journal.Journal{
 			Schema: journal.Schema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
@@ -164,7 +164,7 @@ func (b builder) plan() (*Install, error) {
 		}
 	}
 	if a.Power {
-		p.power = b.power()
+		p.power = PowerCommand(b.h.PowerOff)
 	}
 	p.Head, p.Gate = p.head(), "above: checks only; below: writes, unattended"
 	if p.Waits != "" {
@@ -233,14 +233,27 @@ func (p *Install) Stopped(_, stop error) error { return stop }
 // Close releases the disk.
 func (p *Install) Close() error { return p.held.Close() }
 
-// Power runs the plan's last command, which powers off or reboots. Call it after the
-// engine's Close, when the log is complete.
+// Power runs the plan's last command. Call it after the engine's Close, when the log is
+// complete.
 func (p *Install) Power(ctx context.Context) error {
 	if p.power.Argv == nil {
 		return nil
 	}
-	if err := exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run(); err != nil {
-		return fmt.Errorf("to %s: %w", p.power.Does, err)
+	return Power(ctx, p.power)
+}
+
+// PowerCommand powers the machine off or reboots it.
+func PowerCommand(off bool) sys.Cmd {
+	if off {
+		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
+	}
+	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
+}
+
+// Power runs a PowerCommand.
+func Power(ctx context.Context, c sys.Cmd) error {
+	if err := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...).Run(); err != nil {
+		return fmt.Errorf("to %s: %w", c.Does, err)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (p *Install) guids() [4]string {
 // the machine of this run. If the result differs, the error says how. If the plan was made
 // without its system, the result has the system. The error is an *engine.Error.
 func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
+	b := builder{a: a, h: a.Host, paths: paths, guids: was.guids()}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	}
 	// Without the medium, the plan would differ.
 	elsewhere := medium
-	elsewhere.Source, elsewhere.medium.Contract = "", ""
+	elsewhere.Source, elsewhere.Medium.Contract = "", ""
 	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
 		t.Errorf("%v", err)
 	}
@@ -133,7 +133,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	// A given repo is cloned.
 	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
 	a.WithoutSystem()
-	if a.Source != "/srv/x" || a.medium.Plain {
+	if a.Source != "/srv/x" || a.Medium.Plain {
 		t.Errorf("%+v", a)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,12 +220,5 @@ const rescueVT = 2
 
 // Power powers the machine off or reboots it.
 func (m *Machine) Power(ctx context.Context, reboot bool) error {
-	verb := "poweroff"
-	if reboot {
-		verb = "reboot"
-	}
-	if err := exec.CommandContext(ctx, "systemctl", verb).Run(); err != nil {
-		return fmt.Errorf("systemctl %s: %w", verb, err)
-	}
-	return nil
+	return steps.Power(ctx, steps.PowerCommand(!reboot))
 }
