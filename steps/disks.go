@@ -37,9 +37,6 @@ func Disks(ctx context.Context) ([]Verdict, error) {
 	return choice.Rank(inv), nil
 }
 
-// DiskTable renders verdicts as text of at most width columns.
-func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) }
-
 // ChooseDisk finds the target disk. want is any path of it, or empty to choose by rank. It
 // may name a disk image, which can be planned for but not installed to. The error is an
 // *engine.Error.

@@ -23,12 +23,10 @@ type Paths struct {
 }
 
 // DefaultPaths returns the paths of an install, below RunDir.
-func DefaultPaths() Paths {
-	return Paths{
-		Dir:    RunDir,
-		Events: filepath.Join(RunDir, "events.jsonl"),
-		Log:    filepath.Join(RunDir, "install.log"),
-	}
+func DefaultPaths() Paths { return pathsIn(RunDir, "install.log") }
+
+func pathsIn(dir, log string) Paths {
+	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, log)}
 }
 
 // Engine runs one plan. A machine runs one at a time.
@@ -157,7 +155,7 @@ func (e *Engine) Close(err error) error {
 		exit = failure.Code
 	}
 	e.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
-	e.LogProblem = errors.Join(e.sink.close(), e.lock.Close())
+	e.LogProblem = errors.Join(e.close(), e.lock.Close())
 	if failure == nil {
 		return nil
 	}

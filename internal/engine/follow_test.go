@@ -67,7 +67,7 @@ func TestFollow(t *testing.T) {
 func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	p := newPaths(t)
 	first := open(t, p)
-	first.sink.Log("first")
+	first.Log("first")
 	seen := make(chan string, 10)
 	code := make(chan Code, 1)
 	go func() {
@@ -84,8 +84,8 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	moved := p
 	moved.Dir += "2"
 	second := open(t, moved)
-	second.sink.Log("second")
-	first.sink.Log("still the first")
+	second.Log("second")
+	first.Log("still the first")
 	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {
 		t.Error("no error")
 	}
