@@ -61,7 +61,7 @@ func (stuck) Follow(context.Context, func(engine.Event)) error   { return foreve
 func (stuck) GoWithout() error                                   { return forever[error]() }
 func (stuck) Stop() error                                        { return forever[error]() }
 func (stuck) PutAway() error                                     { return forever[error]() }
-func (stuck) Places(context.Context) ([]machine.Place, error) { return forever[[]machine.Place](), nil }
+func (stuck) Places(context.Context) ([]machine.Place, error)    { return forever[[]machine.Place](), nil }
 
 func (stuck) SaveLog(context.Context, machine.Place) (string, error) { return forever[string](), nil }
 func (stuck) Shell() *exec.Cmd                                       { return forever[*exec.Cmd]() }
