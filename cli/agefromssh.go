@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/internal/engine"
 	"auto-installer/secrets"
 )
@@ -21,7 +22,7 @@ func ageFromSSHCommand() *cobra.Command {
 			"output of ssh-keyscan.",
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
-			key, err := readSecretFile("FILE", args[0])
+			key, err := secret.ReadFile("FILE", args[0])
 			if err != nil {
 				return err
 			}
@@ -29,7 +30,7 @@ func ageFromSSHCommand() *cobra.Command {
 			if public {
 				return printRecipients(cmd, key)
 			}
-			id, err := secrets.FromSSH(key, func() ([]byte, error) { return askPassphrase("Passphrase of " + args[0]) })
+			id, err := secrets.FromSSH(key, func() ([]byte, error) { return secret.Ask("Passphrase of " + args[0]) })
 			if err != nil {
 				return notSSH(err)
 			}
@@ -68,7 +69,7 @@ func notSSH(err error) error {
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
 		return engine.Usage("type it again", "%v", err)
-	case errors.Is(err, errNotTyped):
+	case errors.Is(err, secret.ErrNotTyped):
 		return engine.Usage("run it again, or give the public key with --public", "%v", err)
 	case errors.Is(err, secrets.ErrPublic):
 		return engine.Usage("name the private key, or add --public for the recipient", "%v", err)

@@ -2,16 +2,16 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -19,9 +19,8 @@ import (
 type installFlags struct {
 	steps.Answers
 	host, disk, bundle             string
-	passphrase, recovery           secretFlag
-	ageIdentity, deployKey         secretFlag
-	bundlePass                     secretFlag
+	secrets                        []*secret.Flag
+	bundlePass                     []byte // passphrase of the sealed keys
 	noPower, startOver, unattended bool
 	planFile                       string
 	planned                        *steps.Install // of that file
@@ -33,16 +32,16 @@ func (f *installFlags) register(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "the host to install: a known name, or a path to a host.toml")
 	fl.StringVar(&f.disk, "disk", "", "the target disk, by any of its paths; default $INSTALL_DISK, else the best one, if the choice is clear")
-	f.passphrase = secretFlag{name: "passphrase", line: true}
-	f.passphrase.register(c, "passphrase-file", "read the LUKS passphrase from this file; a line break at its end is ignored", "read the LUKS passphrase from this open file descriptor")
-	f.recovery = secretFlag{name: "recovery-key", line: true}
-	f.recovery.register(c, "recovery-key-file", "add the recovery key in this file to the LUKS container, as a second key", "read the recovery key from this open file descriptor")
-	f.ageIdentity = secretFlag{name: "age-identity"}
-	f.ageIdentity.register(c, "age-identity", "the host's age identity file", "read the age identity from this open file descriptor")
-	f.deployKey = secretFlag{name: "deploy-key"}
-	f.deployKey.register(c, "deploy-key", "the ssh private key that clones the config repo and is installed for targetUser", "read the deploy key from this open file descriptor")
-	f.bundlePass = secretFlag{name: "bundle-passphrase", line: true}
-	f.bundlePass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read the passphrase of the sealed keys from this open file descriptor")
+	add := func(name string, line bool, into *[]byte, usage string) {
+		s := &secret.Flag{Name: name, Line: line, Into: into}
+		s.Register(c, usage)
+		f.secrets = append(f.secrets, s)
+	}
+	add("passphrase", true, &f.Passphrase, "read the LUKS passphrase from this file; a line break at its end is ignored")
+	add("recovery-key", true, &f.RecoveryKey, "add the recovery key in this file to the LUKS container, as a second key")
+	add("age-identity", false, &f.AgeIdentity, "the host's age identity file")
+	add("deploy-key", false, &f.DeployKey, "the ssh private key that clones the config repo and is installed for targetUser")
+	add("bundle-passphrase", true, &f.bundlePass, "read the passphrase of the sealed keys from this file")
 	fl.StringVar(&f.bundle, "bundle", "", "the file of the host's sealed keys; default: those on the medium, if their passphrase is given")
 	fl.BoolVar(&f.noPower, "no-power", false, "leave the machine on at the end, whatever the host says")
 	fl.BoolVar(&f.startOver, "start-over", false, "start over and ignore an unfinished install that could be resumed")
@@ -66,60 +65,45 @@ func (f *installFlags) paths() engine.Paths {
 // answers reads the flags and the files that they name. It does not choose the disk.
 func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 	f.disk = cmp.Or(f.disk, os.Getenv("INSTALL_DISK"))
-	a := f.Answers
-	a.Host, a.HostArg, a.Power, a.Unattended = h, f.host, !f.noPower, f.unattended
-	a.Remote = cmp.Or(a.Remote, os.Getenv("REPO_REMOTE"))
-	var err error
-	var bundlePass []byte
-	defer func() { clear(bundlePass) }()
-	for _, secret := range []struct {
-		into *[]byte
-		from *secretFlag
-	}{
-		{&a.Passphrase, &f.passphrase},
-		{&a.RecoveryKey, &f.recovery},
-		{&a.AgeIdentity, &f.ageIdentity},
-		{&a.DeployKey, &f.deployKey},
-		{&bundlePass, &f.bundlePass},
-	} {
-		if *secret.into, err = secret.from.read(); err != nil {
-			a.Wipe()
-			return a, err
+	f.Host, f.HostArg, f.Power, f.Unattended = h, f.host, !f.noPower, f.unattended
+	f.Remote = cmp.Or(f.Remote, os.Getenv("REPO_REMOTE"))
+	defer func() { clear(f.bundlePass) }()
+	for _, s := range f.secrets {
+		var err error
+		if *s.Into, err = s.Read(); err != nil {
+			f.Wipe()
+			return f.Answers, err
 		}
 	}
-	if err := f.openBundle(&a, bundlePass); err != nil {
-		a.Wipe()
-		return a, err
+	if err := f.openBundle(f.secrets[len(f.secrets)-1].Where()); err != nil {
+		f.Wipe()
+		return f.Answers, err
 	}
-	a.FromMedium(steps.Medium, steps.MediumHosts)
-	return a, nil
+	f.FromMedium(steps.Medium, steps.MediumHosts)
+	return f.Answers, nil
 }
 
 // openBundle decrypts the sealed keys, if a passphrase is given, and adds them to the
-// answers.
-func (f *installFlags) openBundle(a *steps.Answers, passphrase []byte) error {
-	if len(passphrase) == 0 {
+// answers. where says where the passphrase was read from.
+func (f *installFlags) openBundle(where string) error {
+	if len(f.bundlePass) == 0 {
 		if f.bundle != "" {
 			return engine.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: the sealed keys need a passphrase")
 		}
 		return nil
 	}
-	sealed, err := steps.ReadBundle(f.bundle, a.Host.TargetHost)
+	sealed, err := steps.ReadBundle(f.bundle, f.Host.TargetHost)
 	if err != nil {
 		return err
 	}
 	if sealed == nil {
-		return engine.Usage("name it with --bundle", "this medium has no sealed keys of %s", a.Host.TargetHost)
+		return engine.Usage("name it with --bundle", "this medium has no sealed keys of %s", f.Host.TargetHost)
 	}
-	where := f.bundlePass.file
-	if where == "" {
-		where = fmt.Sprintf("descriptor %d", f.bundlePass.fd)
-	}
-	keys, err := steps.OpenBundleFrom(where, a.Host.TargetHost, sealed, passphrase)
+	keys, err := steps.OpenBundle(where, f.Host.TargetHost, sealed, f.bundlePass)
 	if err != nil {
 		return err
 	}
-	a.TakeKeys(keys)
+	f.TakeKeys(keys)
 	return nil
 }
 
@@ -137,8 +121,13 @@ func (f *installFlags) unattendedAnswers() error {
 		f.host = host
 	}
 	var bad problems
-	for flag, s := range f.secretFiles() {
-		bad.add(notForOthers(flag, s.file))
+	for _, s := range f.secrets {
+		if _, err := os.Stat(s.File); s.File != "" && err != nil {
+			bad.add(engine.Usage("name a readable file", "--%s: %v", s.FileFlag(), err))
+		}
+		if secret.OpenTo(s.File) == secret.EveryUser {
+			bad.add(engine.Usage("chmod 600 "+sys.Quote([]string{s.File}), "--%s: every user can read or change %s", s.FileFlag(), s.File))
+		}
 	}
 	return bad.err()
 }
@@ -158,18 +147,10 @@ func onlyHost(dir string) (string, error) {
 	return "", engine.Usage("name one of them with --host", "--unattended: the medium has several hosts: %s", strings.Join(found, ", "))
 }
 
-// secretFiles yields the flags that name a file with a secret.
-func (f *installFlags) secretFiles() iter.Seq2[string, *secretFlag] {
-	return func(yield func(string, *secretFlag) bool) {
-		_ = yield("--passphrase-file", &f.passphrase) && yield("--recovery-key-file", &f.recovery) && yield("--age-identity", &f.ageIdentity) &&
-			yield("--deploy-key", &f.deployKey) && yield("--bundle-passphrase-file", &f.bundlePass)
-	}
-}
-
 // exposed returns a warning for each secret of the install that other users can read.
 func (f *installFlags) exposed() (list []string) {
-	for _, s := range f.secretFiles() {
-		list = append(list, exposed(s.file)...)
+	for _, s := range f.secrets {
+		list = append(list, secret.Exposed(s.File)...)
 	}
 	return list
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,8 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
-	"auto-installer/secrets"
-	"auto-installer/tui"
 )
 
 // prompt asks on the terminal of a command.
@@ -80,29 +77,6 @@ func (p prompt) confirm(flag string, say ...string) error {
 // notConfirmed is the error of a --confirm that is not the word yes.
 func notConfirmed(shows string) error {
 	return engine.Usage("check what "+shows+" shows, then add --confirm yes", "not confirmed: --confirm must be the word yes")
-}
-
-// errNotTyped means that Ctrl+D cancelled a passphrase prompt. It unwraps to the error
-// of a missing passphrase.
-var errNotTyped error = notTyped{}
-
-type notTyped struct{}
-
-func (notTyped) Error() string { return "no passphrase was typed" }
-func (notTyped) Unwrap() error { return secrets.ErrNeedsPassphrase }
-
-// askPassphrase asks for a passphrase on the terminal, which does not show it.
-func askPassphrase(question string) ([]byte, error) {
-	if !isTerminal(os.Stdin) {
-		return nil, secrets.ErrNeedsPassphrase
-	}
-	fmt.Fprintf(engine.Shown{W: os.Stderr}, "%s: ", question)
-	defer fmt.Fprintln(os.Stderr)
-	pass, err := tui.ReadHidden(os.Stdin)
-	if errors.Is(err, io.EOF) {
-		return nil, errNotTyped
-	}
-	return pass, err
 }
 
 // pauseAt shows an error on a kiosk's console, which the next start clears.

@@ -1,5 +1,6 @@
 // Package cli holds the program's commands, one a file. The files that all commands
-// share are cli.go (the list), errors.go, ask.go, secrets.go and output.go.
+// share are cli.go (the list), errors.go, ask.go and output.go; keys and passphrases are
+// read by package secret.
 package cli
 
 import (

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/internal/disk/choice"
 	"auto-installer/steps"
 )
 
@@ -21,7 +22,7 @@ func disksCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), verdicts)
 			}
-			_, err = io.WriteString(cmd.OutOrStdout(), steps.DiskTable(verdicts, width()))
+			_, err = io.WriteString(cmd.OutOrStdout(), choice.Table(verdicts, width()))
 			return err
 		}),
 	}

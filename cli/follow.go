@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 func followCommand() *cobra.Command {
@@ -21,23 +21,12 @@ func followCommand() *cobra.Command {
 			"exit code. With --wait, wait for an install, show it, and wait for the next one.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			watch, err := watcher(cmd.OutOrStdout(), format)
-			if err != nil {
-				return err
-			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			paths := engine.DefaultPaths()
 			paths.Events = events
-			process := &steps.EngineProcess{Paths: paths}
-			if wait {
-				return followAll(ctx, process, cmd.OutOrStdout(), format)
-			}
-			code, err := process.FollowCode(ctx, watch)
-			if err == nil && code != 0 {
-				err = alreadyShown{code}
-			}
-			return err
+			process := &machine.Process{Paths: paths}
+			return follow(ctx, process, cmd.OutOrStdout(), format, wait)
 		}),
 	}
 	c.Flags().StringVar(&events, "events", engine.DefaultPaths().Events, "the events file to follow")
@@ -46,25 +35,30 @@ func followCommand() *cobra.Command {
 	return c
 }
 
-// followAll shows one install after another, until ctx ends.
-func followAll(ctx context.Context, process *steps.EngineProcess, w io.Writer, format string) error {
+// follow shows an install and returns its exit code. If wait is set, it shows one install
+// after another, until ctx ends.
+func follow(ctx context.Context, process *machine.Process, w io.Writer, format string, wait bool) error {
 	var last os.FileInfo
 	for {
-		if format == "text" {
-			fmt.Fprintln(w, "waiting for an install to start")
-		}
-		var err error
-		if last, err = process.Next(ctx, last); err != nil {
-			return err
-		}
-		watch, err := watcher(w, format)
+		watch, err := watcher(w, format, engine.Text{})
 		if err != nil {
 			return err
 		}
-		if _, err := process.FollowCode(ctx, watch); err != nil {
-			if ctx.Err() != nil {
+		if wait && format == "text" {
+			fmt.Fprintln(w, "waiting for an install to start")
+		}
+		if wait {
+			if last, err = process.Next(ctx, last); err != nil {
 				return err
 			}
+		}
+		code, err := process.Follow(ctx, watch)
+		switch {
+		case !wait && err == nil && code != 0:
+			return alreadyShown{code}
+		case !wait, err != nil && ctx.Err() != nil:
+			return err
+		case err != nil:
 			engine.WriteError(os.Stderr, engine.NewError("", err))
 		}
 	}

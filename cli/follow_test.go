@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"auto-installer/internal/engine"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // paper is a buffer that can be read while it is written.
@@ -40,7 +40,7 @@ func TestFollowWaits(t *testing.T) {
 	var shown paper
 	ended := make(chan error, 1)
 	go func() {
-		ended <- followAll(ctx, &steps.EngineProcess{Paths: engine.Paths{Dir: dir, Events: events}}, &shown, "text")
+		ended <- follow(ctx, &machine.Process{Paths: engine.Paths{Dir: dir, Events: events}}, &shown, "text", true)
 	}()
 	sees := func(n int, text string) {
 		t.Helper()

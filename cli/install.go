@@ -32,7 +32,7 @@ func installCommand() *cobra.Command {
 			if confirm != "yes" && (confirm != "" || !what.unattended) {
 				return notConfirmed("`auto-installer plan`")
 			}
-			watch, err := watcher(cmd.OutOrStdout(), format)
+			watch, err := watcher(cmd.OutOrStdout(), format, engine.Text{})
 			if err != nil {
 				return err
 			}

@@ -17,8 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"auto-installer/internal/engine"
 	"auto-installer/internal/nix/nixtest"
+	"auto-installer/internal/sys"
 )
 
 // The test binary is also the program, for testscript.
@@ -187,7 +187,7 @@ func asRoot(ts *testscript.TestScript, _ bool, args []string) {
 // The table has every exit code.
 func TestExitCodesAreListed(t *testing.T) {
 	listed := map[int]bool{}
-	for _, c := range engine.Codes {
+	for _, c := range sys.Codes {
 		listed[int(c.Code)] = true
 	}
 	files, err := filepath.Glob("testdata/script/*.txtar")

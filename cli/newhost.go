@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/git"
@@ -30,7 +31,7 @@ type newHost struct {
 	noEval                              bool
 	swap, remote, user, keymap          string
 	identities, recipients              []string
-	pass                                secretFlag
+	pass                                secret.Flag
 }
 
 func newHostCommand() *cobra.Command {
@@ -64,8 +65,8 @@ func newHostCommand() *cobra.Command {
 	fl.StringVar(&f.user, "user", "", "the user who gets the deploy key and owns the clone")
 	fl.StringVar(&f.keymap, "keymap", "", "the keymap of the console, such as de")
 	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that decrypts the secrets, to re-encrypt them; default: those in ~/.ssh")
-	f.pass = secretFlag{name: "bundle-passphrase", line: true}
-	f.pass.register(c, "bundle-passphrase-file", "read the passphrase of the sealed keys from this file", "read it from this open file descriptor")
+	f.pass = secret.Flag{Name: "bundle-passphrase", Line: true}
+	f.pass.Register(c, "read the passphrase of the sealed keys from this file")
 	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; can be repeated")
 	fl.BoolVar(&f.replace, "replace", false, "give an existing host new keys, and leave its definition unchanged")
 	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "edit keys.nix although it has uncommitted changes")
@@ -101,7 +102,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 			return err
 		}
 		defer clear(o.Passphrase)
-		if o.Held, err = heldKeys(f.identities); err != nil {
+		if o.Held, err = secret.Held(f.identities, secret.Ask); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if !f.dryRun { // a dry run reads no secret
-		plan.Warnings = append(plan.Warnings, exposed(append(keyFiles(f.identities), f.pass.file)...)...)
+		plan.Warnings = append(plan.Warnings, secret.Exposed(append(secret.KeyFiles(f.identities), f.pass.File)...)...)
 	}
 	return f.run(cmd, "new-host", plan)
 }
@@ -120,11 +121,8 @@ var hostsDirName = regexp.MustCompile(`^[a-zA-Z0-9._+/-]+$`)
 
 // identity returns the identity of --age-identity, or nil.
 func (f *newHost) identity() (*secrets.Identity, error) {
-	if f.ageIdentity == "" {
-		return nil, nil
-	}
-	data, err := readSecretFile("--age-identity", f.ageIdentity)
-	if err != nil {
+	data, err := secret.ReadFile("--age-identity", f.ageIdentity)
+	if data == nil || err != nil {
 		return nil, err
 	}
 	defer clear(data)
@@ -190,7 +188,7 @@ func flagOf(key string) string {
 // passphrase returns the passphrase of the sealed keys: from the flags, or typed twice.
 // On the machine it is typed with the host's keymap.
 func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
-	pass, err := f.pass.read()
+	pass, err := f.pass.Read()
 	if err == nil && pass == nil {
 		pass, err = f.askTwice("Passphrase to seal the keys of " + h.TargetHost + " with")
 	}
@@ -212,9 +210,9 @@ func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 // if there are recipients.
 func (f *newHost) askTwice(question string) ([]byte, error) {
 	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or add --recipient"
-	first, err := askPassphrase(question)
+	first, err := secret.Ask(question)
 	switch {
-	case errors.Is(err, errNotTyped):
+	case errors.Is(err, secret.ErrNotTyped):
 		return nil, engine.Usage(hint, "%v", err)
 	case err != nil && len(f.recipients) > 0:
 		fmt.Fprintln(os.Stderr, "warning: no terminal to ask for a passphrase: only the keys of the recipients will open the sealed keys, but the installer asks for a passphrase")
@@ -222,7 +220,7 @@ func (f *newHost) askTwice(question string) ([]byte, error) {
 	case err != nil:
 		return nil, engine.Usage(hint, "no terminal to ask for a passphrase")
 	}
-	second, err := askPassphrase("Repeat the passphrase")
+	second, err := secret.Ask("Repeat the passphrase")
 	defer clear(second)
 	switch {
 	case err != nil:

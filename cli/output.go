@@ -27,10 +27,11 @@ func (f *taskFlags) register(c *cobra.Command) {
 // the task is shared.
 func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	if f.dryRun {
-		engine.WritePlan(cmd.OutOrStdout(), p)
+		engine.WritePlan(cmd.OutOrStdout(), &p.Plan)
 		return nil
 	}
-	show, err := f.watcher(cmd.OutOrStdout())
+	out := cmd.OutOrStdout()
+	show, err := watcher(out, f.format, engine.Text{Task: true, Live: isTerminal(out)})
 	if err != nil {
 		return err
 	}
@@ -43,14 +44,6 @@ func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	return err
 }
 
-func (f *taskFlags) watcher(w io.Writer) (func(engine.Event), error) {
-	if f.format != "text" {
-		return watcher(w, f.format)
-	}
-	t := &engine.Text{W: w, Task: true, Live: isTerminal(w)}
-	return t.Event, nil
-}
-
 func isTerminal(w any) bool {
 	if shown, ok := w.(engine.Shown); ok {
 		w = shown.W
@@ -59,11 +52,11 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(f.Fd())
 }
 
-// watcher returns a function that shows events in this format.
-func watcher(w io.Writer, format string) (func(engine.Event), error) {
+// watcher returns a function that shows events in this format, text as t has it.
+func watcher(w io.Writer, format string, t engine.Text) (func(engine.Event), error) {
 	switch format {
 	case "text":
-		t := &engine.Text{W: w, Verbose: true}
+		t.W = w
 		return t.Event, nil
 	case "json":
 		enc := json.NewEncoder(w)

@@ -25,7 +25,7 @@ func planCommand() *cobra.Command {
 				return writeJSON(cmd.OutOrStdout(), p)
 			}
 			p.Warnings = append(p.Warnings, what.exposed()...) // not in the JSON: its install may read other files
-			engine.WritePlan(cmd.OutOrStdout(), p)
+			engine.WritePlan(cmd.OutOrStdout(), &p.Plan)
 			return nil
 		}),
 	}

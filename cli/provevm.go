@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 	"auto-installer/tasks/provevm"
@@ -13,7 +14,7 @@ import (
 func proveBootCommand() *cobra.Command {
 	var flags taskFlags
 	var accel string
-	pass := secretFlag{name: "passphrase", line: true}
+	pass := secret.Flag{Name: "passphrase", Line: true}
 	var limit time.Duration
 	c := &cobra.Command{
 		Use: "prove-boot DISK", Short: "Boot an installed disk or disk image in a virtual machine",
@@ -30,7 +31,7 @@ func proveBootCommand() *cobra.Command {
 				return err
 			}
 			b := provevm.Request{Disk: disk.Path, SectorSize: disk.LogicalSector, Accel: accel, Limit: limit}
-			if b.Passphrase, err = pass.read(); err != nil {
+			if b.Passphrase, err = pass.Read(); err != nil {
 				return err
 			}
 			defer clear(b.Passphrase)
@@ -39,7 +40,7 @@ func proveBootCommand() *cobra.Command {
 		}),
 	}
 	flags.register(c)
-	pass.register(c, "passphrase-file", "type the LUKS passphrase from this file; a line break at its end is ignored", "type the LUKS passphrase from this open file descriptor")
+	pass.Register(c, "type the LUKS passphrase from this file; a line break at its end is ignored")
 	c.Flags().StringVar(&accel, "accel", "", "the accelerator: kvm, or tcg for emulation; default: kvm if available, and tcg if kvm fails")
 	c.Flags().DurationVar(&limit, "limit", 0, "time limit; default 3m with KVM and 20m without")
 	return c

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"auto-installer/cli/secret"
 	"auto-installer/secrets"
 	"auto-installer/tasks/rekey"
 )
@@ -20,20 +21,19 @@ func rekeyCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
 			r := rekey.Request{Dir: ".", Rules: rules, Check: check, Looking: f.dryRun}
-			var err error
+			ask := secret.Ask
 			if check { // without asking: most checks need no key
-				r.Held, err = readHeld(identities, func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase })
-			} else {
-				r.Held, err = heldKeys(identities)
+				ask = func(string) ([]byte, error) { return nil, secrets.ErrNeedsPassphrase }
 			}
-			if err != nil {
+			var err error
+			if r.Held, err = secret.Held(identities, ask); err != nil {
 				return err
 			}
 			plan, err := rekey.Plan(cmd.Context(), r)
 			if err != nil {
 				return err
 			}
-			plan.Warnings = append(plan.Warnings, exposed(keyFiles(identities)...)...)
+			plan.Warnings = append(plan.Warnings, secret.Exposed(secret.KeyFiles(identities)...)...)
 			return f.run(cmd, "rekey", plan)
 		}),
 	}

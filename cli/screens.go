@@ -14,10 +14,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
 	"auto-installer/tui"
+	"auto-installer/tui/machine"
 )
 
 // screens is the program without a command: the full-screen installer.
@@ -27,8 +29,7 @@ type screens struct {
 	kiosk bool
 
 	ageFile, deployFile, bundleFile string
-	age, deploy                     []byte // their contents
-	without                         bool   // install without an age identity
+	without                         bool // install without an age identity
 }
 
 func (s *screens) register(c *cobra.Command) {
@@ -65,10 +66,15 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.readKeys(); err != nil {
+	var bad problems
+	age, err := secret.ReadFile("--age-identity", s.ageFile)
+	bad.add(err)
+	deploy, err := secret.ReadFile("--deploy-key", s.deployFile)
+	bad.add(err)
+	if err := bad.err(); err != nil {
 		return nil, err
 	}
-	for _, w := range exposed(s.ageFile, s.deployFile) {
+	for _, w := range secret.Exposed(s.ageFile, s.deployFile) {
 		fmt.Fprintln(engine.Shown{W: os.Stderr}, "warning: "+w)
 	}
 	bundles, err := s.bundles(defs)
@@ -79,12 +85,12 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	fill := func(a *steps.Answers) {
 		a.HostArg = args[a.Host.TargetHost]
 		a.Remote = os.Getenv("REPO_REMOTE")
-		a.AgeIdentity, a.DeployKey = bytes.Clone(s.age), bytes.Clone(s.deploy)
+		a.AgeIdentity, a.DeployKey = bytes.Clone(age), bytes.Clone(deploy)
 		a.NoAgeIdentity = s.without
 		a.FromMedium(steps.Medium, steps.MediumHosts)
 		a.Bundle = bundles[a.Host.TargetHost]
 	}
-	machine := steps.NewMachine(engine.DefaultPaths(), fill)
+	machine := machine.New(engine.DefaultPaths(), fill)
 	opts := s.options(steps.Medium)
 	opts.Hosts, opts.Fill = defs, fill
 	if !s.plain && os.Getenv("TERM") != "dumb" {
@@ -117,22 +123,6 @@ func shortRevision(rev string) string {
 		name += "-" + more
 	}
 	return name
-}
-
-func (s *screens) readKeys() error {
-	var bad problems
-	for _, key := range []struct {
-		into *[]byte
-		flag string
-		file string
-	}{{&s.age, "--age-identity", s.ageFile}, {&s.deploy, "--deploy-key", s.deployFile}} {
-		if key.file != "" {
-			var err error
-			*key.into, err = readSecretFile(key.flag, key.file)
-			bad.add(err)
-		}
-	}
-	return bad.err()
 }
 
 // bundles reads the sealed keys of each host that has some.

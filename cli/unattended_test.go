@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"auto-installer/cli/secret"
 )
 
 func TestOnlyHost(t *testing.T) {
@@ -31,33 +33,15 @@ func TestOnlyHost(t *testing.T) {
 	}
 }
 
-func TestSecretsInTheStore(t *testing.T) {
-	dir := t.TempDir()
-	store, link := filepath.Join(dir, "store"), filepath.Join(dir, "passphrase")
-	inside := filepath.Join(store, "x-passphrase")
-	if err := errors.Join(os.Mkdir(store, 0o755), os.WriteFile(inside, nil, 0o400), os.Symlink(inside, link),
-		os.WriteFile(store+"-not", nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	for file, refused := range map[string]bool{inside: true, link: true, store + "-not": false, filepath.Join(dir, "gone"): false} {
-		if err := inStore("--passphrase", file, store); (err != nil) != refused {
-			t.Errorf("%s: %v", file, err)
+func TestUnattendedSecretsOfOthers(t *testing.T) {
+	for mode, refused := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o644: true, 0o602: true} {
+		file := filepath.Join(t.TempDir(), "key")
+		if err := errors.Join(os.WriteFile(file, []byte("x"), 0o600), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestNotForOthers(t *testing.T) {
-	dir := t.TempDir()
-	open, closed := filepath.Join(dir, "open"), filepath.Join(dir, "closed")
-	if err := errors.Join(os.WriteFile(open, nil, 0o600), os.Chmod(open, 0o644), os.WriteFile(closed, nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	for file, want := range map[string]string{
-		"": "", closed: "", open: "every user can read", dir: "is a folder", filepath.Join(dir, "gone"): "no such file",
-	} {
-		err := notForOthers("--deploy-key", file)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", file, err)
+		f := installFlags{unattended: true, host: "demo", secrets: []*secret.Flag{{Name: "age-identity", File: file}}}
+		if err := f.unattendedAnswers(); (err != nil) != refused {
+			t.Errorf("%o: %v", mode, err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/source"
 )
 
@@ -52,7 +53,7 @@ type Answers struct {
 	// for not at all.
 	ProveBoot string
 
-	medium     medium
+	Medium     medium
 	unfinished *Unfinished // an unfinished install that could be resumed, but is not
 	noSystem   bool        // System is a placeholder; see WithoutSystem
 }
@@ -61,9 +62,9 @@ type Answers struct {
 // made without the medium and its prebuilt system.
 func (a *Answers) WithoutSystem() {
 	a.System, a.noSystem = unknownSystem, true
-	a.medium.Contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
+	a.Medium.Contract = filepath.Join(MediumHosts, a.Host.TargetHost, "contract.json")
 	if a.Source == "" {
-		a.Source, a.medium.Plain = mediumRepo(Medium), true
+		a.Source, a.Medium.Plain = mediumRepo(Medium), true
 	}
 }
 
@@ -92,9 +93,9 @@ const Medium = "/iso/auto-installer"
 // folder below hosts.
 func (a *Answers) FromMedium(dir, hosts string) {
 	if rev := MediumRevision(dir); source.IsCommit(rev) {
-		a.medium.Revision = rev
+		a.Medium.Revision = rev
 	} else {
-		a.medium.Changed = rev
+		a.Medium.Changed = rev
 	}
 	if a.Host.Prebuilt {
 		a.prebuilt(dir, hosts)
@@ -102,7 +103,7 @@ func (a *Answers) FromMedium(dir, hosts string) {
 	if a.Source != "" { // Lstat: git would write through a dangling link
 		_, noGit := os.Lstat(filepath.Join(a.Source, ".git"))
 		_, noHead := os.Lstat(filepath.Join(a.Source, "HEAD"))
-		a.medium.Plain = noGit != nil && noHead != nil
+		a.Medium.Plain = noGit != nil && noHead != nil
 	}
 }
 
@@ -114,7 +115,7 @@ func (a *Answers) prebuilt(dir, hosts string) {
 	}
 	contract := filepath.Join(hosts, a.Host.TargetHost, "contract.json")
 	if a.System == carried && exists(contract) {
-		a.medium.Contract = contract
+		a.Medium.Contract = contract
 	}
 	if repo := mediumRepo(dir); a.Source == "" && exists(repo) {
 		a.Source = repo
@@ -160,17 +161,10 @@ func (a Answers) Validate() error {
 	if err := cmp.Or(passphrases.Typable("passphrase", a.Passphrase), passphrases.Typable("recovery key", a.RecoveryKey)); err != nil {
 		return err
 	}
-	if a.Ref != "" {
-		h.RepoRef = a.Ref
-		if bad := h.Validate(); len(bad) > 0 {
-			return engine.Usage("give "+bad[0].Allowed, "invalid ref: %s", bad[0].Problem)
-		}
-	}
-	if a.Remote != "" {
-		h.RepoRemote = a.Remote
-		if bad := h.Validate(); len(bad) > 0 {
-			return engine.Usage("give "+bad[0].Allowed, "invalid remote: %s", bad[0].Problem)
-		}
+	h.RepoRef, h.RepoRemote = a.ref(), a.remote()
+	if bad := h.Validate(); len(bad) > 0 && a.Ref+a.Remote != "" {
+		what := strings.ToLower(strings.TrimPrefix(bad[0].Key, "repo"))
+		return engine.Usage("give "+bad[0].Allowed, "invalid %s: %s", what, bad[0].Problem)
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {
 		return engine.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "no config repo to install %s from", h.TargetHost)
@@ -195,13 +189,13 @@ func (a Answers) ref() string { return cmp.Or(a.Ref, a.Host.RepoRef) }
 // mode returns the mode of the install.
 func (a Answers) mode() string {
 	if a.System != "" {
-		return modePrebuilt
+		return journal.Prebuilt
 	}
-	return modeFlake
+	return journal.Flake
 }
 
-// network returns the address that the install must reach, or an empty string.
-func (a Answers) network() string {
+// Network returns the address that the install must reach, or an empty string.
+func (a Answers) Network() string {
 	if a.Source != "" {
 		return ""
 	}

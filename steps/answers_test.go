@@ -111,18 +111,18 @@ func TestFromMedium(t *testing.T) {
 	}
 	a := Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(dir, hosts)
-	if a.System != toplevel || a.Source != repo || a.medium != (medium{Revision: rev, Contract: contract}) {
-		t.Errorf("%q, %q, %+v", a.System, a.Source, a.medium)
+	if a.System != toplevel || a.Source != repo || a.Medium != (medium{Revision: rev, Contract: contract}) {
+		t.Errorf("%q, %q, %+v", a.System, a.Source, a.Medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary"), System: "mine", Source: "mine"}
 	a.FromMedium(dir, hosts)
-	if a.System != "mine" || a.Source != "mine" || a.medium.Contract != "" {
-		t.Errorf("the medium overrides the operator: %q, %q, %+v", a.System, a.Source, a.medium)
+	if a.System != "mine" || a.Source != "mine" || a.Medium.Contract != "" {
+		t.Errorf("the medium overrides the operator: %q, %q, %+v", a.System, a.Source, a.Medium)
 	}
 	a = Answers{Host: load(t, "demo")}
 	a.FromMedium(dir, hosts)
-	if a.System != "" || a.Source != "" || a.medium != (medium{Revision: rev}) {
-		t.Errorf("a flake install takes from the medium: %q, %q, %+v", a.System, a.Source, a.medium)
+	if a.System != "" || a.Source != "" || a.Medium != (medium{Revision: rev}) {
+		t.Errorf("a flake install takes from the medium: %q, %q, %+v", a.System, a.Source, a.Medium)
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(filepath.Join(dir, "gone"), hosts)
@@ -135,8 +135,8 @@ func TestFromMedium(t *testing.T) {
 	}
 	a = Answers{Host: load(t, "stygianlibrary")}
 	a.FromMedium(dir, hosts)
-	if !a.medium.Plain || a.medium.Revision != "" || a.medium.Changed != rev+"-dirty" {
-		t.Errorf("%+v", a.medium)
+	if !a.Medium.Plain || a.Medium.Revision != "" || a.Medium.Changed != rev+"-dirty" {
+		t.Errorf("%+v", a.Medium)
 	}
 	a = Answers{Host: load(t, "demo"), Disk: nvme}
 	a.FromMedium(dir, hosts)

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"auto-installer/steps/finish"
 	"auto-installer/steps/format"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
@@ -33,10 +35,10 @@ import (
 // The options of each step, in the order of the plan.
 func (b *builder) preflight(commands []string) preflight.Options {
 	o := preflight.Options{
-		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: minMemory,
+		FS: "/", EUID: os.Geteuid(), Commands: commands, MinMemory: MinMemory,
 		Target: Target, RunDir: b.paths.Dir, MinRun: minRun,
-		Disk: b.disk, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
-		Network: b.a.network(), Patience: networkPatience,
+		Disk: b.a.Disk.Path, DiskSize: b.a.Disk.Size, MinDisk: partition.MinDisk(b.swap),
+		Network: b.a.Network(), Patience: networkPatience,
 	}
 	if b.h.LUKS.Enable {
 		o.Mapper = b.h.LUKS.MapperName
@@ -46,7 +48,7 @@ func (b *builder) preflight(commands []string) preflight.Options {
 
 func (b *builder) vm() vm.Options {
 	return vm.Options{
-		Disk: b.disk, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
+		Disk: b.a.Disk.Path, SectorSize: b.a.Disk.LogicalSector, Passphrase: b.a.Passphrase,
 		Mounted: []string{Target, espMount}, Dir: filepath.Join(b.paths.Dir, "vm"), Live: "/",
 	}
 }
@@ -59,13 +61,13 @@ func (b *builder) luks() encrypt.Options {
 
 func (b *builder) source() source.Options {
 	o := source.Options{
-		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.medium.Plain,
-		Ref: b.a.ref(), Pin: b.a.medium.Revision,
+		Host: b.h.TargetHost, Remote: b.a.remote(), Local: b.a.Source, Plain: b.a.Medium.Plain,
+		Ref: b.a.ref(), Pin: b.a.Medium.Revision,
 		Dir: filepath.Join(b.paths.Dir, "repo"), System: b.a.System, Room: b.room(), Live: "/",
 		DeployKey: b.a.DeployKey, DeployKeyFile: filepath.Join(b.paths.Dir, "deploy-key"), Env: b.gitEnv(),
 		Hashes: &b.learned.hashes,
 	}
-	if b.a.medium.Contract == "" { // the medium has no facts
+	if b.a.Medium.Contract == "" { // the medium has no facts
 		o.Facts, o.Evaluated = modules.Contract, &b.learned.evaluated
 	}
 	return o
@@ -73,8 +75,8 @@ func (b *builder) source() source.Options {
 
 func (b *builder) contract() contract.Options {
 	o := contract.Options{
-		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
-		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
+		Disk: b.a.Disk.identity, Labels: b.labels(),
+		Medium: b.a.Medium.Contract, Found: &b.learned.facts, Sys: "/",
 		Made: facts.MadeOf(b.h),
 	}
 	if b.h.LUKS.Enable {
@@ -92,7 +94,7 @@ func (b *builder) contract() contract.Options {
 func (b *builder) secrets() secrets.Options {
 	o := secrets.Options{
 		Host: b.h.TargetHost, Key: b.a.AgeIdentity, Must: b.a.Unattended && !b.a.NoAgeIdentity, Without: b.a.NoAgeIdentity, Found: &b.learned.secrets,
-		Facts: func() *facts.Facts { return b.learned.contract.Facts },
+		Facts: &b.learned.facts,
 	}
 	if b.hasRepo() {
 		o.Repo = filepath.Join(b.paths.Dir, "repo")
@@ -102,27 +104,36 @@ func (b *builder) secrets() secrets.Options {
 
 func (b *builder) gate() gate.Options {
 	return gate.Options{
-		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.held.Take, Read: b.held.Sample,
+		Disk: b.a.Disk.identity, Refusal: refusal, Hold: b.learned.held.Take, Read: b.learned.held.Sample,
 	}
+}
+
+// forgetOps remove the journal of an earlier install, which can no longer be resumed once
+// this one writes.
+func (b *builder) forgetOps() []engine.Op {
+	if b.journal != nil {
+		return nil
+	}
+	return []engine.Op{engine.Do("", func(context.Context, sys.System) error { return journal.Drop(b.paths.Dir) })}
 }
 
 // guard makes a step after the gate run its commands on the held disk. mounted are the
 // mount points of the disk that exist when the step starts.
 func (b *builder) guard(mounted []string) func(sys.System) (sys.System, error) {
 	return func(m sys.System) (sys.System, error) {
-		if err := b.held.Identify(); err != nil {
+		if err := b.learned.held.Identify(); err != nil {
 			return nil, err
 		}
-		if err := b.held.Mounted(mounted...); err != nil {
+		if err := b.learned.held.Mounted(mounted...); err != nil {
 			return nil, err
 		}
-		return b.held.Guard(m), nil
+		return b.learned.held.Guard(m), nil
 	}
 }
 
 func (b *builder) table() partition.Options {
 	return partition.Options{
-		Disk: b.disk, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.diskGUID, Partitions: b.partitions, Held: b.held,
+		Disk: b.a.Disk.Path, SectorSize: int64(b.a.Disk.LogicalSector), DiskGUID: b.guids[0], Partitions: b.partitions, Held: &b.learned.held,
 	}
 }
 
@@ -136,7 +147,7 @@ func (b *builder) fileSystems() format.Options {
 func (b *builder) mounts() mount.Options {
 	return mount.Options{
 		Root: b.rootDevice(), ESP: b.part(1), Swap: b.swapDevice(), At: Target,
-		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journalDir,
+		Dirs: b.h.MountDirs(), Commands: b.h.ExtraPostMountCommands, Journal: journal.Dir,
 	}
 }
 
@@ -164,7 +175,7 @@ func (b *builder) await() identity.AwaitOptions {
 	found := &b.learned.secrets
 	return identity.AwaitOptions{
 		Root: Target, Host: b.h.TargetHost, Needed: found.NeedsIdentity, Fits: found.Fits,
-		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, skipFile),
+		Addresses: network.Addresses, HostKey: "/etc/ssh/ssh_host_ed25519_key.pub", Skip: filepath.Join(b.paths.Dir, SkipFile),
 	}
 }
 
@@ -196,10 +207,7 @@ func (b *builder) proof() bootproof.Options {
 	o := bootproof.Options{
 		Root: Target, Toplevel: b.toplevel(), ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
-		Learned: func() bootproof.Learned {
-			host := &b.learned.contract
-			return bootproof.Learned{LUKSDevices: host.LUKSDevices(), OtherLoader: host.Facts.Loader.Other(), Hashes: b.learned.hashes}
-		},
+		Facts: &b.learned.facts, Made: facts.MadeOf(b.h), Hashes: &b.learned.hashes,
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {
 		o.LUKS, o.LUKSLabel, o.Mapper = luks.Device, luks.Label, luks.Mapper
@@ -211,7 +219,7 @@ func (b *builder) proof() bootproof.Options {
 func (b *builder) finish() finish.Options {
 	return finish.Options{
 		Root: Target, RootDevice: b.rootDevice(), ESP: espMount, ESPDevice: b.part(1),
-		Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journalDir),
+		Logs: []string{b.paths.Log, b.paths.Events}, Journal: filepath.Join(espMount, journal.Dir),
 	}
 }
 
@@ -220,5 +228,6 @@ func (b *builder) powerOps() []engine.Op {
 	if !b.a.Power {
 		return nil
 	}
-	return []engine.Op{engine.AtEnd(b.power())}
+	later := func(context.Context, sys.System) error { return nil }
+	return []engine.Op{engine.Together(sys.Actions(PowerCommand(b.h.PowerOff)), later)}
 }

@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 
 	"auto-installer/hosts"
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/contract"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/secrets"
 	"auto-installer/steps/source"
@@ -21,29 +22,27 @@ type builder struct {
 	a          Answers
 	h          hosts.Host
 	paths      engine.Paths
-	disk       string
 	swap       int64     // bytes; 0: no swap
 	guids      [4]string // of the disk and its partitions
-	diskGUID   string
 	partitions []gpt.Partition
-	journal    *journal    // of the install to resume, or nil
-	held       *block.Held // the gate fills it
+	journal    *journal.Journal // of the install to resume, or nil
 	learned    *learned
 	// unstarted: the install starts over, but first verifies that the system on the disk
 	// was never started.
 	unstarted bool
 }
 
-// learned is what steps find out for later steps.
+// learned is what steps find out for later steps. Each field has one step that writes it.
 type learned struct {
 	evaluated []byte            // source: the host's facts, as JSON
 	hashes    map[string]string // source: hashes of the prebuilt closure's paths
-	contract  contract.Found    // contract
+	facts     facts.Facts       // contract
 	secrets   secrets.Found     // secrets
+	held      block.Held        // gate
 }
 
 // resumed returns whether an earlier install has finished a step.
-func (b *builder) resumed(step engine.Name) bool { return b.journal != nil && b.journal.done(step) }
+func (b *builder) resumed(step engine.Name) bool { return b.journal != nil && b.journal.Has(step) }
 
 func (b *builder) layout() error {
 	if b.h.Swap.Enable {
@@ -55,25 +54,17 @@ func (b *builder) layout() error {
 	}
 	w := partition.Want{
 		DiskSize: b.a.Disk.Size, SectorSize: int64(b.a.Disk.LogicalSector),
-		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap,
+		ESP: b.h.Labels.EFI, Root: b.h.Labels.Root, Swap: b.h.Labels.Swap, SwapSize: b.swap, GUIDs: b.guids,
 	}
 	if b.h.LUKS.Enable {
 		w.Root = b.h.Labels.LUKS
 	}
-	w.GUIDs = b.guids
-	b.diskGUID = w.GUIDs[0]
 	var err error
 	b.partitions, err = partition.Layout(w)
 	return err
 }
 
-// The modes of an install.
-const (
-	modeFlake    = "flake"
-	modePrebuilt = "prebuilt"
-)
-
-func (b *builder) part(n int) string { return block.PartitionPath(b.disk, n) }
+func (b *builder) part(n int) string { return block.PartitionPath(b.a.Disk.Path, n) }
 
 // room returns how much the root file system has for a closure, in bytes: ext4 reserves
 // inodes, and 5 % for root (mke2fs(8), -i and -m).
@@ -121,8 +112,8 @@ func (b *builder) warnings() []string {
 	if b.a.NoAgeIdentity {
 		ws = append(ws, fmt.Sprintf("no age identity: the installed system cannot decrypt its secrets until it has /etc/age/%s.agekey", b.h.TargetHost))
 	}
-	if b.a.medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
-		ws = append(ws, fmt.Sprintf("the medium was built from uncommitted files (%s): the clone may differ from them", sys.Clean(b.a.medium.Changed)))
+	if b.a.Medium.Changed != "" && b.a.Source == "" && b.a.ref() == "" {
+		ws = append(ws, fmt.Sprintf("the medium was built from uncommitted files (%s): the clone may differ from them", sys.Clean(b.a.Medium.Changed)))
 	}
 	if why := b.source().Untrusted(source.KnownHosts); why != "" {
 		ws = append(ws, why)
@@ -181,13 +172,6 @@ func (b *builder) gitEnv() []string {
 		ssh = append(ssh, "-i", filepath.Join(b.paths.Dir, "deploy-key"), "-o", "IdentitiesOnly=yes")
 	}
 	return []string{"GIT_SSH_COMMAND=" + sys.Quote(ssh)}
-}
-
-func (b *builder) power() sys.Cmd {
-	if b.h.PowerOff {
-		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
-	}
-	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
 }
 
 // gitHost returns the host of a git URL, as an ssh config names it, or an empty string

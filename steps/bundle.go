@@ -58,22 +58,10 @@ func ReadBundle(file, host string) ([]byte, error) {
 	return data, nil
 }
 
-const wrongPassphrase = "the passphrase does not open the sealed keys"
-
-// OpenBundleFrom is OpenBundle with a passphrase that was not typed. where says where it
-// was read from.
-func OpenBundleFrom(where, host string, sealed, passphrase []byte) (Keys, error) {
-	k, err := OpenBundle(host, sealed, passphrase)
-	if e, ok := errors.AsType[*engine.Error](err); ok && e.Cause == wrongPassphrase {
-		e.Cause += ": it was read from " + where
-		e.Hint = "verify that the only line of " + where + " is the passphrase of the sealed keys of " + host
-	}
-	return k, err
-}
-
 // OpenBundle decrypts a host's sealed keys with their passphrase, which takes about a
-// second. The error is an *engine.Error.
-func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
+// second. where says where the passphrase was read from, or is empty if it was typed. The
+// error is an *engine.Error.
+func OpenBundle(where, host string, sealed, passphrase []byte) (Keys, error) {
 	const again = "seal the keys again on the build machine"
 	s, err := secrets.ParseSealed(sealed)
 	if err != nil {
@@ -81,8 +69,11 @@ func OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
 	}
 	b, err := s.OpenWithPassphrase(passphrase)
 	switch {
+	case errors.Is(err, secrets.ErrWrongPassphrase) && where == "":
+		return Keys{}, engine.Usage("check the keyboard layout and Caps Lock, then type it again", "the passphrase does not open the sealed keys")
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return Keys{}, engine.Usage("check the keyboard layout and Caps Lock, then type it again", wrongPassphrase)
+		return Keys{}, engine.Usage("verify that the only line of "+where+" is the passphrase of the sealed keys of "+host,
+			"the passphrase does not open the sealed keys: it was read from %s", where)
 	case err != nil:
 		return Keys{}, engine.Usage(again, "the sealed keys cannot be opened: %v", err)
 	}

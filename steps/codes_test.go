@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // docs/commands.md has the program's table of exit codes.
@@ -20,7 +20,7 @@ func TestExitCodesAreInTheDocs(t *testing.T) {
 		t.Fatal("docs/commands.md has no table of exit codes")
 	}
 	var want strings.Builder
-	for _, c := range engine.Codes {
+	for _, c := range sys.Codes {
 		fmt.Fprintf(&want, "| %d | %s |\n", c.Code, c.Meaning)
 	}
 	if got := table; got != want.String() {

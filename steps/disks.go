@@ -10,7 +10,6 @@ import (
 	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/contract"
 )
 
 // Verdict is a block device with the reason why it is refused, if it is.
@@ -38,9 +37,6 @@ func Disks(ctx context.Context) ([]Verdict, error) {
 	return choice.Rank(inv), nil
 }
 
-// DiskTable renders verdicts as text of at most width columns.
-func DiskTable(vs []Verdict, width int) string { return choice.Table(vs, width) }
-
 // ChooseDisk finds the target disk. want is any path of it, or empty to choose by rank. It
 // may name a disk image, which can be planned for but not installed to. The error is an
 // *engine.Error.
@@ -49,15 +45,15 @@ func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	if err != nil {
 		return Disk{}, engine.NewError("", err)
 	}
-	d := diskOf(found.Chosen.Device)
-	d.holds = strings.Join(found.Chosen.Holds, ", ")
-	return d, nil
+	return DiskOf(found.Chosen), nil
 }
 
-func diskOf(d block.Device) Disk {
+// DiskOf returns the disk of a verdict.
+func DiskOf(v Verdict) Disk {
+	d := v.Device
 	disk := Disk{
-		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector,
-		IsImage: d.Type == block.TypeFile, byID: d.ByID, identity: block.IdentityOf(d),
+		Path: d.Path, Size: d.Size, LogicalSector: d.LogicalSector, IsImage: d.Type == block.TypeFile,
+		byID: d.ByID, identity: block.IdentityOf(d), holds: strings.Join(v.Holds, ", "),
 	}
 	for _, b := range d.Below() {
 		disk.labels += b.Label + "\n" + b.PartLabel + "\n"
@@ -108,15 +104,8 @@ func refusal(inv *block.Inventory, path string) string {
 	return "it does not exist"
 }
 
-// carriers returns the other disks that have one of the labels.
-func carriers(inv *block.Inventory, disk block.Identity, labels []string) []contract.Carrier {
-	dev, err := inv.Find(disk)
-	if err != nil {
-		return nil // the gate reports it
-	}
-	var found []contract.Carrier
-	for _, c := range choice.CarriesLabel(inv, dev, labels) {
-		found = append(found, contract.Carrier(c))
-	}
-	return found
+// Same returns whether a verdict is of the same disk.
+func (d Disk) Same(v Verdict) bool {
+	same, _ := d.identity.Same(block.IdentityOf(v.Device))
+	return same
 }

@@ -3,8 +3,6 @@ package steps
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
@@ -16,7 +14,6 @@ import (
 type Handover struct {
 	Answers
 	Paths     engine.Paths
-	Medium    medium
 	DiskPath  string
 	Confirmed block.Identity // the disk as the operator saw it
 	Secrets   []bool         // which secrets are passed, in the order of Answers.secrets
@@ -25,9 +22,15 @@ type Handover struct {
 // firstFD is the descriptor of the JSON.
 const firstFD = 3
 
-// handover returns the JSON and then the secrets, which are not copied.
-func (a *Answers) handover(p engine.Paths) ([][]byte, error) {
-	h := Handover{Answers: *a, Paths: p, Medium: a.medium, DiskPath: a.Disk.stablePath(), Confirmed: a.Disk.identity}
+// SkipFile is the file in the engine's folder that makes it continue without the age
+// identity that it waits for.
+const SkipFile = "go-without"
+
+// Handover returns the JSON and then the secrets, which are not copied. The screens power
+// off themselves.
+func (a *Answers) Handover(p engine.Paths) ([][]byte, error) {
+	h := Handover{Answers: *a, Paths: p, DiskPath: a.Disk.stablePath(), Confirmed: a.Disk.identity}
+	h.Power = false
 	parts := [][]byte{nil}
 	for _, s := range a.secrets() {
 		h.Secrets = append(h.Secrets, *s.value != nil)
@@ -49,7 +52,7 @@ const (
 // TakeHandover reads what the screens have passed to this process.
 func TakeHandover() (*Handover, error) {
 	const hint = "this command is for the screens only; use `auto-installer install`"
-	data, err := readFD(firstFD, maxAnswers)
+	data, err := sys.ReadSecretFD(firstFD, maxAnswers)
 	if err != nil {
 		return nil, engine.Usage(hint, "cannot read the answers: %v", err)
 	}
@@ -57,29 +60,18 @@ func TakeHandover() (*Handover, error) {
 	if err := json.Unmarshal(data, &h); err != nil {
 		return nil, engine.Usage(hint, "invalid answers: %v", err)
 	}
-	h.medium = h.Medium
-	fd := uintptr(firstFD)
+	fd := firstFD
 	for i, s := range h.secrets() {
 		if i >= len(h.Secrets) || !h.Secrets[i] {
 			continue
 		}
 		fd++
-		if *s.value, err = readFD(fd, maxSecret); err != nil {
+		if *s.value, err = sys.ReadSecretFD(fd, maxSecret); err != nil {
 			h.Wipe()
 			return nil, engine.Usage("start the screens again", "cannot read a secret: %v", err)
 		}
 	}
 	return &h, nil
-}
-
-// readFD reads a descriptor to its end and closes it, so that no command inherits it.
-func readFD(fd uintptr, limit int) ([]byte, error) {
-	f := os.NewFile(fd, fmt.Sprintf("descriptor %d", fd))
-	if f == nil {
-		return nil, os.ErrInvalid
-	}
-	defer f.Close()
-	return sys.ReadSecret(f, limit)
 }
 
 // Plan surveys the disks again and makes the plan, if the disk is still the confirmed one.

@@ -16,9 +16,9 @@ func TestHandover(t *testing.T) {
 	a := Answers{
 		Host: load(t, "demo"), HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse"), RecoveryKey: []byte("the second key"),
 		DeployKey: []byte("ssh key"), Remote: "https://example.org/x", System: toplevel, Source: "/iso/x", ProveBoot: ProveVM,
-		NoAgeIdentity: true, SkipVerify: true, Resume: true, medium: medium{Revision: "r", Plain: true},
+		NoAgeIdentity: true, SkipVerify: true, Resume: true, Medium: medium{Revision: "r", Plain: true},
 	}
-	parts, err := a.handover(engine.Paths{Dir: "/run/x"})
+	parts, err := a.Handover(engine.Paths{Dir: "/run/x"})
 	if err != nil || len(parts) != 4 || string(parts[2]) != "the second key" {
 		t.Fatalf("%v, %d parts", err, len(parts))
 	}
@@ -31,7 +31,7 @@ func TestHandover(t *testing.T) {
 	if err := json.Unmarshal(parts[0], &h); err != nil {
 		t.Fatal(err)
 	}
-	h.medium, h.Disk = h.Medium, a.Disk
+	h.Disk = a.Disk
 	h.Passphrase, h.RecoveryKey, h.DeployKey = a.Passphrase, a.RecoveryKey, a.DeployKey
 	if !reflect.DeepEqual(h.Answers, a) || h.Paths.Dir != "/run/x" || !reflect.DeepEqual(h.Confirmed, a.Disk.identity) || !slices.Equal(h.Secrets, []bool{true, true, false, true}) {
 		t.Errorf("%+v", h)

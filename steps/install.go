@@ -16,6 +16,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/finish"
+	"auto-installer/steps/journal"
 )
 
 // Install is the plan of an install.
@@ -35,9 +36,9 @@ type Install struct {
 	// placeholder for its path.
 	SystemUnknown bool `json:"systemUnknown,omitempty"`
 
-	root    string // Target
-	power   sys.Cmd
-	journal *journal // for a later resume
+	root    string           // Target
+	power   sys.Cmd          // runs at the end, or empty
+	journal *journal.Journal // for a later resume
 	held    *block.Held
 	warned  bool // that the journal cannot be written to the ESP
 	// unfinished is the install that the plan resumes, as its journal describes it.
@@ -52,9 +53,9 @@ const Target = "/mnt"
 const espMount = Target + "/boot"
 
 const (
-	// minMemory is the least memory for a clone and an evaluation, in bytes. A machine
+	// MinMemory is the least memory for a clone and an evaluation, in bytes. A machine
 	// of 1 GiB reports a little less.
-	minMemory = 900 << 20
+	MinMemory = 900 << 20
 	// minRun is the least room for a clone and the logs, in bytes.
 	minRun = 64 << 20
 	// minLeft is the least room for the journal and the logs at the gate, in bytes.
@@ -72,10 +73,14 @@ func MakePlan(a Answers, paths engine.Paths) (*Install, error) {
 	return InstallPlan(a, paths)
 }
 
+// Preview makes a plan to show, which does not need the passphrase. The error is an
+// *engine.Error.
+func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(standIn(a), p) }
+
 // InstallPlan makes the plan of a new install. It reads nothing from the machine: all it
 // needs is in the answers and the paths. The error is an *engine.Error.
 func InstallPlan(a Answers, paths engine.Paths) (*Install, error) {
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: newGUIDs()}
+	b := builder{a: a, h: a.Host, paths: paths, guids: newGUIDs()}
 	return b.plan()
 }
 
@@ -91,16 +96,16 @@ func newGUIDs() (guids [4]string) {
 // nothing proves that this installer wrote the disk, the plan starts over. It reads the
 // disk. The error is an *engine.Error.
 func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
-	j, fromDisk, err := findJournal(a, paths)
+	j, fromDisk, err := journal.Find(journal.Journal{Host: a.Host.TargetHost, Mode: a.mode(), Disk: a.Disk.identity}, paths.Dir)
 	if err != nil {
 		return nil, engine.NewError("", err)
 	}
-	found := j.unfinished(fromDisk, a.Host.LUKS.Enable)
+	found := unfinishedOf(j, fromDisk, a.Host.LUKS.Enable)
 	// The disk has the partition table that the unfinished install wrote.
-	if j.done(stepPartition) {
+	if j.Has(stepPartition) {
 		a.Disk.identity.PTUUID = j.GUIDs[0]
 	}
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: j.GUIDs}
+	b := builder{a: a, h: a.Host, paths: paths, guids: j.GUIDs}
 	if found.Proven() {
 		b.journal = &j
 	}
@@ -134,7 +139,7 @@ func (b builder) plan() (*Install, error) {
 	if err := b.layout(); err != nil {
 		return nil, engine.NewError("", err)
 	}
-	b.held, b.learned = &block.Held{}, &learned{}
+	b.learned = &learned{}
 	verb := "installing"
 	if b.journal != nil {
 		verb = "resuming the install of"
@@ -146,10 +151,10 @@ func (b builder) plan() (*Install, error) {
 		},
 		Schema: PlanSchema,
 		Mode:   a.mode(), Disk: a.Disk.identity.Lasting(), Waits: b.waits(),
-		DiskGUID: b.diskGUID, Partitions: b.partitions, SystemUnknown: a.noSystem,
-		root: Target, held: b.held,
-		journal: &journal{
-			Schema: journalSchema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
+		DiskGUID: b.guids[0], Partitions: b.partitions, SystemUnknown: a.noSystem,
+		root: Target, held: &b.learned.held,
+		journal: &journal.Journal{
+			Schema: journal.Schema, Host: b.h.TargetHost, Mode: a.mode(), Disk: a.Disk.identity.Lasting(), GUIDs: b.guids,
 			Partitions: b.partitions, RootLabel: b.h.Labels.Root,
 		},
 	}
@@ -159,14 +164,18 @@ func (b builder) plan() (*Install, error) {
 		}
 	}
 	if a.Power {
-		p.power = b.power()
+		p.power = PowerCommand(b.h.PowerOff)
+	}
+	p.Head, p.Gate = p.head(), "above: checks only; below: writes, unattended"
+	if p.Waits != "" {
+		p.Gate = "above: checks only; below: writes, and may wait for " + p.Waits
 	}
 	p.Hash = p.sum()
 	return p, nil
 }
 
-// Head implements engine.Job.
-func (p *Install) Head() []string {
+// head returns the lines that describe the plan in the dry run.
+func (p *Install) head() []string {
 	d := p.Disk
 	lines := []string{
 		fmt.Sprintf("host  %s (%s)", p.Host, p.Mode),
@@ -178,28 +187,23 @@ func (p *Install) Head() []string {
 	return lines
 }
 
-// Gate implements engine.Job.
-func (p *Install) Gate() string {
-	if p.Waits != "" {
-		return "above: checks only; below: writes, and may wait for " + p.Waits
-	}
-	return "above: checks only; below: writes, unattended"
-}
-
-// BeforeWrite implements engine.Job. The install is about to overwrite the disk, so an
-// earlier one can no longer be resumed: its journal in memory goes.
-func (p *Install) BeforeWrite(e *engine.Engine) error { return p.journal.drop(e.Paths()) }
-
 // Wrote updates the journal in memory and, while the target is mounted, on its ESP. If the
-// ESP fails, the install goes on, but cannot be resumed after a power cut.
+// ESP fails, the install goes on, but cannot be resumed after a power cut. The last step
+// leaves nothing to resume.
 func (p *Install) Wrote(e *engine.Engine, s engine.Step) error {
-	if err := p.journal.note(e.Paths(), s.Name); err != nil {
+	if s.Name == stepFinish {
+		if err := journal.Drop(e.Paths.Dir); err != nil {
+			e.Warn("cannot remove the journal: " + err.Error())
+		}
+		return nil
+	}
+	if err := p.journal.Note(e.Paths.Dir, s.Name); err != nil {
 		return engine.NoFiles(err)
 	}
 	if !p.mounted(e) || !sys.Mounted(p.esp()).Holds() {
 		return nil
 	}
-	if err := p.journal.store(p.esp()); err != nil && !p.warned {
+	if err := p.journal.Store(p.esp()); err != nil && !p.warned {
 		p.warned = true
 		e.Warn("cannot write the journal to the ESP, so the install cannot be resumed after a power cut: " + err.Error())
 	}
@@ -218,7 +222,7 @@ func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
 	if s.Phase == engine.Check || code == sys.CodeUsage || !p.mounted(e) {
 		return
 	}
-	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths().Log, e.Paths().Events}}); err != nil {
+	if err := finish.KeepLogs(finish.Options{Root: p.root, Logs: []string{e.Paths.Log, e.Paths.Events}}); err != nil {
 		e.Log("cannot save the log on the target: " + err.Error())
 	}
 }
@@ -226,24 +230,30 @@ func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
 // Stopped implements engine.Job.
 func (p *Install) Stopped(_, stop error) error { return stop }
 
-// Done implements engine.Job.
-func (p *Install) Done(e *engine.Engine) {
-	if err := p.journal.drop(e.Paths()); err != nil {
-		e.Warn("cannot remove the journal: " + err.Error())
-	}
-}
-
 // Close releases the disk.
 func (p *Install) Close() error { return p.held.Close() }
 
-// Power runs the plan's last command, which powers off or reboots. Call it after the
-// engine's Close, when the log is complete.
+// Power runs the plan's last command. Call it after the engine's Close, when the log is
+// complete.
 func (p *Install) Power(ctx context.Context) error {
 	if p.power.Argv == nil {
 		return nil
 	}
-	if err := exec.CommandContext(ctx, p.power.Argv[0], p.power.Argv[1:]...).Run(); err != nil {
-		return fmt.Errorf("to %s: %w", p.power.Does, err)
+	return Power(ctx, p.power)
+}
+
+// PowerCommand powers the machine off or reboots it.
+func PowerCommand(off bool) sys.Cmd {
+	if off {
+		return sys.Cmd{Does: "power off", Argv: []string{"systemctl", "poweroff"}}
+	}
+	return sys.Cmd{Does: "reboot", Argv: []string{"systemctl", "reboot"}}
+}
+
+// Power runs a PowerCommand.
+func Power(ctx context.Context, c sys.Cmd) error {
+	if err := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...).Run(); err != nil {
+		return fmt.Errorf("to %s: %w", c.Does, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 )
 
 func newPaths(t *testing.T) engine.Paths {
@@ -34,7 +35,7 @@ func open(t *testing.T, p engine.Paths) *engine.Engine {
 func testPlan(t *testing.T, steps ...engine.Step) *Install {
 	return &Install{
 		Plan: engine.Plan{Host: "demo", Warnings: []string{}, Steps: steps},
-		Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, root: t.TempDir(), journal: &journal{},
+		Mode: "flake", Disk: block.Identity{Path: "/dev/x"}, root: t.TempDir(), journal: &journal.Journal{},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
 )
 
@@ -41,7 +42,7 @@ func TestUnfinishedTornJournal(t *testing.T) {
 			b.mkfs()
 			for i, data := range c.files {
 				if data != nil {
-					b.put(journalNames[i], data)
+					b.put([]string{"journal-a.json", "journal-b.json"}[i], data)
 				}
 			}
 			u := FindUnfinished(b.a, b.paths)
@@ -55,7 +56,7 @@ func TestUnfinishedTornJournal(t *testing.T) {
 // The journal of any other install is not resumed, and the error says why.
 func TestUnfinishedOfAnother(t *testing.T) {
 	b := begin(t)
-	changed := func(change func(*journal)) []byte {
+	changed := func(change func(*journal.Journal)) []byte {
 		j := b.j
 		j.Partitions, j.Done = slices.Clone(j.Partitions), slices.Clone(j.Done)
 		change(&j)
@@ -78,27 +79,27 @@ func TestUnfinishedOfAnother(t *testing.T) {
 		{"another mode", whole, otherMode, "it is of stygianlibrary (prebuilt)"},
 		{"a copy of the disk", whole, otherDisk, "serial number"},
 		{"another definition", whole, otherSwap, "definition has changed"},
-		{"another table", changed(func(j *journal) { j.GUIDs[0] = guid }), b.a, "for another partition table"},
-		{"another partition", changed(func(j *journal) { j.GUIDs[2], j.Partitions[1].GUID = guid, guid }), b.a, "for another partition table"},
-		{"another size", changed(func(j *journal) { j.Partitions[1].Size -= 512 }), b.a, "for another partition table"},
-		{"a newer program's", changed(func(j *journal) { j.Schema = "auto-installer/journal/2" }), b.a, "this program reads auto-installer/journal/1"},
+		{"another table", changed(func(j *journal.Journal) { j.GUIDs[0] = guid }), b.a, "for another partition table"},
+		{"another partition", changed(func(j *journal.Journal) { j.GUIDs[2], j.Partitions[1].GUID = guid, guid }), b.a, "for another partition table"},
+		{"another size", changed(func(j *journal.Journal) { j.Partitions[1].Size -= 512 }), b.a, "for another partition table"},
+		{"a newer program's", changed(func(j *journal.Journal) { j.Schema = "auto-installer/journal/2" }), b.a, "this program reads auto-installer/journal/1"},
 		{"truncated", whole[:len(whole)-20], b.a, "damaged"},
 		{"zeros", make([]byte, 4096), b.a, "damaged"},
 		{"empty", []byte{}, b.a, "damaged"},
-		{"too large", append(bytes.Repeat([]byte(" "), maxJournal), whole...), b.a, "too large"},
+		{"too large", append(bytes.Repeat([]byte(" "), 64<<10), whole...), b.a, "too large"},
 		{"an unknown key", bytes.Replace(whole, []byte(`"mode"`), []byte(`"x": 1, "mode"`), 1), b.a, "damaged"},
 		{"something behind it", append(slices.Clone(whole), "{}"...), b.a, "damaged"},
-		{"nothing done", changed(func(j *journal) { j.Done = nil }), b.a, "no unfinished install"},
-		{"escape sequences", changed(func(j *journal) { j.Host = "a\x1b[2J" }), b.a, "invalid host"},
-		{"a number that cannot be counted on", changed(func(j *journal) { j.Serial = math.MaxInt }), b.a, "damaged"},
-		{"never written", changed(func(j *journal) { j.Serial = 0 }), b.a, "damaged"},
-		{"a step twice", changed(func(j *journal) { j.Done[1] = j.Done[0] }), b.a, "invalid step"},
-		{"more done than there is", changed(func(j *journal) { j.Steps = 1 }), b.a, "1, 4 of them done"},
+		{"nothing done", changed(func(j *journal.Journal) { j.Done = nil }), b.a, "no unfinished install"},
+		{"escape sequences", changed(func(j *journal.Journal) { j.Host = "a\x1b[2J" }), b.a, "invalid host"},
+		{"a number that cannot be counted on", changed(func(j *journal.Journal) { j.Serial = math.MaxInt }), b.a, "damaged"},
+		{"never written", changed(func(j *journal.Journal) { j.Serial = 0 }), b.a, "damaged"},
+		{"a step twice", changed(func(j *journal.Journal) { j.Done[1] = j.Done[0] }), b.a, "invalid step"},
+		{"more done than there is", changed(func(j *journal.Journal) { j.Steps = 1 }), b.a, "1, 4 of them done"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := *b
 			b.t = t
-			b.put(journalNames[0], c.data)
+			b.put("journal-a.json", c.data)
 			if u := FindUnfinished(c.a, b.paths); u != nil {
 				t.Errorf("found %v", u)
 			}
@@ -113,7 +114,7 @@ func TestUnfinishedOfAnother(t *testing.T) {
 // A disk without a journal is no error.
 func TestNothingUnfinished(t *testing.T) {
 	b := begin(t)
-	b.put(journalNames[0], b.encoded(b.j))
+	b.put("journal-a.json", b.encoded(b.j))
 	none := func(what string) {
 		t.Helper()
 		_, err := ResumePlan(b.a, b.paths)
@@ -140,68 +141,4 @@ func TestNothingUnfinished(t *testing.T) {
 	none("blank")
 	b.a.Disk.Path = filepath.Join(t.TempDir(), "gone")
 	none("gone")
-}
-
-// The last journal that store wrote is found, and while it writes, the one before stays intact.
-func TestJournalIsKept(t *testing.T) {
-	b := begin(t)
-	esp := t.TempDir()
-	dir := filepath.Join(esp, journalDir)
-	read := func(name string) (journal, error) {
-		f, err := os.Open(filepath.Join(dir, name))
-		if err != nil {
-			return journal{}, err
-		}
-		defer f.Close()
-		return parseJournal(f)
-	}
-	for i, step := range []engine.Name{"repo", "closure", "system", "system"} {
-		if err := b.j.note(b.paths, step); err != nil {
-			t.Fatal(err)
-		}
-		before, older, _ := newestJournal(read)
-		if err := b.j.store(esp); err != nil {
-			t.Fatal(err)
-		}
-		j, next, err := newestJournal(read)
-		if err != nil || !slices.Equal(j.Done, b.j.Done) || j.Serial != b.j.Serial || next == older {
-			t.Errorf("%+v, %v, next is %s", j, err, next)
-		}
-		if still, err := read(next); i > 0 && (err != nil || still.Serial != before.Serial) {
-			t.Errorf("%+v, %v", still, err)
-		}
-	}
-	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 2 {
-		t.Errorf("%q", names)
-	}
-	if err := b.j.store(filepath.Join(dir, journalNames[0])); err == nil {
-		t.Error("kept in a file")
-	}
-}
-
-func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"schema": "auto-installer/journal/1", "host": "demo", "mode": "flake", "disk": {"path": "/dev/vda", "size": 4294967296, "logicalSector": 512, "devNo": "254:0"},` +
-		`"guids": ["00000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", ""],` +
-		`"partitions": [{"number": 1, "start": 1048576, "size": 1073741824, "type": "", "guid": "00000000-0000-4000-8000-000000000001", "name": "E"},` +
-		`{"number": 2, "start": 1074790400, "size": 3219128320, "type": "", "guid": "00000000-0000-4000-8000-000000000002", "name": "R"}],` +
-		`"steps": 11, "done": ["partition"], "time": "2026-05-04T21:30:00Z", "serial": 1}`))
-	f.Add([]byte(`{"schema": "auto-installer/journal/1"}`))
-	f.Add([]byte(`[]`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		j, err := parseJournal(bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		if err := j.validate(); err != nil {
-			t.Fatal(err)
-		}
-		again, err := j.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if k, err := parseJournal(bytes.NewReader(again)); err != nil || k.Host != j.Host || !slices.Equal(k.Done, j.Done) {
-			t.Fatalf("%v of\n%s", err, again)
-		}
-		_ = j.fits(Answers{Disk: nvme})
-	})
 }

@@ -14,6 +14,7 @@ import (
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 )
 
 // firstStart returns an install with LUKS, and its first plan.
@@ -36,7 +37,7 @@ func TestResumePlan(t *testing.T) {
 		t.Errorf("nothing to resume: %v", err)
 	}
 	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
-		if err := first.journal.note(paths, s); err != nil {
+		if err := first.journal.Note(paths.Dir, s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestResumePlan(t *testing.T) {
 func TestResumeWithoutAnIdentity(t *testing.T) {
 	paths, a, first := firstStart(t)
 	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
-		if err := first.journal.note(paths, s); err != nil {
+		if err := first.journal.Note(paths.Dir, s); err != nil {
 			t.Fatal(err)
 		}
 		a.Disk.identity.PTUUID = first.DiskGUID
@@ -105,7 +106,7 @@ func TestResumeWithoutAnIdentity(t *testing.T) {
 
 func TestResumeRefusesAnotherInstall(t *testing.T) {
 	paths, a, p := firstStart(t)
-	if err := p.journal.note(paths, "partition"); err != nil {
+	if err := p.journal.Note(paths.Dir, "partition"); err != nil {
 		t.Fatal(err)
 	}
 	otherDisk, otherHost := a, a
@@ -116,7 +117,7 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
-	if err := p.journal.drop(paths); err != nil {
+	if err := journal.Drop(paths.Dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ResumePlan(a, paths); err == nil {
@@ -127,7 +128,7 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 // The label of a root in a LUKS container is not in the partition table.
 func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 	paths, a, p := firstStart(t)
-	if err := p.journal.note(paths, "partition"); err != nil {
+	if err := p.journal.Note(paths.Dir, "partition"); err != nil {
 		t.Fatal(err)
 	}
 	a.Disk.identity.PTUUID = p.DiskGUID
@@ -148,14 +149,14 @@ func TestJournalOfFewerSteps(t *testing.T) {
 	}
 	first.journal.Steps += 2
 	for _, s := range done {
-		if err := first.journal.note(paths, s); err != nil {
+		if err := first.journal.Note(paths.Dir, s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	a.Disk.identity.PTUUID = first.DiskGUID
 	again, err := ResumePlan(a, paths)
 	if err == nil {
-		err = again.journal.note(paths, "partition")
+		err = again.journal.Note(paths.Dir, "partition")
 	}
 	if err == nil {
 		_, err = ResumePlan(a, paths)
@@ -165,29 +166,35 @@ func TestJournalOfFewerSteps(t *testing.T) {
 	}
 }
 
-// A run that fails before its first write leaves the earlier journal. After the first write,
-// only the new install can be resumed.
-func TestJournalUntilTheFirstWrite(t *testing.T) {
+// A run that fails in a check leaves the earlier journal. After the gate, only the new
+// install can be resumed.
+func TestJournalUntilTheGate(t *testing.T) {
 	p := newPaths(t)
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	old := journal{
-		Schema: journalSchema, Host: "demo", Mode: "flake", Steps: 2,
+	old := journal.Journal{
+		Schema: journal.Schema, Host: "demo", Mode: "flake", Steps: 2,
 		GUIDs: [4]string{uuid.NewString(), uuid.NewString(), uuid.NewString()},
 	}
 	old.Partitions = []gpt.Partition{{Number: 1, GUID: old.GUIDs[1]}, {Number: 2, GUID: old.GUIDs[2]}}
-	if err := old.note(p, "partition"); err != nil {
+	if err := old.Note(p.Dir, "partition"); err != nil {
 		t.Fatal(err)
 	}
+	now := old
+	now.Disk.PTUUID = old.GUIDs[0]
 	fails := func(context.Context, sys.System) error { return errors.New("odd") }
+	gate := engine.NewStep(stepGate, "", engine.Check, (&builder{paths: p}).forgetOps()...)
 	for _, writes := range []bool{false, true} {
 		e := open(t, p)
-		plan := testPlan(t, doing("odd", writes, fails))
-		plan.journal = &journal{Host: "demo"}
+		plan := testPlan(t, doing("odd", writes, fails), gate)
+		if writes {
+			slices.Reverse(plan.Steps)
+		}
+		plan.journal = &journal.Journal{Host: "demo"}
 		_ = e.Close(e.Run(t.Context(), plan))
-		j, err := readJournal(p)
-		if writes && !errors.Is(err, errNoJournal) || !writes && (err != nil || !j.done("partition")) {
+		j, _, err := journal.Find(now, p.Dir)
+		if writes != errors.Is(err, journal.ErrNone) || !writes && (err != nil || !j.Has("partition")) {
 			t.Errorf("a step that writes: %v; the journal is %+v, %v", writes, j, err)
 		}
 	}

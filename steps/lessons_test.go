@@ -94,12 +94,12 @@ func TestLesson01NoSecretInAnyOutput(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		engine.WritePlan(&text, p)
+		engine.WritePlan(&text, &p.Plan)
 		asJSON, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := a.handover(engine.Paths{})
+		parts, err := a.Handover(engine.Paths{})
 		if err != nil {
 			t.Fatal(err)
 		}

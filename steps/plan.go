@@ -14,6 +14,7 @@ import (
 	"auto-installer/steps/finish"
 	"auto-installer/steps/format"
 	"auto-installer/steps/identity"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/mount"
 	"auto-installer/steps/partition"
 	"auto-installer/steps/preflight"
@@ -35,7 +36,7 @@ const (
 	stepContract     engine.Name = "contract"
 	stepSecrets      engine.Name = "secrets"
 	stepGate         engine.Name = "gate"
-	stepPartition    engine.Name = "partition"
+	stepPartition                = journal.Partition
 	stepEncrypt      engine.Name = "encrypt"
 	stepFormat       engine.Name = "format"
 	stepMount        engine.Name = "mount"
@@ -72,7 +73,7 @@ func (b *builder) list(commands []string) []entry {
 	const check, write, prove = engine.Check, engine.Write, engine.Prove
 	luks, withVM := b.h.LUKS.Enable, b.a.ProveBoot == ProveVM
 	clone, build := 30., 240.
-	if b.a.mode() == modePrebuilt {
+	if b.a.mode() == journal.Prebuilt {
 		clone, build = 2, 50
 	}
 	return []entry{
@@ -83,7 +84,7 @@ func (b *builder) list(commands []string) []entry {
 		{true, stepSource, check, clone, "get the config repo, and verify that there is a system to install", source.Ops(b.source())},
 		{true, stepContract, check, 0, "compare the layout with the host's configuration, and its labels with the other disks", contract.Ops(b.contract())},
 		{true, stepSecrets, check, 0, "verify that the age identity decrypts the host's secrets", secrets.Ops(b.secrets())},
-		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", append(gate.Ops(b.gate()), preflight.RoomOps(b.paths.Dir, minLeft)...)},
+		{true, stepGate, check, 0, "verify that the disk is still the confirmed one, and not in use", slices.Concat(gate.Ops(b.gate()), preflight.RoomOps(b.paths.Dir, minLeft), b.forgetOps())},
 
 		{true, stepPartition, write, 0, "write the partition table", partition.Ops(b.table())},
 		{luks, stepEncrypt, write, 10, "create the LUKS2 container and open it", encrypt.Ops(b.luks())},
@@ -116,12 +117,13 @@ func (b *builder) bind(commands []string) (list []engine.Step) {
 		if !e.when {
 			continue
 		}
-		s := engine.NewStep(e.name, e.does, e.phase, e.ops...).Weighing(e.seconds)
+		s := engine.NewStep(e.name, e.does, e.phase, e.ops...)
+		s.Weight = e.seconds
 		if b.resumed(e.name) {
 			s = s.Resumed()
 		}
 		if e.phase != engine.Check {
-			s = s.Guarded(b.guard(mounted))
+			s.Guard = b.guard(mounted)
 		}
 		if e.name == stepMount {
 			mounted = []string{Target, espMount}

@@ -83,10 +83,10 @@ func answers(t *testing.T) map[string]Answers {
 		"swap":      {Host: load(t, "ultraviolet"), Disk: virtio, AgeIdentity: ageIdentity(t), DeployKey: sshKey(t), Remote: "git@git.example.org:nix-config.git"},
 		"luks":      {Host: flakeLUKS, Disk: nvme, Passphrase: []byte(passphrase), AgeIdentity: ageIdentity(t), Power: true},
 		"luks-swap": {Host: luksSwap, Disk: nvme, Passphrase: []byte(passphrase)},
-		"pinned":    {Host: load(t, "ultraviolet"), Disk: virtio, medium: medium{Revision: strings.Repeat("0123abcd", 5)}},
+		"pinned":    {Host: load(t, "ultraviolet"), Disk: virtio, Medium: medium{Revision: strings.Repeat("0123abcd", 5)}},
 		"medium": {
 			Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config",
-			RecoveryKey: []byte("bcdefghi"), medium: medium{Plain: true, Contract: MediumHosts + "/stygianlibrary/contract.json"},
+			RecoveryKey: []byte("bcdefghi"), Medium: medium{Plain: true, Contract: MediumHosts + "/stygianlibrary/contract.json"},
 		},
 		"prebuilt": {Host: prebuilt, Disk: nvme, Passphrase: []byte(passphrase), System: toplevel, Source: Medium + "/nix-config", Power: true},
 	}
@@ -102,7 +102,7 @@ func TestPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			engine.WritePlan(&out, p)
+			engine.WritePlan(&out, &p.Plan)
 			asJSON, err := json.Marshal(p)
 			if err != nil {
 				t.Fatal(err)

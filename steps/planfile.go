@@ -8,13 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
-
-	"github.com/google/uuid"
+	"strings"
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 )
 
 // PlanSchema is the version of an install plan's JSON; see docs/plan.schema.json.
@@ -60,22 +59,11 @@ func parsePlan(data []byte) (*Install, error) {
 		return nil, fmt.Errorf("has the schema %q; this program reads %s", sys.Clean(p.Schema), PlanSchema)
 	case p.Hash != p.sum():
 		return nil, errors.New("was edited: its hash does not match")
-	case len(p.Partitions) < 2 || len(p.Partitions) > 3:
-		return nil, fmt.Errorf("has %d partitions", len(p.Partitions))
 	}
-	guids := p.guids()
-	for _, guid := range guids[:len(p.Partitions)+1] {
-		if !isGUID(guid) {
-			return nil, fmt.Errorf("has the invalid GUID %q", sys.Clean(guid))
-		}
+	if err := journal.CheckPartitions(p.guids(), p.Partitions); err != nil {
+		return nil, fmt.Errorf("is damaged: %w", err)
 	}
 	return &p, nil
-}
-
-// isGUID returns whether s is a GUID in the form that the installer writes.
-func isGUID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
 }
 
 // guids returns the GUIDs of the disk and its partitions.
@@ -91,7 +79,7 @@ func (p *Install) guids() [4]string {
 // the machine of this run. If the result differs, the error says how. If the plan was made
 // without its system, the result has the system. The error is an *engine.Error.
 func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
-	b := builder{a: a, h: a.Host, paths: paths, disk: a.Disk.Path, guids: was.guids()}
+	b := builder{a: a, h: a.Host, paths: paths, guids: was.guids()}
 	p, err := b.plan()
 	if err != nil {
 		return nil, err
@@ -124,14 +112,51 @@ const maxDifferences = 8
 // differences returns the fields in which two plans differ.
 func differences(was, is Install) []string {
 	was.Hash, is.Hash = "", ""
+	before, now := fields(was), fields(is)
+	both := maps.Clone(before)
+	maps.Copy(both, now)
 	var list []string
-	compare("", asJSON(was), asJSON(is), func(at string, was, is any) {
-		list = append(list, fmt.Sprintf("%s was %s and is %s", at, brief(was), brief(is)))
-	})
+	for _, at := range slices.Sorted(maps.Keys(both)) {
+		if before[at] != now[at] {
+			list = append(list, fmt.Sprintf("%s was %s and is %s", at, brief(before[at]), brief(now[at])))
+		}
+	}
 	if n := len(list); n > maxDifferences {
 		list = append(list[:maxDifferences], fmt.Sprintf("and %d more", n-maxDifferences))
 	}
 	return list
+}
+
+// fields returns the fields of a plan's JSON, by their path: disk.serial, steps[3].actions[0].argv[1].
+func fields(p Install) map[string]any {
+	var tree any
+	data, err := json.Marshal(p)
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		err = d.Decode(&tree)
+	}
+	if err != nil {
+		panic(err) // as in sum
+	}
+	all := map[string]any{}
+	var add func(at string, v any)
+	add = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, part := range v {
+				add(strings.TrimPrefix(at+"."+k, "."), part)
+			}
+		case []any:
+			for i, part := range v {
+				add(fmt.Sprintf("%s[%d]", at, i), part)
+			}
+		default:
+			all[at] = v
+		}
+	}
+	add("", tree)
+	return all
 }
 
 // Lacks returns an error if the plan was made without its system and the answers do not
@@ -142,55 +167,6 @@ func (p Install) Lacks(a Answers) error {
 			"the plan was made without the prebuilt system of %s, and its path is not known here either", sys.Clean(p.Host))
 	}
 	return nil
-}
-
-// asJSON returns a plan as decoded JSON.
-func asJSON(p Install) (v any) {
-	data, err := json.Marshal(p)
-	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.UseNumber()
-		err = d.Decode(&v)
-	}
-	if err != nil {
-		panic(err) // as in sum
-	}
-	return v
-}
-
-// compare calls differs for the smallest parts of two JSON trees that are not equal. A
-// missing part is nil.
-func compare(at string, was, is any, differs func(at string, was, is any)) {
-	if reflect.DeepEqual(was, is) {
-		return
-	}
-	switch a := was.(type) {
-	case map[string]any:
-		if b, ok := is.(map[string]any); ok {
-			keys := slices.Sorted(maps.Keys(a))
-			for k := range b {
-				if _, both := a[k]; !both {
-					keys = append(keys, k)
-				}
-			}
-			for _, k := range keys {
-				name := k
-				if at != "" {
-					name = at + "." + k
-				}
-				compare(name, a[k], b[k], differs)
-			}
-			return
-		}
-	case []any:
-		if b, ok := is.([]any); ok && len(a) == len(b) {
-			for i := range a {
-				compare(fmt.Sprintf("%s[%d]", at, i), a[i], b[i], differs)
-			}
-			return
-		}
-	}
-	differs(at, was, is)
 }
 
 // brief returns a part of a plan, short enough for a line.

@@ -12,6 +12,7 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 )
 
 // written returns a plan as `plan --json` writes it.
@@ -92,7 +93,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.SystemUnknown || p.Mode != modePrebuilt || !strings.Contains(strings.Join(p.Notes, "\n"), "not known yet") {
+	if !p.SystemUnknown || p.Mode != journal.Prebuilt || !strings.Contains(strings.Join(p.Notes, "\n"), "not known yet") {
 		t.Errorf("%+v", p)
 	}
 	validates(t, written(t, p))
@@ -121,7 +122,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	}
 	// Without the medium, the plan would differ.
 	elsewhere := medium
-	elsewhere.Source, elsewhere.medium.Contract = "", ""
+	elsewhere.Source, elsewhere.Medium.Contract = "", ""
 	if _, err := PlanAgain(elsewhere, paths, was); err == nil || !strings.Contains(err.Error(), "nix-config") {
 		t.Errorf("%v", err)
 	}
@@ -132,7 +133,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	// A given repo is cloned.
 	a = Answers{Host: medium.Host, Disk: medium.Disk, Passphrase: medium.Passphrase, Source: "/srv/x"}
 	a.WithoutSystem()
-	if a.Source != "/srv/x" || a.medium.Plain {
+	if a.Source != "/srv/x" || a.Medium.Plain {
 		t.Errorf("%+v", a)
 	}
 }
@@ -209,8 +210,8 @@ func TestReadPlanRefuses(t *testing.T) {
 		"no plan":         {[]byte("{}"), "has the schema"},
 		"no JSON":         {[]byte("hello"), "is not a plan"},
 		"cut short":       {good[:len(good)/2], "is not a plan"},
-		"no partitions":   {rehash(func(q *Install) { q.Partitions = nil }), "has 0 partitions"},
-		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "has the invalid GUID"},
+		"no partitions":   {rehash(func(q *Install) { q.Partitions = nil }), "invalid number of partitions: 0"},
+		"a GUID of words": {rehash(func(q *Install) { q.DiskGUID = "x\nlabel: dos" }), "invalid GUID"},
 	} {
 		file := filepath.Join(t.TempDir(), "plan.json")
 		if err := os.WriteFile(file, tt.data, 0o600); err != nil {

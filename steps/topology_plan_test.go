@@ -183,7 +183,7 @@ func startEngine(t *rapid.T, now *topology.Machine, root string, confirmed Disk,
 	if err != nil {
 		return
 	}
-	if diskOf(found.Chosen.Device).expect(confirmed.identity, false) != nil {
+	if DiskOf(found.Chosen).expect(confirmed.identity, false) != nil {
 		return
 	}
 	if at := now.At("/dev/" + found.Chosen.Device.Name); !now.Is(n, at) || !at.Takable() {

@@ -186,7 +186,7 @@ func (c *tally) named(t *rapid.T, m *topology.Machine, root string, found choice
 	if m.Stands(n) != n { // the plan is for that one
 		return Disk{}, false
 	}
-	d := diskOf(got.Device)
+	d := DiskOf(got)
 	// The engine must find the same disk by its stable path.
 	if again, err := look(m, root, m.Tops, d.stablePath()); err != nil || again.Chosen.Device.Name != n.Name {
 		t.Fatalf("%s is %s: %v", d.stablePath(), again.Chosen.Device.Name, err)

@@ -12,7 +12,7 @@ import (
 
 func TestUnattendable(t *testing.T) {
 	disk := func(holds []string, below ...block.Device) Disk {
-		d := diskOf(block.Device{Name: "sda", Path: "/dev/sda", Size: 1 << 40, ByID: "/dev/disk/by-id/ata-X", Partitions: below})
+		d := DiskOf(Verdict{Device: block.Device{Name: "sda", Path: "/dev/sda", Size: 1 << 40, ByID: "/dev/disk/by-id/ata-X", Partitions: below}})
 		d.holds = strings.Join(holds, ", ")
 		return d
 	}

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
 )
 
@@ -25,7 +27,7 @@ type interrupted struct {
 	image string
 	a     Answers
 	paths engine.Paths // after a reboot: memory is empty
-	j     journal
+	j     journal.Journal
 }
 
 // run runs a tool that the tests need.
@@ -81,13 +83,13 @@ func (b *interrupted) put(name string, data []byte) {
 		b.t.Fatal(err)
 	}
 	esp := fmt.Sprintf("%s@@%d", b.image, partition.Align)
-	_ = exec.Command("mmd", "-i", esp, "::"+journalDir).Run() // it may exist
-	run(b.t, "", "mcopy", "-o", "-i", esp, file, "::"+journalDir+"/"+name)
+	_ = exec.Command("mmd", "-i", esp, "::"+journal.Dir).Run() // it may exist
+	run(b.t, "", "mcopy", "-o", "-i", esp, file, "::"+journal.Dir+"/"+name)
 }
 
-func (b *interrupted) encoded(j journal) []byte {
+func (b *interrupted) encoded(j journal.Journal) []byte {
 	b.t.Helper()
-	data, err := j.encode()
+	data, err := json.Marshal(j)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func TestUnfinishedAfterAPowerCut(t *testing.T) {
 	if u := FindUnfinished(b.a, b.paths); u != nil {
 		t.Fatalf("found on an empty ESP: %v", u)
 	}
-	b.put(journalNames[0], b.encoded(b.j))
+	b.put("journal-a.json", b.encoded(b.j))
 	noPassphrase := b.a
 	noPassphrase.Passphrase = nil
 	u := FindUnfinished(noPassphrase, b.paths)
@@ -168,7 +170,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 	for name, begin := range map[string]func(*testing.T) *interrupted{"not encrypted": plain, "not encrypted yet": notYet, "said to be encrypted": claims} {
 		t.Run(name, func(t *testing.T) {
 			b := begin(t)
-			b.put(journalNames[0], b.encoded(b.j))
+			b.put("journal-a.json", b.encoded(b.j))
 			u := FindUnfinished(b.a, b.paths)
 			if u == nil || u.Proven() || u.Encrypted || !u.FromDisk || u.Done != len(b.j.Done) || u.Of < u.Done {
 				t.Fatalf("%+v", u)
@@ -208,7 +210,7 @@ func TestUnprovenIsStartedOver(t *testing.T) {
 			}
 
 			// A journal in memory is trusted, whatever the disk has.
-			if err := p.journal.note(b.paths, "partition"); err != nil {
+			if err := p.journal.Note(b.paths.Dir, "partition"); err != nil {
 				t.Fatal(err)
 			}
 			b.a.Disk.identity.PTUUID = p.DiskGUID
@@ -233,9 +235,9 @@ func commandsOf(p *Install) (words []string) {
 // A journal in memory precedes one on the disk, if it is for this install.
 func TestUnfinishedInMemoryFirst(t *testing.T) {
 	b := begin(t)
-	b.put(journalNames[0], b.encoded(b.j))
+	b.put("journal-a.json", b.encoded(b.j))
 	ram := b.j
-	if err := ram.note(b.paths, "repo"); err != nil {
+	if err := ram.Note(b.paths.Dir, "repo"); err != nil {
 		t.Fatal(err)
 	}
 	if u := FindUnfinished(b.a, b.paths); u == nil || u.Done != 5 || u.FromDisk {
@@ -248,7 +250,7 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 		if done == "closure" {
 			now.Done = append(slices.Clone(ram.Done), done)
 		}
-		if err := now.note(b.paths, done); err != nil {
+		if err := now.Note(b.paths.Dir, done); err != nil {
 			t.Fatal(err)
 		}
 		p, err := ResumePlan(b.a, b.paths)
@@ -257,7 +259,7 @@ func TestUnfinishedInMemoryFirst(t *testing.T) {
 		}
 	}
 	ram.Host = "elsewhere"
-	if err := ram.note(b.paths, "repo"); err != nil {
+	if err := ram.Note(b.paths.Dir, "repo"); err != nil {
 		t.Fatal(err)
 	}
 	if u := FindUnfinished(b.a, b.paths); u == nil || u.Done != 4 || !u.FromDisk {

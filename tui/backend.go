@@ -9,9 +9,10 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
-// Backend is all that the screens ask of the machine. steps.Machine implements
+// Backend is all that the screens ask of the machine. machine.Machine implements
 // it; the tests have a fake. Every method may block, so the screens call them
 // with ask only.
 type Backend interface {
@@ -21,21 +22,21 @@ type Backend interface {
 	// Running reports whether an install runs, from this console or another.
 	Running() bool
 	// Check makes one of the checks of the welcome screen.
-	Check(ctx context.Context, name string, h hosts.Host) steps.Checked
+	Check(ctx context.Context, name string, h hosts.Host) machine.Checked
 
 	Keymaps() []string
 	SetKeymap(ctx context.Context, name string) error
 	CapsLock() bool
 	// Typing compares the keys of a passphrase under the keymap that it was typed
 	// with and under the boot prompt's. An empty keymap is an unknown one.
-	Typing(ctx context.Context, passphrase []byte, typed, boot string) (steps.Typing, error)
+	Typing(ctx context.Context, passphrase []byte, typed, boot string) (machine.Typing, error)
 
 	// OpenBundle decrypts the sealed keys of a host.
 	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
 
-	Network(ctx context.Context, h hosts.Host) steps.NetworkState
-	ScanWiFi(ctx context.Context) ([]steps.AccessPoint, error)
-	JoinWiFi(ctx context.Context, ap steps.AccessPoint, passphrase []byte) error
+	Network(ctx context.Context, h hosts.Host) machine.NetworkState
+	ScanWiFi(ctx context.Context) ([]machine.AccessPoint, error)
+	JoinWiFi(ctx context.Context, ap machine.AccessPoint, passphrase []byte) error
 
 	Disks(ctx context.Context) ([]steps.Verdict, error)
 	// WatchDisks sends whenever a disk comes or goes, until ctx ends.
@@ -66,8 +67,8 @@ type Backend interface {
 	// PutAway cleans up after an install that has ended.
 	PutAway() error
 
-	Places(ctx context.Context) ([]steps.Place, error)
-	SaveLog(ctx context.Context, p steps.Place) (string, error)
+	Places(ctx context.Context) ([]machine.Place, error)
+	SaveLog(ctx context.Context, p machine.Place) (string, error)
 	Shell() *exec.Cmd
 	// ToRescue switches to the console with the rescue shell. It reports false if
 	// this terminal is no virtual console.

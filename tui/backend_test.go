@@ -14,6 +14,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // fake is the Backend of the tests: its answers are what a test puts there.
@@ -21,12 +22,12 @@ type fake struct {
 	attached    bool
 	running     bool // an install of any console
 	vt          bool // the terminal is a virtual console
-	checks      map[string]steps.Checked
+	checks      map[string]machine.Checked
 	keymaps     []string
 	caps        bool
-	typing      steps.Typing // of a passphrase with another keymap
-	network     steps.NetworkState
-	aps         []steps.AccessPoint
+	typing      machine.Typing // of a passphrase with another keymap
+	network     machine.NetworkState
+	aps         []machine.AccessPoint
 	disks       []steps.Verdict
 	changes     chan struct{}
 	interrupted *steps.Unfinished // on any disk
@@ -35,7 +36,7 @@ type fake struct {
 	// followErr is how following ends, such as of an engine that was killed.
 	followErr error
 	events    []engine.Event
-	places    []steps.Place
+	places    []machine.Place
 	fails     error // of everything at the end of an install
 
 	loaded, calls []string
@@ -46,16 +47,16 @@ type fake struct {
 
 func newFake(t testing.TB) *fake {
 	f := &fake{
-		checks: map[string]steps.Checked{
-			"firmware": {State: steps.CheckGood, Saw: "started by UEFI firmware"},
-			"memory":   {State: steps.CheckGood, Saw: "16042 MiB of memory"},
-			"network":  {State: steps.CheckGood, Saw: "enp3s0 192.168.1.20, github.com:443 can be reached"},
-			"clock":    {State: steps.CheckGood, Saw: "the clock says 2026-05-04 21:30:00"},
-			"power":    {State: steps.CheckWarn, Saw: "on battery, 45 % left"},
+		checks: map[string]machine.Checked{
+			"firmware": {State: machine.CheckGood, Saw: "started by UEFI firmware"},
+			"memory":   {State: machine.CheckGood, Saw: "16042 MiB of memory"},
+			"network":  {State: machine.CheckGood, Saw: "enp3s0 192.168.1.20, github.com:443 can be reached"},
+			"clock":    {State: machine.CheckGood, Saw: "the clock says 2026-05-04 21:30:00"},
+			"power":    {State: machine.CheckWarn, Saw: "on battery, 45 % left"},
 		},
 		keymaps: []string{"cz", "de", "de-latin1", "dvorak", "es", "fr", "fr-bepo", "sv-latin1", "uk", "us", "us-acentos"},
 		changes: make(chan struct{}),
-		places: []steps.Place{
+		places: []machine.Place{
 			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30, Removable: true},
 			{Device: "/dev/sda1", Label: "data", FSType: "ext4", Disk: "WDC WD40EFRX", Size: 4 << 40},
 		},
@@ -86,7 +87,7 @@ func (f *fake) call(name string) error {
 func (f *fake) Attached() bool { return f.attached }
 func (f *fake) Running() bool  { return f.running }
 
-func (f *fake) Check(_ context.Context, name string, _ hosts.Host) steps.Checked {
+func (f *fake) Check(_ context.Context, name string, _ hosts.Host) machine.Checked {
 	return f.checks[name]
 }
 
@@ -105,9 +106,9 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 
 func (f *fake) CapsLock() bool { return f.caps }
 
-func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (steps.Typing, error) {
+func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (machine.Typing, error) {
 	if typed == boot {
-		return steps.Typing{}, nil
+		return machine.Typing{}, nil
 	}
 	f.calls = append(f.calls, "typing "+typed+" "+boot)
 	return f.typing, nil
@@ -120,11 +121,11 @@ func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error)
 	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
 }
 
-func (f *fake) Network(context.Context, hosts.Host) steps.NetworkState { return f.network }
+func (f *fake) Network(context.Context, hosts.Host) machine.NetworkState { return f.network }
 
-func (f *fake) ScanWiFi(context.Context) ([]steps.AccessPoint, error) { return f.aps, nil }
+func (f *fake) ScanWiFi(context.Context) ([]machine.AccessPoint, error) { return f.aps, nil }
 
-func (f *fake) JoinWiFi(_ context.Context, ap steps.AccessPoint, pass []byte) error {
+func (f *fake) JoinWiFi(_ context.Context, ap machine.AccessPoint, pass []byte) error {
 	f.joined = ap.SSID + " " + string(pass)
 	return f.fails
 }
@@ -203,9 +204,9 @@ func (f *fake) GoWithout() error { return f.call("go without") }
 func (f *fake) Stop() error      { return f.call("stop") }
 func (f *fake) PutAway() error   { return f.call("put away") }
 
-func (f *fake) Places(context.Context) ([]steps.Place, error) { return f.places, f.fails }
+func (f *fake) Places(context.Context) ([]machine.Place, error) { return f.places, f.fails }
 
-func (f *fake) SaveLog(_ context.Context, p steps.Place) (string, error) {
+func (f *fake) SaveLog(_ context.Context, p machine.Place) (string, error) {
 	return p.Device + ":/auto-installer-logs/2026-05-04-213000", f.call("save log")
 }
 

@@ -11,6 +11,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // stuck is a machine on which nothing ever ends.
@@ -20,29 +21,31 @@ func forever[T any]() T { select {} }
 
 func (stuck) Attached() bool { return forever[bool]() }
 func (stuck) Running() bool  { return forever[bool]() }
-func (stuck) Check(context.Context, string, hosts.Host) steps.Checked {
-	return forever[steps.Checked]()
+func (stuck) Check(context.Context, string, hosts.Host) machine.Checked {
+	return forever[machine.Checked]()
 }
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
 func (stuck) CapsLock() bool                          { return forever[bool]() }
-func (stuck) Typing(context.Context, []byte, string, string) (steps.Typing, error) {
-	return forever[steps.Typing](), nil
+func (stuck) Typing(context.Context, []byte, string, string) (machine.Typing, error) {
+	return forever[machine.Typing](), nil
 }
 
 func (stuck) OpenBundle(string, []byte, []byte) (steps.Keys, error) {
 	return forever[steps.Keys](), nil
 }
 
-func (stuck) Network(context.Context, hosts.Host) steps.NetworkState {
-	return forever[steps.NetworkState]()
+func (stuck) Network(context.Context, hosts.Host) machine.NetworkState {
+	return forever[machine.NetworkState]()
 }
 
-func (stuck) ScanWiFi(context.Context) ([]steps.AccessPoint, error) {
-	return forever[[]steps.AccessPoint](), nil
+func (stuck) ScanWiFi(context.Context) ([]machine.AccessPoint, error) {
+	return forever[[]machine.AccessPoint](), nil
 }
-func (stuck) JoinWiFi(context.Context, steps.AccessPoint, []byte) error { return forever[error]() }
-func (stuck) Disks(context.Context) ([]steps.Verdict, error)            { return forever[[]steps.Verdict](), nil }
+
+func (stuck) JoinWiFi(context.Context, machine.AccessPoint, []byte) error { return forever[error]() }
+
+func (stuck) Disks(context.Context) ([]steps.Verdict, error) { return forever[[]steps.Verdict](), nil }
 
 func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 	return forever[chan struct{}](), nil
@@ -50,19 +53,20 @@ func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
 
 func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps.Install](), nil }
 
-func (stuck) Unfinished(steps.Answers) *steps.Unfinished           { return forever[*steps.Unfinished]() }
-func (stuck) TryPassphrase(context.Context, steps.Answers) error   { return forever[error]() }
-func (stuck) SavePlan(*steps.Install) (string, error)              { return forever[string](), nil }
-func (stuck) Start(steps.Answers) error                            { return forever[error]() }
-func (stuck) Follow(context.Context, func(engine.Event)) error     { return forever[error]() }
-func (stuck) GoWithout() error                                     { return forever[error]() }
-func (stuck) Stop() error                                          { return forever[error]() }
-func (stuck) PutAway() error                                       { return forever[error]() }
-func (stuck) Places(context.Context) ([]steps.Place, error)        { return forever[[]steps.Place](), nil }
-func (stuck) SaveLog(context.Context, steps.Place) (string, error) { return forever[string](), nil }
-func (stuck) Shell() *exec.Cmd                                     { return forever[*exec.Cmd]() }
-func (stuck) ToRescue() (bool, error)                              { return forever[bool](), nil }
-func (stuck) Power(context.Context, bool) error                    { return forever[error]() }
+func (stuck) Unfinished(steps.Answers) *steps.Unfinished         { return forever[*steps.Unfinished]() }
+func (stuck) TryPassphrase(context.Context, steps.Answers) error { return forever[error]() }
+func (stuck) SavePlan(*steps.Install) (string, error)            { return forever[string](), nil }
+func (stuck) Start(steps.Answers) error                          { return forever[error]() }
+func (stuck) Follow(context.Context, func(engine.Event)) error   { return forever[error]() }
+func (stuck) GoWithout() error                                   { return forever[error]() }
+func (stuck) Stop() error                                        { return forever[error]() }
+func (stuck) PutAway() error                                     { return forever[error]() }
+func (stuck) Places(context.Context) ([]machine.Place, error)    { return forever[[]machine.Place](), nil }
+
+func (stuck) SaveLog(context.Context, machine.Place) (string, error) { return forever[string](), nil }
+func (stuck) Shell() *exec.Cmd                                       { return forever[*exec.Cmd]() }
+func (stuck) ToRescue() (bool, error)                                { return forever[bool](), nil }
+func (stuck) Power(context.Context, bool) error                      { return forever[error]() }
 
 // TestNeverBlocks presses every key on every screen of a machine on which
 // nothing ends: Update and View still return.

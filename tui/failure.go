@@ -5,17 +5,17 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // failure says what failed, and offers what can be done now.
 type failure struct {
 	*session
 	at      int
-	places  []steps.Place // where the log can be saved
-	asking  bool          // the list of places is shown
-	log     bool          // the log fills the screen
-	leaving bool          // to start over
+	places  []machine.Place // where the log can be saved
+	asking  bool            // the list of places is shown
+	log     bool            // the log fills the screen
+	leaving bool            // to start over
 }
 
 func (f *failure) input() *field { return f.run.log.input() }
@@ -91,8 +91,8 @@ func (f *failure) startOver() {
 }
 
 func (f *failure) findPlaces() {
-	find := func() ([]steps.Place, error) { return f.backend.Places(context.Background()) }
-	askTwo(f, find, func(places []steps.Place, err error) {
+	find := func() ([]machine.Place, error) { return f.backend.Places(context.Background()) }
+	askTwo(f, find, func(places []machine.Place, err error) {
 		f.places, f.at = places, 0
 		if f.asking = err == nil && len(places) > 0; !f.asking {
 			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
@@ -100,7 +100,7 @@ func (f *failure) findPlaces() {
 	})
 }
 
-func (f *failure) save(p steps.Place) {
+func (f *failure) save(p machine.Place) {
 	f.note.set(nil, "Saving the log")
 	save := func() (string, error) { return f.backend.SaveLog(context.Background(), p) }
 	askTwo(f, save, func(where string, err error) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // TestKeymapsInTurn: keymaps are applied one after the other, and the last one
@@ -67,7 +67,7 @@ func TestRescanWhileAsking(t *testing.T) {
 	p := fly(t, f, "ultraviolet")
 	walk(stateNetwork)(p)
 	n := p.screens[stateNetwork].(*network)
-	at := slices.IndexFunc(n.aps, func(ap steps.AccessPoint) bool { return ap.Secured })
+	at := slices.IndexFunc(n.aps, func(ap machine.AccessPoint) bool { return ap.Secured })
 	n.at = at
 	want := n.aps[at].Name()
 	// In another order, the cursor stays on it.

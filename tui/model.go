@@ -16,6 +16,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // Options is what the program starts with.
@@ -56,7 +57,7 @@ func newModel(b Backend, o Options) *model {
 	s := &session{backend: b, opts: o, state: stateWelcome, hosts: o.Hosts, run: run{log: newLogPane()}}
 	m := &model{session: s, styles: newStyles(o.Colour), w: 80, h: 24}
 	m.screens = [states]screen{
-		stateWelcome:    &welcome{session: s, checks: map[string]steps.Checked{}},
+		stateWelcome:    &welcome{session: s, checks: map[string]machine.Checked{}},
 		stateKeyboard:   &keyboard{session: s, at: -1},
 		stateBundle:     &bundle{session: s},
 		stateNetwork:    &network{session: s},

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // network is shown only if the plan needs a network and the machine has none.
@@ -14,7 +14,7 @@ type network struct {
 	looking bool
 	ticks   int
 	went    bool // on by itself, once
-	aps     []steps.AccessPoint
+	aps     []machine.AccessPoint
 	scanned bool
 	at      int
 	asking  bool // for the passphrase of the access point under the cursor
@@ -45,12 +45,12 @@ func (n *network) look() {
 	}
 	n.looking = true
 	h := n.host()
-	ask(n, func() steps.NetworkState { return n.backend.Network(context.Background(), h) },
-		func(state steps.NetworkState) { n.found(h, state) })
+	ask(n, func() machine.NetworkState { return n.backend.Network(context.Background(), h) },
+		func(state machine.NetworkState) { n.found(h, state) })
 }
 
 // found goes on by itself if the network is there.
-func (n *network) found(h hosts.Host, state steps.NetworkState) {
+func (n *network) found(h hosts.Host, state machine.NetworkState) {
 	n.looking = false
 	if h.TargetHost != n.host().TargetHost {
 		n.look()
@@ -79,12 +79,12 @@ func (n *network) tick() {
 
 func (n *network) scan() {
 	n.note.set(nil, "looking for Wi-Fi networks")
-	askTwo(n, func() ([]steps.AccessPoint, error) { return n.backend.ScanWiFi(context.Background()) }, n.heard)
+	askTwo(n, func() ([]machine.AccessPoint, error) { return n.backend.ScanWiFi(context.Background()) }, n.heard)
 }
 
 // heard takes the access points of a scan. They are in the order of their
 // signals, which changes; the cursor stays on its network.
-func (n *network) heard(aps []steps.AccessPoint, err error) {
+func (n *network) heard(aps []machine.AccessPoint, err error) {
 	if n.asking { // the passphrase belongs to the network under the cursor
 		return
 	}
@@ -93,7 +93,7 @@ func (n *network) heard(aps []steps.AccessPoint, err error) {
 		on = n.aps[n.at].Name()
 	}
 	n.aps, n.at = aps, min(n.at, max(0, len(aps)-1))
-	if i := slices.IndexFunc(aps, func(ap steps.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
+	if i := slices.IndexFunc(aps, func(ap machine.AccessPoint) bool { return ap.Name() == on }); i >= 0 {
 		n.at = i
 	}
 	n.note.set(err, "")

@@ -183,7 +183,7 @@ func (p *plain) events(ctx context.Context) error {
 		}
 	})
 	defer unhook()
-	t := &engine.Text{W: p.out, Verbose: true}
+	t := &engine.Text{W: p.out}
 	var failure *engine.Error
 	err := p.backend.Follow(ctx, func(e engine.Event) {
 		t.Event(e)

@@ -10,6 +10,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/passphrases"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // The questions of plain mode, in the order of the screens. The words of a refusal
@@ -35,7 +36,7 @@ func (p *plain) askHost(context.Context) {
 func (p *plain) showChecks(ctx context.Context) {
 	for _, name := range checkNames {
 		got := p.backend.Check(ctx, name, p.host())
-		state := map[steps.CheckState]string{steps.CheckGood: "good", steps.CheckWarn: "warning"}[got.State]
+		state := map[machine.CheckState]string{machine.CheckGood: "good", machine.CheckWarn: "warning"}[got.State]
 		p.say("Check of %s: %s, %s.", name, or(state, "bad"), got.Saw)
 	}
 }

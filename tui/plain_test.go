@@ -10,6 +10,7 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // converse runs plain mode on answers, a line each; secrets are answered in
@@ -70,16 +71,16 @@ func TestPlainAsksEverything(t *testing.T) {
 func TestPlainRetypes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		typing  steps.Typing
+		typing  machine.Typing
 		lines   []string
 		secrets []string
 		loaded  []string
 		says    string
 	}{
-		{"again, with the boot prompt's", steps.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
-		{"with this keymap", steps.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
-		{"not to be typed", steps.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
-		{"the same keys", steps.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
+		{"again, with the boot prompt's", machine.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
+		{"with this keymap", machine.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
+		{"not to be typed", machine.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
+		{"the same keys", machine.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t)

@@ -9,6 +9,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // scene is a screen in one of its variants.
@@ -33,9 +34,9 @@ func scenes() []scene {
 			p.answers.Host = p.hosts[0]
 		}},
 		{name: "welcome-bad", fake: func(f *fake) {
-			f.checks["firmware"] = steps.Checked{State: steps.CheckBad, Saw: "started by BIOS, not by UEFI: nothing would start the system"}
-			f.checks["memory"] = steps.Checked{State: steps.CheckBad, Saw: "512 MiB of memory, and 900 MiB are needed"}
-			f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached: no route to host"}
+			f.checks["firmware"] = machine.Checked{State: machine.CheckBad, Saw: "started by BIOS, not by UEFI: nothing would start the system"}
+			f.checks["memory"] = machine.Checked{State: machine.CheckBad, Saw: "512 MiB of memory, and 900 MiB are needed"}
+			f.checks["network"] = machine.Checked{State: machine.CheckWarn, Saw: "github.com:443 cannot be reached: no route to host"}
 		}},
 		{name: "welcome-none", play: func(p *pilot) { p.hosts, p.chosen = nil, false }},
 		{name: "keyboard-list", play: walk(stateKeyboard)},
@@ -122,8 +123,8 @@ func scenes() []scene {
 			p.enterText("correct horse battery staple")
 			p.press("tab")
 		}},
-		{name: "passphrase-moved", fake: func(f *fake) { f.typing = steps.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
-		{name: "passphrase-missing", fake: func(f *fake) { f.typing = steps.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-moved", fake: func(f *fake) { f.typing = machine.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-missing", fake: func(f *fake) { f.typing = machine.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
 		{name: "recovery-offer", play: walk(stateRecovery)},
 		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
 		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},
@@ -290,12 +291,12 @@ func (s scene) open(t tester) *pilot {
 
 // noNetwork is a machine without one.
 func (f *fake) noNetwork(wifi bool) {
-	f.checks["network"] = steps.Checked{State: steps.CheckWarn, Saw: "github.com:443 cannot be reached"}
-	f.network = steps.NetworkState{
+	f.checks["network"] = machine.Checked{State: machine.CheckWarn, Saw: "github.com:443 cannot be reached"}
+	f.network = machine.NetworkState{
 		WiFi: wifi, Problem: "github.com:443 cannot be reached: dial tcp: lookup github.com: no such host",
-		Interfaces: []steps.InterfaceState{{Name: "enp3s0", About: "wired, no cable"}, {Name: "wlp2s0", About: "Wi-Fi, not connected"}},
+		Interfaces: []machine.InterfaceState{{Name: "enp3s0", About: "wired, no cable"}, {Name: "wlp2s0", About: "Wi-Fi, not connected"}},
 	}
-	f.aps = []steps.AccessPoint{
+	f.aps = []machine.AccessPoint{
 		{SSID: "Reading Room", Signal: 82, Secured: true},
 		{SSID: "Reading Room 5G", Signal: 61, Secured: true, InUse: true},
 		{SSID: "café ☕ 東京", Signal: 44, Secured: true},

@@ -11,6 +11,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // session is what the screens share: the answers so far and what the machine
@@ -38,7 +39,7 @@ type session struct {
 	keymap string // the one that is loaded
 	note   note   // of this screen
 
-	network   steps.NetworkState
+	network   machine.NetworkState
 	networkOf string // name of the host that network is about
 
 	reattached bool // other screens started the install

@@ -8,7 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/hosts"
-	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // welcome shows what the install will do, checks the machine in the background,
@@ -16,7 +16,7 @@ import (
 type welcome struct {
 	*session
 	at      int
-	checks  map[string]steps.Checked
+	checks  map[string]machine.Checked
 	checked string // name of the host that the checks are for
 }
 
@@ -38,11 +38,11 @@ func (w *welcome) check(names ...string) {
 	w.checked = h.TargetHost
 	for _, name := range names {
 		delete(w.checks, name)
-		ask(w, func() steps.Checked { return w.backend.Check(context.Background(), name, h) }, func(got steps.Checked) {
+		ask(w, func() machine.Checked { return w.backend.Check(context.Background(), name, h) }, func(got machine.Checked) {
 			if name != hostCheck || h.TargetHost == w.checked {
 				w.checks[name] = got
 			}
-			if name == hostCheck && got.State == steps.CheckGood {
+			if name == hostCheck && got.State == machine.CheckGood {
 				w.networkOf, w.network.Reachable = h.TargetHost, true
 			}
 		})
@@ -162,9 +162,9 @@ func (w *welcome) viewChecks(p *page) {
 		switch {
 		case !ok:
 			got.Saw = "checking"
-		case got.State == steps.CheckGood:
+		case got.State == machine.CheckGood:
 			mark, style = p.good(glyphDone), p.text
-		case got.State == steps.CheckWarn:
+		case got.State == machine.CheckWarn:
 			mark, style = p.warn("!"), p.warn
 		default:
 			mark, style = p.bad(glyphBad), p.bad

@@ -17,6 +17,7 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
+	"auto-installer/tui/machine"
 )
 
 // evil is text that would take over a terminal which it reached raw.
@@ -47,7 +48,7 @@ func (p *pilot) taint() {
 	}
 	p.disks, p.listed, p.notice = disks, true, clean(long)
 	for _, name := range checkNames {
-		p.screens[stateWelcome].(*welcome).checks[name] = steps.Checked{Saw: long}
+		p.screens[stateWelcome].(*welcome).checks[name] = machine.Checked{Saw: long}
 	}
 	p.opts.Banner = evil + "\n" + evil
 	p.keymap = long
@@ -57,8 +58,8 @@ func (p *pilot) taint() {
 	n := p.screens[stateNetwork].(*network)
 	p.note.text, p.network.Problem = long, long
 	for range 30 {
-		p.network.Interfaces = append(p.network.Interfaces, steps.InterfaceState{Name: long, About: long})
-		n.aps = append(n.aps, steps.AccessPoint{SSID: long, Signal: 300})
+		p.network.Interfaces = append(p.network.Interfaces, machine.InterfaceState{Name: long, About: long})
+		n.aps = append(n.aps, machine.AccessPoint{SSID: long, Signal: 300})
 	}
 	if p.plan != nil {
 		for range 100 {
@@ -83,7 +84,7 @@ func (p *pilot) taint() {
 	}
 	f := p.screens[stateFailure].(*failure)
 	for range 40 {
-		f.places = append(f.places, steps.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
+		f.places = append(f.places, machine.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
 	}
 	if d := p.screens[stateDone].(*done); d.err != nil {
 		d.err = errors.New(long)

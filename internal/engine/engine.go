@@ -23,19 +23,17 @@ type Paths struct {
 }
 
 // DefaultPaths returns the paths of an install, below RunDir.
-func DefaultPaths() Paths {
-	return Paths{
-		Dir:    RunDir,
-		Events: filepath.Join(RunDir, "events.jsonl"),
-		Log:    filepath.Join(RunDir, "install.log"),
-	}
+func DefaultPaths() Paths { return pathsIn(RunDir, "install.log") }
+
+func pathsIn(dir, log string) Paths {
+	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, log)}
 }
 
 // Engine runs one plan. A machine runs one at a time.
 type Engine struct {
-	paths   Paths
+	*sink
+	Paths   Paths
 	lock    *os.File
-	sink    *sink
 	machine *sys.Machine
 	began   time.Time
 
@@ -55,7 +53,7 @@ func Open(ctx context.Context, p Paths) (*Engine, error) {
 	if err != nil {
 		return nil, NoFiles(err)
 	}
-	e := &Engine{paths: p, lock: lock, began: time.Now()}
+	e := &Engine{Paths: p, lock: lock, began: time.Now()}
 	if err := e.open(ctx); err != nil {
 		return nil, NoFiles(errors.Join(err, lock.Close()))
 	}
@@ -64,10 +62,10 @@ func Open(ctx context.Context, p Paths) (*Engine, error) {
 
 func (e *Engine) open(ctx context.Context) error {
 	var err error
-	if e.sink, err = newSink(e.paths.Events, e.paths.Log); err != nil {
+	if e.sink, err = newSink(e.Paths.Events, e.Paths.Log); err != nil {
 		return err
 	}
-	e.machine, err = Cleared(ctx, e.paths, e.sink)
+	e.machine, err = Cleared(ctx, e.Paths, e.sink)
 	return err
 }
 
@@ -105,45 +103,28 @@ func logLines(m *sys.Machine, text string) {
 func (e *Engine) Run(ctx context.Context, job Job) error {
 	p := job.plan()
 	defer func() { _ = job.Close() }() // the steps have written and synced everything
-	e.sink.emit(Event{Kind: KindPlan, Plan: p, job: job})
+	e.emit(Event{Kind: KindPlan, Plan: p, job: job})
 	for _, w := range p.Warnings {
 		e.Warn(w)
 	}
 	for _, n := range p.Notes {
 		logLines(e.machine, "note: "+n)
 	}
-	writes := p.Resumed
 	for _, step := range p.Steps {
 		start := time.Now()
-		e.sink.emit(Event{Kind: KindStarted, Step: step.Name})
-		if step.Phase != Check && !writes {
-			writes = true
-			if err := job.BeforeWrite(e); err != nil {
-				return e.fail(ctx, job, step, err)
-			}
-		}
+		e.emit(Event{Kind: KindStarted, Step: step.Name})
 		if err := step.Run(ctx, e.machine); err != nil {
 			return e.fail(ctx, job, step, err)
 		}
-		e.sink.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
+		e.emit(Event{Kind: KindFinished, Step: step.Name, Seconds: time.Since(start).Seconds()})
 		if step.Phase != Check {
 			if err := job.Wrote(e, step); err != nil {
 				return e.fail(ctx, job, step, err)
 			}
 		}
 	}
-	job.Done(e)
 	return nil
 }
-
-// Log adds a line to the log.
-func (e *Engine) Log(line string) { e.sink.Log(line) }
-
-// Warn adds a line to the log and to the warnings at the end.
-func (e *Engine) Warn(line string) { e.sink.Warn(line) }
-
-// Paths returns the engine's files.
-func (e *Engine) Paths() Paths { return e.paths }
 
 // Mounts returns whether something is mounted that the engine will unmount.
 func (e *Engine) Mounts() bool { return e.machine.Undos.Holds("umount") }
@@ -156,7 +137,7 @@ func (e *Engine) fail(ctx context.Context, job Job, step Step, err error) error 
 	if (step.Phase != Check || job.plan().Resumed) && failure.Code == sys.CodeUnexpected {
 		failure.Code = sys.CodeWritten
 	}
-	e.sink.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
+	e.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
 	job.Failed(e, step, failure.Code)
 	if err := e.machine.Unwind(ctx); err != nil {
 		e.Warn("something is still mounted or open; the next start retries: " + err.Error())
@@ -173,8 +154,8 @@ func (e *Engine) Close(err error) error {
 		failure = NewError("", err)
 		exit = failure.Code
 	}
-	e.sink.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
-	e.LogProblem = errors.Join(e.sink.close(), e.lock.Close())
+	e.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})
+	e.LogProblem = errors.Join(e.close(), e.lock.Close())
 	if failure == nil {
 		return nil
 	}

@@ -11,9 +11,6 @@ import (
 // Code is an exit code of the program.
 type Code = sys.Code
 
-// Codes lists every exit code with its meaning.
-var Codes = sys.Codes
-
 // Error is what the operator sees when something fails.
 type Error struct {
 	Step  Name   `json:"step,omitempty"`
@@ -35,7 +32,7 @@ func NewError(step Name, err error) *Error {
 		return e
 	}
 	if s, ok := errors.AsType[Stopped](err); ok {
-		return &Error{Step: step, Cause: s.Error(), Hint: "run the same command again when you are ready", Code: s.code()}
+		return &Error{Step: step, Cause: s.Error(), Hint: "run the same command again when you are ready", Code: Code(128 + int(s.Signal))}
 	}
 	e := &Error{Step: step, Cause: err.Error(), Code: sys.CodeUnexpected}
 	if f, ok := errors.AsType[*sys.Fault](err); ok {
@@ -76,5 +73,3 @@ func Usage(hint, format string, args ...any) *Error {
 type Stopped struct{ Signal syscall.Signal }
 
 func (s Stopped) Error() string { return "stopped by " + s.Signal.String() }
-
-func (s Stopped) code() Code { return Code(128 + int(s.Signal)) }

@@ -26,8 +26,8 @@ func FuzzEventsFile(f *testing.F) {
 		stop := errors.New("its end")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(stop) // Follow still reads the whole file
-		text, task := &Text{W: io.Discard, Verbose: true}, &Text{W: io.Discard, Task: true, Live: true}
-		_, err := Follow(ctx, file, func(e Event) { text.Event(e); task.Event(e) })
+		text, task := &Text{W: io.Discard}, &Text{W: io.Discard, Task: true, Live: true}
+		_, err := Follow(ctx, file, func(e Event) { text.Event(e); task.Event(e) }, nil)
 		if _, isFault := errors.AsType[*sys.Fault](err); err != nil && !errors.Is(err, stop) && !isFault {
 			t.Errorf("%v", err)
 		}

@@ -25,14 +25,9 @@ const maxEvent = 1 << 20
 
 // Follow reads an events file from its start and calls each with every event, until
 // the last event or until ctx ends. It returns the exit code of the run. When a new
-// install replaces the file, Follow reads the old one to its end.
-func Follow(ctx context.Context, file string, each func(Event)) (Code, error) {
-	return FollowWhile(ctx, file, each, func() bool { return true })
-}
-
-// FollowWhile is Follow for a run that may be killed: it returns ErrGone when the
-// file has no last event and running returns false.
-func FollowWhile(ctx context.Context, file string, each func(Event), running func() bool) (Code, error) {
+// install replaces the file, Follow reads the old one to its end. It returns ErrGone when
+// the file has no last event and running returns false; nil stands for true.
+func Follow(ctx context.Context, file string, each func(Event), running func() bool) (Code, error) {
 	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +56,7 @@ func FollowWhile(ctx context.Context, file string, each func(Event), running fun
 		case errors.Is(err, io.EOF) && gone:
 			return 0, ErrGone
 		case errors.Is(err, io.EOF):
-			if gone = !running(); gone {
+			if gone = running != nil && !running(); gone {
 				continue // once more: it may have written since the last read
 			}
 			select {

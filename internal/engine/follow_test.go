@@ -20,7 +20,7 @@ func TestFollow(t *testing.T) {
 		out, errs := make(chan []Event, 1), make(chan error, 1)
 		go func() {
 			var es []Event
-			code, err := Follow(t.Context(), p.Events, func(e Event) { es = append(es, e) })
+			code, err := Follow(t.Context(), p.Events, func(e Event) { es = append(es, e) }, nil)
 			if err == nil && code != sys.CodeSource {
 				err = fmt.Errorf("exit code %d", code)
 			}
@@ -67,11 +67,11 @@ func TestFollow(t *testing.T) {
 func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	p := newPaths(t)
 	first := open(t, p)
-	first.sink.Log("first")
+	first.Log("first")
 	seen := make(chan string, 10)
 	code := make(chan Code, 1)
 	go func() {
-		c, err := Follow(t.Context(), p.Events, func(e Event) { seen <- e.Line })
+		c, err := Follow(t.Context(), p.Events, func(e Event) { seen <- e.Line }, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -84,8 +84,8 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	moved := p
 	moved.Dir += "2"
 	second := open(t, moved)
-	second.sink.Log("second")
-	first.sink.Log("still the first")
+	second.Log("second")
+	first.Log("still the first")
 	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {
 		t.Error("no error")
 	}
@@ -113,19 +113,19 @@ func TestFollowRefuses(t *testing.T) {
 		{"nothing there", filepath.Join(dir, "gone"), "no install to follow", sys.CodeUsage},
 		{"not events", file("hello\n"), "events", sys.CodeUnexpected},
 	} {
-		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") })
+		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") }, nil)
 		if e := NewError("", err); e.Code != c.code || !strings.Contains(e.Cause, c.say) || e.Hint == "" {
 			t.Errorf("%s: %+v", c.name, e)
 		}
 	}
-	_, err := Follow(t.Context(), file(strings.Repeat("x", maxEvent+1)), func(Event) { t.Error("an event") })
+	_, err := Follow(t.Context(), file(strings.Repeat("x", maxEvent+1)), func(Event) { t.Error("an event") }, nil)
 	if err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("an endless line: %v", err)
 	}
 	// A signal that stops a follower sets its exit code.
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(Stopped{Signal: syscall.SIGINT}) })
-	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {})
+	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {}, nil)
 	if e := NewError("", err); e.Code != sys.CodeInterrupt {
 		t.Errorf("%+v", e)
 	}

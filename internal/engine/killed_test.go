@@ -27,7 +27,7 @@ func TestUndoOfAKilledEngine(t *testing.T) {
 	if got, err := os.ReadFile(marker); err != nil || string(got) != "x\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := errors.Join(next.Close(nil), killed.sink.close()); err != nil {
+	if err := errors.Join(next.Close(nil), killed.close()); err != nil {
 		t.Error(err)
 	}
 }
@@ -72,7 +72,7 @@ func TestLesson08StartedAgain(t *testing.T) {
 	if _, err := os.Stat(inTheWay); err == nil {
 		t.Error("something is left behind")
 	}
-	if err := killed.sink.close(); err != nil {
+	if err := killed.close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -31,46 +31,27 @@ const (
 
 // Run runs a command.
 func Run(c sys.Cmd) Op {
-	return Op{
-		actions: sys.Actions(c), doing: "to " + c.Does,
-		run: func(ctx context.Context, s sys.System) error { return s.Run(ctx, c) },
-	}
+	return command(c, func(ctx context.Context, s sys.System) error { return s.Run(ctx, c) })
 }
 
 // RunUndone runs a command and registers the one that undoes it.
 func RunUndone(c, undo sys.Cmd) Op {
-	return Op{
-		actions: sys.Actions(c), doing: "to " + c.Does,
-		run: func(ctx context.Context, s sys.System) error { return s.Do(ctx, c, undo) },
-	}
-}
-
-// Later runs a command that is complete only when it runs. The dry run shows another
-// one, with a name in place of the part that is not known yet.
-func Later(shown sys.Cmd, actual func() (sys.Cmd, error)) Op {
-	o := Run(shown)
-	o.run = func(ctx context.Context, s sys.System) error {
-		c, err := actual()
-		if err != nil {
-			return err
-		}
-		return s.Run(ctx, c)
-	}
-	return o
+	return command(c, func(ctx context.Context, s sys.System) error { return s.Do(ctx, c, undo) })
 }
 
 // Read runs a command and calls use with what it prints.
 func Read(c sys.Cmd, use func(s sys.System, out []byte) error) Op {
-	return Op{
-		actions: sys.Actions(c), doing: "to " + c.Does,
-		run: func(ctx context.Context, s sys.System) error {
-			out, err := s.Output(ctx, c)
-			if err != nil {
-				return err
-			}
-			return use(s, out)
-		},
-	}
+	return command(c, func(ctx context.Context, s sys.System) error {
+		out, err := s.Output(ctx, c)
+		if err != nil {
+			return err
+		}
+		return use(s, out)
+	})
+}
+
+func command(c sys.Cmd, run func(context.Context, sys.System) error) Op {
+	return Op{actions: sys.Actions(c), doing: "to " + c.Does, run: run}
 }
 
 // Do calls a function. The dry run does not show it if does is empty.
@@ -129,33 +110,20 @@ func (o Op) Tolerates(passes func(sys.System, error) bool) Op {
 	return o
 }
 
-// try runs the operation.
+// try runs the operation and makes its error. A Fault stays as it is. Any other error
+// after the gate means that the disk is incomplete.
 func (o Op) try(ctx context.Context, s sys.System, p Phase) error {
 	err := o.run(ctx, s)
-	if err != nil && o.passes != nil && ctx.Err() == nil && o.passes(s, err) {
-		return nil
-	}
-	return o.failed(err, p)
-}
-
-// failed makes the error of an operation. A Fault stays as it is. Any other error
-// after the gate means that the disk is incomplete.
-func (o Op) failed(err error, p Phase) error {
-	if _, ok := errors.AsType[*sys.Fault](err); err == nil || ok {
-		return err
-	}
+	_, isFault := errors.AsType[*sys.Fault](err)
 	switch {
+	case err != nil && o.passes != nil && ctx.Err() == nil && o.passes(s, err):
+		return nil
+	case err == nil || isFault:
+		return err
 	case o.fails != nil:
 		return o.fails(err)
 	case o.doing == "" || p == Check:
 		return err
 	}
 	return sys.Incomplete(err, o.doing)
-}
-
-// AtEnd shows a command that runs after the plan has ended and its log is closed.
-func AtEnd(c sys.Cmd) Op {
-	o := Run(c)
-	o.run = func(context.Context, sys.System) error { return nil }
-	return o
 }

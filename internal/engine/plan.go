@@ -20,19 +20,17 @@ type Plan struct {
 	Target string `json:"target,omitempty"`
 	// Resumed: an earlier install has written to the disk already.
 	Resumed bool `json:"resumed,omitempty"`
+
+	// Head are the first lines of the dry run, in place of the title. Gate is its line
+	// between checks and writes. Each may be empty.
+	Head []string `json:"-"`
+	Gate string   `json:"-"`
 }
 
 // Job is an install or a task. Every type that embeds a Plan implements it, and
 // overrides what differs.
 type Job interface {
 	plan() *Plan
-	// Head returns the lines that describe the plan.
-	Head() []string
-	// Gate returns the line to show between checks and writes, or an empty string.
-	Gate() string
-	// BeforeWrite is called before the first step that writes, unless the plan is
-	// resumed.
-	BeforeWrite(e *Engine) error
 	// Wrote is called after each step that writes or proves.
 	Wrote(e *Engine, s Step) error
 	// Failed is called after a step has failed, before anything is unmounted.
@@ -40,31 +38,17 @@ type Job interface {
 	// Stopped chooses the error of a step that failed with err after the operator
 	// stopped it.
 	Stopped(err, stop error) error
-	// Done is called when every step has succeeded.
-	Done(e *Engine)
 	// Close releases what the plan holds.
 	Close() error
 }
 
 func (p *Plan) plan() *Plan { return p }
 
-// Head implements Job.
-func (p *Plan) Head() []string { return []string{p.Title} }
-
-// Gate implements Job.
-func (p *Plan) Gate() string { return "" }
-
-// BeforeWrite implements Job.
-func (p *Plan) BeforeWrite(*Engine) error { return nil }
-
 // Wrote implements Job.
 func (p *Plan) Wrote(*Engine, Step) error { return nil }
 
 // Failed implements Job.
 func (p *Plan) Failed(*Engine, Step, Code) {}
-
-// Done implements Job.
-func (p *Plan) Done(*Engine) {}
 
 // Close implements Job.
 func (p *Plan) Close() error { return nil }

@@ -31,21 +31,17 @@ type Step struct {
 	// Again: an earlier install has finished the step; the actions are what is left.
 	Again bool `json:"again,omitempty"`
 
-	all   []Op // of a first run and of a resume
-	ops   []Op // of this run
-	guard func(sys.System) (sys.System, error)
+	// Guard returns the System that the step runs on, or nil.
+	Guard func(sys.System) (sys.System, error) `json:"-"`
+
+	all []Op // of a first run and of a resume
+	ops []Op // of this run
 }
 
 // NewStep makes a step from its operations.
 func NewStep(name Name, does string, phase Phase, ops ...Op) Step {
 	s := Step{Name: name, Does: does, Phase: phase, all: ops}
 	s.choose(onResume)
-	return s
-}
-
-// Weighing sets the weight.
-func (s Step) Weighing(seconds float64) Step {
-	s.Weight = seconds
 	return s
 }
 
@@ -73,16 +69,10 @@ func (s Step) Resumed() Step {
 	return s
 }
 
-// Guarded makes the step run on the System that guard returns.
-func (s Step) Guarded(guard func(sys.System) (sys.System, error)) Step {
-	s.guard = guard
-	return s
-}
-
 // Run runs the operations up to the first failure, and then those that always run.
 func (s Step) Run(ctx context.Context, m sys.System) (err error) {
-	if s.guard != nil {
-		if m, err = s.guard(m); err != nil {
+	if s.Guard != nil {
+		if m, err = s.Guard(m); err != nil {
 			return err
 		}
 	}

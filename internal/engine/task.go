@@ -22,11 +22,7 @@ func TaskPaths(name string) Paths {
 	} else if os.Geteuid() != 0 {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("auto-installer-%d", os.Geteuid()))
 	}
-	return taskPathsIn(filepath.Join(dir, name))
-}
-
-func taskPathsIn(dir string) Paths {
-	return Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")}
+	return pathsIn(filepath.Join(dir, name), "log")
 }
 
 // maxShared is how many shared tasks of a name can run at once.
@@ -38,7 +34,7 @@ const maxShared = 32
 func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error) {
 	engine, err := Open(ctx, paths)
 	for n := 2; t.Shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
-		other := taskPathsIn(fmt.Sprintf("%s-%d", paths.Dir, n))
+		other := pathsIn(fmt.Sprintf("%s-%d", paths.Dir, n), "log")
 		if engine, err = Open(ctx, other); err == nil {
 			return engine, other, nil
 		}
@@ -81,7 +77,7 @@ func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(done)
-		_, _ = Follow(ctx, file, show) // the log has the same lines
+		_, _ = Follow(ctx, file, show, nil) // the log has the same lines
 	}()
 	return func() bool {
 		defer cancel()

@@ -13,8 +13,6 @@ import (
 // Text writes events as lines for people.
 type Text struct {
 	W io.Writer
-	// Verbose shows every log line and command, not only the steps.
-	Verbose bool
 	// Task shows log lines in place of steps: they are the answer of a task.
 	Task bool
 	// Live redraws progress in one line: W is a terminal.
@@ -42,19 +40,15 @@ func (t *Text) Event(e Event) {
 	case KindWarning:
 		t.line("warning: %s", e.Line)
 	case KindCommand:
-		if t.Verbose {
-			t.line("        $ %s", sys.Quote(e.Action.Argv))
-		}
+		t.line("        $ %s", sys.Quote(e.Action.Argv))
 	case KindLog:
-		if t.Verbose {
-			t.line("        %s", sys.Shorten(e.Line, maxShown))
-		}
+		t.line("        %s", sys.Shorten(e.Line, maxShown))
 	case KindProven:
-		if t.Verbose {
-			t.line("        proven: %s", e.Line)
-		}
+		t.line("        proven: %s", e.Line)
 	case KindProgress:
-		t.progress(*e.Progress)
+		if p := e.Progress; p.Total > 0 {
+			t.line("        %d of %d %s  %s", p.Done, p.Total, p.Unit, p.Label)
+		}
 	case KindWaiting:
 		if e.Waiting != nil {
 			t.line("waiting for %s", e.Waiting.For)
@@ -65,25 +59,12 @@ func (t *Text) Event(e Event) {
 	case KindFailed:
 		t.line("[%2d/%d] %s: failed", t.at, t.total, e.Step)
 	case KindEnded:
-		t.ended(e)
+		if e.Error != nil {
+			WriteError(t.W, e.Error)
+		} else {
+			t.line("done in %.0f s", e.Seconds)
+		}
 	}
-}
-
-func (t *Text) progress(p sys.Progress) {
-	if !t.Verbose {
-		return
-	}
-	if p.Total > 0 {
-		t.line("        %d of %d %s  %s", p.Done, p.Total, p.Unit, p.Label)
-	}
-}
-
-func (t *Text) ended(e Event) {
-	if e.Error == nil {
-		t.line("done in %.0f s", e.Seconds)
-		return
-	}
-	WriteError(t.W, e.Error)
 }
 
 // task shows an event the way tasks do. It returns false for the others.
@@ -186,10 +167,13 @@ func WriteError(w io.Writer, e *Error) {
 }
 
 // WritePlan writes a plan as text: each step with its operations.
-func WritePlan(w io.Writer, job Job) {
+func WritePlan(w io.Writer, p *Plan) {
 	t := Text{W: w}
-	p := job.plan()
-	for _, line := range job.Head() {
+	head := p.Head
+	if head == nil {
+		head = []string{p.Title}
+	}
+	for _, line := range head {
 		t.line("%s", line)
 	}
 	for _, warning := range p.Warnings {
@@ -198,7 +182,7 @@ func WritePlan(w io.Writer, job Job) {
 	for _, note := range p.Notes {
 		t.line("note: %s", note)
 	}
-	gate := job.Gate()
+	gate := p.Gate
 	for i, s := range p.Steps {
 		if s.Phase != Check && gate != "" {
 			t.line("\n──── %s ────", gate)
@@ -206,18 +190,14 @@ func WritePlan(w io.Writer, job Job) {
 		}
 		t.line("\n%2d  %s: %s", i+1, s.Name, s.Does)
 		for _, a := range s.Actions {
-			t.action(a)
+			if len(a.Argv) == 0 {
+				t.line("      - %s", a.Does)
+				continue
+			}
+			t.line("      $ %s", sys.Quote(a.Argv))
+			for line := range strings.Lines(a.Stdin) {
+				t.line("        < %s", strings.TrimRight(line, "\n"))
+			}
 		}
-	}
-}
-
-func (t *Text) action(a sys.Action) {
-	if len(a.Argv) == 0 {
-		t.line("      - %s", a.Does)
-		return
-	}
-	t.line("      $ %s", sys.Quote(a.Argv))
-	for line := range strings.Lines(a.Stdin) {
-		t.line("        < %s", strings.TrimRight(line, "\n"))
 	}
 }

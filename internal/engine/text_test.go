@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,31 +33,29 @@ func TestText(t *testing.T) {
 		{Kind: KindEnded, Step: "-", Seconds: 9, Error: failure, Exit: &exit},
 		{Kind: KindEnded, Step: "-", Seconds: 61.2, Exit: &done},
 	}
-	for name, verbose := range map[string]bool{"text.golden": false, "text-verbose.golden": true} {
-		var out bytes.Buffer
-		text := &Text{W: &out, Verbose: verbose}
-		for _, e := range events {
-			text.Event(e)
-		}
-		file := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden, err := os.ReadFile(file)
-		if err != nil {
+	var out bytes.Buffer
+	text := &Text{W: &out}
+	for _, e := range events {
+		text.Event(e)
+	}
+	const file = "testdata/text.golden"
+	if *update {
+		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if out.String() != string(golden) {
-			t.Errorf("not %s:\n%s", file, out.String())
-		}
+	}
+	golden, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != string(golden) {
+		t.Errorf("not %s:\n%s", file, out.String())
 	}
 }
 
 // A reader that has gone away does not stop the run.
 func TestTextToNobody(t *testing.T) {
-	text := &Text{W: gone{}, Verbose: true}
+	text := &Text{W: gone{}}
 	text.Event(Event{Kind: KindLog, Line: "x"})
 	WriteError(gone{}, &Error{Cause: "c", Hint: "h"})
 }
@@ -89,7 +86,7 @@ func TestTextForgesNoLine(t *testing.T) {
 	}
 	for _, task := range []bool{false, true} {
 		var out strings.Builder
-		text := Text{W: &out, Verbose: true, Task: task}
+		text := Text{W: &out, Task: task}
 		for _, e := range []Event{
 			{Kind: KindPlan, Plan: p},
 			{Kind: KindStarted, Step: odd},

@@ -76,6 +76,14 @@ func ReadSecret(r io.Reader, limit int) ([]byte, error) {
 	return nil, err
 }
 
+// ReadSecretFD is ReadSecret of a descriptor. It closes the descriptor, so that no command
+// inherits it.
+func ReadSecretFD(fd, limit int) ([]byte, error) {
+	f := os.NewFile(uintptr(fd), fmt.Sprintf("descriptor %d", fd))
+	defer f.Close()
+	return ReadSecret(f, limit)
+}
+
 // ReadAtMost reads a file, or a pipe that is named like one, of at most limit bytes.
 func ReadAtMost(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)

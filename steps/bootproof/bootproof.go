@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
@@ -33,27 +34,18 @@ type Options struct {
 	Mapper      string // the container's name in /dev/mapper
 	Passphrase  []byte
 	RecoveryKey []byte // may be nil
-	// Learned returns what the steps before this one found out.
-	Learned func() Learned
+	// Facts is what the host's configuration says, and Made what it was compared with.
+	Facts *facts.Facts
+	Made  facts.Made
+	// Hashes are those of the system's closure on the medium. The target's own database
+	// must match them before it is trusted. Nil: the target's nix built the system, and
+	// there is no other source of its hashes.
+	Hashes *map[string]string
 	// DropCaches is the kernel's drop_caches file (proc_sys_vm(5)), so that
 	// store paths are read from the disk. Empty: leave the caches alone.
 	DropCaches string
 	// SkipContents skips hashing the store paths.
 	SkipContents bool
-}
-
-// Learned is what the steps before the proof found out.
-type Learned struct {
-	// LUKSDevices are the containers that the system's initrd opens: name to
-	// device (boot.initrd.luks.devices).
-	LUKSDevices map[string]string
-	// OtherLoader: the host uses a boot loader whose menu this package cannot
-	// read.
-	OtherLoader bool
-	// Hashes are those of the system's closure on the medium. The target's own
-	// database must match them before it is trusted. Nil: the target's nix
-	// built the system, and there is no other source of its hashes.
-	Hashes map[string]string
 }
 
 // check is one link of the chain.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/efi/efitest"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
@@ -66,9 +67,14 @@ func TestSound(t *testing.T) {
 		{"the firmware cannot be read", func() *target { g := sound(); g.vars = nil; return g }(), []string{"the firmware's boot menu cannot be read"}},
 		{"a boot loader of another kind", func() *target {
 			g := sound().with(noLoader)
-			g.learned.OtherLoader = true
+			g.facts.Loader.External = true
 			return g
 		}(), []string{"which kernel it starts is not proven", removable + " is "}},
+		{"the host opens the container under another name", func() *target {
+			g := sound()
+			g.facts = initrdOpens("ours", "/dev/disk/by-partlabel/T-LUKS")
+			return g
+		}(), []string{"the initrd opens /dev/x2 as c"}},
 		{"only an entry in the firmware", sound().with(map[string]string{removable: ""}), []string{
 			"the disk starts only on firmware that has the entry Boot0002", "EFI/systemd/systemd-boot.efi is systemd-boot",
 		}},
@@ -146,8 +152,8 @@ func TestSound(t *testing.T) {
 }
 
 // initrdOpens is a host with one container.
-func initrdOpens(name, device string) Learned {
-	return Learned{LUKSDevices: map[string]string{name: device}}
+func initrdOpens(name, device string) facts.Facts {
+	return facts.Facts{LUKSDevices: map[string]facts.LUKSDevice{name: {Device: device}}}
 }
 
 // The proof finds and names each fault that keeps a machine from starting.
@@ -159,7 +165,7 @@ func TestBroken(t *testing.T) {
 		return g
 	}
 	disk := func(json string) *target { g := sound(); g.devices = "," + json; return g }
-	opens := func(name, device string) *target { g := sound(); g.learned = initrdOpens(name, device); return g }
+	opens := func(name, device string) *target { g := sound(); g.facts = initrdOpens(name, device); return g }
 	arm := string(efitest.Program(other))
 	uki := func(sections ...efitest.Section) *target {
 		return sound().with(map[string]string{
@@ -413,7 +419,7 @@ func TestForeignStore(t *testing.T) {
 // medium.
 func (g *target) claiming(claims string) *target {
 	g.claims = claims
-	g.learned.Hashes = map[string]string{toplevel: "sha256-t=", "/nix/store/a-lib": "sha256-l="}
+	g.hashes = map[string]string{toplevel: "sha256-t=", "/nix/store/a-lib": "sha256-l="}
 	return g
 }
 

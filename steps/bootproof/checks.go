@@ -19,7 +19,6 @@ import (
 // proof is what the checks have found so far.
 type proof struct {
 	o        Options
-	learned  Learned
 	toplevel string // store path
 
 	esp     *fat.FS
@@ -33,9 +32,9 @@ type proof struct {
 	closers []io.Closer
 }
 
-// open takes what the earlier steps found out.
+// open finds the system that was installed.
 func (p *proof) open() {
-	p.learned, p.toplevel = p.o.Learned(), p.o.Toplevel
+	p.toplevel = p.o.Toplevel
 	if !p.prebuilt() {
 		p.toplevel, _ = os.Readlink(p.o.Toplevel) // an empty one fails the check of init
 	}

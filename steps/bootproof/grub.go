@@ -31,7 +31,7 @@ func (p *proof) otherMenu(s sys.System) (string, error) {
 		p.entry = &bls.Entry{File: name, UKI: "/" + name, TriesLeft: -1}
 		return "the firmware starts the unified kernel " + name + " itself", nil
 	}
-	if p.learned.OtherLoader {
+	if p.o.Facts.Loader.Other() {
 		s.Warn("the installer cannot read the menu of the host's boot loader: which kernel it starts is not proven")
 		return "", nil
 	}

@@ -85,15 +85,17 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 // initrdOpens compares the containers that the initrd will open with the
 // installed one.
 func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
-	spec, ok := p.learned.LUKSDevices[p.o.Mapper]
+	// The installer may have opened it under another name. A host that needs its own name
+	// was refused by the contract.
+	opened, ok := p.o.Facts.LUKSDevices[p.o.Facts.Opens(p.o.Made)]
 	if !ok {
-		names := slices.Sorted(maps.Keys(p.learned.LUKSDevices))
+		names := slices.Sorted(maps.Keys(p.o.Facts.LUKSDevices))
 		return "", fmt.Errorf("it opens %q; the installer opened the container as %s", names, p.o.Mapper)
 	}
 	if err := p.survey(ctx, s); err != nil {
 		return "", err
 	}
-	if err := resolves(p.devices, spec, p.o.LUKS); err != nil {
+	if err := resolves(p.devices, opened.Device, p.o.LUKS); err != nil {
 		return "", fmt.Errorf("%s: %w", p.o.Mapper, err)
 	}
 	return fmt.Sprintf("the initrd opens %s as %s", p.o.LUKS, p.o.Mapper), nil

@@ -78,7 +78,7 @@ func (p *proof) compareClaims(ctx context.Context, s sys.System) error {
 	if err != nil {
 		return err
 	}
-	target, medium := nixstore.Hashes(paths), p.learned.Hashes
+	target, medium := nixstore.Hashes(paths), *p.o.Hashes
 	var wrong []string
 	for name, hash := range medium {
 		switch is, there := target[name]; {
@@ -123,7 +123,7 @@ func (p *proof) proveContents(ctx context.Context, s sys.System) (string, error)
 		}
 	}
 	where := ""
-	if p.learned.Hashes != nil {
+	if *p.o.Hashes != nil {
 		if err := p.compareClaims(ctx, s); err != nil {
 			return "", err
 		}

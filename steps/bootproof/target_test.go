@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/efi"
 	"auto-installer/internal/boot/efi/efitest"
 	"auto-installer/internal/disk/block"
@@ -49,7 +50,8 @@ type target struct {
 	vars    map[string][]byte // EFI variables: name and vendor
 	devices string            // more of lsblk
 	options func(*Options)
-	learned Learned
+	facts   facts.Facts
+	hashes  map[string]string
 	blkid   map[string]string // instead of what is expected of a device
 	foreign bool              // its claims are not believed
 	claims  string            // of the target's database; empty: it is not asked
@@ -63,7 +65,7 @@ func entryText(kernel string) string {
 
 func sound() *target {
 	return &target{
-		learned: initrdOpens("c", "/dev/disk/by-partlabel/T-LUKS"),
+		facts: initrdOpens("c", "/dev/disk/by-partlabel/T-LUKS"),
 		esp: map[string]string{
 			removable:                                 sdBoot,
 			"EFI/systemd/systemd-boot.efi":            sdBoot,
@@ -141,7 +143,7 @@ func (g *target) prove(t *testing.T) result {
 	o := Options{
 		Root: root, Toplevel: toplevel, ESP: esp, ESPLabel: "T-EFI", ESPGUID: espGUID, Firmware: live,
 		RootFS: "/dev/mapper/c", RootLabel: "T-ROOT", LUKS: "/dev/x2", LUKSLabel: "T-LUKS", Mapper: "c", Passphrase: []byte(secret),
-		Learned: func() Learned { return g.learned },
+		Facts: &g.facts, Made: facts.Made{LUKS: "T-LUKS", Mapper: "c"}, Hashes: &g.hashes,
 	}
 	if g.options != nil {
 		g.options(&o)

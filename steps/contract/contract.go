@@ -14,6 +14,7 @@ import (
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
@@ -27,44 +28,14 @@ type Options struct {
 	// is the facts that the config repo evaluated to, if it did.
 	Medium    string
 	Evaluated *[]byte
-	// Carriers finds the other disks that carry one of the labels.
-	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
 	// Sys is where /sys is, normally "/". If empty, the firmware and the disk's
 	// drivers are not checked.
 	Sys string
 	// Typed is what the operator types at the boot prompt: passphrase and
 	// recovery key.
 	Typed []Typed
-	// Found is filled by the first check.
-	Found *Found
-}
-
-// Carrier is a device on another disk with one of the labels.
-type Carrier struct {
-	Where     string // it and its label, in words
-	Label     string
-	Partition bool // it is the partition's label, not the file system's
-}
-
-// Found is what the steps after this one need.
-type Found struct {
-	// Facts is what the host's configuration says; nil before the check.
-	Facts *facts.Facts
-	made  facts.Made
-}
-
-// LUKSDevices are the containers that the host's initrd opens, name to device.
-// The one that the installer makes has the installer's name for it: the check
-// refuses a host that needs another one.
-func (f *Found) LUKSDevices() map[string]string {
-	devices, opened := map[string]string{}, f.Facts.Opens(f.made)
-	for name, d := range f.Facts.LUKSDevices {
-		if name == opened {
-			name = f.made.Mapper
-		}
-		devices[name] = d.Device
-	}
-	return devices
+	// Found gets what the host's configuration says, from the first check.
+	Found *facts.Facts
 }
 
 // checks is what the checks share. Each adds its mismatches and notes, so that the
@@ -103,7 +74,7 @@ func (c *checks) compare(ctx context.Context, s sys.System) error {
 	if err != nil {
 		return err
 	}
-	c.Found.Facts, c.Found.made = f, c.Made
+	*c.Found = *f
 	if c.inv, err = block.Survey(ctx, s, "/"); err != nil {
 		return err
 	}
@@ -144,7 +115,11 @@ func unreadable(err error, from string) error {
 // carriers refuses other disks with a label by which the host finds its own. Other
 // labels are notes.
 func (c *checks) carriers(_ context.Context, s sys.System) error {
-	found := c.Carriers(c.inv, c.Disk, c.Labels)
+	target, err := c.inv.Find(c.Disk)
+	if err != nil {
+		return nil //nolint:nilerr // the gate refuses the disk
+	}
+	found := choice.CarriesLabel(c.inv, target, c.Labels)
 	for _, f := range found {
 		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
 		if f.Partition {

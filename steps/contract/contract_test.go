@@ -42,31 +42,32 @@ func withRoot(f *facts.Facts, device, fsType string) *facts.Facts {
 	return f
 }
 
-const inventory = `{"blockdevices":[{"name":"no-such-disk","path":"/dev/no-such-disk","type":"disk","size":1}]}`
+// The target disk, and another one.
+const inventory = `{"blockdevices":[{"name":"no-such-x","path":"/dev/no-such-x","type":"disk","size":1},` +
+	`{"name":"no-such-y","path":"/dev/no-such-y","type":"disk","size":1 OTHER}]}`
 
-func options(t *testing.T, f *facts.Facts, found ...Carrier) Options {
+func options(t *testing.T, f *facts.Facts) Options {
 	t.Helper()
 	data, err := json.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{
-		Disk: block.Identity{Path: "/dev/x"}, Made: made(), Labels: []string{"T-EFI", "T-ROOT"},
-		Evaluated: &data, Found: &Found{},
+	return Options{
+		Disk: block.Identity{Path: "/dev/no-such-x", Size: 1}, Made: made(), Labels: []string{"T-EFI", "T-ROOT", "T-LUKS", "T-SWAP"},
+		Evaluated: &data, Found: &facts.Facts{},
 	}
-	o.Carriers = func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier {
-		if disk != o.Disk || len(labels) != 2 || len(inv.Devices) != 1 || inv.Devices[0].Path != "/dev/no-such-disk" {
-			t.Errorf("asked for %+v, %q of %+v", disk, labels, inv)
-		}
-		return found
-	}
-	return o
 }
 
 func run(t *testing.T, o Options, calls ...func(*sys.Fake)) (string, error) {
 	t.Helper()
+	return runBeside(t, "", o, calls...)
+}
+
+// runBeside is run with more fields of the other disk.
+func runBeside(t *testing.T, other string, o Options, calls ...func(*sys.Fake)) (string, error) {
+	t.Helper()
 	f := sys.NewFake(t)
-	f.Expect(block.Lsblk.Argv...).Prints(inventory)
+	f.Expect(block.Lsblk.Argv...).Prints(strings.Replace(inventory, " OTHER", other, 1))
 	for _, c := range calls {
 		c(f)
 	}
@@ -80,8 +81,8 @@ func TestFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Found.Facts == nil || o.Found.Facts.Keymap != "de" {
-		t.Errorf("found %+v", o.Found.Facts)
+	if o.Found.Keymap != "de" {
+		t.Errorf("found %+v", o.Found)
 	}
 	for _, words := range []string{"the host's own configuration fits", "no other disk carries one of the labels"} {
 		if !strings.Contains(said, words) {
@@ -95,7 +96,7 @@ func TestReportsAll(t *testing.T) {
 	f := fitting()
 	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
 	f.Keymap, f.Loader = "us", facts.Loader{}
-	said, err := run(t, options(t, f, Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}))
+	said, err := runBeside(t, `,"label":"T-ROOT"`, options(t, f))
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 mismatches: ") {
 		t.Fatalf("%+v", err)
@@ -132,39 +133,27 @@ func TestFinder(t *testing.T) {
 	}
 }
 
-// What the installer opens under another name than the host is one container.
-func TestOpenedUnderAnotherName(t *testing.T) {
-	host := fitting()
-	host.LUKSDevices = map[string]facts.LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}, "data": {Device: "LABEL=DATA"}}
-	f := Found{Facts: host, made: made()}
-	if got := f.LUKSDevices(); len(got) != 2 || got["crypt"] != "/dev/disk/by-partlabel/T-LUKS" || got["data"] != "LABEL=DATA" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestCarriers(t *testing.T) {
-	byFS := Carrier{Where: "/dev/y1 (on /dev/y) has the filesystem label T-ROOT", Label: "T-ROOT"}
-	byPart := Carrier{Where: "/dev/y1 (on /dev/y) has the partition label T-ROOT", Label: "T-ROOT", Partition: true}
 	for name, c := range map[string]struct {
 		facts   *facts.Facts
-		found   Carrier
+		other   string
 		refused bool
 	}{
-		"the host goes by it":     {fitting(), byFS, true},
-		"the host does not":       {fitting(), byPart, false},
-		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), byFS, false},
-		"swap's, by its part":     {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP", Partition: true}, true},
-		"swap's, by file system":  {fitting(), Carrier{Where: "/dev/y2 has T-SWAP", Label: "T-SWAP"}, false},
-		"the container's by part": {fitting(), Carrier{Where: "/dev/y2 has T-LUKS", Label: "T-LUKS", Partition: true}, true},
+		"the host goes by it":     {fitting(), `,"label":"T-ROOT"`, true},
+		"the host does not":       {fitting(), `,"partlabel":"T-ROOT"`, false},
+		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), `,"label":"T-ROOT"`, false},
+		"swap's, by its part":     {fitting(), `,"partlabel":"T-SWAP"`, true},
+		"swap's, by file system":  {fitting(), `,"label":"T-SWAP"`, false},
+		"the container's by part": {fitting(), `,"partlabel":"T-LUKS"`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options(t, c.facts, c.found)
-			said, err := run(t, o)
+			const where = "/dev/no-such-y (on /dev/no-such-y) has the "
+			said, err := runBeside(t, c.other, options(t, c.facts))
 			fault, ok := errors.AsType[*sys.Fault](err)
 			switch {
-			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, c.found.Where) || !strings.Contains(fault.Hint, "unplug")):
+			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, where) || !strings.Contains(fault.Hint, "unplug")):
 				t.Errorf("%+v", err)
-			case !c.refused && (err != nil || !strings.Contains(said, c.found.Where)):
+			case !c.refused && (err != nil || !strings.Contains(said, where)):
 				t.Errorf("%v\n%s", err, said)
 			}
 		})
@@ -194,7 +183,7 @@ func TestFactsOfTheMedium(t *testing.T) {
 			o := options(t, &facts.Facts{}) // which fits nothing
 			o.Medium = name
 			if c.words == "" {
-				if said, err := run(t, o); err != nil || o.Found.Facts == nil {
+				if said, err := run(t, o); err != nil || o.Found.Keymap != "de" {
 					t.Errorf("%v\n%s", err, said)
 				}
 				return

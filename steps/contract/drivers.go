@@ -30,7 +30,7 @@ func modulesOf(root, name string) []string {
 // another, or be built into the host's own kernel.
 func (c *checks) drivers(context.Context, sys.System) error {
 	if target, err := c.inv.Find(c.Disk); err == nil { // else the gate refuses the disk
-		lacks(c.Comparison, c.Found.Facts.Initrd, modulesOf(c.Sys, target.Name), target.Path)
+		lacks(c.Comparison, c.Found.Initrd, modulesOf(c.Sys, target.Name), target.Path)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (c *checks) firmware(context.Context, sys.System) error {
 	if err != nil {
 		return sys.WithHint(err, sys.CodeMachine, "this needs /sys", "reading the firmware's variables")
 	}
-	judgeFirmware(c.Comparison, c.Found.Facts.Loader, fw)
+	judgeFirmware(c.Comparison, c.Found.Loader, fw)
 	return nil
 }
 

@@ -22,11 +22,11 @@ import (
 // Options says whose secrets to open, and with what.
 type Options struct {
 	Host    string
-	Repo    string              // the config repo in RAM; empty without one
-	Key     []byte              // age identity file, or nil
-	Must    bool                // a host with secrets needs the identity now: it cannot be sent later
-	Without bool                // the user wants no identity on the host
-	Facts   func() *facts.Facts // what the host's configuration says
+	Repo    string       // the config repo in RAM; empty without one
+	Key     []byte       // age identity file, or nil
+	Must    bool         // a host with secrets needs the identity now: it cannot be sent later
+	Without bool         // the user wants no identity on the host
+	Facts   *facts.Facts // what the host's configuration says
 	Found   *Found
 }
 
@@ -70,7 +70,7 @@ func (o Options) try(_ context.Context, s sys.System) error {
 	}
 	// The host must look for the identity where the install puts it.
 	at := "/etc/age/" + o.Host + ".agekey"
-	if ps := o.Facts().IdentityPaths; !o.Without && len(ps) > 0 && !slices.Contains(ps, at) {
+	if ps := o.Facts.IdentityPaths; !o.Without && len(ps) > 0 && !slices.Contains(ps, at) {
 		return sys.Faultf(sys.CodeContract,
 			fmt.Sprintf("add %q to age.identityPaths in the host's configuration, or go without: --no-age-identity", at),
 			"age.identityPaths are %s: the install puts the identity at %s, where the host does not look for it", strings.Join(ps, ", "), at)
@@ -102,7 +102,7 @@ func (o Options) try(_ context.Context, s sys.System) error {
 // find fills Found, in the order of names.
 func (o Options) find(ctx context.Context, s sys.System) error {
 	*o.Found = Found{}
-	named := o.Facts().Secrets
+	named := o.Facts.Secrets
 	if named == nil { // it does not use agenix
 		return o.byRules(ctx, s)
 	}

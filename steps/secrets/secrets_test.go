@@ -76,10 +76,9 @@ func put(t *testing.T, file string, data []byte, mode os.FileMode) string {
 
 func options(t *testing.T, named ...facts.Secret) Options {
 	t.Helper()
-	own := &facts.Facts{Secrets: named}
 	return Options{
 		Host: "demo", Repo: t.TempDir(), Found: &Found{},
-		Facts: func() *facts.Facts { return own },
+		Facts: &facts.Facts{Secrets: named},
 	}
 }
 
@@ -177,7 +176,7 @@ func TestUnattendedNeedsIdentity(t *testing.T) {
 	if !ok || fault.Code != sys.CodeUsage || !strings.Contains(fault.Hint, "--no-age-identity") {
 		t.Errorf("%+v", fault)
 	}
-	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} } // it needs none
+	o.Facts = &facts.Facts{Secrets: []facts.Secret{}} // it needs none
 	if err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...); err != nil {
 		t.Error(err)
 	}
@@ -185,7 +184,7 @@ func TestUnattendedNeedsIdentity(t *testing.T) {
 
 func TestNoSecrets(t *testing.T) {
 	o := options(t)
-	o.Facts = func() *facts.Facts { return &facts.Facts{Secrets: []facts.Secret{}} }
+	o.Facts = &facts.Facts{Secrets: []facts.Secret{}}
 	seal(t, o.Repo, "secrets/secrets.nix", false, identity(t)) // not looked at
 	f := sys.NewFake(t)
 	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || o.Found.NeedsIdentity() {
@@ -212,7 +211,7 @@ func TestIdentityPaths(t *testing.T) {
 		o := options(t, facts.Secret{Name: "a", File: "", InSource: "a.age"})
 		host := identity(t)
 		seal(t, o.Repo, "a.age", false, host)
-		o.Facts().IdentityPaths, o.Without = c.paths, c.without
+		o.Facts.IdentityPaths, o.Without = c.paths, c.without
 		for _, key := range [][]byte{host.File(), nil} { // one that comes later is put there too
 			o.Key = key
 			err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
@@ -353,7 +352,7 @@ func TestLinkOutOfTheRepo(t *testing.T) {
 		t.Errorf("%+v", o.Found)
 	}
 	host := identity(t)
-	o.Facts().Secrets, o.Key = nil, host.File()
+	o.Facts.Secrets, o.Key = nil, host.File()
 	rules := put(t, filepath.Join(o.Repo, "secrets.nix"), []byte("{ }"), 0o644)
 	f := sys.NewFake(t)
 	f.Expect(agenix.Evaluation(rules).Argv...).Prints(fmt.Sprintf(`{"wifi.age":{"publicKeys":[%q]}}`, host.Recipient()))

@@ -2,6 +2,7 @@
 package system
 
 import (
+	"context"
 	"os"
 	"strings"
 
@@ -36,9 +37,12 @@ func Ops(o Options) []engine.Op {
 	if !isStorePath(shown) {
 		shown = unknown // a link that exists now is of an earlier install
 	}
-	return []engine.Op{engine.Later(install(o, shown), func() (sys.Cmd, error) {
+	return []engine.Op{engine.Together(sys.Actions(install(o, shown)), func(ctx context.Context, s sys.System) error {
 		toplevel, err := o.toplevel()
-		return install(o, toplevel), err
+		if err != nil {
+			return err
+		}
+		return s.Run(ctx, install(o, toplevel))
 	}).Doing("nixos-install")}
 }
 

@@ -83,7 +83,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("the steps are %s, not %s", got, c.steps)
 		}
 		var shown bytes.Buffer
-		engine.WritePlan(&shown, p)
+		engine.WritePlan(&shown, &p.Plan)
 		for _, w := range c.words {
 			if !strings.Contains(shown.String(), w) {
 				t.Errorf("no %q in\n%s", w, shown.String())

@@ -1,9 +1,8 @@
-package steps
+package machine
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,28 +17,21 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/source"
+	"auto-installer/steps"
 )
 
 // The test binary is also the engine: when the screens' side starts it, it runs a plan of one
 // step, which does what ENGINE says.
 func TestMain(m *testing.M) {
-	source.KnownHosts = nil                                       // not those of this machine
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // saves a second for each engine
 	if len(os.Args) > 1 && os.Args[1] == "engine" {
 		os.Exit(engineForTests())
-	}
-	// For TestTopology, unless the command line has its flags.
-	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "400"} {
-		if err := flag.Set(name, value); err != nil {
-			panic(err)
-		}
 	}
 	os.Exit(m.Run())
 }
 
 func engineForTests() int {
-	h, err := TakeHandover()
+	h, err := steps.TakeHandover()
 	if err != nil {
 		engine.WriteError(os.Stderr, engine.NewError("", err))
 		return 1
@@ -83,12 +75,30 @@ func engineForTests() int {
 	return 0
 }
 
-func follower(t *testing.T, how string) (*EngineProcess, Answers) {
+// follower returns a process, and what to start it with.
+func follower(t *testing.T, how string) (*Process, steps.Answers) {
 	t.Helper()
 	t.Setenv("ENGINE", how)
 	dir := t.TempDir()
-	p := &EngineProcess{Paths: engine.Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "install.log")}}
-	return p, Answers{HostArg: "demo", Disk: nvme, Passphrase: []byte("correct horse")}
+	p := &Process{Paths: engine.Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "install.log")}}
+	return p, steps.Answers{HostArg: "demo", Disk: steps.Disk{Path: "/dev/nvme0n1"}, Passphrase: []byte("correct horse")}
+}
+
+func start(p *Process, a steps.Answers) error {
+	parts, err := a.Handover(p.Paths)
+	if err != nil {
+		return err
+	}
+	return p.Start(parts)
+}
+
+func sh(script string, args ...string) sys.Cmd {
+	return sys.Cmd{Does: "test", Argv: append([]string{"sh", "-c", script, "sh"}, args...)}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func TestEngineIsAProcessOfItsOwn(t *testing.T) {
@@ -97,11 +107,11 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 		t.Error("attached to nothing")
 	}
 	a.Resume = true
-	if err := p.Start(a); err != nil {
+	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
-	if err := p.Follow(t.Context(), func(e engine.Event) { lines = append(lines, e.Line) }); err != nil {
+	if _, err := p.Follow(t.Context(), func(e engine.Event) { lines = append(lines, e.Line) }); err != nil {
 		t.Fatal(err)
 	}
 	if want := "13 bytes, session leader true, resume true"; !slices.Contains(lines, want) {
@@ -126,19 +136,19 @@ func TestEngineIsAProcessOfItsOwn(t *testing.T) {
 
 func TestEngineStops(t *testing.T) {
 	p, a := follower(t, "wait")
-	if err := p.Start(a); err != nil {
+	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.PutAway(); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("put away while it runs: %v", err)
 	}
-	if err := p.Start(a); engine.NewError("", err).Code != sys.CodeBusy {
+	if err := start(p, a); engine.NewError("", err).Code != sys.CodeBusy {
 		t.Errorf("a second one was started: %v", err)
 	}
 	// Screens that did not start the engine see it and can stop it too.
-	other := &EngineProcess{Paths: p.Paths}
+	other := &Process{Paths: p.Paths}
 	var last engine.Event
-	err := other.Follow(t.Context(), func(e engine.Event) {
+	_, err := other.Follow(t.Context(), func(e engine.Event) {
 		if e.Kind == engine.KindStarted {
 			if err := other.Stop(); err != nil {
 				t.Error(err)
@@ -153,18 +163,18 @@ func TestEngineStops(t *testing.T) {
 
 func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 	p, a := follower(t, "die")
-	if err := p.Start(a); err != nil {
+	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
-	err := p.Follow(t.Context(), func(engine.Event) {})
+	_, err := p.Follow(t.Context(), func(engine.Event) {})
 	if e := engine.NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
 		t.Errorf("%+v", e)
 	}
 	p, a = follower(t, "die writing")
-	if err := p.Start(a); err != nil {
+	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
-	err = p.Follow(t.Context(), func(engine.Event) {})
+	_, err = p.Follow(t.Context(), func(engine.Event) {})
 	if e := engine.NewError("", err); e.Code != sys.CodeWritten {
 		t.Errorf("%+v", e)
 	}
@@ -174,10 +184,10 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 // does, no engine is running.
 func TestPutAwayTakesBack(t *testing.T) {
 	p, a := follower(t, "die writing")
-	if err := p.Start(a); err != nil {
+	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.Follow(t.Context(), func(engine.Event) {})
+	_, _ = p.Follow(t.Context(), func(engine.Event) {})
 	undos, err := sys.OpenUndoStack(filepath.Join(p.Paths.Dir, "undo.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +212,7 @@ func TestPutAwayTakesBack(t *testing.T) {
 
 func TestEngineThatRefusesSaysWhy(t *testing.T) {
 	p, a := follower(t, "refuse")
-	err := p.Start(a)
+	err := start(p, a)
 	if e := engine.NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
 		t.Errorf("%+v", e)
 	}
@@ -218,7 +228,7 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 		for range consoles {
 			a := a
 			a.Passphrase = slices.Clone(a.Passphrase)
-			go func() { errs <- (&EngineProcess{Paths: p.Paths}).Start(a) }()
+			go func() { errs <- start(p, a) }()
 		}
 		started := 0
 		for range consoles {
@@ -232,7 +242,7 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 			t.Errorf("%d installs were started", started)
 		}
 		plans := 0
-		err := p.Follow(t.Context(), func(e engine.Event) {
+		_, err := p.Follow(t.Context(), func(e engine.Event) {
 			if e.Kind == engine.KindPlan {
 				plans++
 				if err := p.Stop(); err != nil {
@@ -243,49 +253,6 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 		if err != nil || plans != 1 {
 			t.Errorf("%d plans, %v", plans, err)
 		}
-	}
-}
-
-// Screens that see the lock before the events file wait for the file.
-func TestFollowFromTheLock(t *testing.T) {
-	p, _ := follower(t, "")
-	lock, err := engine.HoldLock(filepath.Join(p.Paths.Dir, "lock"), os.O_CREATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close()
-	go func() {
-		time.Sleep(300 * time.Millisecond)
-		if err := os.WriteFile(p.Paths.Events, []byte(`{"event":"ended","exit":6}`+"\n"), 0o600); err != nil {
-			t.Error(err)
-		}
-	}()
-	if code, err := p.FollowCode(t.Context(), func(engine.Event) {}); err != nil || code != 6 {
-		t.Errorf("exit code %d, %v", code, err)
-	}
-}
-
-func TestNextInstall(t *testing.T) {
-	p, _ := follower(t, "")
-	write := func(text string) {
-		next := p.Paths.Events + ".next"
-		if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, p.Paths.Events)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("a")
-	first, err := p.Next(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if again, err := p.Next(soon, first); err == nil {
-		t.Errorf("the same install is another: %v", again)
-	}
-	write("b")
-	if _, err := p.Next(t.Context(), first); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -1,10 +1,11 @@
-package steps
+// Package machine is what the screens ask of the machine, and the engine that they start
+// and follow.
+package machine
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,23 +20,24 @@ import (
 	"auto-installer/internal/engine"
 	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
+	"auto-installer/steps"
 	"auto-installer/steps/preflight"
 )
 
 // Machine is the machine, for the screens. Its methods may block.
 type Machine struct {
-	EngineProcess
+	Process
 	sys  sys.System
-	fill func(*Answers) // adds the answers of the flags and the medium
+	fill func(*steps.Answers) // adds the answers of the flags and the medium
 
 	mu      sync.Mutex // for the fields below; the screens call from several goroutines
 	secrets [][]byte
 	disk    string // the target disk, where its own log is never saved
 }
 
-// NewMachine returns the machine that runs the program.
-func NewMachine(p engine.Paths, fill func(*Answers)) *Machine {
-	return &Machine{EngineProcess: EngineProcess{Paths: p}, sys: sys.Looking(), fill: fill}
+// New returns the machine that runs the program.
+func New(p engine.Paths, fill func(*steps.Answers)) *Machine {
+	return &Machine{Process: Process{Paths: p}, sys: sys.Looking(), fill: fill}
 }
 
 // Place is a file system that a log can be saved to.
@@ -60,7 +62,7 @@ type Checked struct {
 // Check runs one of the preflight checks for the welcome screen: firmware, memory,
 // network, clock or power.
 func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked {
-	o := preflight.Options{FS: "/", MinMemory: minMemory, Network: m.address(h)}
+	o := preflight.Options{FS: "/", MinMemory: steps.MinMemory, Network: m.address(h)}
 	if name == "network" && o.Network == "" {
 		return Checked{CheckGood, "not needed"}
 	}
@@ -90,9 +92,9 @@ func (m *Machine) SetKeymap(ctx context.Context, name string) error {
 // CapsLock reports whether Caps Lock is known to be on.
 func (m *Machine) CapsLock() bool { return console.CapsLock(os.Stdin) }
 
-// OpenBundle calls OpenBundle.
-func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (Keys, error) {
-	return OpenBundle(host, sealed, passphrase)
+// OpenBundle is steps.OpenBundle.
+func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error) {
+	return steps.OpenBundle("", host, sealed, passphrase)
 }
 
 // Typing says how to type a text with a keymap.
@@ -105,25 +107,29 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 }
 
 // Disks surveys and ranks every block device.
-func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
+func (m *Machine) Disks(ctx context.Context) ([]steps.Verdict, error) { return steps.Disks(ctx) }
 
 // WatchDisks signals when block devices appear, disappear or change.
 func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) {
 	return block.Watch(ctx, "/"), nil
 }
 
-// Plan calls Preview.
-func (m *Machine) Plan(a Answers) (*Install, error) { return Preview(a, m.Paths) }
+// Plan is steps.Preview.
+func (m *Machine) Plan(a steps.Answers) (*steps.Install, error) { return steps.Preview(a, m.Paths) }
 
-// Unfinished calls FindUnfinished.
-func (m *Machine) Unfinished(a Answers) *Unfinished { return FindUnfinished(a, m.Paths) }
+// Unfinished is steps.FindUnfinished.
+func (m *Machine) Unfinished(a steps.Answers) *steps.Unfinished {
+	return steps.FindUnfinished(a, m.Paths)
+}
 
-// TryPassphrase calls TryPassphrase.
-func (m *Machine) TryPassphrase(ctx context.Context, a Answers) error { return TryPassphrase(ctx, a) }
+// TryPassphrase is steps.TryPassphrase.
+func (m *Machine) TryPassphrase(ctx context.Context, a steps.Answers) error {
+	return steps.TryPassphrase(ctx, a)
+}
 
-// Follow is EngineProcess.Follow and notes the target disk.
+// Follow is Process.Follow and notes the target disk.
 func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
-	return m.EngineProcess.Follow(ctx, func(e engine.Event) {
+	_, err := m.Process.Follow(ctx, func(e engine.Event) {
 		if e.Plan != nil {
 			m.mu.Lock()
 			m.disk = e.Plan.Target
@@ -131,13 +137,11 @@ func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
 		}
 		each(e)
 	})
+	return err
 }
 
-// Preview makes a plan to show, which does not need the passphrase.
-func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(standIn(a), p) }
-
 // SavePlan writes the plan as JSON beside the engine's files.
-func (m *Machine) SavePlan(p *Install) (string, error) {
+func (m *Machine) SavePlan(p *steps.Install) (string, error) {
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return "", err
@@ -157,20 +161,22 @@ func (m *Machine) Places(ctx context.Context) ([]Place, error) {
 	return savelog.Places(ctx, m.sys, "/", target)
 }
 
-// Start is EngineProcess.Start and keeps the secrets until PutAway, so that SaveLog can
-// refuse a log with a secret.
-func (m *Machine) Start(a Answers) error {
+// Start starts an engine with these answers. It keeps their secrets until PutAway, so that
+// SaveLog can refuse a log with a secret.
+func (m *Machine) Start(a steps.Answers) error {
+	parts, err := a.Handover(m.Paths)
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
-	for _, s := range a.secrets() {
-		if *s.value != nil {
-			m.secrets = append(m.secrets, bytes.Clone(*s.value))
-		}
+	for _, secret := range parts[1:] {
+		m.secrets = append(m.secrets, bytes.Clone(secret))
 	}
 	m.mu.Unlock()
-	return m.EngineProcess.Start(a)
+	return m.Process.Start(parts)
 }
 
-// PutAway is EngineProcess.PutAway and wipes the secrets.
+// PutAway is Process.PutAway and wipes the secrets.
 func (m *Machine) PutAway() error {
 	m.mu.Lock()
 	for _, s := range m.secrets {
@@ -178,7 +184,7 @@ func (m *Machine) PutAway() error {
 	}
 	m.secrets = nil
 	m.mu.Unlock()
-	return m.EngineProcess.PutAway()
+	return m.Process.PutAway()
 }
 
 // SaveLog saves the engine's log and events, and returns the folder.
@@ -214,21 +220,5 @@ const rescueVT = 2
 
 // Power powers the machine off or reboots it.
 func (m *Machine) Power(ctx context.Context, reboot bool) error {
-	verb := "poweroff"
-	if reboot {
-		verb = "reboot"
-	}
-	if err := exec.CommandContext(ctx, "systemctl", verb).Run(); err != nil {
-		return fmt.Errorf("systemctl %s: %w", verb, err)
-	}
-	return nil
-}
-
-// DiskOf returns the disk of a verdict.
-func DiskOf(v Verdict) Disk { return diskOf(v.Device) }
-
-// Same returns whether a verdict is of the same disk.
-func (d Disk) Same(v Verdict) bool {
-	same, _ := d.identity.Same(block.IdentityOf(v.Device))
-	return same
+	return steps.Power(ctx, steps.PowerCommand(!reboot))
 }

@@ -1,4 +1,4 @@
-package steps
+package machine
 
 import (
 	"context"
@@ -12,19 +12,13 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Follow calls each with the engine's events, from the first to the last. An engine
-// that dies without a last event is an error.
-func (p *EngineProcess) Follow(ctx context.Context, each func(engine.Event)) error {
-	_, err := p.FollowCode(ctx, each)
-	return err
-}
-
-// FollowCode is Follow and also returns the engine's exit code.
-func (p *EngineProcess) FollowCode(ctx context.Context, each func(engine.Event)) (engine.Code, error) {
+// Follow calls each with the engine's events, from the first to the last, and returns the
+// engine's exit code. An engine that dies without a last event is an error.
+func (p *Process) Follow(ctx context.Context, each func(engine.Event)) (engine.Code, error) {
 	p.awaitFile(ctx)
 	var plan *engine.Plan
 	wrote := false
-	code, err := engine.FollowWhile(ctx, p.Paths.Events, func(e engine.Event) {
+	code, err := engine.Follow(ctx, p.Paths.Events, func(e engine.Event) {
 		switch e.Kind {
 		case engine.KindPlan:
 			plan, wrote = e.Plan, e.Plan != nil && e.Plan.Resumed
@@ -44,7 +38,7 @@ func (p *EngineProcess) FollowCode(ctx context.Context, each func(engine.Event))
 }
 
 // awaitFile waits until an engine that holds the lock has created its events file.
-func (p *EngineProcess) awaitFile(ctx context.Context) {
+func (p *Process) awaitFile(ctx context.Context) {
 	for p.Running() && ctx.Err() == nil {
 		if _, err := os.Stat(p.Paths.Events); err == nil {
 			return
@@ -55,7 +49,7 @@ func (p *EngineProcess) awaitFile(ctx context.Context) {
 
 // Next waits for an install with another events file than last. Last is nil at first,
 // and then what Next returned.
-func (p *EngineProcess) Next(ctx context.Context, last os.FileInfo) (os.FileInfo, error) {
+func (p *Process) Next(ctx context.Context, last os.FileInfo) (os.FileInfo, error) {
 	for {
 		now, err := os.Stat(p.Paths.Events)
 		switch {

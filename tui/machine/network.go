@@ -1,4 +1,4 @@
-package steps
+package machine
 
 import (
 	"context"
@@ -8,14 +8,15 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
+	"auto-installer/steps"
 )
 
 // address returns what an install of the host must reach, or an empty string.
 func (m *Machine) address(h hosts.Host) string {
-	a := Answers{Host: h}
+	a := steps.Answers{Host: h}
 	m.fill(&a)
 	defer a.Wipe()
-	return a.network()
+	return a.Network()
 }
 
 // AccessPoint is a Wi-Fi network.

@@ -1,11 +1,10 @@
-package steps
+package machine
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -19,18 +18,19 @@ import (
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
+	"auto-installer/steps"
 )
 
-// EngineProcess starts and follows engines for the screens. An engine is the headless
+// Process starts and follows engines for the screens. An engine is the headless
 // program in a process of its own. Screens know it by its files only, so other screens can
 // take over.
-type EngineProcess struct{ Paths engine.Paths }
+type Process struct{ Paths engine.Paths }
 
 // engineStart bounds how long an engine may take to create its events file.
 const engineStart = time.Minute
 
 // Running returns whether an engine holds the machine's lock.
-func (p *EngineProcess) Running() bool {
+func (p *Process) Running() bool {
 	f, err := os.Open(filepath.Join(p.Paths.Dir, "lock"))
 	if err != nil {
 		return false
@@ -45,7 +45,7 @@ func (p *EngineProcess) Running() bool {
 }
 
 // Attached returns whether there is an engine to show, running or ended.
-func (p *EngineProcess) Attached() bool {
+func (p *Process) Attached() bool {
 	if p.Running() {
 		return true
 	}
@@ -56,7 +56,7 @@ func (p *EngineProcess) Attached() bool {
 // PutAway removes the events of an engine that has ended. If it was killed, PutAway also
 // runs its undo list; otherwise the disk would still be in use. It holds the lock, so it
 // never removes what another console has just started.
-func (p *EngineProcess) PutAway() error {
+func (p *Process) PutAway() error {
 	lock, err := engine.HoldLock(filepath.Join(p.Paths.Dir, "lock"), 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -78,14 +78,10 @@ func (p *EngineProcess) PutAway() error {
 
 // Start starts an engine in a session of its own, so that it outlives the screens and their
 // terminal. It returns when the engine's events can be followed, or with the error that
-// kept it from starting: CodeBusy if another one runs.
-func (p *EngineProcess) Start(a Answers) error {
+// kept it from starting: CodeBusy if another one runs. The engine gets the parts of
+// steps.Answers.Handover.
+func (p *Process) Start(parts [][]byte) error {
 	if err := p.PutAway(); err != nil {
-		return err
-	}
-	a.Power = false
-	parts, err := a.handover(p.Paths)
-	if err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -95,7 +91,7 @@ func (p *EngineProcess) Start(a Answers) error {
 	cmd := exec.Command(self, "engine")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stderr := &bytes.Buffer{}
-	cmd.Stderr = &capped{stderr, 16 << 10}
+	cmd.Stderr = stderr
 	writers, err := pipes(cmd, parts)
 	if err == nil {
 		err = cmd.Start()
@@ -119,7 +115,7 @@ func (p *EngineProcess) Start(a Answers) error {
 
 // awaitEvents waits until the engine has created its events. If another console started one
 // first, the events are those of the other, and this engine ends by itself.
-func (p *EngineProcess) awaitEvents(started *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
+func (p *Process) awaitEvents(started *exec.Cmd, exited <-chan struct{}, stderr *bytes.Buffer) error {
 	ready := func() bool {
 		pid, err := p.holder()
 		_, missing := os.Stat(p.Paths.Events)
@@ -175,16 +171,13 @@ func pipes(cmd *exec.Cmd, parts [][]byte) ([]*os.File, error) {
 	return writers, nil
 }
 
-// skipFile is the file that GoWithout creates in the engine's folder.
-const skipFile = "go-without"
-
 // GoWithout makes an engine continue without the age identity that it waits for.
-func (p *EngineProcess) GoWithout() error {
-	return os.WriteFile(filepath.Join(p.Paths.Dir, skipFile), nil, 0o600)
+func (p *Process) GoWithout() error {
+	return os.WriteFile(filepath.Join(p.Paths.Dir, steps.SkipFile), nil, 0o600)
 }
 
 // Stop sends SIGTERM to the engine, whose process id is in the lock file.
-func (p *EngineProcess) Stop() error {
+func (p *Process) Stop() error {
 	if !p.Running() {
 		return sys.Faultf(sys.CodeUsage, "it has already ended", "no install is running")
 	}
@@ -196,7 +189,7 @@ func (p *EngineProcess) Stop() error {
 }
 
 // holder returns the process id in the lock file: that of the last engine.
-func (p *EngineProcess) holder() (int, error) {
+func (p *Process) holder() (int, error) {
 	data, err := os.ReadFile(filepath.Join(p.Paths.Dir, "lock"))
 	if err != nil {
 		return 0, err
@@ -207,18 +200,3 @@ func (p *EngineProcess) holder() (int, error) {
 	}
 	return pid, nil
 }
-
-// capped keeps the first bytes and drops the rest.
-type capped struct {
-	w    *bytes.Buffer
-	room int
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	n := min(len(p), c.room)
-	c.room -= n
-	c.w.Write(p[:n])
-	return len(p), nil
-}
-
-var _ io.Writer = (*capped)(nil)
