@@ -73,7 +73,7 @@ func (b *builder) source() source.Options {
 
 func (b *builder) contract() contract.Options {
 	o := contract.Options{
-		Disk: b.a.Disk.identity, Labels: b.labels(), Carriers: carriers,
+		Disk: b.a.Disk.identity, Labels: b.labels(),
 		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
 		Made: facts.MadeOf(b.h),
 	}

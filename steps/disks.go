@@ -10,7 +10,6 @@ import (
 	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
-	"auto-installer/steps/contract"
 )
 
 // Verdict is a block device with the reason why it is refused, if it is.
@@ -106,17 +105,4 @@ func refusal(inv *block.Inventory, path string) string {
 		}
 	}
 	return "it does not exist"
-}
-
-// carriers returns the other disks that have one of the labels.
-func carriers(inv *block.Inventory, disk block.Identity, labels []string) []contract.Carrier {
-	dev, err := inv.Find(disk)
-	if err != nil {
-		return nil // the gate reports it
-	}
-	var found []contract.Carrier
-	for _, c := range choice.CarriesLabel(inv, dev, labels) {
-		found = append(found, contract.Carrier(c))
-	}
-	return found
 }

@@ -175,7 +175,7 @@ func TestLesson07NoPartitionByItsLabel(t *testing.T) {
 		if d.Name != "vda" {
 			continue
 		}
-		found := carriers(inv, diskOf(d).identity, []string{"DEMO-ROOT"})
+		found := choice.CarriesLabel(inv, d, []string{"DEMO-ROOT"})
 		if len(found) != 2 || !strings.Contains(found[0].Where, "/dev/sdc2 (on /dev/sdc) has the filesystem label DEMO-ROOT") {
 			t.Errorf("%+v", found)
 		}

@@ -14,6 +14,7 @@ import (
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/disk/choice"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
@@ -27,8 +28,6 @@ type Options struct {
 	// is the facts that the config repo evaluated to, if it did.
 	Medium    string
 	Evaluated *[]byte
-	// Carriers finds the other disks that carry one of the labels.
-	Carriers func(inv *block.Inventory, disk block.Identity, labels []string) []Carrier
 	// Sys is where /sys is, normally "/". If empty, the firmware and the disk's
 	// drivers are not checked.
 	Sys string
@@ -37,13 +36,6 @@ type Options struct {
 	Typed []Typed
 	// Found is filled by the first check.
 	Found *Found
-}
-
-// Carrier is a device on another disk with one of the labels.
-type Carrier struct {
-	Where     string // it and its label, in words
-	Label     string
-	Partition bool // it is the partition's label, not the file system's
 }
 
 // Found is what the steps after this one need.
@@ -144,7 +136,11 @@ func unreadable(err error, from string) error {
 // carriers refuses other disks with a label by which the host finds its own. Other
 // labels are notes.
 func (c *checks) carriers(_ context.Context, s sys.System) error {
-	found := c.Carriers(c.inv, c.Disk, c.Labels)
+	target, err := c.inv.Find(c.Disk)
+	if err != nil {
+		return nil //nolint:nilerr // the gate refuses the disk
+	}
+	found := choice.CarriesLabel(c.inv, target, c.Labels)
 	for _, f := range found {
 		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
 		if f.Partition {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 )
 
@@ -50,4 +52,31 @@ func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []
 		}
 	}
 	return found
+}
+
+// Named finds the devices that a configuration means by a name.
+func Named(r facts.Reference) func(block.Device) bool {
+	if real, err := block.Resolve("/", "/dev/"+r.Name); r.Kind == facts.ByOther && err == nil {
+		r.Name = strings.TrimPrefix(real, "/dev/")
+	}
+	return func(d block.Device) bool {
+		switch r.Kind {
+		case facts.ByLabel:
+			return d.Label != "" && d.Label == r.Name
+		case facts.ByPartLabel:
+			return d.PartLabel != "" && d.PartLabel == r.Name
+		case facts.ByUUID:
+			return d.UUID != "" && strings.EqualFold(d.UUID, r.Name)
+		case facts.ByPartUUID:
+			return d.PartUUID != "" && strings.EqualFold(d.PartUUID, r.Name)
+		case facts.ByMapper:
+			return d.Path == "/dev/mapper/"+r.Name
+		case facts.ByPool:
+			return d.FSType == "zfs_member" && d.Label == r.Name
+		case facts.ByOther:
+			group, volume, _ := strings.Cut(strings.ReplaceAll(r.Name, "-", "--"), "/") // /dev/GROUP/VOLUME of LVM
+			return d.Is("/dev/"+r.Name) || d.ByID == "/dev/"+r.Name || d.Path == "/dev/mapper/"+group+"-"+volume
+		}
+		return false
+	}
 }
