@@ -108,9 +108,7 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 func (m *Machine) Disks(ctx context.Context) ([]Verdict, error) { return Disks(ctx) }
 
 // WatchDisks signals when block devices appear, disappear or change.
-func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) {
-	return block.Watch(ctx, "/"), nil
-}
+func (m *Machine) WatchDisks(ctx context.Context) <-chan struct{} { return block.Watch(ctx, "/") }
 
 // Plan calls Preview.
 func (m *Machine) Plan(a Answers) (*Install, error) { return Preview(a, m.Paths) }

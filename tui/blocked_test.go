@@ -44,9 +44,7 @@ func (stuck) ScanWiFi(context.Context) ([]steps.AccessPoint, error) {
 func (stuck) JoinWiFi(context.Context, steps.AccessPoint, []byte) error { return forever[error]() }
 func (stuck) Disks(context.Context) ([]steps.Verdict, error)            { return forever[[]steps.Verdict](), nil }
 
-func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
-	return forever[chan struct{}](), nil
-}
+func (stuck) WatchDisks(context.Context) <-chan struct{} { return forever[chan struct{}]() }
 
 func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps.Install](), nil }
 

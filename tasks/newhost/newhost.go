@@ -64,7 +64,7 @@ type work struct {
 func (r Request) work(root string) *work {
 	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
 	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string][]byte{}}
-	if w.keys = keysFile(root, w.rules); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
+	if w.keys = firstOf(root, "secrets/keys.nix", "keys.nix"); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
 		w.keys = w.rules
 	}
 	return w
