@@ -73,16 +73,9 @@ const (
 	No
 )
 
-func verdict(yes bool) Verdict {
-	if yes {
-		return Yes
-	}
-	return No
-}
-
 // OpenableBy judges whether the file has a stanza for a recipient. The stanzas of
-// ssh and tagged keys show it; for others a private key of the recipient is tried,
-// if one is at hand.
+// ssh keys show it; for others a private key of the recipient is tried, if one is at
+// hand.
 func (h *Header) OpenableBy(r *Recipient, held ...*Held) Verdict {
 	found := No
 	for _, s := range h.stanzas {

@@ -59,9 +59,8 @@ type File struct {
 }
 
 // Look reads the files' headers and judges which are re-encrypted: all that are not
-// shown to be for exactly their recipients. The stanzas of ssh and tagged keys show
-// it. Those of age1… keys do not: it takes the private key, or the record of an
-// earlier run.
+// shown to be for exactly their recipients. The stanzas of ssh keys show it. Those of
+// age1… keys do not: it takes the private key, or the record of an earlier run.
 func Look(ctx context.Context, o Options) (*Work, error) {
 	w := &Work{o: o, record: readRecord(o.Record)}
 	root, err1 := filepath.EvalSymlinks(o.Root)
