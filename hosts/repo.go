@@ -47,8 +47,8 @@ func (c *checker) remote(h Host) {
 	case remote[0] == '/':
 	case flakeRef.MatchString(remote):
 		kind, _, _ := strings.Cut(remote, ":")
-		c.add(key, "is a flake reference ("+kind+":), which git does not know", allowed).hint = "set repoRemote to the URL that git clones, " +
-			"such as https://github.com/ME/c.git, or git@github.com:ME/c.git with a deploy key; repoRef has the branch, tag or commit"
+		url := "the URL that git clones, such as https://github.com/ME/c.git, or git@github.com:ME/c.git with a deploy key"
+		c.add(key, "is a flake reference ("+kind+":), which git does not know", url).hint = "set repoRemote to " + url
 	case noSlashes.MatchString(remote):
 		c.add(key, "has no // after its scheme: git would read it as a path on a server", allowed)
 	default:

@@ -75,7 +75,7 @@ func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(),
 		Medium: b.a.medium.Contract, Found: &b.learned.contract, Sys: "/",
-		Made: facts.MadeOf(b.h),
+		Host: b.h,
 	}
 	if b.h.LUKS.Enable {
 		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})

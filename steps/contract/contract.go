@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
@@ -22,7 +23,7 @@ import (
 // Options says what the installer will make, and where the host's facts are.
 type Options struct {
 	Disk   block.Identity // the target disk
-	Made   facts.Made
+	Host   hosts.Host
 	Labels []string
 	// Medium is the medium's contract.json with the facts, or empty. Evaluated
 	// is the facts that the config repo evaluated to, if it did.
@@ -42,17 +43,17 @@ type Options struct {
 type Found struct {
 	// Facts is what the host's configuration says; nil before the check.
 	Facts *facts.Facts
-	made  facts.Made
+	host  hosts.Host
 }
 
 // LUKSDevices are the containers that the host's initrd opens, name to device.
 // The one that the installer makes has the installer's name for it: the check
 // refuses a host that needs another one.
 func (f *Found) LUKSDevices() map[string]string {
-	devices, opened := map[string]string{}, f.Facts.Opens(f.made)
+	devices, opened := map[string]string{}, f.Facts.Opens(f.host)
 	for name, d := range f.Facts.LUKSDevices {
 		if name == opened {
-			name = f.made.Mapper
+			name = f.host.LUKS.MapperName
 		}
 		devices[name] = d.Device
 	}
@@ -85,7 +86,7 @@ func Ops(o Options) []engine.Op {
 		ops = append(ops, engine.Do("", c.readKeymap))
 	}
 	for _, t := range o.Typed {
-		ops = append(ops, engine.Do("see that the "+t.Name+" can be typed with the keymap "+o.Made.Keymap, c.typed(t)))
+		ops = append(ops, engine.Do("see that the "+t.Name+" can be typed with the keymap "+o.Host.Keymap, c.typed(t)))
 	}
 	return append(ops, engine.Do("", c.verdict))
 }
@@ -95,11 +96,11 @@ func (c *checks) compare(ctx context.Context, s sys.System) error {
 	if err != nil {
 		return err
 	}
-	c.Found.Facts, c.Found.made = f, c.Made
+	c.Found.Facts, c.Found.host = f, c.Host
 	if c.inv, err = block.Survey(ctx, s, "/"); err != nil {
 		return err
 	}
-	c.Comparison = facts.Compare(c.Made, f, finder(c.inv, c.Disk))
+	c.Comparison = facts.Compare(c.Host, f, finder(c.inv, c.Disk))
 	return nil
 }
 

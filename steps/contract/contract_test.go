@@ -9,17 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
-func made() facts.Made {
-	return facts.Made{
-		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
-		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
-	}
+func made() hosts.Host {
+	h := hosts.Default()
+	h.Labels = hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP"}
+	h.LUKS, h.Swap.Enable, h.Keymap, h.TargetUser = hosts.LUKS{Enable: true, MapperName: "crypt"}, true, "de", "ann"
+	return h
 }
 
 // fitting is a configuration that fits made.
@@ -56,7 +57,7 @@ func options(t *testing.T, f *facts.Facts) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Disk: block.Identity{Path: "/dev/x", Serial: "X", Size: 1}, Made: made(), Labels: []string{"T-EFI", "T-ROOT", "T-SWAP", "T-LUKS"},
+		Disk: block.Identity{Path: "/dev/x", Serial: "X", Size: 1}, Host: made(), Labels: []string{"T-EFI", "T-ROOT", "T-SWAP", "T-LUKS"},
 		Evaluated: &data, Found: &Found{},
 	}
 }
@@ -140,7 +141,7 @@ func TestFinder(t *testing.T) {
 func TestOpenedUnderAnotherName(t *testing.T) {
 	host := fitting()
 	host.LUKSDevices = map[string]facts.LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}, "data": {Device: "LABEL=DATA"}}
-	f := Found{Facts: host, made: made()}
+	f := Found{Facts: host, host: made()}
 	if got := f.LUKSDevices(); len(got) != 2 || got["crypt"] != "/dev/disk/by-partlabel/T-LUKS" || got["data"] != "LABEL=DATA" {
 		t.Errorf("%q", got)
 	}

@@ -146,7 +146,7 @@ func (w *work) compare(ctx context.Context, s sys.System) {
 		s.Warn("the configuration of " + w.Host.TargetHost + " cannot be compared with what the installer makes: " + sys.Clean(err.Error()))
 		return
 	}
-	for _, m := range facts.Compare(facts.MadeOf(w.Host), own, facts.NoMachine).Mismatches {
+	for _, m := range facts.Compare(w.Host, own, facts.NoMachine).Mismatches {
 		s.Warn("the installer will refuse this host: " + m.Problem + "; " + m.Fix)
 	}
 }
