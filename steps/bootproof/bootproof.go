@@ -8,9 +8,7 @@ package bootproof
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"auto-installer/internal/engine"
@@ -94,8 +92,7 @@ func Ops(o Options) []engine.Op {
 // prove makes every check. It logs a line for each proof; the error reports every
 // check that failed, each with its hint.
 func prove(ctx context.Context, s sys.System, list []check) error {
-	var causes, hints []string
-	var errs []error
+	var faults []*sys.Fault
 	progress := func(done int, label string) {
 		s.Progress(sys.Progress{Done: int64(done), Total: int64(len(list)), Unit: "checks", Label: label})
 	}
@@ -113,25 +110,23 @@ func prove(ctx context.Context, s sys.System, list []check) error {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
 				s.Log("not proven: " + c.name + ": " + line)
 			}
-			fault := sys.WithHint(err, sys.CodeBootProof, c.hint, c.name)
-			causes, errs = append(causes, fault.Cause), append(errs, err)
-			if !slices.Contains(hints, fault.Hint) {
-				hints = append(hints, fault.Hint)
-			}
+			faults = append(faults, sys.WithHint(err, sys.CodeBootProof, c.hint, c.name))
 		case saw != "":
 			s.Proven(saw)
 		}
 	}
 	progress(len(list), "")
-	if errs == nil {
+	if faults == nil {
 		return nil
 	}
-	if !strings.Contains(strings.Join(hints, " "), "start over") {
-		hints = append(hints, "then try again from here (--resume)") // the disk keeps what was written
+	all := sys.Together(faults, "\n")
+	if !strings.Contains(all.Hint, "start over") {
+		all.Hint += "; then try again from here (--resume)" // the disk keeps what was written
 	}
-	cause := "the machine might not start: " + causes[0]
-	if len(causes) > 1 {
-		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(causes), len(list), strings.Join(causes, "\n"))
+	count := ": "
+	if len(faults) > 1 {
+		count = fmt.Sprintf(", %d of %d checks failed:\n", len(faults), len(list))
 	}
-	return &sys.Fault{Cause: cause, Hint: strings.Join(hints, "; "), Code: sys.CodeBootProof, Err: errors.Join(errs...)}
+	all.Cause, all.Code = "the machine might not start"+count+all.Cause, sys.CodeBootProof
+	return all
 }

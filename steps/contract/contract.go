@@ -165,21 +165,18 @@ func (c *checks) verdict(_ context.Context, s sys.System) error {
 	for _, n := range c.Notes {
 		s.Warn(n)
 	}
-	var problems, fixes []string
+	var faults []*sys.Fault
 	for _, m := range c.Mismatches {
 		s.Log("mismatch: " + m.Problem)
-		problems = append(problems, m.Problem)
-		if !slices.Contains(fixes, m.Fix) {
-			fixes = append(fixes, m.Fix)
-		}
+		faults = append(faults, &sys.Fault{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
 	}
-	if len(problems) == 0 {
+	if faults == nil {
 		s.Log("the host's own configuration fits what will be made")
 		return nil
 	}
-	count := ""
-	if len(problems) > 1 {
-		count = fmt.Sprintf("%d mismatches: ", len(problems))
+	all := sys.Together(faults, "; ")
+	if n := len(faults); n > 1 {
+		all.Cause = fmt.Sprintf("%d mismatches: %s", n, all.Cause)
 	}
-	return sys.Faultf(sys.CodeContract, strings.Join(fixes, "; "), "%s%s", count, strings.Join(problems, "; "))
+	return all
 }
