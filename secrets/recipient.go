@@ -130,12 +130,6 @@ func sshTag(key ssh.PublicKey) string {
 	return base64.RawStdEncoding.EncodeToString(sum[:4])
 }
 
-// String is the public key as the user wrote it.
-func (r *Recipient) String() string { return r.text }
-
-// Age is the recipient as age takes it.
-func (r *Recipient) Age() age.Recipient { return r.age }
-
 // ID is the key without the comment of an ssh key.
 func (r *Recipient) ID() string {
 	if r.sshTag == "" {
