@@ -104,6 +104,24 @@ func (c *checks) compare(ctx context.Context, s sys.System) error {
 	return nil
 }
 
+// finder says where the machine has a device. Another path to the target disk
+// is not another disk.
+func finder(inv *block.Inventory, disk block.Identity) func(facts.Reference) facts.Place {
+	target, _ := inv.Find(disk) // the gate refuses a disk that is not there
+	return func(r facts.Reference) facts.Place {
+		has := choice.Named(r)
+		for d := range choice.Others(inv, target) {
+			if has(d) {
+				return facts.Attached
+			}
+		}
+		if slices.ContainsFunc(target.Below(), has) {
+			return facts.OnTarget
+		}
+		return facts.Nowhere
+	}
+}
+
 // read reads the facts. Without them the host is not installed: it could start
 // from another disk, or write its boot loader there.
 func read(o Options) (*facts.Facts, error) {
