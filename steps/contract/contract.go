@@ -161,11 +161,7 @@ func (c *checks) carriers(_ context.Context, s sys.System) error {
 	}
 	found := choice.CarriesLabel(c.inv, target, c.Labels)
 	for _, f := range found {
-		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
-		if f.Partition {
-			ref.Kind = facts.ByPartLabel
-		}
-		if !slices.Contains(c.Used, ref) {
+		if !slices.Contains(c.Used, f.Reference) {
 			c.Note("%s, which the host does not use: unplug that disk if you can", f.Where)
 			continue
 		}

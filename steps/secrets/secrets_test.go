@@ -82,14 +82,6 @@ func options(t *testing.T, named ...facts.Secret) Options {
 	}
 }
 
-func names(f *Found) []string {
-	var list []string
-	for _, file := range f.Files {
-		list = append(list, file.Name)
-	}
-	return list
-}
-
 func TestAllOpen(t *testing.T) {
 	host, other := identity(t), identity(t)
 	o := options(t, facts.Secret{Name: "wifi", File: "/nix/store/none/secrets/wifi.age", InSource: "secrets/wifi.age"},

@@ -12,9 +12,8 @@ import (
 
 // Carrier is a partition or volume that carries one of the planned labels.
 type Carrier struct {
-	Where     string // in words
-	Label     string
-	Partition bool // it is a partition's name, not a file system's label
+	facts.Reference
+	Where string // in words
 }
 
 // Others yields every device that is not of a disk, once, and the disk that it is of.
@@ -43,11 +42,10 @@ func Others(inv *block.Inventory, than block.Device) iter.Seq2[block.Device, blo
 func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
 	var found []Carrier
 	for d, disk := range Others(inv, except) {
-		for i, label := range []string{d.Label, d.PartLabel} {
-			if label != "" && slices.Contains(labels, label) {
-				kind := []string{"filesystem label", "partition label"}[i]
-				where := fmt.Sprintf("%s (on %s) has the %s %s", d.Path, disk.Path, kind, label)
-				found = append(found, Carrier{where, label, i == 1})
+		for i, has := range []facts.Reference{{Kind: facts.ByLabel, Name: d.Label}, {Kind: facts.ByPartLabel, Name: d.PartLabel}} {
+			if has.Name != "" && slices.Contains(labels, has.Name) {
+				kind := []string{"filesystem", "partition"}[i]
+				found = append(found, Carrier{has, fmt.Sprintf("%s (on %s) has the %s label %s", d.Path, disk.Path, kind, has.Name)})
 			}
 		}
 	}
