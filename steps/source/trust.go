@@ -1,10 +1,14 @@
 package source
 
 import (
-	"crypto/ed25519"
-	"errors"
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -40,24 +44,68 @@ func (o Options) Untrusted(knownHosts []string) string {
 	return ""
 }
 
-// known returns whether one of the files has a key of a server. With another port than 22,
-// ssh also takes the key that is listed without a port. A file that cannot be read has none.
+// known returns whether one of the files has a key of a server (sshd(8),
+// "SSH_KNOWN_HOSTS FILE FORMAT"). Like ssh, it ignores unreadable files and invalid lines.
 func known(host, port string, files []string) bool {
-	ask, err := ssh.NewPublicKey(make(ed25519.PublicKey, ed25519.PublicKeySize)) // no server has this key
-	if err != nil {
-		return false
-	}
+	// With another port than 22, ssh looks for [host]:port first.
+	names := []string{strings.ToLower(knownhosts.Normalize(net.JoinHostPort(host, port))), strings.ToLower(host)}
 	for _, file := range files {
-		check, err := knownhosts.New(file)
+		data, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
-		for _, at := range []string{port, "22"} {
-			err := check(net.JoinHostPort(strings.ToLower(host), at), &net.TCPAddr{}, ask)
-			if other, ok := errors.AsType[*knownhosts.KeyError](err); ok && len(other.Want) > 0 {
-				return true
+		for line := range bytes.Lines(data) {
+			marker, patterns, _, _, _, err := ssh.ParseKnownHosts(line)
+			if err != nil || marker == "revoked" {
+				continue
+			}
+			for _, name := range names {
+				if matches(patterns, name) {
+					return true
+				}
 			}
 		}
 	}
 	return false
 }
+
+// matches returns whether a line's patterns match a name: one does, and none with a ! does.
+func matches(patterns []string, name string) bool {
+	fits := false
+	for _, p := range patterns {
+		p, not := strings.CutPrefix(p, "!")
+		switch {
+		case !hashed(p, name) && !glob(strings.ToLower(p), name):
+		case not:
+			return false
+		default:
+			fits = true
+		}
+	}
+	return fits
+}
+
+// hashed returns whether |1|salt|hash is that of the name (ssh-keygen(1), -H).
+func hashed(pattern, name string) bool {
+	f := strings.Split(pattern, "|")
+	if len(f) != 4 || f[0] != "" || f[1] != "1" {
+		return false
+	}
+	salt, err1 := base64.StdEncoding.DecodeString(f[2])
+	sum, err2 := base64.StdEncoding.DecodeString(f[3])
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	mac := hmac.New(sha1.New, salt)
+	mac.Write([]byte(name))
+	return hmac.Equal(mac.Sum(nil), sum)
+}
+
+// glob matches * and ? (ssh_config(5), PATTERNS).
+func glob(pattern, name string) bool {
+	is, _ := filepath.Match(literal.Replace(pattern), name) // with these there is no bad pattern
+	return is
+}
+
+// literal escapes what only filepath.Match gives a meaning.
+var literal = strings.NewReplacer(`\`, `\\`, "[", `\[`)

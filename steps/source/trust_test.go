@@ -15,7 +15,7 @@ func TestUntrusted(t *testing.T) {
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	file := filepath.Join(t.TempDir(), "ssh_known_hosts")
 	lines := strings.Join([]string{
-		"# a comment", "", "github.com,140.82.121.3 " + hostKey, "[git.example.org]:2222 " + hostKey,
+		"# a comment", "", "not a line of known_hosts", "github.com,140.82.121.3 " + hostKey, "[git.example.org]:2222 " + hostKey,
 		"*.corp.example,!bad.corp.example " + hostKey, "@cert-authority *.signed.example " + hostKey, "@revoked gone.example " + hostKey,
 		"plain.example " + hostKey, "[2001:db8::1]:2222 " + hostKey,
 	}, "\n") + "\n"
