@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-func (c *checker) repo(h Host) {
-	c.remote(h)
-	c.ref(h.RepoRef)
-	c.clonePath(h.RepoClonePath)
-}
-
 // remote checks repoRemote. Its messages never show the value: it may hold a
 // password, and they end up in logs.
 func (c *checker) remote(h Host) {

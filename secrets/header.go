@@ -129,8 +129,6 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 	return is
 }
 
-func isAnonymous(kind string) bool { return kind == kindX25519 || kind == kindHybrid }
-
 // Lacking counts the recipients that certainly have no stanza. Of a kind whose
 // stanzas are anonymous, as many lack one as there are too few.
 func (h *Header) Lacking(wanted []*Recipient) (n int) {
@@ -139,7 +137,7 @@ func (h *Header) Lacking(wanted []*Recipient) (n int) {
 		count[s.Type]++
 	}
 	for _, r := range wanted {
-		if isAnonymous(r.kind) {
+		if r.kind == kindX25519 || r.kind == kindHybrid {
 			if count[r.kind]--; count[r.kind] < 0 {
 				n++
 			}
