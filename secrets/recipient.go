@@ -130,6 +130,9 @@ func sshTag(key ssh.PublicKey) string {
 	return base64.RawStdEncoding.EncodeToString(sum[:4])
 }
 
+// String is the public key as the user wrote it.
+func (r *Recipient) String() string { return r.text }
+
 // ID is the key without the comment of an ssh key.
 func (r *Recipient) ID() string {
 	if r.sshTag == "" {

@@ -16,7 +16,7 @@ func TestParseRules(t *testing.T) {
 	if rules[0].File != "a.age" || rules[0].Armor || len(rules[0].Recipients) != 1 {
 		t.Errorf("%+v", rules[0])
 	}
-	if rules[1].File != "z/wifi.age" || !rules[1].Armor || len(rules[1].Recipients) != 2 || rules[1].Recipients[1].ID() != keyP {
+	if rules[1].File != "z/wifi.age" || !rules[1].Armor || len(rules[1].Recipients) != 2 || rules[1].Recipients[1].String() != keyP {
 		t.Errorf("%+v", rules[1])
 	}
 	for bad, says := range map[string]string{
