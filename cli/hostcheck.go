@@ -58,7 +58,7 @@ func (f *hostCheck) run(cmd *cobra.Command, names []string) error {
 		if err != nil {
 			return err
 		}
-		c := facts.Compare(facts.MadeOf(host), own, facts.NoMachine)
+		c := facts.Compare(host, own, facts.NoMachine)
 		for _, m := range c.Mismatches {
 			bad.add(&engine.Error{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
 		}

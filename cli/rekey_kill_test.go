@@ -49,7 +49,7 @@ func newKilledRepo(t *testing.T) *killedRepo {
 	var rules []string
 	for i := range killedFiles {
 		var out bytes.Buffer
-		w, err := age.Encrypt(&out, r.wanted[0].Age())
+		w, err := age.Encrypt(&out, secrets.Recipients(r.wanted[:1])...)
 		r.ok(err)
 		_, err = w.Write([]byte("secret"))
 		r.ok(err, w.Close(), os.WriteFile(r.file(i), out.Bytes(), 0o600))

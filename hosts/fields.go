@@ -60,47 +60,14 @@ func siblings(key string) []string {
 	})
 }
 
-// nearest finds the known key or table that the user most likely meant, or
-// returns an empty string.
+// nearest finds the known key that differs in case, or by its missing table:
+// targetUID, mapperName.
 func nearest(key string) string {
-	const longest = 64 // bytes; a longer one is not a misspelt key
-	if len(key) > longest {
-		return ""
-	}
-	best, bestDistance := "", 1+len(key)/3
 	for _, known := range keys {
-		// A key is often right but for its case or its table: targetUID,
-		// mapperName.
-		table, last, nested := strings.Cut(known, ".")
+		_, last, nested := strings.Cut(known, ".")
 		if strings.EqualFold(known, key) || nested && strings.EqualFold(last, key) {
 			return known
 		}
-		for _, candidate := range []string{known, table} {
-			if d := distance(strings.ToLower(key), strings.ToLower(candidate)); d < bestDistance {
-				best, bestDistance = candidate, d
-			}
-		}
 	}
-	return best
-}
-
-// distance is the Levenshtein distance, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

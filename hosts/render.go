@@ -1,10 +1,10 @@
 package hosts
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode"
 )
 
 // TOML gives the host.toml that Parse reads back to an equal Host, without the
@@ -36,39 +36,11 @@ func (h Host) TOML() ([]byte, error) {
 	return []byte(top.String() + tables.String()), nil
 }
 
+// render writes a value as JSON does, which is TOML too but for a raw DEL.
 func render(value any) string {
-	switch v := value.(type) {
-	case string:
-		return renderString(v)
-	case []string:
-		lines := []string{"["}
-		for _, element := range v {
-			lines = append(lines, "  "+renderString(element)+",")
-		}
-		return strings.Join(append(lines, "]"), "\n")
-	default:
-		return fmt.Sprint(v) // TOML's bool and int are spelled as Go's
-	}
-}
-
-// renderString writes text of several lines literally if TOML allows, and any
-// other on one line.
-func renderString(text string) string {
-	asItIs := !strings.Contains(text, "'''") && !strings.HasSuffix(text, "'") && isText(text, "\n\t")
-	if strings.Contains(text, "\n") && asItIs {
-		return "'''\n" + text + "'''"
-	}
 	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteString(`\` + string(r))
-		case unicode.IsControl(r):
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String() + `"`
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(value) // a string, a list of strings, a number or a bool
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007F`)
 }

@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-func (c *checker) repo(h Host) {
-	c.remote(h)
-	c.ref(h.RepoRef)
-	c.clonePath(h.RepoClonePath)
-}
-
 // remote checks repoRemote. Its messages never show the value: it may hold a
 // password, and they end up in logs.
 func (c *checker) remote(h Host) {
@@ -35,7 +29,7 @@ func (c *checker) remote(h Host) {
 	switch {
 	case remote[0] == '-':
 		c.add(key, "begins with -, which git reads as an option", allowed)
-	case !isText(remote, "") || strings.ContainsAny(remote, " \u00a0"):
+	case !isText(remote) || strings.ContainsAny(remote, " \u00a0"):
 		c.add(key, "has a space or control character", allowed)
 	case hasHelper && onlyHas(helper, alnum+"+.-_"):
 		// transport::address runs git-remote-transport; ext:: runs anything.
@@ -46,7 +40,9 @@ func (c *checker) remote(h Host) {
 		c.remoteURL(key, remote, allowed)
 	case remote[0] == '/':
 	case flakeRef.MatchString(remote):
-		c.flakeRef(key, remote)
+		kind, _, _ := strings.Cut(remote, ":")
+		url := "the URL that git clones, such as https://github.com/ME/c.git, or git@github.com:ME/c.git with a deploy key"
+		c.add(key, "is a flake reference ("+kind+":), which git does not know", url).hint = "set repoRemote to " + url
 	case noSlashes.MatchString(remote):
 		c.add(key, "has no // after its scheme: git would read it as a path on a server", allowed)
 	default:
@@ -64,35 +60,12 @@ func (c *checker) remote(h Host) {
 	}
 }
 
-// Flake references (nix3-flake(1), "Types"), which git reads as paths on a
-// server of that name; and the servers that some of them mean.
+// flakeRef matches flake references (nix3-flake(1), "Types"), which git reads as paths
+// on a server of that name.
 var (
 	flakeRef  = regexp.MustCompile(`^(github|gitlab|sourcehut|path|flake):`)
-	forgeRepo = regexp.MustCompile(`^(github|gitlab|sourcehut):(~?([A-Za-z0-9._-]|%2[Ff])+)/([A-Za-z0-9._-]+)([/?].*)?$`)
 	noSlashes = regexp.MustCompile(`^(https?|ssh|git|file):`)
-	forges    = map[string]struct{ server, suffix string }{
-		"github": {"github.com", ".git"}, "gitlab": {"gitlab.com", ".git"}, "sourcehut": {"git.sr.ht", ""},
-	}
 )
-
-// flakeRef reports a flake reference, with the URL of the repo that it names.
-func (c *checker) flakeRef(key, remote string) {
-	kind, _, _ := strings.Cut(remote, ":")
-	allowed := "the git URL of the repo"
-	if kind == "path" {
-		allowed = "an absolute path, without path:"
-	}
-	forge := forges[kind]
-	if m := forgeRepo.FindStringSubmatch(remote); m != nil && !strings.Contains(m[5], "host=") {
-		repo := strings.NewReplacer("%2F", "/", "%2f", "/").Replace(m[2]) + "/" + strings.TrimSuffix(m[4], ".git") + forge.suffix
-		allowed = "https://" + forge.server + "/" + repo + ", or git@" + forge.server + ":" + repo + " with a deploy key"
-		if m[5] != "" {
-			allowed += "; the branch, tag or commit as repoRef"
-		}
-	}
-	e := c.add(key, "is a flake reference ("+kind+":), which git does not know", allowed)
-	e.hint = "set repoRemote to " + allowed
-}
 
 func (c *checker) remoteURL(key, remote, allowed string) {
 	u, err := url.Parse(remote)
@@ -140,7 +113,7 @@ func (c *checker) ref(ref string) {
 	if ref == "" {
 		return
 	}
-	bad := !isText(ref, "") || len(ref) > 255 || ref == "@" || ref[0] == '-' ||
+	bad := !isText(ref) || len(ref) > 255 || ref == "@" || ref[0] == '-' ||
 		strings.ContainsAny(ref, " ~^:?*[\\") || strings.Contains(ref, "..") || strings.Contains(ref, "@{") ||
 		strings.HasSuffix(ref, ".")
 	for part := range strings.SplitSeq(ref, "/") {

@@ -27,7 +27,9 @@ func (h Host) Validate() []*Error {
 	c.swap(h)
 	c.mountDirs(h)
 	c.commands(h)
-	c.repo(h)
+	c.remote(h)
+	c.ref(h.RepoRef)
+	c.clonePath(h.RepoClonePath)
 	c.packages(h)
 	c.screen(h)
 	c.user(h)
@@ -116,7 +118,7 @@ func (c *checker) mountDirs(h Host) {
 		switch full := underMount(dir); {
 		case dir == "":
 			c.add(key, "is empty", allowed)
-		case !isText(dir, ""):
+		case !isText(dir):
 			c.add(key, quote(dir)+" has a control character", allowed)
 		case hasDotDot(dir):
 			c.add(key, quote(dir)+" has ..", allowed)
@@ -170,7 +172,7 @@ const maxColumns = 132
 func (c *checker) screen(h Host) {
 	const bannerAllowed = "lines of at most 132 columns, of printable characters"
 	for i, line := range strings.Split(h.BannerText, "\n") {
-		if !isText(line, "") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if !isText(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			c.add("bannerText", fmt.Sprintf("line %d has an unprintable character", i+1), bannerAllowed)
 		} else if n := columns(line); n > maxColumns {
 			c.add("bannerText", fmt.Sprintf("line %d has %d columns", i+1, n), bannerAllowed)
@@ -237,12 +239,9 @@ func isWord(text, chars string) bool {
 	return text != "" && text[0] != '-' && onlyHas(text, chars)
 }
 
-// isText tells whether text is UTF-8 without control characters, those in except
-// excepted.
-func isText(text, except string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
-		return unicode.IsControl(r) && !strings.ContainsRune(except, r)
-	})
+// isText tells whether text is UTF-8 without control characters.
+func isText(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // isScript tells whether a shell can run text.

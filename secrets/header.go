@@ -73,16 +73,9 @@ const (
 	No
 )
 
-func verdict(yes bool) Verdict {
-	if yes {
-		return Yes
-	}
-	return No
-}
-
 // OpenableBy judges whether the file has a stanza for a recipient. The stanzas of
-// ssh and tagged keys show it; for others a private key of the recipient is tried,
-// if one is at hand.
+// ssh keys show it; for others a private key of the recipient is tried, if one is at
+// hand.
 func (h *Header) OpenableBy(r *Recipient, held ...*Held) Verdict {
 	found := No
 	for _, s := range h.stanzas {
@@ -136,8 +129,6 @@ func (h *Header) IsFor(wanted []*Recipient, held ...*Held) Verdict {
 	return is
 }
 
-func isAnonymous(kind string) bool { return kind == kindX25519 || kind == kindHybrid }
-
 // Lacking counts the recipients that certainly have no stanza. Of a kind whose
 // stanzas are anonymous, as many lack one as there are too few.
 func (h *Header) Lacking(wanted []*Recipient) (n int) {
@@ -146,7 +137,7 @@ func (h *Header) Lacking(wanted []*Recipient) (n int) {
 		count[s.Type]++
 	}
 	for _, r := range wanted {
-		if isAnonymous(r.kind) {
+		if r.kind == kindX25519 || r.kind == kindHybrid {
 			if count[r.kind]--; count[r.kind] < 0 {
 				n++
 			}

@@ -16,17 +16,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The stanza types of age's own recipients (the age specification, and
-// C2SP.org/age-plugin for the tagged ones).
+// The stanza types of age's own recipients (the age specification).
 const (
 	kindX25519     = "X25519"
 	kindHybrid     = "mlkem768x25519"
 	kindEd25519    = "ssh-ed25519"
 	kindRSA        = "ssh-rsa"
-	kindTag        = "p256tag"
-	kindTagHybrid  = "mlkem768p256tag"
 	kindPassphrase = "scrypt"
-	kindPlugin     = "" // a plugin chooses its own
+	kindPlugin     = "" // a plugin's, or a hardware key's: it is not compared
 )
 
 // Recipient is a public key of any kind that age knows.
@@ -34,7 +31,6 @@ type Recipient struct {
 	text   string
 	kind   string // type of its stanza
 	sshTag string // in the stanzas of an ssh key
-	tag    *tag.Recipient
 	age    age.Recipient
 }
 
@@ -53,13 +49,8 @@ func ParseRecipient(text string) (*Recipient, error) {
 		r.kind = kindHybrid
 		r.age, err = age.ParseHybridRecipient(text)
 	case strings.HasPrefix(text, "age1tag1"), strings.HasPrefix(text, "age1tagpq1"):
-		r.tag, err = tag.ParseRecipient(text)
-		if err == nil {
-			r.age, r.kind = r.tag, kindTag
-			if r.tag.Hybrid() {
-				r.kind = kindTagHybrid
-			}
-		}
+		r.kind = kindPlugin
+		r.age, err = tag.ParseRecipient(text)
 	case strings.HasPrefix(text, "age1") && strings.Count(text, "1") > 1:
 		r.kind = kindPlugin
 		r.age, err = plugin.NewRecipient(text, noUI)
@@ -142,9 +133,6 @@ func sshTag(key ssh.PublicKey) string {
 // String is the public key as the user wrote it.
 func (r *Recipient) String() string { return r.text }
 
-// Age is the recipient as age takes it.
-func (r *Recipient) Age() age.Recipient { return r.age }
-
 // ID is the key without the comment of an ssh key.
 func (r *Recipient) ID() string {
 	if r.sshTag == "" {
@@ -208,25 +196,10 @@ func (r *Recipient) has(s *age.Stanza) Verdict {
 	switch {
 	case r.kind == kindPlugin:
 		return Unknown
-	case s.Type != r.kind:
+	case s.Type != r.kind, r.sshTag != "" && (len(s.Args) == 0 || s.Args[0] != r.sshTag):
 		return No
 	case r.sshTag != "":
-		return verdict(len(s.Args) > 0 && s.Args[0] == r.sshTag)
-	case r.tag != nil:
-		return r.hasTag(s)
+		return Yes
 	}
 	return Unknown
-}
-
-func (r *Recipient) hasTag(s *age.Stanza) Verdict {
-	if len(s.Args) < 2 {
-		return No
-	}
-	want, err1 := base64.RawStdEncoding.DecodeString(s.Args[0])
-	enc, err2 := base64.RawStdEncoding.DecodeString(s.Args[1])
-	if err1 != nil || err2 != nil {
-		return No
-	}
-	got, err := r.tag.Tag(enc)
-	return verdict(err == nil && slices.Equal(got, want))
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/vm"
 	"auto-installer/internal/disk/gate"
 	"auto-installer/internal/engine"
@@ -77,7 +76,7 @@ func (b *builder) contract() contract.Options {
 	o := contract.Options{
 		Disk: b.a.Disk.identity, Labels: b.labels(),
 		Medium: b.a.Medium.Contract, Found: &b.learned.facts, Sys: "/",
-		Made: facts.MadeOf(b.h),
+		Host: b.h,
 	}
 	if b.h.LUKS.Enable {
 		o.Typed = append(o.Typed, contract.Typed{Name: "passphrase", Text: b.a.Passphrase})
@@ -207,7 +206,7 @@ func (b *builder) proof() bootproof.Options {
 	o := bootproof.Options{
 		Root: Target, Toplevel: b.toplevel(), ESP: b.part(1), ESPLabel: b.h.Labels.EFI, ESPGUID: b.guids[1], Firmware: "/",
 		RootFS: b.rootDevice(), RootLabel: b.h.Labels.Root, DropCaches: "/proc/sys/vm/drop_caches", SkipContents: b.a.SkipVerify,
-		Facts: &b.learned.facts, Made: facts.MadeOf(b.h), Hashes: &b.learned.hashes,
+		Facts: &b.learned.facts, Host: b.h, Hashes: &b.learned.hashes,
 	}
 	if luks := b.luks(); b.h.LUKS.Enable {
 		o.LUKS, o.LUKSLabel, o.Mapper = luks.Device, luks.Label, luks.Mapper

@@ -40,7 +40,7 @@ type Backend interface {
 
 	Disks(ctx context.Context) ([]steps.Verdict, error)
 	// WatchDisks sends whenever a disk comes or goes, until ctx ends.
-	WatchDisks(ctx context.Context) (<-chan struct{}, error)
+	WatchDisks(ctx context.Context) <-chan struct{}
 
 	// Unfinished returns the install on the disk that these answers could resume,
 	// or nil.

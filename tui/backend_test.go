@@ -132,7 +132,7 @@ func (f *fake) JoinWiFi(_ context.Context, ap machine.AccessPoint, pass []byte) 
 
 func (f *fake) Disks(context.Context) ([]steps.Verdict, error) { return f.disks, nil }
 
-func (f *fake) WatchDisks(context.Context) (<-chan struct{}, error) { return f.changes, nil }
+func (f *fake) WatchDisks(context.Context) <-chan struct{} { return f.changes }
 
 func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.interrupted }
 

@@ -47,9 +47,7 @@ func (stuck) JoinWiFi(context.Context, machine.AccessPoint, []byte) error { retu
 
 func (stuck) Disks(context.Context) ([]steps.Verdict, error) { return forever[[]steps.Verdict](), nil }
 
-func (stuck) WatchDisks(context.Context) (<-chan struct{}, error) {
-	return forever[chan struct{}](), nil
-}
+func (stuck) WatchDisks(context.Context) <-chan struct{} { return forever[chan struct{}]() }
 
 func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps.Install](), nil }
 

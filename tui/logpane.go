@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -46,11 +45,7 @@ func short(line string) string {
 	if len(line) <= maxLine {
 		return line
 	}
-	n := maxLine
-	for n > maxLine-utf8.UTFMax && !utf8.RuneStart(line[n]) {
-		n--
-	}
-	return strings.Clone(line[:n])
+	return strings.Clone(strings.ToValidUTF8(line[:maxLine], ""))
 }
 
 // add appends a line. A reader who has scrolled back sees the same lines until those

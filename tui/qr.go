@@ -19,23 +19,13 @@ func qrCode(text []byte) []string {
 		var b strings.Builder
 		for x := -quiet; x < code.Size+quiet; x++ {
 			// The library has no black outside of the code.
-			b.WriteString(halfBlock(!code.Black(x, y), !code.Black(x, y+1)))
+			b.WriteString(halfBlocks[[2]bool{!code.Black(x, y), !code.Black(x, y+1)}])
 		}
 		lines = append(lines, b.String())
 	}
 	return lines
 }
 
-// halfBlock draws two modules, one above the other. Light ones are drawn, because the screen
-// is dark and a scanner expects light paper.
-func halfBlock(top, bottom bool) string {
-	switch {
-	case top && bottom:
-		return "█"
-	case top:
-		return "▀"
-	case bottom:
-		return "▄"
-	}
-	return " "
-}
+// halfBlocks draw two modules, one above the other. Light ones are drawn, because the
+// screen is dark and a scanner expects light paper.
+var halfBlocks = map[[2]bool]string{{true, true}: "█", {true, false}: "▀", {false, true}: "▄", {false, false}: " "}

@@ -125,12 +125,7 @@ func (s *session) listDisks() {
 
 // watchDisks lists the disks again whenever one comes or goes.
 func (s *session) watchDisks() {
-	askTwo(s, func() (<-chan struct{}, error) { return s.backend.WatchDisks(context.Background()) },
-		func(changes <-chan struct{}, err error) {
-			if err == nil { // else the disk screen still lists them at each visit
-				s.awaitDisks(changes)
-			}
-		})
+	ask(s, func() <-chan struct{} { return s.backend.WatchDisks(context.Background()) }, s.awaitDisks)
 }
 
 func (s *session) awaitDisks(changes <-chan struct{}) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"auto-installer/hosts"
 )
 
 // Place is where the machine has a device that a configuration names.
@@ -26,7 +28,7 @@ type Comparison struct {
 	Notes      []string    // for the operator to know
 	Used       []Reference // names by which the host finds what the installer makes
 
-	made  Made
+	made  hosts.Host
 	facts *Facts
 	find  func(Reference) Place
 	// opened is the name under which the host opens the container that the
@@ -47,10 +49,10 @@ func (c *Comparison) Note(format string, args ...any) {
 	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
 }
 
-// Compare compares a host's facts with what the installer makes. find says
+// Compare compares a host's facts with what the installer makes of h. find says
 // where the machine has a device; see [NoMachine].
-func Compare(m Made, f *Facts, find func(Reference) Place) *Comparison {
-	c := &Comparison{made: m, facts: f, find: find, opened: f.Opens(m)}
+func Compare(h hosts.Host, f *Facts, find func(Reference) Place) *Comparison {
+	c := &Comparison{made: h, facts: f, find: find, opened: f.Opens(h)}
 	c.fileSystems()
 	c.luks()
 	c.swap()

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"auto-installer/hosts"
 )
 
 func TestWhatFits(t *testing.T) {
@@ -13,7 +15,7 @@ func TestWhatFits(t *testing.T) {
 		return f
 	}
 	for name, c := range map[string]struct {
-		made  Made
+		made  hosts.Host
 		facts *Facts
 	}{
 		"all at once":                      {made(), fitting()},
@@ -37,7 +39,7 @@ func TestWhatFits(t *testing.T) {
 		"root twice":                       {made(), fitting().set("/again", "/dev/disk/by-label/T-ROOT", "ext4")},
 		"uid is chosen":                    {made(), alike(func(f *Facts) { f.Users["ann"] = User{Home: "/home/ann", Normal: true} })},
 		"uid is chosen beside a service's": {made(), alike(func(f *Facts) { f.Users["ann"], f.Users["git"] = User{Normal: true}, User{} })},
-		"no user":                          {Made{}.with(made(), func(m *Made) { m.User = "" }), alike(func(f *Facts) { f.Users = nil })},
+		"no user":                          {with(made(), func(m *hosts.Host) { m.TargetUser = "" }), alike(func(f *Facts) { f.Users = nil })},
 		"root with its options": {made(), fitting().set("/", "/dev/disk/by-label/T-ROOT", "ext4",
 			"x-initrd.mount", "noatime,nodiratime", "errors=remount-ro", "commit=60", "data=ordered", "discard", "lazytime", "x-systemd.growfs",
 			"X-fstrim.notrim", "comment=ours", "user_xattr", "stripe=32", "barrier=1", "nofail", "_netdev", `context="system_u:object_r:usr_t:s0:c1,c2"`)},
@@ -99,37 +101,37 @@ func TestWhatFits(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*Made, *Facts)
+		change func(*hosts.Host, *Facts)
 		words  string
 	}{
-		"keyFile": {func(_ *Made, f *Facts) {
+		"keyFile": {func(_ *hosts.Host, f *Facts) {
 			f.LUKSDevices["crypt"] = LUKSDevice{Device: "/dev/disk/by-partlabel/T-LUKS", KeyFile: "/key"}
 		}, `keyFile is "/key"`},
-		"the store bound from elsewhere": {func(_ *Made, f *Facts) { f.set("/nix", "/persist/nix", "none", "bind") }, "extraPostMountCommands must bind it too"},
-		"a folder of the root": {func(_ *Made, f *Facts) {
+		"the store bound from elsewhere": {func(_ *hosts.Host, f *Facts) { f.set("/nix", "/persist/nix", "none", "bind") }, "extraPostMountCommands must bind it too"},
+		"a folder of the root": {func(_ *hosts.Host, f *Facts) {
 			f.set("/home", "/dev/disk/by-label/T-ROOT", "ext4", "X-mount.subdir=users")
 		}, "extraMountDirs must make it"},
-		"btrfs that may fail": {func(_ *Made, f *Facts) {
+		"btrfs that may fail": {func(_ *hosts.Host, f *Facts) {
 			f.set("/home", "/dev/disk/by-label/T-ROOT", "btrfs", "subvol=home", "nofail")
 		}, "the host starts without that mount"},
-		"a subvolume that may fail": {func(_ *Made, f *Facts) {
+		"a subvolume that may fail": {func(_ *hosts.Host, f *Facts) {
 			f.set("/persist", "/dev/disk/by-label/T-ROOT", "ext4", "subvol=persist", "nofail")
 		}, "the host starts without that mount"},
-		"a file": {func(_ *Made, f *Facts) { f.set("/data", "/persist/disk.img", "ext4", "loop") }, `is the file "/persist/disk.img"`},
-		"in a container, perhaps": {func(_ *Made, f *Facts) {
+		"a file": {func(_ *hosts.Host, f *Facts) { f.set("/data", "/persist/disk.img", "ext4", "loop") }, `is the file "/persist/disk.img"`},
+		"in a container, perhaps": {func(_ *hosts.Host, f *Facts) {
 			f.set("/data", "UUID=77", "ext4").LUKSDevices["x"] = LUKSDevice{Device: "/dev/disk/by-uuid/0000-DATA"}
 		}, "it may be in a container"},
-		"the container's other name": {func(_ *Made, f *Facts) {
+		"the container's other name": {func(_ *hosts.Host, f *Facts) {
 			f.LUKSDevices = map[string]LUKSDevice{"ours": {Device: "/dev/disk/by-partlabel/T-LUKS"}}
 		}, `as "ours" and the installer as "crypt"`},
-		"keymap unknown":       {func(_ *Made, f *Facts) { f.Keymap = "" }, "does not say which console keymap"},
-		"keymap made by Nix":   {func(_ *Made, f *Facts) { f.Keymap = "/nix/store/x-keymap" }, "/nix/store/x-keymap"},
-		"lanzaboote":           {func(_ *Made, f *Facts) { f.Loader = Loader{Lanzaboote: true} }, "boot.lanzaboote"},
-		"limine":               {func(_ *Made, f *Facts) { f.Loader = Loader{Limine: true} }, "not systemd-boot or GRUB"},
-		"resume, nowhere":      {func(_ *Made, f *Facts) { f.ResumeDevice = "/dev/disk/by-uuid/1" }, "boot.resumeDevice"},
-		"resume, random":       {func(_ *Made, f *Facts) { f.ResumeDevice = "/dev/disk/by-partlabel/T-SWAP" }, "new key at each start"},
-		"keymap without LUKS":  {func(m *Made, f *Facts) { *m, *f = plainMade(), *plainFitting(); f.Keymap = "us" }, `the installer's keymap is "de"`},
-		"a loader of the host": {func(_ *Made, f *Facts) { f.Loader = Loader{External: true} }, "not systemd-boot or GRUB"},
+		"keymap unknown":       {func(_ *hosts.Host, f *Facts) { f.Keymap = "" }, "does not say which console keymap"},
+		"keymap made by Nix":   {func(_ *hosts.Host, f *Facts) { f.Keymap = "/nix/store/x-keymap" }, "/nix/store/x-keymap"},
+		"lanzaboote":           {func(_ *hosts.Host, f *Facts) { f.Loader = Loader{Lanzaboote: true} }, "boot.lanzaboote"},
+		"limine":               {func(_ *hosts.Host, f *Facts) { f.Loader = Loader{Limine: true} }, "not systemd-boot or GRUB"},
+		"resume, nowhere":      {func(_ *hosts.Host, f *Facts) { f.ResumeDevice = "/dev/disk/by-uuid/1" }, "boot.resumeDevice"},
+		"resume, random":       {func(_ *hosts.Host, f *Facts) { f.ResumeDevice = "/dev/disk/by-partlabel/T-SWAP" }, "new key at each start"},
+		"keymap without LUKS":  {func(m *hosts.Host, f *Facts) { *m, *f = plainMade(), *plainFitting(); f.Keymap = "us" }, `the installer's keymap is "de"`},
+		"a loader of the host": {func(_ *hosts.Host, f *Facts) { f.Loader = Loader{External: true} }, "not systemd-boot or GRUB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, f := made(), fitting()

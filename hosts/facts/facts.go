@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"auto-installer/hosts"
 )
 
 // Facts is what modules/contract.nix returns. What a configuration does not
@@ -116,15 +118,18 @@ func Parse(data []byte) (*Facts, error) {
 }
 
 // Opens is the name under which the host opens the container that the installer
-// makes; the installer's own if it does not open it.
-func (f *Facts) Opens(m Made) string {
-	if _, ok := f.LUKSDevices[m.Mapper]; ok || m.LUKS == "" {
-		return m.Mapper
+// makes; the installer's own if it does not open it. It is empty without one.
+func (f *Facts) Opens(h hosts.Host) string {
+	if !h.LUKS.Enable {
+		return ""
+	}
+	if _, ok := f.LUKSDevices[h.LUKS.MapperName]; ok {
+		return h.LUKS.MapperName
 	}
 	for _, name := range sortedNames(f.LUKSDevices) {
-		if slices.Contains(m.container(), Refer(f.LUKSDevices[name].Device)) {
+		if slices.Contains(container(h), Refer(f.LUKSDevices[name].Device)) {
 			return name
 		}
 	}
-	return m.Mapper
+	return h.LUKS.MapperName
 }

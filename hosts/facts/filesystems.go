@@ -14,15 +14,15 @@ func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Key
 // rootOption names the root by its label, and by what holds it: the container
 // under the host's own name, or the partition.
 func (c *Comparison) rootOption() option {
-	holder := Reference{ByPartLabel, c.made.Root}
-	if c.made.LUKS != "" {
+	holder := Reference{ByPartLabel, c.made.Labels.Root}
+	if c.made.LUKS.Enable {
 		holder = Reference{ByMapper, c.opened}
 	}
-	return option{name: `fileSystems."/".device`, key: "labels.root", makes: []Reference{{ByLabel, c.made.Root}, holder}}
+	return option{name: `fileSystems."/".device`, key: "labels.root", makes: []Reference{{ByLabel, c.made.Labels.Root}, holder}}
 }
 
 func (c *Comparison) espOption() option {
-	return option{name: `fileSystems."/boot".device`, key: "labels.efi", makes: []Reference{{ByLabel, c.made.ESP}, {ByPartLabel, c.made.ESP}}}
+	return option{name: `fileSystems."/boot".device`, key: "labels.efi", makes: []Reference{{ByLabel, c.made.Labels.EFI}, {ByPartLabel, c.made.Labels.EFI}}}
 }
 
 func (c *Comparison) fileSystems() {
@@ -67,8 +67,8 @@ func (c *Comparison) fileSystem(point string, o option, fsType string) {
 // is of another kind, or the host mounts file systems for what is on the ext4
 // root.
 func (c *Comparison) whole() string {
-	root := fmt.Sprintf(`"/" = { device = "%s"; fsType = "ext4"; }`, Reference{ByLabel, c.made.Root})
-	boot := fmt.Sprintf(`"/boot" = { device = "%s"; fsType = "vfat"; }`, Reference{ByLabel, c.made.ESP})
+	root := fmt.Sprintf(`"/" = { device = "%s"; fsType = "ext4"; }`, Reference{ByLabel, c.made.Labels.Root})
+	boot := fmt.Sprintf(`"/boot" = { device = "%s"; fsType = "vfat"; }`, Reference{ByLabel, c.made.Labels.EFI})
 	const made = "this installer makes one ext4 root and an ESP, with swap and LUKS as host.toml says, and no other file system"
 	if c.facts.Disko {
 		return fmt.Sprintf("set fileSystems = lib.mkForce { %s; %s; } in the host's configuration, "+
@@ -216,7 +216,7 @@ func (c *Comparison) noDevice(point string, fs FileSystem) {
 // that the host opens are invisible until it does.
 func (c *Comparison) needs(option, device string, ref Reference, fix string) {
 	inside := slices.DeleteFunc(slices.Concat(sortedNames(c.facts.LUKSDevices), c.facts.Crypttab), func(name string) bool {
-		return c.made.LUKS != "" && name == c.opened
+		return c.made.LUKS.Enable && name == c.opened
 	})
 	switch {
 	case ref.Kind == ByMapper && slices.Contains(inside, ref.Name): // luks looks for the container

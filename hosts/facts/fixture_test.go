@@ -4,20 +4,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"auto-installer/hosts"
 )
 
 // made has everything that can be made at once.
-func made() Made {
-	return Made{
-		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
-		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
-	}
+func made() hosts.Host {
+	h := hosts.Default()
+	h.Labels = hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP"}
+	h.LUKS, h.Swap.Enable, h.Keymap, h.TargetUser = hosts.LUKS{Enable: true, MapperName: "crypt"}, true, "de", "ann"
+	return h
 }
 
-func plainMade() Made {
-	m := made()
-	m.LUKS, m.Mapper, m.RandomSwap = "", "cryptroot", false
-	return m
+func plainMade() hosts.Host {
+	h := made()
+	h.LUKS.Enable, h.Labels.LUKS = false, ""
+	return h
 }
 
 func problems(c *Comparison) (all []string) {
@@ -82,7 +84,7 @@ func upper(r Reference) Place {
 	return there(r)
 }
 
-func (Made) with(m Made, change func(*Made)) Made {
+func with(m hosts.Host, change func(*hosts.Host)) hosts.Host {
 	change(&m)
 	return m
 }
@@ -90,7 +92,7 @@ func (Made) with(m Made, change func(*Made)) Made {
 // mismatch is a host that does not fit, and the words of the only mismatch that
 // Compare reports.
 type mismatch struct {
-	made   func(*Made)
+	made   func(*hosts.Host)
 	facts  func(*Facts)
 	plain  bool
 	host   string // the host's side

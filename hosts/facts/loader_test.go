@@ -1,6 +1,10 @@
 package facts
 
-import "testing"
+import (
+	"testing"
+
+	"auto-installer/hosts"
+)
 
 func TestLoaderKeymapAndUser(t *testing.T) {
 	testMismatches(t, map[string]mismatch{
@@ -35,7 +39,7 @@ func TestLoaderKeymapAndUser(t *testing.T) {
 			host:  `users.users."abe" has 1000`, makes: "targetUid makes it 1000", fix: `users.users."ann".uid = 1000`,
 		},
 		"uid is chosen, and it is not the first": {
-			made: func(m *Made) { m.UID = 1001 }, facts: func(f *Facts) { f.Users["ann"] = User{Normal: true} },
+			made: func(m *hosts.Host) { m.TargetUID = 1001 }, facts: func(f *Facts) { f.Users["ann"] = User{Normal: true} },
 			host: "NixOS begins with 1000", makes: "targetUid makes it 1001", fix: `users.users."ann".uid = 1001`,
 		},
 		"extlinux": {

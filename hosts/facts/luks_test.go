@@ -1,6 +1,10 @@
 package facts
 
-import "testing"
+import (
+	"testing"
+
+	"auto-installer/hosts"
+)
 
 func TestLUKSAndSwap(t *testing.T) {
 	testMismatches(t, map[string]mismatch{
@@ -59,7 +63,7 @@ func TestLUKSAndSwap(t *testing.T) {
 			host: `"/dev/disk/by-label/T-SWAP" with randomEncryption`, makes: "labels.swap is the partition's label too", fix: "by-partlabel/T-SWAP",
 		},
 		"swap is not made": {
-			plain: true, made: func(m *Made) { m.Swap = "" },
+			plain: true, made: func(m *hosts.Host) { m.Swap.Enable = false },
 			host: `swapDevices has "/dev/disk/by-label/T-SWAP"`, makes: "swap.enable is false", fix: "swap.enable = true",
 		},
 	})

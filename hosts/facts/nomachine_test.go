@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -12,42 +11,44 @@ import (
 // is a note.
 func TestNoMachine(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*Made, *Facts)
+		change func(*hosts.Host, *Facts)
 		notes  []string
 		bad    string
 	}{
-		"fits":      {change: func(*Made, *Facts) {}},
-		"file":      {change: func(_ *Made, f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/var/swap"}) }},
-		"on server": {change: func(_ *Made, f *Facts) { f.set("/srv", "server:/srv", "nfs").set("/media", "//server/media", "cifs") }},
+		"fits": {change: func(*hosts.Host, *Facts) {}},
+		"file": {change: func(_ *hosts.Host, f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/var/swap"}) }},
+		"on server": {change: func(_ *hosts.Host, f *Facts) {
+			f.set("/srv", "server:/srv", "nfs").set("/media", "//server/media", "cifs")
+		}},
 		"other disks": {
-			change: func(_ *Made, f *Facts) {
+			change: func(_ *hosts.Host, f *Facts) {
 				f.set("/data", "/dev/disk/by-uuid/7", "xfs").set("/tank", "tank", "zfs").set("/opt/x", "/dev/mapper/x", "ext4")
 			},
 			notes: []string{`"/data".device is "/dev/disk/by-uuid/7"`, `"/opt/x".device is "/dev/mapper/x"`, `"/tank".device is "tank"`},
 		},
 		"another container": {
-			change: func(_ *Made, f *Facts) { f.LUKSDevices["data"] = LUKSDevice{Device: "/dev/sdb1"} },
+			change: func(_ *hosts.Host, f *Facts) { f.LUKSDevices["data"] = LUKSDevice{Device: "/dev/sdb1"} },
 			notes:  []string{`boot.initrd.luks.devices."data".device is "/dev/sdb1", which the installer does not make: attach the disk`},
 		},
 		"a container, none made": {
-			change: func(m *Made, f *Facts) {
+			change: func(m *hosts.Host, f *Facts) {
 				*m, *f = plainMade(), *plainFitting()
 				f.LUKSDevices = map[string]LUKSDevice{"data": {Device: "/dev/sdb1"}}
 			},
 			notes: []string{`boot.initrd.luks.devices."data".device is "/dev/sdb1"`},
 		},
 		"other swap": {
-			change: func(_ *Made, f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/dev/sda3"}) },
+			change: func(_ *hosts.Host, f *Facts) { f.SwapDevices = append(f.SwapDevices, SwapDevice{Device: "/dev/sda3"}) },
 			notes:  []string{`swapDevices.*.device is "/dev/sda3"`},
 		},
 		"swap, none made": {
-			change: func(m *Made, _ *Facts) { m.Swap, m.RandomSwap = "", false },
+			change: func(m *hosts.Host, _ *Facts) { m.Swap.Enable = false },
 			notes:  []string{`swapDevices.*.device is "/dev/disk/by-partlabel/T-SWAP"`},
 		},
-		"resume":                    {change: func(_ *Made, f *Facts) { f.ResumeDevice = "/dev/sda3" }, notes: []string{"a start may wait for it"}},
-		"no swap of ours":           {change: func(_ *Made, f *Facts) { f.SwapDevices[0].Device = "/dev/sda3" }, notes: []string{"/dev/sda3"}, bad: "swapDevices do not use"},
-		"the store, may be missing": {change: func(_ *Made, f *Facts) { f.set("/nix", "LABEL=NIX", "ext4", "nofail") }, bad: "puts the store on the root"},
-		"home on btrfs":             {change: func(_ *Made, f *Facts) { f.set("/home", "LABEL=T-ROOT", "btrfs") }, bad: "one ext4 file system"},
+		"resume":                    {change: func(_ *hosts.Host, f *Facts) { f.ResumeDevice = "/dev/sda3" }, notes: []string{"a start may wait for it"}},
+		"no swap of ours":           {change: func(_ *hosts.Host, f *Facts) { f.SwapDevices[0].Device = "/dev/sda3" }, notes: []string{"/dev/sda3"}, bad: "swapDevices do not use"},
+		"the store, may be missing": {change: func(_ *hosts.Host, f *Facts) { f.set("/nix", "LABEL=NIX", "ext4", "nofail") }, bad: "puts the store on the root"},
+		"home on btrfs":             {change: func(_ *hosts.Host, f *Facts) { f.set("/home", "LABEL=T-ROOT", "btrfs") }, bad: "one ext4 file system"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, f := made(), fitting()
@@ -65,23 +66,6 @@ func TestNoMachine(t *testing.T) {
 				t.Errorf("%q", bad)
 			}
 		})
-	}
-}
-
-func TestMadeOf(t *testing.T) {
-	h := hosts.Default()
-	h.Labels = hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP"}
-	h.LUKS.Enable, h.LUKS.MapperName, h.Swap.Enable, h.Keymap, h.TargetUser = true, "crypt", true, "de", "ann"
-	if got := MadeOf(h); got != made() {
-		t.Errorf("%+v", got)
-	}
-	h.TargetUser = "root"
-	if got := MadeOf(h); got.User != "" || got.Home != "" {
-		t.Errorf("%+v", got)
-	}
-	h.LUKS.Enable = false
-	if got := MadeOf(h); got.RandomSwap || slices.Contains([]string{got.LUKS, got.Mapper}, "crypt") {
-		t.Errorf("%+v", got)
 	}
 }
 
@@ -103,9 +87,9 @@ func TestHostOfItsOwnRepo(t *testing.T) {
 		Keymap:      h.Keymap,
 		Loader:      Loader{SystemdBoot: true, EFISysMountPoint: "/boot", CanTouchEFIVariables: true},
 	}
-	m := MadeOf(h)
+	m := h
 	for _, name := range []string{h.LUKS.MapperName, "stygiancrypt"} {
-		m.Mapper = name
+		m.LUKS.MapperName = name
 		if c := Compare(m, host, there); len(c.Mismatches) > 0 || (len(c.Notes) > 0) != (name == "stygiancrypt") {
 			t.Errorf("%s: %q, %q", name, problems(c), c.Notes)
 		}

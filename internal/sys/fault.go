@@ -85,6 +85,20 @@ func WithHint(err error, code Code, hint, what string) *Fault {
 	return f
 }
 
+// Together is one fault for several that are reported together: every cause, every hint
+// once, and the code of the first.
+func Together(faults []*Fault, between string) *Fault {
+	var causes, hints []string
+	var errs []error
+	for _, f := range faults {
+		causes, errs = append(causes, f.Cause), append(errs, f)
+		if f.Hint != "" && !slices.Contains(hints, f.Hint) {
+			hints = append(hints, f.Hint)
+		}
+	}
+	return &Fault{strings.Join(causes, between), strings.Join(hints, "; "), faults[0].Code, errors.Join(errs...)}
+}
+
 // Incomplete is WithHint for a failure after the first write. The operator has to run
 // the install again.
 func Incomplete(err error, what string) *Fault {

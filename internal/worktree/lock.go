@@ -1,6 +1,7 @@
 package worktree
 
 import (
+	"context"
 	"errors"
 	"os"
 	"time"
@@ -22,14 +23,13 @@ func Lock(root string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return f, nil
-		}
-		if time.Now().After(end) {
-			_ = f.Close() // it was only opened
-			return nil, sys.Faultf(sys.CodeBusy, "wait until it has ended", "another command is changing %s", root)
-		}
+	held := func(err error) bool { return errors.Is(err, unix.EWOULDBLOCK) }
+	err = sys.Patiently(context.Background(), patience, 10*time.Millisecond, held, func() error {
+		return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	})
+	if held(err) {
+		_ = f.Close() // it was only opened
+		return nil, sys.Faultf(sys.CodeBusy, "wait until it has ended", "another command is changing %s", root)
 	}
+	return f, nil
 }

@@ -146,17 +146,12 @@ func (c Claim) same(h *holders, what string, was, is []string) error {
 	switch {
 	case slices.Equal(sorted(was), sorted(is)):
 		return nil
-	case !c.gains(was, is):
+	case !slices.Equal(sorted(append(slices.Clone(was), c.Key)), sorted(is)):
 		return fmt.Errorf("%s would change", what)
 	case !h.collection(was):
 		return fmt.Errorf("%s would have the key of %s, and does not have those of all hosts", what, c.Host)
 	}
 	return nil
-}
-
-// gains reports whether a list gains the host's key and nothing else.
-func (c Claim) gains(was, is []string) bool {
-	return slices.Equal(sorted(append(slices.Clone(was), c.Key)), sorted(is))
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

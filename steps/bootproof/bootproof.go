@@ -8,11 +8,10 @@ package bootproof
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
@@ -34,9 +33,9 @@ type Options struct {
 	Mapper      string // the container's name in /dev/mapper
 	Passphrase  []byte
 	RecoveryKey []byte // may be nil
-	// Facts is what the host's configuration says, and Made what it was compared with.
+	// Facts is what the configuration of Host says.
 	Facts *facts.Facts
-	Made  facts.Made
+	Host  hosts.Host
 	// Hashes are those of the system's closure on the medium. The target's own database
 	// must match them before it is trusted. Nil: the target's nix built the system, and
 	// there is no other source of its hashes.
@@ -86,8 +85,7 @@ func Ops(o Options) []engine.Op {
 // prove makes every check. It logs a line for each proof; the error reports every
 // check that failed, each with its hint.
 func prove(ctx context.Context, s sys.System, list []check) error {
-	var causes, hints []string
-	var errs []error
+	var faults []*sys.Fault
 	progress := func(done int, label string) {
 		s.Progress(sys.Progress{Done: int64(done), Total: int64(len(list)), Unit: "checks", Label: label})
 	}
@@ -105,25 +103,23 @@ func prove(ctx context.Context, s sys.System, list []check) error {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
 				s.Log("not proven: " + c.name + ": " + line)
 			}
-			fault := sys.WithHint(err, sys.CodeBootProof, c.hint, c.name)
-			causes, errs = append(causes, fault.Cause), append(errs, err)
-			if !slices.Contains(hints, fault.Hint) {
-				hints = append(hints, fault.Hint)
-			}
+			faults = append(faults, sys.WithHint(err, sys.CodeBootProof, c.hint, c.name))
 		case saw != "":
 			s.Proven(saw)
 		}
 	}
 	progress(len(list), "")
-	if errs == nil {
+	if faults == nil {
 		return nil
 	}
-	if !strings.Contains(strings.Join(hints, " "), "start over") {
-		hints = append(hints, "then try again from here (--resume)") // the disk keeps what was written
+	all := sys.Together(faults, "\n")
+	if !strings.Contains(all.Hint, "start over") {
+		all.Hint += "; then try again from here (--resume)" // the disk keeps what was written
 	}
-	cause := "the machine might not start: " + causes[0]
-	if len(causes) > 1 {
-		cause = fmt.Sprintf("the machine might not start, %d of %d checks failed:\n%s", len(causes), len(list), strings.Join(causes, "\n"))
+	count := ": "
+	if len(faults) > 1 {
+		count = fmt.Sprintf(", %d of %d checks failed:\n", len(faults), len(list))
 	}
-	return &sys.Fault{Cause: cause, Hint: strings.Join(hints, "; "), Code: sys.CodeBootProof, Err: errors.Join(errs...)}
+	all.Cause, all.Code = "the machine might not start"+count+all.Cause, sys.CodeBootProof
+	return all
 }

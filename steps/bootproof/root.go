@@ -87,7 +87,7 @@ func (p *proof) mounts(ctx context.Context, s sys.System) (string, error) {
 func (p *proof) initrdOpens(ctx context.Context, s sys.System) (string, error) {
 	// The installer may have opened it under another name. A host that needs its own name
 	// was refused by the contract.
-	opened, ok := p.o.Facts.LUKSDevices[p.o.Facts.Opens(p.o.Made)]
+	opened, ok := p.o.Facts.LUKSDevices[p.o.Facts.Opens(p.o.Host)]
 	if !ok {
 		names := slices.Sorted(maps.Keys(p.o.Facts.LUKSDevices))
 		return "", fmt.Errorf("it opens %q; the installer opened the container as %s", names, p.o.Mapper)
@@ -151,32 +151,8 @@ func every(inv *block.Inventory, esp string) []block.Device {
 
 // find lists the devices that a spec of root= or fstab names.
 func find(devices []block.Device, spec string) []block.Device {
-	ref := facts.Refer(spec)
-	match := func(d block.Device) bool {
-		switch ref.Kind {
-		case facts.ByLabel:
-			return d.Label == ref.Name
-		case facts.ByPartLabel:
-			return d.PartLabel == ref.Name
-		case facts.ByUUID:
-			return strings.EqualFold(d.UUID, ref.Name)
-		case facts.ByPartUUID:
-			return strings.EqualFold(d.PartUUID, ref.Name)
-		}
-		return d.Is(spec)
-	}
-	var found []block.Device
-	for _, d := range devices {
-		if ref.Name != "" && match(d) {
-			found = append(found, d)
-		}
-	}
-	if len(found) == 0 && strings.HasPrefix(spec, "/dev/disk/") { // by-id and by-path
-		if at, err := block.Resolve("/", spec); err == nil && at != spec {
-			return find(devices, at)
-		}
-	}
-	return found
+	has := choice.Named(facts.Refer(spec))
+	return slices.DeleteFunc(slices.Clone(devices), func(d block.Device) bool { return !has(d) })
 }
 
 // resolves checks that a spec names one attached device, the wanted one.

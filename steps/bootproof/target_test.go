@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/boot/efi"
 	"auto-installer/internal/boot/efi/efitest"
@@ -143,8 +144,10 @@ func (g *target) prove(t *testing.T) result {
 	o := Options{
 		Root: root, Toplevel: toplevel, ESP: esp, ESPLabel: "T-EFI", ESPGUID: espGUID, Firmware: live,
 		RootFS: "/dev/mapper/c", RootLabel: "T-ROOT", LUKS: "/dev/x2", LUKSLabel: "T-LUKS", Mapper: "c", Passphrase: []byte(secret),
-		Facts: &g.facts, Made: facts.Made{LUKS: "T-LUKS", Mapper: "c"}, Hashes: &g.hashes,
+		Facts: &g.facts, Hashes: &g.hashes,
 	}
+	o.Host.LUKS = hosts.LUKS{Enable: true, MapperName: "c"}
+	o.Host.Labels.LUKS = "T-LUKS"
 	if g.options != nil {
 		g.options(&o)
 	}

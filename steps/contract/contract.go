@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/disk/block"
@@ -22,7 +23,7 @@ import (
 // Options says what the installer will make, and where the host's facts are.
 type Options struct {
 	Disk   block.Identity // the target disk
-	Made   facts.Made
+	Host   hosts.Host
 	Labels []string
 	// Medium is the medium's contract.json with the facts, or empty. Evaluated
 	// is the facts that the config repo evaluated to, if it did.
@@ -64,7 +65,7 @@ func Ops(o Options) []engine.Op {
 		ops = append(ops, engine.Do("", c.readKeymap))
 	}
 	for _, t := range o.Typed {
-		ops = append(ops, engine.Do("see that the "+t.Name+" can be typed with the keymap "+o.Made.Keymap, c.typed(t)))
+		ops = append(ops, engine.Do("see that the "+t.Name+" can be typed with the keymap "+o.Host.Keymap, c.typed(t)))
 	}
 	return append(ops, engine.Do("", c.verdict))
 }
@@ -78,8 +79,26 @@ func (c *checks) compare(ctx context.Context, s sys.System) error {
 	if c.inv, err = block.Survey(ctx, s, "/"); err != nil {
 		return err
 	}
-	c.Comparison = facts.Compare(c.Made, f, finder(c.inv, c.Disk))
+	c.Comparison = facts.Compare(c.Host, f, finder(c.inv, c.Disk))
 	return nil
+}
+
+// finder says where the machine has a device. Another path to the target disk
+// is not another disk.
+func finder(inv *block.Inventory, disk block.Identity) func(facts.Reference) facts.Place {
+	target, _ := inv.Find(disk) // the gate refuses a disk that is not there
+	return func(r facts.Reference) facts.Place {
+		has := choice.Named(r)
+		for d := range choice.Others(inv, target) {
+			if has(d) {
+				return facts.Attached
+			}
+		}
+		if slices.ContainsFunc(target.Below(), has) {
+			return facts.OnTarget
+		}
+		return facts.Nowhere
+	}
 }
 
 // read reads the facts. Without them the host is not installed: it could start
@@ -121,11 +140,7 @@ func (c *checks) carriers(_ context.Context, s sys.System) error {
 	}
 	found := choice.CarriesLabel(c.inv, target, c.Labels)
 	for _, f := range found {
-		ref := facts.Reference{Kind: facts.ByLabel, Name: f.Label}
-		if f.Partition {
-			ref.Kind = facts.ByPartLabel
-		}
-		if !slices.Contains(c.Used, ref) {
+		if !slices.Contains(c.Used, f.Reference) {
 			c.Note("%s, which the host does not use: unplug that disk if you can", f.Where)
 			continue
 		}
@@ -143,21 +158,18 @@ func (c *checks) verdict(_ context.Context, s sys.System) error {
 	for _, n := range c.Notes {
 		s.Warn(n)
 	}
-	var problems, fixes []string
+	var faults []*sys.Fault
 	for _, m := range c.Mismatches {
 		s.Log("mismatch: " + m.Problem)
-		problems = append(problems, m.Problem)
-		if !slices.Contains(fixes, m.Fix) {
-			fixes = append(fixes, m.Fix)
-		}
+		faults = append(faults, &sys.Fault{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
 	}
-	if len(problems) == 0 {
+	if faults == nil {
 		s.Log("the host's own configuration fits what will be made")
 		return nil
 	}
-	count := ""
-	if len(problems) > 1 {
-		count = fmt.Sprintf("%d mismatches: ", len(problems))
+	all := sys.Together(faults, "; ")
+	if n := len(faults); n > 1 {
+		all.Cause = fmt.Sprintf("%d mismatches: %s", n, all.Cause)
 	}
-	return sys.Faultf(sys.CodeContract, strings.Join(fixes, "; "), "%s%s", count, strings.Join(problems, "; "))
+	return all
 }

@@ -3,22 +3,24 @@ package contract
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 )
 
-func made() facts.Made {
-	return facts.Made{
-		ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Mapper: "crypt", Swap: "T-SWAP", RandomSwap: true,
-		Keymap: "de", User: "ann", UID: 1000, Home: "/home/ann",
-	}
+func made() hosts.Host {
+	h := hosts.Default()
+	h.Labels = hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP"}
+	h.LUKS, h.Swap.Enable, h.Keymap, h.TargetUser = hosts.LUKS{Enable: true, MapperName: "crypt"}, true, "de", "ann"
+	return h
 }
 
 // fitting is a configuration that fits made.
@@ -42,9 +44,11 @@ func withRoot(f *facts.Facts, device, fsType string) *facts.Facts {
 	return f
 }
 
-// The target disk, and another one.
-const inventory = `{"blockdevices":[{"name":"no-such-x","path":"/dev/no-such-x","type":"disk","size":1},` +
-	`{"name":"no-such-y","path":"/dev/no-such-y","type":"disk","size":1 OTHER}]}`
+// inventory has the target, /dev/x, and a disk with labels, if any.
+func inventory(labels string) string {
+	return fmt.Sprintf(`{"blockdevices":[{"name":"x","path":"/dev/x","type":"disk","size":1,"serial":"X"},`+
+		`{"name":"no-such-y","path":"/dev/no-such-y","type":"disk","size":1,"children":[{"name":"no-such-y1","path":"/dev/no-such-y1","type":"part"%s}]}]}`, labels)
+}
 
 func options(t *testing.T, f *facts.Facts) Options {
 	t.Helper()
@@ -53,21 +57,21 @@ func options(t *testing.T, f *facts.Facts) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Disk: block.Identity{Path: "/dev/no-such-x", Size: 1}, Made: made(), Labels: []string{"T-EFI", "T-ROOT", "T-LUKS", "T-SWAP"},
+		Disk: block.Identity{Path: "/dev/x", Serial: "X", Size: 1}, Host: made(), Labels: []string{"T-EFI", "T-ROOT", "T-SWAP", "T-LUKS"},
 		Evaluated: &data, Found: &facts.Facts{},
 	}
 }
 
 func run(t *testing.T, o Options, calls ...func(*sys.Fake)) (string, error) {
 	t.Helper()
-	return runBeside(t, "", o, calls...)
+	return runWith(t, o, "", calls...)
 }
 
-// runBeside is run with more fields of the other disk.
-func runBeside(t *testing.T, other string, o Options, calls ...func(*sys.Fake)) (string, error) {
+// runWith runs the step on a machine whose other disk has labels, as lsblk prints them.
+func runWith(t *testing.T, o Options, labels string, calls ...func(*sys.Fake)) (string, error) {
 	t.Helper()
 	f := sys.NewFake(t)
-	f.Expect(block.Lsblk.Argv...).Prints(strings.Replace(inventory, " OTHER", other, 1))
+	f.Expect(block.Lsblk.Argv...).Prints(inventory(labels))
 	for _, c := range calls {
 		c(f)
 	}
@@ -96,7 +100,7 @@ func TestReportsAll(t *testing.T) {
 	f := fitting()
 	withRoot(f, "/dev/disk/by-label/A", "btrfs").FileSystems["/boot"] = facts.FileSystem{Device: "/dev/disk/by-label/B", FSType: "vfat"}
 	f.Keymap, f.Loader = "us", facts.Loader{}
-	said, err := runBeside(t, `,"label":"T-ROOT"`, options(t, f))
+	said, err := runWith(t, options(t, f), `,"label":"T-ROOT"`)
 	fault, ok := errors.AsType[*sys.Fault](err)
 	if !ok || fault.Code != sys.CodeContract || !strings.HasPrefix(fault.Cause, "5 mismatches: ") {
 		t.Fatalf("%+v", err)
@@ -134,21 +138,22 @@ func TestFinder(t *testing.T) {
 }
 
 func TestCarriers(t *testing.T) {
+	const byFS, byPart = `,"label":"T-ROOT"`, `,"partlabel":"T-ROOT"`
 	for name, c := range map[string]struct {
 		facts   *facts.Facts
-		other   string
+		labels  string
 		refused bool
 	}{
-		"the host goes by it":     {fitting(), `,"label":"T-ROOT"`, true},
-		"the host does not":       {fitting(), `,"partlabel":"T-ROOT"`, false},
-		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), `,"label":"T-ROOT"`, false},
+		"the host goes by it":     {fitting(), byFS, true},
+		"the host does not":       {fitting(), byPart, false},
+		"root is the mapper":      {withRoot(fitting(), "/dev/mapper/crypt", "ext4"), byFS, false},
 		"swap's, by its part":     {fitting(), `,"partlabel":"T-SWAP"`, true},
 		"swap's, by file system":  {fitting(), `,"label":"T-SWAP"`, false},
 		"the container's by part": {fitting(), `,"partlabel":"T-LUKS"`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const where = "/dev/no-such-y (on /dev/no-such-y) has the "
-			said, err := runBeside(t, c.other, options(t, c.facts))
+			const where = "/dev/no-such-y1 (on /dev/no-such-y) has the "
+			said, err := runWith(t, options(t, c.facts), c.labels)
 			fault, ok := errors.AsType[*sys.Fault](err)
 			switch {
 			case c.refused && (!ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, where) || !strings.Contains(fault.Hint, "unplug")):

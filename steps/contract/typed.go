@@ -15,11 +15,11 @@ type Typed struct {
 
 // readKeymap reads the keymap. One that cannot be read is a note.
 func (c *checks) readKeymap(ctx context.Context, s sys.System) error {
-	keys, err := keymap.Read(ctx, s, c.Made.Keymap)
+	keys, err := keymap.Read(ctx, s, c.Host.Keymap)
 	if err == nil {
 		c.keys = &keys
 	} else if ctx.Err() == nil {
-		c.Note("the keymap %s cannot be read, so whether the boot prompt takes the passphrase is unknown: %v", c.Made.Keymap, err)
+		c.Note("the keymap %s cannot be read, so whether the boot prompt takes the passphrase is unknown: %v", c.Host.Keymap, err)
 	}
 	return context.Cause(ctx)
 }
@@ -30,7 +30,7 @@ func (c *checks) typed(t Typed) func(context.Context, sys.System) error {
 		if c.keys == nil {
 			return nil
 		}
-		how, name := c.keys.Of(t.Text), c.Made.Keymap
+		how, name := c.keys.Of(t.Text), c.Host.Keymap
 		if how.Missing > 0 {
 			c.Differs("choose another "+t.Name+", of letters and digits that every keymap has",
 				"no key of the keymap %s gives %s of the %s, which you type with it at the boot prompt", name, keymap.Characters(how.Missing), t.Name)

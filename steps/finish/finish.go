@@ -56,20 +56,13 @@ func Ops(o Options) []engine.Op {
 	if o.Journal != "" {
 		// Only now: after a power cut before this, the install resumes from the journal.
 		// The files that were proven stay as they are.
-		ops = append(ops, engine.Do("remove the journal, "+o.Journal,
-			func(context.Context, sys.System) error { return forget(o.Journal) }).Doing("removing the journal"))
+		ops = append(ops, engine.Do("remove the journal, "+o.Journal, func(context.Context, sys.System) error {
+			return errors.Join(os.RemoveAll(o.Journal), sys.SyncDir(path.Dir(o.Journal)))
+		}).Doing("removing the journal"))
 	}
 	ops = append(ops, settle("the ESP", o.ESP, o.ESPDevice)...)
 	return append(ops, engine.Do("swap off, unmount and close everything",
 		func(ctx context.Context, s sys.System) error { return s.Unwind(ctx) }).Doing("unmounting").Hint(sys.CodeWritten, hintUsed))
-}
-
-// forget removes the journal from the disk.
-func forget(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	return sys.SyncDir(path.Dir(dir))
 }
 
 // KeepLogs copies the logs to the target, readable by root only.

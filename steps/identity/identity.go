@@ -2,14 +2,11 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-
-	"filippo.io/age"
 
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
@@ -30,14 +27,12 @@ func (o Options) path() string { return dir + "/" + o.Host + ".agekey" }
 // Check verifies that key is an age identity file with exactly one identity. The error never
 // quotes the key.
 func Check(key []byte) error {
-	ids, err := age.ParseIdentities(bytes.NewReader(key))
-	if err != nil || len(ids) != 1 {
-		if _, err := secrets.ParseIdentity(key); errors.Is(err, secrets.ErrPublic) {
-			return err
-		}
-		return errors.New("not an age identity file with one AGE-SECRET-KEY-1 line")
+	id, err := secrets.ParseIdentity(key)
+	id.Wipe()
+	if err != nil && !errors.Is(err, secrets.ErrPublic) {
+		err = errors.New("not an age identity file with one AGE-SECRET-KEY-1 line")
 	}
-	return nil
+	return err
 }
 
 // Ops write the identity atomically.

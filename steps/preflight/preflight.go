@@ -3,7 +3,6 @@
 package preflight
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,8 +86,7 @@ func Ops(o Options) []engine.Op {
 		shown = append(shown, sys.Action{Does: c.does})
 	}
 	return []engine.Op{engine.Together(shown, func(ctx context.Context, s sys.System) error {
-		var causes, hints []string
-		var first *sys.Fault
+		var faults []*sys.Fault
 		for _, c := range list {
 			saw, err := c.run(ctx)
 			f, unfit := errors.AsType[*sys.Fault](err)
@@ -97,17 +95,17 @@ func Ops(o Options) []engine.Op {
 				return context.Cause(ctx)
 			case unfit:
 				s.Log("not fit: " + f.Cause)
-				causes, hints, first = append(causes, f.Cause), append(hints, f.Hint), cmp.Or(first, f)
+				faults = append(faults, f)
 			case err != nil:
 				return err
 			default:
 				s.Log(saw)
 			}
 		}
-		if first == nil {
+		if faults == nil {
 			return nil
 		}
-		return &sys.Fault{Cause: strings.Join(causes, "; "), Hint: strings.Join(hints, "; "), Code: first.Code, Err: first.Err}
+		return sys.Together(faults, "; ")
 	})}
 }
 

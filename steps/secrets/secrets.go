@@ -99,14 +99,10 @@ func (o Options) try(_ context.Context, s sys.System) error {
 	return nil
 }
 
-// find fills Found, in the order of names.
-func (o Options) find(ctx context.Context, s sys.System) error {
+// find fills Found. A host without agenix has no secrets.
+func (o Options) find(context.Context, sys.System) error {
 	*o.Found = Found{}
-	named := o.Facts.Secrets
-	if named == nil { // it does not use agenix
-		return o.byRules(ctx, s)
-	}
-	for _, n := range named {
+	for _, n := range o.Facts.Secrets {
 		title := cmp.Or(n.InSource, n.Name)
 		if path := o.path(n); path != "" {
 			o.Found.Files = append(o.Found.Files, File{title, path})

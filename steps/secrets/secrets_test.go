@@ -15,7 +15,6 @@ import (
 	"filippo.io/age/armor"
 
 	"auto-installer/hosts/facts"
-	"auto-installer/internal/agenix"
 	"auto-installer/internal/engine/enginetest"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
@@ -80,14 +79,6 @@ func options(t *testing.T, named ...facts.Secret) Options {
 		Host: "demo", Repo: t.TempDir(), Found: &Found{},
 		Facts: &facts.Facts{Secrets: named},
 	}
-}
-
-func names(f *Found) []string {
-	var list []string
-	for _, file := range f.Files {
-		list = append(list, file.Name)
-	}
-	return list
 }
 
 func TestAllOpen(t *testing.T) {
@@ -233,111 +224,6 @@ func TestInvalidIdentity(t *testing.T) {
 	}
 }
 
-// keysNix has the keys of two hosts.
-func keysNix(demo, other *secrets.Identity) string {
-	return fmt.Sprintf("let\n  hosts = {\n    demo = %q;\n    other = %q;\n  };\nin\n{\n  demo = [ hosts.demo ];\n  other = [ hosts.other ];\n}\n",
-		demo.Recipient(), other.Recipient())
-}
-
-func TestByRules(t *testing.T) {
-	host, other := identity(t), identity(t)
-	rules := fmt.Sprintf(`{"mine.age":{"publicKeys":[%q,%q]},"theirs.age":{"publicKeys":[%q]},"unmade.age":{"publicKeys":[%q]}}`,
-		other.Recipient(), host.Recipient(), other.Recipient(), host.Recipient())
-	for _, c := range []struct {
-		name, dir, keys string
-		key             []byte
-		ask             bool
-		want            []string
-		says            string
-	}{
-		{"by the identity", "secrets", "", host.File(), true, []string{"secrets/mine.age"}, "opens all 1 secrets"},
-		{"at the top", ".", "", host.File(), true, []string{"mine.age"}, "opens all 1 secrets"},
-		{"by keys.nix", "secrets", keysNix(host, other), nil, true, []string{"secrets/mine.age"}, "no age identity to open them"},
-		{"no keys.nix", "secrets", "", nil, false, nil, "no secrets"},
-		{"not in keys.nix", "secrets", strings.ReplaceAll(keysNix(host, other), "demo", "third"), nil, false, nil, "no secrets"},
-		{"a strange keys.nix", "secrets", "import ./generated.nix", nil, false, nil, "which cannot be read"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := options(t)
-			o.Key = c.key
-			file := put(t, filepath.Join(o.Repo, c.dir, "secrets.nix"), nil, 0o644)
-			if c.keys != "" {
-				put(t, filepath.Join(o.Repo, c.dir, "keys.nix"), []byte(c.keys), 0o644)
-			}
-			seal(t, filepath.Join(o.Repo, c.dir), "mine.age", false, host, other)
-			seal(t, filepath.Join(o.Repo, c.dir), "theirs.age", false, other)
-			f := sys.NewFake(t)
-			if c.ask {
-				f.Expect(agenix.Evaluation(file).Argv...).Prints(rules)
-			}
-			if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
-				t.Fatal(err)
-			}
-			if !slices.Equal(names(o.Found), c.want) || !strings.Contains(strings.Join(f.Logged, "\n"), c.says) {
-				t.Errorf("%+v, %q", o.Found, f.Logged)
-			}
-		})
-	}
-}
-
-// Another host's identity opens the files that are encrypted to that host.
-func TestRulesOfAnother(t *testing.T) {
-	host, other := identity(t), identity(t)
-	o := options(t)
-	o.Key = other.File()
-	put(t, o.Repo+"/secrets.nix", nil, 0o644)
-	put(t, o.Repo+"/keys.nix", []byte(keysNix(host, other)), 0o644)
-	err := enginetest.Check(t.Context(), sys.NewFake(t), Ops(o)...)
-	if fault, ok := errors.AsType[*sys.Fault](err); !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "is not that of demo") {
-		t.Errorf("%v", err)
-	}
-}
-
-// Many repos have the rules in a folder and run agenix at the top.
-func TestRulesThatNameFromTheTop(t *testing.T) {
-	host := identity(t)
-	o := options(t)
-	o.Key = host.File()
-	file := put(t, o.Repo+"/secrets/secrets.nix", nil, 0o644)
-	seal(t, o.Repo+"/secrets", "hosts/mine.age", false, host)
-	f := sys.NewFake(t)
-	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"secrets/hosts/mine.age":{"publicKeys":[%q]}}`, host.Recipient()))
-	if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(names(o.Found), []string{"secrets/hosts/mine.age"}) {
-		t.Errorf("found are %v", names(o.Found))
-	}
-}
-
-// The file itself shows whether it is encrypted as its rule says.
-func TestRulesThatWereNotFollowed(t *testing.T) {
-	host, other := identity(t), identity(t)
-	o := options(t)
-	o.Key = host.File()
-	file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
-	seal(t, o.Repo, "a.age", false, other)
-	f := sys.NewFake(t)
-	f.Expect(agenix.Evaluation(file).Argv...).Prints(fmt.Sprintf(`{"a.age":{"publicKeys":[%q]}}`, host.Recipient()))
-	fault, ok := errors.AsType[*sys.Fault](enginetest.Check(t.Context(), f, Ops(o)...))
-	if !ok || fault.Code != sys.CodeContract || !strings.Contains(fault.Cause, "a.age") {
-		t.Errorf("%+v", fault)
-	}
-}
-
-func TestRulesThatCannotBeRead(t *testing.T) {
-	for _, printed := range []string{"", `{"a.age":{"publicKeys":[]}}`, `{"a.age":{"publicKeys":["nonsense"]}}`} {
-		o := options(t)
-		o.Key = identity(t).File()
-		file := put(t, o.Repo+"/secrets.nix", nil, 0o644)
-		f := sys.NewFake(t)
-		f.Expect(agenix.Evaluation(file).Argv...).Prints(printed)
-		if err := enginetest.Check(t.Context(), f, Ops(o)...); err != nil || !strings.Contains(strings.Join(f.Logged, "\n"), "the age identity is not tried on the files of secrets.nix, which cannot be read") {
-			t.Errorf("%v, %q", err, f.Logged)
-		}
-	}
-}
-
 // A secret that is a link out of the repo is not read.
 func TestLinkOutOfTheRepo(t *testing.T) {
 	outside := put(t, filepath.Join(t.TempDir(), "shadow"), []byte("root:secret"), 0o600)
@@ -350,19 +236,5 @@ func TestLinkOutOfTheRepo(t *testing.T) {
 	}
 	if len(o.Found.Files) != 0 || len(o.Found.Unread) != 2 {
 		t.Errorf("%+v", o.Found)
-	}
-	host := identity(t)
-	o.Facts.Secrets, o.Key = nil, host.File()
-	rules := put(t, filepath.Join(o.Repo, "secrets.nix"), []byte("{ }"), 0o644)
-	f := sys.NewFake(t)
-	f.Expect(agenix.Evaluation(rules).Argv...).Prints(fmt.Sprintf(`{"wifi.age":{"publicKeys":[%q]}}`, host.Recipient()))
-	if err := o.find(t.Context(), f); err != nil || len(o.Found.Files) != 0 {
-		t.Errorf("by the rules: %v, %+v", err, o.Found.Files)
-	}
-	if err := os.Symlink(outside, filepath.Join(o.Repo, "keys.nix")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := o.entered(o.Repo); err == nil || strings.Contains(err.Error(), "root:secret") {
-		t.Errorf("keys.nix is a link out: %v", err)
 	}
 }

@@ -2,15 +2,12 @@ package iso
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"auto-installer/internal/git"
-	"auto-installer/internal/nix/flake"
 	"auto-installer/internal/nix/nixlog"
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
@@ -45,8 +42,7 @@ func toAdd(file string) string {
 	return "git add " + sys.Quote([]string{file}) + ": nix sees only files that git tracks"
 }
 
-// undeclared says why the flake has no installer for the host, and which
-// installers it has.
+// undeclared says why the flake has no installer for the host.
 func (o Options) undeclared(ctx context.Context, s sys.System) string {
 	folder := filepath.Join("hosts", o.Host)
 	for _, name := range []string{"host.toml", "installer.nix"} {
@@ -62,28 +58,5 @@ func (o Options) undeclared(ctx context.Context, s sys.System) string {
 		}
 		return declared
 	}
-	hosts := o.installers(ctx, s)
-	if len(hosts) == 0 {
-		return fmt.Sprintf("add the host with `auto-installer new-host %s`; %s", o.Host, declared)
-	}
-	return fmt.Sprintf("name a host that has an installer: %s; or add the host with `auto-installer new-host %s`", strings.Join(hosts, ", "), o.Host)
-}
-
-// installers lists the hosts with an installer in the flake.
-func (o Options) installers(ctx context.Context, s sys.System) []string {
-	c := flake.Nix(o.Flake, "see which installers the flake has", "eval", "--json", flake.Ref(o.Flake)+"#packages",
-		"--apply", "p: builtins.concatMap builtins.attrNames (builtins.attrValues p)")
-	c.Quiet = true
-	out, err := s.Output(ctx, c)
-	var names, hosts []string
-	if err != nil || json.Unmarshal(out, &names) != nil {
-		return nil // the log has nix's reason
-	}
-	for _, name := range names {
-		if host, ok := strings.CutSuffix(name, suffix); ok {
-			hosts = append(hosts, host)
-		}
-	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	return fmt.Sprintf("name a host of the flake, or add this one with `auto-installer new-host %s`; %s", o.Host, declared)
 }

@@ -506,10 +506,7 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			t.Fatalf("%d: %v\n%s", i, err, src)
 		}
 		if m.shape == shapeDefinitions {
-			edits := w.flakeEdits([]byte(m.flake))
-			v.add(m, "flake", applied([]byte(m.flake), edits))
-			edits[1].at = 0
-			v.add(m, "flake", applied([]byte(m.flake), edits))
+			v.add(m, "flake", applied([]byte(m.flake), w.flakeEdits([]byte(m.flake))))
 		}
 		jobs[i] = j
 	}
@@ -565,13 +562,10 @@ func TestEditsMeanWhatTheyShould(t *testing.T) {
 			hand = j.w.callMkInstallers()
 		case shapeDefinitions:
 			edits := j.w.flakeEdits(src)
-			_, why := chooseFlake(j.host, src, edits, names(before), func(data []byte) ([]string, error) {
-				e, ok := values[v.add(j.madeUp, "flake", data)]
-				if !ok {
-					return nil, errNoValue
-				}
-				return names(e), nil
-			})
+			why := errNoValue
+			if e, ok := values[v.add(j.madeUp, "flake", applied(src, edits))]; ok {
+				why = judgeFlake(j.host, names(before), names(e), edits)
+			}
 			if why != nil || edits[0].at == 0 {
 				t.Errorf("%d: nixosHostDefinitions is not added to: %v\n%s", i, why, j.flake)
 			}

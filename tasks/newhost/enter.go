@@ -34,7 +34,7 @@ func (w *work) enter(ctx context.Context, s sys.System) error {
 		return nil
 	}
 	src := w.before[file]
-	if w.entered(src, before) {
+	if key, err := keysnix.KeyOf(src, host); err == nil && key == w.recipient || before.Has(host, w.recipient) {
 		s.Log(file + " has the recipient of " + host + " already")
 		return nil
 	}
@@ -77,12 +77,6 @@ func (w *work) inRepo(err error) error {
 	return &of
 }
 
-// entered reports whether the keys have the host's very recipient under its name.
-func (w *work) entered(src []byte, m keysnix.Meaning) bool {
-	key, err := keysnix.KeyOf(src, w.Host.TargetHost)
-	return err == nil && key == w.recipient || m.Has(w.Host.TargetHost, w.recipient)
-}
-
 // knownHosts are names that are certainly hosts: of folders, and in sets that
 // flake.nix lists.
 func (w *work) knownHosts() []string {
@@ -120,8 +114,8 @@ func (w *work) gains(s sys.System, file string, e *keysnix.Edit) {
 
 // leave says why the keys are not edited.
 func (w *work) leave(s sys.System, file string, why error) {
-	switch shape := misshapen(why); {
-	case shape == nil:
+	switch shape, ok := errors.AsType[*keysnix.ShapeError](why); {
+	case !ok:
 		s.Warn(file + " is not edited: with " + w.Host.TargetHost + " in it, " + sys.Clean(why.Error()))
 	case shape.Line > 0:
 		s.Warn(fmt.Sprintf("%s:%d has an unknown shape and is not edited: %s", file, shape.Line, shape.Why))

@@ -1,7 +1,7 @@
 package newhost
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -82,7 +82,7 @@ func (w *work) installers(ctx context.Context, s sys.System) error {
 		}
 	case how == shapeNone, w.Evaluate && len(edits) == 0:
 		w.flakeHand = w.callMkInstallers()
-	case !w.Evaluate:
+	case !w.Evaluate, bytes.Equal(applied(src, edits), src):
 		w.draftFlake(s, src, edits)
 	default:
 		var err error
@@ -146,52 +146,34 @@ func (w *work) compare(ctx context.Context, s sys.System) {
 		s.Warn("the configuration of " + w.Host.TargetHost + " cannot be compared with what the installer makes: " + sys.Clean(err.Error()))
 		return
 	}
-	for _, m := range facts.Compare(facts.MadeOf(w.Host), own, facts.NoMachine).Mismatches {
+	for _, m := range facts.Compare(w.Host, own, facts.NoMachine).Mismatches {
 		s.Warn("the installer will refuse this host: " + m.Problem + "; " + m.Fix)
 	}
 }
 
-// tryFlake drafts the edits that change nothing else in the flake. It returns the
+// tryFlake drafts the edits if they change nothing else in the flake. It returns the
 // names that the flake has then.
 func (w *work) tryFlake(ctx context.Context, s sys.System, before []string, edits []flakeEdit) ([]string, error) {
 	src := w.before["flake.nix"]
-	now, why := chooseFlake(w.Host.TargetHost, src, edits, before, func(data []byte) ([]string, error) {
-		if err := writeIn(w.copied, "flake.nix", data); err != nil {
-			return nil, err
-		}
-		return names(ctx, s, w.copied)
-	})
+	if err := writeIn(w.copied, "flake.nix", applied(src, edits)); err != nil {
+		return nil, err
+	}
+	now, why := names(ctx, s, w.copied)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	if why == nil {
+		why = judgeFlake(w.Host.TargetHost, before, now, edits)
+	}
 	if why != nil {
-		s.Warn("flake.nix is not edited so: " + sys.Clean(why.Error()))
+		s.Warn("flake.nix is not edited: " + sys.Clean(why.Error()))
+		now = before
+		for i := range edits {
+			edits[i].at = 0
+		}
 	}
 	w.draftFlake(s, src, edits)
 	return now, writeIn(w.copied, "flake.nix", applied(src, edits))
-}
-
-// chooseFlake tries all edits, then one less, and takes their place from those
-// that change something else. It returns the names that the flake has then, and
-// the first fault of an edit.
-func chooseFlake(
-	host string, src []byte, edits []flakeEdit, before []string, eval func(data []byte) ([]string, error),
-) (now []string, why error) {
-	for i := len(edits) - 1; i >= 0; i-- {
-		if edits[i].at == 0 {
-			continue
-		}
-		now, err := eval(applied(src, edits))
-		if err == nil {
-			err = judgeFlake(host, before, now, edits)
-		}
-		if err == nil {
-			return now, why
-		}
-		why = cmp.Or(why, err)
-		edits[i].at = 0
-	}
-	return before, why
 }
 
 // judgeFlake compares the names of a flake before and after its edit: the

@@ -2,7 +2,6 @@ package newhost
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,10 +156,4 @@ func (w *work) read(name string) ([]byte, error) {
 	}
 	w.before[name] = data
 	return data, nil
-}
-
-// misshapen is the error of a keys.nix with an unknown shape, or nil.
-func misshapen(err error) *keysnix.ShapeError {
-	e, _ := errors.AsType[*keysnix.ShapeError](err)
-	return e
 }

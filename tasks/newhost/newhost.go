@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/agenix"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
@@ -64,7 +65,7 @@ type work struct {
 func (r Request) work(root string) *work {
 	r.HostsDir = cmp.Or(r.HostsDir, "hosts")
 	w := &work{Request: r, repo: root, rules: rulesFile(root), before: map[string][]byte{}, files: map[string][]byte{}}
-	if w.keys = keysFile(root, w.rules); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
+	if w.keys = firstOf(root, "secrets/keys.nix", "keys.nix"); w.keys == "" && strings.HasSuffix(w.rules, ".nix") {
 		w.keys = w.rules
 	}
 	return w
@@ -113,4 +114,25 @@ func (w *work) in(name string) string { return path.Join(w.dir(), name) }
 func (w *work) defines() bool {
 	_, err := os.Lstat(filepath.Join(w.repo, w.in("host.toml")))
 	return err != nil
+}
+
+// rulesFile is agenix' rules of a repo, below root, or empty. Those that RULES
+// names elsewhere are not of this repo.
+func rulesFile(root string) string {
+	for _, file := range []string{agenix.Find(root), agenix.In(root)} {
+		full, err := filepath.Abs(file)
+		if rel, relErr := filepath.Rel(root, full); file != "" && err == nil && relErr == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return ""
+}
+
+func firstOf(root string, names ...string) string {
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
+			return name
+		}
+	}
+	return ""
 }

@@ -10,43 +10,24 @@ import (
 	"auto-installer/secrets"
 )
 
-// Keys are where most repos have them, or where the rules have them from.
+// Keys are where most repos have them, or else in the rules.
 func TestKeysFile(t *testing.T) {
-	const keys = "{ one = \"age1jpkljpy80h6kt5rgkdd43h4kusm4de334puf36yzwgv4k9mrz95qwytuv4\"; }"
-	for name, tt := range map[string]struct {
-		files map[string]string
-		want  string
-	}{
-		"beside":      {map[string]string{"secrets/secrets.nix": "import ./x.nix", "secrets/x.nix": keys, "secrets/keys.nix": keys}, "secrets/keys.nix"},
-		"at the top":  {map[string]string{"secrets.nix": "", "keys.nix": keys}, "keys.nix"},
-		"imported":    {map[string]string{"secrets/secrets.nix": "let k = import ../public.nix; in k", "public.nix": keys}, "public.nix"},
-		"in a folder": {map[string]string{"secrets.nix": "let k = import ./keys; in k", "keys/default.nix": keys}, "keys/default.nix"},
-		"two":         {map[string]string{"secrets.nix": "[ (import ./a.nix) (import ./b.nix) ]", "a.nix": keys, "b.nix": keys}, ""},
-		"no keys":     {map[string]string{"secrets.nix": "import ./a.nix", "a.nix": "{ lib }: { }"}, ""},
-		"outside":     {map[string]string{"secrets.nix": "import ../a.nix"}, ""},
-		"inline":      {map[string]string{"secrets.nix": "{ }"}, ""},
+	for want, files := range map[string][]string{
+		"secrets/keys.nix":    {"secrets/secrets.nix", "secrets/keys.nix"},
+		"keys.nix":            {"secrets.nix", "keys.nix"},
+		"secrets/secrets.nix": {"secrets/secrets.nix", "public.nix"},
+		"":                    {"flake.nix"},
 	} {
 		root := filepath.Join(t.TempDir(), "repo")
-		for file, text := range tt.files {
+		for _, file := range files {
 			full := filepath.Join(root, file)
-			if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), os.WriteFile(full, []byte(text), 0o600)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), os.WriteFile(full, nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		rules := firstOf(root, "secrets.nix", "secrets/secrets.nix")
-		if got := keysFile(root, rules); got != tt.want {
-			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		if got := (Request{}).work(root).keys; got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
-	}
-	outside := t.TempDir()
-	for file, text := range map[string]string{"a.nix": keys, "repo/secrets.nix": "import ../a.nix"} {
-		full := filepath.Join(outside, file)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), os.WriteFile(full, []byte(text), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := keysFile(filepath.Join(outside, "repo"), "secrets.nix"); got != "" {
-		t.Errorf("outside of the repo: %q", got)
 	}
 }
 

@@ -59,9 +59,8 @@ type File struct {
 }
 
 // Look reads the files' headers and judges which are re-encrypted: all that are not
-// shown to be for exactly their recipients. The stanzas of ssh and tagged keys show
-// it. Those of age1… keys do not: it takes the private key, or the record of an
-// earlier run.
+// shown to be for exactly their recipients. The stanzas of ssh keys show it. Those of
+// age1… keys do not: it takes the private key, or the record of an earlier run.
 func Look(ctx context.Context, o Options) (*Work, error) {
 	w := &Work{o: o, record: readRecord(o.Record)}
 	root, err1 := filepath.EvalSymlinks(o.Root)
@@ -126,27 +125,21 @@ func (w *Work) Replaceable() error {
 	if err != nil {
 		return sys.WithHint(err, sys.CodeUsage, "make it readable", w.o.Root)
 	}
-	var all *sys.Fault
-	add := func(f *sys.Fault) {
-		if all != nil {
-			f.Cause, f.Hint, f.Code = all.Cause+"\n"+f.Cause, all.Hint, all.Code
-		}
-		all = f
-	}
+	var faults []*sys.Fault
 	for _, f := range w.changed() {
 		if err := tx.Check(f.name); err != nil {
-			add(sys.WithHint(err, sys.CodeUsage, "make it a file that can be read", f.File))
+			faults = append(faults, sys.WithHint(err, sys.CodeUsage, "make it a file that can be read", f.File))
 		}
 		for _, r := range f.Recipients {
 			if program := r.MissingPlugin(); program != "" {
-				add(sys.WithHint(NoPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
+				faults = append(faults, sys.WithHint(NoPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
 			}
 		}
 	}
-	if err := tx.Close(); err != nil || all == nil {
+	if err := tx.Close(); err != nil || faults == nil {
 		return err
 	}
-	return all
+	return sys.Together(faults, "\n")
 }
 
 // NoPlugin is the fault of a key whose plugin is not installed.

@@ -34,10 +34,10 @@ func (f *finder) esp(ctx context.Context) error {
 	if !d.IsESP() {
 		return misfit("mount the host's ESP at "+filepath.Join(f.o.At, "boot"), "%s is mounted at %s and is not an ESP", d.Path, f.l.Mount.Point)
 	}
-	if err := f.partition("ESP", d, f.o.ESP); err != nil {
+	if err := f.partition("ESP", d, f.o.EFI); err != nil {
 		return err
 	}
-	if err := f.add(ctx, "ESP", FAT, d, f.o.ESP); err != nil {
+	if err := f.add(ctx, "ESP", FAT, d, f.o.EFI); err != nil {
 		return err
 	}
 	for _, m := range f.mounts { // it may be mounted elsewhere

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
 )
@@ -14,10 +15,10 @@ type Find struct {
 	FS string // where /proc, /sys and /dev are: "/", except in tests
 	At string // where the host's root is mounted: "/" if it is running
 
-	// The host's labels; LUKS and Swap may be empty. With both, each boot encrypts
-	// the swap with a new key, so it has a partition name only.
-	ESP, Root, LUKS, Swap string
-	Mapper                string // the host's name for the open container
+	// The host's labels. With LUKS and Swap, each boot encrypts the swap with a new
+	// key, so it has a partition name only.
+	hosts.Labels
+	Mapper string // the host's name for the open container
 }
 
 // Layout is the host's disk.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/hosts"
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/gpt"
 	"auto-installer/internal/sys"
@@ -169,6 +170,6 @@ func probed(f *sys.Fake, device, kind, version, label string) {
 }
 
 var (
-	plainFind = Find{At: "/", ESP: "T-EFI", Root: "T-ROOT", Swap: "T-SWAP", Mapper: "cryptroot"}
-	luksFind  = Find{At: "/", ESP: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP", Mapper: "crypt"}
+	plainFind = Find{At: "/", Labels: hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", Swap: "T-SWAP"}, Mapper: "cryptroot"}
+	luksFind  = Find{At: "/", Labels: hosts.Labels{EFI: "T-EFI", Root: "T-ROOT", LUKS: "T-LUKS", Swap: "T-SWAP"}, Mapper: "crypt"}
 )

@@ -49,7 +49,7 @@ func (f *finder) config() {
 	}
 	line := func(format string, args ...any) { f.l.Config = append(f.l.Config, fmt.Sprintf(format, args...)) }
 	line("fileSystems.%q.device = %q;", "/", "/dev/disk/by-label/"+f.o.Root)
-	line("fileSystems.%q.device = %q;", boot, "/dev/disk/by-label/"+f.o.ESP)
+	line("fileSystems.%q.device = %q;", boot, "/dev/disk/by-label/"+f.o.EFI)
 	switch {
 	case f.o.Swap == "":
 	case f.o.LUKS != "":

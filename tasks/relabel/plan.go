@@ -17,10 +17,7 @@ func Plan(ctx context.Context, h hosts.Host, at string) (*engine.Task, *Layout, 
 	if err != nil {
 		return nil, nil, err
 	}
-	find := Find{
-		FS: "/", At: at, Mapper: h.LUKS.MapperName,
-		ESP: h.Labels.EFI, Root: h.Labels.Root, LUKS: h.Labels.LUKS, Swap: h.Labels.Swap,
-	}
+	find := Find{FS: "/", At: at, Labels: h.Labels, Mapper: h.LUKS.MapperName}
 	found, err := find.Run(ctx, sys.Looking())
 	if err != nil {
 		return nil, nil, err

@@ -110,9 +110,7 @@ func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot str
 func (m *Machine) Disks(ctx context.Context) ([]steps.Verdict, error) { return steps.Disks(ctx) }
 
 // WatchDisks signals when block devices appear, disappear or change.
-func (m *Machine) WatchDisks(ctx context.Context) (<-chan struct{}, error) {
-	return block.Watch(ctx, "/"), nil
-}
+func (m *Machine) WatchDisks(ctx context.Context) <-chan struct{} { return block.Watch(ctx, "/") }
 
 // Plan is steps.Preview.
 func (m *Machine) Plan(a steps.Answers) (*steps.Install, error) { return steps.Preview(a, m.Paths) }

@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
+	"auto-installer/hosts/facts"
 	"auto-installer/internal/disk/block"
 )
 
 // Carrier is a partition or volume that carries one of the planned labels.
 type Carrier struct {
-	Where     string // in words
-	Label     string
-	Partition bool // it is a partition's name, not a file system's label
+	facts.Reference
+	Where string // in words
 }
 
 // Others yields every device that is not of a disk, once, and the disk that it is of.
@@ -41,13 +42,39 @@ func Others(inv *block.Inventory, than block.Device) iter.Seq2[block.Device, blo
 func CarriesLabel(inv *block.Inventory, except block.Device, labels []string) []Carrier {
 	var found []Carrier
 	for d, disk := range Others(inv, except) {
-		for i, label := range []string{d.Label, d.PartLabel} {
-			if label != "" && slices.Contains(labels, label) {
-				kind := []string{"filesystem label", "partition label"}[i]
-				where := fmt.Sprintf("%s (on %s) has the %s %s", d.Path, disk.Path, kind, label)
-				found = append(found, Carrier{where, label, i == 1})
+		for i, has := range []facts.Reference{{Kind: facts.ByLabel, Name: d.Label}, {Kind: facts.ByPartLabel, Name: d.PartLabel}} {
+			if has.Name != "" && slices.Contains(labels, has.Name) {
+				kind := []string{"filesystem", "partition"}[i]
+				found = append(found, Carrier{has, fmt.Sprintf("%s (on %s) has the %s label %s", d.Path, disk.Path, kind, has.Name)})
 			}
 		}
 	}
 	return found
+}
+
+// Named finds the devices that a configuration means by a name.
+func Named(r facts.Reference) func(block.Device) bool {
+	if real, err := block.Resolve("/", "/dev/"+r.Name); r.Kind == facts.ByOther && err == nil {
+		r.Name = strings.TrimPrefix(real, "/dev/")
+	}
+	return func(d block.Device) bool {
+		switch r.Kind {
+		case facts.ByLabel:
+			return d.Label != "" && d.Label == r.Name
+		case facts.ByPartLabel:
+			return d.PartLabel != "" && d.PartLabel == r.Name
+		case facts.ByUUID:
+			return d.UUID != "" && strings.EqualFold(d.UUID, r.Name)
+		case facts.ByPartUUID:
+			return d.PartUUID != "" && strings.EqualFold(d.PartUUID, r.Name)
+		case facts.ByMapper:
+			return d.Path == "/dev/mapper/"+r.Name
+		case facts.ByPool:
+			return d.FSType == "zfs_member" && d.Label == r.Name
+		case facts.ByOther:
+			group, volume, _ := strings.Cut(strings.ReplaceAll(r.Name, "-", "--"), "/") // /dev/GROUP/VOLUME of LVM
+			return d.Is("/dev/"+r.Name) || d.ByID == "/dev/"+r.Name || d.Path == "/dev/mapper/"+group+"-"+volume
+		}
+		return false
+	}
 }
