@@ -12,6 +12,8 @@
   tree,
   # The program of lab/nixos/tools.
   tools,
+  # The installer, built.
+  installer,
 }:
 let
   system = "x86_64-linux";
@@ -74,9 +76,19 @@ let
       util-linux = "util-linux mount bsdutils bsdextrautils fdisk login";
       util-linuxMinimal = "util-linux mount bsdutils fdisk";
       which = "debianutils";
+      busybox = "busybox-static";
+      efivar = "efibootmgr";
+      grub2 = "grub2-common grub-common grub-efi-amd64-bin";
+      grub2_efi = "grub2-common grub-common grub-efi-amd64-bin grub-efi-amd64-unsigned";
+      networkmanager = "network-manager libnm0";
+      polkit = "polkitd libpolkit-agent-1-0 libpolkit-gobject-1-0";
+      vim = "vim-tiny vim-common";
+      wpa_supplicant = "wpasupplicant";
       xz = "xz-utils";
       squashfsTools = "squashfs-tools";
       libisoburn = "xorriso";
+      xorriso = "xorriso";
+      libossp_uuid = "uuid";
       glibc = "libc-bin libc6";
     };
 
@@ -89,7 +101,7 @@ let
     perl = ''
       rm $out/bin/perl
       printf '#!%s\nexport PERL5LIB=%s\nexec %s "$@"\n' "$debian/usr/bin/bash" \
-        "$debian/etc/perl:$debian/usr/share/perl5:$(cd $debian/usr/lib/x86_64-linux-gnu/ && echo $PWD/perl5/* $PWD/perl/5.*[0-9] $PWD/perl-base | tr ' ' :):$(echo $debian/usr/share/perl/5.*[0-9])" \
+        "$(echo $debian/usr/share/perl5 $debian/usr/lib/x86_64-linux-gnu/{perl5/*,perl/5.*,perl-base} $debian/usr/share/perl/5.* | tr ' ' :)" \
         "$debian/usr/bin/perl" >$out/bin/perl
       chmod +x $out/bin/perl
     '';
@@ -98,6 +110,13 @@ let
       printf '#!%s\nexport GIT_EXEC_PATH=%s GIT_TEMPLATE_DIR=%s\nexec %s "$@"\n' "$debian/usr/bin/bash" \
         "$debian/usr/lib/git-core" "$debian/usr/share/git-core/templates" "$debian/usr/bin/git" >$out/bin/git
       chmod +x $out/bin/git
+    '';
+    # Debian has no gfxterm_menu, a module of GRUB's own tests.
+    grub2_efi = ''
+      rm $out/bin/grub-mkimage
+      printf '#!%s\nfor a; do [ "$a" = gfxterm_menu ] || set -- "$@" "$a"; shift; done\nexec %s "$@"\n' \
+        $debian/usr/bin/bash $debian/usr/bin/grub-mkimage >$out/bin/grub-mkimage
+      chmod +x $out/bin/grub-mkimage
     '';
     # Debian has another program for it.
     systemd = ''
@@ -167,6 +186,7 @@ let
           self =
             drv
             // removeAttrs (from.passthru or { }) [ "override" "overrideAttrs" "withPackages" ]
+            // lib.optionalAttrs (lib.hasPrefix "grub" name) { grubTarget = "x86_64-efi"; }
             # systemd names its own.
             // lib.optionalAttrs (from ? passthru.kmod) { inherit (final) kbd kmod util-linux; }
             // {
@@ -256,8 +276,10 @@ let
         };
     in
     {
+      debianFiles = debian;
       stdenvNoCC = bare;
       stdenv = prev.stdenv // {
+        inherit (bare) mkDerivation;
         shellDryRun = "${shell} -n -O extglob";
         cc = prev.stdenv.cc // {
           libc = final.glibc;
@@ -268,6 +290,18 @@ let
       pkgsBuildHost = final;
       linuxPackages = final.linuxPackagesFor kernel;
       makeInitrdNGTool = tool "makeInitrdNGTool" "make-initrd-ng";
+      rustPlatform = vanilla.rustPlatform // {
+        # Of pkgs.formats.toml.
+        buildRustPackage = _: make "json2x" [ "out" ] {
+          args = script "mkdir -p $out/bin; cp ${tools} $out/bin/json2x";
+        };
+      };
+      buildGoModule =
+        { pname, version, meta, ... }:
+        make "${pname}-${version}" [ "out" ] { args = script "mkdir -p $out/bin; cp ${installer} $out/bin/auto-installer"; }
+        // {
+          inherit pname version meta;
+        };
       nixos-init = tool "nixos-init" "resolve-in-root env-generator find-etc";
       # Of its actions, an install needs the one that runs the boot loader's script.
       switch-to-configuration-ng = final.writeShellScriptBin "switch-to-configuration" ''
@@ -279,6 +313,15 @@ let
       lndir = final.writeShellScriptBin "lndir" ''
         while [ "''${1#-}" != "$1" ]; do shift; done
         exec cp --recursive --symbolic-link --no-clobber -- "$1/." "''${2:-.}/"
+      '';
+      libfaketime = final.writeShellScriptBin "faketime" ''
+        while [ "''${1#-}" != "$1" ]; do shift; done
+        shift # the time
+        exec "$@"
+      '';
+      refind = final.runCommand "refind" { } ''
+        mkdir -p $out/share/refind
+        touch $out/share/refind/refind_x64.efi
       '';
       makeBinaryWrapper = final.makeWrapper;
       # The scripts of nixpkgs are checked by nixpkgs.
@@ -300,9 +343,10 @@ let
     }
     // lib.mapAttrs package debs
     // lib.genAttrs [
-      "bcache-tools" "desktop-file-utils" "gnupg" "groff" "hicolor-icon-theme" "kmod-blacklist-ubuntu"
-      "kmod-debian-aliases" "krb5" "libpcap" "libressl" "libxcrypt" "linux-firmware" "nix-bash-completions"
-      "nix-info" "nixos-rebuild-ng" "shared-mime-info" "sound-theme-freedesktop" "tpm2-tss" "zlib"
+      "bcache-tools" "ccrypt" "ddrescue" "desktop-file-utils" "gnupg" "groff" "hdparm" "hicolor-icon-theme" "kmod-blacklist-ubuntu"
+      "kmod-debian-aliases" "krb5" "libpcap" "libressl" "libxcrypt" "linux-firmware" "modemmanager" "ms-sys" "nix-bash-completions"
+      "nix-info" "nixos-rebuild-ng" "nvme-cli" "screen" "sdparm" "shared-mime-info" "smartmontools" "socat" "sound-theme-freedesktop" "sshfs"
+      "sshfs-fuse" "syslinux" "tcpdump" "terminus_font" "testdisk" "tpm2-tss" "zip" "zlib"
     ] empty;
 
   names = lib.attrNames (ours null null null);

@@ -24,6 +24,8 @@ func run(program string, args []string) error {
 			fmt.Println(path)
 		}
 		return err
+	case program == "json2x" && len(args) == 5 && args[0] == "toml" && args[1] == "--unwrap":
+		return writeTOML(args[2], args[3], args[4])
 	case program == "env-generator":
 		return generateEnvironment("/etc/systemd/generator-environment.json", os.Stdout)
 	}
