@@ -13,7 +13,11 @@
           boot.initrd.systemd.contents = lib.genAttrs [
             "/usr/lib/systemd/system-generators"
             "/usr/lib/systemd/systemd-executor"
-            "/usr/lib/udev"
+            "/usr/lib/udev/ata_id"
+            "/usr/lib/udev/cdrom_id"
+            "/usr/lib/udev/fido_id"
+            "/usr/lib/udev/rules.d/99-systemd.rules"
+            "/usr/lib/udev/scsi_id"
             "/usr/lib/systemd/systemd-makefs"
             "/usr/lib/systemd/systemd-growfs"
             "/usr/lib/systemd/systemd-fsck"
@@ -22,7 +26,7 @@
           system.activationScripts.debian = ''
             mkdir -p /usr/lib /usr/bin
             ln -sfn ${pkgs.debianFiles}/usr/lib/systemd /usr/lib/systemd
-            ln -sfn ${pkgs.debianFiles}/usr/lib/udev /usr/lib/udev
+            ln -sfn ${pkgs.systemd}/lib/udev /usr/lib/udev
             ln -sfn ${pkgs.debianFiles}/usr/lib/openssh /usr/lib/openssh
             ln -sfn ${pkgs.debianFiles}/usr/bin/systemd-cryptsetup /usr/bin/systemd-cryptsetup
           '';
@@ -52,6 +56,16 @@
     }
     (lib.optionalAttrs (options ? isoImage) {
       isoImage.makeBiosBootable = false;
+      # Debian's kernel knows no threads= of squashfs.
+      fileSystems = lib.mkImageMediaOverride {
+        "/nix/.ro-store" = lib.mkImageMediaOverride {
+          options = lib.mkForce [
+            "loop"
+            "x-initrd.mount"
+          ];
+        };
+      };
+      boot.loader.timeout = lib.mkForce 1;
       isoImage.grubTheme = null;
       isoImage.splashImage = null;
       isoImage.efiSplashImage = pkgs.emptyFile;

@@ -39,7 +39,7 @@ for deb in $debs; do
 			if [[ -L $from ]]; then
 				cp --no-dereference "$from" "$out/$to"
 			else
-				sed "s|/usr/lib/systemd/|$out/lib/systemd/|g; s|/usr/s\?bin/|$debian&|g" "$from" >"$out/$to"
+				sed "s|/usr/lib/systemd/|$out/lib/systemd/|g; s|/usr/s\?bin/|$debian&|g; s|^\(Exec[A-Za-z]*=[-@:+!]*\)\([a-z]\)|\1$out/bin/\2|" "$from" >"$out/$to"
 			fi
 			continue
 			;;
