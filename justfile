@@ -64,6 +64,10 @@ topology machines='10000':
 nix-check:
     lab/nix-check
 
+# build the installer ISO with a whole nixpkgs, NIXPKGS=FOLDER, and Debian's programs
+nixos-build *attributes:
+    lab/nixos/build "$@"
+
 # the reference of all options in docs/nixos.md, from the modules
 options-doc:
     lab/nix-check --options
@@ -76,7 +80,7 @@ vendor-hash:
 lint: tools
     {{bin}}/golangci-lint run
     {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/root/usr/local/sbin/lab-resumed lab/live/root/usr/local/bin/cryptsetup lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/nixos/build lab/nixos/debian lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/root/usr/local/sbin/lab-resumed lab/live/root/usr/local/bin/cryptsetup lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

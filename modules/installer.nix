@@ -10,6 +10,7 @@
   config,
   lib,
   modulesPath,
+  options,
   pkgs,
   ...
 }:
@@ -153,8 +154,9 @@ in
       # --- the live system ---
       networking.hostName = mkDefault "${builtins.substring 0 53 cfg.targetHost}-installer";
       console.keyMap = mkDefault cfg.keymap;
-      nixpkgs.config.allowUnfree = true;
-      hardware.enableAllFirmware = true;
+      # A flake that gives its own pkgs has set their config.
+      nixpkgs = mkIf (!options.nixpkgs.pkgs.isDefined) { config.allowUnfree = true; };
+      hardware.enableAllFirmware = mkDefault (pkgs.config.allowUnfree or true);
       boot.initrd.kernelModules = cfg.extraInitrdKernelModules;
       # Ctrl+Alt+Del would restart the machine during an install, so it starts an
       # empty target. Ctrl+C in the screens offers a restart; the keys still restart
