@@ -27,7 +27,7 @@ buildGoModule {
     );
   };
   # `just vendor-hash` writes it, `just nix-check` compares it.
-  vendorHash = "sha256-eWZLQdI0qZ9XBcN2yIfhVQaZjEmNO5z41efS/sulNAI=";
+  vendorHash = "sha256-awFrPZItW7pMmU12qy4gJI3lKvs+0JqXgqG+KfL9nEo=";
   subPackages = [ "." ];
   env.CGO_ENABLED = "0";
   ldflags = [
