@@ -112,10 +112,10 @@ func (i *initrd) add(path string, d *dlopen) error {
 				target = filepath.Dir(at) + "/" + target
 			}
 			rest := strings.Join(append([]string{target}, parts[n+1:]...), "/")
-			if _, err := os.Stat(rest); err != nil {
-				return nil // a link to nowhere
+			if _, err := os.Stat(rest); err == nil { // not a link to nowhere
+				return i.add(rest, d)
 			}
-			return i.add(rest, d)
+			return nil
 		case info.IsDir():
 			if missing != nil {
 				if err := os.Mkdir(to, 0o755); err != nil {
@@ -161,7 +161,7 @@ func (i *initrd) file(from, to string, info fs.FileInfo, d *dlopen) error {
 	if err != nil {
 		return nil // not a program
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	return i.libraries(from, f, d)
 }
 
@@ -181,10 +181,7 @@ func (i *initrd) libraries(from string, f *elf.File, d *dlopen) error {
 			}
 		}
 	}
-	names, err := f.ImportedLibraries()
-	if err != nil {
-		return nil // static
-	}
+	names, _ := f.ImportedLibraries() // a static program has none
 	if s := f.Section(".note.dlopen"); s != nil && d != nil {
 		more, err := dlopened(s, f, d)
 		if err != nil {
