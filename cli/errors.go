@@ -20,8 +20,8 @@ func asError(err error) *engine.Error {
 	return engine.Usage("see auto-installer --help for the commands and their flags", "%v", err)
 }
 
-// does wraps the function of a command: errors become the operator's, and all output
-// goes through engine.Shown.
+// does wraps the function of a command. It turns errors into the form that the operator
+// sees, and passes all output through engine.Shown.
 func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SetOut(engine.Shown{W: cmd.OutOrStdout()})

@@ -55,7 +55,7 @@ func TestRelabel(t *testing.T) {
 
 			m := start(t, Config{Name: i.Name + "-running", Image: i.Image, Disks: []Disk{target}, Memory: 2048})
 			said := m.relabel(t, c.unlock)
-			for _, words := range append(c.lines, "nothing was changed; add --confirm yes to change the labels", "every old label is back",
+			for _, words := range append(c.lines, "nothing was changed; add --confirm yes to change the labels", "every old label is restored",
 				`fileSystems."/".device = "/dev/disk/by-label/NEW-ROOT";`, `fileSystems."/boot".device = "/dev/disk/by-label/NEW-EFI";`,
 				"6 labels read back from the disk") {
 				if !strings.Contains(said, words) {

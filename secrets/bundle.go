@@ -224,7 +224,7 @@ func decodeBundle(data []byte) (b *Bundle, err error) {
 	return b, nil
 }
 
-// bundlePart cuts off a key below its line; nil if there is none.
+// bundlePart cuts off a key below its line. It returns nil if there is no key.
 func bundlePart(data []byte, name string) (part, rest []byte) {
 	line, rest, _ := bytes.Cut(data, []byte("\n"))
 	n, err := strconv.Atoi(strings.TrimPrefix(string(line), name))

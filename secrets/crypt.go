@@ -34,7 +34,7 @@ func Decrypt(file []byte, ids ...age.Identity) ([]byte, error) {
 	return content[:n], nil
 }
 
-// fits turns age's error of identities that do not fit into ErrCannotOpen.
+// fits replaces age's error for identities that do not match by ErrCannotOpen.
 func fits(err error) error {
 	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
 		return ErrCannotOpen

@@ -47,9 +47,9 @@ func (u Unfinished) String() string {
 		u.Host, u.Done, u.Of, u.Last, u.Time.UTC().Format("2006-01-02 15:04"))
 }
 
-// FindUnfinished returns the install that these answers would resume. It returns nil if
-// there is none, if it was of another host or disk, if the host's definition has changed, or
-// if the disk cannot be read.
+// FindUnfinished returns the install that these answers would resume. It returns nil
+// without one, if it was of another host or disk, if the host's definition has changed, or if
+// the disk cannot be read.
 func FindUnfinished(a Answers, p engine.Paths) *Unfinished {
 	plan, err := ResumePlan(standIn(a), p)
 	if err != nil {

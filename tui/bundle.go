@@ -40,7 +40,7 @@ func (b *bundle) keys() []binding {
 	}
 	return []binding{
 		bind("Enter", "open", "enter").explained("open the sealed keys").does(b.open), shows(&b.show), keyErase,
-		bind("F3", "without", "f3", "ctrl+n").explained("go on without; the install later waits for the age identity; also Ctrl+N").
+		bind("F3", "without", "f3", "ctrl+n").explained("go on without the sealed keys; the install later waits for the age identity; also Ctrl+N").
 			does(b.pass.wipe).goes(next),
 		keyBack,
 	}

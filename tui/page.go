@@ -106,8 +106,8 @@ func (p *page) note(n note) {
 	}
 }
 
-// list appends the rows of a list that fit, those around the cursor, and on wide
-// screens what they are about.
+// list appends the rows around the cursor, as many as fit. Wide screens also show the
+// description of each row.
 func (p *page) list(at, n, room int, row func(i int) (label, about string)) {
 	from, to := window(at, n, room)
 	for i := from; i < to; i++ {

@@ -23,7 +23,7 @@ type Facts struct {
 	LUKSDevices   map[string]LUKSDevice `json:"luksDevices"` // by mapper name
 	Crypttab      []string              `json:"crypttab"`    // mapper names that the host opens after the initrd
 	ResumeDevice  string                `json:"resumeDevice"`
-	Keymap        string                `json:"keymap"` // a name, or the path of one that Nix makes
+	Keymap        string                `json:"keymap"` // a name, or the path of a keymap that Nix makes
 	Loader        Loader                `json:"loader"`
 	Initrd        Initrd                `json:"initrd"`
 	Secrets       []Secret              `json:"secrets"` // nil: the host does not use agenix

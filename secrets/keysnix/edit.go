@@ -40,7 +40,7 @@ func (k *keysFile) add(c Claim) (list []*Edit, why, err error) {
 		list = append(list, k.like(like, c))
 	}
 	if len(list) == 0 {
-		why = &ShapeError{Why: "it has neither one set of hosts nor an entry of a host to copy"}
+		why = &ShapeError{Why: "it has no set of hosts, or several, and no entry of a host to copy"}
 	}
 	if k.End > 0 && !c.Rules {
 		line := HandLine{Place: fmt.Sprintf("the set that ends in line %d", lineOf(k.Src, k.End)), Text: nixtext.Name(c.Host) + " = " + k.form(`"`+c.Key+`"`) + ";"}

@@ -8,7 +8,7 @@ import (
 	"auto-installer/internal/sys"
 )
 
-// Options says which device gets which label. Swap is empty if there is none, or if it stays
+// Options says which device gets which label. Swap is empty without a swap, or if it stays
 // unformatted for random encryption.
 type Options struct {
 	ESP, ESPLabel   string

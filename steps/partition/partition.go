@@ -121,7 +121,7 @@ func parseDump(data []byte) (*gpt.Table, error) {
 
 func compare(o Options, seen *gpt.Table, who string) error {
 	if seen.DiskGUID != o.DiskGUID || !slices.Equal(seen.Partitions, o.Partitions) {
-		return fmt.Errorf("mismatch: %s is %s with %+v; written was %s with %+v",
+		return fmt.Errorf("mismatch: %s has the GUID %s and %+v; the installer wrote the GUID %s and %+v",
 			who, seen.DiskGUID, seen.Partitions, o.DiskGUID, o.Partitions)
 	}
 	return nil

@@ -26,7 +26,7 @@ func (w *work) add(names ...string) sys.Cmd {
 
 func (w *work) write(ctx context.Context, s sys.System) error {
 	names := slices.Sorted(maps.Keys(w.files))
-	// After a kill, --replace makes a definition if there is none, so that comes last.
+	// After a kill, --replace makes a missing definition, so that comes last.
 	definition, isNew := w.files[w.in("host.toml")]
 	var err error
 	for _, name := range names {

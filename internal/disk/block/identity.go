@@ -135,7 +135,7 @@ func isPlaceholder(text string) bool {
 }
 
 // Find returns the one device that matches an identity. The error says why
-// there is none, or that there are several.
+// no device matches, or that several do.
 func (inv *Inventory) Find(id Identity) (Device, error) {
 	var same []Device
 	why := "it is gone"

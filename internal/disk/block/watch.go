@@ -39,9 +39,9 @@ func Watch(ctx context.Context, root string) <-chan struct{} {
 	return ticks
 }
 
-// present changes with the block devices: the kernel's list of them, and the time when
-// udev last replaced its record of a device (systemd: sd-device, device_update_db), which
-// it does after it has read the device's labels.
+// present returns a text that differs after every change of the block devices: the
+// kernel's list of them, and the time when udev last replaced its record of a device
+// (systemd: sd-device, device_update_db). udev does that after it has read the labels.
 func present(root string) string {
 	list, _ := os.ReadFile(filepath.Join(root, "proc/partitions"))
 	if records, err := os.Stat(filepath.Join(root, "run/udev/data")); err == nil {

@@ -256,7 +256,7 @@ func storeName(path string) string {
 	return strings.TrimSuffix(name, ".drv")
 }
 
-// field is zero if there is none, or one of another type.
+// field is zero if it is missing or of another type.
 func field[T any](fields []json.RawMessage, i int) (v T) {
 	if i < len(fields) {
 		_ = json.Unmarshal(fields[i], &v)
