@@ -63,25 +63,25 @@ func (r *rig) strikes(step string) {
 	host := r.host(step)
 
 	// A fault at the step's start; then resume.
-	begun := r.strike(host, step, 0)
-	say("%s", begun)
+	struck := r.strike(host, step, 0)
+	say("%s", struck)
 	switch {
-	case begun.exit == 0 && !f.cut: // the install does not need what the fault removed
+	case struck.exit == 0 && !f.cut: // the install does not need what the fault removed
 		r.finished()
 		r.untouched()
 		return
-	case begun.written:
-		if !r.resume(host, begun) {
+	case struck.written:
+		if !r.resume(host, struck) {
 			break
 		}
 		say("resumed")
 		if f.cut {
-			r.putBack(begun)
+			r.putBack(struck)
 			break
 		}
 		// A fault in the middle of the step; then start over.
 		again := r.strike(host, step, r.seconds[step]*0.4)
-		if again.String() != begun.String() {
+		if again.String() != struck.String() {
 			say("later: %s", again)
 		}
 	}

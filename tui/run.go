@@ -127,7 +127,7 @@ func (r *run) mark(e engine.Event, to stepState) {
 }
 
 // feed carries events from the follower to the screens. The engine writes them to a
-// file, so a follower that waits for the screens keeps nobody waiting.
+// file, so the engine does not wait for a follower that waits for the screens.
 type feed struct {
 	events chan engine.Event // closed after the last one
 	err    error             // of following, once events is closed

@@ -8,61 +8,61 @@
 {
   config = lib.mkMerge [
     {
-          boot.kernelPackages = lib.mkForce pkgs.linuxPackages;
-          # Debian's systemd has these paths compiled in.
-          boot.initrd.systemd.contents = lib.genAttrs [
-            "/usr/lib/systemd/system-generators"
-            "/usr/lib/systemd/systemd-executor"
-            "/usr/lib/udev/ata_id"
-            "/usr/lib/udev/cdrom_id"
-            "/usr/lib/udev/fido_id"
-            "/usr/lib/udev/rules.d/99-systemd.rules"
-            "/usr/lib/udev/scsi_id"
-            "/usr/lib/systemd/systemd-makefs"
-            "/usr/lib/systemd/systemd-growfs"
-            "/usr/lib/systemd/systemd-fsck"
-            "/usr/lib/x86_64-linux-gnu/cryptsetup"
-          ] (path: { source = "${pkgs.debianFiles}${path}"; });
-          system.activationScripts.debian = ''
-            mkdir -p /usr/lib /usr/bin
-            ln -sfn ${pkgs.debianFiles}/usr/lib/systemd /usr/lib/systemd
-            ln -sfn ${pkgs.systemd}/lib/udev /usr/lib/udev
-            ln -sfn ${pkgs.debianFiles}/usr/lib/openssh /usr/lib/openssh
-            ln -sfn ${pkgs.debianFiles}/usr/bin/systemd-cryptsetup /usr/bin/systemd-cryptsetup
-          '';
-          boot.initrd.allowMissingModules = true;
+      boot.kernelPackages = lib.mkForce pkgs.linuxPackages;
+      # Debian's systemd has these paths compiled in.
+      boot.initrd.systemd.contents = lib.genAttrs [
+        "/usr/lib/systemd/system-generators"
+        "/usr/lib/systemd/systemd-executor"
+        "/usr/lib/udev/ata_id"
+        "/usr/lib/udev/cdrom_id"
+        "/usr/lib/udev/fido_id"
+        "/usr/lib/udev/rules.d/99-systemd.rules"
+        "/usr/lib/udev/scsi_id"
+        "/usr/lib/systemd/systemd-makefs"
+        "/usr/lib/systemd/systemd-growfs"
+        "/usr/lib/systemd/systemd-fsck"
+        "/usr/lib/x86_64-linux-gnu/cryptsetup"
+      ] (path: { source = "${pkgs.debianFiles}${path}"; });
+      system.activationScripts.debian = ''
+        mkdir -p /usr/lib /usr/bin
+        ln -sfn ${pkgs.debianFiles}/usr/lib/systemd /usr/lib/systemd
+        ln -sfn ${pkgs.systemd}/lib/udev /usr/lib/udev
+        ln -sfn ${pkgs.debianFiles}/usr/lib/openssh /usr/lib/openssh
+        ln -sfn ${pkgs.debianFiles}/usr/bin/systemd-cryptsetup /usr/bin/systemd-cryptsetup
+      '';
+      boot.initrd.allowMissingModules = true;
       # They need a C compiler.
-          security.enableWrappers = false;
-          environment.stub-ld.enable = false;
-          xdg.mime.enable = false;
-          hardware.enableAllFirmware = lib.mkForce false;
-          hardware.wirelessRegulatoryDatabase = lib.mkForce false;
-          hardware.enableRedistributableFirmware = lib.mkForce false;
-          boot.supportedFilesystems = lib.mkForce [
-            "ext4"
-            "vfat"
-          ];
-          documentation.enable = lib.mkForce false;
-          documentation.nixos.enable = lib.mkForce false;
-          # Debian's systemd is newer, and built without these.
-          systemd.tpm2.enable = false;
-          boot.initrd.systemd.tpm2.enable = false;
-          systemd.oomd.enable = false;
-          systemd.suppressedSystemUnits = [
-            "systemd-quotacheck.service"
-            "systemd-tpm2-clear.service"
-            "systemd-update-utmp.service"
-          ];
+      security.enableWrappers = false;
+      environment.stub-ld.enable = false;
+      xdg.mime.enable = false;
+      hardware.enableAllFirmware = lib.mkForce false;
+      hardware.wirelessRegulatoryDatabase = lib.mkForce false;
+      hardware.enableRedistributableFirmware = lib.mkForce false;
+      boot.supportedFilesystems = lib.mkForce [
+        "ext4"
+        "vfat"
+      ];
+      documentation.enable = lib.mkForce false;
+      documentation.nixos.enable = lib.mkForce false;
+      # Debian's systemd is newer, and built without these.
+      systemd.tpm2.enable = false;
+      boot.initrd.systemd.tpm2.enable = false;
+      systemd.oomd.enable = false;
+      systemd.suppressedSystemUnits = [
+        "systemd-quotacheck.service"
+        "systemd-tpm2-clear.service"
+        "systemd-update-utmp.service"
+      ];
     }
     (lib.optionalAttrs (options ? isoImage) {
       isoImage.makeBiosBootable = false;
       # Debian's kernel knows no threads= of squashfs.
       fileSystems = lib.mkImageMediaOverride {
         "/nix/.ro-store" = lib.mkImageMediaOverride {
-          options = lib.mkForce [
-            "loop"
-            "x-initrd.mount"
-          ];
+      options = lib.mkForce [
+        "loop"
+        "x-initrd.mount"
+      ];
         };
       };
       boot.loader.timeout = lib.mkForce 1;

@@ -27,11 +27,12 @@ let
   # Attributes of nixpkgs, and the Debian packages in their place.
   debs =
     lib.genAttrs [
-      "acl" "attr" "bash" "bash-completion" "btrfs-progs" "bzip2" "coreutils" "cpio" "dbus-broker"
-      "diffutils" "dosfstools" "e2fsprogs" "efibootmgr" "file" "findutils" "fontconfig" "fuse3" "gawk"
-      "gettext" "git" "gzip" "iptables" "jq" "kbd" "kexec-tools" "kmod" "less" "logrotate" "lvm2" "man-db"
-      "mdadm" "mtools" "nano" "openssl" "openresolv" "parted" "patch" "pciutils" "procps" "rsync" "sed"
-      "dash" "strace" "sudo" "time" "tzdata" "unzip" "usbutils" "util-linux" "w3m" "xauth" "zstd" "age"
+      "acl" "age" "attr" "bash" "bash-completion" "btrfs-progs" "bzip2" "coreutils" "cpio" "curl"
+      "dash" "dbus-broker" "diffutils" "dosfstools" "e2fsprogs" "efibootmgr" "file" "findutils"
+      "fontconfig" "fuse3" "gawk" "gettext" "git" "gzip" "iproute2" "iptables" "jq" "kbd"
+      "kexec-tools" "kmod" "less" "logrotate" "man-db" "mdadm" "mtools" "nano" "openresolv"
+      "openssl" "parted" "patch" "pciutils" "procps" "rsync" "sed" "strace" "sudo" "time" "tzdata"
+      "unzip" "usbutils" "w3m" "xauth" "xorriso" "zstd"
     ] (name: [ name ])
     // lib.mapAttrs (_: lib.splitString " ") {
       bashInteractive = "bash";
@@ -40,7 +41,6 @@ let
       cacert = "ca-certificates";
       coreutils-full = "coreutils";
       cryptsetup = "cryptsetup-bin";
-      curl = "curl";
       dbus = "dbus dbus-bin dbus-daemon dbus-system-bus-common dbus-session-bus-common";
       dhcpcd = "dhcpcd-base";
       fuse = "fuse3";
@@ -54,7 +54,6 @@ let
       gptfdisk = "gdisk";
       iana-etc = "netbase";
       hostname-debian = "hostname";
-      iproute2 = "iproute2";
       iputils = "iputils-ping";
       libcap = "libcap2-bin";
       libfido2 = "libfido2-1";
@@ -87,7 +86,6 @@ let
       xz = "xz-utils";
       squashfsTools = "squashfs-tools";
       libisoburn = "xorriso";
-      xorriso = "xorriso";
       libossp_uuid = "uuid";
       glibc = "libc-bin libc6";
     };

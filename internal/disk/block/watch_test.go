@@ -53,7 +53,7 @@ func TestWatch(t *testing.T) {
 		synctest.Wait()
 		changes["a disk goes"]()
 		if !ticked() || ticked() {
-			t.Error("two changes that nobody waited for are not one tick")
+			t.Error("two changes before the reader looks are not one tick")
 		}
 		stop()
 		synctest.Wait()
