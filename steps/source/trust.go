@@ -1,14 +1,10 @@
 package source
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base64"
+	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -44,68 +40,23 @@ func (o Options) Untrusted(knownHosts []string) string {
 	return ""
 }
 
-// known returns whether one of the files has a key of a server (sshd(8),
-// "SSH_KNOWN_HOSTS FILE FORMAT"). Like ssh, it ignores unreadable files and invalid lines.
+// known returns whether one of the files has a key of a server. A file that cannot be read is
+// ignored.
 func known(host, port string, files []string) bool {
-	// With another port than 22, ssh looks for [host]:port first.
-	names := []string{strings.ToLower(knownhosts.Normalize(net.JoinHostPort(host, port))), strings.ToLower(host)}
+	// No server has this key, so the error lists those that the file has.
+	stranger, _ := ssh.NewPublicKey(make(ed25519.PublicKey, ed25519.PublicKeySize))
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		check, err := knownhosts.New(file)
 		if err != nil {
 			continue
 		}
-		for line := range bytes.Lines(data) {
-			marker, patterns, _, _, _, err := ssh.ParseKnownHosts(line)
-			if err != nil || marker == "revoked" {
-				continue
-			}
-			for _, name := range names {
-				if matches(patterns, name) {
-					return true
-				}
+		// With another port than 22, ssh looks for [host]:port first, and then for the host.
+		for _, port := range []string{port, "22"} {
+			at := net.JoinHostPort(strings.ToLower(host), port)
+			if found, ok := errors.AsType[*knownhosts.KeyError](check(at, &net.TCPAddr{}, stranger)); ok && len(found.Want) > 0 {
+				return true
 			}
 		}
 	}
 	return false
 }
-
-// matches returns whether a line's patterns match a name: one does, and none with a ! does.
-func matches(patterns []string, name string) bool {
-	fits := false
-	for _, p := range patterns {
-		p, not := strings.CutPrefix(p, "!")
-		switch {
-		case !hashed(p, name) && !glob(strings.ToLower(p), name):
-		case not:
-			return false
-		default:
-			fits = true
-		}
-	}
-	return fits
-}
-
-// hashed returns whether |1|salt|hash is that of the name (ssh-keygen(1), -H).
-func hashed(pattern, name string) bool {
-	f := strings.Split(pattern, "|")
-	if len(f) != 4 || f[0] != "" || f[1] != "1" {
-		return false
-	}
-	salt, err1 := base64.StdEncoding.DecodeString(f[2])
-	sum, err2 := base64.StdEncoding.DecodeString(f[3])
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	mac := hmac.New(sha1.New, salt)
-	mac.Write([]byte(name))
-	return hmac.Equal(mac.Sum(nil), sum)
-}
-
-// glob matches * and ? (ssh_config(5), PATTERNS).
-func glob(pattern, name string) bool {
-	is, _ := filepath.Match(literal.Replace(pattern), name) // with these there is no bad pattern
-	return is
-}
-
-// literal escapes what only filepath.Match gives a meaning.
-var literal = strings.NewReplacer(`\`, `\\`, "[", `\[`)

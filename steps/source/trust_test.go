@@ -15,7 +15,7 @@ func TestUntrusted(t *testing.T) {
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	file := filepath.Join(t.TempDir(), "ssh_known_hosts")
 	lines := strings.Join([]string{
-		"# a comment", "", "not a line of known_hosts", "github.com,140.82.121.3 " + hostKey, "[git.example.org]:2222 " + hostKey,
+		"# a comment", "", "github.com,140.82.121.3 " + hostKey, "[git.example.org]:2222 " + hostKey,
 		"*.corp.example,!bad.corp.example " + hostKey, "@cert-authority *.signed.example " + hostKey, "@revoked gone.example " + hostKey,
 		"plain.example " + hostKey, "[2001:db8::1]:2222 " + hostKey,
 	}, "\n") + "\n"
@@ -62,6 +62,14 @@ func TestUntrusted(t *testing.T) {
 	}
 	if got := (Options{Remote: "git@github.com:me/c"}).Untrusted(nil); got == "" {
 		t.Error("github.com is known without a file")
+	}
+	// A file that Go cannot read may have the key; the warning is on the safe side.
+	odd := filepath.Join(t.TempDir(), "odd")
+	if err := os.WriteFile(odd, []byte("not a line of known_hosts\ngithub.com "+hostKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if (Options{Remote: "git@github.com:me/c"}).Untrusted([]string{odd}) == "" || (Options{Remote: "git@github.com:me/c"}).Untrusted([]string{odd, file}) != "" {
+		t.Error("an invalid line")
 	}
 	// Hashed names, as ssh-keygen writes them.
 	if err := os.WriteFile(file, []byte("github.com "+hostKey+"\n[git.example.org]:2222 "+hostKey+"\n"), 0o600); err != nil {
