@@ -64,7 +64,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("REPO_REMOTE", "")
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
-			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Setenv("PATH", os.Getenv("PATH"))
 			return nil
 		},

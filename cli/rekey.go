@@ -16,7 +16,7 @@ func rekeyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rekey", Short: "Re-encrypt the secrets to the recipients in their rules",
 		Long: "Re-encrypt the secrets of a flake to the recipients that agenix' rules name. It decrypts\n" +
-			"everything in memory first, then replaces the files, each atomically. A file that already\n" +
+			"everything in memory first, then replaces the files, each atomically. A file that certainly\n" +
 			"has the right recipients stays as it is. After an interruption, run it again.",
 		Args: cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {

@@ -176,7 +176,6 @@ func killed(t *testing.T, cmd *exec.Cmd, within time.Duration, n int, dirs ...st
 // same command then finishes. With AUTO_INSTALLER_KILLS=200 it is also killed at that many
 // random moments.
 func TestRekeyKilledAtAnyMoment(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	seen := map[int]bool{}
 	for at := 1; ; at++ {
 		r := newKilledRepo(t)

@@ -161,12 +161,6 @@ func firstKey(data []byte) string {
 	return ""
 }
 
-// IsPlugin reports whether a program of its own, age-plugin-NAME, uses the key.
-func (k *Held) IsPlugin() bool {
-	_, ok := k.Identity.(*plugin.Identity)
-	return ok
-}
-
 // Opens reports whether r is known to be its public key.
 func (k *Held) Opens(r *Recipient) bool { return slices.Contains(k.opens, r.ID()) }
 

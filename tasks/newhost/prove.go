@@ -73,7 +73,7 @@ func (w *work) rekey(ctx context.Context, s sys.System) error {
 		return err
 	}
 	changed, err := rekey.Changed(ctx, s, rekey.Options{
-		Root: w.copied, Dir: base, Rules: list, Held: w.Held, Names: rekey.Names(file), Record: rekey.RecordFile(),
+		Root: w.copied, Dir: base, Rules: list, Held: w.Held, Names: rekey.Names(file),
 	})
 	if err != nil {
 		return err

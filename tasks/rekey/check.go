@@ -3,7 +3,6 @@ package rekey
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"auto-installer/internal/engine"
@@ -62,7 +61,7 @@ func (w *Work) lacks(f *File) (says string, certain bool) {
 	var out []string
 	certain = true
 	for _, r := range f.Recipients {
-		switch w.has(f, r) {
+		switch f.header.OpenableBy(r, w.o.Held...) {
 		case secrets.No:
 			out = append(out, w.name(r))
 		case secrets.Unknown:
@@ -81,21 +80,4 @@ func (w *Work) lacks(f *File) (says string, certain bool) {
 		return fmt.Sprintf("%d of %s", more, of), true
 	}
 	return "", certain
-}
-
-// has judges whether a file is for a recipient: by its stanzas, by the record, by
-// the private keys at hand.
-func (w *Work) has(f *File, r *secrets.Recipient) secrets.Verdict {
-	is := f.header.OpenableBy(r)
-	if is != secrets.Unknown {
-		return is
-	}
-	recorded, known := w.record[f.sum]
-	switch {
-	case known && slices.Contains(recorded, r.ID()):
-		return secrets.Yes
-	case known:
-		return secrets.No
-	}
-	return f.header.OpenableBy(r, w.o.Held...)
 }

@@ -7,15 +7,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync"
 
 	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
@@ -30,17 +26,13 @@ type Options struct {
 	Rules []secrets.Rule
 	Held  []*secrets.Held
 	Names map[string]string // of the keys' holders, by the keys' ID
-	// Record is this user's file that says to whom files are encrypted where their
-	// stanzas do not; or empty.
-	Record string
 }
 
 // Work is what Look finds, and what the operations make of it.
 type Work struct {
-	o      Options
-	Files  []*File
-	record record
-	tx     *worktree.Tx // from open to write
+	o     Options
+	Files []*File
+	tx    *worktree.Tx // from open to write
 }
 
 // File is a file of the rules.
@@ -51,7 +43,6 @@ type File struct {
 
 	name    string // below the work tree
 	header  *secrets.Header
-	sum     string // hash of the file
 	before  []byte // the file when it was decrypted
 	content []byte // decrypted; wiped once it is encrypted
 	closed  bool   // none of the keys opens it
@@ -60,9 +51,9 @@ type File struct {
 
 // Look reads the files' headers and judges which are re-encrypted: all that are not
 // shown to be for exactly their recipients. The stanzas of ssh keys show it. Those of
-// age1… keys do not: it takes the private key, or the record of an earlier run.
+// age1… keys do not: it takes the private key.
 func Look(ctx context.Context, o Options) (*Work, error) {
-	w := &Work{o: o, record: readRecord(o.Record)}
+	w := &Work{o: o}
 	root, err1 := filepath.EvalSymlinks(o.Root)
 	dir, err2 := filepath.EvalSymlinks(o.Dir)
 	if err := errors.Join(err1, err2); err != nil {
@@ -73,9 +64,13 @@ func Look(ctx context.Context, o Options) (*Work, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.Files = append(w.Files, &File{Rule: r, name: name})
+		f := &File{Rule: r, name: name}
+		if err := w.judge(f); err != nil {
+			return nil, err
+		}
+		w.Files = append(w.Files, f)
 	}
-	return w, w.each(ctx, w.Files, func(int) {}, w.judge)
+	return w, context.Cause(ctx)
 }
 
 // maxFile bounds a secret, in bytes: it is decrypted in memory.
@@ -90,7 +85,6 @@ func (w *Work) judge(f *File) error {
 	if err != nil {
 		return sys.Faultf(sys.CodeUsage, "make it a file that can be read, or remove it from the rules", "%w", err)
 	}
-	f.sum = hashOf(data)
 	if f.header, err = secrets.ReadHeader(bytes.NewReader(data)); err != nil {
 		return sys.Faultf(sys.CodeUsage, "restore it from git, or remove it from the rules", "%s: %w", f.File, err)
 	}
@@ -101,15 +95,10 @@ func (w *Work) judge(f *File) error {
 		f.Why = "the rules do not want it armored"
 	case is == secrets.No:
 		f.Why = "its recipients were others"
-	case is == secrets.Unknown && !w.record.has(f):
+	case is == secrets.Unknown:
 		f.Why = "its recipients were unknown"
 	}
 	return nil
-}
-
-func hashOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // changed are the files to re-encrypt.
@@ -182,44 +171,16 @@ func recipients(n int) string {
 	return fmt.Sprintf("%d recipients", n)
 }
 
-// each runs do with every file, several at once, and returns the first error in the
-// files' order. It calls done after each, one at a time.
-func (w *Work) each(ctx context.Context, files []*File, done func(n int), do func(*File) error) error {
-	workers := runtime.GOMAXPROCS(0)
-	if slices.ContainsFunc(w.o.Held, (*secrets.Held).IsPlugin) {
-		workers = 1 // a plugin may ask for a touch
-	}
-	errs := make([]error, len(files))
-	slots := make(chan struct{}, workers)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	n := 0
+// each runs do with every file and reports the progress. It returns the first error.
+func each(ctx context.Context, s sys.System, label string, files []*File, do func(*File) error) (first error) {
 	for i, f := range files {
-		slots <- struct{}{}
 		if ctx.Err() != nil {
-			break
+			return context.Cause(ctx)
 		}
-		group.Go(func() {
-			errs[i] = do(f)
-			mu.Lock()
-			n++
-			done(n)
-			mu.Unlock()
-			<-slots
-		})
+		first = cmp.Or(first, do(f))
+		s.Progress(sys.Progress{Done: int64(i + 1), Total: int64(len(files)), Unit: "files", Label: label})
 	}
-	group.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return cmp.Or(errs...)
-}
-
-// progress reports how many of the files are done.
-func progress(s sys.System, files []*File, label string) func(int) {
-	return func(n int) {
-		s.Progress(sys.Progress{Done: int64(n), Total: int64(len(files)), Unit: "files", Label: label})
-	}
+	return first
 }
 
 // Names are the names of keys' holders in keys.nix beside the rules, for messages.

@@ -62,7 +62,7 @@ func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 		}
 		holds = append(holds, lock)
 	}
-	w, err := Look(ctx, Options{Root: root, Dir: base, Rules: list, Held: r.Held, Names: Names(file), Record: RecordFile()})
+	w, err := Look(ctx, Options{Root: root, Dir: base, Rules: list, Held: r.Held, Names: Names(file)})
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (w *Work) open(ctx context.Context, s sys.System) (err error) {
 			return sys.WithHint(err, sys.CodeUsage, "nothing was changed; look at it, and run the command again", f.File)
 		}
 	}
-	err = w.each(ctx, files, progress(s, files, "decrypting"), func(f *File) error {
+	err = each(ctx, s, "decrypting", files, func(f *File) error {
 		var err error
 		f.content, err = secrets.Decrypt(f.before, secrets.Identities(w.o.Held)...)
 		if f.closed = errors.Is(err, secrets.ErrCannotOpen); f.closed || err == nil {
@@ -101,7 +101,7 @@ func (w *Work) writes() []engine.Op {
 func (w *Work) seal(ctx context.Context, s sys.System) error {
 	defer w.Wipe()
 	files := w.changed()
-	return w.each(ctx, files, progress(s, files, "encrypting"), func(f *File) error {
+	return each(ctx, s, "encrypting", files, func(f *File) error {
 		var err error
 		f.after, err = secrets.Encrypt(f.content, f.Armor, secrets.Recipients(f.Recipients)...)
 		clear(f.content)
@@ -130,9 +130,6 @@ func (w *Work) write(ctx context.Context, s sys.System) error {
 	for _, f := range files {
 		s.Log(fmt.Sprintf("%s: encrypted to %s: %s", f.File, recipients(len(f.Recipients)), f.Why))
 	}
-	if err := w.note(); err != nil {
-		s.Warn("the record of recipients cannot be written, so the next run encrypts the files again: " + err.Error())
-	}
 	there := 0
 	for _, f := range w.Files {
 		if !f.Missing {
@@ -144,7 +141,7 @@ func (w *Work) write(ctx context.Context, s sys.System) error {
 }
 
 // Changed is the new content of the files to re-encrypt, by their names in the
-// rules. It writes none of them, but notes the recipients in the record.
+// rules. It writes none of them.
 func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, error) {
 	w, err := Look(ctx, o)
 	if err != nil {
@@ -156,9 +153,6 @@ func Changed(ctx context.Context, s sys.System, o Options) (map[string][]byte, e
 	defer func() { _ = w.tx.Close() }() // nothing is written here
 	if err := w.seal(ctx, s); err != nil {
 		return nil, err
-	}
-	if err := w.note(); err != nil {
-		s.Log("the record of recipients cannot be written: " + err.Error())
 	}
 	files := map[string][]byte{}
 	for _, f := range w.changed() {

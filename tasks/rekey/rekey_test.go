@@ -27,12 +27,10 @@ type flake struct {
 	keys map[string]*secrets.Identity
 	rule []secrets.Rule
 	held []string
-	note string // the record
 }
 
 func newFlake(t *testing.T, names ...string) *flake {
 	f := &flake{t: t, dir: t.TempDir(), keys: map[string]*secrets.Identity{}}
-	f.note = filepath.Join(t.TempDir(), "auto-installer", "rekeyed.json")
 	if err := os.Mkdir(filepath.Join(f.dir, ".git"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +71,7 @@ func (f *flake) add(name, isFor, wanted string, isArmored, armored bool) {
 }
 
 func (f *flake) options() Options {
-	o := Options{Root: f.dir, Dir: f.dir, Rules: f.rule, Record: f.note, Names: map[string]string{}}
+	o := Options{Root: f.dir, Dir: f.dir, Rules: f.rule, Names: map[string]string{}}
 	for n, id := range f.keys {
 		o.Names[id.Recipient()] = n
 	}
@@ -164,28 +162,13 @@ func TestRekey(t *testing.T) {
 		t.Error("a secret was logged")
 	}
 
-	// A second run changes nothing, thanks to the record.
-	var before [][]byte
-	for _, r := range f.rule {
-		before = append(before, f.file(r.File))
-	}
+	// A second run keeps what is shown to be right. Anonymous stanzas do not show it.
+	a := f.file("a.age")
 	if err := f.run(sys.NewFake(t)); err != nil {
 		t.Fatal(err)
 	}
-	for i, r := range f.rule {
-		if !bytes.Equal(before[i], f.file(r.File)) {
-			t.Errorf("%s was encrypted once more", r.File)
-		}
-	}
-	// Without the record, files with anonymous stanzas are encrypted again.
-	if err := os.Remove(f.note); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.run(sys.NewFake(t)); err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Equal(before[0], f.file("a.age")) || !bytes.Equal(before[3], f.file("mine.age")) {
-		t.Error("without a record")
+	if bytes.Equal(a, f.file("a.age")) || !bytes.Equal(mine, f.file("mine.age")) {
+		t.Error("a second run")
 	}
 }
 
@@ -307,6 +290,7 @@ func TestChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.opens("a.age", "me one", false)
+	f.held = []string{"me", "one"} // they show that it is right now
 	if files, err := Changed(t.Context(), sys.NewFake(t), f.options()); err != nil || len(files) != 0 {
 		t.Errorf("once more: %d, %v", len(files), err)
 	}
@@ -353,104 +337,6 @@ func TestCheck(t *testing.T) {
 	if said, err = check(); err != nil || said[len(said)-1] != "no file of 4 lacks a recipient; missing: 1" {
 		t.Errorf("%v\n%s", err, strings.Join(said, "\n"))
 	}
-	// Another rule: the record has the file's recipients.
-	f.rule[0].Recipients = f.recipients("me two")
-	said, err = check()
-	wants(err, said, 1, "fewer.age: two (age1")
-}
-
-// A false record claims the recipients of the rules for a file that has others. One
-// that another user may have written is ignored.
-func TestRecordOfAnotherUser(t *testing.T) {
-	for name, plant := range map[string]func(f *flake, note string) error{
-		"in the repo's git folder": func(f *flake, note string) error {
-			at := filepath.Join(f.dir, ".git/auto-installer/rekeyed.json")
-			return errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte(note), 0o600))
-		},
-		"another user's": func(f *flake, note string) error {
-			return errors.Join(f.plant(note), os.Chown(f.note, 1234, 1234))
-		},
-		"in another user's folder": func(f *flake, note string) error {
-			return errors.Join(f.plant(note), os.Chown(filepath.Dir(f.note), 1234, 1234))
-		},
-		"writable by others": func(f *flake, note string) error {
-			return errors.Join(f.plant(note), os.Chmod(f.note, 0o666))
-		},
-		"a link": func(f *flake, note string) error {
-			return errors.Join(f.plant(note), os.Rename(f.note, f.note+"2"), os.Symlink(f.note+"2", f.note))
-		},
-		"in a folder that is a link": func(f *flake, note string) error {
-			dir := filepath.Dir(f.note)
-			return errors.Join(f.plant(note), os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
-		},
-		"no JSON":          func(f *flake, note string) error { return f.plant(note[:9]) },
-		"null":             func(f *flake, _ string) error { return f.plant("null") },
-		"of another shape": func(f *flake, _ string) error { return f.plant("[1]") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFlake(t, "me", "one", "evil")
-			f.add("a.age", "me evil", "me one", false, false)
-			to := []string{f.keys["me"].Recipient(), f.keys["one"].Recipient()}
-			slices.Sort(to)
-			note := fmt.Sprintf("{%q: [%q, %q]}", hashOf(f.file("a.age")), to[0], to[1])
-			if err := plant(f, note); err != nil {
-				t.Fatal(err)
-			}
-			w, err := Look(t.Context(), f.options())
-			if err != nil || w.Files[0].Why == "" {
-				t.Errorf("it would not be re-encrypted: %v", err)
-			}
-			s := sys.NewFake(t)
-			err = enginetest.Check(t.Context(), s, w.checks()...)
-			if said := strings.Join(s.Logged, "\n"); err != nil || !strings.Contains(said, "not certain of 1") {
-				t.Errorf("check is fooled: %v\n%s", err, said)
-			}
-			if err := f.plant(note); name == "null" && err == nil { // the user's own is read
-				if w, err = Look(t.Context(), f.options()); err != nil || w.Files[0].Why != "" {
-					t.Errorf("the user's own record is not read: %v", err)
-				}
-			}
-		})
-	}
-}
-
-func (f *flake) plant(note string) error {
-	return errors.Join(os.MkdirAll(filepath.Dir(f.note), 0o700), os.WriteFile(f.note, []byte(note), 0o600))
-}
-
-func TestRecordFile(t *testing.T) {
-	mine, other := t.TempDir(), t.TempDir()
-	if err := os.Chown(other, 1234, 1234); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ state, home, want string }{
-		{mine, other, mine + "/auto-installer/rekeyed.json"},
-		{mine + "/new", "", mine + "/new/auto-installer/rekeyed.json"},
-		{"", mine, mine + "/.local/state/auto-installer/rekeyed.json"},
-		{"relative", mine, mine + "/.local/state/auto-installer/rekeyed.json"},
-		{"", other, ""},
-		{other, mine, ""},
-		{"", "", ""},
-	} {
-		t.Setenv("XDG_STATE_HOME", tt.state)
-		t.Setenv("HOME", tt.home)
-		if got := RecordFile(); got != tt.want {
-			t.Errorf("%q, %q: it is %q, not %q", tt.state, tt.home, got, tt.want)
-		}
-	}
-}
-
-func FuzzRecord(f *testing.F) {
-	f.Add([]byte(`{"0123": ["age1x", "ssh-ed25519 AAAA"]}`))
-	f.Add([]byte(`null`))
-	f.Add([]byte(`{"a": null}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r := parseRecord(data)
-		r["new"] = []string{} // it can be added to, whatever was read
-		if r.has(&File{sum: "new"}) == r.has(&File{sum: "no hash"}) {
-			t.Error("what was added is not there")
-		}
-	})
 }
 
 // Every file that cannot be replaced is reported, before anything is decrypted.
