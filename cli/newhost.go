@@ -20,7 +20,6 @@ import (
 	"auto-installer/secrets"
 	"auto-installer/steps"
 	"auto-installer/tasks/newhost"
-	"auto-installer/tasks/rekey"
 )
 
 // newHost are the flags of new-host.
@@ -30,7 +29,7 @@ type newHost struct {
 	luks, prebuilt, replace, allowDirty bool
 	noEval                              bool
 	swap, remote, user, keymap          string
-	identities, recipients              []string
+	identities                          []string
 	pass                                secret.Flag
 }
 
@@ -67,7 +66,6 @@ func newHostCommand() *cobra.Command {
 	fl.StringArrayVarP(&f.identities, "identity", "i", nil, "a private key that decrypts the secrets, to re-encrypt them; default: those in ~/.ssh")
 	f.pass = secret.Flag{Name: "bundle-passphrase", Line: true}
 	f.pass.Register(c, "read the passphrase of the sealed keys from this file")
-	fl.StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal the keys to this public key too; can be repeated")
 	fl.BoolVar(&f.replace, "replace", false, "give an existing host new keys, and leave its definition unchanged")
 	fl.BoolVar(&f.allowDirty, "allow-dirty", false, "edit keys.nix although it has uncommitted changes")
 	fl.BoolVar(&f.noEval, "no-eval", false, "do not evaluate the result with nix")
@@ -82,16 +80,6 @@ func (f *newHost) add(cmd *cobra.Command, name string) error {
 	var err error
 	if o.Host, err = f.definition(cmd, name); err != nil {
 		return err
-	}
-	for _, r := range f.recipients {
-		recipient, err := secrets.ParseRecipient(r)
-		if err != nil {
-			return engine.Usage("name a public key: age1… or ssh-ed25519 …", "--recipient: %v", err)
-		}
-		if err := rekey.NeedPlugin(recipient); err != nil {
-			return err
-		}
-		o.Recipients = append(o.Recipients, recipient)
 	}
 	if o.Identity, err = f.identity(); err != nil {
 		return err
@@ -190,7 +178,7 @@ func flagOf(key string) string {
 func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 	pass, err := f.pass.Read()
 	if err == nil && pass == nil {
-		pass, err = f.askTwice("Passphrase to seal the keys of " + h.TargetHost + " with")
+		pass, err = askTwice("Passphrase to seal the keys of " + h.TargetHost + " with")
 	}
 	if err != nil {
 		return nil, err
@@ -206,17 +194,13 @@ func (f *newHost) passphrase(cmd *cobra.Command, h hosts.Host) ([]byte, error) {
 	return pass, nil
 }
 
-// askTwice asks for a new passphrase on the terminal. Without a terminal it returns nil
-// if there are recipients.
-func (f *newHost) askTwice(question string) ([]byte, error) {
-	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd, or add --recipient"
+// askTwice asks for a new passphrase on the terminal.
+func askTwice(question string) ([]byte, error) {
+	const hint = "give it with --bundle-passphrase-file or --bundle-passphrase-fd"
 	first, err := secret.Ask(question)
 	switch {
 	case errors.Is(err, secret.ErrNotTyped):
 		return nil, engine.Usage(hint, "%v", err)
-	case err != nil && len(f.recipients) > 0:
-		fmt.Fprintln(os.Stderr, "warning: no terminal to ask for a passphrase: only the keys of the recipients will open the sealed keys, but the installer asks for a passphrase")
-		return nil, nil
 	case err != nil:
 		return nil, engine.Usage(hint, "no terminal to ask for a passphrase")
 	}

@@ -13,14 +13,12 @@ import (
 	"time"
 
 	"auto-installer/internal/nix/nixtest"
-	"auto-installer/secrets"
 )
 
 // growing is a repo that a host is added to.
 type growing struct {
 	t         *testing.T
-	dir       string
-	recipient string
+	dir, pass string
 	run, temp string // for all of its commands
 }
 
@@ -32,13 +30,9 @@ func newGrowing(t *testing.T) *growing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := secrets.NewIdentity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &growing{t, dir, id.Recipient(), t.TempDir(), t.TempDir()}
-	id.Wipe()
+	g := &growing{t, dir, filepath.Join(t.TempDir(), "pass"), t.TempDir(), t.TempDir()}
 	for _, err := range []error{
+		os.WriteFile(g.pass, []byte("correct horse\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "flake.nix"), []byte("{ outputs = _: { }; }\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "keys.nix"), []byte(someKeys), 0o600),
 		exec.Command("git", "-C", dir, "init", "--quiet", "--template=").Run(),
@@ -52,11 +46,11 @@ func newGrowing(t *testing.T) *growing {
 	return g
 }
 
-// add returns the command. It seals to a recipient only, which is fast.
+// add returns the command.
 func (g *growing) add(flags ...string) *exec.Cmd {
 	cmd := exec.Command("auto-installer", append([]string{
 		"new-host", "vega", "--repo", g.dir, "--no-eval",
-		"--remote", "git@example.org:me/x", "--recipient", g.recipient,
+		"--remote", "git@example.org:me/x", "--bundle-passphrase-file", g.pass,
 	}, flags...)...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+g.run, "TMPDIR="+g.temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"filippo.io/age"
-	"filippo.io/age/armor"
 )
 
 // Bundle holds a new machine's keys: its age identity and the deploy key of the
@@ -30,11 +29,6 @@ func (b *Bundle) Wipe() {
 
 const (
 	bundleVersion = "auto-installer bundle 1"
-	// maxBundle bounds a bundle's content, in bytes.
-	maxBundle = 256 << 10
-	// maxSealed bounds sealed keys, in bytes: age's header may be larger than
-	// the content.
-	maxSealed = 4 << 20
 	// scryptWork is age's own work factor, as a power of two: about a second and
 	// 256 MiB. Sealed keys that ask for more are refused: opening them could
 	// exhaust a small machine.
@@ -44,94 +38,31 @@ const (
 // sealWork is scryptWork, except in tests.
 var sealWork = scryptWork
 
-// Seal encrypts a bundle to a passphrase, to recipients, or to both. For both the
-// file has two armored blocks, because age does not mix a passphrase with other
-// recipients (age specification, scrypt recipient stanza). passphrase is kept.
-func Seal(b *Bundle, passphrase []byte, recipients ...*Recipient) ([]byte, error) {
-	var blocks [][]age.Recipient
-	if len(passphrase) > 0 {
-		r, err := age.NewScryptRecipient(string(passphrase))
-		if err != nil {
-			return nil, err
-		}
-		r.SetWorkFactor(sealWork)
-		blocks = append(blocks, []age.Recipient{r})
-	}
-	if len(recipients) > 0 {
-		blocks = append(blocks, Recipients(recipients))
-	}
-	if len(blocks) == 0 {
-		return nil, errors.New("sealing keys needs a passphrase or a recipient")
-	}
+// Seal encrypts a bundle with a passphrase, which is kept.
+func Seal(b *Bundle, passphrase []byte) ([]byte, error) {
 	plain, err := b.encode()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plain)
-	var out []byte
-	for _, to := range blocks {
-		block, err := Encrypt(plain, true, to...)
-		if err != nil {
-			return nil, fmt.Errorf("sealing keys: %w", err)
-		}
-		out = append(out, block...)
+	r, err := age.NewScryptRecipient(string(passphrase))
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	r.SetWorkFactor(sealWork)
+	return Encrypt(plain, true, r)
 }
 
-// Sealed are sealed keys.
-type Sealed struct {
-	passphrase []byte // the block that a passphrase opens, or nil
-	recipients []byte
-}
-
-// ParseSealed reads sealed keys as far as that goes without a key.
-func ParseSealed(data []byte) (*Sealed, error) {
-	const what = "sealed bundle"
-	if len(data) > maxSealed {
-		return nil, malformed(what, "it is larger than %d MiB", maxSealed>>20)
-	}
-	s := &Sealed{}
-	rest := bytes.TrimSpace(data)
-	if len(rest) == 0 {
-		return nil, malformed(what, "it is empty")
-	}
-	for ; len(rest) > 0; rest = bytes.TrimSpace(rest) {
-		end := bytes.Index(rest, []byte(armor.Footer))
-		switch {
-		case !bytes.HasPrefix(rest, []byte(armor.Header)):
-			return nil, malformed(what, "it is not armored, or has text outside of its blocks")
-		case end < 0:
-			return nil, malformed(what, "its end is missing")
-		}
-		end += len(armor.Footer)
-		block := rest[:end]
-		rest = rest[end:]
-		h, err := ReadHeader(bytes.NewReader(block))
-		if err != nil {
-			return nil, malformed(what, "%v", err)
-		}
-		into := &s.recipients
-		if len(h.stanzas) == 1 && h.stanzas[0].Type == kindPassphrase {
-			into = &s.passphrase
-		}
-		if *into != nil {
-			return nil, malformed(what, "it has two blocks of one kind")
-		}
-		*into = block
-	}
-	return s, nil
-}
-
-// ErrNoPassphrase is the error of keys that are sealed to recipients alone.
-var ErrNoPassphrase = errors.New("they are sealed to recipients, and no passphrase opens them")
-
-// OpenWithPassphrase opens them, which takes about a second. The error is
+// Open decrypts sealed keys, which takes about a second. The error is
 // ErrWrongPassphrase if it is the wrong one. passphrase is kept; age makes a copy
 // of it, which nothing wipes.
-func (s *Sealed) OpenWithPassphrase(passphrase []byte) (*Bundle, error) {
-	if s.passphrase == nil {
-		return nil, ErrNoPassphrase
+func Open(sealed, passphrase []byte) (*Bundle, error) {
+	h, err := ReadHeader(bytes.NewReader(sealed))
+	if err != nil {
+		return nil, err
+	}
+	if len(h.stanzas) != 1 || h.stanzas[0].Type != kindPassphrase {
+		return nil, malformed("sealed bundle", "no passphrase opens it")
 	}
 	if len(passphrase) == 0 {
 		return nil, ErrWrongPassphrase
@@ -141,23 +72,21 @@ func (s *Sealed) OpenWithPassphrase(passphrase []byte) (*Bundle, error) {
 		return nil, err
 	}
 	id.SetMaxWorkFactor(scryptWork)
-	b, err := openBlock(s.passphrase, id)
+	b, err := open(sealed, id)
 	if errors.Is(err, ErrCannotOpen) {
 		return nil, ErrWrongPassphrase
 	}
 	return b, err
 }
 
-func openBlock(block []byte, id age.Identity) (*Bundle, error) {
-	plain, err := Decrypt(block, id)
+func open(sealed []byte, id age.Identity) (*Bundle, error) {
+	plain, err := Decrypt(sealed, id)
 	defer clear(plain)
 	switch {
 	case errors.Is(err, ErrCannotOpen):
 		return nil, err
 	case err != nil:
 		return nil, malformed("sealed bundle", "%v", err)
-	case len(plain) > maxBundle:
-		return nil, malformed("bundle", "it holds more than %d KiB", maxBundle>>10)
 	}
 	return decodeBundle(plain)
 }

@@ -24,7 +24,7 @@ func TestHeaderErrorQuotesNothing(t *testing.T) {
 		if err == nil || strings.Contains(strings.ToLower(err.Error()), "secret") {
 			t.Errorf("%q: %v", text, err)
 		}
-		if _, err := ParseSealed([]byte(text)); err == nil || strings.Contains(strings.ToLower(err.Error()), "secret") {
+		if _, err := Open([]byte(text), []byte("x")); err == nil || strings.Contains(strings.ToLower(err.Error()), "secret") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

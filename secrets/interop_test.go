@@ -117,32 +117,3 @@ func TestFilesInterop(t *testing.T) {
 		})
 	}
 }
-
-// age opens a bundle that is sealed to recipients.
-func TestBundleInterop(t *testing.T) {
-	operator, err := NewIdentity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	to, err := ParseRecipients([]string{operator.Recipient()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := testBundle(t, "the key\n")
-	data, err := Seal(b, nil, to...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := write(t, operator.File())
-	plain := run(t, data, "age", "--decrypt", "--identity", key)
-	if !bytes.Contains(plain, b.Identity.File()) || !bytes.Contains(plain, []byte("the key\n")) {
-		t.Error("age does not find the keys in it")
-	}
-	s, err := ParseSealed(run(t, plain, "age", "--armor", "--recipient", operator.Recipient()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := openBlock(s.recipients, operator.Age()); err != nil || got.Host != "demo" {
-		t.Error(err)
-	}
-}

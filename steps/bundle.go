@@ -62,12 +62,7 @@ func ReadBundle(file, host string) ([]byte, error) {
 // second. where says where the passphrase was read from, or is empty if it was typed. The
 // error is an *engine.Error.
 func OpenBundle(where, host string, sealed, passphrase []byte) (Keys, error) {
-	const again = "seal the keys again on the build machine"
-	s, err := secrets.ParseSealed(sealed)
-	if err != nil {
-		return Keys{}, engine.Usage(again, "the sealed keys cannot be read: %v", err)
-	}
-	b, err := s.OpenWithPassphrase(passphrase)
+	b, err := secrets.Open(sealed, passphrase)
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase) && where == "":
 		return Keys{}, engine.Usage("check the keyboard layout and Caps Lock, then type it again", "the passphrase does not open the sealed keys")
@@ -75,7 +70,7 @@ func OpenBundle(where, host string, sealed, passphrase []byte) (Keys, error) {
 		return Keys{}, engine.Usage("verify that the only line of "+where+" is the passphrase of the sealed keys of "+host,
 			"the passphrase does not open the sealed keys: it was read from %s", where)
 	case err != nil:
-		return Keys{}, engine.Usage(again, "the sealed keys cannot be opened: %v", err)
+		return Keys{}, engine.Usage("seal the keys again on the build machine", "the sealed keys cannot be read: %v", err)
 	}
 	defer b.Wipe()
 	if b.Host != host {

@@ -52,7 +52,7 @@ func (w *work) seal(_ context.Context, s sys.System) error {
 	b := &secrets.Bundle{Host: w.Host.TargetHost, Identity: id, DeployKey: deploy}
 	defer b.Wipe()
 	w.recipient = id.Recipient()
-	sealed, err := secrets.Seal(b, w.Passphrase, w.Recipients...)
+	sealed, err := secrets.Seal(b, w.Passphrase)
 	if err != nil {
 		return fmt.Errorf("sealing the keys: %w", err)
 	}

@@ -28,10 +28,8 @@ type Request struct {
 	Host     hosts.Host
 	HostsDir string // of all hosts, below the repo; the default is hosts
 	// Identity is the host's own, if it has one. The task wipes it.
-	Identity *secrets.Identity
-	// Passphrase and Recipients open the sealed keys.
-	Passphrase []byte
-	Recipients []*secrets.Recipient
+	Identity   *secrets.Identity
+	Passphrase []byte          // of the sealed keys
 	Held       []*secrets.Held // keys that open the secrets
 	Replace    bool            // give an existing host new keys, and leave its definition
 	AllowDirty bool            // accept uncommitted changes

@@ -121,7 +121,7 @@ func (w *Work) Replaceable() error {
 		}
 		for _, r := range f.Recipients {
 			if program := r.MissingPlugin(); program != "" {
-				faults = append(faults, sys.WithHint(NoPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
+				faults = append(faults, sys.WithHint(noPlugin(program), sys.CodeMachine, "", f.File+": "+w.name(r)))
 			}
 		}
 	}
@@ -131,8 +131,8 @@ func (w *Work) Replaceable() error {
 	return sys.Together(faults, "\n")
 }
 
-// NoPlugin is the fault of a key whose plugin is not installed.
-func NoPlugin(program string) *sys.Fault {
+// noPlugin is the fault of a key whose plugin is not installed.
+func noPlugin(program string) *sys.Fault {
 	return sys.Faultf(sys.CodeMachine, "install "+program+" in a folder of PATH", "it needs %s, which is not installed", program)
 }
 

@@ -90,12 +90,3 @@ func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 	t.Shared, t.Holds = true, holds
 	return t, nil
 }
-
-// NeedPlugin makes sure that what encrypts to a recipient is installed. The error
-// is an *Error.
-func NeedPlugin(r *secrets.Recipient) error {
-	if program := r.MissingPlugin(); program != "" {
-		return engine.NewError("", NoPlugin(program))
-	}
-	return nil
-}

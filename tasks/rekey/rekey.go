@@ -78,7 +78,7 @@ func (w *Work) open(ctx context.Context, s sys.System) (err error) {
 // missingPlugin turns the error of a missing plugin into its fault.
 func missingPlugin(err error) error {
 	if program := secrets.MissingPlugin(err); program != "" {
-		return NoPlugin(program)
+		return noPlugin(program)
 	}
 	return err
 }
