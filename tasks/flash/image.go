@@ -31,40 +31,18 @@ func (i Image) Size() int64 {
 	return i.FileSize
 }
 
-// formats are recognized by their first bytes. Those that are not unpacked on the
-// fly have the command for it.
-var formats = []struct{ magic, name, unpack string }{
-	{"\x28\xb5\x2f\xfd", "zstd", ""},
-	{"\x1f\x8b", "gzip", ""},
-	{"\xfd7zXZ\x00", "xz", ""},
-	{"BZh", "bzip2", "bzip2 -dk"},
-	{"\x04\x22\x4d\x18", "lz4", "lz4 -d"},
-	{"\x5d\x00\x00", "lzma", "xz -dk"},
-	{"LZIP", "lzip", "lzip -dk"},
-	{"\x89LZO\x00", "lzop", "lzop -d"},
-	{"\x1f\x9d", "a file of compress(1)", "gzip -dk"},
-	{"PK\x03\x04", "zip", "unzip"},
-	{"7z\xbc\xaf\x27\x1c", "7z", "7z x"},
-	{"Rar!", "rar", "unrar x"},
-	// Not compressed, but not the bytes of a disk either.
-	{"QFI\xfb", "qcow2", "qemu-img convert -O raw"},
-	{"KDMV", "vmdk", "qemu-img convert -O raw"},
-	{"vhdxfile", "vhdx", "qemu-img convert -O raw"},
-	{"<<< ", "vdi", "qemu-img convert -O raw"},
-}
-
-// formatOf recognizes a format by the first bytes of a file. Files of a parallel
-// zstd(1) may begin with skippable frames (RFC 8878, 3.1.2).
-func formatOf(head []byte) (name, unpack string) {
-	for _, f := range formats {
-		if bytes.HasPrefix(head, []byte(f.magic)) {
-			return f.name, f.unpack
+// compressionOf recognizes what is unpacked on the fly by the first bytes of a file. Files of
+// a parallel zstd(1) may begin with skippable frames (RFC 8878, 3.1.2).
+func compressionOf(head []byte) string {
+	for magic, name := range map[string]string{"\x28\xb5\x2f\xfd": "zstd", "\x1f\x8b": "gzip", "\xfd7zXZ\x00": "xz"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return name
 		}
 	}
 	if len(head) > 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
-		return "zstd", ""
+		return "zstd"
 	}
-	return "", ""
+	return ""
 }
 
 // sniffed is how much of an image Inspect reads, in bytes.
@@ -90,11 +68,7 @@ func inspect(path string, window uint64) (Image, error) {
 	defer f.Close()
 	start := bufio.NewReader(f)
 	head, _ := start.Peek(16) // recognize refuses a short file
-	name, unpack := formatOf(head)
-	if unpack != "" {
-		return i, sys.Faultf(sys.CodeUsage, "unpack it first: "+unpack+" "+sys.Quote([]string{path}), "%s is %s, which cannot be written as it is", path, name)
-	}
-	i.Compression = name
+	i.Compression = compressionOf(head)
 	r, err := i.decompress(start)
 	if err != nil {
 		return i, unread(i, err)
@@ -106,7 +80,7 @@ func inspect(path string, window uint64) (Image, error) {
 		return i, unread(i, err)
 	}
 	if i.Kind, i.Hybrid = recognize(head[:n]); i.Kind == "" {
-		return i, sys.Faultf(sys.CodeUsage, "name the image: after `nix build` it is result/iso/NAME.iso",
+		return i, sys.Faultf(sys.CodeUsage, "name the image: after `nix build` it is result/iso/NAME.iso; unpack it, unless it is zstd, gzip or xz",
 			"%s is not an image of a disk: it has no ISO 9660, GPT or MBR", path)
 	}
 	return i, nil

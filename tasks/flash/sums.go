@@ -1,13 +1,11 @@
 package flash
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"auto-installer/internal/sys"
@@ -37,15 +35,13 @@ func Expect(image, flag string) (Checksum, error) {
 		return Checksum{Sum: strings.ToLower(flag), From: "--sha256"}, nil
 	}
 	name, missing := filepath.Base(image), ""
-	for _, beside := range []string{
-		name + ".sha256", name + ".sha256sum", name + ".sha256sums", "SHA256SUMS", "SHA256SUMS.txt", "sha256sums.txt", "sha256sum.txt", "sha256sums",
-	} {
+	for _, beside := range []string{name + ".sha256", "SHA256SUMS"} {
 		path := filepath.Join(filepath.Dir(image), beside)
 		data, err := sys.ReadRegular(path, maxSums)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		own := strings.HasPrefix(beside, name) // it is for this image alone
+		own := beside != "SHA256SUMS" // it is for this image alone
 		sum := ""
 		if err == nil {
 			sum, err = findSum(data, name, own)
@@ -59,63 +55,27 @@ func Expect(image, flag string) (Checksum, error) {
 		if sum != "" {
 			return Checksum{Sum: sum, From: beside}, nil
 		}
-		missing = cmp.Or(missing, beside+" has no checksum of "+name+": nothing is compared")
+		missing = beside + " has no checksum of " + name + ": nothing is compared"
 	}
 	return Checksum{Missing: missing}, nil
 }
 
-var (
-	// sha256sum(1), also with one space or a tab.
-	gnuSum = regexp.MustCompile(`^([0-9a-fA-F]{64})[ \t]+\*?(.+)$`)
-	// sha256sum --tag, and openssl dgst -sha256.
-	bsdSum = regexp.MustCompile(`^(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
-)
+// sumLine is a line of sha256sum(1): the checksum and the file's name, which may have a folder.
+var sumLine = regexp.MustCompile(`^([0-9a-fA-F]{64})(?:[ \t]+\*?(?:.*[/\\])?([^/\\]+))?$`)
 
-// findSum finds the SHA-256 of a file by its name, or is empty. In the file's own
-// list it also accepts a single checksum without a name or with an old one. It
-// ignores other lines, such as a signature around the list. But a line that names
-// the file without a checksum is an error if no other line has the checksum.
-func findSum(list []byte, name string, own bool) (string, error) {
-	mention := regexp.MustCompile(`(^|[\s*(/\\])` + regexp.QuoteMeta(name) + `($|[\s):])`)
-	var named, others []string
-	var odd error
-	for i, line := range strings.Split(strings.TrimPrefix(string(list), "\ufeff"), "\n") { // Windows puts the mark
-		line = strings.TrimSpace(line)
-		sum, of, ok := parseSum(line)
-		switch {
-		case ok && of == name:
-			named = append(named, strings.ToLower(sum))
-		case ok:
-			others = append(others, strings.ToLower(sum))
-		case odd == nil && mention.MatchString(line) && line[0] != '#':
-			odd = fmt.Errorf("line %d names %s without a SHA-256, which has 64 hex digits", i+1, name)
+// findSum finds the SHA-256 of a file by its name, or is empty. It ignores other lines, such
+// as a signature around the list. The file's own list may omit the name or have an old one.
+func findSum(list []byte, name string, own bool) (found string, err error) {
+	for line := range strings.Lines(string(list)) {
+		m := sumLine.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil || m[2] != name && !own {
+			continue
 		}
+		sum := strings.ToLower(m[1])
+		if found != "" && found != sum {
+			return "", fmt.Errorf("it has several checksums for %s", name)
+		}
+		found = sum
 	}
-	if len(named) == 0 && odd != nil {
-		return "", odd
-	}
-	if len(named) == 0 && own {
-		named = others
-	}
-	slices.Sort(named)
-	switch named = slices.Compact(named); len(named) {
-	case 0:
-		return "", nil
-	case 1:
-		return named[0], nil
-	}
-	return "", fmt.Errorf("it has several checksums for %s", name)
-}
-
-// parseSum reads a line of a list. Of is the file's name without its folder, or
-// empty.
-func parseSum(line string) (sum, of string, ok bool) {
-	if m := gnuSum.FindStringSubmatch(line); m != nil {
-		sum, of = m[1], m[2]
-	} else if m := bsdSum.FindStringSubmatch(line); m != nil {
-		sum, of = m[2], m[1]
-	} else {
-		return line, "", bareSum.MatchString(line)
-	}
-	return sum, of[strings.LastIndexAny(of, `/\`)+1:], true
+	return found, nil
 }
