@@ -10,11 +10,11 @@ import (
 
 // Error is one mistake in a host's definition.
 type Error struct {
-	File         string // as given to Parse; empty for a Host made in Go
-	Line, Column int    // counted from 1, in bytes; 0 if unknown
-	Key          string // such as labels.efi, or extraMountDirs[2] for the second; empty for the file as a whole
-	Problem      string // what is wrong
-	Allowed      string // may be empty
+	File    string // as given to Parse; empty for a Host made in Go
+	Line    int    // counted from 1; 0 if unknown
+	Key     string // such as labels.efi, or extraMountDirs[2] for the second; empty for the file as a whole
+	Problem string // what is wrong
+	Allowed string // may be empty
 
 	hint    string // in place of "correct that line", if not empty
 	related string // a second key of the problem
@@ -104,9 +104,7 @@ func (es Errors) Unwrap() []error {
 }
 
 func (es Errors) sort() {
-	slices.SortStableFunc(es, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	slices.SortStableFunc(es, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
 }
 
 // quote escapes a value for a message, and cuts a very long one.

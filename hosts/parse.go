@@ -34,7 +34,7 @@ func Parse(file string, data []byte) (Host, error) {
 	// By its byte order mark, or by the zero half of its first character.
 	half := len(data) > 1 && (data[0] == 0) != (data[1] == 0)
 	if half || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return Host{}, Errors{{File: file, Line: 1, Column: 1, Problem: "is UTF-16 text", Allowed: "UTF-8", hint: "save " + file + " as UTF-8"}}
+		return Host{}, Errors{{File: file, Line: 1, Problem: "is UTF-16 text", Allowed: "UTF-8", hint: "save " + file + " as UTF-8"}}
 	}
 	// Editors of other systems write a byte order mark, and CRLF, which TOML
 	// allows to become LF (TOML 1.0, String).
@@ -56,8 +56,7 @@ func Parse(file string, data []byte) (Host, error) {
 		// In place of a refused value the Host has the default: a mistake in
 		// that is not the user's.
 		if !r.bad[e.Key] && !r.bad[e.related] {
-			at := r.places.nearest(e.Key)
-			e.Line, e.Column = at.line, at.column
+			e.Line = r.places.nearest(e.Key)
 			r.problems = append(r.problems, e)
 		}
 	}
@@ -77,9 +76,9 @@ func inFile(file string, problems Errors) Errors {
 
 // syntaxError turns what go-toml reports into an *Error.
 func syntaxError(err error) *Error {
-	e := &Error{Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: "), cause: err}
+	e := &Error{Line: 1, Problem: strings.TrimPrefix(err.Error(), "toml: "), cause: err}
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
-		e.Line, e.Column = at.Position()
+		e.Line, _ = at.Position()
 	}
 	return e
 }

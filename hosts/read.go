@@ -11,23 +11,20 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// place is a position in a definition: line and column from 1, in bytes.
-type place struct{ line, column int }
-
-// places holds where each key, each table and each element of a list begins,
-// by its full key (labels.efi, extraMountDirs[2]).
-type places map[string]place
+// places holds the line of each key, each table and each element of a list, by
+// its full key (labels.efi, extraMountDirs[2]).
+type places map[string]int
 
 // nearest gives the place of key; or of the list or table that it belongs to;
 // or the file's first line.
-func (p places) nearest(key string) place {
+func (p places) nearest(key string) int {
 	for key != "" {
-		if at, ok := p[key]; ok {
-			return at
+		if line, ok := p[key]; ok {
+			return line
 		}
 		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
 	}
-	return place{1, 1}
+	return 1
 }
 
 // reader moves a definition into a Host, up to the first syntax error, and collects
@@ -74,35 +71,34 @@ func (r *reader) read(data []byte) {
 
 // key goes down a dotted key from a table, and notes the place of each part. It
 // refuses a part other than the last that is not a table.
-func (r *reader) key(table string, node *unstable.Node) (key string, at place, ok bool) {
+func (r *reader) key(table string, node *unstable.Node) (key string, line int, ok bool) {
 	for parts := node.Key(); parts.Next(); {
-		if at != (place{}) && !isTable(key) {
+		if line > 0 && !isTable(key) {
 			r.refuse(key, "is a table")
-			return key, at, false
+			return key, line, false
 		}
 		if key = cmp.Or(key, table); key != "" {
 			key += "."
 		}
 		key += keyPart(string(parts.Node().Data))
-		at = r.note(key, parts.Node())
+		line = r.note(key, parts.Node())
 	}
-	return key, at, true
+	return key, line, true
 }
 
 func (r *reader) keyValue(table string, node *unstable.Node) {
-	key, at, ok := r.key(table, node)
+	key, line, ok := r.key(table, node)
 	if !ok {
 		return
 	}
 	if first, again := r.set[key]; again {
 		r.repeated = append(r.repeated, &Error{
-			Line: at.line, Column: at.column, Key: key,
-			Problem: fmt.Sprintf("is set twice, first in line %d", first.line), Allowed: "each key once",
+			Line: line, Key: key, Problem: fmt.Sprintf("is set twice, first in line %d", first), Allowed: "each key once",
 			hint: "keep one of the two",
 		})
 		return
 	}
-	r.set[key], r.places[key] = at, at
+	r.set[key], r.places[key] = line, line
 	value := node.Value()
 	option := r.options[key]
 	switch is, kind := value.Kind, option.Kind(); {
@@ -145,18 +141,13 @@ func (r *reader) list(key string, value *unstable.Node) (list []string) {
 	return list
 }
 
-// note notes the first place of key, and returns the place of node.
-func (r *reader) note(key string, node *unstable.Node) place {
-	offset := int(node.Raw.Offset)
-	line := sort.SearchInts(r.newlines, offset)
-	at := place{line: line + 1, column: offset + 1}
-	if line > 0 {
-		at.column = offset - r.newlines[line-1]
-	}
+// note notes the first line of key, and returns the line of node.
+func (r *reader) note(key string, node *unstable.Node) int {
+	line := 1 + sort.SearchInts(r.newlines, int(node.Raw.Offset))
 	if _, known := r.places[key]; !known {
-		r.places[key] = at
+		r.places[key] = line
 	}
-	return at
+	return line
 }
 
 // refuse reports the value of a key, or of an element of its list. An unknown key is
@@ -183,8 +174,7 @@ func (r *reader) refuse(key, problem string) {
 		allowed = strings.Join(siblings(key), ", ")
 	}
 	r.bad[key] = true
-	at := r.places.nearest(key)
-	r.problems = append(r.problems, &Error{Line: at.line, Column: at.column, Key: key, Problem: problem, Allowed: allowed})
+	r.problems = append(r.problems, &Error{Line: r.places.nearest(key), Key: key, Problem: problem, Allowed: allowed})
 }
 
 // describe names the type of a value.
