@@ -34,7 +34,7 @@ func (i Image) read(ctx context.Context, s sys.System, room int64) (*content, er
 	defer src.close()
 	c := &content{}
 	sum := sha256.New()
-	err = pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
+	err = pump(ctx, src, func(b []byte) error {
 		sum.Write(b)
 		c.chunks = append(c.chunks, maphash.Bytes(seed, b))
 		if c.size += int64(len(b)); c.size > room {

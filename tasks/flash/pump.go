@@ -11,12 +11,12 @@ import (
 // and it is a multiple of their erase blocks.
 const chunkSize = 4 << 20
 
-// pump reads chunk after chunk and passes each to use. All chunks but the last are full, see
-// fill. The buffer suits O_DIRECT. If ctx ended, the error is its cause.
-func pump(ctx context.Context, read func([]byte) (int, error), use func([]byte) error) error {
+// pump reads src in chunks and passes each to use. All but the last are full, and suit
+// O_DIRECT. If ctx ended, the error is its cause.
+func pump(ctx context.Context, src io.Reader, use func([]byte) error) error {
 	buf := block.Aligned(chunkSize)
 	for {
-		n, err := read(buf)
+		n, err := fill(src, buf)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -14,7 +14,7 @@ func TestPump(t *testing.T) {
 		want := pattern(size + 512)[:size]
 		src := bytes.NewReader(want)
 		var got []byte
-		err := pump(t.Context(), func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
+		err := pump(t.Context(), src, func(b []byte) error {
 			if len(b) != chunkSize && len(got)+len(b) != size {
 				t.Errorf("a chunk of %d bytes in the middle", len(b))
 			}
@@ -29,8 +29,8 @@ func TestPump(t *testing.T) {
 
 func TestPumpEnds(t *testing.T) {
 	broken := errors.New("broken")
-	endless := func(b []byte) (int, error) { return len(b), nil }
-	if err := pump(t.Context(), func([]byte) (int, error) { return 0, broken }, func([]byte) error { return nil }); !errors.Is(err, broken) {
+	endless := zeros{}
+	if err := pump(t.Context(), iotest.ErrReader(broken), func([]byte) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 	if err := pump(t.Context(), endless, func([]byte) error { return broken }); !errors.Is(err, broken) {
@@ -42,10 +42,15 @@ func TestPumpEnds(t *testing.T) {
 	}
 }
 
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+
 // An archive that is cut short is not a shorter image.
 func TestFillTellsWhatWasCutShort(t *testing.T) {
 	short := iotest.ErrReader(io.ErrUnexpectedEOF)
-	err := pump(t.Context(), func(b []byte) (int, error) { return fill(io.MultiReader(bytes.NewReader(make([]byte, 9)), short), b) }, func([]byte) error { return nil })
+	err := pump(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, 9)), short), func([]byte) error { return nil })
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the error is %v", err)
 	}

@@ -82,31 +82,26 @@ func (d *disk) compare(ctx context.Context, s sys.System, c *content) error {
 	if err := unix.IoctlSetInt(d.fd(), unix.BLKFLSBUF, 0); err != nil && !errors.Is(err, unix.EACCES) {
 		return err // EACCES: only root may; O_DIRECT reads the device anyway
 	}
-	sum := sha256.New()
-	read, done := int64(0), int64(0)
-	err := pump(ctx, func(b []byte) (int, error) {
-		n := min(int64(len(b)), c.size-read)
-		if n == 0 {
-			return 0, io.EOF
+	sum, buf := sha256.New(), block.Aligned(chunkSize)
+	for i, done := 0, int64(0); done < c.size; i++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		if _, err := d.ReadAt(b[:toSector(n, d.sector)], read); err != nil {
-			return 0, notEOF(err)
+		b := buf[:min(chunkSize, c.size-done)]
+		if _, err := d.ReadAt(buf[:toSector(int64(len(b)), d.sector)], done); err != nil {
+			return notEOF(err)
 		}
-		read += n
-		return int(n), nil
-	}, func(b []byte) error {
-		if maphash.Bytes(seed, b) != c.chunks[done/chunkSize] {
+		if maphash.Bytes(seed, b) != c.chunks[i] {
 			return fmt.Errorf("it differs from the image in the 4 MiB from %s on (byte %d)", block.FormatSize(done), done)
 		}
 		sum.Write(b)
 		done += int64(len(b))
 		s.Progress(sys.Progress{Done: done, Total: c.size, Unit: "bytes", Label: "reading back"})
-		return nil
-	})
-	if err == nil && hex.EncodeToString(sum.Sum(nil)) != c.sum {
-		err = errors.New("its SHA-256 is not the image's")
 	}
-	return err
+	if hex.EncodeToString(sum.Sum(nil)) != c.sum {
+		return errors.New("its SHA-256 is not the image's")
+	}
+	return nil
 }
 
 // notEOF is the error of a device that ends before its stated size.

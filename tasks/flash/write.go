@@ -86,7 +86,7 @@ func (d *disk) write(ctx context.Context, s sys.System, src io.Reader, c *conten
 		return err
 	}
 	at, first := int64(0), 0
-	err := pump(ctx, func(b []byte) (int, error) { return fill(src, b) }, func(b []byte) error {
+	err := pump(ctx, src, func(b []byte) error {
 		i := int(at / chunkSize)
 		if i >= len(c.chunks) || maphash.Bytes(seed, b) != c.chunks[i] {
 			return errChanged
