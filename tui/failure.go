@@ -18,11 +18,8 @@ type failure struct {
 	leaving bool            // to start over
 }
 
-func (f *failure) input() *field { return f.run.log.input() }
-
 func (f *failure) enter() {
 	f.at, f.asking, f.log, f.leaving = 0, false, false, false
-	f.run.log.search(false)
 }
 
 func (f *failure) choices() []offer {
@@ -52,12 +49,8 @@ func (f *failure) choices() []offer {
 }
 
 func (f *failure) keys() []binding {
-	log := &f.run.log
-	switch {
-	case log.searching:
-		return log.keys()
-	case f.log:
-		return append(log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
+	if f.log {
+		return append(f.run.log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
 	}
 	all := f.choices()
 	ks, does := moves(&f.at, len(all), nil), all[f.at].do

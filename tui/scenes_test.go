@@ -154,8 +154,6 @@ func scenes() []scene {
 		{name: "install-early", play: func(p *pilot) { p.install(started("contract")) }},
 		{name: "install-closure", play: func(p *pilot) { p.install(copying) }},
 		{name: "install-full", play: func(p *pilot) { p.install(copying); p.press("z") }},
-		{name: "install-search", play: func(p *pilot) { p.install(copying); p.View(); p.press("/"); p.enterText("mkfs") }},
-		{name: "install-found", play: func(p *pilot) { p.install(copying); p.View(); p.press("/"); p.enterText("MKFS"); p.press("enter") }},
 		{name: "install-scrolled", play: func(p *pilot) { p.install(copying); p.View(); p.press("pgup", "up") }},
 		{name: "install-wrapped", play: func(p *pilot) { p.install(copying); p.press("w") }},
 		{name: "install-escapes", play: func(p *pilot) {
@@ -209,14 +207,7 @@ func scenes() []scene {
 			p.events(eventsMsg{done: true, err: &engine.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
 		}},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
-		{name: "failure-found", play: func(p *pilot) {
-			p.fail("closure")
-			p.press("down", "down", "enter")
-			p.View()
-			p.press("/")
-			p.enterText("udevadm")
-			p.press("enter", "n")
-		}},
+		{name: "failure-scrolled", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter"); p.View(); p.press("pgup") }},
 		{name: "failure-places", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter") }},
 		{name: "failure-noplace", fake: func(f *fake) { f.places = nil }, play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter") }},
 		{name: "failure-saved", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "down", "enter", "enter") }},
