@@ -50,8 +50,6 @@ type Backend interface {
 	TryPassphrase(ctx context.Context, a steps.Answers) error
 
 	Plan(a steps.Answers) (*steps.Install, error)
-	// SavePlan writes the plan as JSON and returns the file's name.
-	SavePlan(p *steps.Install) (string, error)
 
 	// Start starts the engine, a process that outlives the screens. It wipes the
 	// secrets of a before it returns.

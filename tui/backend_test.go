@@ -183,10 +183,6 @@ func preview(a steps.Answers) (*steps.Install, error) {
 	return p, nil
 }
 
-func (f *fake) SavePlan(*steps.Install) (string, error) {
-	return "/run/auto-installer/plan.json", f.call("save plan")
-}
-
 func (f *fake) Start(a steps.Answers) error {
 	f.started = append(f.started, a)
 	f.seen = string(a.Passphrase)

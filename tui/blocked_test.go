@@ -53,7 +53,6 @@ func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps
 
 func (stuck) Unfinished(steps.Answers) *steps.Unfinished         { return forever[*steps.Unfinished]() }
 func (stuck) TryPassphrase(context.Context, steps.Answers) error { return forever[error]() }
-func (stuck) SavePlan(*steps.Install) (string, error)            { return forever[string](), nil }
 func (stuck) Start(steps.Answers) error                          { return forever[error]() }
 func (stuck) Follow(context.Context, func(engine.Event)) error   { return forever[error]() }
 func (stuck) GoWithout() error                                   { return forever[error]() }

@@ -39,18 +39,7 @@ func (s *planScreen) keys() []binding {
 		on, keyBack,
 		bind("c", "command", "c").explained("show the command that does the same without questions").
 			does(func() { s.note.set(nil, s.answers.CommandLine()) }),
-		bind("w", "save", "w").explained("save the plan as a file").does(s.save),
 	}, s.scroll.keys()...)
-}
-
-func (s *planScreen) save() {
-	if p := s.plan; p != nil {
-		askTwo(s, func() (string, error) { return s.backend.SavePlan(p) }, func(where string, err error) {
-			if s.note.set(nil, "the plan is saved as "+where); err != nil {
-				s.note.set(nil, "the plan is not saved: "+err.Error())
-			}
-		})
-	}
 }
 
 func (s *planScreen) view(p *page) {

@@ -106,7 +106,6 @@ func scenes() []scene {
 			p.plan.Warnings = []string{"the label \u202eSOXIN is \x1b[2Kon \x1b[1A/dev/sdb too"}
 			p.note.set(nil, "auto-installer install --host "+sys.Quote([]string{"\x1b[2Kdemo"}))
 		}},
-		{name: "plan-saved", play: func(p *pilot) { walk(statePlan)(p); p.press("w") }},
 		{name: "passphrase-empty", play: walk(statePassphrase)},
 		{name: "passphrase-typed", play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct") }},
 		{name: "passphrase-shown", play: func(p *pilot) { walk(statePassphrase)(p); p.enterText("correct horse"); p.press("f2") }},

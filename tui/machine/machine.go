@@ -5,10 +5,8 @@ package machine
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -136,19 +134,6 @@ func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
 		each(e)
 	})
 	return err
-}
-
-// SavePlan writes the plan as JSON beside the engine's files.
-func (m *Machine) SavePlan(p *steps.Install) (string, error) {
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(m.Paths.Dir, 0o700); err != nil {
-		return "", err
-	}
-	name := filepath.Join(m.Paths.Dir, "plan.json")
-	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
 }
 
 // Places lists the file systems that a log can be saved to.
