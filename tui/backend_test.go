@@ -57,7 +57,7 @@ func newFake(t testing.TB) *fake {
 		keymaps: []string{"cz", "de", "de-latin1", "dvorak", "es", "fr", "fr-bepo", "sv-latin1", "uk", "us", "us-acentos"},
 		changes: make(chan struct{}),
 		places: []machine.Place{
-			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30, Removable: true},
+			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30},
 			{Device: "/dev/sda1", Label: "data", FSType: "ext4", Disk: "WDC WD40EFRX", Size: 4 << 40},
 		},
 	}
