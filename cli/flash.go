@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/tasks/flash"
 )
@@ -107,7 +106,7 @@ func chooseStick(all []flash.Stick, image string, p prompt) (flash.Stick, error)
 	line, err := p.line("Number of the stick", "")
 	n, notNumber := strconv.Atoi(line)
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {
-		return flash.Stick{}, engine.Usage("run it again and type one of the numbers; nothing was done", "no stick was chosen")
+		return flash.Stick{}, sys.Usage("run it again and type one of the numbers; nothing was done", "no stick was chosen")
 	}
 	return all[n-1], nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -57,7 +58,7 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 		return err
 	}
 	host, err := loadHost(f.host)
-	if e, ok := errors.AsType[*engine.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
+	if e, ok := errors.AsType[*sys.Fault](err); ok && f.planned != nil && f.host == f.planned.Host {
 		e.Hint = "the plan has only the name of the host: if you made it with --host and a path to a host.toml, add the same --host"
 	}
 	if err != nil {
@@ -108,7 +109,7 @@ func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event)
 	if e.LogProblem != nil {
 		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is incomplete: %v\n", e.LogProblem)
 	}
-	if failure, ok := errors.AsType[*engine.Error](err); ok {
+	if failure, ok := errors.AsType[*sys.Fault](err); ok {
 		if e.LogProblem != nil || !all { // the event with the error may be missing
 			return failure
 		}
@@ -144,7 +145,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Ins
 		}
 	}
 	if a.Disk.IsImage {
-		return nil, engine.Usage("to see the plan for it, use `auto-installer plan`", "%s is a file, not a disk", a.Disk.Path)
+		return nil, sys.Usage("to see the plan for it, use `auto-installer plan`", "%s is a file, not a disk", a.Disk.Path)
 	}
 	f.warnOfUnfinished(a)
 	if f.planned != nil {
@@ -171,7 +172,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-ch:
-			cancel(engine.Stopped{Signal: sig.(syscall.Signal)})
+			cancel(sys.Stopped{Signal: sig.(syscall.Signal)})
 		case <-ctx.Done():
 		}
 	}()

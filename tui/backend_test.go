@@ -116,7 +116,7 @@ func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (machine.
 
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {
-		return steps.Keys{}, engine.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+		return steps.Keys{}, sys.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
 	}
 	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
 }
@@ -138,7 +138,7 @@ func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.interrupte
 
 func (f *fake) TryPassphrase(_ context.Context, a steps.Answers) error {
 	if string(a.Passphrase) != "correct horse battery" {
-		return engine.Usage("give another", "the passphrase does not open /dev/vda2")
+		return sys.Usage("give another", "the passphrase does not open /dev/vda2")
 	}
 	return f.fails
 }
@@ -276,7 +276,7 @@ func story(p *steps.Install, until func(engine.Event) bool) []engine.Event {
 			return out
 		}
 	}
-	ok := engine.Code(0)
+	ok := sys.Code(0)
 	add(engine.Event{Kind: engine.KindEnded, Seconds: at.Sub(epoch).Seconds(), Exit: &ok}, 0)
 	return out
 }

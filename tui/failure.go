@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/tui/machine"
 )
 
@@ -143,7 +143,7 @@ func (f *failure) viewCause(p *page) {
 		return
 	}
 	e := newPage(p.canvas)
-	e.para(p.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
+	e.para(p.text, storeHash.ReplaceAllString(sys.AsFault(f.run.failed).Cause, ""))
 	if f.run.failed.Hint != "" {
 		e.marked(glyphRight, p.accent, clean(f.run.failed.Hint))
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -45,12 +45,12 @@ func (i *install) copyAnswers() steps.Answers {
 }
 
 func (i *install) started(err error) {
-	if engine.IsBusy(err) { // another console was faster
+	if sys.CodeOf(err) == sys.CodeBusy { // another console was faster
 		i.join()
 		err = nil
 	}
 	if err != nil {
-		i.run.failed, i.run.ended = engine.NewError("", err), true
+		i.run.failed, i.run.ended = sys.AsFault(err), true
 		i.goTo(stateFailure)
 		return
 	}

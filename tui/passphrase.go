@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"auto-installer/internal/engine"
 	"auto-installer/internal/passphrases"
+	"auto-installer/internal/sys"
 	"auto-installer/tui/machine"
 )
 
@@ -216,7 +216,7 @@ func (p *passphrase) loadBootKeymap() {
 	name := p.host().Keymap
 	ask(p, func() error { return p.backend.SetKeymap(context.Background(), name) }, func(err error) {
 		if err != nil {
-			p.note.refuse(engine.NewError("", err).Cause)
+			p.note.refuse(sys.AsFault(err).Cause)
 			return
 		}
 		p.keymap, p.doubt, p.note, p.at = name, "", note{}, 0
@@ -243,8 +243,8 @@ func (p *passphrase) tryContainer() {
 			p.take()
 			return
 		}
-		p.note.refuse(engine.NewError("", err).Cause)
-		if engine.IsUsage(err) {
+		p.note.refuse(sys.AsFault(err).Cause)
+		if sys.CodeOf(err) == sys.CodeUsage {
 			p.note.refuse("the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over")
 		}
 		p.wipe()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
 )
@@ -32,8 +33,8 @@ func converse(t *testing.T, f *fake, host string, lines, secrets []string) (stri
 		},
 	}
 	// The countdown at the end is not waited for: the story ends in a failure.
-	failed := engine.Code(10)
-	f.events = []engine.Event{{Kind: engine.KindEnded, Exit: &failed, Error: &engine.Error{Cause: "no more story", Code: 10}}}
+	failed := sys.Code(10)
+	f.events = []engine.Event{{Kind: engine.KindEnded, Exit: &failed, Error: &sys.Fault{Cause: "no more story", Code: 10}}}
 	err := p.ask(t.Context())
 	return out.String(), err
 }
@@ -43,7 +44,7 @@ func TestPlainAsksEverything(t *testing.T) {
 	var got steps.Answers
 	said, err := converse(t, f, "stygianlibrary",
 		[]string{"de", "x", "3", "n", "ye", "yes"}, []string{"correct horse", "Correct horse", "correct horse", "correct horse"})
-	if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != 10 {
+	if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != 10 {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	if len(f.started) != 1 {
@@ -106,7 +107,7 @@ func TestPlainAfterAnother(t *testing.T) {
 		f := newFake(t)
 		f.attached = true
 		said, err := converse(t, f, "stygianlibrary", lines, nil)
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != 10 || len(f.started)+len(f.calls) > 0 {
+		if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != 10 || len(f.started)+len(f.calls) > 0 {
 			t.Errorf("%v, %q\n%s", err, f.calls, said)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -46,7 +47,7 @@ func (s *planScreen) view(p *page) {
 	p.head("What the install does", "")
 	switch {
 	case s.err != nil:
-		e := engine.NewError("", s.err)
+		e := sys.AsFault(s.err)
 		p.para(p.bad, e.Cause)
 		if e.Hint != "" {
 			p.marked(glyphRight, p.text, e.Hint)

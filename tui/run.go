@@ -29,7 +29,7 @@ type run struct {
 	ended    bool
 	killed   bool // the engine ended without a last event
 	proven   []string
-	failed   *engine.Error
+	failed   *sys.Fault
 	log      logPane
 }
 
@@ -186,7 +186,7 @@ func (m *model) events(msg eventsMsg) {
 		return
 	}
 	if msg.err != nil && m.run.failed == nil {
-		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
+		m.run.failed, m.run.killed = sys.AsFault(msg.err), true
 	}
 	if m.run.failed != nil {
 		m.run.ended = true

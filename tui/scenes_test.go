@@ -98,7 +98,7 @@ func scenes() []scene {
 			walk(statePlan)(p)
 		}},
 		{name: "plan-error", fake: func(f *fake) {
-			f.planErr = engine.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
+			f.planErr = sys.Usage("choose a disk of at least 8 GiB", "the disk is too small: it has 4 GiB, and the ESP, the system and swap take 7.5 GiB")
 		}, play: walk(statePlan)},
 		{name: "plan-command", play: func(p *pilot) { walk(statePlan)(p); p.press("c") }},
 		{name: "plan-escapes", play: func(p *pilot) {
@@ -192,18 +192,18 @@ func scenes() []scene {
 		{name: "failure-proof", play: func(p *pilot) { p.fail("bootproof") }},
 		{name: "failure-opened", play: func(p *pilot) {
 			p.fail("bootproof")
-			p.session.run.failed = &engine.Error{
+			p.session.run.failed = &sys.Fault{
 				Step: "secretsproof", Code: 11, Hint: "put the host's identity there before it starts: a folder of 700, a file of 600, both root's",
 				Cause: "the age identity at /mnt/etc/age/stygianlibrary.agekey: it does not open secrets/wifi.age (no identity matched any of the recipients)",
 			}
 		}},
 		{name: "failure-stopped", play: func(p *pilot) {
 			p.fail("closure")
-			p.session.run.failed = &engine.Error{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
+			p.session.run.failed = &sys.Fault{Step: "closure", Code: 130, Cause: "stopped by interrupt", Hint: "run the same command again when you are ready"}
 		}},
 		{name: "failure-killed", play: func(p *pilot) {
 			p.install(copying)
-			p.events(eventsMsg{done: true, err: &engine.Error{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
+			p.events(eventsMsg{done: true, err: &sys.Fault{Code: 10, Cause: "the install was killed from outside", Hint: "what it had mounted is undone when you start again"}})
 		}},
 		{name: "failure-log", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter") }},
 		{name: "failure-scrolled", play: func(p *pilot) { p.fail("closure"); p.press("down", "down", "enter"); p.View(); p.press("pgup") }},

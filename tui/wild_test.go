@@ -80,7 +80,7 @@ func (p *pilot) taint() {
 	}
 	r.progress = sys.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
 	if p.session.run.failed != nil {
-		p.session.run.failed = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
+		p.session.run.failed = &sys.Fault{Step: long, Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
 	for range 40 {

@@ -42,9 +42,9 @@ type Event struct {
 	Progress *sys.Progress `json:"progress,omitempty"`
 	Waiting  *sys.Waiting  `json:"waiting,omitempty"`
 	Seconds  float64       `json:"seconds,omitempty"` // how long the step took, or the run
-	Error    *Error        `json:"error,omitempty"`
+	Error    *sys.Fault    `json:"error,omitempty"`
 	Plan     *Plan         `json:"plan,omitempty"`
-	Exit     *Code         `json:"exit,omitempty"`
+	Exit     *sys.Code     `json:"exit,omitempty"`
 
 	job  Job    // the plan to write, with the fields of its kind
 	line []byte // the line as it was read, with fields that Plan does not have

@@ -33,7 +33,7 @@ const maxShared = 32
 // the next task cleans up after a killed one.
 func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error) {
 	engine, err := Open(ctx, paths)
-	for n := 2; t.Shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
+	for n := 2; t.Shared && err != nil && sys.CodeOf(err) == sys.CodeBusy && n <= maxShared; n++ {
 		other := pathsIn(fmt.Sprintf("%s-%d", paths.Dir, n), "log")
 		if engine, err = Open(ctx, other); err == nil {
 			return engine, other, nil
@@ -43,12 +43,12 @@ func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error)
 }
 
 // RunTask runs a task and calls show with its events as they come. If a step fails,
-// the engine runs the undo list. The caller shows the returned *Error.
+// the engine runs the undo list. The caller shows the returned *sys.Fault.
 func RunTask(ctx context.Context, t *Task, paths Paths, show func(Event)) error {
 	engine, paths, err := openTask(ctx, t, paths)
 	if err != nil {
 		_ = t.Close() // it was not used
-		e := NewError("", err)
+		e := sys.AsFault(err)
 		if e.Code == sys.CodeBusy {
 			e.Cause, e.Hint = "the same command is already running on this machine", "wait until it ends"
 		}

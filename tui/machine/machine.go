@@ -71,9 +71,9 @@ func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked 
 	case err == nil:
 		return Checked{CheckGood, saw}
 	case name == "network":
-		return Checked{CheckWarn, engine.NewError("", err).Cause}
+		return Checked{CheckWarn, sys.AsFault(err).Cause}
 	}
-	return Checked{CheckBad, engine.NewError("", err).Cause}
+	return Checked{CheckBad, sys.AsFault(err).Cause}
 }
 
 // Keymaps lists the console keymaps that can be loaded.

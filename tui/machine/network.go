@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -64,7 +64,7 @@ func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 		return s
 	}
 	if err := network.Reach(ctx, to); err != nil {
-		s.Problem = engine.NewError("", err).Cause
+		s.Problem = sys.AsFault(err).Cause
 		return s
 	}
 	s.Reachable = true
