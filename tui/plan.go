@@ -77,7 +77,7 @@ func (s *planScreen) view(p *page) {
 func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
 	warned := page{canvas: c}
-	all := slices.Concat(s.plan.Warnings, s.twins(), s.plan.Notes)
+	all := slices.Concat(s.plan.Warnings, s.plan.Notes)
 	for _, w := range all {
 		warned.marked("!", c.warn, clean(w))
 	}
@@ -137,27 +137,6 @@ func after(p *steps.Install, a steps.Answers) []string {
 		}
 	}
 	return lines
-}
-
-// twins warns of other disks with a label of this install: the system finds its
-// partitions by label, and might find the wrong one.
-func (s *planScreen) twins() []string {
-	l := s.host().Labels
-	ours := []string{l.EFI, l.Root, l.LUKS, l.Swap}
-	var out []string
-	for _, v := range s.disks {
-		if v.Device.Path == s.answers.Disk.Path || v.PathTo == s.answers.Disk.Path {
-			continue
-		}
-		for _, p := range v.Device.Partitions {
-			for _, label := range slices.Compact([]string{p.Label, p.PartLabel}) {
-				if label != "" && slices.Contains(ours, label) {
-					out = append(out, p.Path+" has the label "+label+" too: unplug that disk before the first start")
-				}
-			}
-		}
-	}
-	return out
 }
 
 // padLines makes a box as high as the one beside it.
