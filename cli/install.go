@@ -99,21 +99,16 @@ func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event)
 	if err != nil {
 		return err
 	}
-	shown := engine.ShowEvents(paths.Events, show)
-	plan, err := prepare(ctx)
-	if err == nil {
-		err = e.Run(ctx, plan)
-	}
-	err = e.Close(err)
-	all := shown()
-	if e.LogProblem != nil {
-		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is incomplete: %v\n", e.LogProblem)
-	}
-	if failure, ok := errors.AsType[*sys.Fault](err); ok {
-		if e.LogProblem != nil || !all { // the event with the error may be missing
-			return failure
-		}
-		return alreadyShown{failure.Code} // the events have shown it
+	var plan *steps.Install
+	shown, err := e.Execute(ctx, show, func(ctx context.Context) (_ engine.Job, err error) {
+		plan, err = prepare(ctx)
+		return plan, err
+	})
+	switch {
+	case err != nil && shown:
+		return alreadyShown{sys.CodeOf(err)}
+	case err != nil:
+		return err
 	}
 	if err := plan.Power(context.WithoutCancel(ctx)); err != nil {
 		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the install is done, but the machine does not power off; do it by hand: %v\n", err)

@@ -48,20 +48,20 @@ func TestTaskKeeps(t *testing.T) {
 	}
 }
 
-// ShowEvents returns whether all was shown in time.
+// showEvents returns whether all was shown in time.
 func TestShownInTime(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
 	_ = e.Close(nil)
 	synctest.Test(t, func(t *testing.T) {
-		if all := ShowEvents(p.Events, func(Event) {})(); !all {
+		if all := showEvents(p.Events, func(Event) {})(); !all {
 			t.Error("not all was shown")
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		stalled := make(chan struct{})
 		defer close(stalled)
-		if all := ShowEvents(p.Events, func(Event) { <-stalled })(); all {
+		if all := showEvents(p.Events, func(Event) { <-stalled })(); all {
 			t.Error("all was shown")
 		}
 	})
