@@ -75,7 +75,7 @@ type sink struct {
 	logBuf   *bufio.Writer
 	step     Name
 	progress time.Time     // when the last progress event was written
-	last     *sys.Progress // not written yet: it came too soon
+	last     *sys.Progress // not written yet
 	err      error
 	stop     chan struct{}
 }
@@ -241,14 +241,9 @@ func (s *sink) Waiting(w sys.Waiting) {
 	s.emit(e)
 }
 
-// Progress drops all but the newest event of each progressEvery.
+// Progress keeps the newest progress for flush, which writes one each progressEvery.
 func (s *sink) Progress(p sys.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.progress) < progressEvery {
-		s.last = &p
-		return
-	}
-	s.last, s.progress = nil, time.Now()
-	s.put(Event{Kind: KindProgress, Progress: &p})
+	s.last = &p
 }
