@@ -4,15 +4,15 @@ import (
 	"context"
 
 	"auto-installer/internal/disk/block"
+	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
-	"auto-installer/tui/machine"
 )
 
 // failure says what failed, and offers what can be done now.
 type failure struct {
 	*session
 	at      int
-	places  []machine.Place // where the log can be saved
+	places  []savelog.Place // where the log can be saved
 	asking  bool            // the list of places is shown
 	log     bool            // the log fills the screen
 	leaving bool            // to start over
@@ -84,8 +84,12 @@ func (f *failure) startOver() {
 }
 
 func (f *failure) findPlaces() {
-	find := func() ([]machine.Place, error) { return f.backend.Places(context.Background()) }
-	askTwo(f, find, func(places []machine.Place, err error) {
+	target := ""
+	if f.run.plan != nil {
+		target = f.run.plan.Target
+	}
+	find := func() ([]savelog.Place, error) { return f.backend.Places(context.Background(), target) }
+	askTwo(f, find, func(places []savelog.Place, err error) {
 		f.places, f.at = places, 0
 		if f.asking = err == nil && len(places) > 0; !f.asking {
 			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
@@ -93,7 +97,7 @@ func (f *failure) findPlaces() {
 	})
 }
 
-func (f *failure) save(p machine.Place) {
+func (f *failure) save(p savelog.Place) {
 	f.note.set(nil, "Saving the log")
 	save := func() (string, error) { return f.backend.SaveLog(context.Background(), p) }
 	askTwo(f, save, func(where string, err error) {

@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // flood is log line i of a storm, as a compiler would write it.
@@ -26,7 +27,7 @@ type flooding struct {
 	lines, every int // a warning after so many lines
 }
 
-func (f flooding) Follow(_ context.Context, each func(engine.Event)) error {
+func (f flooding) Follow(_ context.Context, each func(engine.Event)) (sys.Code, error) {
 	for i := range f.lines {
 		each(flood(i))
 		if i%f.every == 0 {
@@ -34,7 +35,7 @@ func (f flooding) Follow(_ context.Context, each func(engine.Event)) error {
 		}
 	}
 	each(engine.Event{Kind: engine.KindLog, Line: strings.Repeat("x", 1<<20)})
-	return nil
+	return 0, nil
 }
 
 // TestFlood: when lines come faster than the screens read, every event arrives, in

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
-	"auto-installer/tui/machine"
 )
 
 // passphrase asks for the LUKS passphrase: twice for a new container, once for
@@ -166,7 +166,7 @@ func (p *passphrase) viewStrength(pg *page) {
 func (p *passphrase) tryKeymaps() {
 	p.trying = true
 	text, typed, boot := bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
-	askTwo(p, func() (machine.Typing, error) {
+	askTwo(p, func() (keymap.Typing, error) {
 		defer clear(text)
 		return p.backend.Typing(context.Background(), text, typed, boot)
 	}, p.compared)
@@ -174,7 +174,7 @@ func (p *passphrase) tryKeymaps() {
 
 // compared goes on if the keys are the same. A keymap that cannot be read does not
 // stop it: the engine warns of that.
-func (p *passphrase) compared(got machine.Typing, err error) {
+func (p *passphrase) compared(got keymap.Typing, err error) {
 	if !p.trying { // the operator has left the screen since
 		return
 	}
@@ -192,7 +192,7 @@ func (p *passphrase) compared(got machine.Typing, err error) {
 
 // atBoot says which characters of a passphrase no key gives at the boot prompt, or
 // another key.
-func atBoot(t machine.Typing, unknown error, boot string) (missing, moved string) {
+func atBoot(t keymap.Typing, unknown error, boot string) (missing, moved string) {
 	where := "at the boot prompt, whose keymap is " + clean(boot)
 	switch {
 	case unknown != nil: // the engine warns of it

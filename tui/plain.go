@@ -186,7 +186,7 @@ func (p *plain) events(ctx context.Context) error {
 	defer unhook()
 	t := &engine.Text{W: p.out}
 	var failure *sys.Fault
-	err := p.backend.Follow(ctx, func(e engine.Event) {
+	_, err := p.backend.Follow(ctx, func(e engine.Event) {
 		t.Event(e)
 		if e.Kind == engine.KindEnded {
 			failure = e.Error

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
-	"auto-installer/tui/machine"
 )
 
 // converse runs plain mode on answers, a line each; secrets are answered in
@@ -72,16 +72,16 @@ func TestPlainAsksEverything(t *testing.T) {
 func TestPlainRetypes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		typing  machine.Typing
+		typing  keymap.Typing
 		lines   []string
 		secrets []string
 		loaded  []string
 		says    string
 	}{
-		{"again, with the boot prompt's", machine.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
-		{"with this keymap", machine.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
-		{"not to be typed", machine.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
-		{"the same keys", machine.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
+		{"again, with the boot prompt's", keymap.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
+		{"with this keymap", keymap.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
+		{"not to be typed", keymap.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
+		{"the same keys", keymap.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t)

@@ -137,7 +137,7 @@ type feed struct {
 func (s *session) follow() {
 	b, f := s.backend, &feed{events: make(chan engine.Event, 1024)}
 	go func() {
-		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		_, f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
 		close(f.events)
 	}()
 	s.start(f.await)

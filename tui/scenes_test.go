@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
@@ -122,8 +123,8 @@ func scenes() []scene {
 			p.enterText("correct horse battery staple")
 			p.press("tab")
 		}},
-		{name: "passphrase-moved", fake: func(f *fake) { f.typing = machine.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
-		{name: "passphrase-missing", fake: func(f *fake) { f.typing = machine.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-moved", fake: func(f *fake) { f.typing = keymap.Typing{Moved: 6} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
+		{name: "passphrase-missing", fake: func(f *fake) { f.typing = keymap.Typing{Missing: 1} }, play: func(p *pilot) { dvorak(p); p.secret("correct horse") }},
 		{name: "recovery-offer", play: walk(stateRecovery)},
 		{name: "recovery-key", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m") }},
 		{name: "recovery-confirm", play: func(p *pilot) { walk(stateRecovery)(p); p.press("m", "enter"); p.enterText("inrv") }},

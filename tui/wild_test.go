@@ -15,6 +15,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
@@ -84,7 +85,7 @@ func (p *pilot) taint() {
 	}
 	f := p.screens[stateFailure].(*failure)
 	for range 40 {
-		f.places = append(f.places, machine.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
+		f.places = append(f.places, savelog.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
 	}
 	if d := p.screens[stateDone].(*done); d.err != nil {
 		d.err = errors.New(long)

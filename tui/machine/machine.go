@@ -28,18 +28,14 @@ type Machine struct {
 	sys  sys.System
 	fill func(*steps.Answers) // adds the answers of the flags and the medium
 
-	mu      sync.Mutex // for the fields below; the screens call from several goroutines
+	mu      sync.Mutex // for the secrets; the screens call from several goroutines
 	secrets [][]byte
-	disk    string // the target disk, where its own log is never saved
 }
 
 // New returns the machine that runs the program.
 func New(p engine.Paths, fill func(*steps.Answers)) *Machine {
 	return &Machine{Process: Process{Paths: p}, sys: sys.Looking(), fill: fill}
 }
-
-// Place is a file system that a log can be saved to.
-type Place = savelog.Place
 
 // CheckState is the result of a check.
 type CheckState int
@@ -95,12 +91,9 @@ func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (steps.Keys
 	return steps.OpenBundle("", host, sealed, passphrase)
 }
 
-// Typing says how to type a text with a keymap.
-type Typing = keymap.Typing
-
 // Typing returns how a passphrase that was typed with one keymap is typed with the keymap
 // of the boot prompt. An empty first keymap is unknown.
-func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
+func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (keymap.Typing, error) {
 	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
@@ -123,24 +116,8 @@ func (m *Machine) TryPassphrase(ctx context.Context, a steps.Answers) error {
 	return steps.TryPassphrase(ctx, a)
 }
 
-// Follow is Process.Follow and notes the target disk.
-func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
-	_, err := m.Process.Follow(ctx, func(e engine.Event) {
-		if e.Plan != nil {
-			m.mu.Lock()
-			m.disk = e.Plan.Target
-			m.mu.Unlock()
-		}
-		each(e)
-	})
-	return err
-}
-
-// Places lists the file systems that a log can be saved to.
-func (m *Machine) Places(ctx context.Context) ([]Place, error) {
-	m.mu.Lock()
-	target := m.disk
-	m.mu.Unlock()
+// Places lists the file systems that a log can be saved to, but none on the target disk.
+func (m *Machine) Places(ctx context.Context, target string) ([]savelog.Place, error) {
 	return savelog.Places(ctx, m.sys, "/", target)
 }
 
@@ -171,7 +148,7 @@ func (m *Machine) PutAway() error {
 }
 
 // SaveLog saves the engine's log and events, and returns the folder.
-func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
+func (m *Machine) SaveLog(ctx context.Context, p savelog.Place) (string, error) {
 	m.mu.Lock()
 	secrets := slices.Clone(m.secrets)
 	m.mu.Unlock()
