@@ -94,10 +94,8 @@ func (s *session) reopens() bool {
 	return s.answers.Resume && s.interrupted != nil && s.interrupted.Encrypted
 }
 
-// online reports whether the network was seen to be there for this host.
-func (s *session) online() bool {
-	return s.networkOf != "" && s.networkOf == s.host().TargetHost && s.network.Reachable
-}
+// looked reports whether the state of the network is that of this host.
+func (s *session) looked() bool { return s.networkOf != "" && s.networkOf == s.host().TargetHost }
 
 // installing is the name of the host of the install, else of the chosen host.
 func (s *session) installing() string {

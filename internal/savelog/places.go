@@ -1,5 +1,4 @@
-// Package savelog helps after a failure: it finds a place for the logs, saves them
-// there, and starts a rescue shell.
+// Package savelog finds a place for the logs after a failure, and saves them there.
 package savelog
 
 import (

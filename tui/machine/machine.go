@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -156,14 +155,6 @@ func (m *Machine) SaveLog(ctx context.Context, p savelog.Place) (string, error) 
 		Place: p, Files: []string{m.Paths.Log, m.Paths.Events}, Secrets: secrets,
 		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
 	})
-}
-
-// Shell returns the command of a rescue shell.
-func (m *Machine) Shell() *exec.Cmd {
-	argv := savelog.Shell()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = "/"
-	return cmd
 }
 
 // ToRescue switches to the console of the rescue shell (modules/kiosk.nix). It returns

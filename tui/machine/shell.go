@@ -1,4 +1,4 @@
-package savelog
+package machine
 
 import "os/exec"
 
@@ -10,12 +10,14 @@ const note = "this is a rescue shell on the live system; the logs are in /run/au
 // stays the system's, because profiles set it after the environment is read.
 const say = `if [ -t 1 ] && [ "$TERM" != dumb ]; then printf '\033[H\033[2J'; fi; printf '\n%s\n\n' "$2"; exec "$1" -l`
 
-// Shell is the command line of a login shell for the caller's terminal. It is not $SHELL,
-// which on a kiosk may be this program.
-func Shell() []string {
-	sh, err := exec.LookPath("bash")
+// Shell returns the command of a rescue shell: a login shell for the caller's terminal.
+// It is not $SHELL, which on a kiosk may be this program.
+func (m *Machine) Shell() *exec.Cmd {
+	shell, err := exec.LookPath("bash")
 	if err != nil {
-		sh = "sh"
+		shell = "sh"
 	}
-	return []string{"sh", "-c", say, "sh", sh, note}
+	cmd := exec.Command("sh", "-c", say, "sh", shell, note)
+	cmd.Dir = "/"
+	return cmd
 }
