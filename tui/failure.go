@@ -119,7 +119,7 @@ func (f *failure) view(p *page) {
 	p.gap()
 	what := "The install failed"
 	if f.run.failed != nil && f.run.failed.Step != "" {
-		what += " at " + clean(string(f.run.failed.Step))
+		what += " at " + clean(f.run.failed.Step)
 	}
 	p.add(p.bad(cut(what, p.w)))
 	if !p.low() {
