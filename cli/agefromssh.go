@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/cli/secret"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
 
@@ -68,13 +68,13 @@ func printRecipients(cmd *cobra.Command, key []byte) error {
 func notSSH(err error) error {
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return engine.Usage("type it again", "%v", err)
+		return sys.Usage("type it again", "%v", err)
 	case errors.Is(err, secret.ErrNotTyped):
-		return engine.Usage("run it again, or give the public key with --public", "%v", err)
+		return sys.Usage("run it again, or give the public key with --public", "%v", err)
 	case errors.Is(err, secrets.ErrPublic):
-		return engine.Usage("name the private key, or add --public for the recipient", "%v", err)
+		return sys.Usage("name the private key, or add --public for the recipient", "%v", err)
 	case errors.Is(err, secrets.ErrNeedsPassphrase):
-		return engine.Usage("run it on a terminal, or give the public key with --public", "cannot read the key: %v", err)
+		return sys.Usage("run it on a terminal, or give the public key with --public", "cannot read the key: %v", err)
 	}
-	return engine.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
+	return sys.Usage("name an ssh-ed25519 key, such as ~/.ssh/id_ed25519 or /etc/ssh/ssh_host_ed25519_key", "%v", err)
 }

@@ -88,7 +88,7 @@ func (f *installFlags) answers(h hosts.Host) (steps.Answers, error) {
 func (f *installFlags) openBundle(where string) error {
 	if len(f.bundlePass) == 0 {
 		if f.bundle != "" {
-			return engine.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: the sealed keys need a passphrase")
+			return sys.Usage("give it with --bundle-passphrase-file or --bundle-passphrase-fd", "--bundle: the sealed keys need a passphrase")
 		}
 		return nil
 	}
@@ -97,7 +97,7 @@ func (f *installFlags) openBundle(where string) error {
 		return err
 	}
 	if sealed == nil {
-		return engine.Usage("name it with --bundle", "this medium has no sealed keys of %s", f.Host.TargetHost)
+		return sys.Usage("name it with --bundle", "this medium has no sealed keys of %s", f.Host.TargetHost)
 	}
 	keys, err := steps.OpenBundle(where, f.Host.TargetHost, sealed, f.bundlePass)
 	if err != nil {
@@ -123,10 +123,10 @@ func (f *installFlags) unattendedAnswers() error {
 	var bad problems
 	for _, s := range f.secrets {
 		if _, err := os.Stat(s.File); s.File != "" && err != nil {
-			bad.add(engine.Usage("name a readable file", "--%s: %v", s.FileFlag(), err))
+			bad.add(sys.Usage("name a readable file", "--%s: %v", s.FileFlag(), err))
 		}
 		if secret.OpenTo(s.File) == secret.EveryUser {
-			bad.add(engine.Usage("chmod 600 "+sys.Quote([]string{s.File}), "--%s: every user can read or change %s", s.FileFlag(), s.File))
+			bad.add(sys.Usage("chmod 600 "+sys.Quote([]string{s.File}), "--%s: every user can read or change %s", s.FileFlag(), s.File))
 		}
 	}
 	return bad.err()
@@ -137,14 +137,14 @@ func onlyHost(dir string) (string, error) {
 	found, _ := filepath.Glob(filepath.Join(dir, "*", "host.toml")) // the pattern is good
 	switch len(found) {
 	case 0:
-		return "", engine.Usage("name the host with --host", "--unattended: the medium has no host in %s", dir)
+		return "", sys.Usage("name the host with --host", "--unattended: the medium has no host in %s", dir)
 	case 1:
 		return found[0], nil
 	}
 	for i, f := range found {
 		found[i] = filepath.Base(filepath.Dir(f))
 	}
-	return "", engine.Usage("name one of them with --host", "--unattended: the medium has several hosts: %s", strings.Join(found, ", "))
+	return "", sys.Usage("name one of them with --host", "--unattended: the medium has several hosts: %s", strings.Join(found, ", "))
 }
 
 // exposed returns a warning for each secret of the install that other users can read.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // prompt asks on the terminal of a command.
@@ -34,7 +35,7 @@ func (p prompt) line(question, otherwise string) (string, error) {
 	fmt.Fprintf(p.out, "%s: ", question)
 	text, err := p.in.ReadString('\n')
 	if err != nil {
-		return "", engine.Usage("run it again and answer; nothing was done", "the question was not answered")
+		return "", sys.Usage("run it again and answer; nothing was done", "the question was not answered")
 	}
 	return cmp.Or(strings.TrimSpace(text), otherwise), nil
 }
@@ -69,14 +70,14 @@ func (p prompt) confirm(flag string, say ...string) error {
 		fmt.Fprintln(p.out, line)
 	}
 	if text, err := p.line("Type yes to continue", ""); err != nil || text != "yes" {
-		return engine.Usage("run it again and type the whole word yes; nothing was done", "not confirmed")
+		return sys.Usage("run it again and type the whole word yes; nothing was done", "not confirmed")
 	}
 	return nil
 }
 
 // notConfirmed is the error of a --confirm that is not the word yes.
 func notConfirmed(shows string) error {
-	return engine.Usage("check what "+shows+" shows, then add --confirm yes", "not confirmed: --confirm must be the word yes")
+	return sys.Usage("check what "+shows+" shows, then add --confirm yes", "not confirmed: --confirm must be the word yes")
 }
 
 // pauseAt shows an error on a kiosk's console, which the next start clears.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := fang.Execute(context.Background(), root,
-		fang.WithVersion(program.Version), fang.WithCommit(commit()),
+		fang.WithVersion(program.Version),
 		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
 			if _, ok := errors.AsType[alreadyShown](err); !ok {
 				engine.WriteError(w, asError(err))
@@ -68,17 +67,4 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return int(shown.code)
 	}
 	return int(asError(err).Code)
-}
-
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/tasks/flash"
 )
@@ -93,28 +92,23 @@ func (f *flashFlags) stick(cmd *cobra.Command, args []string) (flash.Stick, erro
 // chooseStick lists sticks and asks for the number of one.
 func chooseStick(all []flash.Stick, image string, p prompt) (flash.Stick, error) {
 	if len(all) == 0 {
-		return flash.Stick{}, noStick("plug in a USB stick; `auto-installer disks` lists all disks", "no USB stick found")
+		return flash.Stick{}, sys.Faultf(sys.CodeDisk, "plug in a USB stick; `auto-installer disks` lists all disks", "no USB stick found")
 	}
 	var names []string
 	for i, s := range all {
 		names = append(names, fmt.Sprintf("%d  %s", i+1, s.Name+holds(s)))
 	}
 	if !p.terminal {
-		return flash.Stick{}, noStick("name one: auto-installer flash "+sys.Quote([]string{image, all[0].ByID}),
+		return flash.Stick{}, sys.Faultf(sys.CodeDisk, "name one: auto-installer flash "+sys.Quote([]string{image, all[0].ByID}),
 			"no disk was named\n  %s", strings.Join(names, "\n  "))
 	}
 	fmt.Fprintf(p.out, "Disks that can be written to:\n  %s\n", strings.Join(names, "\n  "))
 	line, err := p.line("Number of the stick", "")
 	n, notNumber := strconv.Atoi(line)
 	if err != nil || notNumber != nil || n < 1 || n > len(all) {
-		return flash.Stick{}, engine.Usage("run it again and type one of the numbers; nothing was done", "no stick was chosen")
+		return flash.Stick{}, sys.Usage("run it again and type one of the numbers; nothing was done", "no stick was chosen")
 	}
 	return all[n-1], nil
-}
-
-// noStick is an error of the choice of a stick.
-func noStick(hint, format string, args ...any) error {
-	return sys.Faultf(sys.CodeDisk, hint, format, args...)
 }
 
 func holds(s flash.Stick) string {
@@ -135,7 +129,7 @@ func (f *flashFlags) mayUnmount(cmd *cobra.Command, s flash.Stick) error {
 			return nil
 		}
 	}
-	return noStick("unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
+	return sys.Faultf(sys.CodeDisk, "unmount it, or add --unmount", "%s is mounted at %s", s.Name, where)
 }
 
 // warning returns the lines above the question to confirm.

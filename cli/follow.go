@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/tui/machine"
 )
 
@@ -59,7 +60,7 @@ func follow(ctx context.Context, process *machine.Process, w io.Writer, format s
 		case !wait, err != nil && ctx.Err() != nil:
 			return err
 		case err != nil:
-			engine.WriteError(os.Stderr, engine.NewError("", err))
+			engine.WriteError(os.Stderr, sys.AsFault(err))
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"auto-installer/hosts"
 	"auto-installer/hosts/facts"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 	"auto-installer/steps"
@@ -31,7 +30,7 @@ func (f *hostCheck) asked() bool { return f.facts != "" || f.medium != "" }
 // run checks one host, and reports every mismatch together.
 func (f *hostCheck) run(cmd *cobra.Command, names []string) error {
 	if len(names) != 1 {
-		return engine.Usage("name one host", "--facts and --medium are of one host, not of %d", len(names))
+		return sys.Usage("name one host", "--facts and --medium are of one host, not of %d", len(names))
 	}
 	host, err := f.host(names[0])
 	if err != nil {
@@ -60,7 +59,7 @@ func (f *hostCheck) run(cmd *cobra.Command, names []string) error {
 		}
 		c := facts.Compare(host, own, facts.NoMachine)
 		for _, m := range c.Mismatches {
-			bad.add(&engine.Error{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
+			bad.add(&sys.Fault{Cause: m.Problem, Hint: m.Fix, Code: sys.CodeContract})
 		}
 		notes = append(notes, c.Notes...)
 	}
@@ -100,7 +99,7 @@ func checkBundle(name string) error {
 		_, err = secrets.ReadHeader(file)
 	}
 	if err != nil {
-		return &engine.Error{
+		return &sys.Fault{
 			Cause: "bundle: not an age file", Code: sys.CodeHost,
 			Hint: "name the bundle.age that `auto-installer new-host` makes; never put a plain key on a medium",
 		}
@@ -116,7 +115,7 @@ func input[T any](what, name string, parse func([]byte) (T, error)) (T, error) {
 		v, err = parse(data)
 	}
 	if err != nil {
-		return v, engine.Usage("name a file that can be read", "%s: %v", what, err)
+		return v, sys.Usage("name a file that can be read", "%s: %v", what, err)
 	}
 	return v, nil
 }

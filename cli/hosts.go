@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -54,7 +54,7 @@ func loadHosts(names []string) ([]hosts.Host, error) {
 	var bad problems
 	for _, name := range names {
 		if name == "" {
-			bad.add(engine.Usage(hostHint(), "a host name is empty"))
+			bad.add(sys.Usage(hostHint(), "a host name is empty"))
 			continue
 		}
 		h, err := loadHost(name)
@@ -66,7 +66,7 @@ func loadHosts(names []string) ([]hosts.Host, error) {
 
 func loadHost(name string) (hosts.Host, error) {
 	if name == "" {
-		return hosts.Host{}, engine.Usage(hostHint(), "--host is missing")
+		return hosts.Host{}, sys.Usage(hostHint(), "--host is missing")
 	}
 	h, err := hosts.Load(name)
 	if err != nil {

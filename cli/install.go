@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -57,7 +58,7 @@ func (f *installFlags) install(ctx context.Context, show func(engine.Event)) err
 		return err
 	}
 	host, err := loadHost(f.host)
-	if e, ok := errors.AsType[*engine.Error](err); ok && f.planned != nil && f.host == f.planned.Host {
+	if e, ok := errors.AsType[*sys.Fault](err); ok && f.planned != nil && f.host == f.planned.Host {
 		e.Hint = "the plan has only the name of the host: if you made it with --host and a path to a host.toml, add the same --host"
 	}
 	if err != nil {
@@ -98,21 +99,16 @@ func runInstall(ctx context.Context, paths engine.Paths, show func(engine.Event)
 	if err != nil {
 		return err
 	}
-	shown := engine.ShowEvents(paths.Events, show)
-	plan, err := prepare(ctx)
-	if err == nil {
-		err = e.Run(ctx, plan)
-	}
-	err = e.Close(err)
-	all := shown()
-	if e.LogProblem != nil {
-		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the log is incomplete: %v\n", e.LogProblem)
-	}
-	if failure, ok := errors.AsType[*engine.Error](err); ok {
-		if e.LogProblem != nil || !all { // the event with the error may be missing
-			return failure
-		}
-		return alreadyShown{failure.Code} // the events have shown it
+	var plan *steps.Install
+	shown, err := e.Execute(ctx, show, func(ctx context.Context) (_ engine.Job, err error) {
+		plan, err = prepare(ctx)
+		return plan, err
+	})
+	switch {
+	case err != nil && shown:
+		return alreadyShown{sys.CodeOf(err)}
+	case err != nil:
+		return err
 	}
 	if err := plan.Power(context.WithoutCancel(ctx)); err != nil {
 		fmt.Fprintf(engine.Shown{W: os.Stderr}, "warning: the install is done, but the machine does not power off; do it by hand: %v\n", err)
@@ -144,7 +140,7 @@ func prepare(ctx context.Context, a *steps.Answers, f *installFlags) (*steps.Ins
 		}
 	}
 	if a.Disk.IsImage {
-		return nil, engine.Usage("to see the plan for it, use `auto-installer plan`", "%s is a file, not a disk", a.Disk.Path)
+		return nil, sys.Usage("to see the plan for it, use `auto-installer plan`", "%s is a file, not a disk", a.Disk.Path)
 	}
 	f.warnOfUnfinished(a)
 	if f.planned != nil {
@@ -171,7 +167,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-ch:
-			cancel(engine.Stopped{Signal: sig.(syscall.Signal)})
+			cancel(sys.Stopped{Signal: sig.(syscall.Signal)})
 		case <-ctx.Done():
 		}
 	}()

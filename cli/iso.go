@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/tasks/iso"
 )
 
@@ -20,7 +20,7 @@ func isoCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if err := hosts.CheckName(args[0]); err != nil {
-				return engine.Usage("name the host as the flake does", "invalid host name %q: %v", args[0], err)
+				return sys.Usage("name the host as the flake does", "invalid host name %q: %v", args[0], err)
 			}
 			dir, err := filepath.Abs(flake)
 			if err != nil {

@@ -14,9 +14,9 @@ import (
 
 	"auto-installer/cli/secret"
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/git"
 	"auto-installer/internal/passphrases"
+	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 	"auto-installer/steps"
 	"auto-installer/tasks/newhost"
@@ -74,7 +74,7 @@ func newHostCommand() *cobra.Command {
 
 func (f *newHost) add(cmd *cobra.Command, name string) error {
 	if f.hostsDir = filepath.Clean(f.hostsDir); !filepath.IsLocal(f.hostsDir) || !hostsDirName.MatchString(f.hostsDir) {
-		return engine.Usage("give a path below the repo, such as nixos/hosts, of letters, digits and . _ + - /", "--hosts-dir: %q is not a folder below the repo", f.hostsDir)
+		return sys.Usage("give a path below the repo, such as nixos/hosts, of letters, digits and . _ + - /", "--hosts-dir: %q is not a folder below the repo", f.hostsDir)
 	}
 	o := newhost.Request{Dir: f.repo, HostsDir: f.hostsDir, Replace: f.replace, AllowDirty: f.allowDirty, Evaluate: !f.noEval, Looking: f.dryRun}
 	var err error
@@ -116,7 +116,7 @@ func (f *newHost) identity() (*secrets.Identity, error) {
 	defer clear(data)
 	id, err := secrets.ParseIdentity(data)
 	if err != nil {
-		return nil, engine.Usage("name the host's /etc/age/NAME.agekey", "--age-identity: %v", err)
+		return nil, sys.Usage("name the host's /etc/age/NAME.agekey", "--age-identity: %v", err)
 	}
 	return id, nil
 }
@@ -125,10 +125,10 @@ func (f *newHost) identity() (*secrets.Identity, error) {
 func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error) {
 	h := hosts.Default()
 	if err := hosts.CheckName(name); err != nil {
-		return h, engine.Usage("choose another name", "%v", err)
+		return h, sys.Usage("choose another name", "%v", err)
 	}
 	if _, err := os.Stat(f.repo); err != nil {
-		return h, engine.Usage("name an existing folder", "--repo: %v", err)
+		return h, sys.Usage("name an existing folder", "--repo: %v", err)
 	}
 	if f.replace {
 		file := filepath.Join(f.repo, f.hostsDir, name, "host.toml")
@@ -149,14 +149,14 @@ func (f *newHost) definition(cmd *cobra.Command, name string) (hosts.Host, error
 		h.RepoRemote = git.Origin(cmd.Context(), f.repo)
 	}
 	if h.RepoRemote == "" && !f.prebuilt {
-		return h, engine.Usage("run `git remote add origin URL` in the config repo, or add --remote URL: the host clones the repo from there",
+		return h, sys.Usage("run `git remote add origin URL` in the config repo, or add --remote URL: the host clones the repo from there",
 			"%s has no remote origin, and --remote is missing", f.repo)
 	}
 	if f.user != "" && f.user != "root" {
 		h.RepoClonePath = "/mnt/home/" + f.user + "/nix-config"
 	}
 	if bad := h.Validate(); len(bad) > 0 {
-		return h, engine.Usage(flagOf(bad[0].Key)+": "+bad[0].Allowed, "%s %s", flagOf(bad[0].Key), bad[0].Problem)
+		return h, sys.Usage(flagOf(bad[0].Key)+": "+bad[0].Allowed, "%s %s", flagOf(bad[0].Key), bad[0].Problem)
 	}
 	return h, nil
 }
@@ -200,19 +200,19 @@ func askTwice(question string) ([]byte, error) {
 	first, err := secret.Ask(question)
 	switch {
 	case errors.Is(err, secret.ErrNotTyped):
-		return nil, engine.Usage(hint, "%v", err)
+		return nil, sys.Usage(hint, "%v", err)
 	case err != nil:
-		return nil, engine.Usage(hint, "no terminal to ask for a passphrase")
+		return nil, sys.Usage(hint, "no terminal to ask for a passphrase")
 	}
 	second, err := secret.Ask("Repeat the passphrase")
 	defer clear(second)
 	switch {
 	case err != nil:
-		err = engine.Usage(hint, "%v", err)
+		err = sys.Usage(hint, "%v", err)
 	case len(first) == 0:
-		err = engine.Usage("run it again and type one", "the passphrase is empty")
+		err = sys.Usage("run it again and type one", "the passphrase is empty")
 	case !bytes.Equal(first, second):
-		err = engine.Usage("run it again", "the two passphrases differ")
+		err = sys.Usage("run it again", "the two passphrases differ")
 	default:
 		fmt.Fprintf(os.Stderr, "The passphrase is %s.\n", passphrases.StrengthOf(first).Advice)
 		return first, nil
@@ -225,7 +225,7 @@ func askTwice(question string) ([]byte, error) {
 func (f *newHost) ask(cmd *cobra.Command) (name string, err error) {
 	q := ask(cmd)
 	if !q.terminal {
-		return "", engine.Usage("name the host: auto-installer new-host NAME", "no host name, and no terminal to ask for it")
+		return "", sys.Usage("name the host: auto-installer new-host NAME", "no host name, and no terminal to ask for it")
 	}
 	for name == "" || hosts.CheckName(name) != nil {
 		if name, err = q.line("Name of the host", ""); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // taskFlags are the flags of every task.
@@ -38,7 +39,7 @@ func (f *taskFlags) run(cmd *cobra.Command, name string, p *engine.Task) error {
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
 	err = engine.RunTask(ctx, p, engine.TaskPaths(name), show)
-	if e, ok := errors.AsType[*engine.Error](err); ok && f.format == "json" {
+	if e, ok := errors.AsType[*sys.Fault](err); ok && f.format == "json" {
 		return alreadyShown{e.Code} // the events have shown it
 	}
 	return err
@@ -62,7 +63,7 @@ func watcher(w io.Writer, format string, t engine.Text) (func(engine.Event), err
 		enc := json.NewEncoder(w)
 		return func(e engine.Event) { _ = enc.Encode(e) }, nil // the reader may be gone; the install goes on
 	}
-	return nil, engine.Usage("use text or json", "--log-format: unknown format %q", format)
+	return nil, sys.Usage("use text or json", "--log-format: unknown format %q", format)
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -7,6 +7,7 @@ import (
 
 	"auto-installer/cli/secret"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tasks/provevm"
 )
@@ -24,7 +25,7 @@ func proveBootCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: does(func(cmd *cobra.Command, args []string) error {
 			if accel != "" && accel != "kvm" && accel != "tcg" {
-				return engine.Usage("use kvm or tcg, or leave it out", "--accel: unknown accelerator %q", accel)
+				return sys.Usage("use kvm or tcg, or leave it out", "--accel: unknown accelerator %q", accel)
 			}
 			disk, err := steps.ChooseDisk(cmd.Context(), args[0])
 			if err != nil {

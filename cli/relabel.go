@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tasks/relabel"
 )
@@ -31,7 +31,7 @@ func relabelCommand() *cobra.Command {
 				return err
 			}
 			if info, err := os.Stat(root); err != nil || !info.IsDir() {
-				return engine.Usage("name the folder where the host's root is mounted", "--root: %s is not a folder", root)
+				return sys.Usage("name the folder where the host's root is mounted", "--root: %s is not a folder", root)
 			}
 			if err := steps.NeedRoot(); err != nil {
 				return err

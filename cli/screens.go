@@ -17,6 +17,7 @@ import (
 	"auto-installer/cli/secret"
 	"auto-installer/hosts"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui"
 	"auto-installer/tui/machine"
@@ -57,7 +58,7 @@ func (s *screens) run(cmd *cobra.Command, _ []string) error {
 // prepare reads the flags and the medium, and returns the function that runs the screens.
 func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return nil, engine.Usage("without a terminal, use `auto-installer install`; see --help", "the screens need a terminal")
+		return nil, sys.Usage("without a terminal, use `auto-installer install`; see --help", "the screens need a terminal")
 	}
 	if err := steps.NeedRoot(); err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (s *screens) prepare(ctx context.Context) (show func() error, err error) {
 	}
 	return func() error {
 		err := tui.RunPlain(ctx, machine, opts)
-		if e, ok := errors.AsType[*engine.Error](err); ok && e.Cause == "" {
+		if e, ok := errors.AsType[*sys.Fault](err); ok && e.Cause == "" {
 			return alreadyShown{e.Code}
 		}
 		return err
@@ -128,7 +129,7 @@ func shortRevision(rev string) string {
 // bundles reads the sealed keys of each host that has some.
 func (s *screens) bundles(defs []hosts.Host) (map[string][]byte, error) {
 	if s.bundleFile != "" && len(defs) > 1 {
-		return nil, engine.Usage("name the host with --host", "--bundle is for one host, but there are %d", len(defs))
+		return nil, sys.Usage("name the host with --host", "--bundle is for one host, but there are %d", len(defs))
 	}
 	sealed := map[string][]byte{}
 	for _, h := range defs {
@@ -157,7 +158,7 @@ func (s *screens) load() (args map[string]string, defs []hosts.Host, err error) 
 	args = map[string]string{}
 	for i, h := range defs {
 		if other, twice := args[h.TargetHost]; twice {
-			return nil, nil, engine.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
+			return nil, nil, sys.Usage("name one of them with --host", "%s and %s both define %s", other, names[i], h.TargetHost)
 		}
 		args[h.TargetHost] = names[i]
 	}

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/identity"
@@ -136,27 +135,26 @@ func MediumRevision(dir string) string {
 
 var storePath = regexp.MustCompile(`^/nix/store/[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+._?=-]+$`)
 
-// Validate verifies that the answers are complete and match each other. The error is an
-// *engine.Error.
+// Validate verifies that the answers are complete and match each other.
 func (a Answers) Validate() error {
 	h := a.Host
 	switch {
 	case h.LUKS.Enable && len(a.Passphrase) == 0:
-		return engine.Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted, but there is no passphrase", h.TargetHost)
+		return sys.Usage("give it with --passphrase-file or --passphrase-fd", "%s is encrypted, but there is no passphrase", h.TargetHost)
 	case !h.LUKS.Enable && len(a.Passphrase) > 0:
-		return engine.Usage("leave the passphrase out, or set luks.enable in the host's definition",
+		return sys.Usage("leave the passphrase out, or set luks.enable in the host's definition",
 			"%s is not encrypted, so the passphrase would protect nothing", h.TargetHost)
 	case !h.LUKS.Enable && len(a.RecoveryKey) > 0:
-		return engine.Usage("leave the recovery key out", "%s is not encrypted, so a recovery key would open nothing", h.TargetHost)
+		return sys.Usage("leave the recovery key out", "%s is not encrypted, so a recovery key would open nothing", h.TargetHost)
 	case len(a.RecoveryKey) > 0 && bytes.Equal(a.RecoveryKey, a.Passphrase):
-		return engine.Usage("choose another recovery key", "the recovery key is the passphrase")
+		return sys.Usage("choose another recovery key", "the recovery key is the passphrase")
 	case a.ProveBoot != "" && a.ProveBoot != ProveVM:
-		return engine.Usage("use vm, or leave it out", "invalid --prove-boot %q", a.ProveBoot)
+		return sys.Usage("use vm, or leave it out", "invalid --prove-boot %q", a.ProveBoot)
 	case h.Prebuilt && a.System == "":
-		return engine.Usage("name the toplevel with --system, or use a medium that carries it",
+		return sys.Usage("name the toplevel with --system, or use a medium that carries it",
 			"%s needs a prebuilt system, and %s has none", h.TargetHost, Medium)
 	case a.System != "" && !a.noSystem && !storePath.MatchString(a.System):
-		return engine.Usage("give the store path that `readlink -f result` prints", "%q is not a store path", a.System)
+		return sys.Usage("give the store path that `readlink -f result` prints", "%q is not a store path", a.System)
 	}
 	if err := cmp.Or(passphrases.Typable("passphrase", a.Passphrase), passphrases.Typable("recovery key", a.RecoveryKey)); err != nil {
 		return err
@@ -164,19 +162,19 @@ func (a Answers) Validate() error {
 	h.RepoRef, h.RepoRemote = a.ref(), a.remote()
 	if bad := h.Validate(); len(bad) > 0 && a.Ref+a.Remote != "" {
 		what := strings.ToLower(strings.TrimPrefix(bad[0].Key, "repo"))
-		return engine.Usage("give "+bad[0].Allowed, "invalid %s: %s", what, bad[0].Problem)
+		return sys.Usage("give "+bad[0].Allowed, "invalid %s: %s", what, bad[0].Problem)
 	}
 	if a.System == "" && a.remote() == "" && a.Source == "" {
-		return engine.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "no config repo to install %s from", h.TargetHost)
+		return sys.Usage("set repoRemote in the host's definition, or REPO_REMOTE", "no config repo to install %s from", h.TargetHost)
 	}
 	if a.AgeIdentity != nil {
 		if err := identity.Check(a.AgeIdentity); err != nil {
-			return engine.Usage("make one with age-keygen, or name the right file", "the age identity is %v", err)
+			return sys.Usage("make one with age-keygen, or name the right file", "the age identity is %v", err)
 		}
 	}
 	if a.DeployKey != nil {
 		if _, err := ssh.ParseRawPrivateKey(a.DeployKey); err != nil {
-			return engine.Usage("give an OpenSSH private key without a passphrase", "the deploy key cannot be read")
+			return sys.Usage("give an OpenSSH private key without a passphrase", "the deploy key cannot be read")
 		}
 	}
 	return nil
@@ -226,8 +224,8 @@ func (a *Answers) Wipe() {
 }
 
 // HostError turns an error of the hosts package into an Error.
-func HostError(err error) *engine.Error {
-	e := &engine.Error{Cause: err.Error(), Code: sys.CodeHost}
+func HostError(err error) *sys.Fault {
+	e := &sys.Fault{Cause: err.Error(), Code: sys.CodeHost}
 	if h, ok := err.(interface{ Hint() string }); ok {
 		e.Hint = h.Hint()
 	}
@@ -237,7 +235,7 @@ func HostError(err error) *engine.Error {
 // NeedRoot returns an error unless the program runs as root.
 func NeedRoot() error {
 	if os.Geteuid() != 0 {
-		return engine.NewError("", sys.Faultf(sys.CodeMachine, "use sudo, or the installer's console", "not running as root"))
+		return sys.Faultf(sys.CodeMachine, "use sudo, or the installer's console", "not running as root")
 	}
 	return nil
 }

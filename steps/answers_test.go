@@ -69,7 +69,7 @@ func TestValidate(t *testing.T) {
 				}
 				return
 			}
-			e, ok := errors.AsType[*engine.Error](err)
+			e, ok := errors.AsType[*sys.Fault](err)
 			if !ok || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.bad) {
 				t.Fatalf("%+v", err)
 			}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/secrets"
 )
@@ -53,28 +52,27 @@ func ReadBundle(file, host string) ([]byte, error) {
 	case file == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, engine.Usage("name a readable file", "--bundle: %v", err)
+		return nil, sys.Usage("name a readable file", "--bundle: %v", err)
 	}
 	return data, nil
 }
 
 // OpenBundle decrypts a host's sealed keys with their passphrase, which takes about a
-// second. where says where the passphrase was read from, or is empty if it was typed. The
-// error is an *engine.Error.
+// second. where says where the passphrase was read from, or is empty if it was typed.
 func OpenBundle(where, host string, sealed, passphrase []byte) (Keys, error) {
 	b, err := secrets.Open(sealed, passphrase)
 	switch {
 	case errors.Is(err, secrets.ErrWrongPassphrase) && where == "":
-		return Keys{}, engine.Usage("check the keyboard layout and Caps Lock, then type it again", "the passphrase does not open the sealed keys")
+		return Keys{}, sys.Usage("check the keyboard layout and Caps Lock, then type it again", "the passphrase does not open the sealed keys")
 	case errors.Is(err, secrets.ErrWrongPassphrase):
-		return Keys{}, engine.Usage("verify that the only line of "+where+" is the passphrase of the sealed keys of "+host,
+		return Keys{}, sys.Usage("verify that the only line of "+where+" is the passphrase of the sealed keys of "+host,
 			"the passphrase does not open the sealed keys: it was read from %s", where)
 	case err != nil:
-		return Keys{}, engine.Usage("seal the keys again on the build machine", "the sealed keys cannot be read: %v", err)
+		return Keys{}, sys.Usage("seal the keys again on the build machine", "the sealed keys cannot be read: %v", err)
 	}
 	defer b.Wipe()
 	if b.Host != host {
-		return Keys{}, engine.Usage("use the medium or the file of this host", "these are the sealed keys of %s, not of %s", sys.Clean(b.Host), host)
+		return Keys{}, sys.Usage("use the medium or the file of this host", "these are the sealed keys of %s, not of %s", sys.Clean(b.Host), host)
 	}
 	k := Keys{AgeIdentity: bytes.Clone(b.Identity.File())}
 	if b.DeployKey != nil {

@@ -8,7 +8,6 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/choice"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -38,12 +37,11 @@ func Disks(ctx context.Context) ([]Verdict, error) {
 }
 
 // ChooseDisk finds the target disk. want is any path of it, or empty to choose by rank. It
-// may name a disk image, which can be planned for but not installed to. The error is an
-// *engine.Error.
+// may name a disk image, which can be planned for but not installed to.
 func ChooseDisk(ctx context.Context, want string) (Disk, error) {
 	found, err := choice.Run(ctx, sys.Looking(), "/", want)
 	if err != nil {
-		return Disk{}, engine.NewError("", err)
+		return Disk{}, err
 	}
 	return DiskOf(found.Chosen), nil
 }
@@ -62,7 +60,7 @@ func DiskOf(v Verdict) Disk {
 }
 
 // Unattendable verifies that an unattended install may erase the disk. named is the path
-// that the operator gave for it, or empty. The error is an *engine.Error.
+// that the operator gave for it, or empty.
 //
 // Firmware may boot the medium again after the install, which must not start over by
 // itself. So a disk with the host's root on it is refused.
@@ -73,11 +71,11 @@ func (a Answers) Unattendable(named string) error {
 	}
 	switch {
 	case slices.Contains(strings.Split(a.Disk.labels, "\n"), root):
-		return engine.NewError("", sys.Faultf(sys.CodeDisk, "to boot it, remove the medium; to install it again, use --confirm yes in place of --unattended, or wipe the disk",
-			"%s holds %s: %s is installed there already, or its install is unfinished", a.Disk.Path, root, a.Host.TargetHost))
+		return sys.Faultf(sys.CodeDisk, "to boot it, remove the medium; to install it again, use --confirm yes in place of --unattended, or wipe the disk",
+			"%s holds %s: %s is installed there already, or its install is unfinished", a.Disk.Path, root, a.Host.TargetHost)
 	case a.Disk.holds != "" && !strings.HasPrefix(filepath.Clean(named), "/dev/disk/by-id/"):
-		return engine.NewError("", sys.Faultf(sys.CodeDisk, "if it may be erased, add --disk "+a.Disk.stablePath(),
-			"%s holds data and was not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds))
+		return sys.Faultf(sys.CodeDisk, "if it may be erased, add --disk "+a.Disk.stablePath(),
+			"%s holds data and was not named by /dev/disk/by-id: %s", a.Disk.Path, a.Disk.holds)
 	}
 	return nil
 }

@@ -54,11 +54,11 @@ func TakeHandover() (*Handover, error) {
 	const hint = "this command is for the screens only; use `auto-installer install`"
 	data, err := sys.ReadSecretFD(firstFD, maxAnswers)
 	if err != nil {
-		return nil, engine.Usage(hint, "cannot read the answers: %v", err)
+		return nil, sys.Usage(hint, "cannot read the answers: %v", err)
 	}
 	var h Handover
 	if err := json.Unmarshal(data, &h); err != nil {
-		return nil, engine.Usage(hint, "invalid answers: %v", err)
+		return nil, sys.Usage(hint, "invalid answers: %v", err)
 	}
 	fd := firstFD
 	for i, s := range h.secrets() {
@@ -68,14 +68,13 @@ func TakeHandover() (*Handover, error) {
 		fd++
 		if *s.value, err = sys.ReadSecretFD(fd, maxSecret); err != nil {
 			h.Wipe()
-			return nil, engine.Usage("start the screens again", "cannot read a secret: %v", err)
+			return nil, sys.Usage("start the screens again", "cannot read a secret: %v", err)
 		}
 	}
 	return &h, nil
 }
 
 // Plan surveys the disks again and makes the plan, if the disk is still the confirmed one.
-// The error is an *engine.Error.
 func (h *Handover) Plan(ctx context.Context) (*Install, error) {
 	var err error
 	if h.Disk, err = ChooseDisk(ctx, h.DiskPath); err != nil {
@@ -97,8 +96,8 @@ func (d Disk) expect(confirmed block.Identity, resume bool) error {
 		confirmed.PTUUID = d.identity.PTUUID
 	}
 	if same, why := confirmed.Same(d.identity); !same {
-		return engine.NewError("", sys.Faultf(sys.CodeGate, "look at the disks again, and confirm the disk once more",
-			"%s is not the confirmed disk: %s", d.Path, why))
+		return sys.Faultf(sys.CodeGate, "look at the disks again, and confirm the disk once more",
+			"%s is not the confirmed disk: %s", d.Path, why)
 	}
 	return nil
 }

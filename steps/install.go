@@ -64,8 +64,7 @@ const (
 	networkPatience = 20 * time.Second
 )
 
-// MakePlan makes the plan of a new install, or of one that resumes. The error is an
-// *engine.Error.
+// MakePlan makes the plan of a new install, or of one that resumes.
 func MakePlan(a Answers, paths engine.Paths) (*Install, error) {
 	if a.Resume {
 		return ResumePlan(a, paths)
@@ -73,12 +72,11 @@ func MakePlan(a Answers, paths engine.Paths) (*Install, error) {
 	return InstallPlan(a, paths)
 }
 
-// Preview makes a plan to show, which does not need the passphrase. The error is an
-// *engine.Error.
+// Preview makes a plan to show, which does not need the passphrase.
 func Preview(a Answers, p engine.Paths) (*Install, error) { return MakePlan(standIn(a), p) }
 
 // InstallPlan makes the plan of a new install. It reads nothing from the machine: all it
-// needs is in the answers and the paths. The error is an *engine.Error.
+// needs is in the answers and the paths.
 func InstallPlan(a Answers, paths engine.Paths) (*Install, error) {
 	b := builder{a: a, h: a.Host, paths: paths, guids: newGUIDs()}
 	return b.plan()
@@ -94,11 +92,11 @@ func newGUIDs() (guids [4]string) {
 // ResumePlan makes the plan that resumes an unfinished install, from its journal in memory
 // or on the disk: with the same GUIDs, and only what is left of the finished steps. If
 // nothing proves that this installer wrote the disk, the plan starts over. It reads the
-// disk. The error is an *engine.Error.
+// disk.
 func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
 	j, fromDisk, err := journal.Find(journal.Journal{Host: a.Host.TargetHost, Mode: a.mode(), Disk: a.Disk.identity}, paths.Dir)
 	if err != nil {
-		return nil, engine.NewError("", err)
+		return nil, err
 	}
 	found := unfinishedOf(j, fromDisk, a.Host.LUKS.Enable)
 	// The disk has the partition table that the unfinished install wrote.
@@ -114,7 +112,7 @@ func ResumePlan(a Answers, paths engine.Paths) (*Install, error) {
 		return nil, err
 	}
 	if !slices.Equal(p.Partitions, j.Partitions) || p.journal.RootLabel != j.RootLabel {
-		return nil, engine.Usage("leave out --resume to start over", "the host's definition has changed: its partitions differ from those of the unfinished install")
+		return nil, sys.Usage("leave out --resume to start over", "the host's definition has changed: its partitions differ from those of the unfinished install")
 	}
 	// The unfinished install may have had steps that this one lacks, such as sshkey.
 	found.Of = max(p.journal.Steps, len(j.Done))
@@ -137,7 +135,7 @@ func (b builder) plan() (*Install, error) {
 		return nil, err
 	}
 	if err := b.layout(); err != nil {
-		return nil, engine.NewError("", err)
+		return nil, err
 	}
 	b.learned = &learned{}
 	verb := "installing"
@@ -218,7 +216,7 @@ func (p *Install) mounted(e *engine.Engine) bool {
 }
 
 // Failed saves the logs on the target, unless the failed step found the target in use.
-func (p *Install) Failed(e *engine.Engine, s engine.Step, code engine.Code) {
+func (p *Install) Failed(e *engine.Engine, s engine.Step, code sys.Code) {
 	if s.Phase == engine.Check || code == sys.CodeUsage || !p.mounted(e) {
 		return
 	}

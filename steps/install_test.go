@@ -94,11 +94,11 @@ func TestPlanEvent(t *testing.T) {
 func TestStoppedWhileWriting(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	plan := testPlan(t, doing("writing", true, func(context.Context, sys.System) error {
-		cancel(engine.Stopped{Signal: syscall.SIGINT})
+		cancel(sys.Stopped{Signal: syscall.SIGINT})
 		return sys.Incomplete(errors.New("signal: killed"), "writing")
 	}))
 	e := open(t, newPaths(t))
-	if err := e.Close(e.Run(ctx, plan)); engine.NewError("", err).Code != sys.CodeInterrupt {
+	if err := e.Close(e.Run(ctx, plan)); sys.AsFault(err).Code != sys.CodeInterrupt {
 		t.Errorf("%v", err)
 	}
 }
@@ -115,7 +115,7 @@ func TestLogOnTarget(t *testing.T) {
 	}{
 		{"before the gate", false, errors.New("odd"), false},
 		{"after it", true, errors.New("odd"), true},
-		{"in use since", true, engine.Usage("start over", "it was started"), false},
+		{"in use since", true, sys.Usage("start over", "it was started"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPaths(t)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 	"auto-installer/steps/journal"
 	"auto-installer/steps/partition"
@@ -104,7 +103,7 @@ func TestUnfinishedOfAnother(t *testing.T) {
 				t.Errorf("found %v", u)
 			}
 			_, err := ResumePlan(c.a, b.paths)
-			if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.why) {
+			if e := sys.AsFault(err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, c.why) {
 				t.Errorf("%+v", err)
 			}
 		})
@@ -118,7 +117,7 @@ func TestNothingUnfinished(t *testing.T) {
 	none := func(what string) {
 		t.Helper()
 		_, err := ResumePlan(b.a, b.paths)
-		if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || !strings.Contains(e.Cause, "no unfinished install") {
+		if e := sys.AsFault(err); err == nil || e.Code != sys.CodeUsage || !strings.Contains(e.Cause, "no unfinished install") {
 			t.Errorf("%s: %+v", what, err)
 		}
 	}

@@ -33,7 +33,7 @@ func firstStart(t *testing.T) (engine.Paths, Answers, *Install) {
 // expects its own partition table on the disk.
 func TestResumePlan(t *testing.T) {
 	paths, a, first := firstStart(t)
-	if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage {
+	if _, err := ResumePlan(a, paths); sys.AsFault(err).Code != sys.CodeUsage {
 		t.Errorf("nothing to resume: %v", err)
 	}
 	for _, s := range []engine.Name{"partition", "encrypt", "format", "mount"} {
@@ -113,7 +113,7 @@ func TestResumeRefusesAnotherInstall(t *testing.T) {
 	otherDisk.Disk = Disk{Path: "/dev/sda", Size: 1 << 40, LogicalSector: 512, identity: block.Identity{Path: "/dev/sda", Size: 1 << 40, Serial: "S2", LogicalSector: 512}}
 	otherHost.Host.TargetHost = "elsewhere"
 	for name, a := range map[string]Answers{"disk": otherDisk, "host": otherHost} {
-		if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage {
+		if _, err := ResumePlan(a, paths); sys.AsFault(err).Code != sys.CodeUsage {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestResumeRefusesAnotherRootLabel(t *testing.T) {
 	}
 	a.Disk.identity.PTUUID = p.DiskGUID
 	a.Host.Labels.Root = "OTHER-ROOT"
-	if _, err := ResumePlan(a, paths); engine.NewError("", err).Code != sys.CodeUsage || !strings.Contains(err.Error(), "definition has changed") {
+	if _, err := ResumePlan(a, paths); sys.AsFault(err).Code != sys.CodeUsage || !strings.Contains(err.Error(), "definition has changed") {
 		t.Errorf("%v", err)
 	}
 }

@@ -179,7 +179,7 @@ func TestLesson09BootLoaderFailureIsFailure(t *testing.T) {
 		doing("bootproof", true, func(context.Context, sys.System) error {
 			return sys.Faultf(sys.CodeBootProof, "h", "there is no kernel")
 		}), doing("finish", true, func(context.Context, sys.System) error { t.Error("it goes on to the end"); return nil }))))
-	if e, ok := errors.AsType[*engine.Error](failed); !ok || e.Code != sys.CodeBootProof {
+	if e, ok := errors.AsType[*sys.Fault](failed); !ok || e.Code != sys.CodeBootProof {
 		t.Errorf("%+v", failed)
 	}
 }

@@ -232,7 +232,7 @@ func TestDiskTooSmall(t *testing.T) {
 	a := answers(t)["swap"]
 	a.Disk.Size = 8 << 30
 	_, err := InstallPlan(a, engine.DefaultPaths())
-	if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "too small") || e.Hint == "" {
+	if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "too small") || e.Hint == "" {
 		t.Errorf("%+v", err)
 	}
 }

@@ -33,16 +33,15 @@ func (p Install) sum() string {
 // maxPlan is more than any plan has, in bytes.
 const maxPlan = 4 << 20
 
-// ReadPlan reads the plan of an install that `plan --json` has written. The error is an
-// *engine.Error.
+// ReadPlan reads the plan of an install that `plan --json` has written.
 func ReadPlan(name string) (*Install, error) {
 	data, err := sys.ReadAtMost(name, maxPlan)
 	if err != nil {
-		return nil, engine.Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
+		return nil, sys.Usage("name a file that `auto-installer plan --json` wrote", "--plan: %v", err)
 	}
 	p, err := parsePlan(data)
 	if err != nil {
-		return nil, engine.Usage("make a new plan with `auto-installer plan --json`", "--plan: %s %v", name, err)
+		return nil, sys.Usage("make a new plan with `auto-installer plan --json`", "--plan: %s %v", name, err)
 	}
 	return p, nil
 }
@@ -77,7 +76,7 @@ func (p *Install) guids() [4]string {
 
 // PlanAgain makes the plan that was read once more, with its GUIDs, from the answers and
 // the machine of this run. If the result differs, the error says how. If the plan was made
-// without its system, the result has the system. The error is an *engine.Error.
+// without its system, the result has the system.
 func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 	b := builder{a: a, h: a.Host, paths: paths, guids: was.guids()}
 	p, err := b.plan()
@@ -99,7 +98,7 @@ func PlanAgain(a Answers, paths engine.Paths, was *Install) (*Install, error) {
 	if seen.sum() == same.sum() {
 		return p, nil
 	}
-	e := engine.Usage("check the differences; if they are expected, make a new plan", "the plan differs from the one in the file:")
+	e := sys.Usage("check the differences; if they are expected, make a new plan", "the plan differs from the one in the file:")
 	for _, d := range differences(seen, *same) {
 		e.Cause += "\n  " + d
 	}
@@ -160,10 +159,10 @@ func fields(p Install) map[string]any {
 }
 
 // Lacks returns an error if the plan was made without its system and the answers do not
-// have it either. The error is an *engine.Error.
+// have it either.
 func (p Install) Lacks(a Answers) error {
 	if p.SystemUnknown && a.System == "" {
-		return engine.Usage("name the system with --system, or install from the medium that carries it",
+		return sys.Usage("name the system with --system, or install from the medium that carries it",
 			"the plan was made without the prebuilt system of %s, and its path is not known here either", sys.Clean(p.Host))
 	}
 	return nil

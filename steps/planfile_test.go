@@ -103,7 +103,7 @@ func TestPlanWithoutSystem(t *testing.T) {
 	}
 	nothing := medium
 	nothing.System = ""
-	if e := engine.NewError("", was.Lacks(nothing)); e.Code != sys.CodeUsage || !strings.Contains(e.Hint, "--system") {
+	if e := sys.AsFault(was.Lacks(nothing)); e.Code != sys.CodeUsage || !strings.Contains(e.Hint, "--system") {
 		t.Errorf("%+v", e)
 	}
 	if err := was.Lacks(medium); err != nil {
@@ -165,7 +165,7 @@ func TestPlanThatDiffers(t *testing.T) {
 			}
 			tt.change(&a)
 			_, err = PlanAgain(a, paths, was)
-			e := engine.NewError("", err)
+			e := sys.AsFault(err)
 			if err == nil || e.Code != sys.CodeUsage || e.Hint == "" {
 				t.Fatalf("%+v", err)
 			}
@@ -218,7 +218,7 @@ func TestReadPlanRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := ReadPlan(file)
-		if e := engine.NewError("", err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, tt.words) {
+		if e := sys.AsFault(err); err == nil || e.Code != sys.CodeUsage || e.Hint == "" || !strings.Contains(e.Cause, tt.words) {
 			t.Errorf("%s: %+v", name, err)
 		}
 	}

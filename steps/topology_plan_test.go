@@ -36,7 +36,7 @@ func (c *tally) planned(t *rapid.T, m *topology.Machine, root string, n *topolog
 	a.Disk = disk
 	p, err := InstallPlan(a, engine.DefaultPaths())
 	if err != nil {
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != sys.CodeMachine || e.Hint == "" || n.Size > 64<<30 {
+		if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != sys.CodeMachine || e.Hint == "" || n.Size > 64<<30 {
 			t.Fatalf("no plan for %s: %#v", n.Name, err)
 		}
 		return

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -47,7 +46,7 @@ func TestUnattendable(t *testing.T) {
 				}
 				return
 			}
-			e, ok := errors.AsType[*engine.Error](err)
+			e, ok := errors.AsType[*sys.Fault](err)
 			if !ok || e.Code != sys.CodeDisk || e.Hint == "" || !strings.Contains(e.Cause, c.words) {
 				t.Errorf("%+v", err)
 			}

@@ -71,11 +71,8 @@ func standIn(a Answers) Answers {
 }
 
 // TryPassphrase verifies that the passphrase of the answers opens the LUKS container of the
-// unfinished install. The error is an *engine.Error.
+// unfinished install.
 func TryPassphrase(ctx context.Context, a Answers) error {
 	o := encrypt.Options{Device: block.PartitionPath(a.Disk.Path, 2), Passphrase: a.Passphrase}
-	if err := engine.NewStep(stepUnlock, "", engine.Check, encrypt.TryOps(o)...).Run(ctx, sys.Looking()); err != nil {
-		return engine.NewError("", err)
-	}
-	return nil
+	return engine.NewStep(stepUnlock, "", engine.Check, encrypt.TryOps(o)...).Run(ctx, sys.Looking())
 }

@@ -7,7 +7,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/savelog"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
 )
@@ -29,7 +32,7 @@ type Backend interface {
 	CapsLock() bool
 	// Typing compares the keys of a passphrase under the keymap that it was typed
 	// with and under the boot prompt's. An empty keymap is an unknown one.
-	Typing(ctx context.Context, passphrase []byte, typed, boot string) (machine.Typing, error)
+	Typing(ctx context.Context, passphrase []byte, typed, boot string) (keymap.Typing, error)
 
 	// OpenBundle decrypts the sealed keys of a host.
 	OpenBundle(host string, sealed, passphrase []byte) (steps.Keys, error)
@@ -50,15 +53,13 @@ type Backend interface {
 	TryPassphrase(ctx context.Context, a steps.Answers) error
 
 	Plan(a steps.Answers) (*steps.Install, error)
-	// SavePlan writes the plan as JSON and returns the file's name.
-	SavePlan(p *steps.Install) (string, error)
 
 	// Start starts the engine, a process that outlives the screens. It wipes the
 	// secrets of a before it returns.
 	Start(a steps.Answers) error
-	// Follow passes on the engine's events, from the first to the last. It fails
-	// if the engine died without a last event.
-	Follow(ctx context.Context, each func(engine.Event)) error
+	// Follow passes on the engine's events, from the first to the last, and returns its
+	// exit code. It fails if the engine died without a last event.
+	Follow(ctx context.Context, each func(engine.Event)) (sys.Code, error)
 	// GoWithout makes an engine that waits for the operator go on without what it
 	// waits for.
 	GoWithout() error
@@ -67,8 +68,9 @@ type Backend interface {
 	// PutAway cleans up after an install that has ended.
 	PutAway() error
 
-	Places(ctx context.Context) ([]machine.Place, error)
-	SaveLog(ctx context.Context, p machine.Place) (string, error)
+	// Places lists where the log can be saved: not on the target disk, which may be empty.
+	Places(ctx context.Context, target string) ([]savelog.Place, error)
+	SaveLog(ctx context.Context, p savelog.Place) (string, error)
 	Shell() *exec.Cmd
 	// ToRescue switches to the console with the rescue shell. It reports false if
 	// this terminal is no virtual console.

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
@@ -25,7 +27,7 @@ type fake struct {
 	checks      map[string]machine.Checked
 	keymaps     []string
 	caps        bool
-	typing      machine.Typing // of a passphrase with another keymap
+	typing      keymap.Typing // of a passphrase with another keymap
 	network     machine.NetworkState
 	aps         []machine.AccessPoint
 	disks       []steps.Verdict
@@ -36,7 +38,7 @@ type fake struct {
 	// followErr is how following ends, such as of an engine that was killed.
 	followErr error
 	events    []engine.Event
-	places    []machine.Place
+	places    []savelog.Place
 	fails     error // of everything at the end of an install
 
 	loaded, calls []string
@@ -56,8 +58,8 @@ func newFake(t testing.TB) *fake {
 		},
 		keymaps: []string{"cz", "de", "de-latin1", "dvorak", "es", "fr", "fr-bepo", "sv-latin1", "uk", "us", "us-acentos"},
 		changes: make(chan struct{}),
-		places: []machine.Place{
-			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30, Removable: true},
+		places: []savelog.Place{
+			{Device: "/dev/sdb1", Label: "STICK", FSType: "vfat", Disk: "SanDisk Ultra", Size: 32 << 30},
 			{Device: "/dev/sda1", Label: "data", FSType: "ext4", Disk: "WDC WD40EFRX", Size: 4 << 40},
 		},
 	}
@@ -106,9 +108,9 @@ func (f *fake) SetKeymap(_ context.Context, name string) error {
 
 func (f *fake) CapsLock() bool { return f.caps }
 
-func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (machine.Typing, error) {
+func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (keymap.Typing, error) {
 	if typed == boot {
-		return machine.Typing{}, nil
+		return keymap.Typing{}, nil
 	}
 	f.calls = append(f.calls, "typing "+typed+" "+boot)
 	return f.typing, nil
@@ -116,7 +118,7 @@ func (f *fake) Typing(_ context.Context, _ []byte, typed, boot string) (machine.
 
 func (f *fake) OpenBundle(host string, _, passphrase []byte) (steps.Keys, error) {
 	if string(passphrase) != "open sesame" {
-		return steps.Keys{}, engine.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
+		return steps.Keys{}, sys.Usage("look at the keyboard layout and Caps Lock, and type it again", "the passphrase does not open the keys")
 	}
 	return steps.Keys{AgeIdentity: []byte("identity of " + host), DeployKey: []byte("deploy key of " + host)}, nil
 }
@@ -138,7 +140,7 @@ func (f *fake) Unfinished(steps.Answers) *steps.Unfinished { return f.interrupte
 
 func (f *fake) TryPassphrase(_ context.Context, a steps.Answers) error {
 	if string(a.Passphrase) != "correct horse battery" {
-		return engine.Usage("give another", "the passphrase does not open /dev/vda2")
+		return sys.Usage("give another", "the passphrase does not open /dev/vda2")
 	}
 	return f.fails
 }
@@ -183,30 +185,26 @@ func preview(a steps.Answers) (*steps.Install, error) {
 	return p, nil
 }
 
-func (f *fake) SavePlan(*steps.Install) (string, error) {
-	return "/run/auto-installer/plan.json", f.call("save plan")
-}
-
 func (f *fake) Start(a steps.Answers) error {
 	f.started = append(f.started, a)
 	f.seen = string(a.Passphrase)
 	return f.startErr
 }
 
-func (f *fake) Follow(_ context.Context, each func(engine.Event)) error {
+func (f *fake) Follow(_ context.Context, each func(engine.Event)) (sys.Code, error) {
 	for _, e := range f.events {
 		each(e)
 	}
-	return f.followErr
+	return 0, f.followErr
 }
 
 func (f *fake) GoWithout() error { return f.call("go without") }
 func (f *fake) Stop() error      { return f.call("stop") }
 func (f *fake) PutAway() error   { return f.call("put away") }
 
-func (f *fake) Places(context.Context) ([]machine.Place, error) { return f.places, f.fails }
+func (f *fake) Places(context.Context, string) ([]savelog.Place, error) { return f.places, f.fails }
 
-func (f *fake) SaveLog(_ context.Context, p machine.Place) (string, error) {
+func (f *fake) SaveLog(_ context.Context, p savelog.Place) (string, error) {
 	return p.Device + ":/auto-installer-logs/2026-05-04-213000", f.call("save log")
 }
 
@@ -280,7 +278,7 @@ func story(p *steps.Install, until func(engine.Event) bool) []engine.Event {
 			return out
 		}
 	}
-	ok := engine.Code(0)
+	ok := sys.Code(0)
 	add(engine.Event{Kind: engine.KindEnded, Seconds: at.Sub(epoch).Seconds(), Exit: &ok}, 0)
 	return out
 }

@@ -9,7 +9,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/savelog"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
 )
@@ -27,8 +30,8 @@ func (stuck) Check(context.Context, string, hosts.Host) machine.Checked {
 func (stuck) Keymaps() []string                       { return forever[[]string]() }
 func (stuck) SetKeymap(context.Context, string) error { return forever[error]() }
 func (stuck) CapsLock() bool                          { return forever[bool]() }
-func (stuck) Typing(context.Context, []byte, string, string) (machine.Typing, error) {
-	return forever[machine.Typing](), nil
+func (stuck) Typing(context.Context, []byte, string, string) (keymap.Typing, error) {
+	return forever[keymap.Typing](), nil
 }
 
 func (stuck) OpenBundle(string, []byte, []byte) (steps.Keys, error) {
@@ -53,15 +56,18 @@ func (stuck) Plan(steps.Answers) (*steps.Install, error) { return forever[*steps
 
 func (stuck) Unfinished(steps.Answers) *steps.Unfinished         { return forever[*steps.Unfinished]() }
 func (stuck) TryPassphrase(context.Context, steps.Answers) error { return forever[error]() }
-func (stuck) SavePlan(*steps.Install) (string, error)            { return forever[string](), nil }
 func (stuck) Start(steps.Answers) error                          { return forever[error]() }
-func (stuck) Follow(context.Context, func(engine.Event)) error   { return forever[error]() }
-func (stuck) GoWithout() error                                   { return forever[error]() }
-func (stuck) Stop() error                                        { return forever[error]() }
-func (stuck) PutAway() error                                     { return forever[error]() }
-func (stuck) Places(context.Context) ([]machine.Place, error)    { return forever[[]machine.Place](), nil }
+func (stuck) Follow(context.Context, func(engine.Event)) (sys.Code, error) {
+	return 0, forever[error]()
+}
+func (stuck) GoWithout() error { return forever[error]() }
+func (stuck) Stop() error      { return forever[error]() }
+func (stuck) PutAway() error   { return forever[error]() }
+func (stuck) Places(context.Context, string) ([]savelog.Place, error) {
+	return forever[[]savelog.Place](), nil
+}
 
-func (stuck) SaveLog(context.Context, machine.Place) (string, error) { return forever[string](), nil }
+func (stuck) SaveLog(context.Context, savelog.Place) (string, error) { return forever[string](), nil }
 func (stuck) Shell() *exec.Cmd                                       { return forever[*exec.Cmd]() }
 func (stuck) ToRescue() (bool, error)                                { return forever[bool](), nil }
 func (stuck) Power(context.Context, bool) error                      { return forever[error]() }

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // anotherConsole is an install of ultraviolet that another console started while
@@ -75,7 +76,7 @@ func TestJoins(t *testing.T) {
 // start here, with the answers of flags and medium.
 func TestOverAfterJoin(t *testing.T) {
 	p := scene{play: func(p *pilot) { anotherConsole(p, copying) }}.open(t)
-	p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: "closure", Error: &engine.Error{Cause: "no space"}}}})
+	p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: "closure", Error: &sys.Fault{Cause: "no space"}}}})
 	p.at(stateFailure)
 	for _, c := range p.screens[stateFailure].(*failure).choices() {
 		if strings.HasPrefix(c.label, "Try again") {
@@ -111,7 +112,7 @@ func TestJoinsOnlyOthers(t *testing.T) {
 // the install of the faster one.
 func TestSecondYes(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
-	p.f.startErr = &engine.Error{Cause: "another install is running on this machine", Code: 8}
+	p.f.startErr = &sys.Fault{Cause: "another install is running on this machine", Code: 8}
 	plan, err := preview(p.answers)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // done lists what was proven, and powers the machine off or restarts it after a
@@ -106,7 +106,7 @@ func (d *done) viewEnd(p *page) {
 	p.add(p.title("Now remove the stick."))
 	switch {
 	case d.err != nil:
-		p.para(p.bad, cut("The machine does not "+verb+": "+clean(engine.NewError("", d.err).Cause), 2*p.w-20))
+		p.para(p.bad, cut("The machine does not "+verb+": "+clean(sys.AsFault(d.err).Cause), 2*p.w-20))
 	case d.off:
 		p.add(p.accent("The machine will " + verb + " now."))
 	case d.held:

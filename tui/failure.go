@@ -4,25 +4,22 @@ import (
 	"context"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
-	"auto-installer/tui/machine"
+	"auto-installer/internal/savelog"
+	"auto-installer/internal/sys"
 )
 
 // failure says what failed, and offers what can be done now.
 type failure struct {
 	*session
 	at      int
-	places  []machine.Place // where the log can be saved
+	places  []savelog.Place // where the log can be saved
 	asking  bool            // the list of places is shown
 	log     bool            // the log fills the screen
 	leaving bool            // to start over
 }
 
-func (f *failure) input() *field { return f.run.log.input() }
-
 func (f *failure) enter() {
 	f.at, f.asking, f.log, f.leaving = 0, false, false, false
-	f.run.log.search(false)
 }
 
 func (f *failure) choices() []offer {
@@ -52,12 +49,8 @@ func (f *failure) choices() []offer {
 }
 
 func (f *failure) keys() []binding {
-	log := &f.run.log
-	switch {
-	case log.searching:
-		return log.keys()
-	case f.log:
-		return append(log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
+	if f.log {
+		return append(f.run.log.keys(), keyBack.explained("back to the choices").does(func() { f.log = false }))
 	}
 	all := f.choices()
 	ks, does := moves(&f.at, len(all), nil), all[f.at].do
@@ -91,8 +84,12 @@ func (f *failure) startOver() {
 }
 
 func (f *failure) findPlaces() {
-	find := func() ([]machine.Place, error) { return f.backend.Places(context.Background()) }
-	askTwo(f, find, func(places []machine.Place, err error) {
+	target := ""
+	if f.run.plan != nil {
+		target = f.run.plan.Target
+	}
+	find := func() ([]savelog.Place, error) { return f.backend.Places(context.Background(), target) }
+	askTwo(f, find, func(places []savelog.Place, err error) {
 		f.places, f.at = places, 0
 		if f.asking = err == nil && len(places) > 0; !f.asking {
 			f.note.set(err, "No writable file system was found: plug in a stick and try again.")
@@ -100,7 +97,7 @@ func (f *failure) findPlaces() {
 	})
 }
 
-func (f *failure) save(p machine.Place) {
+func (f *failure) save(p savelog.Place) {
 	f.note.set(nil, "Saving the log")
 	save := func() (string, error) { return f.backend.SaveLog(context.Background(), p) }
 	askTwo(f, save, func(where string, err error) {
@@ -122,7 +119,7 @@ func (f *failure) view(p *page) {
 	p.gap()
 	what := "The install failed"
 	if f.run.failed != nil && f.run.failed.Step != "" {
-		what += " at " + clean(string(f.run.failed.Step))
+		what += " at " + clean(f.run.failed.Step)
 	}
 	p.add(p.bad(cut(what, p.w)))
 	if !p.low() {
@@ -150,7 +147,7 @@ func (f *failure) viewCause(p *page) {
 		return
 	}
 	e := newPage(p.canvas)
-	e.para(p.text, storeHash.ReplaceAllString(engine.NewError("", f.run.failed).Cause, ""))
+	e.para(p.text, storeHash.ReplaceAllString(sys.AsFault(f.run.failed).Cause, ""))
 	if f.run.failed.Hint != "" {
 		e.marked(glyphRight, p.accent, clean(f.run.failed.Hint))
 	}

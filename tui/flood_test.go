@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // flood is log line i of a storm, as a compiler would write it.
@@ -27,7 +27,7 @@ type flooding struct {
 	lines, every int // a warning after so many lines
 }
 
-func (f flooding) Follow(_ context.Context, each func(engine.Event)) error {
+func (f flooding) Follow(_ context.Context, each func(engine.Event)) (sys.Code, error) {
 	for i := range f.lines {
 		each(flood(i))
 		if i%f.every == 0 {
@@ -35,7 +35,7 @@ func (f flooding) Follow(_ context.Context, each func(engine.Event)) error {
 		}
 	}
 	each(engine.Event{Kind: engine.KindLog, Line: strings.Repeat("x", 1<<20)})
-	return nil
+	return 0, nil
 }
 
 // TestFlood: when lines come faster than the screens read, every event arrives, in
@@ -108,12 +108,11 @@ func (l *logPane) press(key string) {
 // come, until the pane drops them.
 func TestLogPane(t *testing.T) {
 	l := newLogPane()
-	c := canvas{w: 40, h: 10, styles: newStyles(false)}
 	line := func(i int) string { return fmt.Sprintf("line %d", i) }
 	for i := range 100 {
 		l.add(line(i))
 	}
-	top := func() string { return l.view(c, 40, 10)[0] }
+	top := func() string { return l.view(40, 10)[0] }
 	if got := top(); got != line(90) {
 		t.Fatalf("following: %q", got)
 	}
@@ -138,37 +137,10 @@ func TestLogPane(t *testing.T) {
 	if got := top(); got != line(maxLines*5/4-10) || !l.follow {
 		t.Fatalf("following again: %q", got)
 	}
-	search := func(q string) {
-		l.press("/")
-		for _, r := range q {
-			l.query.key(keyMsg(string(r)))
-		}
-		l.press("enter")
-	}
-	search("LINE 777")
-	at := func() string { return l.lines[l.hit-l.gone()] }
-	var found []string
-	for range 3 {
-		found = append(found, at())
-		l.press("n")
-	}
-	if got := strings.Join(found, ","); got != "line 7779,line 7778,line 7777" {
-		t.Errorf("found %s", got)
-	}
-	l.press("N")
-	if at() != "line 7777" {
-		t.Errorf("N finds %s", at())
-	}
-	if got := ansi.Strip(strings.Join(l.view(c, 40, 10), "\n")); !strings.Contains(got, "line 7777") {
-		t.Errorf("the match is not shown: %s", got)
-	}
-	if search("nowhere"); l.found {
-		t.Error("found nowhere")
-	}
 	l.press("w")
 	l.press("f")
 	l.add(strings.Repeat("0123456789", 10))
-	if got := l.view(c, 40, 10)[7:]; len(got[0]) != 40 || len(got[2]) != 20 {
+	if got := l.view(40, 10)[7:]; len(got[0]) != 40 || len(got[2]) != 20 {
 		t.Errorf("wrapped: %q", got)
 	}
 }
@@ -216,25 +188,16 @@ func BenchmarkFrame(b *testing.B) {
 // every one can be scrolled to.
 func TestLogPaneWrapped(t *testing.T) {
 	l := newLogPane()
-	c := canvas{w: 40, h: 10, styles: newStyles(false)}
 	for i := range 40 {
 		l.add(fmt.Sprintf("%s word%d", strings.Repeat("x", 100), i))
 	}
-	shown := func() string { return strings.Join(l.view(c, 40, 10), "\n") }
+	shown := func() string { return strings.Join(l.view(40, 10), "\n") }
 	shown()
 	l.press("w")
 	if got := shown(); !strings.Contains(got, "word39") {
 		t.Errorf("following:\n%s", got)
 	}
-	for _, n := range []int{39, 38, 20, 1, 0} {
-		l.search(false)
-		l.query.insert(fmt.Sprintf("word%d\n", n))
-		l.find(-1)
-		if got := shown(); !l.found || !strings.Contains(got, fmt.Sprintf("word%d", n)) {
-			t.Errorf("word%d is not seen:\n%s", n, got)
-		}
-	}
-	l.search(false)
+	l.press("home")
 	for n := 0; n < 40; n++ {
 		if got := shown(); n > 0 && !strings.Contains(got, fmt.Sprintf("word%d", n)) {
 			t.Errorf("word%d is not seen:\n%s", n, got)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -16,8 +16,6 @@ type install struct {
 	full    bool // the log fills the screen
 	without bool // the screen asks whether to go on without what the engine waits for
 }
-
-func (i *install) input() *field { return i.run.log.input() }
 
 // awaits reports whether the engine waits for the operator.
 func (i *install) awaits() bool { return i.run.waiting.For != "" && !i.full }
@@ -47,12 +45,12 @@ func (i *install) copyAnswers() steps.Answers {
 }
 
 func (i *install) started(err error) {
-	if engine.IsBusy(err) { // another console was faster
+	if sys.CodeOf(err) == sys.CodeBusy { // another console was faster
 		i.join()
 		err = nil
 	}
 	if err != nil {
-		i.run.failed, i.run.ended = engine.NewError("", err), true
+		i.run.failed, i.run.ended = sys.AsFault(err), true
 		i.goTo(stateFailure)
 		return
 	}
@@ -63,8 +61,6 @@ func (i *install) keys() []binding {
 	full := bind("Enter", "full log", "enter", "z").explained("show the log on the whole screen, and back; also z").
 		does(func() { i.full = !i.full })
 	switch {
-	case i.run.log.searching:
-		return i.run.log.keys()
 	case i.awaits() && i.without:
 		return []binding{
 			bind("y", "go without it", "y").explained("go on without it; a warning is shown at the end").does(i.goWithout),
@@ -160,7 +156,7 @@ const listWidth = 22 // of the list of steps beside the log
 func (i *install) viewBeside(p *page) {
 	list := i.list(p.canvas, listWidth, p.left())
 	h := p.left() - 1
-	log := i.run.log.view(p.canvas, p.w-listWidth-3, h)
+	log := i.run.log.view(p.w-listWidth-3, h)
 	for n := range p.left() {
 		left := ""
 		if n < len(list) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // keyboard chooses the console's keymap. The screen loads a keymap at once, so
@@ -162,7 +162,7 @@ func (k *keyboard) view(p *page) {
 	p.gap()
 	p.field("find", &k.filter, true, !k.trying)
 	if k.err != nil && !k.trying { // in place of the rule, which the lowest screens have no room for
-		p.lines[len(p.lines)-1] = p.warn(cut("! "+clean(engine.NewError("", k.err).Cause), p.w))
+		p.lines[len(p.lines)-1] = p.warn(cut("! "+clean(sys.AsFault(k.err).Cause), p.w))
 	}
 	p.field("try", &k.tried, true, k.trying)
 }

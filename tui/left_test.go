@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // What is left on the disk goes by the exit code, whatever the step is called.
 func TestLeftOnDisk(t *testing.T) {
 	for _, c := range []struct {
 		step, fails string
-		code        engine.Code
+		code        sys.Code
 		says        string
 	}{
 		{"contract", "contract", 7, "Nothing was written to any disk."},
@@ -31,7 +32,7 @@ func TestLeftOnDisk(t *testing.T) {
 	} {
 		p := scene{}.open(t)
 		p.install(started(c.step))
-		p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: engine.Name(c.fails), Time: epoch, Error: &engine.Error{Step: engine.Name(c.fails), Code: c.code, Cause: "x"}}}})
+		p.events(eventsMsg{done: true, events: []engine.Event{{Kind: engine.KindFailed, Step: engine.Name(c.fails), Time: epoch, Error: &sys.Fault{Step: c.fails, Code: c.code, Cause: "x"}}}})
 		p.at(stateFailure)
 		p.press("ctrl+c")
 		leaving := p.frame()
@@ -53,7 +54,7 @@ func TestLeftOnDiskByAKilledEngine(t *testing.T) {
 	} {
 		p := scene{}.open(t)
 		p.install(started(step))
-		p.events(eventsMsg{done: true, err: &engine.Error{Code: 10, Cause: "the install was killed from outside"}})
+		p.events(eventsMsg{done: true, err: &sys.Fault{Code: 10, Cause: "the install was killed from outside"}})
 		if !strings.Contains(p.frame(), says) {
 			t.Errorf("%s\n%s", step, p.frame())
 		}

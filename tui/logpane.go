@@ -21,11 +21,6 @@ type logPane struct {
 	wrap   bool
 	rows   int // of the last view
 	cols   int
-
-	searching bool
-	query     field
-	found     bool
-	hit       int // the newest match, counted from the first line ever added
 }
 
 // maxLines is how many lines the pane keeps, and maxLine how many bytes of a line:
@@ -35,7 +30,7 @@ const (
 	maxLine  = 2 << 10
 )
 
-func newLogPane() logPane { return logPane{follow: true, hit: -1} }
+func newLogPane() logPane { return logPane{follow: true} }
 
 // gone is how many older lines were dropped.
 func (l *logPane) gone() int { return l.total - len(l.lines) }
@@ -59,23 +54,7 @@ func (l *logPane) add(line string) {
 	}
 }
 
-func (l *logPane) input() *field {
-	if l.searching {
-		return &l.query
-	}
-	return nil
-}
-
 func (l *logPane) keys() []binding {
-	if l.searching {
-		return []binding{
-			bind("Enter", "search", "enter").does(func() {
-				l.searching = false
-				l.find(-1)
-			}), keyErase,
-			bind("Esc", "leave", "esc").explained("leave the search").does(func() { l.search(false) }),
-		}
-	}
 	lines, ends := keyScroll, keyEnds
 	lines.do = func(msg tea.KeyPressMsg) {
 		by := 1
@@ -84,7 +63,7 @@ func (l *logPane) keys() []binding {
 		}
 		l.scroll(by)
 	}
-	follow := func() { l.follow, l.hit = true, -1 }
+	follow := func() { l.follow = true }
 	ends.do = func(msg tea.KeyPressMsg) {
 		if keyFirst.is(msg) {
 			l.scroll(-len(l.lines))
@@ -97,41 +76,26 @@ func (l *logPane) keys() []binding {
 		lines,
 		bind("PgUp", "page", "pgup", "b", "ctrl+b").explained("go a page up; also b").does(func() { l.scroll(-page) }),
 		bind("f", "follow", "f").explained("follow the newest line").does(follow),
-		bind("/", "search", "/").explained("search upwards from here").
-			does(func() { l.search(true) }),
 		bind("w", "wrap", "w").explained("wrap long lines, and show store paths whole").does(func() { l.wrap = !l.wrap }),
 		bind("PgDn", "page down", "pgdown", "space", "ctrl+f").explained("go a page down; also Space").hidden().
 			does(func() { l.scroll(page) }),
 		ends,
-		bind("n", "older match", "n").explained("go to the next match, further up").hidden().
-			does(func() { l.find(-1) }),
-		bind("N", "newer match", "N", "shift+n").explained("go to the previous match, further down").hidden().
-			does(func() { l.find(1) }),
 	}
 }
 
-// bottom is the first line shown when following.
-func (l *logPane) bottom() int { return l.above(len(l.lines)-1, l.rows) }
-
-// above is the first of the lines that fill that many rows and end with line i.
-func (l *logPane) above(i, rows int) int {
+// bottom is the first line shown when following. Only wrapped lines have several rows.
+func (l *logPane) bottom() int {
 	if !l.wrap {
-		return max(0, i-max(1, rows)+1)
+		return max(0, len(l.lines)-max(1, l.rows))
 	}
-	i = max(0, i)
-	for rows -= l.height(i); i > 0; i-- {
-		if rows -= l.height(i - 1); rows < 0 {
+	top := len(l.lines)
+	for rows := l.rows; top > 0; top-- {
+		rows -= len(l.rowsOf(top-1, l.cols))
+		if rows < 0 && top < len(l.lines) {
 			break
 		}
 	}
-	return i
-}
-
-func (l *logPane) height(i int) int {
-	if i >= len(l.lines) {
-		return 0
-	}
-	return len(l.rowsOf(i, l.cols))
+	return top
 }
 
 func (l *logPane) scroll(by int) {
@@ -140,16 +104,12 @@ func (l *logPane) scroll(by int) {
 	}
 	l.top = max(0, min(l.top+by, l.bottom()))
 	l.follow = l.top >= l.bottom() && by > 0
-	l.hit = -1
 }
 
 // view draws the pane into w columns and h rows.
-func (l *logPane) view(c canvas, w, h int) []string {
-	if l.searching {
-		h--
-	}
+func (l *logPane) view(w, h int) []string {
 	l.rows, l.cols = h, w
-	out := make([]string, 0, h+1)
+	out := make([]string, 0, h)
 	if l.follow {
 		l.top = l.bottom()
 	}
@@ -157,16 +117,8 @@ func (l *logPane) view(c canvas, w, h int) []string {
 		out = append(out, l.rowsOf(i, w)...)
 	}
 	out = out[:min(len(out), max(0, h))]
-	if match := l.pattern(); match != nil {
-		for i, line := range out {
-			out[i] = match.ReplaceAllStringFunc(line, func(s string) string { return c.selected(s) })
-		}
-	}
 	for len(out) < h {
 		out = append(out, "")
-	}
-	if l.searching {
-		out = append(out, c.accent("/")+tail(clean(l.query.text()), w-2)+c.accent("_"))
 	}
 	return out
 }
@@ -174,18 +126,13 @@ func (l *logPane) view(c canvas, w, h int) []string {
 // log fills the rest of the page with the log.
 func (p *page) log(l *logPane) {
 	p.add(l.title(p.canvas, p.w))
-	p.add(l.view(p.canvas, p.w, p.left())...)
+	p.add(l.view(p.w, p.left())...)
 }
 
 // title is the line above the pane: which part of the log it shows.
 func (l *logPane) title(c canvas, w int) string {
 	how := "following"
-	switch {
-	case l.found && l.hit >= 0:
-		how = fmt.Sprintf("found in line %d of %d, n goes to the next", l.hit+1, l.total)
-	case !l.query.empty() && !l.searching && !l.found:
-		how = "not found: " + l.query.text()
-	case !l.follow:
+	if !l.follow {
 		how = fmt.Sprintf("line %d of %d, f follows", l.gone()+l.top+1, l.total)
 	}
 	text := cut(" log "+glyphSmall+" "+how+" ", w-2)
@@ -206,42 +153,4 @@ func (l *logPane) rowsOf(i, w int) []string {
 		line = storeHash.ReplaceAllString(line, "")
 	}
 	return []string{cut(line, w)}
-}
-
-// search begins or leaves a search.
-func (l *logPane) search(yes bool) {
-	l.searching, l.found = yes, false
-	l.query.wipe()
-}
-
-// pattern finds the query, whatever its case; nil without one.
-func (l *logPane) pattern() *regexp.Regexp {
-	if l.query.empty() {
-		return nil
-	}
-	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(l.query.text()))
-}
-
-// find goes to the next line with the query, upwards or downwards.
-func (l *logPane) find(dir int) {
-	match := l.pattern()
-	if match == nil {
-		return
-	}
-	from := l.top
-	switch {
-	case l.hit >= l.gone():
-		from = l.hit - l.gone()
-	case l.follow:
-		from = len(l.lines)
-	case dir < 0:
-		from = min(len(l.lines), l.top+l.rows) // begin with what the screen shows
-	}
-	for i := from + dir; i >= 0 && i < len(l.lines); i += dir {
-		if match.MatchString(l.lines[i]) {
-			l.top, l.follow, l.found, l.hit = min(l.above(i, l.rows/2+1), l.bottom()), false, true, l.gone()+i
-			return
-		}
-	}
-	l.found = false
 }

@@ -29,10 +29,9 @@ func (n *network) input() *field {
 	return nil
 }
 
-func (n *network) skip() bool { return n.chosen && (n.host().Prebuilt || n.online()) }
-
-// looked reports whether the state of the network is that of this host.
-func (n *network) looked() bool { return n.networkOf != "" && n.networkOf == n.host().TargetHost }
+func (n *network) skip() bool {
+	return n.chosen && (n.host().Prebuilt || n.looked() && n.network.Reachable)
+}
 
 func (n *network) enter() {
 	n.went, n.asking = false, false

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/passphrases"
-	"auto-installer/tui/machine"
+	"auto-installer/internal/sys"
 )
 
 // passphrase asks for the LUKS passphrase: twice for a new container, once for
@@ -166,7 +166,7 @@ func (p *passphrase) viewStrength(pg *page) {
 func (p *passphrase) tryKeymaps() {
 	p.trying = true
 	text, typed, boot := bytes.Clone(p.first.bytes()), p.keymap, p.host().Keymap
-	askTwo(p, func() (machine.Typing, error) {
+	askTwo(p, func() (keymap.Typing, error) {
 		defer clear(text)
 		return p.backend.Typing(context.Background(), text, typed, boot)
 	}, p.compared)
@@ -174,7 +174,7 @@ func (p *passphrase) tryKeymaps() {
 
 // compared goes on if the keys are the same. A keymap that cannot be read does not
 // stop it: the engine warns of that.
-func (p *passphrase) compared(got machine.Typing, err error) {
+func (p *passphrase) compared(got keymap.Typing, err error) {
 	if !p.trying { // the operator has left the screen since
 		return
 	}
@@ -192,7 +192,7 @@ func (p *passphrase) compared(got machine.Typing, err error) {
 
 // atBoot says which characters of a passphrase no key gives at the boot prompt, or
 // another key.
-func atBoot(t machine.Typing, unknown error, boot string) (missing, moved string) {
+func atBoot(t keymap.Typing, unknown error, boot string) (missing, moved string) {
 	where := "at the boot prompt, whose keymap is " + clean(boot)
 	switch {
 	case unknown != nil: // the engine warns of it
@@ -216,7 +216,7 @@ func (p *passphrase) loadBootKeymap() {
 	name := p.host().Keymap
 	ask(p, func() error { return p.backend.SetKeymap(context.Background(), name) }, func(err error) {
 		if err != nil {
-			p.note.refuse(engine.NewError("", err).Cause)
+			p.note.refuse(sys.AsFault(err).Cause)
 			return
 		}
 		p.keymap, p.doubt, p.note, p.at = name, "", note{}, 0
@@ -243,8 +243,8 @@ func (p *passphrase) tryContainer() {
 			p.take()
 			return
 		}
-		p.note.refuse(engine.NewError("", err).Cause)
-		if engine.IsUsage(err) {
+		p.note.refuse(sys.AsFault(err).Cause)
+		if sys.CodeOf(err) == sys.CodeUsage {
 			p.note.refuse("the passphrase does not open the disk: check the keyboard and Caps Lock and type it again, or go back and start over")
 		}
 		p.wipe()

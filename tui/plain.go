@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 // plain asks the same questions as the screens, one line at a time, for screen
@@ -26,7 +27,7 @@ type plain struct {
 }
 
 // errLeft ends the program because the operator left.
-var errLeft = &engine.Error{
+var errLeft = &sys.Fault{
 	Cause: "the operator left; nothing was written to any disk", Hint: "run the installer again when you are ready", Code: 130,
 }
 
@@ -125,7 +126,7 @@ func (p *plain) askSecret(question string) []byte {
 func (p *plain) setKeymap(ctx context.Context, name string) bool {
 	err := p.backend.SetKeymap(ctx, name)
 	if err != nil {
-		p.say("The keymap is not loaded: %s.", engine.NewError("", err).Cause)
+		p.say("The keymap is not loaded: %s.", sys.AsFault(err).Cause)
 	} else {
 		p.keymap = name
 	}
@@ -184,15 +185,15 @@ func (p *plain) events(ctx context.Context) error {
 	})
 	defer unhook()
 	t := &engine.Text{W: p.out}
-	var failure *engine.Error
-	err := p.backend.Follow(ctx, func(e engine.Event) {
+	var failure *sys.Fault
+	_, err := p.backend.Follow(ctx, func(e engine.Event) {
 		t.Event(e)
 		if e.Kind == engine.KindEnded {
 			failure = e.Error
 		}
 	})
 	if err == nil && failure != nil {
-		return &engine.Error{Code: failure.Code} // the events have shown the cause
+		return &sys.Fault{Code: failure.Code} // the events have shown the cause
 	}
 	return err
 }

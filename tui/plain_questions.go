@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"auto-installer/internal/disk/block"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/passphrases"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
 )
@@ -18,7 +18,7 @@ import (
 
 func (p *plain) askHost(context.Context) {
 	if len(p.hosts) == 0 {
-		p.err = engine.Usage("name one with --host", "this medium defines no host")
+		p.err = sys.Usage("name one with --host", "this medium defines no host")
 		return
 	}
 	at := 0
@@ -58,7 +58,7 @@ func (p *plain) askBundle(context.Context) {
 		keys, err := p.backend.OpenBundle(host, p.answers.Bundle, pass)
 		clear(pass)
 		if err != nil {
-			p.say("The keys are not open: %s.", engine.NewError("", err).Cause)
+			p.say("The keys are not open: %s.", sys.AsFault(err).Cause)
 			continue
 		}
 		p.answers.TakeKeys(keys)
@@ -83,7 +83,7 @@ func (p *plain) askDisk(ctx context.Context) {
 		offers = append(offers, fmt.Sprintf("%s. Serial %s. %s", about, serial, strings.Join(v.Holds, ", ")))
 	}
 	if len(free) == 0 {
-		p.err = engine.Usage("plug one in", "this machine has no disk to install to")
+		p.err = sys.Usage("plug one in", "this machine has no disk to install to")
 		return
 	}
 	p.answers.Disk = steps.DiskOf(free[p.pick("Which disk", offers...)])
@@ -144,7 +144,7 @@ func (p *plain) askOldPassphrase(ctx context.Context) {
 	}
 	if err := p.backend.TryPassphrase(ctx, a); err != nil {
 		clear(a.Passphrase)
-		p.say("It does not open the disk: %s.", engine.NewError("", err).Cause)
+		p.say("It does not open the disk: %s.", sys.AsFault(err).Cause)
 		return
 	}
 	p.answers.Passphrase = a.Passphrase

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"auto-installer/internal/console/keymap"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
-	"auto-installer/tui/machine"
 )
 
 // converse runs plain mode on answers, a line each; secrets are answered in
@@ -32,8 +33,8 @@ func converse(t *testing.T, f *fake, host string, lines, secrets []string) (stri
 		},
 	}
 	// The countdown at the end is not waited for: the story ends in a failure.
-	failed := engine.Code(10)
-	f.events = []engine.Event{{Kind: engine.KindEnded, Exit: &failed, Error: &engine.Error{Cause: "no more story", Code: 10}}}
+	failed := sys.Code(10)
+	f.events = []engine.Event{{Kind: engine.KindEnded, Exit: &failed, Error: &sys.Fault{Cause: "no more story", Code: 10}}}
 	err := p.ask(t.Context())
 	return out.String(), err
 }
@@ -43,7 +44,7 @@ func TestPlainAsksEverything(t *testing.T) {
 	var got steps.Answers
 	said, err := converse(t, f, "stygianlibrary",
 		[]string{"de", "x", "3", "n", "ye", "yes"}, []string{"correct horse", "Correct horse", "correct horse", "correct horse"})
-	if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != 10 {
+	if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != 10 {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	if len(f.started) != 1 {
@@ -71,16 +72,16 @@ func TestPlainAsksEverything(t *testing.T) {
 func TestPlainRetypes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		typing  machine.Typing
+		typing  keymap.Typing
 		lines   []string
 		secrets []string
 		loaded  []string
 		says    string
 	}{
-		{"again, with the boot prompt's", machine.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
-		{"with this keymap", machine.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
-		{"not to be typed", machine.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
-		{"the same keys", machine.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
+		{"again, with the boot prompt's", keymap.Typing{Moved: 2}, []string{"de", "3", "", "n", "no"}, []string{"a", "a", "b", "b"}, []string{"de", "us"}, "Warning: 2 of its characters are"},
+		{"with this keymap", keymap.Typing{Moved: 2}, []string{"de", "3", "n", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Warning: 2"},
+		{"not to be typed", keymap.Typing{Missing: 1}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Choose another passphrase: 1 of its characters is on no key"},
+		{"the same keys", keymap.Typing{}, []string{"de", "3", "n", "no"}, []string{"a", "a"}, []string{"de"}, "Make a recovery key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t)
@@ -106,7 +107,7 @@ func TestPlainAfterAnother(t *testing.T) {
 		f := newFake(t)
 		f.attached = true
 		said, err := converse(t, f, "stygianlibrary", lines, nil)
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Code != 10 || len(f.started)+len(f.calls) > 0 {
+		if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != 10 || len(f.started)+len(f.calls) > 0 {
 			t.Errorf("%v, %q\n%s", err, f.calls, said)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -39,25 +40,14 @@ func (s *planScreen) keys() []binding {
 		on, keyBack,
 		bind("c", "command", "c").explained("show the command that does the same without questions").
 			does(func() { s.note.set(nil, s.answers.CommandLine()) }),
-		bind("w", "save", "w").explained("save the plan as a file").does(s.save),
 	}, s.scroll.keys()...)
-}
-
-func (s *planScreen) save() {
-	if p := s.plan; p != nil {
-		askTwo(s, func() (string, error) { return s.backend.SavePlan(p) }, func(where string, err error) {
-			if s.note.set(nil, "the plan is saved as "+where); err != nil {
-				s.note.set(nil, "the plan is not saved: "+err.Error())
-			}
-		})
-	}
 }
 
 func (s *planScreen) view(p *page) {
 	p.head("What the install does", "")
 	switch {
 	case s.err != nil:
-		e := engine.NewError("", s.err)
+		e := sys.AsFault(s.err)
 		p.para(p.bad, e.Cause)
 		if e.Hint != "" {
 			p.marked(glyphRight, p.text, e.Hint)
@@ -87,7 +77,7 @@ func (s *planScreen) view(p *page) {
 func (s *planScreen) lines(c canvas) []string {
 	v, _ := s.verdict(s.answers.Disk.Path)
 	warned := page{canvas: c}
-	all := slices.Concat(s.plan.Warnings, s.twins(), s.plan.Notes)
+	all := slices.Concat(s.plan.Warnings, s.plan.Notes)
 	for _, w := range all {
 		warned.marked("!", c.warn, clean(w))
 	}
@@ -147,27 +137,6 @@ func after(p *steps.Install, a steps.Answers) []string {
 		}
 	}
 	return lines
-}
-
-// twins warns of other disks with a label of this install: the system finds its
-// partitions by label, and might find the wrong one.
-func (s *planScreen) twins() []string {
-	l := s.host().Labels
-	ours := []string{l.EFI, l.Root, l.LUKS, l.Swap}
-	var out []string
-	for _, v := range s.disks {
-		if v.Device.Path == s.answers.Disk.Path || v.PathTo == s.answers.Disk.Path {
-			continue
-		}
-		for _, p := range v.Device.Partitions {
-			for _, label := range slices.Compact([]string{p.Label, p.PartLabel}) {
-				if label != "" && slices.Contains(ours, label) {
-					out = append(out, p.Path+" has the label "+label+" too: unplug that disk before the first start")
-				}
-			}
-		}
-	}
-	return out
 }
 
 // padLines makes a box as high as the one beside it.

@@ -29,7 +29,7 @@ type run struct {
 	ended    bool
 	killed   bool // the engine ended without a last event
 	proven   []string
-	failed   *engine.Error
+	failed   *sys.Fault
 	log      logPane
 }
 
@@ -137,7 +137,7 @@ type feed struct {
 func (s *session) follow() {
 	b, f := s.backend, &feed{events: make(chan engine.Event, 1024)}
 	go func() {
-		f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
+		_, f.err = b.Follow(context.Background(), func(e engine.Event) { f.events <- e })
 		close(f.events)
 	}()
 	s.start(f.await)
@@ -186,7 +186,7 @@ func (m *model) events(msg eventsMsg) {
 		return
 	}
 	if msg.err != nil && m.run.failed == nil {
-		m.run.failed, m.run.killed = engine.NewError("", msg.err), true
+		m.run.failed, m.run.killed = sys.AsFault(msg.err), true
 	}
 	if m.run.failed != nil {
 		m.run.ended = true

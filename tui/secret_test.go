@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 func (s *field) clear() bool {
@@ -129,7 +130,7 @@ func TestWiped(t *testing.T) {
 // the secrets.
 func TestRetry(t *testing.T) {
 	p := scene{play: walk(stateConfirm)}.open(t)
-	p.f.events = []engine.Event{{Kind: engine.KindFailed, Step: "preflight", Error: &engine.Error{Step: "preflight", Cause: "no"}}}
+	p.f.events = []engine.Event{{Kind: engine.KindFailed, Step: "preflight", Error: &sys.Fault{Step: "preflight", Cause: "no"}}}
 	p.enterText("yes")
 	p.press("enter")
 	p.at(stateFailure)

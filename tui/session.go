@@ -9,7 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
 )
@@ -94,10 +94,8 @@ func (s *session) reopens() bool {
 	return s.answers.Resume && s.interrupted != nil && s.interrupted.Encrypted
 }
 
-// online reports whether the network was seen to be there for this host.
-func (s *session) online() bool {
-	return s.networkOf != "" && s.networkOf == s.host().TargetHost && s.network.Reachable
-}
+// looked reports whether the state of the network is that of this host.
+func (s *session) looked() bool { return s.networkOf != "" && s.networkOf == s.host().TargetHost }
 
 // installing is the name of the host of the install, else of the chosen host.
 func (s *session) installing() string {
@@ -200,17 +198,17 @@ func (s *session) shellBack() string {
 
 // left says what a failed install has left on the disk.
 func (s *session) left() string {
-	var err error
+	code := sys.CodeOK
 	if s.run.failed != nil {
-		err = s.run.failed
+		code = s.run.failed.Code
 	}
-	stopped := s.run.killed || engine.IsStopped(err)
+	stopped := code == sys.CodeInterrupt || code == sys.CodeTerminated
 	switch {
 	case !s.run.written:
 		return "Nothing was written to any disk."
-	case engine.IsUnproven(err), stopped && s.run.proving():
+	case code == sys.CodeBootProof, (stopped || s.run.killed) && s.run.proving():
 		return "Everything is written, but not proven to work."
-	case engine.IsStopped(err):
+	case stopped:
 		return "The install was stopped: the disk may be incomplete and not start."
 	}
 	return "The disk is incomplete and will not start."
@@ -227,7 +225,7 @@ func (s *session) version(between string) string {
 
 // inWords is an error and its hint in one line.
 func inWords(err error) string {
-	e := engine.NewError("", err)
+	e := sys.AsFault(err)
 	if e.Hint == "" {
 		return e.Cause
 	}

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/tui/machine"
+	"auto-installer/internal/console/keymap"
 )
 
 const dvorakUS = "typing dvorak us"
 
 func TestPassphraseUnderAnotherKeymap(t *testing.T) {
-	at := func(ty machine.Typing) (*pilot, *passphrase) {
+	at := func(ty keymap.Typing) (*pilot, *passphrase) {
 		p := scene{play: dvorak, fake: func(f *fake) { f.typing = ty }}.open(t)
 		p.secret("correct horse")
 		if !slices.Contains(p.f.calls, dvorakUS) {
@@ -22,14 +22,14 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// The same keys: nothing is said.
-	p, _ := at(machine.Typing{})
+	p, _ := at(keymap.Typing{})
 	p.at(stateRecovery)
 	// An accent key is the engine's to warn of.
-	p, _ = at(machine.Typing{Accents: 1})
+	p, _ = at(keymap.Typing{Accents: 1})
 	p.at(stateRecovery)
 
 	// Other keys: a warning; Enter goes on.
-	p, s := at(machine.Typing{Moved: 6})
+	p, s := at(keymap.Typing{Moved: 6})
 	if p.at(statePassphrase); !strings.Contains(s.doubt, "6 of its characters are on other keys at the boot prompt, whose keymap is us") {
 		t.Errorf("%q", s.doubt)
 	}
@@ -39,7 +39,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// A changed passphrase is compared again.
-	p, s = at(machine.Typing{Moved: 1})
+	p, s = at(keymap.Typing{Moved: 1})
 	p.press("x")
 	if s.doubt != "" || p.note.text != "" {
 		t.Errorf("%q, %q", s.doubt, p.note.text)
@@ -50,7 +50,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// Typed again with the boot prompt's keymap, there is nothing to compare.
-	p, s = at(machine.Typing{Moved: 6})
+	p, s = at(keymap.Typing{Moved: 6})
 	p.press("f3")
 	if p.at(statePassphrase); p.keymap != "us" || s.doubt != "" || !s.first.empty() || !s.second.empty() || s.at != 0 {
 		t.Errorf("keymap %q, %+v", p.keymap, s)
@@ -65,7 +65,7 @@ func TestPassphraseUnderAnotherKeymap(t *testing.T) {
 	}
 
 	// What cannot be typed at all is not taken.
-	p, _ = at(machine.Typing{Moved: 1, Missing: 1})
+	p, _ = at(keymap.Typing{Moved: 1, Missing: 1})
 	p.press("enter")
 	if p.at(statePassphrase); !strings.Contains(p.note.text, "1 of its characters is on no key at the boot prompt") || p.answers.Passphrase != nil {
 		t.Errorf("%q", p.note.text)
@@ -78,12 +78,12 @@ func TestKeymapThatCannotBeLookedAt(t *testing.T) {
 	s := p.screens[statePassphrase].(*passphrase)
 	s.trying = true
 	s.first.insert("correct horse")
-	if s.compared(machine.Typing{}, errors.New("no loadkeys")); p.to != next {
+	if s.compared(keymap.Typing{}, errors.New("no loadkeys")); p.to != next {
 		t.Error("it does")
 	}
 	// Nor does an answer that comes after the screen was left.
 	s.trying, p.to = false, stay
-	if s.compared(machine.Typing{}, nil); p.to != stay {
+	if s.compared(keymap.Typing{}, nil); p.to != stay {
 		t.Error("a late answer goes on by itself")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -119,8 +120,8 @@ func (p *pilot) fail(step string) {
 	p.install(func(e engine.Event) bool {
 		return e.Step == engine.Name(step) && (step != "closure" && e.Kind == engine.KindStarted || e.Kind == engine.KindProgress)
 	})
-	err := &engine.Error{
-		Step: engine.Name(step), Code: 10, Hint: "the log above says why; mend that, then try again",
+	err := &sys.Fault{
+		Step: step, Code: 10, Hint: "the log above says why; mend that, then try again",
 		Cause: "to build the system: nix failed (exit code 1): builder for '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linux-6.18.12.drv' failed with exit code 1",
 	}
 	if step == "contract" {

@@ -15,6 +15,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"auto-installer/internal/engine"
+	"auto-installer/internal/savelog"
 	"auto-installer/internal/sys"
 	"auto-installer/steps"
 	"auto-installer/tui/machine"
@@ -80,11 +81,11 @@ func (p *pilot) taint() {
 	}
 	r.progress = sys.Progress{Done: -5, Total: 3, Unit: evil, Label: long, BytesTotal: 1}
 	if p.session.run.failed != nil {
-		p.session.run.failed = &engine.Error{Step: engine.Name(long), Cause: long + "\n" + long, Hint: long}
+		p.session.run.failed = &sys.Fault{Step: long, Cause: long + "\n" + long, Hint: long}
 	}
 	f := p.screens[stateFailure].(*failure)
 	for range 40 {
-		f.places = append(f.places, machine.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
+		f.places = append(f.places, savelog.Place{Device: long, Label: long, FSType: long, Disk: long, Size: -1})
 	}
 	if d := p.screens[stateDone].(*done); d.err != nil {
 		d.err = errors.New(long)

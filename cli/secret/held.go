@@ -59,11 +59,11 @@ func Held(files []string, ask func(question string) ([]byte, error)) ([]*secrets
 		case err == nil:
 			held = append(held, keys...)
 		case errors.Is(err, ErrNotTyped):
-			return nil, engine.Usage("run it again and type it, or name other keys with --identity", "%s: %v", file, err)
+			return nil, sys.Usage("run it again and type it, or name other keys with --identity", "%s: %v", file, err)
 		case named && errors.Is(err, secrets.ErrPublic):
-			return nil, engine.Usage(privateOf(file), "--identity %s: %v", file, err)
+			return nil, sys.Usage(privateOf(file), "--identity %s: %v", file, err)
 		case named:
-			return nil, engine.Usage("name an age identity file, or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
+			return nil, sys.Usage("name an age identity file, or an ssh-ed25519 or ssh-rsa private key", "--identity %s: %v", file, err)
 		}
 	}
 	return held, nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"auto-installer/internal/engine"
 	"auto-installer/internal/passphrases"
 	"auto-installer/internal/sys"
 )
@@ -53,7 +52,7 @@ func (s *Flag) Read() (data []byte, err error) {
 	flag := "--" + s.Name
 	if s.fd >= 0 {
 		if data, err = sys.ReadSecretFD(s.fd, maxSecret); err != nil {
-			err = engine.Usage("open the descriptor before starting the program", "%s: %v", flag, err)
+			err = sys.Usage("open the descriptor before starting the program", "%s: %v", flag, err)
 		}
 	} else {
 		data, err = ReadFile(flag, s.File)
@@ -66,7 +65,7 @@ func (s *Flag) Read() (data []byte, err error) {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	if len(line) == 0 {
-		return nil, engine.Usage("put the passphrase in the first line", "%s: it is empty", flag)
+		return nil, sys.Usage("put the passphrase in the first line", "%s: it is empty", flag)
 	}
 	if err := passphrases.Typable(s.Name, line); err != nil {
 		clear(data)
@@ -88,12 +87,12 @@ func ReadFile(flag, name string) ([]byte, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, engine.Usage("name a readable file", "%s: %v", flag, err)
+		return nil, sys.Usage("name a readable file", "%s: %v", flag, err)
 	}
 	defer f.Close()
 	data, err := sys.ReadSecret(f, maxSecret)
 	if err != nil {
-		return nil, engine.Usage("name the right file", "%s: %v", flag, err)
+		return nil, sys.Usage("name the right file", "%s: %v", flag, err)
 	}
 	return data, nil
 }
@@ -105,7 +104,7 @@ const nixStore = "/nix/store"
 func inStore(flag, file, store string) error {
 	real, err := filepath.EvalSymlinks(file)
 	if err == nil && strings.HasPrefix(real, store+"/") {
-		return engine.Usage("put it outside of the store, readable by root only, or seal it into the host's bundle",
+		return sys.Usage("put it outside of the store, readable by root only, or seal it into the host's bundle",
 			"%s: %s is in the Nix store, which every user can read", flag, file)
 	}
 	return nil

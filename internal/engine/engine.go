@@ -98,7 +98,7 @@ func logLines(m *sys.Machine, text string) {
 	}
 }
 
-// Run executes a plan and returns an *Error if it fails. Nothing stays mounted,
+// Run executes a plan and returns an *sys.Fault if it fails. Nothing stays mounted,
 // also after a failure.
 func (e *Engine) Run(ctx context.Context, job Job) error {
 	p := job.plan()
@@ -133,25 +133,26 @@ func (e *Engine) fail(ctx context.Context, job Job, step Step, err error) error 
 	if stop := context.Cause(ctx); stop != nil {
 		err = job.Stopped(err, stop)
 	}
-	failure := NewError(step.Name, err)
+	failure := *sys.AsFault(err)
+	failure.Step = string(step.Name)
 	if (step.Phase != Check || job.plan().Resumed) && failure.Code == sys.CodeUnexpected {
 		failure.Code = sys.CodeWritten
 	}
-	e.emit(Event{Kind: KindFailed, Step: step.Name, Error: failure})
+	e.emit(Event{Kind: KindFailed, Step: step.Name, Error: &failure})
 	job.Failed(e, step, failure.Code)
 	if err := e.machine.Unwind(ctx); err != nil {
 		e.Warn("something is still mounted or open; the next start retries: " + err.Error())
 	}
-	return failure
+	return &failure
 }
 
-// Close writes the last event and releases the lock. It returns err as an *Error,
+// Close writes the last event and releases the lock. It returns err as an *sys.Fault,
 // or nil. A log that could not be written does not make an install fail.
 func (e *Engine) Close(err error) error {
-	var failure *Error
+	var failure *sys.Fault
 	exit := sys.CodeOK
 	if err != nil {
-		failure = NewError("", err)
+		failure = sys.AsFault(err)
 		exit = failure.Code
 	}
 	e.emit(Event{Kind: KindEnded, Step: "-", Seconds: time.Since(e.began).Seconds(), Error: failure, Exit: &exit})

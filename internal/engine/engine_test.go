@@ -128,7 +128,7 @@ func TestOneEngineAMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), p)
-	e := NewError("", err)
+	e := sys.AsFault(err)
 	if e.Code != sys.CodeBusy || !strings.Contains(e.Hint, "follow") {
 		t.Errorf("%+v", e)
 	}
@@ -144,22 +144,22 @@ func TestOneEngineAMachine(t *testing.T) {
 }
 
 func TestFailure(t *testing.T) {
-	interrupt := Stopped{Signal: syscall.SIGINT}
+	interrupt := sys.Stopped{Signal: syscall.SIGINT}
 	for _, c := range []struct {
 		name   string
 		writes bool
 		err    error
 		cancel error
-		want   Error
+		want   sys.Fault
 	}{
-		{"before the gate", false, errors.New("odd"), nil, Error{"bad", "odd", "", sys.CodeUnexpected}},
-		{"after the gate", true, errors.New("odd"), nil, Error{"bad", "odd", "", sys.CodeWritten}},
-		{"a fault before", false, sys.Faultf(sys.CodeSource, "plug it in", "no network"), nil, Error{"bad", "no network", "plug it in", sys.CodeSource}},
-		{"a fault of its own after", true, fmt.Errorf("x: %w", sys.Faultf(sys.CodeBootProof, "h", "no kernel")), nil, Error{"bad", "no kernel", "h", sys.CodeBootProof}},
-		{"unsafe words", false, sys.Faultf(sys.CodeSource, "h\x1b[2J", "a\x1b[31mb\nc"), nil, Error{"bad", "a\x1b[31mb\nc", "h\x1b[2J", sys.CodeSource}},
-		{"Ctrl+C", true, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
-		{"Ctrl+C before the gate", false, nil, interrupt, Error{"bad", "stopped by interrupt", "run the same command again when you are ready", sys.CodeInterrupt}},
-		{"SIGTERM", true, nil, Stopped{Signal: syscall.SIGTERM}, Error{"bad", "stopped by terminated", "run the same command again when you are ready", sys.CodeTerminated}},
+		{"before the gate", false, errors.New("odd"), nil, sys.Fault{Step: "bad", Cause: "odd", Hint: "", Code: sys.CodeUnexpected}},
+		{"after the gate", true, errors.New("odd"), nil, sys.Fault{Step: "bad", Cause: "odd", Hint: "", Code: sys.CodeWritten}},
+		{"a fault before", false, sys.Faultf(sys.CodeSource, "plug it in", "no network"), nil, sys.Fault{Step: "bad", Cause: "no network", Hint: "plug it in", Code: sys.CodeSource}},
+		{"a fault of its own after", true, fmt.Errorf("x: %w", sys.Faultf(sys.CodeBootProof, "h", "no kernel")), nil, sys.Fault{Step: "bad", Cause: "no kernel", Hint: "h", Code: sys.CodeBootProof}},
+		{"unsafe words", false, sys.Faultf(sys.CodeSource, "h\x1b[2J", "a\x1b[31mb\nc"), nil, sys.Fault{Step: "bad", Cause: "a\x1b[31mb\nc", Hint: "h\x1b[2J", Code: sys.CodeSource}},
+		{"Ctrl+C", true, nil, interrupt, sys.Fault{Step: "bad", Cause: "stopped by interrupt", Hint: "run the same command again when you are ready", Code: sys.CodeInterrupt}},
+		{"Ctrl+C before the gate", false, nil, interrupt, sys.Fault{Step: "bad", Cause: "stopped by interrupt", Hint: "run the same command again when you are ready", Code: sys.CodeInterrupt}},
+		{"SIGTERM", true, nil, sys.Stopped{Signal: syscall.SIGTERM}, sys.Fault{Step: "bad", Cause: "stopped by terminated", Hint: "run the same command again when you are ready", Code: sys.CodeTerminated}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPaths(t)
@@ -179,14 +179,17 @@ func TestFailure(t *testing.T) {
 					return sys.Incomplete(s.Run(ctx, sh("sleep 60")), "sleeping")
 				}),
 				doing("never", c.writes, func(context.Context, sys.System) error { t.Error("it goes on"); return nil })))
-			got, ok := errors.AsType[*Error](err)
+			got, ok := errors.AsType[*sys.Fault](err)
+			if ok {
+				got.Err = nil // not what the operator sees
+			}
 			if !ok || *got != c.want {
 				t.Fatalf("%+v, want %+v", err, c.want)
 			}
 			if data, _ := os.ReadFile(undone); string(data) != "2\n1\n" {
 				t.Errorf("undone: %q", data)
 			}
-			closed, ok := errors.AsType[*Error](e.Close(err))
+			closed, ok := errors.AsType[*sys.Fault](e.Close(err))
 			if !ok || *closed != c.want {
 				t.Errorf("%+v", closed)
 			}
@@ -217,7 +220,7 @@ func TestFolderOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Open(t.Context(), Paths{Dir: dir, Events: filepath.Join(dir, "events.jsonl"), Log: filepath.Join(dir, "log")})
-			if e := NewError("", err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not private to this user") {
+			if e := sys.AsFault(err); err == nil || e.Code != sys.CodeMachine || !strings.Contains(e.Cause, "is not private to this user") {
 				t.Errorf("%v", err)
 			}
 		})
@@ -238,11 +241,11 @@ func TestStoppedAfterWriting(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		plan := testPlan(t, doing("writing", true, func(ctx context.Context, _ sys.System) error {
-			cancel(Stopped{syscall.SIGINT})
+			cancel(sys.Stopped{Signal: syscall.SIGINT})
 			return c.err(context.Cause(ctx))
 		}))
 		e := open(t, newPaths(t))
-		if err := e.Close(e.Run(ctx, plan)); NewError("", err).Code != c.want {
+		if err := e.Close(e.Run(ctx, plan)); sys.AsFault(err).Code != c.want {
 			t.Errorf("%v, not of code %d", err, c.want)
 		}
 	}
@@ -252,25 +255,12 @@ func TestStoppedAfterWriting(t *testing.T) {
 func TestFailureBeforeThePlan(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
-	err := e.Close(Usage("do", "no disk"))
-	if got, ok := errors.AsType[*Error](err); !ok || got.Code != sys.CodeUsage {
+	err := e.Close(sys.Usage("do", "no disk"))
+	if got, ok := errors.AsType[*sys.Fault](err); !ok || got.Code != sys.CodeUsage {
 		t.Errorf("%+v", err)
 	}
 	es := events(t, p)
 	if len(es) != 1 || es[0].Kind != KindEnded || *es[0].Exit != sys.CodeUsage {
 		t.Errorf("%+v", es)
-	}
-}
-
-func TestNewErrorKeepsTheNearest(t *testing.T) {
-	inner := &Error{Step: "a", Cause: "c", Hint: "h", Code: sys.CodeGate}
-	if got := NewError("b", fmt.Errorf("x: %w", inner)); got != inner {
-		t.Errorf("%+v", got)
-	}
-	if s := inner.Error(); s != "a: c" {
-		t.Error(s)
-	}
-	if s := Usage("h", "no %s", "disk").Error(); s != "no disk" {
-		t.Error(s)
 	}
 }

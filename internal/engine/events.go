@@ -42,9 +42,9 @@ type Event struct {
 	Progress *sys.Progress `json:"progress,omitempty"`
 	Waiting  *sys.Waiting  `json:"waiting,omitempty"`
 	Seconds  float64       `json:"seconds,omitempty"` // how long the step took, or the run
-	Error    *Error        `json:"error,omitempty"`
+	Error    *sys.Fault    `json:"error,omitempty"`
 	Plan     *Plan         `json:"plan,omitempty"`
-	Exit     *Code         `json:"exit,omitempty"`
+	Exit     *sys.Code     `json:"exit,omitempty"`
 
 	job  Job    // the plan to write, with the fields of its kind
 	line []byte // the line as it was read, with fields that Plan does not have
@@ -75,7 +75,7 @@ type sink struct {
 	logBuf   *bufio.Writer
 	step     Name
 	progress time.Time     // when the last progress event was written
-	last     *sys.Progress // not written yet: it came too soon
+	last     *sys.Progress // not written yet
 	err      error
 	stop     chan struct{}
 }
@@ -241,14 +241,9 @@ func (s *sink) Waiting(w sys.Waiting) {
 	s.emit(e)
 }
 
-// Progress drops all but the newest event of each progressEvery.
+// Progress keeps the newest progress for flush, which writes one each progressEvery.
 func (s *sink) Progress(p sys.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.progress) < progressEvery {
-		s.last = &p
-		return
-	}
-	s.last, s.progress = nil, time.Now()
-	s.put(Event{Kind: KindProgress, Progress: &p})
+	s.last = &p
 }

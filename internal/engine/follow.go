@@ -27,11 +27,11 @@ const maxEvent = 1 << 20
 // the last event or until ctx ends. It returns the exit code of the run. When a new
 // install replaces the file, Follow reads the old one to its end. It returns ErrGone when
 // the file has no last event and running returns false; nil stands for true.
-func Follow(ctx context.Context, file string, each func(Event), running func() bool) (Code, error) {
+func Follow(ctx context.Context, file string, each func(Event), running func() bool) (sys.Code, error) {
 	// Without O_NONBLOCK, opening a pipe waits for its writer (fifo(7)).
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, Usage("start one with `auto-installer install`", "no install to follow: %s does not exist", file)
+		return 0, sys.Usage("start one with `auto-installer install`", "no install to follow: %s does not exist", file)
 	}
 	if err != nil {
 		return 0, sys.WithHint(err, sys.CodeMachine, "run it as root", "following the install")

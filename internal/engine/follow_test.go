@@ -69,7 +69,7 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	first := open(t, p)
 	first.Log("first")
 	seen := make(chan string, 10)
-	code := make(chan Code, 1)
+	code := make(chan sys.Code, 1)
 	go func() {
 		c, err := Follow(t.Context(), p.Events, func(e Event) { seen <- e.Line }, nil)
 		if err != nil {
@@ -86,7 +86,7 @@ func TestFollowOfAFileThatIsReplaced(t *testing.T) {
 	second := open(t, moved)
 	second.Log("second")
 	first.Log("still the first")
-	if err := errors.Join(first.Close(nil), second.Close(Usage("", "other"))); err == nil {
+	if err := errors.Join(first.Close(nil), second.Close(sys.Usage("", "other"))); err == nil {
 		t.Error("no error")
 	}
 	if got := <-seen; got != "still the first" {
@@ -108,13 +108,13 @@ func TestFollowRefuses(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, file, say string
-		code            Code
+		code            sys.Code
 	}{
 		{"nothing there", filepath.Join(dir, "gone"), "no install to follow", sys.CodeUsage},
 		{"not events", file("hello\n"), "events", sys.CodeUnexpected},
 	} {
 		_, err := Follow(t.Context(), c.file, func(Event) { t.Error("an event") }, nil)
-		if e := NewError("", err); e.Code != c.code || !strings.Contains(e.Cause, c.say) || e.Hint == "" {
+		if e := sys.AsFault(err); e.Code != c.code || !strings.Contains(e.Cause, c.say) || e.Hint == "" {
 			t.Errorf("%s: %+v", c.name, e)
 		}
 	}
@@ -124,9 +124,9 @@ func TestFollowRefuses(t *testing.T) {
 	}
 	// A signal that stops a follower sets its exit code.
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(Stopped{Signal: syscall.SIGINT}) })
+	time.AfterFunc(50*time.Millisecond, func() { cancel(sys.Stopped{Signal: syscall.SIGINT}) })
 	_, err = Follow(ctx, file(`{"event":"log","line":"x"}`+"\n"+`{"event":"lo`), func(Event) {}, nil)
-	if e := NewError("", err); e.Code != sys.CodeInterrupt {
+	if e := sys.AsFault(err); e.Code != sys.CodeInterrupt {
 		t.Errorf("%+v", e)
 	}
 }

@@ -93,7 +93,7 @@ func (o Op) Doing(what string) Op {
 }
 
 // Hint sets the hint and the exit code of a failure.
-func (o Op) Hint(code Code, hint string) Op {
+func (o Op) Hint(code sys.Code, hint string) Op {
 	doing := o.doing
 	return o.Fails(func(err error) error { return sys.WithHint(err, code, hint, doing) })
 }

@@ -17,7 +17,6 @@ type Overall struct {
 const (
 	leastWeight = 1    // of a step, also of one that an earlier install has finished
 	mostShown   = .995 // until the install has succeeded
-	mostUnits   = 8    // more than any step has
 )
 
 func (s Step) weigh() float64 {
@@ -59,7 +58,7 @@ func (o *Overall) Event(e Event) {
 }
 
 func (o *Overall) progress(p sys.Progress) {
-	if _, known := o.units[p.Unit]; p.Total <= 0 || o.units == nil || !known && len(o.units) == mostUnits {
+	if p.Total <= 0 || o.units == nil {
 		return
 	}
 	of := float64(max(0, min(p.Done, p.Total))) / float64(p.Total)

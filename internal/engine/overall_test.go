@@ -34,8 +34,8 @@ func TestOverallWithin(t *testing.T) {
 			t.Errorf("%+v: %d %%, want %d", c.Progress, got, c.percent)
 		}
 	}
-	o.Event(Event{Kind: KindFailed, Step: "closure", Error: NewError("closure", errors.New("x"))})
-	o.Event(Event{Kind: KindEnded, Error: NewError("", errors.New("x"))})
+	o.Event(Event{Kind: KindFailed, Step: "closure", Error: sys.AsFault(errors.New("x"))})
+	o.Event(Event{Kind: KindEnded, Error: sys.AsFault(errors.New("x"))})
 	if o.Percent() == 100 {
 		t.Error("a failed install is whole")
 	}

@@ -34,7 +34,7 @@ type Job interface {
 	// Wrote is called after each step that writes or proves.
 	Wrote(e *Engine, s Step) error
 	// Failed is called after a step has failed, before anything is unmounted.
-	Failed(e *Engine, s Step, code Code)
+	Failed(e *Engine, s Step, code sys.Code)
 	// Stopped chooses the error of a step that failed with err after the operator
 	// stopped it.
 	Stopped(err, stop error) error
@@ -48,7 +48,7 @@ func (p *Plan) plan() *Plan { return p }
 func (p *Plan) Wrote(*Engine, Step) error { return nil }
 
 // Failed implements Job.
-func (p *Plan) Failed(*Engine, Step, Code) {}
+func (p *Plan) Failed(*Engine, Step, sys.Code) {}
 
 // Close implements Job.
 func (p *Plan) Close() error { return nil }

@@ -23,7 +23,7 @@ func TestFilesThatCannotBeHad(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
-		if e := NewError("", err); e.Code != sys.CodeMachine || e.Hint == "" {
+		if e := sys.AsFault(err); e.Code != sys.CodeMachine || e.Hint == "" {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}

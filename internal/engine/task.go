@@ -31,48 +31,53 @@ const maxShared = 32
 // openTask opens the engine of a task. A shared task takes the first free folder of
 // NAME, NAME-2, … So there are only as many folders as there were tasks at once, and
 // the next task cleans up after a killed one.
-func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, Paths, error) {
-	engine, err := Open(ctx, paths)
-	for n := 2; t.Shared && err != nil && IsBusy(err) && n <= maxShared; n++ {
-		other := pathsIn(fmt.Sprintf("%s-%d", paths.Dir, n), "log")
-		if engine, err = Open(ctx, other); err == nil {
-			return engine, other, nil
-		}
+func openTask(ctx context.Context, t *Task, paths Paths) (*Engine, error) {
+	e, err := Open(ctx, paths)
+	for n := 2; t.Shared && sys.CodeOf(err) == sys.CodeBusy && n <= maxShared; n++ {
+		e, err = Open(ctx, pathsIn(fmt.Sprintf("%s-%d", paths.Dir, n), "log"))
 	}
-	return engine, paths, err
+	return e, err
 }
 
 // RunTask runs a task and calls show with its events as they come. If a step fails,
-// the engine runs the undo list. The caller shows the returned *Error.
+// the engine runs the undo list. The caller shows the returned error.
 func RunTask(ctx context.Context, t *Task, paths Paths, show func(Event)) error {
-	engine, paths, err := openTask(ctx, t, paths)
+	e, err := openTask(ctx, t, paths)
 	if err != nil {
 		_ = t.Close() // it was not used
-		e := NewError("", err)
-		if e.Code == sys.CodeBusy {
-			e.Cause, e.Hint = "the same command is already running on this machine", "wait until it ends"
+		if f := sys.AsFault(err); f.Code == sys.CodeBusy {
+			f.Cause, f.Hint = "the same command is already running on this machine", "wait until it ends"
 		}
-		return e
+		return err
 	}
-	done := ShowEvents(paths.Events, show)
-	err = engine.Close(engine.Run(ctx, t))
-	done()
-	if engine.LogProblem != nil {
-		show(Event{
-			Time: time.Now(), Kind: KindWarning, Step: "-",
-			Line: "the output is incomplete: " + engine.LogProblem.Error(),
-		})
-	}
+	_, err = e.Execute(ctx, show, func(context.Context) (Job, error) { return t, nil })
 	return err
 }
 
-// showPatience is how long RunTask waits for the last events to be shown.
+// showPatience is how long Execute waits for the last events to be shown.
 const showPatience = 2 * time.Second
 
-// ShowEvents follows an events file and calls show with each event, so a terminal that
+// Execute makes a plan, runs it, calls show with its events as they come, and closes the
+// engine. It returns whether the last event, which has the error, was shown.
+func (e *Engine) Execute(ctx context.Context, show func(Event), prepare func(context.Context) (Job, error)) (shown bool, err error) {
+	wait := showEvents(e.Paths.Events, show)
+	job, err := prepare(ctx)
+	if err == nil {
+		err = e.Run(ctx, job)
+	}
+	err = e.Close(err)
+	shown = wait()
+	if e.LogProblem != nil { // the last events may be missing
+		show(Event{Time: time.Now(), Kind: KindWarning, Step: "-", Line: "the log is incomplete: " + e.LogProblem.Error()})
+		return false, err
+	}
+	return shown, err
+}
+
+// showEvents follows an events file and calls show with each event, so a terminal that
 // stalls does not block the engine. The returned function waits for the last event and
 // returns whether it was shown in time.
-func ShowEvents(file string, show func(Event)) (wait func() (all bool)) {
+func showEvents(file string, show func(Event)) (wait func() (all bool)) {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

@@ -48,20 +48,20 @@ func TestTaskKeeps(t *testing.T) {
 	}
 }
 
-// ShowEvents returns whether all was shown in time.
+// showEvents returns whether all was shown in time.
 func TestShownInTime(t *testing.T) {
 	p := newPaths(t)
 	e := open(t, p)
 	_ = e.Close(nil)
 	synctest.Test(t, func(t *testing.T) {
-		if all := ShowEvents(p.Events, func(Event) {})(); !all {
+		if all := showEvents(p.Events, func(Event) {})(); !all {
 			t.Error("not all was shown")
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		stalled := make(chan struct{})
 		defer close(stalled)
-		if all := ShowEvents(p.Events, func(Event) { <-stalled })(); all {
+		if all := showEvents(p.Events, func(Event) { <-stalled })(); all {
 			t.Error("all was shown")
 		}
 	})
@@ -73,7 +73,7 @@ func TestTasksAtOnce(t *testing.T) {
 	running := open(t, paths)
 	alone := NewTask("alone")
 	err := RunTask(t.Context(), alone, paths, func(Event) {})
-	if e, ok := errors.AsType[*Error](err); !ok || e.Code != sys.CodeBusy {
+	if e, ok := errors.AsType[*sys.Fault](err); !ok || e.Code != sys.CodeBusy {
 		t.Errorf("the error is %v", err)
 	}
 	shared := func() *Task {
@@ -105,7 +105,7 @@ func TestTaskUndoes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mark")
 	paths := taskPaths(t)
 	err := RunTask(t.Context(), NewTask("marking", marking(file, false, sys.Faultf(sys.CodeDisk, "do that", "broken"))), paths, func(Event) {})
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*sys.Fault](err)
 	if !ok || e.Cause != "broken" || e.Hint != "do that" || e.Code != sys.CodeDisk {
 		t.Errorf("the error is %v", err)
 	}

@@ -158,7 +158,7 @@ func (s Shown) Write(p []byte) (int, error) {
 }
 
 // WriteError writes an error and its hint, the last lines of a command.
-func WriteError(w io.Writer, e *Error) {
+func WriteError(w io.Writer, e *sys.Fault) {
 	w = Shown{w}
 	_, _ = fmt.Fprintf(w, "error: %s\n", e.Error())
 	if e.Hint != "" {

@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func TestText(t *testing.T) {
 	exit := sys.CodeSource
-	failure := &Error{Step: "source", Cause: "no network: dial", Hint: "connect a cable", Code: exit}
+	failure := &sys.Fault{Step: "source", Cause: "no network: dial", Hint: "connect a cable", Code: exit}
 	done := sys.CodeOK
 	events := []Event{
 		{Kind: KindPlan, Plan: &Plan{Title: "installing demo on /dev/x (flake)", Steps: make([]Step, 12)}},
@@ -57,7 +57,7 @@ func TestText(t *testing.T) {
 func TestTextToNobody(t *testing.T) {
 	text := &Text{W: gone{}}
 	text.Event(Event{Kind: KindLog, Line: "x"})
-	WriteError(gone{}, &Error{Cause: "c", Hint: "h"})
+	WriteError(gone{}, &sys.Fault{Cause: "c", Hint: "h"})
 }
 
 type gone struct{}
@@ -97,7 +97,7 @@ func TestTextForgesNoLine(t *testing.T) {
 			{Kind: KindProgress, Progress: &sys.Progress{Done: 1, Total: 2, Unit: odd, Label: odd}},
 			{Kind: KindWaiting, Waiting: &sys.Waiting{For: odd, How: []string{odd}}},
 			{Kind: KindFinished, Step: odd},
-			{Kind: KindFailed, Step: odd, Error: &Error{}},
+			{Kind: KindFailed, Step: odd, Error: &sys.Fault{}},
 		} {
 			text.Event(e)
 		}

@@ -33,13 +33,26 @@ func Reach(ctx context.Context, hostport string) error {
 		return context.Cause(ctx)
 	}
 	var cause, hint string
-	if all, unknown := State("/"); unknown == nil {
-		cause, hint = nearby(all, Route("/"))
+	if all, unknown := State(); unknown == nil {
+		cause, hint = nearby(all, routed())
 	}
 	if cause == "" {
 		cause, hint = remote(hostport, err)
 	}
 	return &sys.Fault{Cause: cause, Hint: hint, Code: sys.CodeSource, Err: err}
+}
+
+// routed reports whether packets can leave for other networks, such as those that
+// RFC 5737 and RFC 3849 keep for examples. Connecting by UDP asks the kernel for the
+// route, and sends nothing.
+func routed() bool {
+	for protocol, address := range map[string]string{"udp4": "203.0.113.1:9", "udp6": "[2001:db8::1]:9"} {
+		if conn, err := net.Dial(protocol, address); err == nil {
+			conn.Close()
+			return true
+		}
+	}
+	return false
 }
 
 // nearby says what is wrong with this machine's own network, or nothing.

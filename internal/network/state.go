@@ -33,7 +33,7 @@ type Interface struct {
 // Addresses lists the addresses at which other machines reach this one, in the
 // order of State.
 func Addresses() []string {
-	ifs, err := State("/")
+	ifs, err := State()
 	if err != nil {
 		return nil
 	}
@@ -48,10 +48,11 @@ func Addresses() []string {
 
 // State lists the network interfaces, wired ones first, then by name. It leaves
 // out loopback and virtual interfaces (bridges, veth, tunnels) except bonds and
-// VLANs. Root is where /sys is; the addresses are always this machine's.
-func State(root string) ([]Interface, error) { return state(root, addresses) }
+// VLANs.
+func State() ([]Interface, error) { return state("/", addresses) }
 
-// state reads sysfs (kernel: Documentation/ABI/testing/sysfs-class-net).
+// state reads sysfs (kernel: Documentation/ABI/testing/sysfs-class-net). Root is where
+// /sys is; a test has another one, and addresses to go with it.
 func state(root string, addresses func(name string) []netip.Prefix) ([]Interface, error) {
 	dir := filepath.Join(root, "sys/class/net")
 	entries, err := os.ReadDir(dir)

@@ -51,49 +51,14 @@ func TestState(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := State(t.TempDir()); err == nil {
+	if _, err := state(t.TempDir(), addresses); err == nil {
 		t.Error("no error without sysfs")
 	}
-	if _, err := State("/"); err != nil {
+	if _, err := State(); err != nil {
 		t.Error(err)
 	}
 	if got := addresses("lo"); len(got) > 0 {
 		t.Errorf("%v of lo", got)
-	}
-}
-
-func TestRoute(t *testing.T) {
-	const (
-		head    = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-		def4    = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-		down4   = "eth0\t00000000\t010200C0\t0002\t0\t0\t0\t00000000\t0\t0\t0\n"
-		reject4 = "*\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0\n"
-		net4    = "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
-		half4   = "tun0\t00000000\t010200C0\t0003\t0\t0\t0\t00000080\t0\t0\t0\n"
-		zero    = "00000000000000000000000000000000"
-		def6    = zero + " 00 " + zero + " 00 fe800000000000000000000000000001 00000400 00000002 00000000 00000003     eth0\n"
-		lo6     = zero + " 00 " + zero + " 00 " + zero + " ffffffff 00000001 00000000 00200200       lo\n"
-		net6    = "fd000000000000000000000000000000 40 " + zero + " 00 " + zero + " 00000100 00000001 00000000 00000001     eth0\n"
-	)
-	for _, c := range []struct {
-		v4, v6 string
-		want   bool
-	}{
-		{head + net4 + def4, lo6, true},
-		{head, net6 + lo6 + def6, true},
-		{head + net4 + down4 + reject4 + half4, net6 + lo6, false},
-		{"", "", false},
-		{"a b\n\n", "c\n", false},
-	} {
-		root := t.TempDir()
-		put(t, root, "proc/net/route", c.v4)
-		put(t, root, "proc/net/ipv6_route", c.v6)
-		if Route(root) != c.want {
-			t.Errorf("%q %q: not %v", c.v4, c.v6, c.want)
-		}
-	}
-	if Route(t.TempDir()) {
-		t.Error("a route without /proc")
 	}
 }
 

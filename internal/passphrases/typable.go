@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"auto-installer/internal/console/keymap"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/sys"
 )
 
@@ -19,23 +18,23 @@ import (
 const maxLength = 512
 
 // Typable verifies that a secret can be typed at a prompt: it is one line of at most 512
-// bytes of text. what names it in the *engine.Error.
+// bytes of text. what names it in the *sys.Fault.
 func Typable(what string, secret []byte) error {
 	if len(secret) > maxLength {
-		return engine.Usage(fmt.Sprintf("use one line of at most %d bytes", maxLength), "the %s is longer than %d bytes, the limit of the boot prompt", what, maxLength)
+		return sys.Usage(fmt.Sprintf("use one line of at most %d bytes", maxLength), "the %s is longer than %d bytes, the limit of the boot prompt", what, maxLength)
 	}
 	if bytes.ContainsAny(secret, "\r\n") {
-		return engine.Usage("use one line, without an empty line after it", "the %s could not be typed: it has a line break", what)
+		return sys.Usage("use one line, without an empty line after it", "the %s could not be typed: it has a line break", what)
 	}
 	for rest := secret; len(rest) > 0; {
 		r, n := utf8.DecodeRune(rest)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return engine.Usage("save it as UTF-8, or use letters and digits", "the %s could not be typed: it is not UTF-8 text", what)
+			return sys.Usage("save it as UTF-8, or use letters and digits", "the %s could not be typed: it is not UTF-8 text", what)
 		case r == '\uFEFF':
-			return engine.Usage("save it without a byte order mark", "the %s could not be typed: it has a byte order mark (U+FEFF)", what)
+			return sys.Usage("save it without a byte order mark", "the %s could not be typed: it has a byte order mark (U+FEFF)", what)
 		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return engine.Usage("choose one without that character", "the %s could not be typed: it has the control character U+%04X", what, r)
+			return sys.Usage("choose one without that character", "the %s could not be typed: it has the control character U+%04X", what, r)
 		}
 		rest = rest[n:]
 	}
@@ -58,7 +57,7 @@ func TypableWith(ctx context.Context, what string, secret []byte, name string) (
 		return "", nil // every keymap has ASCII, on some key
 	}
 	if ty := table.Of(secret); ty.Missing > 0 {
-		return "", engine.Usage("choose another one, of letters and digits that every keymap has",
+		return "", sys.Usage("choose another one, of letters and digits that every keymap has",
 			"the keymap %s has no key for %s of the %s", name, keymap.Characters(ty.Missing), what)
 	}
 	return "", nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 )
 
 func TestTypable(t *testing.T) {
@@ -34,7 +34,7 @@ func TestTypable(t *testing.T) {
 		if says == "" && err == nil {
 			continue
 		}
-		e, ok := errors.AsType[*engine.Error](err)
+		e, ok := errors.AsType[*sys.Fault](err)
 		if !ok || says == "" || !strings.Contains(e.Cause, says) || e.Hint == "" || e.Code != 2 {
 			t.Errorf("%q: %v", secret, err)
 		}

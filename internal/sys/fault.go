@@ -6,19 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
 // Fault is an error that says what failed and what to do now. Cause and Hint start in
 // lower case and have no full stop at the end.
 type Fault struct {
-	Cause string
-	Hint  string
-	Code  Code
-	Err   error // the error below, for errors.Is; not printed
+	Step  string `json:"step,omitempty"` // of the plan, or empty
+	Cause string `json:"cause"`
+	Hint  string `json:"hint,omitempty"`
+	Code  Code   `json:"code"`
+	Err   error  `json:"-"` // the error below, for errors.Is; not printed
 }
 
-func (f *Fault) Error() string { return f.Cause }
+func (f *Fault) Error() string {
+	if f.Step == "" {
+		return f.Cause
+	}
+	return f.Step + ": " + f.Cause
+}
 
 func (f *Fault) Unwrap() error { return f.Err }
 
@@ -70,6 +77,35 @@ func Faultf(code Code, hint, format string, args ...any) *Fault {
 	return &Fault{Cause: err.Error(), Hint: hint, Code: code, Err: errors.Unwrap(err)}
 }
 
+// Usage returns the fault of a wrong flag or answer.
+func Usage(hint, format string, args ...any) *Fault {
+	return Faultf(CodeUsage, hint, format, args...)
+}
+
+// Stopped is the cause of a context that a signal cancelled.
+type Stopped struct{ Signal syscall.Signal }
+
+func (s Stopped) Error() string { return "stopped by " + s.Signal.String() }
+
+// AsFault turns any error into what the operator sees: the Fault in it, if there is one.
+func AsFault(err error) *Fault {
+	if s, ok := errors.AsType[Stopped](err); ok {
+		return &Fault{Cause: s.Error(), Hint: "run the same command again when you are ready", Code: Code(128 + int(s.Signal))}
+	}
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f
+	}
+	return &Fault{Cause: err.Error(), Code: CodeUnexpected, Err: err}
+}
+
+// CodeOf returns the exit code of an error, or CodeOK for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return CodeOK
+	}
+	return AsFault(err).Code
+}
+
 // WithHint puts words and a hint before an error. A Fault below keeps its own hint and
 // code, because it is nearest to the fault.
 func WithHint(err error, code Code, hint, what string) *Fault {
@@ -96,7 +132,7 @@ func Together(faults []*Fault, between string) *Fault {
 			hints = append(hints, f.Hint)
 		}
 	}
-	return &Fault{strings.Join(causes, between), strings.Join(hints, "; "), faults[0].Code, errors.Join(errs...)}
+	return &Fault{Cause: strings.Join(causes, between), Hint: strings.Join(hints, "; "), Code: faults[0].Code, Err: errors.Join(errs...)}
 }
 
 // Incomplete is WithHint for a failure after the first write. The operator has to run

@@ -2,7 +2,9 @@ package sys
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -60,5 +62,19 @@ func TestCommandThatIsMissing(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*ExitError](err); ok {
 		t.Error("it did not run, so it cannot have exited")
+	}
+}
+
+func TestAsFaultKeepsTheNearest(t *testing.T) {
+	inner := &Fault{Step: "a", Cause: "c", Hint: "h", Code: CodeGate}
+	if got := AsFault(fmt.Errorf("x: %w", inner)); got != inner {
+		t.Errorf("%+v", got)
+	}
+	if s := inner.Error(); s != "a: c" {
+		t.Error(s)
+	}
+	stopped := WithHint(Stopped{syscall.SIGINT}, CodeSource, "plug it in", "cloning")
+	if got := AsFault(stopped); got.Code != CodeInterrupt || got.Cause != "stopped by interrupt" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -146,7 +146,7 @@ func TestFlashGate(t *testing.T) {
 		if s.Name != "gate" {
 			continue
 		}
-		if err := s.Run(t.Context(), fake); err != nil && engine.NewError("", err).Code != sys.CodeGate {
+		if err := s.Run(t.Context(), fake); err != nil && sys.AsFault(err).Code != sys.CodeGate {
 			t.Error(err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"auto-installer/hosts"
 	"auto-installer/internal/agenix"
 	"auto-installer/internal/engine"
+	"auto-installer/internal/sys"
 	"auto-installer/internal/worktree"
 	"auto-installer/secrets"
 	"auto-installer/secrets/keysnix"
@@ -69,23 +70,23 @@ func (r Request) work(root string) *work {
 	return w
 }
 
-// Plan adds a host to a config repo. The error is an *Error.
+// Plan adds a host to a config repo.
 func Plan(r Request) (*engine.Task, error) {
 	root, err := worktree.Root(r.Dir)
 	if err != nil {
-		return nil, engine.Usage("name a folder that is there", "--repo: %v", err)
+		return nil, sys.Usage("name a folder that is there", "--repo: %v", err)
 	}
 	var holds []io.Closer
 	if !r.Looking {
 		lock, err := worktree.Lock(root)
 		if err != nil {
-			return nil, engine.NewError("", err)
+			return nil, err
 		}
 		holds = append(holds, lock)
 	}
 	tx, err := worktree.Begin(root)
 	if err != nil {
-		return nil, engine.NewError("", err)
+		return nil, err
 	}
 	verb := "adding "
 	if r.Replace {

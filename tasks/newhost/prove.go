@@ -104,10 +104,10 @@ func leftOut(root, file, base string, list []secrets.Rule) error {
 			switch {
 			case err != nil:
 			case info.Mode()&os.ModeSymlink != 0:
-				return engine.Usage("put in its place what it leads to; nothing was changed",
+				return sys.Usage("put in its place what it leads to; nothing was changed",
 					"%s is a symbolic link out of the repo, and is to be re-encrypted", r.File)
 			default:
-				return engine.Usage("take the line that matches out of .gitignore; nothing was changed",
+				return sys.Usage("take the line that matches out of .gitignore; nothing was changed",
 					"git ignores %s, and it is to be re-encrypted", r.File)
 			}
 		}

@@ -28,17 +28,8 @@ type Request struct {
 }
 
 // Plan reads the rules and the files' headers, and makes the plan of what
-// is to be done. If that is to be run, the plan holds the lock of the repo. The
-// error is an *Error.
+// is to be done. If that is to be run, the plan holds the lock of the repo.
 func Plan(ctx context.Context, r Request) (*engine.Task, error) {
-	p, err := r.plan(ctx)
-	if err != nil {
-		return nil, engine.NewError("", err)
-	}
-	return p, nil
-}
-
-func (r Request) plan(ctx context.Context) (*engine.Task, error) {
 	r.Rules = cmp.Or(r.Rules, agenix.Find(r.Dir), "secrets.nix")
 	dir, err1 := filepath.Abs(r.Dir)
 	file, err2 := filepath.Abs(r.Rules)

@@ -14,7 +14,7 @@ import (
 
 // Follow calls each with the engine's events, from the first to the last, and returns the
 // engine's exit code. An engine that dies without a last event is an error.
-func (p *Process) Follow(ctx context.Context, each func(engine.Event)) (engine.Code, error) {
+func (p *Process) Follow(ctx context.Context, each func(engine.Event)) (sys.Code, error) {
 	p.awaitFile(ctx)
 	var plan *engine.Plan
 	wrote := false

@@ -5,10 +5,7 @@ package machine
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -30,18 +27,14 @@ type Machine struct {
 	sys  sys.System
 	fill func(*steps.Answers) // adds the answers of the flags and the medium
 
-	mu      sync.Mutex // for the fields below; the screens call from several goroutines
+	mu      sync.Mutex // for the secrets; the screens call from several goroutines
 	secrets [][]byte
-	disk    string // the target disk, where its own log is never saved
 }
 
 // New returns the machine that runs the program.
 func New(p engine.Paths, fill func(*steps.Answers)) *Machine {
 	return &Machine{Process: Process{Paths: p}, sys: sys.Looking(), fill: fill}
 }
-
-// Place is a file system that a log can be saved to.
-type Place = savelog.Place
 
 // CheckState is the result of a check.
 type CheckState int
@@ -73,9 +66,9 @@ func (m *Machine) Check(ctx context.Context, name string, h hosts.Host) Checked 
 	case err == nil:
 		return Checked{CheckGood, saw}
 	case name == "network":
-		return Checked{CheckWarn, engine.NewError("", err).Cause}
+		return Checked{CheckWarn, sys.AsFault(err).Cause}
 	}
-	return Checked{CheckBad, engine.NewError("", err).Cause}
+	return Checked{CheckBad, sys.AsFault(err).Cause}
 }
 
 // Keymaps lists the console keymaps that can be loaded.
@@ -97,12 +90,9 @@ func (m *Machine) OpenBundle(host string, sealed, passphrase []byte) (steps.Keys
 	return steps.OpenBundle("", host, sealed, passphrase)
 }
 
-// Typing says how to type a text with a keymap.
-type Typing = keymap.Typing
-
 // Typing returns how a passphrase that was typed with one keymap is typed with the keymap
 // of the boot prompt. An empty first keymap is unknown.
-func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (Typing, error) {
+func (m *Machine) Typing(ctx context.Context, passphrase []byte, typed, boot string) (keymap.Typing, error) {
 	return keymap.Between(ctx, m.sys, typed, boot, passphrase)
 }
 
@@ -125,37 +115,8 @@ func (m *Machine) TryPassphrase(ctx context.Context, a steps.Answers) error {
 	return steps.TryPassphrase(ctx, a)
 }
 
-// Follow is Process.Follow and notes the target disk.
-func (m *Machine) Follow(ctx context.Context, each func(engine.Event)) error {
-	_, err := m.Process.Follow(ctx, func(e engine.Event) {
-		if e.Plan != nil {
-			m.mu.Lock()
-			m.disk = e.Plan.Target
-			m.mu.Unlock()
-		}
-		each(e)
-	})
-	return err
-}
-
-// SavePlan writes the plan as JSON beside the engine's files.
-func (m *Machine) SavePlan(p *steps.Install) (string, error) {
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(m.Paths.Dir, 0o700); err != nil {
-		return "", err
-	}
-	name := filepath.Join(m.Paths.Dir, "plan.json")
-	return name, sys.WriteFile(name, append(data, '\n'), 0o600)
-}
-
-// Places lists the file systems that a log can be saved to.
-func (m *Machine) Places(ctx context.Context) ([]Place, error) {
-	m.mu.Lock()
-	target := m.disk
-	m.mu.Unlock()
+// Places lists the file systems that a log can be saved to, but none on the target disk.
+func (m *Machine) Places(ctx context.Context, target string) ([]savelog.Place, error) {
 	return savelog.Places(ctx, m.sys, "/", target)
 }
 
@@ -186,7 +147,7 @@ func (m *Machine) PutAway() error {
 }
 
 // SaveLog saves the engine's log and events, and returns the folder.
-func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
+func (m *Machine) SaveLog(ctx context.Context, p savelog.Place) (string, error) {
 	m.mu.Lock()
 	secrets := slices.Clone(m.secrets)
 	m.mu.Unlock()
@@ -194,14 +155,6 @@ func (m *Machine) SaveLog(ctx context.Context, p Place) (string, error) {
 		Place: p, Files: []string{m.Paths.Log, m.Paths.Events}, Secrets: secrets,
 		Name: time.Now().Format("2006-01-02-150405"), Run: m.Paths.Dir,
 	})
-}
-
-// Shell returns the command of a rescue shell.
-func (m *Machine) Shell() *exec.Cmd {
-	argv := savelog.Shell()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = "/"
-	return cmd
 }
 
 // ToRescue switches to the console of the rescue shell (modules/kiosk.nix). It returns

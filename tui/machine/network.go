@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"auto-installer/hosts"
-	"auto-installer/internal/engine"
 	"auto-installer/internal/network"
+	"auto-installer/internal/sys"
 	"auto-installer/steps"
 )
 
@@ -24,7 +24,7 @@ type AccessPoint = network.AccessPoint
 
 // addresses returns the first interface with an address, for the network check.
 func (m *Machine) addresses() string {
-	ifs, err := network.State("/")
+	ifs, err := network.State()
 	if err != nil {
 		return ""
 	}
@@ -50,7 +50,7 @@ type InterfaceState struct{ Name, About string }
 // Network reads the interfaces and tries to reach the host's remote.
 func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 	var s NetworkState
-	ifs, err := network.State("/")
+	ifs, err := network.State()
 	if err != nil {
 		s.Problem = err.Error()
 	}
@@ -64,7 +64,7 @@ func (m *Machine) Network(ctx context.Context, h hosts.Host) NetworkState {
 		return s
 	}
 	if err := network.Reach(ctx, to); err != nil {
-		s.Problem = engine.NewError("", err).Cause
+		s.Problem = sys.AsFault(err).Cause
 		return s
 	}
 	s.Reachable = true

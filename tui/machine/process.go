@@ -141,9 +141,9 @@ func (p *Process) awaitEvents(started *exec.Cmd, exited <-chan struct{}, stderr 
 
 // spoken makes an Error from a program's standard error and its exit code.
 func spoken(text string, code int) error {
-	e := &engine.Error{Cause: "the install ended immediately", Code: sys.CodeUnexpected}
+	e := &sys.Fault{Cause: "the install ended immediately", Code: sys.CodeUnexpected}
 	if code > 0 {
-		e.Code = engine.Code(code)
+		e.Code = sys.Code(code)
 	}
 	for line := range strings.Lines(text) {
 		line = sys.Clean(strings.TrimSpace(line))

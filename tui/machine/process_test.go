@@ -33,19 +33,19 @@ func TestMain(m *testing.M) {
 func engineForTests() int {
 	h, err := steps.TakeHandover()
 	if err != nil {
-		engine.WriteError(os.Stderr, engine.NewError("", err))
+		engine.WriteError(os.Stderr, sys.AsFault(err))
 		return 1
 	}
 	how := os.Getenv("ENGINE")
 	if how == "refuse" {
-		engine.WriteError(os.Stderr, engine.Usage("do it right", "it is wrong"))
+		engine.WriteError(os.Stderr, sys.Usage("do it right", "it is wrong"))
 		return 2
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	e, err := engine.Open(ctx, h.Paths)
 	if err != nil {
-		failure := engine.NewError("", err)
+		failure := sys.AsFault(err)
 		engine.WriteError(os.Stderr, failure)
 		return int(failure.Code)
 	}
@@ -69,7 +69,7 @@ func engineForTests() int {
 		ch := make(chan os.Signal, 1)
 		signal.Notify(ch, syscall.SIGTERM)
 		<-ch
-		cancel(engine.Stopped{Signal: syscall.SIGTERM})
+		cancel(sys.Stopped{Signal: syscall.SIGTERM})
 	}()
 	_ = e.Close(e.Run(ctx, engine.NewTask("demo", engine.NewStep("only", "wait", phase, engine.Do("", run)))))
 	return 0
@@ -139,10 +139,10 @@ func TestEngineStops(t *testing.T) {
 	if err := start(p, a); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.PutAway(); engine.NewError("", err).Code != sys.CodeBusy {
+	if err := p.PutAway(); sys.AsFault(err).Code != sys.CodeBusy {
 		t.Errorf("put away while it runs: %v", err)
 	}
-	if err := start(p, a); engine.NewError("", err).Code != sys.CodeBusy {
+	if err := start(p, a); sys.AsFault(err).Code != sys.CodeBusy {
 		t.Errorf("a second one was started: %v", err)
 	}
 	// Screens that did not start the engine see it and can stop it too.
@@ -167,7 +167,7 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := p.Follow(t.Context(), func(engine.Event) {})
-	if e := engine.NewError("", err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
+	if e := sys.AsFault(err); err == nil || !strings.Contains(e.Cause, "killed") || e.Hint == "" || e.Code != sys.CodeUnexpected {
 		t.Errorf("%+v", e)
 	}
 	p, a = follower(t, "die writing")
@@ -175,7 +175,7 @@ func TestEngineThatIsKilledIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Follow(t.Context(), func(engine.Event) {})
-	if e := engine.NewError("", err); e.Code != sys.CodeWritten {
+	if e := sys.AsFault(err); e.Code != sys.CodeWritten {
 		t.Errorf("%+v", e)
 	}
 }
@@ -213,7 +213,7 @@ func TestPutAwayTakesBack(t *testing.T) {
 func TestEngineThatRefusesSaysWhy(t *testing.T) {
 	p, a := follower(t, "refuse")
 	err := start(p, a)
-	if e := engine.NewError("", err); e.Cause != "it is wrong" || e.Hint != "do it right" {
+	if e := sys.AsFault(err); e.Cause != "it is wrong" || e.Hint != "do it right" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -234,8 +234,8 @@ func TestTwoConsolesAtOnce(t *testing.T) {
 		for range consoles {
 			if err := <-errs; err == nil {
 				started++
-			} else if engine.NewError("", err).Code != sys.CodeBusy {
-				t.Errorf("refused with %+v", engine.NewError("", err))
+			} else if sys.AsFault(err).Code != sys.CodeBusy {
+				t.Errorf("refused with %+v", sys.AsFault(err))
 			}
 		}
 		if started != 1 {
