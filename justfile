@@ -64,9 +64,13 @@ topology machines='10000':
 nix-check:
     lab/nix-check
 
-# build the installer ISO with a whole nixpkgs, NIXPKGS=FOLDER, and Debian's programs
+# build installer ISOs with a whole nixpkgs, NIXPKGS=FOLDER, and Debian's programs
 nixos-build *attributes:
     lab/nixos/build "$@"
+
+# run the scenarios on real NixOS, NIXPKGS=FOLDER, or those whose name matches
+nixos-e2e scenario='':
+    go test -tags e2e,nixos -count 1 -timeout 85m -v -run 'TestNixOS{{scenario}}' ./lab
 
 # the reference of all options in docs/nixos.md, from the modules
 options-doc:
@@ -79,8 +83,8 @@ vendor-hash:
 # run the linters
 lint: tools
     {{bin}}/golangci-lint run
-    {{bin}}/golangci-lint run --build-tags e2e ./lab/...
-    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/nixos/build lab/nixos/debian lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/root/usr/local/sbin/lab-resumed lab/live/root/usr/local/bin/cryptsetup lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
+    {{bin}}/golangci-lint run --build-tags e2e,nixos ./lab/...
+    shellcheck bootstrap .ci/run lab/test lab/unit lab/fuzz lab/rekey-bench lab/campaign lab/nix-check lab/nix/scripts-check lab/nixos/build lab/nixos/config lab/nixos/debian lab/live/build lab/live/root/etc/systemd/system-generators/kiosk lab/live/root/usr/local/sbin/lab-resumed lab/live/root/usr/local/bin/cryptsetup lab/live/kernel lab/live/nixos-install lab/live/nixos-enter
 
 # format the code
 fmt: tools

@@ -46,10 +46,11 @@ func newAgent(conn io.ReadWriter) *Agent {
 	return a
 }
 
-// Await waits until the agent answers: the live system is up.
+// Await waits until the agent answers: the live system is up. Until then, nothing reads
+// the requests. Many would fill the socket, and the next one would wait forever.
 func (a *Agent) Await(ctx context.Context) error {
-	for {
-		try, cancel := context.WithTimeout(ctx, time.Second)
+	for patience := time.Second; ; patience = min(2*patience, 30*time.Second) {
+		try, cancel := context.WithTimeout(ctx, patience)
 		err := a.execute(try, "guest-ping", nil, nil)
 		cancel()
 		if err == nil || ctx.Err() != nil || errors.Is(err, errGone) {

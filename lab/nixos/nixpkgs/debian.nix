@@ -23,13 +23,27 @@
         "/usr/lib/systemd/systemd-fsck"
         "/usr/lib/x86_64-linux-gnu/cryptsetup"
       ] (path: { source = "${pkgs.debianFiles}${path}"; });
+      # Of Debian's /usr/lib/systemd only the programs and what they read: its units and
+      # settings would be in systemd's search path.
       system.activationScripts.debian = ''
-        mkdir -p /usr/lib /usr/bin
-        ln -sfn ${pkgs.debianFiles}/usr/lib/systemd /usr/lib/systemd
-        ln -sfn ${pkgs.systemd}/lib/udev /usr/lib/udev
-        ln -sfn ${pkgs.debianFiles}/usr/lib/openssh /usr/lib/openssh
-        ln -sfn ${pkgs.debianFiles}/usr/bin/systemd-cryptsetup /usr/bin/systemd-cryptsetup
+        mkdir -p /usr/lib/systemd /usr/bin /usr/sbin /lib
+        for file in ${pkgs.debianFiles}/usr/lib/systemd/systemd* ${pkgs.debianFiles}/usr/lib/systemd/{catalog,network,system-generators}; do
+          ln -sfn "$file" /usr/lib/systemd/
+        done
+        ln -sfn ${pkgs.systemd}/lib/udev ${pkgs.debianFiles}/usr/lib/openssh /usr/lib/
+        ln -sfn /run/booted-system/kernel-modules/lib/modules /usr/lib/
+        ln -sfn /run/booted-system/kernel-modules/lib/modules /lib/
+        mkdir -p /usr/share && ln -sfn /etc/dbus-1 /usr/share/
+        ln -sfn ${pkgs.debianFiles}/usr/bin/{mount,umount,systemd-cryptsetup,systemd-tty-ask-password-agent} /usr/bin/
+        ln -sfn ${pkgs.debianFiles}/usr/sbin/{swapon,swapoff,sulogin,nologin} /usr/sbin/
       '';
+      # The lab's eyes and hands.
+      services.qemuGuest.enable = true;
+      # An emulated machine takes minutes for its devices.
+      boot.kernelParams = [ "systemd.default_device_timeout_sec=600" ];
+      # Debian has glibc's nscd, not the one that NixOS configures.
+      services.nscd.enable = false;
+      system.nssModules = lib.mkForce [ ];
       boot.initrd.allowMissingModules = true;
       # They need a C compiler.
       security.enableWrappers = false;

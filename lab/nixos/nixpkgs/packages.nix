@@ -8,8 +8,10 @@
 {
   # A checkout of nixpkgs.
   nixpkgs,
-  # What lab/nixos/debian prints.
+  # What lab/nixos/debian prints: a folder outside the store.
   tree,
+  # The version of its one kernel.
+  kernelVersion,
   # The program of lab/nixos/tools.
   tools,
   # The installer, built.
@@ -80,6 +82,7 @@ let
       grub2 = "grub2-common grub-common grub-efi-amd64-bin";
       grub2_efi = "grub2-common grub-common grub-efi-amd64-bin grub-efi-amd64-unsigned";
       networkmanager = "network-manager libnm0";
+      qemu_kvm = "qemu-guest-agent";
       polkit = "polkitd libpolkit-agent-1-0 libpolkit-gobject-1-0";
       vim = "vim-tiny vim-common";
       wpa_supplicant = "wpasupplicant";
@@ -90,9 +93,20 @@ let
       glibc = "libc-bin libc6";
     };
 
+  sh = ''ln -s "$debian/usr/bin/bash" "$out/bin/sh"'';
   # More that a package has.
   extra = {
-    bash = ''ln -s "$debian/usr/bin/bash" "$out/bin/sh" 2>/dev/null || true'';
+    bash = sh;
+    bashInteractive = sh;
+    bashNonInteractive = sh;
+    # Links of update-alternatives, which no package lists.
+    iptables = ''
+      for p in iptables ip6tables; do
+        for q in "" -save -restore; do ln -s "$debian/usr/sbin/$p-nft$q" "$out/bin/$p$q"; done
+      done
+    '';
+    # Of a group that NixOS does not have.
+    nix = "rm -f $out/lib/tmpfiles.d/nix-daemon.conf";
     cacert = ''mkdir -p $out/etc/ssl/certs; ln -s $debian/etc/ssl/certs/ca-certificates.crt $out/etc/ssl/certs/ca-bundle.crt'';
     glibcLocales = ''mkdir -p $out/lib/locale; ln -s $debian/usr/lib/locale/C.utf8 $out/lib/locale/'';
     # It finds its modules by its own path, which Debian compiled in.
@@ -118,6 +132,7 @@ let
     '';
     # Debian has another program for it.
     systemd = ''
+      sed -i "s|$out/bin/modprobe|$debian/usr/sbin/modprobe|" $out/example/systemd/system/modprobe@.service
       install -m 755 ${./vconsole-setup.sh} $out/lib/systemd/systemd-vconsole-setup
       sed -i "1s|.*|#!$debian/usr/bin/bash|; s|@kbd@|$debian/usr/bin|" $out/lib/systemd/systemd-vconsole-setup
       cat >$out/example/systemd/system/systemd-vconsole-setup.service <<END
@@ -225,10 +240,7 @@ let
         inPlace name {
           args = script "mkdir -p $out/bin; for p in ${programs}; do cp ${tools} $out/bin/$p; done";
         };
-      # One kernel, of which the file name in Debian's /boot is the version.
-      version = lib.removePrefix "vmlinuz-" (
-        lib.head (lib.filter (lib.hasPrefix "vmlinuz-") (lib.attrNames (builtins.readDir (tree + "/boot"))))
-      );
+      version = kernelVersion;
       kernel =
         make "linux-${version}" [ "out" ] {
           args = script ''
@@ -312,6 +324,7 @@ let
         while [ "''${1#-}" != "$1" ]; do shift; done
         exec cp --recursive --symbolic-link --no-clobber -- "$1/." "''${2:-.}/"
       '';
+      kmod-debian-aliases = final.emptyFile;
       libfaketime = final.writeShellScriptBin "faketime" ''
         while [ "''${1#-}" != "$1" ]; do shift; done
         shift # the time
@@ -342,7 +355,7 @@ let
     // lib.mapAttrs package debs
     // lib.genAttrs [
       "bcache-tools" "ccrypt" "ddrescue" "desktop-file-utils" "gnupg" "groff" "hdparm" "hicolor-icon-theme" "kmod-blacklist-ubuntu"
-      "kmod-debian-aliases" "krb5" "libpcap" "libressl" "libxcrypt" "linux-firmware" "modemmanager" "ms-sys" "nix-bash-completions"
+      "krb5" "libpcap" "libressl" "libxcrypt" "linux-firmware" "modemmanager" "ms-sys" "nix-bash-completions"
       "nix-info" "nixos-rebuild-ng" "nvme-cli" "screen" "sdparm" "shared-mime-info" "smartmontools" "socat" "sound-theme-freedesktop" "sshfs"
       "sshfs-fuse" "syslinux" "tcpdump" "terminus_font" "testdisk" "tpm2-tss" "zip" "zlib"
     ] empty;
