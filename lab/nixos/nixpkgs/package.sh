@@ -46,6 +46,6 @@ done
 # The programs of units and rules are those of the store, as in nixpkgs' own builds.
 for to in "${!edited[@]}"; do
 	printf %s "${edited[$to]}" | xargs -d '\n' cp --no-dereference -t "$out/$to"
-	find "$out/$to" -maxdepth 1 -type f -exec sed -i "s|/usr/lib/systemd/|$out/lib/systemd/|g; s|/usr/\(s\?bin\|lib\|libexec\)/|$debian&|g; s|^\(Exec[A-Za-z]*=[-@:+!]*\)\([a-z]\)|\1$out/bin/\2|" {} +
+	find "$out/$to" -maxdepth 1 -type f -exec sed -i "s|/usr/lib/systemd/|$out/lib/systemd/|g; s,/usr/\(s\?bin\|lib\|libexec\)/,$debian&,g; s|^\(Exec[A-Za-z]*=[-@:+!]*\)\([a-z]\)|\1$out/bin/\2|" {} +
 done
 eval "${extra:-}"
