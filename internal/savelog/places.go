@@ -6,6 +6,9 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/sys"
@@ -37,10 +40,14 @@ func Places(ctx context.Context, s sys.System, root, target string) ([]Place, er
 	if real, err := block.Resolve(root, target); err == nil {
 		target = real
 	}
-	return places(inv, target), nil
+	mounts, err := sys.Mounts(root)
+	if err != nil {
+		return nil, sys.WithHint(err, sys.CodeMachine, "mount /proc", "looking for a place for the logs")
+	}
+	return places(inv, target, writable(mounts)), nil
 }
 
-func places(inv *block.Inventory, target string) []Place {
+func places(inv *block.Inventory, target string, writable map[string]bool) []Place {
 	var disk block.Device
 	if i := slices.IndexFunc(inv.Devices, func(d block.Device) bool { return d.Is(target) }); i >= 0 {
 		disk = inv.Devices[i]
@@ -57,7 +64,7 @@ func places(inv *block.Inventory, target string) []Place {
 	for _, d := range inv.Devices {
 		for _, b := range append([]block.Device{d}, d.Partitions...) {
 			// The ESP of a hybrid ISO image is a part of the image.
-			if taken[b.Name] || !slices.Contains(fsTypes, b.FSType) || b.IsESP() && isImage(d) || !usable(b) {
+			if taken[b.Name] || !slices.Contains(fsTypes, b.FSType) || b.IsESP() && isImage(d) || !usable(b, writable) {
 				continue
 			}
 			all = append(all, Place{Device: b.Path, Label: b.Label, FSType: b.FSType, Disk: d.Model, Size: b.Size, rank: rank(d, b)})
@@ -85,16 +92,16 @@ func rank(disk, d block.Device) (n int) {
 	return n
 }
 
-// usable reports whether a device can be mounted to write to it. One that is mounted
-// already can be mounted again; an unmounted one may still be a part of something.
-func usable(d block.Device) bool {
+// usable reports whether a device can be mounted to write to it. One that is mounted to
+// write already can be mounted again; an unmounted one may still be a part of something.
+func usable(d block.Device, writable map[string]bool) bool {
 	switch {
 	case d.ReadOnly || d.Swap || d.Size <= 0:
 		return false
 	case slices.Contains([]string{"loop", "rom", block.TypeFile}, d.Type) || notDisk.MatchString(d.Name):
 		return false
 	case len(d.Mountpoints) > 0:
-		return true
+		return slices.ContainsFunc(d.Mountpoints, func(p string) bool { return writable[p] })
 	}
 	free := len(d.Holders) == 0 && len(d.Children) == 0 && len(d.Live) == 0
 	return free && (d.Type == block.TypeDisk || d.Type == block.TypePart)
@@ -102,3 +109,15 @@ func usable(d block.Device) bool {
 
 // notDisk matches devices that lsblk wrongly calls disks.
 var notDisk = regexp.MustCompile(`^(z?ram|nbd)`)
+
+// writable lists the mount points, and whether they can be written to. Both the
+// mount and the file system below it must be writable; of several mounts at one
+// point the last counts.
+func writable(mounts []*mountinfo.Info) map[string]bool {
+	rw := func(options string) bool { return slices.Contains(strings.Split(options, ","), "rw") }
+	points := map[string]bool{}
+	for _, m := range mounts {
+		points[m.Mountpoint] = rw(m.Options) && rw(m.VFSOptions)
+	}
+	return points
+}

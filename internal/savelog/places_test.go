@@ -1,8 +1,14 @@
 package savelog
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/moby/sys/mountinfo"
 
 	"auto-installer/internal/disk/block"
 	"auto-installer/internal/disk/block/blocktest"
@@ -35,6 +41,13 @@ func TestPlacesOnMachines(t *testing.T) {
 		if err != nil || !slices.Equal(short(got), c.want) {
 			t.Errorf("%s, %s: %q, %v", c.machine, c.target, short(got), err)
 		}
+	}
+	fake, root := blocktest.Machine(t, "fivedisks")
+	if err := os.Remove(filepath.Join(root, "proc/self/mountinfo")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Places(t.Context(), fake, root, ""); err == nil {
+		t.Error("no error without mountinfo")
 	}
 }
 
@@ -77,12 +90,12 @@ func TestPlaces(t *testing.T) {
 			part("sdd3", "vfat", nil),
 		}},
 	}}
-	got := places(inv, "/dev/sda")
+	writable := map[string]bool{"/data": true, "/mnt": true, "/home": true, "/tmp": true}
+	got := places(inv, "/dev/sda", writable)
 	want := []Place{
 		{Device: "/dev/sdc", Label: "KEY", FSType: "exfat", Disk: "Stick", Size: mib},
 		{Device: "/dev/sdd3", Label: "L-sdd3", FSType: "vfat", Disk: "ISO", Size: mib},
 		{Device: "/dev/mapper/home", FSType: "xfs", Size: mib, rank: 1},
-		{Device: "/dev/sdb4", Label: "L-sdb4", FSType: "ext4", Disk: "Disk", Size: mib, rank: 1},
 		{Device: "/dev/sdb6", Label: "L-sdb6", FSType: "btrfs", Disk: "Disk", Size: mib, rank: 1},
 		{Device: "/dev/sdb8", Label: "L-sdb8", FSType: "xfs", Disk: "Disk", Size: mib, rank: 1},
 		{Device: "/dev/sdb1", Label: "L-sdb1", FSType: "vfat", Disk: "Disk", Size: mib, rank: 3},
@@ -94,10 +107,29 @@ func TestPlaces(t *testing.T) {
 		t.Error("unexpected places")
 	}
 	for _, target := range []string{"/dev/sdb", "/dev/sdc", ""} {
-		for _, p := range places(inv, target) {
+		for _, p := range places(inv, target, writable) {
 			if target != "" && len(p.Device) >= len(target) && p.Device[:len(target)] == target {
 				t.Errorf("%s is on the target", p.Device)
 			}
 		}
+	}
+}
+
+func TestWritable(t *testing.T) {
+	mounts, err := mountinfo.GetMountsFromReader(strings.NewReader(`24 1 0:24 / / rw,relatime shared:1 - tmpfs tmpfs rw,size=4G
+25 24 8:1 / /iso ro,relatime - iso9660 /dev/sda1 rw
+26 24 8:2 / /a\040b rw - vfat /dev/sda2 rw,errors=remount-ro
+27 24 8:3 / /c rw - ext4 /dev/sda3 ro
+28 24 8:4 / /d rw - ext4 /dev/sda4 rw
+29 24 8:4 / /d ro - ext4 /dev/sda4 rw
+30 24 8:5 / /rwx rwx - ext4 /dev/sda5 rwx
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := writable(mounts)
+	want := map[string]bool{"/": true, "/iso": false, "/a b": true, "/c": false, "/d": false, "/rwx": false}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v", got)
 	}
 }
