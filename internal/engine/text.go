@@ -15,12 +15,12 @@ type Text struct {
 	W io.Writer
 	// Task shows log lines in place of steps: they are the answer of a task.
 	Task bool
-	// Live redraws progress in one line: W is a terminal.
+	// Live shows progress and the running command in one line: W is a terminal.
 	Live bool
 
 	total, at int
 	began     time.Time // when the running step started
-	open      bool      // a line of progress is being redrawn
+	open      bool      // show has shown a line
 }
 
 // Event writes one event.
@@ -80,7 +80,12 @@ func (t *Text) task(e Event) bool {
 		if t.Live {
 			t.redraw(*e.Progress, e.Time.Sub(t.began))
 		}
-	case KindCommand, KindFinished, KindFailed:
+	case KindCommand:
+		if t.Live {
+			t.show(e.Action.Does + "…")
+		}
+	case KindFinished, KindFailed:
+		t.close()
 	case KindEnded:
 		t.close() // the command prints the error itself
 	default:
@@ -105,11 +110,16 @@ func (t *Text) redraw(p sys.Progress, since time.Duration) {
 			}
 		}
 	}
-	t.control("\r\x1b[K  " + sys.VisibleLine(count+"  "+p.Label))
+	t.show(count + "  " + p.Label)
+}
+
+// show replaces the terminal's last line.
+func (t *Text) show(line string) {
+	t.control("\r\x1b[K  " + sys.VisibleLine(line))
 	t.open = true
 }
 
-// close ends a line of progress.
+// close clears what show has shown.
 func (t *Text) close() {
 	if t.open {
 		t.control("\r\x1b[K")

@@ -76,6 +76,32 @@ func TestLiveProgressIsTame(t *testing.T) {
 	}
 }
 
+// A task shows the command that runs now, until there is something else to show. What is
+// no terminal gets the answers only.
+func TestTaskShowsItsCommand(t *testing.T) {
+	events := []Event{
+		{Kind: KindStarted, Step: "prove"},
+		{Kind: KindCommand, Action: &sys.Action{Does: "evaluate the installer ISO", Argv: []string{"nix"}}},
+		{Kind: KindLog, Line: "it evaluates"},
+		{Kind: KindCommand, Action: &sys.Action{Does: "list\nits names", Argv: []string{"nix"}}},
+		{Kind: KindFinished, Step: "prove"},
+	}
+	const clear = "\r\x1b[K"
+	for live, want := range map[bool]string{
+		false: "it evaluates\n",
+		true:  clear + "  evaluate the installer ISO…" + clear + "it evaluates\n" + clear + "  list\\nits names…" + clear,
+	} {
+		var out strings.Builder
+		text := Text{W: &out, Task: true, Live: live}
+		for _, e := range events {
+			text.Event(e)
+		}
+		if out.String() != want {
+			t.Errorf("live %t: %q, want %q", live, out.String(), want)
+		}
+	}
+}
+
 // A line break in a field of an event or of a plan does not imitate a line of the
 // program.
 func TestTextForgesNoLine(t *testing.T) {
