@@ -44,8 +44,8 @@ unit *args:
 e2e scenario='.':
     go test -tags e2e -count 1 -timeout 85m -parallel 2 -v -run '{{scenario}}' ./lab/...
 
-# inject every fault into every step of an install, in the lab; takes hours
-campaign *tests:
+# inject every fault into every step of an install, and before one, in the lab; takes hours
+campaign *halves:
     lab/campaign "$@"
 
 # kill the commands that change a repo, at any moment, 200 times each

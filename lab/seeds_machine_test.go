@@ -93,7 +93,7 @@ func (m *seeding) wrongContract() []seed {
 		{"the ESP mounted elsewhere", `.loader.efiSysMountPoint = "/efi"`, `efiSysMountPoint is "/efi"`},
 		{"a file system that no disk has", `.fileSystems["/data"] = {device: "/dev/disk/by-label/NOWHERE", fsType: "ext4", options: []}`, "no disk here has it"},
 		{"a file system on the disk that is erased", `.fileSystems["/data"] = {device: "/dev/disk/by-label/precious-TARGET", fsType: "ext4", options: []}`, "on the disk that will be erased"},
-		{"another mapper", `.luksDevices = {cryptroot: .luksDevices["demo-crypt"]}`, `as "cryptroot"; luks.mapperName makes it "demo-crypt"`},
+		{"another mapper", `.luksDevices = {cryptroot: .luksDevices["demo-crypt"]} | .fileSystems["/"].device = "/dev/mapper/cryptroot"`, `as "cryptroot"; luks.mapperName makes it "demo-crypt"`},
 		{"another LUKS label", `.luksDevices["demo-crypt"].device = "/dev/disk/by-partlabel/OTHER"`, `device is "/dev/disk/by-partlabel/OTHER"`},
 		{"a LUKS header elsewhere", `.luksDevices["demo-crypt"].header = "/dev/sdb"`, `header is "/dev/sdb"`},
 		{"no LUKS", `.luksDevices = {}`, `the host opens no LUKS device as "demo-crypt"`},
@@ -166,7 +166,7 @@ func (m *seeding) wrongSource() []seed {
 		{name: "a flake without the host", words: "evaluating demo", args: from(seedDir + "/nohost")},
 		{name: "a system that the store does not have", words: "finding the prebuilt system", args: m.prebuilt("--system", registered)},
 		{
-			name: "a closure with a missing path", words: "is not whole", args: m.prebuilt(),
+			name: "a closure with a missing path", words: "is incomplete", args: m.prebuilt(),
 			prep: "ls -d /nix/store/*-demo-full-facts >/run/part; mv $(cat /run/part) /run/kept", undo: "mv /run/kept $(cat /run/part)",
 		},
 		{

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -85,25 +86,26 @@ func (t *table) count() (passed, failed int) {
 	return passed, failed
 }
 
-// TestMain writes the campaign's tables to lab/out/campaign.md.
+// TestMain writes the table of each half that was run to lab/out.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if len(struck.cells)+len(seeded.cells) > 0 {
-		if err := writeTables(); err != nil {
-			fmt.Fprintln(os.Stderr, "error:", err)
-			code = 1
-		}
+	err := errors.Join(struck.write("during", struck.grid(stepNames, faultNames)), seeded.write("before", seeded.list()))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		code = 1
 	}
 	os.Exit(code)
 }
 
-func writeTables() error {
+func (t *table) write(half, text string) error {
+	if len(t.cells) == 0 {
+		return nil
+	}
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	p1, f1 := struck.count()
-	p2, f2 := seeded.count()
-	text := fmt.Sprintf("%s\n%s\n%d passed, %d failed\n", struck.grid(stepNames, faultNames), seeded.list(), p1+p2, f1+f2)
-	return os.WriteFile(filepath.Join(root, "lab/out/campaign.md"), []byte(text), 0o644)
+	passed, failed := t.count()
+	text += fmt.Sprintf("\n%d passed, %d failed\n", passed, failed)
+	return os.WriteFile(filepath.Join(root, "lab/out/campaign-"+half+".md"), []byte(text), 0o644)
 }
