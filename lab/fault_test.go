@@ -27,6 +27,8 @@ type fault struct {
 	signal string
 	// arm runs before the install; what it prepares takes effect only in that step.
 	arm func(r *rig, step string)
+	// holds is a command that waits, in the step, until the fault is there.
+	holds map[string]string
 	// strike runs while the program is stopped, and mend after its end.
 	strike, mend func(r *rig, step string)
 }
@@ -72,6 +74,7 @@ var faults = []*fault{
 	{
 		name: "network cut", flake: true, can: func(step string) bool { return step != "encrypt" && step != "sshkey" }, signal: "STOP",
 		strike: func(r *rig, _ string) { r.must(r.SetLink(r.t.Context(), false)) },
+		holds:  map[string]string{"source": "git"},
 		spares: after("contract"), // nothing comes over the network after it
 		mend:   (*rig).linkUp,
 	},
@@ -147,16 +150,33 @@ func (r *rig) hanging() string {
 	return file
 }
 
+// hold makes the step's command wait for release, if the fault holds it.
+func (r *rig) hold(step string) {
+	if command := r.fault.holds[step]; command != "" {
+		shell(r.t, r.Machine, "rm -f /run/holding /run/release")
+		r.inTheWay(command, "touch /run/holding; until [ -e /run/release ]; do sleep 0.1; done; exec $real \"$@\"")
+	}
+}
+
+func (r *rig) release(step string) {
+	if command := r.fault.holds[step]; command != "" {
+		shell(r.t, r.Machine, "touch /run/release; rm /usr/local/bin/"+command)
+	}
+}
+
 // watcher returns a script for the live system. It waits for the step and a while
 // longer, and then sends the signal. It runs what is armed before the last check of the
-// disk, and waits until a hanging command hangs.
+// disk, with the program stopped meanwhile, and waits until a hanging command hangs.
 func (f *fault) watcher(r *rig, step string, wait time.Duration) string {
 	then := ""
 	if wait > 0 {
 		then = fmt.Sprintf("sleep %.2f", wait.Seconds())
 	}
+	if f.holds[step] != "" {
+		then = `until [ -e /run/holding ] || grep -qs '"event":"ended"' $events; do sleep 0.1; done`
+	}
 	if f.arm != nil {
-		step, then = "contract", r.armed
+		step, then = "contract", "kill -STOP $engine\n"+r.armed+"\nkill -CONT $engine"
 	}
 	if f.hangs {
 		then += `
@@ -170,8 +190,8 @@ func (f *fault) watcher(r *rig, step string, wait time.Duration) string {
 		exec 4< <(exec tail -n +1 -F $events 2>/dev/null)
 		tail=$!
 		seen=$(grep -m 1 -e '"event":"started","step":"STEP"' -e '"event":"ended"' <&4)
-		THEN
 		read -r engine </run/auto-installer/lock
+		THEN
 		[[ $seen == *ended* ]] || ! kill -SIGNAL $engine || echo struck
 		kill $tail`)
 }

@@ -119,6 +119,12 @@ func TestForeignDisk(t *testing.T) {
 func (i *installer) cutOff(args []string) {
 	i.t.Helper()
 	i.whileCopying("kill -STOP $copying; touch /run/copying; exec sleep infinity")
+	i.cuts(args)
+}
+
+// cuts starts an install, and cuts the power when /run/copying is there.
+func (i *installer) cuts(args []string) {
+	i.t.Helper()
 	i.begin(args)
 	shell(i.t, i.Machine, `
 		until [ -e /run/copying ]; do
@@ -146,7 +152,7 @@ wait $copying`)
 // itself.
 func (i *installer) inTheWay(command, script string) {
 	i.t.Helper()
-	shell(i.t, i.Machine, "rm -f /usr/local/bin/"+command)
+	shell(i.t, i.Machine, "mkdir -p /usr/local/bin; rm -f /usr/local/bin/"+command)
 	real := strings.TrimSpace(shell(i.t, i.Machine, "command -v "+command))
 	i.write("/usr/local/bin/"+command, "#!/bin/sh\nreal="+real+"\n"+script+"\n")
 	shell(i.t, i.Machine, "chmod +x /usr/local/bin/"+command)

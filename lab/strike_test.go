@@ -58,6 +58,7 @@ func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bo
 	if f.arm != nil {
 		f.arm(r, step)
 	}
+	r.hold(step)
 	shell(r.t, r.Machine, "rm -f /run/auto-installer/events.jsonl")
 	watch, err := r.Agent.Start(ctx, nil, "bash", "-c", f.watcher(r, step, time.Duration(seconds*float64(time.Second))))
 	r.must(err)
@@ -94,6 +95,7 @@ func (r *rig) tryToStrike(host hostArgs, step string, seconds float64) (blow, bo
 		r.othersUntouched()
 		return b, true
 	}
+	r.release(step)
 	if f.signal == "STOP" {
 		shell(r.t, r.Machine, `kill -CONT "$(cat /run/auto-installer/lock)"`)
 	}
