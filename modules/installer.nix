@@ -201,6 +201,7 @@ in
         auto-installer = kiosk.service;
         auto-installer-rescue = kiosk.rescue;
         auto-installer-log = kiosk.log;
+        auto-installer-starting = kiosk.says "/run/current-system/sw/bin/echo" "Starting the installer...";
         "serial-getty@" = lib.recursiveUpdate kiosk.serial {
           serviceConfig.ExecStart = mkForce kiosk.serial.serviceConfig.ExecStart;
         };
@@ -208,6 +209,10 @@ in
       // lib.genAttrs kiosk.autovt (_: {
         enable = false;
       });
+    })
+
+    (mkIf (cfg.kiosk.enable && config.boot.initrd.systemd.enable) {
+      boot.initrd.systemd.services.auto-installer-loading = kiosk.says "/bin/echo" "Loading the system from the installer medium...";
     })
 
     (mkIf cfg.unattended.enable {

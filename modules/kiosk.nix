@@ -7,6 +7,7 @@
 #   systemd.services.auto-installer-rescue = kiosk.rescue;
 #   systemd.services.auto-installer-log    = kiosk.log;
 #   systemd.services."serial-getty@"       = kiosk.serial;  # a drop-in; its ExecStart needs lib.mkForce
+#   systemd.services.auto-installer-starting = kiosk.says echo "Starting the installer...";
 #
 # kernelParams keep systemd's messages off the screens, and boot.consoleLogLevel =
 # 1 the kernel's. On NixOS logind starts autovt@ttyN on an empty console: disable
@@ -141,6 +142,32 @@ in
         "--wait"
       ];
       StandardError = "inherit";
+    };
+  };
+
+  # Writes a line on the screen. The medium may take a minute to start, and nothing
+  # else is shown on it between the boot loader and the program. echo is the
+  # absolute path of that program.
+  says = echo: line: {
+    description = "\"${line}\" on ${tty}";
+    wantedBy = [ "sysinit.target" ];
+    before = [
+      "sysinit.target"
+      "shutdown.target"
+    ];
+    conflicts = [ "shutdown.target" ];
+    unitConfig = {
+      DefaultDependencies = false;
+      ConditionPathExists = "/dev/tty0";
+    };
+    serviceConfig = {
+      Type = "oneshot";
+      ExecStart = command [
+        echo
+        line
+      ];
+      StandardOutput = "tty";
+      TTYPath = "/dev/${tty}";
     };
   };
 

@@ -142,6 +142,7 @@ in
       serial = length c.systemd.services."serial-getty@".serviceConfig.ExecStart;
       rescue = c.systemd.services.auto-installer-rescue.serviceConfig.TTYPath;
       log = c.systemd.services.auto-installer-log.serviceConfig.TTYPath;
+      first = map (s: s.serviceConfig.ExecStart) [ c.boot.initrd.systemd.services.auto-installer-loading c.systemd.services.auto-installer-starting ];
       logins = map (t: c.systemd.services."autovt@${t}".enable) [ "tty1" "tty2" "tty3" ];
       quiet = c.boot.consoleLogLevel;
       inherit (c.services.getty) autologinUser;
@@ -152,12 +153,16 @@ in
       serial = 2;
       rescue = "/dev/tty2";
       log = "/dev/tty3";
+      first = [
+        ''"/bin/echo" "Loading the system from the installer medium..."''
+        ''"/run/current-system/sw/bin/echo" "Starting the installer..."''
+      ];
       logins = [ false false false ];
       quiet = 1;
       autologinUser = "root";
     })
     (gives "without the kiosk there are logins" (base // { kiosk.enable = false; }) (c: {
-      services = attrNames c.systemd.services;
+      services = attrNames c.systemd.services ++ attrNames c.boot.initrd.systemd.services;
       login = c.services.getty.autologinUser;
       help = c.services.getty.helpLine;
     }) {
@@ -294,7 +299,7 @@ in
         [ c.boot.initrd.postDeviceCommands (c.boot.initrd.systemd.services == { }) ]
       ) [ "echo hi" true ];
     }
-    (gives "no boot commands, no service" base (c: c.boot.initrd.systemd.services) { })
+    (gives "no boot commands, no service" base (c: attrNames c.boot.initrd.systemd.services) [ "auto-installer-loading" ])
     (gives "the rest of the live system" (base // {
       substituters = [ "https://cache.example.org" ];
       trustedPublicKeys = [ "cache.example.org:AAAA" ];

@@ -67,6 +67,7 @@ in
     "auto-installer.service" = unit kiosk.service;
     "auto-installer-rescue.service" = unit kiosk.rescue;
     "auto-installer-log.service" = unit kiosk.log;
+    "auto-installer-starting.service" = unit (kiosk.says "/bin/echo" "Starting the installer...");
     "serial-getty@.service.d/overrides.conf" = unit kiosk.serial;
   };
   cmdline = words ([ "lab.kiosk" "loglevel=1" ] ++ kiosk.kernelParams);
