@@ -96,8 +96,12 @@ func (c Config) backends() (args []string) {
 		args = append(args, "-fsdev", "local,id=share,security_model=none,multidevs=remap,path="+c.Share)
 	}
 	if c.Network != NoNIC {
-		args = append(args, "-netdev", fmt.Sprintf("user,id=net,restrict=on,ipv6=off,"+
-			"guestfwd=tcp:10.0.2.100:9418-cmd:git daemon --inetd --export-all --base-path=%s", or(c.GitDir, c.Image.Dir)))
+		net := "user,id=net,restrict=on,ipv6=off," +
+			"guestfwd=tcp:10.0.2.100:9418-cmd:git daemon --inetd --export-all --base-path=" + or(c.GitDir, c.Image.Dir)
+		if c.Web != "" {
+			net += ",guestfwd=tcp:10.0.2.100:80-cmd:" + c.Web
+		}
+		args = append(args, "-netdev", net)
 	}
 	for _, d := range c.Disks {
 		args = append(args, "-drive", d.drive())

@@ -13,6 +13,7 @@ type Config struct {
 
 	Network Network
 	GitDir  string // folder of bare repos for the git server, else the image's own
+	Web     string // command that answers one request to http://10.0.2.100, on standard input and output
 
 	// Kiosk makes the live system a kiosk: the program in Share runs on its
 	// consoles. It needs UEFI.
@@ -33,7 +34,7 @@ const (
 	// NoNIC leaves the machine without a network card.
 	NoNIC Network = iota
 	// GitServer is a private network with DHCP, on which only git://10.0.2.100
-	// exists.
+	// and Config.Web exist.
 	GitServer
 	// Unplugged is a network card whose cable is out; see Machine.SetLink.
 	Unplugged

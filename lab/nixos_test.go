@@ -15,7 +15,7 @@ import (
 )
 
 // sealed is the passphrase of the hosts' sealed keys, and password the one that the
-// secret of the host luks gives its user; lab/nixos/config makes both.
+// hosts' secret gives their user; lab/nixos/config makes both.
 const (
 	sealed   = "correct horse battery staple"
 	password = "nixos"
@@ -24,21 +24,27 @@ const (
 // nixosISO returns the real installer ISO of a host, as an image.
 func nixosISO(t *testing.T, host string) Image {
 	t.Helper()
+	image := Image{Dir: t.TempDir()}
+	if err := os.Symlink(nixosBuild(t, host+"InstallerIso"), image.Stick()); err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+// nixosBuild runs lab/nixos/build and returns what it prints.
+func nixosBuild(t *testing.T, args ...string) string {
+	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), filepath.Join(root, "lab/nixos/build"), host+"InstallerIso")
+	build := exec.CommandContext(t.Context(), filepath.Join(root, "lab/nixos/build"), args...)
 	var out bytes.Buffer
 	build.Stdout, build.Stderr = &out, os.Stderr
 	if err := build.Run(); err != nil {
 		t.Fatalf("lab/nixos/build: %v", err)
 	}
-	image := Image{Dir: t.TempDir()}
-	if err := os.Symlink(strings.TrimSpace(out.String()), image.Stick()); err != nil {
-		t.Fatal(err)
-	}
-	return image
+	return strings.TrimSpace(out.String())
 }
 
 // nixos starts a machine of real NixOS and waits until it is up.
@@ -130,32 +136,49 @@ func TestNixOSLUKS(t *testing.T) {
 	i.untouched()
 	i.clean(target)
 
-	i.startsNixOS(image, target, 1)
-	i.startsNixOS(image, target, 2)
+	luks := installed{"luks", target, "/boot/loader/entries/nixos-generation-%d*.conf", typed}
+	luks.starts(t, image, 1).nextGeneration()
+	luks.starts(t, image, 2)
 }
 
-// startsNixOS starts the disk alone, checks the host luks, and makes its next generation.
-func (i *installer) startsNixOS(image Image, target Disk, generation int) {
-	t, ctx := i.t, i.t.Context()
+// installed is a NixOS host of the lab on its disk.
+type installed struct {
+	host   string
+	disk   Disk
+	entry  string // a file on the ESP or root that names the init of the system to start, with %d for the generation
+	unlock func(context.Context, *Machine) error
+}
+
+// starts starts the disk alone, and checks the host's login, keys and generation.
+func (h installed) starts(t *testing.T, image Image, generation int) *installer {
 	t.Helper()
-	i = nixos(t, Config{Name: fmt.Sprintf("nixos-luks-%d", generation), Image: image, Disks: []Disk{target}}, typed)
+	ctx := t.Context()
+	i := nixos(t, Config{Name: fmt.Sprintf("nixos-%s-%d", h.host, generation), Image: image, Disks: []Disk{h.disk}}, h.unlock)
 	i.healthy()
 	tty := &Operator{Terminal: VT{i.Machine, 1}, Pictures: true}
-	i.must(do(tty.see(ctx, "luks login:"), tty.shot(ctx, "login"), tty.types(ctx, "me\n"), tty.see(ctx, "Password:"),
-		tty.types(ctx, password+"\n"), tty.see(ctx, "[me@luks:~]$"), tty.shot(ctx, "logged-in")))
+	i.must(do(tty.see(ctx, h.host+" login:"), tty.shot(ctx, "login"), tty.types(ctx, "me\n"), tty.see(ctx, "Password:"),
+		tty.types(ctx, password+"\n"), tty.see(ctx, "[me@"+h.host+":~]$"), tty.shot(ctx, "logged-in")))
 	lap(t, i.Machine, "logged in")
+	entry := h.entry
+	if strings.Contains(entry, "%d") {
+		entry = fmt.Sprintf(entry, generation)
+	}
 	facts := shell(t, i.Machine, `
-		stat -c '%a %U %n' /etc/age /etc/age/luks.agekey
+		stat -c '%a %U %n' /etc/age /etc/age/*
 		readlink /nix/var/nix/profiles/system
 		[[ $(readlink -f /nix/var/nix/profiles/system) == $(readlink -f /run/current-system) ]] && echo the profile runs
-		grep -h '^options' /boot/loader/entries/nixos-generation-`+fmt.Sprint(generation)+`*.conf | grep -c "init=$(readlink -f /run/current-system)/init"`)
-	if want := fmt.Sprintf("700 root /etc/age\n600 root /etc/age/luks.agekey\nsystem-%d-link\nthe profile runs\n1\n", generation); facts != want {
+		grep -q "init=$(readlink -f /run/current-system)/init" `+entry+` && echo the boot entry starts it`)
+	if want := fmt.Sprintf("700 root /etc/age\n600 root /etc/age/%s.agekey\nsystem-%d-link\nthe profile runs\nthe boot entry starts it\n", h.host, generation); facts != want {
 		t.Errorf("the installed host has\n%s\nwant\n%s", facts, want)
 	}
-	shell(t, i.Machine, `
-		if [[ -e /run/current-system/specialisation/second ]]; then
-			nix-env --profile /nix/var/nix/profiles/system --set /run/current-system/specialisation/second
-			/nix/var/nix/profiles/system/bin/switch-to-configuration boot
-		fi`)
-	i.must(i.PowerOff(ctx))
+	return i
+}
+
+// nextGeneration makes the host's other system the one that starts from now on.
+func (i *installer) nextGeneration() {
+	i.t.Helper()
+	shell(i.t, i.Machine, `
+		nix-env --profile /nix/var/nix/profiles/system --set /run/current-system/specialisation/second
+		/nix/var/nix/profiles/system/bin/switch-to-configuration boot`)
+	i.must(i.PowerOff(i.t.Context()))
 }

@@ -55,6 +55,7 @@ let
 
   # An installer without a warning of ours, as the .drv of its image.
   quiet = config: if config.warnings == [ ] then config.system.build.isoImage.drvPath else toString config.warnings;
+  failed = config: map (a: a.message) (lib.filter (a: !a.assertion) config.assertions);
   facts = module: import (root + "/modules/contract.nix") (target base module).config;
   same = got: want: if got == want then true else "got ${builtins.toJSON got}, want ${builtins.toJSON want}";
 in
@@ -74,6 +75,10 @@ lib.concatMapAttrs (name: config: lib.optionalAttrs (lib.hasSuffix "-installer" 
   "commands in a systemd initrd" = quiet (image [ (with' (base // { extraBootCommands = "true"; })) { boot.initrd.systemd.enable = true; } ]);
   "aarch64" = quiet (from.lib.nixosSystem { system = "aarch64-linux"; modules = [ own.nixosModules.installer (with' base) ]; }).config;
 
+  "assertions fail in our words" = same (failed (image [ (with' (base // { deployPublicKey = "-----BEGIN OPENSSH PRIVATE KEY-----"; })) ])) [
+    "deployPublicKey: not a public key; allowed: one line of an OpenSSH public key, such as ssh-ed25519 AAAA…"
+  ];
+
   "the facts of systemd-boot" = same (facts { }).loader.systemdBoot true;
   "the facts of GRUB" = same
     (facts {
@@ -81,4 +86,58 @@ lib.concatMapAttrs (name: config: lib.optionalAttrs (lib.hasSuffix "-installer" 
       boot.loader.grub = { enable = true; efiSupport = true; device = "nodev"; };
     }).loader.grub
     { enable = true; efiSupport = true; efiInstallAsRemovable = false; devices = [ "nodev" ]; };
+  "the facts of GRUB for BIOS" = same
+    (facts {
+      boot.loader.systemd-boot.enable = false;
+      boot.loader.grub = { enable = true; mirroredBoots = [ { path = "/boot"; devices = [ "/dev/sda" ]; } ]; };
+    }).loader.grub.devices
+    [ "/dev/sda" ];
+  "the facts of lanzaboote" = same
+    (facts {
+      options.boot.lanzaboote.enable = lib.mkEnableOption "lanzaboote";
+      config = {
+        boot.loader.systemd-boot.enable = false;
+        boot.lanzaboote.enable = true;
+      };
+    }).loader.lanzaboote
+    true;
+  "the facts of LUKS" =
+    let
+      f = facts {
+        boot.initrd.luks.devices.crypt = { device = "/dev/disk/by-uuid/0"; keyFile = "/key"; };
+        environment.etc.crypttab.text = "data /dev/sdb1 none nofail";
+      };
+    in
+    same [ f.luksDevices f.crypttab ] [ { crypt = { device = "/dev/disk/by-uuid/0"; keyFile = "/key"; header = null; }; } [ "data" ] ];
+  "the facts of swap" = same
+    (facts { swapDevices = [ { label = "SWAP"; } { device = "/dev/sdb1"; randomEncryption.enable = true; } ]; }).swapDevices
+    [
+      { device = "/dev/disk/by-label/SWAP"; options = [ "defaults" ]; randomEncryption = false; }
+      { device = "/dev/mapper/dev-sdb1"; options = [ "defaults" ]; randomEncryption = true; }
+    ];
+  "the facts of btrfs" = same
+    (facts {
+      fileSystems."/" = lib.mkForce { device = "/dev/disk/by-uuid/0"; fsType = "btrfs"; options = [ "subvol=root" ]; };
+    }).fileSystems."/"
+    { device = "/dev/disk/by-uuid/0"; fsType = "btrfs"; options = [ "x-initrd.mount" "subvol=root" ]; };
+  "the facts of ZFS" = same
+    (facts {
+      networking.hostId = "00000001";
+      fileSystems."/" = lib.mkForce { device = "tank/root"; fsType = "zfs"; };
+    }).fileSystems."/"
+    { device = "tank/root"; fsType = "zfs"; options = [ "x-initrd.mount" "defaults" ]; };
+  "the facts of a tmpfs root" =
+    let
+      f = facts {
+        fileSystems."/" = lib.mkForce { device = "none"; fsType = "tmpfs"; };
+        fileSystems."/nix" = { device = "/dev/disk/by-label/NIX"; fsType = "ext4"; };
+        fileSystems."/persist" = { device = "/dev/disk/by-label/PERSIST"; fsType = "ext4"; neededForBoot = true; };
+      };
+    in
+    same [ f.fileSystems."/".fsType f.fileSystems."/nix".device f.neededForBoot ] [ "tmpfs" "/dev/disk/by-label/NIX" [ "/persist" ] ];
+  "the facts of a host with agenix" =
+    let
+      f = import (root + "/modules/contract.nix") template.nixosConfigurations.sample.config;
+    in
+    same [ f.hostName f.secrets f.ageIdentityPaths ] [ "sample" [ ] [ "/etc/age/sample.agekey" ] ];
 }

@@ -1,14 +1,5 @@
-# LUKS, a password from an agenix secret, and a system for the next generation.
-{ config, lib, ... }:
+# LUKS, systemd-boot, the systemd initrd, and a system for the next generation.
 {
-  age.secrets.password.file = ../../secrets/password.age;
-  users.users.me = {
-    initialPassword = lib.mkForce null;
-    hashedPasswordFile = config.age.secrets.password.path;
-  };
-  boot.kernelParams = [
-    "console=tty0"
-    "console=ttyS0"
-  ];
+  imports = [ ../../lab.nix ];
   specialisation.second.configuration.environment.etc.second.text = "";
 }

@@ -26,7 +26,8 @@
       # Of Debian's /usr/lib/systemd only the programs and what they read: its units and
       # settings would be in systemd's search path.
       system.activationScripts.debian = ''
-        mkdir -p /usr/lib/systemd /usr/bin /usr/sbin /lib
+        mkdir -p /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/bin /usr/sbin /lib
+        ln -sfn ${pkgs.debianFiles}/usr/lib/resolvconf /usr/lib/
         for file in ${pkgs.debianFiles}/usr/lib/systemd/systemd* ${pkgs.debianFiles}/usr/lib/systemd/{catalog,network,system-generators}; do
           ln -sfn "$file" /usr/lib/systemd/
         done
@@ -34,11 +35,26 @@
         ln -sfn /run/booted-system/kernel-modules/lib/modules /usr/lib/
         ln -sfn /run/booted-system/kernel-modules/lib/modules /lib/
         mkdir -p /usr/share && ln -sfn /etc/dbus-1 /usr/share/
-        ln -sfn ${pkgs.debianFiles}/usr/bin/{mount,umount,systemd-cryptsetup,systemd-tty-ask-password-agent} /usr/bin/
+        ln -sfn ${pkgs.debianFiles}/usr/lib/x86_64-linux-gnu/xtables /usr/lib/x86_64-linux-gnu/
+        ln -sfn ${pkgs.debianFiles}/usr/bin/{dbus-broker,mount,umount,systemctl,systemd-cryptsetup,systemd-tty-ask-password-agent} /usr/bin/
         ln -sfn ${pkgs.debianFiles}/usr/sbin/{swapon,swapoff,sulogin,nologin} /usr/sbin/
       '';
       # The lab's eyes and hands.
       services.qemuGuest.enable = true;
+      systemd.services.qemu-guest-agent.path = [
+        "/usr/local"
+        "/run/current-system/sw"
+      ];
+      # Debian's programs want these.
+      systemd.services.sshd.serviceConfig.RuntimeDirectory = "sshd";
+      services.dbus.packages = [
+        (pkgs.writeTextDir "share/dbus-1/system.d/wpa_supplicant-user.conf" ''
+          <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+          <busconfig>
+            <policy user="wpa_supplicant"><allow own="fi.w1.wpa_supplicant1"/></policy>
+          </busconfig>
+        '')
+      ];
       # An emulated machine takes minutes for its devices.
       boot.kernelParams = [ "systemd.default_device_timeout_sec=600" ];
       # Debian has glibc's nscd, not the one that NixOS configures.

@@ -24,7 +24,18 @@ let
     allowAliases = true;
   };
   lib = import (nixpkgs + "/lib");
-  shell = "/bin/bash";
+
+  # The one build that needs this machine: the others use the programs in it, and so
+  # an installer can make them too.
+  debian = derivation {
+    name = "debian";
+    inherit system tree;
+    shell = "/bin/bash";
+    builder = "/bin/bash";
+    args = [ ./tree.sh ];
+    PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
+  };
+  shell = "${debian}/usr/bin/bash";
 
   # Attributes of nixpkgs, and the Debian packages in their place.
   debs =
@@ -66,7 +77,7 @@ let
       ncurses = "ncurses-bin ncurses-base ncurses-term";
       nix = "nix-bin nix-setup-systemd";
       nsncd = "nscd";
-      openssh = "openssh-client openssh-server openssh-sftp-server";
+      openssh = "openssh-client openssh-common openssh-server openssh-sftp-server";
       pam = "libpam-modules libpam-modules-bin libpam-systemd";
       perl = "perl perl-base";
       python3 = "python3 python3-minimal python3.14 python3.14-minimal";
@@ -161,10 +172,7 @@ let
         name = "stdenv-debian";
         inherit (vanilla.stdenv) buildPlatform hostPlatform targetPlatform;
         inherit (vanilla) config;
-        initialPath = [
-          "/usr"
-          "/"
-        ];
+        initialPath = [ "${debian}/usr" ];
         inherit shell;
         hasCC = false;
         cc = null;
@@ -180,14 +188,13 @@ let
           {
             inherit name system outputs tree shell;
             builder = shell;
-            PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
+            PATH = "${debian}/usr/bin:${debian}/usr/sbin";
           }
           // variables
         );
       # nix kills a builder that closes its output before it exits, as the programs of
       # coreutils do: bash must stay, so its last command is its own.
       script = text: [ "-c" "${text}\nexit" ];
-      debian = make "debian" [ "out" ] { args = [ ./tree.sh ]; };
 
       # A derivation in place of nixpkgs' package, with its name, version and passthru.
       inPlace =
@@ -312,6 +319,11 @@ let
         // {
           inherit pname version meta;
         };
+      auto-installer = final.buildGoModule {
+        pname = "auto-installer";
+        version = "0";
+        meta.mainProgram = "auto-installer";
+      };
       nixos-init = tool "nixos-init" "resolve-in-root env-generator find-etc";
       # Of its actions, an install needs the one that runs the boot loader's script.
       switch-to-configuration-ng = final.writeShellScriptBin "switch-to-configuration" ''
