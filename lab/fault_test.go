@@ -134,13 +134,13 @@ func (r *rig) linkUp(string) {
 	shell(r.t, r.Machine, `for _ in $(seq 3000); do ip route | grep -q 10.0.2 && exit; sleep 0.1; done; exit 1`)
 }
 
-// hide replaces a step's tool.
+// hide replaces a step's tool, wherever PATH has it.
 func (r *rig) hide(step, by string) {
-	r.armed = fmt.Sprintf("path=$(readlink -f $(type -P %s)); echo $path >/run/hidden; busybox mount -o bind %s $path", tools[step], by)
+	r.armed = fmt.Sprintf("readlink -f $(type -aP %s) | sort -u >/run/hidden; while read -r path; do busybox mount -o bind %s $path; done </run/hidden", tools[step], by)
 }
 
 func (r *rig) show(string) {
-	shell(r.t, r.Machine, `busybox umount "$(cat /run/hidden)"; rm /run/hidden`)
+	shell(r.t, r.Machine, `while read -r path; do busybox umount "$path"; done </run/hidden; rm /run/hidden`)
 }
 
 // hanging makes a command that hangs and ignores SIGINT, SIGTERM and SIGHUP.
