@@ -116,6 +116,7 @@ let
         for q in "" -save -restore; do ln -s "$debian/usr/sbin/$p-nft$q" "$out/bin/$p$q"; done
       done
     '';
+    "bash-completion" = ''mkdir -p "$out/etc/profile.d"; ln -s "$debian/usr/share/bash-completion/bash_completion" "$out/etc/profile.d/bash_completion.sh"'';
     # Of a group that NixOS does not have.
     nix = "rm -f $out/lib/tmpfiles.d/nix-daemon.conf";
     cacert = ''mkdir -p $out/etc/ssl/certs; ln -s $debian/etc/ssl/certs/ca-certificates.crt $out/etc/ssl/certs/ca-bundle.crt'';
