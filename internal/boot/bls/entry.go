@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // MaxFile is the size limit of such a file, in bytes.
@@ -36,11 +37,11 @@ type Entry struct {
 }
 
 // counter is the part of a file's name that counts boot attempts.
-var counter = regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`)
+var counter = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`) })
 
 func named(file string) Entry {
-	e := Entry{File: file, ID: strings.ToLower(counter.ReplaceAllString(file, "$3")), TriesLeft: -1}
-	if m := counter.FindStringSubmatch(file); m != nil {
+	e := Entry{File: file, ID: strings.ToLower(counter().ReplaceAllString(file, "$3")), TriesLeft: -1}
+	if m := counter().FindStringSubmatch(file); m != nil {
 		e.TriesLeft, _ = strconv.Atoi(m[1]) // digits
 		e.TriesDone, _ = strconv.Atoi(m[2]) // or nothing
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -90,7 +91,7 @@ func Read(root string) (Boot, error) {
 		return b, err
 	}
 	for _, f := range files {
-		known := variables.FindStringSubmatch(f.Name())
+		known := variables().FindStringSubmatch(f.Name())
 		if known == nil {
 			continue
 		}
@@ -123,8 +124,10 @@ func variable(path string) ([]byte, error) {
 // variables matches the file names of the variables that matter here: the
 // firmware's own (UEFI 2.10 §3.3) and systemd-boot's
 // (systemd.io/BOOT_LOADER_INTERFACE), by vendor.
-var variables = regexp.MustCompile(`^(?:(BootCurrent|BootOrder|SecureBoot|Boot[0-9A-Fa-f]{4})-(?i:8be4df61-93ca-11d2-aa0d-00e098032b8c)` +
-	`|(LoaderDevicePartUUID|LoaderEntryDefault|LoaderEntryOneShot)-(?i:4a67b082-0a4c-41cf-b6c7-440b29bb8c4f))$`)
+var variables = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:(BootCurrent|BootOrder|SecureBoot|Boot[0-9A-Fa-f]{4})-(?i:8be4df61-93ca-11d2-aa0d-00e098032b8c)` +
+		`|(LoaderDevicePartUUID|LoaderEntryDefault|LoaderEntryOneShot)-(?i:4a67b082-0a4c-41cf-b6c7-440b29bb8c4f))$`)
+})
 
 // take adds the data of a known variable.
 func (b *Boot) take(name string, data []byte) (err error) {

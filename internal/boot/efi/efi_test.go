@@ -123,7 +123,7 @@ func FuzzVariables(f *testing.F) {
 	f.Add("LoaderEntryDefault", systemd, data(f, "61001b000000"))
 	f.Fuzz(func(t *testing.T, name, vendor string, b []byte) {
 		var boot Boot
-		if m := variables.FindStringSubmatch(name + "-" + vendor); m != nil {
+		if m := variables().FindStringSubmatch(name + "-" + vendor); m != nil {
 			_ = boot.take(m[1]+m[2], b) // an error is fine
 		}
 		for _, text := range []string{boot.LoaderDefault, boot.LoaderOneShot} {

@@ -13,67 +13,67 @@ import (
 // kinds are the failures with a known remedy, by the words of nix, git or ssh (nix
 // 2.18 to 2.34). The first match counts. $1 is the text in brackets.
 var kinds = []struct {
-	says *regexp.Regexp
+	says string // a regular expression
 	code sys.Code
 	hint string
 }{
 	{
-		regexp.MustCompile(`(?i)no space left on device|disk is full|disk quota exceeded`),
+		`(?i)no space left on device|disk is full|disk quota exceeded`,
 		sys.CodeMachine, "free some space: `df -h` shows which file system is full, `nix-collect-garbage -d` deletes unused store paths",
 	},
 	{
-		regexp.MustCompile(`(?im)out of memory|cannot allocate memory|std::bad_alloc|^killed$`),
+		`(?im)out of memory|cannot allocate memory|std::bad_alloc|^killed$`,
 		sys.CodeMachine, "free some memory, or add swap: nix ran out of it",
 	},
 	{
-		regexp.MustCompile(`(?i)(?:cannot|required to) build '?([^' ]*\.drv)'?[^\n]*(?:, but I am a|\n\s*Reason: required system)`),
+		`(?i)(?:cannot|required to) build '?([^' ]*\.drv)'?[^\n]*(?:, but I am a|\n\s*Reason: required system)`,
 		sys.CodeMachine, "run this on a machine of the host's system, or set up a remote builder or boot.binfmt.emulatedSystems",
 	},
 	{
-		regexp.MustCompile(`hash mismatch in fixed-output derivation`),
+		`hash mismatch in fixed-output derivation`,
 		sys.CodeSource, "put the hash that nix got into the flake, if you trust the fetched file",
 	},
 	{
 		// The check of a host (modules/installer.nix).
-		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*-host\.toml\.drv)'`),
+		`(?:builder for|[Cc]annot build) '([^']*-host\.toml\.drv)'`,
 		sys.CodeContract, "correct the host, its medium or its configuration as its check says; nix log $1 shows it again",
 	},
 	{
 		// Before the network, which the builder's output may mention.
-		regexp.MustCompile(`(?:builder for|[Cc]annot build) '([^']*\.drv)'`),
+		`(?:builder for|[Cc]annot build) '([^']*\.drv)'`,
 		sys.CodeSource, "read its builder's output: nix log $1",
 	},
 	{
-		regexp.MustCompile(`cannot (?:connect to socket at|open connection to remote store)`),
+		`cannot (?:connect to socket at|open connection to remote store)`,
 		sys.CodeMachine, "start the nix daemon: systemctl start nix-daemon.socket",
 	},
 	{
-		regexp.MustCompile(`unrecogni[sz]ed flag|is not a recogni[sz]ed command|unknown experimental feature 'flakes'`),
+		`unrecogni[sz]ed flag|is not a recogni[sz]ed command|unknown experimental feature 'flakes'`,
 		sys.CodeMachine, "install nix 2.18 or newer: https://nixos.org/download",
 	},
 	{
-		regexp.MustCompile(`repository (?:path )?'([^']*)' is not owned by`),
+		`repository (?:path )?'([^']*)' is not owned by`,
 		sys.CodeSource, "run this as the owner of $1, or trust it: git config --global --add safe.directory '$1'",
 	},
 	{
 		// Before the network, which ssh's output may mention.
-		regexp.MustCompile(`(?i)permission denied \([^)]*(?:publickey|password)|could not read username|authentication failed|host key verification failed`),
+		`(?i)permission denied \([^)]*(?:publickey|password)|could not read username|authentication failed|host key verification failed`,
 		sys.CodeSource, "let this user read the repo named above: `git ls-remote URL` must work without a prompt",
 	},
 	{
-		regexp.MustCompile(`(?i)could not resolve host|name resolution|connection (?:refused|timed out|reset)|could(?:n't| not) connect to|network is (?:unreachable|down)|no route to host|timeout was reached|operation timed out`),
+		`(?i)could not resolve host|name resolution|connection (?:refused|timed out|reset)|could(?:n't| not) connect to|network is (?:unreachable|down)|no route to host|timeout was reached|operation timed out`,
 		sys.CodeSource, "check that this machine can reach the host named above, then try again",
 	},
 	{
-		regexp.MustCompile(`unable to download '([^']*)': .*HTTP error (?:404|401)`),
+		`unable to download '([^']*)': .*HTTP error (?:404|401)`,
 		sys.CodeSource, "correct the flake input $1 or, if its repo is private, write it as git+ssh://… in flake.nix",
 	},
 	{
-		regexp.MustCompile(`HTTP error (?:403|429)|rate limit`),
+		`HTTP error (?:403|429)|rate limit`,
 		sys.CodeSource, "wait an hour, or set access-tokens in nix.conf: the server has a limit without one",
 	},
 	{
-		regexp.MustCompile(`Failed assertions:`),
+		`Failed assertions:`,
 		sys.CodeSource, "correct the option that each assertion names",
 	},
 }
@@ -86,8 +86,9 @@ func Hint(err error) (hint string, code sys.Code) {
 	}
 	text := said(err)
 	for _, k := range kinds {
-		if m := k.says.FindStringSubmatchIndex(text); m != nil {
-			return string(k.says.ExpandString(nil, k.hint, text, m)), k.code
+		says := regexp.MustCompile(k.says)
+		if m := says.FindStringSubmatchIndex(text); m != nil {
+			return string(says.ExpandString(nil, k.hint, text, m)), k.code
 		}
 	}
 	return "", sys.CodeOK
