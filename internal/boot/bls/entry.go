@@ -37,7 +37,9 @@ type Entry struct {
 }
 
 // counter is the part of a file's name that counts boot attempts.
-var counter = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`) })
+var counter = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\+([0-9]{1,9})(?:-([0-9]{1,9}))?(\.(?:conf|efi))$`)
+})
 
 func named(file string) Entry {
 	e := Entry{File: file, ID: strings.ToLower(counter().ReplaceAllString(file, "$3")), TriesLeft: -1}
