@@ -55,7 +55,7 @@ kill -STOP $installing; touch /run/copying; exec sleep infinity`)
 	i.share, err = programs()
 	i.must(err)
 	i.startsInVM(target)
-	swap := installed{"swap", target, "/boot/loader/entries/nixos-generation-%d*.conf", nil}
+	swap := installed{"swap", target, "/boot/loader/entries/nixos-generation-$generation*.conf", nil}
 	i = swap.starts(t, image, 1)
 	labels := shell(t, i.Machine, `
 		tail -n +2 /proc/swaps | wc -l

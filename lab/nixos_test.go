@@ -136,7 +136,7 @@ func TestNixOSLUKS(t *testing.T) {
 	i.untouched()
 	i.clean(target)
 
-	luks := installed{"luks", target, "/boot/loader/entries/nixos-generation-%d*.conf", typed}
+	luks := installed{"luks", target, "/boot/loader/entries/nixos-generation-$generation*.conf", typed}
 	luks.starts(t, image, 1).nextGeneration()
 	luks.starts(t, image, 2)
 }
@@ -145,7 +145,7 @@ func TestNixOSLUKS(t *testing.T) {
 type installed struct {
 	host   string
 	disk   Disk
-	entry  string // a file on the ESP or root that names the init of the system to start, with %d for the generation
+	entry  string // the file that names the init of the system to start, for bash, with $generation
 	unlock func(context.Context, *Machine) error
 }
 
@@ -159,15 +159,11 @@ func (h installed) starts(t *testing.T, image Image, generation int) *installer 
 	i.must(do(tty.see(ctx, h.host+" login:"), tty.shot(ctx, "login"), tty.types(ctx, "me\n"), tty.see(ctx, "Password:"),
 		tty.types(ctx, password+"\n"), tty.see(ctx, "[me@"+h.host+":~]$"), tty.shot(ctx, "logged-in")))
 	lap(t, i.Machine, "logged in")
-	entry := h.entry
-	if strings.Contains(entry, "%d") {
-		entry = fmt.Sprintf(entry, generation)
-	}
-	facts := shell(t, i.Machine, `
+	facts := shell(t, i.Machine, fmt.Sprintf("generation=%d", generation)+`
 		stat -c '%a %U %n' /etc/age /etc/age/*
 		readlink /nix/var/nix/profiles/system
 		[[ $(readlink -f /nix/var/nix/profiles/system) == $(readlink -f /run/current-system) ]] && echo the profile runs
-		grep -q "init=$(readlink -f /run/current-system)/init" `+entry+` && echo the boot entry starts it`)
+		grep -q "init=$(readlink -f /run/current-system)/init" `+h.entry+` && echo the boot entry starts it`)
 	if want := fmt.Sprintf("700 root /etc/age\n600 root /etc/age/%s.agekey\nsystem-%d-link\nthe profile runs\nthe boot entry starts it\n", h.host, generation); facts != want {
 		t.Errorf("the installed host has\n%s\nwant\n%s", facts, want)
 	}
